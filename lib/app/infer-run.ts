@@ -1,0 +1,49 @@
+// The record of one infer run: what was decided, what abstained and why, and what it cost. Logs, metrics, the live view and
+// the circuit breaker all read this one record.
+import { z } from 'zod';
+import { ABSTENTION_REASONS, type AbstentionReason } from '../market/abstention.ts';
+import { MODEL_ABSTENTION_REASONS, type ModelAbstentionReason } from '../signals/signal.ts';
+
+export const inferRunSchema = z.strictObject({
+  barOpenTimeMs: z.int(),
+  shard: z.int().min(0),
+  of: z.int().min(1),
+  startedAtMs: z.int(),
+  ensembleId: z.string(),
+  featureSetHash: z.string(),
+  symbols: z.int().min(0),
+  written: z.int().min(0),
+  alreadyDecided: z.int().min(0),
+  actions: z.strictObject({ SELL: z.int(), HOLD: z.int(), BUY: z.int() }),
+  abstentions: z.array(
+    z.strictObject({
+      symbol: z.string(),
+      barOpenTimeMs: z.int(),
+      abstained: z.enum(Object.keys(ABSTENTION_REASONS) as [AbstentionReason]),
+      detail: z.string(),
+    }),
+  ),
+  /** Models of the ensemble that served no symbol in this run. */
+  quarantined: z.array(
+    z.strictObject({
+      model: z.string(),
+      version: z.string(),
+      reason: z.enum(Object.keys(MODEL_ABSTENTION_REASONS) as [ModelAbstentionReason]),
+      detail: z.string(),
+    }),
+  ),
+  /** Signals that could not be stored; the run then fails, and its retry completes it. */
+  unwritten: z.array(z.strictObject({ symbol: z.string(), detail: z.string() })),
+  /** Means over the signals of this run; null when there is none. */
+  meanConsensus: z.number().nullable(),
+  meanConfidence: z.number().nullable(),
+  timingsMs: z.strictObject({
+    models: z.number(),
+    fetch: z.number(),
+    features: z.number(),
+    inference: z.number(),
+    store: z.number(),
+    total: z.number(),
+  }),
+});
+export type InferRun = z.infer<typeof inferRunSchema>;

@@ -1,0 +1,22 @@
+// Why a symbol has no row, and so no signal, for a bar. The list is closed: training drops the rows that serving would
+// abstain from, by the same codes.
+
+export const ABSTENTION_REASONS = {
+  stale: 'the newest closed bar is missing',
+  gap_recent: 'a filled bar stands among the last 12',
+  gap_too_long: 'more than 72 bars in a row are missing within the window',
+  insufficient_history: 'fewer bars than the features need',
+  illiquid: 'fewer than 72 of the last 288 bars moved',
+  invalid_candle: 'the exchange sent a candle that is not valid',
+  exchange_unavailable: 'the exchange did not answer, or refused',
+} as const;
+
+export type AbstentionReason = keyof typeof ABSTENTION_REASONS;
+
+export interface Abstention {
+  readonly symbol: string;
+  readonly barOpenTimeMs: number;
+  readonly abstained: AbstentionReason;
+  /** One line for the operator: what was seen. */
+  readonly detail: string;
+}

@@ -1,0 +1,86 @@
+// Candles of one symbol as columns: the form that features are computed from, fast to scan and cheap to slice.
+
+import { failure, type Result, success } from '../result.ts';
+import { type Candle, type CandleFault, findCandleFault } from './candle.ts';
+
+/** Valid candles, strictly increasing in time; gaps are possible. All columns have the same length. */
+export interface CandleSeries {
+  readonly length: number;
+  readonly openTimeMs: Float64Array;
+  readonly open: Float64Array;
+  readonly high: Float64Array;
+  readonly low: Float64Array;
+  readonly close: Float64Array;
+  readonly volume: Float64Array;
+}
+
+const COLUMNS = ['openTimeMs', 'open', 'high', 'low', 'close', 'volume'] as const;
+
+/** Series of `length` candles, all zero, to be filled in place by its creator. */
+export function allocateSeries(length: number): CandleSeries {
+  const column = () => new Float64Array(length);
+  return {
+    length,
+    openTimeMs: column(),
+    open: column(),
+    high: column(),
+    low: column(),
+    close: column(),
+    volume: column(),
+  };
+}
+
+export interface InvalidCandle {
+  readonly index: number;
+  readonly fault: CandleFault;
+}
+
+/** Columns from rows; the first invalid row (0-based index) refuses the whole series. */
+export function seriesFromCandles(candles: readonly Candle[]): Result<CandleSeries, InvalidCandle> {
+  const series = allocateSeries(candles.length);
+  let previousOpenTimeMs: number | undefined;
+  for (let index = 0; index < candles.length; index++) {
+    const candle = candles[index]!;
+    const fault = findCandleFault(candle, previousOpenTimeMs);
+    if (fault !== undefined) return failure({ index, fault });
+    for (const column of COLUMNS) series[column][index] = candle[column];
+    previousOpenTimeMs = candle.openTimeMs;
+  }
+  return success(series);
+}
+
+/** View (no copy) of the candles `from` (inclusive) to `to` (exclusive). */
+export function sliceSeries(series: CandleSeries, from: number, to: number): CandleSeries {
+  return {
+    length: to - from,
+    openTimeMs: series.openTimeMs.subarray(from, to),
+    open: series.open.subarray(from, to),
+    high: series.high.subarray(from, to),
+    low: series.low.subarray(from, to),
+    close: series.close.subarray(from, to),
+    volume: series.volume.subarray(from, to),
+  };
+}
+
+export function candleAt(series: CandleSeries, index: number): Candle {
+  return {
+    openTimeMs: series.openTimeMs[index]!,
+    open: series.open[index]!,
+    high: series.high[index]!,
+    low: series.low[index]!,
+    close: series.close[index]!,
+    volume: series.volume[index]!,
+  };
+}
+
+/** Number of candles that opened at or before `openTimeMs`: the end index of "everything known then". Binary search. */
+export function countUntil(series: CandleSeries, openTimeMs: number): number {
+  let low = 0;
+  let high = series.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (series.openTimeMs[middle]! <= openTimeMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

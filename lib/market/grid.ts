@@ -1,0 +1,99 @@
+// The complete 5-minute grid and the gap policy: the one place where missing bars are filled and where a bar is judged
+// fit for a decision. Training and serving both come through here.
+
+import { invariant } from '../invariant.ts';
+import type { AbstentionReason } from './abstention.ts';
+import { BAR_MS } from './candle.ts';
+import { allocateSeries, type CandleSeries } from './candle-series.ts';
+
+/** A series without gaps; `filled[i]` is 1 where the bar was missing and stands in flat (last close, volume 0). */
+export interface CandleGrid extends CandleSeries {
+  readonly filled: Uint8Array;
+}
+
+/** Bars that a feature row depends on, its own included. */
+export const ROW_WINDOW_BARS = 880;
+/** Consecutive feature rows that a sequence model reads. */
+export const SEQUENCE_STEPS = 96;
+/** Closed bars to ask for: enough for 96 consecutive rows (and some) in one request. */
+export const REQUEST_BARS = 998;
+
+const RECENT_BARS = 12;
+const GAP_BARS_MAX = 72;
+const LIQUIDITY_BARS = 288;
+const MOVED_BARS_MIN = 72;
+/** 2 years: a longer series is refused rather than allowed to exhaust memory through one huge gap. */
+const GRID_BARS_MAX = 4 * 366 * 288;
+
+/** Fills the gaps of a series. The result starts and ends at the series' own first and last bar. */
+export function fillGaps(series: CandleSeries): CandleGrid {
+  if (series.length === 0) return { ...allocateSeries(0), filled: new Uint8Array(0) };
+  const firstOpenTimeMs = series.openTimeMs[0]!;
+  const bars = (series.openTimeMs[series.length - 1]! - firstOpenTimeMs) / BAR_MS + 1;
+  invariant(bars <= GRID_BARS_MAX, `a grid of ${bars} bars is over the limit of ${GRID_BARS_MAX}`);
+  if (bars === series.length) return { ...series, filled: new Uint8Array(bars) };
+
+  const grid = { ...allocateSeries(bars), filled: new Uint8Array(bars) };
+  let source = 0;
+  for (let bar = 0; bar < bars; bar++) {
+    const openTimeMs = firstOpenTimeMs + bar * BAR_MS;
+    grid.openTimeMs[bar] = openTimeMs;
+    if (series.openTimeMs[source] === openTimeMs) {
+      grid.open[bar] = series.open[source]!;
+      grid.high[bar] = series.high[source]!;
+      grid.low[bar] = series.low[source]!;
+      grid.close[bar] = series.close[source]!;
+      grid.volume[bar] = series.volume[source]!;
+      source++;
+    } else {
+      const lastClose = grid.close[bar - 1]!;
+      grid.open[bar] = grid.high[bar] = grid.low[bar] = grid.close[bar] = lastClose;
+      grid.filled[bar] = 1;
+    }
+  }
+  return grid;
+}
+
+/**
+ * Judges every bar of a grid at once: element i is the reason why bar i has no row, or undefined when it has one.
+ * Each verdict depends on the bar's own 880-bar window alone, so it is the same over years as over one request.
+ */
+export function judgeBars(grid: CandleGrid): (AbstentionReason | undefined)[] {
+  const verdicts = new Array<AbstentionReason | undefined>(grid.length);
+  let lastFilled = Number.NEGATIVE_INFINITY;
+  let gapBars = 0;
+  let lastLongGapEnd = Number.NEGATIVE_INFINITY;
+  let moved = 0;
+  for (let bar = 0; bar < grid.length; bar++) {
+    if (grid.filled[bar] === 1) {
+      lastFilled = bar;
+      gapBars++;
+      if (gapBars > GAP_BARS_MAX) lastLongGapEnd = bar;
+    } else gapBars = 0;
+    if (grid.high[bar]! > grid.low[bar]!) moved++;
+    const leaving = bar - LIQUIDITY_BARS;
+    if (leaving >= 0 && grid.high[leaving]! > grid.low[leaving]!) moved--;
+
+    verdicts[bar] = verdict({
+      bar,
+      lastFilled,
+      // 73 filled bars in a row within the window: the run's 73rd bar may lie at most 880 − 73 bars back.
+      longGapInWindow: lastLongGapEnd - GAP_BARS_MAX > bar - ROW_WINDOW_BARS,
+      moved,
+    });
+  }
+  return verdicts;
+}
+
+function verdict(seen: {
+  bar: number;
+  lastFilled: number;
+  longGapInWindow: boolean;
+  moved: number;
+}): AbstentionReason | undefined {
+  if (seen.bar + 1 < ROW_WINDOW_BARS) return 'insufficient_history';
+  if (seen.longGapInWindow) return 'gap_too_long';
+  if (seen.bar - seen.lastFilled < RECENT_BARS) return 'gap_recent';
+  if (seen.moved < MOVED_BARS_MIN) return 'illiquid';
+  return undefined;
+}

@@ -1,0 +1,42 @@
+// Which models serve together, with which weights and threshold: `ensembles/<id>.json`, and the pointer
+// `ensembles/current.json` that names the one in force.
+import { z } from 'zod';
+import { labelSchema, modelNameSchema, modelVersionSchema } from './manifest.ts';
+
+export const ensembleIdSchema = z.string().regex(/^e\d{8}_\d{6}$/, 'must look like e20240728_000000');
+const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const memberSchema = z.strictObject({
+  name: modelNameSchema,
+  version: modelVersionSchema,
+  sha256: sha256Schema,
+  manifestSha256: sha256Schema,
+  /** S3 VersionId of model.onnx; null in a folder, which has no versions. */
+  versionId: z.string().nullable(),
+  weight: z.number().positive(),
+});
+export type EnsembleMember = z.infer<typeof memberSchema>;
+
+export const ensembleSchema = z.strictObject({
+  schemaVersion: z.literal(1),
+  id: ensembleIdSchema,
+  featureSetHash: sha256Schema,
+  label: labelSchema,
+  members: z.array(memberSchema).min(1).max(16),
+  /** Costs of one side of a trade, basis points. */
+  costs: z.strictObject({ feeBps: z.number().min(0), slippageBps: z.number().min(0) }),
+  /** Expected edge net of costs above which a signal acts. */
+  edgeThresholdBps: z.number(),
+  stopAtrMultiple: z.number().positive(),
+});
+export type Ensemble = z.infer<typeof ensembleSchema>;
+
+export const pointerSchema = z.strictObject({ ensembleId: ensembleIdSchema });
+
+/** Keys in the store; a folder such as models/starter is laid out the same. */
+export const POINTER_KEY = 'ensembles/current.json';
+export const ensembleKey = (id: string): string => `ensembles/${id}.json`;
+export const modelKey = (model: { name: string; version: string }): string =>
+  `models/${model.name}/${model.version}/model.onnx`;
+export const manifestKey = (model: { name: string; version: string }): string =>
+  `models/${model.name}/${model.version}/manifest.json`;
