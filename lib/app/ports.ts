@@ -2,6 +2,7 @@
 import type { CandleSeries } from '../market/candle-series.ts';
 import type { ModelInput } from '../models/manifest.ts';
 import type { Result } from '../result.ts';
+import type { FlagReading } from '../risk/flags.ts';
 import type { Signal } from '../signals/signal.ts';
 import type { InferRun } from './infer-run.ts';
 
@@ -103,12 +104,6 @@ export interface SignalStore {
   /** Newest first. */
   lastRuns(query: { shard: number; of: number; count: number }): Promise<readonly InferRun[]>;
 }
-
-/** One flag as it was read: its text is not judged here. */
-export type FlagReading =
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'unreadable'; readonly why: string };
 
 /** Operator flags. Reading never throws: what cannot be read says so per flag, and so closes the gate. */
 export interface FlagStore {
