@@ -13,7 +13,8 @@ export const memberSchema = z.strictObject({
   manifestSha256: sha256Schema,
   /** S3 VersionId of model.onnx; null in a folder, which has no versions. */
   versionId: z.string().nullable(),
-  weight: z.number().positive(),
+  /** Relative to the other members'; bounded so that no mean over- or underflows. */
+  weight: z.number().min(1e-6).max(1e6),
 });
 export type EnsembleMember = z.infer<typeof memberSchema>;
 
@@ -22,7 +23,13 @@ export const ensembleSchema = z.strictObject({
   id: ensembleIdSchema,
   featureSetHash: sha256Schema,
   label: labelSchema,
-  members: z.array(memberSchema).min(1).max(16),
+  members: z
+    .array(memberSchema)
+    .min(1)
+    .max(16)
+    .refine((members) => new Set(members.map(({ name }) => name)).size === members.length, {
+      error: 'names a model twice, which would count its vote twice',
+    }),
   /** Costs of one side of a trade, basis points. */
   costs: z.strictObject({ feeBps: z.number().min(0), slippageBps: z.number().min(0) }),
   /** Expected edge net of costs above which a signal acts. */

@@ -17,14 +17,18 @@ export const labelSchema = z.strictObject({
 });
 export type LabelDefinition = z.infer<typeof labelSchema>;
 
+// Count and order of columns are judged against the code's feature set (check-manifest.ts), so that a model of another
+// feature set is reported as such and not as a broken file.
+const columnsSchema = z.array(z.string()).min(1).max(1000);
+
 const inputSchema = z.discriminatedUnion('kind', [
   /** float32 [rows, 49] */
-  z.strictObject({ kind: z.literal('tabular'), name: z.string(), columns: z.array(z.string()).length(49) }),
+  z.strictObject({ kind: z.literal('tabular'), name: z.string(), columns: columnsSchema }),
   /** float32 [rows, 96, 8], oldest row first */
   z.strictObject({
     kind: z.literal('sequence'),
     name: z.string(),
-    columns: z.array(z.string()).length(8),
+    columns: columnsSchema,
     steps: z.literal(96),
   }),
 ]);

@@ -49,7 +49,9 @@ export type Vote = z.infer<typeof voteSchema>;
 export const HOLD_REASONS = {
   insufficient_models: 'fewer than 2 models answered',
   no_consensus: 'fewer than two thirds of the active models lean to the same side',
+  ensemble_disagrees: 'the weighted probabilities do not lean to the side that most models lean to',
   edge_below_threshold: "the expected edge net of costs is not above the ensemble's threshold",
+  stop_invalid: 'no protective stop fits between zero and the close, or beyond it for a short',
 } as const;
 export type HoldReason = keyof typeof HOLD_REASONS;
 

@@ -1,0 +1,130 @@
+// Runs models with ONNX Runtime, single-threaded: a Lambda has one core, and a fixed thread count keeps answers the same
+// on every machine. Bytes that are not a model, or a model whose input or output is not as declared, are refused here.
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { ModelRuntime, ModelSession } from '../../app/ports.ts';
+import { invariant } from '../../invariant.ts';
+import { valuesPerRow } from '../../models/check-manifest.ts';
+import type { ModelInput } from '../../models/manifest.ts';
+import { failure, type Result, success } from '../../result.ts';
+import { CLASSES } from '../../signals/signal.ts';
+
+/** Sequence nets keep their working set in cache this way: 100 rows at once are slower than 4 times 25. */
+const SEQUENCE_CHUNK_ROWS = 25;
+const MESSAGE_LENGTH_MAX = 300;
+
+const SESSION_OPTIONS: InferenceSession.SessionOptions = {
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  executionMode: 'sequential',
+  graphOptimizationLevel: 'all',
+  // Errors come back as exceptions; the runtime's own lines on stderr would only repeat them.
+  logSeverityLevel: 4,
+};
+
+interface DeclaredModel {
+  readonly bytes: Uint8Array;
+  readonly input: ModelInput;
+  readonly outputName: string;
+}
+
+/** Creating a session blocks the event loop for its duration (tens to hundreds of ms): do it outside the hot path. */
+export function createOnnxModelRuntime(): ModelRuntime {
+  return { createSession };
+}
+
+async function createSession(model: DeclaredModel): Promise<Result<ModelSession, string>> {
+  // The native loader takes a null pointer for an empty buffer.
+  if (model.bytes.length === 0) return failure('the model is empty (0 bytes)');
+  let session: InferenceSession;
+  try {
+    session = await InferenceSession.create(model.bytes, SESSION_OPTIONS);
+  } catch (error) {
+    return failure(oneLine(error));
+  }
+  const undeclared = findUndeclared(session, model);
+  if (undeclared !== undefined) {
+    await session.release();
+    return failure(undeclared);
+  }
+  return success(wrapSession(session, model));
+}
+
+function wrapSession(session: InferenceSession, { input, outputName }: DeclaredModel): ModelSession {
+  const width = valuesPerRow(input);
+  const run = async (values: Float32Array, rows: number): Promise<Float32Array> => {
+    const feeds = { [input.name]: new Tensor('float32', values, [rows, ...dimensionsPerRow(input)]) };
+    const output = (await session.run(feeds, [outputName]))[outputName]!;
+    const { type, dims, data } = output;
+    if (type !== 'float32' || dims.length !== 2 || dims[0] !== rows || dims[1] !== CLASSES.length) {
+      throw new Error(
+        `output ${outputName} is ${type} [${dims}], must be float32 [${rows},${CLASSES.length}]`,
+      );
+    }
+    return data as Float32Array;
+  };
+  return {
+    async probabilities(values, rows) {
+      invariant(values.length === rows * width, `${values.length} input values for ${rows} rows of ${width}`);
+      const chunkRows = input.kind === 'sequence' ? SEQUENCE_CHUNK_ROWS : Math.max(rows, 1);
+      const output = new Float32Array(rows * CLASSES.length);
+      for (let row = 0; row < rows; row += chunkRows) {
+        const count = Math.min(chunkRows, rows - row);
+        const chunk = values.subarray(row * width, (row + count) * width);
+        output.set(await run(chunk, count).catch(rethrowOneLine), row * CLASSES.length);
+      }
+      return output;
+    },
+    release: () => session.release(),
+  };
+}
+
+/** What of the model is not as its manifest declares, in one line; undefined when all is. */
+function findUndeclared(session: InferenceSession, { input, outputName }: DeclaredModel): string | undefined {
+  const { inputNames, inputMetadata, outputNames, outputMetadata } = session;
+  if (inputNames.length !== 1 || inputNames[0] !== input.name) {
+    return `the model's inputs are ${inputNames.join(', ')}, the manifest declares ${input.name}`;
+  }
+  if (!outputNames.includes(outputName)) {
+    return `the model's outputs are ${outputNames.join(', ')}, the manifest declares ${outputName}`;
+  }
+  const output = outputMetadata.find(({ name }) => name === outputName)!;
+  return (
+    findShapeFault(inputMetadata[0]!, dimensionsPerRow(input)) ??
+    // An exporter may leave the output's width open; every run checks it.
+    findShapeFault(output, [CLASSES.length], { widthMayBeOpen: true })
+  );
+}
+
+function findShapeFault(
+  value: InferenceSession.ValueMetadata,
+  perRow: readonly number[],
+  { widthMayBeOpen } = { widthMayBeOpen: false },
+): string | undefined {
+  const wanted = `must be float32 [rows,${perRow.join(',')}]`;
+  if (!value.isTensor) return `${value.name} is not a tensor, ${wanted}`;
+  const [rows, ...dimensions] = value.shape;
+  const fits =
+    value.type === 'float32' &&
+    typeof rows === 'string' &&
+    dimensions.length === perRow.length &&
+    perRow.every((size, axis) => {
+      const dimension = dimensions[axis];
+      return dimension === size || (widthMayBeOpen && typeof dimension === 'string');
+    });
+  return fits
+    ? undefined
+    : `${value.name} is ${value.type} [${value.shape.map((size) => size || '?')}], ${wanted}`;
+}
+
+function dimensionsPerRow(input: ModelInput): readonly number[] {
+  return input.kind === 'tabular' ? [input.columns.length] : [input.steps, input.columns.length];
+}
+
+function rethrowOneLine(error: unknown): never {
+  throw new Error(oneLine(error), { cause: error });
+}
+
+function oneLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/\s+/g, ' ').trim().slice(0, MESSAGE_LENGTH_MAX);
+}

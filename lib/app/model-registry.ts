@@ -1,0 +1,235 @@
+// What is in a model store: lists it, proves it, and copies the ensemble in force from one store to another (a folder to S3).
+// Objects under models/ and ensembles/e… are immutable; only the pointer ever moves, by a conditional write.
+import { findFeatureMismatch, type ModelFault } from '../models/check-manifest.ts';
+import {
+  type Ensemble,
+  type EnsembleMember,
+  ensembleKey,
+  manifestKey,
+  modelKey,
+  POINTER_KEY,
+} from '../models/ensemble.ts';
+import { modelNameSchema, modelVersionSchema } from '../models/manifest.ts';
+import { parseManifest, parsePointer } from '../models/parse-document.ts';
+import { failure, type Result, success } from '../result.ts';
+import type { ModelIdentity } from '../signals/vote.ts';
+import { loadModel, type ModelSource, oneLine, sha256Of } from './load-model.ts';
+import { type ObjectStore, StoreError } from './ports.ts';
+import { type EnsembleFailure, readCurrentEnsemble } from './read-ensemble.ts';
+
+export interface ListedModel extends ModelIdentity {
+  /** Of model.onnx; null when it is not there. */
+  readonly bytes: number | null;
+  /** Weight in the ensemble in force; null when the model is not part of it. */
+  readonly weight: number | null;
+  /** Does the model read this code's features? unknown when its manifest cannot be read. */
+  readonly featureSet: 'ok' | 'mismatch' | 'unknown';
+}
+
+export interface VerifiedModelRow extends ListedModel {
+  /** undefined: passed every check that loading makes. */
+  readonly fault: ModelFault | undefined;
+}
+
+export interface ModelListing<Row extends ListedModel> {
+  readonly ensemble: Result<Ensemble, EnsembleFailure>;
+  /** Every model version in the store, and every member of the ensemble whether stored or not; by name, then version. */
+  readonly models: readonly Row[];
+}
+
+/** Throws StoreError when the store cannot be read. */
+export async function listModels(store: ObjectStore): Promise<ModelListing<ListedModel>> {
+  const ensemble = await readEnsemble(store);
+  const identities = await findModels(store, ensemble.ok ? ensemble.value.members : []);
+  const models = await Promise.all(
+    identities.map(async (model) => {
+      const [manifest, info] = await Promise.all([
+        store.get(manifestKey(model)),
+        store.head(modelKey(model)),
+      ]);
+      return {
+        ...model,
+        bytes: info?.bytes ?? null,
+        weight: memberOf(ensemble, model)?.weight ?? null,
+        featureSet: manifest === undefined ? ('unknown' as const) : judgeFeatureSet(manifest.body),
+      };
+    }),
+  );
+  return { ensemble, models };
+}
+
+/** Loads and proves every listed model, one after the other. Throws StoreError when the store cannot be read. */
+export async function verifyModels(
+  store: ObjectStore,
+  runtime: ModelSource['runtime'],
+): Promise<ModelListing<VerifiedModelRow>> {
+  const { ensemble, models } = await listModels(store);
+  const rows: VerifiedModelRow[] = [];
+  for (const model of models) {
+    const member = memberOf(ensemble, model);
+    const expectation =
+      ensemble.ok && member !== undefined ? { member, ensemble: ensemble.value } : undefined;
+    rows.push({ ...model, fault: await proveModel({ store, runtime }, model, expectation) });
+  }
+  return { ensemble, models: rows };
+}
+
+async function readEnsemble(store: ObjectStore): Promise<Result<Ensemble, EnsembleFailure>> {
+  const current = await readCurrentEnsemble(store);
+  return current.ok ? success(current.value.ensemble) : current;
+}
+
+const memberOf = (ensemble: Result<Ensemble, EnsembleFailure>, model: ModelIdentity) =>
+  ensemble.ok
+    ? ensemble.value.members.find(({ name, version }) => name === model.name && version === model.version)
+    : undefined;
+
+async function findModels(store: ObjectStore, members: readonly EnsembleMember[]): Promise<ModelIdentity[]> {
+  const found = new Map<string, ModelIdentity>();
+  for (const { name, version } of members) found.set(`${name}/${version}`, { name, version });
+  for (const { key } of await store.list('models/')) {
+    const [, name, version] = key.split('/');
+    if (!modelNameSchema.safeParse(name).success || !modelVersionSchema.safeParse(version).success) continue;
+    found.set(`${name}/${version}`, { name: name!, version: version! });
+  }
+  return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, model]) => model);
+}
+
+function judgeFeatureSet(manifestBytes: Uint8Array): ListedModel['featureSet'] {
+  const manifest = parseManifest(manifestBytes, 'manifest');
+  if (!manifest.ok) return 'unknown';
+  return findFeatureMismatch(manifest.value) === undefined ? 'ok' : 'mismatch';
+}
+
+async function proveModel(...load: Parameters<typeof loadModel>): Promise<ModelFault | undefined> {
+  const { result } = await loadModel(...load);
+  if (!result.ok) return result.error;
+  await result.value.session.release();
+  return undefined;
+}
+
+/** Why an ensemble was not copied. Closed; nothing in force changes then. */
+export interface CopyFailure {
+  readonly code:
+    | 'source_invalid'
+    | 'verification_failed'
+    | 'target_conflict'
+    | 'pointer_conflict'
+    | 'store_unavailable';
+  /** One line for the operator. */
+  readonly detail: string;
+}
+
+export interface CopiedEnsemble {
+  readonly ensembleId: string;
+  /** Objects written now; those that stood there already with the same bytes are not counted. */
+  readonly uploaded: number;
+  readonly pointer: 'moved' | 'unchanged' | 'kept';
+}
+
+export interface CopyRequest {
+  readonly from: ObjectStore;
+  readonly to: ObjectStore;
+  readonly runtime: ModelSource['runtime'];
+  /** `move` puts the copied ensemble in force; `keep` does so only where none was ever promoted. */
+  readonly pointer: 'move' | 'keep';
+}
+
+/**
+ * Copies the ensemble in force in `from`, after proving every member, fills in the VersionIds of the target store, then
+ * moves the target's pointer. Repeating it changes nothing.
+ */
+export async function copyEnsemble(request: CopyRequest): Promise<Result<CopiedEnsemble, CopyFailure>> {
+  try {
+    return await copyVerified(request);
+  } catch (error) {
+    if (error instanceof StoreError) return refuse('store_unavailable', oneLine(error));
+    throw error;
+  }
+}
+
+async function copyVerified({
+  from,
+  to,
+  runtime,
+  pointer,
+}: CopyRequest): Promise<Result<CopiedEnsemble, CopyFailure>> {
+  const source = await readEnsemble(from);
+  if (!source.ok) return refuse('source_invalid', source.error.detail);
+  for (const member of source.value.members) {
+    const fault = await proveModel({ store: from, runtime }, member, { member, ensemble: source.value });
+    if (fault === undefined) continue;
+    return refuse(
+      'verification_failed',
+      `${member.name} ${member.version}: ${fault.reason}: ${fault.detail}`,
+    );
+  }
+  let uploaded = 0;
+  const members: EnsembleMember[] = [];
+  for (const member of source.value.members) {
+    let versionId: string | undefined;
+    // The model last: its VersionId is the one that the ensemble names.
+    for (const [key, sha256] of [
+      [manifestKey(member), member.manifestSha256],
+      [modelKey(member), member.sha256],
+    ] as const) {
+      const body = (await from.get(key))?.body;
+      if (body === undefined || sha256Of(body) !== sha256) {
+        return refuse('verification_failed', `${key} changed while it was copied; try again`);
+      }
+      const stored = await putImmutable(to, key, body);
+      if (!stored.ok) return stored;
+      if (stored.value.written) uploaded++;
+      versionId = stored.value.versionId;
+    }
+    members.push({ ...member, versionId: versionId ?? null });
+  }
+  const { id } = source.value;
+  const stored = await putImmutable(to, ensembleKey(id), encodeJson({ ...source.value, members }));
+  if (!stored.ok) return stored;
+  if (stored.value.written) uploaded++;
+  const moved = await movePointer({ store: to, id, pointer });
+  return moved.ok ? success({ ensembleId: id, uploaded, pointer: moved.value }) : moved;
+}
+
+/** Writes an object once; the same bytes again are no conflict. */
+async function putImmutable(
+  store: ObjectStore,
+  key: string,
+  body: Uint8Array,
+): Promise<Result<{ written: boolean; versionId: string | undefined }, CopyFailure>> {
+  const put = await store.put(key, body, { ifAbsent: true });
+  if (put.outcome === 'stored') return success({ written: true, versionId: put.info.versionId });
+  const existing = await store.get(key);
+  if (existing === undefined || sha256Of(existing.body) !== sha256Of(body)) {
+    return refuse(
+      'target_conflict',
+      `${key} stands in the target with other bytes; publish under a new version`,
+    );
+  }
+  return success({ written: false, versionId: existing.versionId });
+}
+
+async function movePointer(move: {
+  store: ObjectStore;
+  id: string;
+  pointer: CopyRequest['pointer'];
+}): Promise<Result<CopiedEnsemble['pointer'], CopyFailure>> {
+  const { store, id } = move;
+  const existing = await store.get(POINTER_KEY);
+  if (existing !== undefined) {
+    const named = parsePointer(existing.body, POINTER_KEY);
+    if (named.ok && named.value === id) return success('unchanged');
+    if (move.pointer === 'keep') return success('kept');
+  }
+  const condition = existing === undefined ? { ifAbsent: true as const } : { ifMatch: existing.etag };
+  const put = await store.put(POINTER_KEY, encodeJson({ ensembleId: id }), condition);
+  if (put.outcome === 'stored') return success('moved');
+  return refuse(
+    'pointer_conflict',
+    `${POINTER_KEY} was moved by someone else meanwhile; look at it and try again`,
+  );
+}
+
+const refuse = (code: CopyFailure['code'], detail: string) => failure<CopyFailure>({ code, detail });
+const encodeJson = (document: object) => new TextEncoder().encode(`${JSON.stringify(document, null, 2)}\n`);

@@ -1,0 +1,68 @@
+// Does this manifest describe the model that the ensemble names, and does that model read the features that this code
+// computes? Nothing runs where the answer is no.
+import { FEATURE_NAMES, FEATURE_SET_HASH, SEQUENCE_COLUMNS } from '../features/feature-set.ts';
+import { SEQUENCE_STEPS } from '../market/grid.ts';
+import type { ModelAbstentionReason } from '../signals/signal.ts';
+import type { Ensemble, EnsembleMember } from './ensemble.ts';
+import type { ModelInput, ModelManifest } from './manifest.ts';
+
+/** What disqualifies a model: a closed reason, and one line for the operator. */
+export interface ModelFault {
+  readonly reason: ModelAbstentionReason;
+  readonly detail: string;
+}
+
+/** One of an ensemble's models, and the ensemble that says so. */
+export interface MemberExpectation {
+  readonly member: EnsembleMember;
+  readonly ensemble: Ensemble;
+}
+
+/** First fault of a manifest against the ensemble's own words, or undefined when they agree. */
+export function findMemberMismatch(
+  manifest: ModelManifest,
+  { member, ensemble }: MemberExpectation,
+): ModelFault | undefined {
+  const differ = (field: string, manifestSays: string, ensembleSays: string): ModelFault => ({
+    reason: 'manifest_mismatch',
+    detail: `manifest says ${field} ${manifestSays}, the ensemble ${ensembleSays}`,
+  });
+  for (const field of ['name', 'version', 'sha256'] as const) {
+    if (manifest[field] !== member[field]) return differ(field, manifest[field], member[field]);
+  }
+  // Both come out of labelSchema, which fixes the order of keys.
+  const [manifestLabel, ensembleLabel] = [JSON.stringify(manifest.label), JSON.stringify(ensemble.label)];
+  if (manifestLabel !== ensembleLabel) return differ('label', manifestLabel, ensembleLabel);
+  if (manifest.featureSetHash === ensemble.featureSetHash) return undefined;
+  return {
+    ...differ('featureSetHash', manifest.featureSetHash, ensemble.featureSetHash),
+    reason: 'feature_set_mismatch',
+  };
+}
+
+/** `feature_set_mismatch` when the model's columns, their order or its featureSetHash are not this code's. */
+export function findFeatureMismatch(manifest: ModelManifest): ModelFault | undefined {
+  const mismatch = (detail: string): ModelFault => ({ reason: 'feature_set_mismatch', detail });
+  const { columns } = manifest.input;
+  const expected = expectedColumns(manifest.input);
+  if (columns.length !== expected.length) {
+    return mismatch(`input.columns has ${columns.length} entries, must be ${expected.length}`);
+  }
+  const wrong = columns.findIndex((column, index) => column !== expected[index]);
+  if (wrong >= 0) return mismatch(`input.columns[${wrong}] is ${columns[wrong]}, must be ${expected[wrong]}`);
+  if (manifest.featureSetHash !== FEATURE_SET_HASH) {
+    return mismatch(
+      `featureSetHash is ${manifest.featureSetHash.slice(0, 12)}…, this code's is ${FEATURE_SET_HASH.slice(0, 12)}…`,
+    );
+  }
+  return undefined;
+}
+
+function expectedColumns(input: ModelInput): readonly string[] {
+  return input.kind === 'tabular' ? FEATURE_NAMES : SEQUENCE_COLUMNS;
+}
+
+/** float32 values of one input row: 49, or 96 × 8. */
+export function valuesPerRow(input: ModelInput): number {
+  return input.kind === 'tabular' ? FEATURE_NAMES.length : SEQUENCE_STEPS * SEQUENCE_COLUMNS.length;
+}

@@ -1,0 +1,73 @@
+// Golden vectors: the trainer's own answers for some inputs. A session that does not reproduce them computes something
+// else than what was validated, whatever its checksum says.
+import { failure, type Result, success } from '../result.ts';
+import { CLASSES } from '../signals/signal.ts';
+import { type ModelFault, valuesPerRow } from './check-manifest.ts';
+import type { ModelManifest } from './manifest.ts';
+import { readProbabilities } from './model-output.ts';
+
+/** Largest allowed difference of one probability between trainer and ONNX Runtime. */
+const GOLDEN_TOLERANCE = 1e-5;
+const FLOAT32_BYTES = 4;
+
+export interface GoldenVectors {
+  readonly rows: number;
+  /** float32, row-major: [rows, 49] or [rows, 96, 8]. */
+  readonly input: Float32Array;
+  /** float64 [rows, 3]: what the trainer's library answered. */
+  readonly probabilities: Float64Array;
+}
+
+/** Decodes the manifest's golden vectors; fails with one line when lengths disagree or an input is not finite. */
+export function decodeGoldenVectors(manifest: ModelManifest): Result<GoldenVectors, string> {
+  const { rows, inputsBase64, probabilities } = manifest.goldenVectors;
+  const bytes = Buffer.from(inputsBase64, 'base64');
+  const values = rows * valuesPerRow(manifest.input);
+  if (bytes.length !== values * FLOAT32_BYTES) {
+    return failure(
+      `goldenVectors.inputsBase64 holds ${bytes.length} bytes, must be ${values * FLOAT32_BYTES}`,
+    );
+  }
+  if (probabilities.length !== rows) {
+    return failure(`goldenVectors.probabilities has ${probabilities.length} rows, must be ${rows}`);
+  }
+  // Value by value: the format is little-endian on every machine.
+  const input = Float32Array.from({ length: values }, (_, index) => bytes.readFloatLE(index * FLOAT32_BYTES));
+  if (!input.every(Number.isFinite))
+    return failure('goldenVectors.inputsBase64 holds a value that is not finite');
+  return success({ rows, input, probabilities: Float64Array.from(probabilities.flat()) });
+}
+
+/** Judges the answers of a session to the golden inputs. @param output float32 [rows, 3] */
+export function findGoldenFault(golden: GoldenVectors, output: Float32Array): ModelFault | undefined {
+  if (output.length !== golden.probabilities.length) {
+    return { reason: 'invalid_output', detail: `${output.length} output values for ${golden.rows} rows` };
+  }
+  for (let index = 0; index < output.length; index++) {
+    const difference = Math.abs(output[index]! - golden.probabilities[index]!);
+    // Negated, so that NaN fails.
+    if (!(difference <= GOLDEN_TOLERANCE)) return describeDifference(golden, output, index);
+  }
+  const invalid = readProbabilities(output, golden.rows).indexOf(undefined);
+  if (invalid >= 0) {
+    return { reason: 'invalid_output', detail: `golden row ${invalid} is not a probability vector` };
+  }
+  const constant = output.every((value, index) => value === output[index % CLASSES.length]);
+  if (constant) {
+    return {
+      reason: 'degenerate_output',
+      detail: `all ${golden.rows} golden inputs give the same probabilities`,
+    };
+  }
+  return undefined;
+}
+
+function describeDifference(golden: GoldenVectors, output: Float32Array, index: number): ModelFault {
+  const row = Math.floor(index / CLASSES.length);
+  const got = output[index]!;
+  const wanted = golden.probabilities[index]!;
+  return {
+    reason: 'golden_mismatch',
+    detail: `golden row ${row}, ${CLASSES[index % CLASSES.length]}: got ${got}, the trainer's is ${wanted} (allowed ±${GOLDEN_TOLERANCE})`,
+  };
+}

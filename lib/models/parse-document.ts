@@ -1,0 +1,61 @@
+// Turns the bytes of a stored JSON document into its type, or into one line that says what is wrong and what to do: an
+// operator reads that line in the middle of the night, in a log or in `qt models verify`.
+import type { z } from 'zod';
+import { failure, type Result, success } from '../result.ts';
+import { type Ensemble, ensembleSchema, pointerSchema } from './ensemble.ts';
+import { type ModelManifest, manifestSchema } from './manifest.ts';
+
+/** A manifest with 10,000 golden sequences stays below; anything larger is not ours. */
+const DOCUMENT_BYTES_MAX = 64 * 1024 * 1024;
+
+/** @param subject how the error line starts, e.g. "manifest of xgboost v20240728_000000" */
+export function parseManifest(bytes: Uint8Array, subject: string): Result<ModelManifest, string> {
+  return parseDocument(manifestSchema, bytes, { subject, remedy: 'export the model again with training/' });
+}
+
+/** @param subject how the error line starts, e.g. "ensembles/e20240728_000000.json" */
+export function parseEnsemble(bytes: Uint8Array, subject: string): Result<Ensemble, string> {
+  return parseDocument(ensembleSchema, bytes, { subject, remedy: 'publish the ensemble again' });
+}
+
+/** @returns the id of the ensemble in force */
+export function parsePointer(bytes: Uint8Array, subject: string): Result<string, string> {
+  const pointer = parseDocument(pointerSchema, bytes, { subject, remedy: 'promote an ensemble again' });
+  return pointer.ok ? success(pointer.value.ensembleId) : pointer;
+}
+
+function parseDocument<S extends z.ZodType>(
+  schema: S,
+  bytes: Uint8Array,
+  text: { subject: string; remedy: string },
+): Result<z.infer<S>, string> {
+  const refuse = (what: string) => failure(`${text.subject}: ${what}; ${text.remedy}`);
+  if (bytes.length === 0) return refuse('the document is empty (0 bytes)');
+  if (bytes.length > DOCUMENT_BYTES_MAX) return refuse(`${bytes.length} bytes is too large for a document`);
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    return refuse(`not JSON, it starts with ${printableStart(bytes)}`);
+  }
+  const parsed = schema.safeParse(json, { reportInput: true });
+  if (parsed.success) return success(parsed.data);
+  const [first, ...others] = parsed.error.issues;
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+  return refuse(`${describeIssue(first!)}${more}`);
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  const path = issue.path.map(String).join('.') || 'the document';
+  if (issue.code === 'unrecognized_keys') {
+    return `${path} has unknown field${issue.keys.length > 1 ? 's' : ''} ${issue.keys.join(', ')}`;
+  }
+  if (issue.code === 'invalid_type' && issue.input === undefined) return `${path} is missing`;
+  return `${path}: ${issue.message}`.replace(/\s+/g, ' ');
+}
+
+/** First bytes, quoted and made safe for a terminal: enough to recognise HTML, a pickle or a truncated download. */
+function printableStart(bytes: Uint8Array): string {
+  const start = new TextDecoder().decode(bytes.subarray(0, 24)).replace(/[^\x20-\x7e]/g, '.');
+  return JSON.stringify(start);
+}
