@@ -76,7 +76,7 @@ function averageTrueRange(trueRange: Float64Array, firstIndex: number): Float64A
     let average = trueRange[block.anchor]!;
     for (let bar = block.anchor + 1; bar < block.to; bar++) {
       average += (trueRange[bar]! - average) * (1 / 14);
-      atr[bar] = average;
+      if (bar >= block.from) atr[bar] = average;
     }
   }
   return atr;
