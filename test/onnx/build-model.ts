@@ -1,0 +1,160 @@
+// Writes small ONNX models as bytes, so that tests run the real runtime on models whose answers are known by hand.
+import protobuf from 'protobufjs';
+
+// The part of onnx.proto3 that these models need; field numbers as published.
+const { root } = protobuf.parse(`
+  syntax = "proto3";
+  message Model { int64 ir_version = 1; string producer_name = 2; Graph graph = 7; repeated OpsetId opset_import = 8; }
+  message OpsetId { string domain = 1; int64 version = 2; }
+  message Graph { repeated Node node = 1; string name = 2; repeated Tensor initializer = 5; repeated Value input = 11; repeated Value output = 12; }
+  message Node { repeated string input = 1; repeated string output = 2; string name = 3; string op_type = 4; repeated Attribute attribute = 5; string domain = 7; }
+  message Attribute { string name = 1; float f = 2; int64 i = 3; bytes s = 4; repeated float floats = 7 [packed = false]; repeated int64 ints = 8 [packed = false]; repeated bytes strings = 9; int32 type = 20; }
+  message Tensor { repeated int64 dims = 1; int32 data_type = 2; string name = 8; bytes raw_data = 9; }
+  message Value { string name = 1; Type type = 2; }
+  message Type { TensorType tensor_type = 1; }
+  message TensorType { int32 elem_type = 1; Shape shape = 2; }
+  message Shape { repeated Dim dim = 1; }
+  message Dim { oneof value { int64 dim_value = 1; string dim_param = 2; } }
+`);
+
+const FLOAT = 1;
+const INT64 = 7;
+const OPSET = 17;
+const ML_OPSET = 3;
+
+export const INPUT_NAME = 'features';
+export const OUTPUT_NAME = 'probabilities';
+
+type Dimension = number | string;
+interface GraphParts {
+  readonly nodes: object[];
+  readonly initializers?: object[];
+  readonly inputShape: readonly Dimension[];
+  readonly outputs?: object[];
+  readonly opset?: number;
+}
+
+function encodeModel({ nodes, initializers = [], inputShape, outputs, opset = OPSET }: GraphParts): Uint8Array {
+  const Model = root.lookupType('Model');
+  const model = {
+    irVersion: 8,
+    producerName: 'test',
+    opsetImport: [
+      { domain: '', version: opset },
+      { domain: 'ai.onnx.ml', version: ML_OPSET },
+    ],
+    graph: {
+      name: 'graph',
+      node: nodes,
+      initializer: initializers,
+      input: [tensorValue(INPUT_NAME, FLOAT, inputShape)],
+      output: outputs ?? [tensorValue(OUTPUT_NAME, FLOAT, ['rows', 3])],
+    },
+  };
+  return Model.encode(Model.fromObject(model)).finish();
+}
+
+function tensorValue(name: string, elemType: number, shape: readonly Dimension[]): object {
+  const dim = shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
+  return { name, type: { tensorType: { elemType, shape: { dim } } } };
+}
+
+function floatTensor(name: string, dims: readonly number[], values: readonly number[]): object {
+  const raw = Buffer.alloc(values.length * 4);
+  values.forEach((value, index) => raw.writeFloatLE(value, index * 4));
+  return { name, dims, dataType: FLOAT, rawData: raw };
+}
+
+export interface LinearNet {
+  /** Shape of one input row, e.g. [49] or [96, 8]. */
+  readonly rowShape: readonly number[];
+  /** [values per row][3]: sell, hold, buy. */
+  readonly weights: readonly (readonly number[])[];
+  readonly bias: readonly [number, number, number];
+}
+
+/** softmax(flatten(x) · weights + bias). `rows` fixes the batch size, `opset` claims another operator set. */
+export function buildLinearModel(net: LinearNet, options: { rows?: number; opset?: number } = {}): Uint8Array {
+  const { rowShape, weights, bias } = net;
+  return encodeModel({
+    inputShape: [options.rows ?? 'rows', ...rowShape],
+    ...(options.opset === undefined ? {} : { opset: options.opset }),
+    initializers: [floatTensor('weights', [weights.length, 3], weights.flat()), floatTensor('bias', [3], bias)],
+    nodes: [
+      { opType: 'Flatten', input: [INPUT_NAME], output: ['flat'] },
+      { opType: 'Gemm', input: ['flat', 'weights', 'bias'], output: ['logits'] },
+      { opType: 'Softmax', input: ['logits'], output: [OUTPUT_NAME] },
+    ],
+  });
+}
+
+/** The same net in float64 over float32 weights, as a trainer's library would answer. @returns [rows][3] */
+export function answerLinear(net: LinearNet, input: Float32Array, rows: number): [number, number, number][] {
+  const { weights, bias } = net;
+  return Array.from({ length: rows }, (_, row) => {
+    const logits = bias.map((offset, side) =>
+      weights.reduce(
+        (sum, weight, index) => sum + input[row * weights.length + index]! * Math.fround(weight[side]!),
+        Math.fround(offset),
+      ),
+    );
+    const largest = Math.max(...logits);
+    const exponentials = logits.map((logit) => Math.exp(logit - largest));
+    const sum = exponentials.reduce((total, value) => total + value, 0);
+    return exponentials.map((value) => value / sum) as [number, number, number];
+  });
+}
+
+export interface Stump {
+  readonly columns: number;
+  readonly column: number;
+  readonly threshold: number;
+  /** Probabilities where x[column] ≤ threshold, and elsewhere. */
+  readonly below: readonly [number, number, number];
+  readonly above: readonly [number, number, number];
+}
+
+/** One split as a `TreeEnsembleClassifier` of ai.onnx.ml 3: what LightGBM and XGBoost are exported to, label output included. */
+export function buildTreeModel({ columns, column, threshold, below, above }: Stump): Uint8Array {
+  const ints = (name: string, values: number[]) => ({ name, ints: values, type: 7 });
+  const floats = (name: string, values: readonly number[]) => ({ name, floats: values, type: 6 });
+  const modes = ['BRANCH_LEQ', 'LEAF', 'LEAF'].map((mode) => Buffer.from(mode));
+  const attribute = [
+    ints('nodes_treeids', [0, 0, 0]),
+    ints('nodes_nodeids', [0, 1, 2]),
+    ints('nodes_featureids', [column, 0, 0]),
+    { name: 'nodes_modes', strings: modes, type: 8 },
+    floats('nodes_values', [threshold, 0, 0]),
+    ints('nodes_truenodeids', [1, 0, 0]),
+    ints('nodes_falsenodeids', [2, 0, 0]),
+    ints('class_treeids', [0, 0, 0, 0, 0, 0]),
+    ints('class_nodeids', [1, 1, 1, 2, 2, 2]),
+    ints('class_ids', [0, 1, 2, 0, 1, 2]),
+    floats('class_weights', [...below, ...above]),
+    ints('classlabels_int64s', [0, 1, 2]),
+    { name: 'post_transform', s: Buffer.from('NONE'), type: 3 },
+  ];
+  return encodeModel({
+    inputShape: ['rows', columns],
+    nodes: [
+      {
+        opType: 'TreeEnsembleClassifier',
+        domain: 'ai.onnx.ml',
+        input: [INPUT_NAME],
+        output: ['label', OUTPUT_NAME],
+        attribute,
+      },
+    ],
+    outputs: [tensorValue('label', INT64, ['rows']), tensorValue(OUTPUT_NAME, FLOAT, ['rows', 3])],
+  });
+}
+
+/** Gives back three of its inputs as they are: an output that need not be a probability vector. */
+export function buildEchoModel(columns: number): Uint8Array {
+  const echo = Array.from({ length: columns }, (_, index) => [0, 1, 2].map((side) => (side === index ? 1 : 0)));
+  return encodeModel({
+    inputShape: ['rows', columns],
+    initializers: [floatTensor('weights', [columns, 3], echo.flat())],
+    nodes: [{ opType: 'MatMul', input: [INPUT_NAME, 'weights'], output: [OUTPUT_NAME] }],
+  });
+}
