@@ -1,0 +1,182 @@
+// How much real capital is at risk: stages that are climbed one at a time, with time, fresh evidence and two people, and
+// left downwards at once. A pure total function; storing the state and asking who signed is the caller's.
+import { z } from 'zod';
+import type { GoNoGo } from './go-no-go.ts';
+
+export const ROLLOUT_STAGES = ['PAPER', 'HOUR_1_6', 'HOUR_6_24', 'FULL'] as const;
+export type RolloutStage = (typeof ROLLOUT_STAGES)[number];
+
+export const SIGN_OFF_ROLES = ['technical_lead', 'risk_manager'] as const;
+export type SignOffRole = (typeof SIGN_OFF_ROLES)[number];
+
+export interface StageLimits {
+  /** Share of the allocated capital, 0…1. */
+  readonly capitalFraction: number;
+  readonly positionsMax: number;
+}
+
+/** Limits on live trading, beside those of the flags: the lower of both rules. PAPER allows none; FULL adds no count. */
+export const STAGE_LIMITS: Readonly<Record<RolloutStage, StageLimits>> = {
+  PAPER: { capitalFraction: 0, positionsMax: 0 },
+  HOUR_1_6: { capitalFraction: 0.1, positionsMax: 5 },
+  HOUR_6_24: { capitalFraction: 0.25, positionsMax: 10 },
+  FULL: { capitalFraction: 1, positionsMax: Number.MAX_SAFE_INTEGER },
+};
+
+const HOUR_MS = 3_600_000;
+/** Time in a stage before the next one: a day on paper, then until the 6th and the 24th hour of live trading. */
+const HOURS_BEFORE_NEXT: Readonly<Record<RolloutStage, number>> = {
+  PAPER: 24,
+  HOUR_1_6: 6,
+  HOUR_6_24: 18,
+  FULL: Number.POSITIVE_INFINITY,
+};
+/** GO is decided hourly; one that is older than two runs says nothing about now. */
+const GO_AGE_MS_MAX = 2 * HOUR_MS;
+/** A signature is for what was seen that day. */
+const SIGN_OFF_AGE_MS_MAX = 24 * HOUR_MS;
+
+const signOffSchema = z.strictObject({ operator: z.string().min(1), atMs: z.int() });
+export const rolloutStateSchema = z.strictObject({
+  stage: z.enum(ROLLOUT_STAGES),
+  enteredAtMs: z.int(),
+  /** For the step from this stage to the next; a change of stage clears them. */
+  signOffs: z.strictObject({
+    technical_lead: signOffSchema.nullable(),
+    risk_manager: signOffSchema.nullable(),
+  }),
+});
+export type RolloutState = z.infer<typeof rolloutStateSchema>;
+
+export type RolloutEvent =
+  | {
+      readonly kind: 'sign_off';
+      readonly role: SignOffRole;
+      readonly operator: string;
+      readonly atMs: number;
+    }
+  | {
+      readonly kind: 'advance';
+      readonly atMs: number;
+      /** The newest decision there is; undefined when there is none. */
+      readonly decision: { readonly verdict: GoNoGo['verdict']; readonly decidedAtMs: number } | undefined;
+    }
+  /** A broken bound, or an operator's wish to take less risk. */
+  | { readonly kind: 'breach' | 'step_down'; readonly atMs: number };
+
+/** Why an event changed nothing. Closed. */
+export const ROLLOUT_DENIALS = {
+  time_not_reached: 'the stage has not lasted long enough',
+  no_fresh_go: 'there is no GO decided in this stage within the last 2 hours',
+  technical_lead_missing: 'the technical lead has not signed off within the last 24 hours',
+  risk_manager_missing: 'the risk manager has not signed off within the last 24 hours',
+  same_identity: 'one person cannot sign off in both roles',
+  operator_missing: 'a sign-off needs a name',
+  clock_invalid: 'the time given is not a time, or lies before the stage began',
+  highest_stage: 'there is no stage above',
+} as const;
+export type RolloutDenial = keyof typeof ROLLOUT_DENIALS;
+
+export interface RolloutTransition {
+  readonly previous: RolloutState;
+  readonly current: RolloutState;
+  /** `restarted`: a breach or step down on paper, where there is no stage below. */
+  readonly outcome: 'advanced' | 'stepped_down' | 'restarted' | 'signed_off' | 'denied';
+  /** Every reason at once, so that an operator need not find them one by one; empty unless denied. */
+  readonly denials: readonly RolloutDenial[];
+}
+
+/** Where every rollout begins, and where one is whose state cannot be read. */
+export const initialRollout = (atMs: number): RolloutState => ({
+  stage: 'PAPER',
+  enteredAtMs: atMs,
+  signOffs: { technical_lead: null, risk_manager: null },
+});
+
+export function transitionRollout(state: RolloutState, event: RolloutEvent): RolloutTransition {
+  switch (event.kind) {
+    case 'sign_off':
+      return signOff(state, event);
+    case 'advance':
+      return advance(state, event);
+    case 'breach':
+    case 'step_down':
+      return stepDown(state, event.atMs);
+  }
+}
+
+function signOff(state: RolloutState, event: RolloutEvent & { kind: 'sign_off' }): RolloutTransition {
+  const operator = identity(event.operator);
+  if (operator === '') return denied(state, ['operator_missing']);
+  if (!isAfter(event.atMs, state.enteredAtMs)) return denied(state, ['clock_invalid']);
+  if (nextStage(state.stage) === undefined) return denied(state, ['highest_stage']);
+  const other = event.role === 'technical_lead' ? 'risk_manager' : 'technical_lead';
+  if (identity(state.signOffs[other]?.operator ?? '') === operator) return denied(state, ['same_identity']);
+  const signOffs = { ...state.signOffs, [event.role]: { operator, atMs: event.atMs } };
+  return { previous: state, current: { ...state, signOffs }, outcome: 'signed_off', denials: [] };
+}
+
+function advance(state: RolloutState, event: RolloutEvent & { kind: 'advance' }): RolloutTransition {
+  const next = nextStage(state.stage);
+  if (next === undefined) return denied(state, ['highest_stage']);
+  if (!isAfter(event.atMs, state.enteredAtMs)) return denied(state, ['clock_invalid']);
+  const denials = denialsOfAdvance(state, event);
+  return denials.length > 0 ? denied(state, denials) : moved(state, next, event.atMs);
+}
+
+function denialsOfAdvance(state: RolloutState, event: RolloutEvent & { kind: 'advance' }): RolloutDenial[] {
+  const { technical_lead, risk_manager } = state.signOffs;
+  const isFresh = (madeAtMs: number, ageMsMax: number) =>
+    isAfter(madeAtMs, state.enteredAtMs) && event.atMs >= madeAtMs && event.atMs - madeAtMs <= ageMsMax;
+  const signed = (made: typeof technical_lead) =>
+    made !== null && identity(made.operator) !== '' && isFresh(made.atMs, SIGN_OFF_AGE_MS_MAX);
+
+  const denials: RolloutDenial[] = [];
+  if (event.atMs - state.enteredAtMs < HOURS_BEFORE_NEXT[state.stage] * HOUR_MS)
+    denials.push('time_not_reached');
+  const decision = event.decision;
+  if (decision?.verdict !== 'GO' || !isFresh(decision.decidedAtMs, GO_AGE_MS_MAX))
+    denials.push('no_fresh_go');
+  if (!signed(technical_lead)) denials.push('technical_lead_missing');
+  if (!signed(risk_manager)) denials.push('risk_manager_missing');
+  // Refused when signing already; checked again because the state was stored in between.
+  if (
+    technical_lead !== null &&
+    identity(technical_lead.operator) === identity(risk_manager?.operator ?? '')
+  ) {
+    denials.push('same_identity');
+  }
+  return denials;
+}
+
+/** Never refused for lack of time, evidence or people: less risk needs no permission, not even a sane clock. */
+function stepDown(state: RolloutState, atMs: number): RolloutTransition {
+  const below = ROLLOUT_STAGES[ROLLOUT_STAGES.indexOf(state.stage) - 1];
+  const enteredAtMs = isAfter(atMs, state.enteredAtMs) ? atMs : state.enteredAtMs;
+  if (below !== undefined) return moved(state, below, enteredAtMs);
+  // On paper a breach still costs what was gathered: the day starts again and nobody's signature stands.
+  return { previous: state, current: initialRollout(enteredAtMs), outcome: 'restarted', denials: [] };
+}
+
+const nextStage = (stage: RolloutStage): RolloutStage | undefined =>
+  ROLLOUT_STAGES[ROLLOUT_STAGES.indexOf(stage) + 1];
+
+const isAfter = (timeMs: number, startMs: number): boolean =>
+  Number.isSafeInteger(timeMs) && timeMs >= startMs;
+
+/** The same person, however the name was typed. */
+const identity = (operator: string): string => operator.normalize('NFKC').trim().toLowerCase();
+
+const moved = (state: RolloutState, stage: RolloutStage, atMs: number): RolloutTransition => ({
+  previous: state,
+  current: { ...initialRollout(atMs), stage },
+  outcome: ROLLOUT_STAGES.indexOf(stage) > ROLLOUT_STAGES.indexOf(state.stage) ? 'advanced' : 'stepped_down',
+  denials: [],
+});
+
+const denied = (state: RolloutState, denials: readonly RolloutDenial[]): RolloutTransition => ({
+  previous: state,
+  current: state,
+  outcome: 'denied',
+  denials,
+});
