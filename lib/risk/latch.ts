@@ -5,8 +5,8 @@ export type Latch = 'ARMED' | 'TRIPPED';
 
 /** How long the breaker's sign of life counts: two missed ticks of a minute and some, then no new exposure. */
 export const LEASE_MS = 150_000;
-/** How far the breaker's clock may be ahead of the reader's. A lease beyond that is garbage, not a promise. */
-const CLOCK_SKEW_MS_MAX = 5_000;
+/** How far one clock of the system may be ahead of another. A time further in the future is garbage, not a sign of life. */
+export const CLOCK_SKEW_MS_MAX = 5_000;
 
 /** Bounds within which `leaseUntilMs` is in force at `nowMs`, both inclusive: what the conditional write compares with. */
 export function leaseBounds(nowMs: number): { readonly earliestMs: number; readonly latestMs: number } {
