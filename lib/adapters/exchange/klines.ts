@@ -1,0 +1,50 @@
+// Reads an answer to a klines request. ccxt would sort the rows, skip short ones and turn garbage into nulls; here nothing is
+// repaired: either every row is a valid candle in its place, or the answer is refused.
+import { z } from 'zod';
+import { CANDLE_FAULTS, type Candle } from '../../market/candle.ts';
+import { type CandleSeries, seriesFromCandles } from '../../market/candle-series.ts';
+import { ExchangeFault, excerpt } from './exchange-fault.ts';
+
+/** Open time, then open, high, low, close, volume as decimal text; what follows is not used. */
+const klinesSchema = z.array(z.array(z.unknown()).min(6));
+const DECIMAL = /^-?\d+(\.\d+)?$/;
+
+/**
+ * Candles of an answer, oldest first, at most `count`, none that opened after `lastOpenTimeMs`: rows after it are dropped, since
+ * an exchange always adds the bar being formed.
+ * @throws ExchangeFault `invalid_response` for what is no list of rows, `invalid_candle` for a row that is no valid candle
+ */
+export function readKlines(
+  body: unknown,
+  wanted: { symbol: string; count: number; lastOpenTimeMs: number },
+): CandleSeries {
+  const rows = klinesSchema.safeParse(body);
+  if (!rows.success) {
+    const seen = excerpt(typeof body === 'string' ? body : JSON.stringify(body));
+    throw new ExchangeFault('invalid_response', `no list of candles for ${wanted.symbol}, but: ${seen}`);
+  }
+  const candles = rows.data.map(toCandle).filter(({ openTimeMs }) => !(openTimeMs > wanted.lastOpenTimeMs));
+  const series = seriesFromCandles(candles.slice(-wanted.count));
+  if (series.ok) return series.value;
+  const { index, fault } = series.error;
+  throw new ExchangeFault(
+    'invalid_candle',
+    `candle ${index} of ${wanted.symbol}: ${CANDLE_FAULTS[fault]} (${fault})`,
+  );
+}
+
+function toCandle(row: readonly unknown[]): Candle {
+  const [openTimeMs, open, high, low, close, volume] = row;
+  return {
+    openTimeMs: typeof openTimeMs === 'number' ? openTimeMs : Number.NaN,
+    open: readDecimal(open),
+    high: readDecimal(high),
+    low: readDecimal(low),
+    close: readDecimal(close),
+    volume: readDecimal(volume),
+  };
+}
+
+/** Number('') and Number(null) are 0: only plain decimal text is a number here. */
+const readDecimal = (cell: unknown): number =>
+  typeof cell === 'string' && DECIMAL.test(cell) ? Number(cell) : Number.NaN;

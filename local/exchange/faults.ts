@@ -1,0 +1,115 @@
+// The ways in which a simulated exchange can misbehave, on demand. Each is one that real exchanges have shown; what the rest of
+// the system makes of it is what the tests are about.
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { z } from 'zod';
+
+/** Which requests a fault befalls. Without `count` and `probability`: all of them, until cleared. */
+const scope = {
+  /** Start of the path, e.g. `/fapi/v1/klines`. @default every path */
+  path: z.string().startsWith('/').optional(),
+  symbol: z.string().optional(),
+  /** After this many requests the fault is over. */
+  count: z.int().min(1).optional(),
+  /** Share of requests that it befalls. */
+  probability: z.number().min(0).max(1).optional(),
+};
+
+export const MALFORMATIONS = [
+  'text_price',
+  'short_row',
+  'negative_price',
+  'high_below_low',
+  'off_grid',
+  'duplicate',
+  'reversed',
+  'numbers_as_null',
+  'future_bar',
+] as const;
+
+const faultSchema = z.discriminatedUnion('kind', [
+  /** 429 with Retry-After. */
+  z.strictObject({ kind: z.literal('rate_limited'), retryAfterSeconds: z.int().min(0).default(1), ...scope }),
+  /** 418 with Retry-After. */
+  z.strictObject({ kind: z.literal('banned'), retryAfterSeconds: z.int().min(0).default(120), ...scope }),
+  z.strictObject({
+    kind: z.literal('server_error'),
+    status: z.int().min(500).max(599).default(503),
+    ...scope,
+  }),
+  /** A web page with status 200. */
+  z.strictObject({ kind: z.literal('html'), ...scope }),
+  /** A list of rows of nulls. */
+  z.strictObject({ kind: z.literal('nulls'), ...scope }),
+  z.strictObject({ kind: z.literal('empty'), ...scope }),
+  /** The request is taken and never answered. */
+  z.strictObject({ kind: z.literal('timeout'), ...scope }),
+  /** Headers and half of the body, then nothing more. */
+  z.strictObject({ kind: z.literal('stall'), ...scope }),
+  /** The connection is torn down without an answer. */
+  z.strictObject({ kind: z.literal('reset'), ...scope }),
+  /** Half of the JSON, as if it were whole. */
+  z.strictObject({ kind: z.literal('truncated'), ...scope }),
+  /** Candles that are wrong in one row. */
+  z.strictObject({ kind: z.literal('malformed'), how: z.enum(MALFORMATIONS), ...scope }),
+  /** The exchange's clock is off by this much, for everything it does. */
+  z.strictObject({ kind: z.literal('clock_skew'), ms: z.int() }),
+]);
+export type Fault = z.infer<typeof faultSchema>;
+export type FaultRequest = z.input<typeof faultSchema>;
+export type AnswerFault = Exclude<Fault, { kind: 'clock_skew' }>;
+
+export interface FaultControl {
+  /** Throws for a fault that is none. Of several that fit a request, the one injected first befalls it. */
+  inject(fault: FaultRequest): void;
+  clear(): void;
+}
+
+/** Faults in force; `seed` decides which requests a fault with a probability befalls. */
+export class ActiveFaults implements FaultControl {
+  readonly #seed: number;
+  #random: ReturnType<typeof xoroshiro128plus>;
+  #faults: { readonly fault: Fault; left: number }[] = [];
+
+  constructor(seed: number) {
+    this.#seed = seed;
+    this.#random = xoroshiro128plus(seed);
+  }
+
+  inject(request: FaultRequest): void {
+    const fault = faultSchema.parse(request);
+    const left = fault.kind === 'clock_skew' ? undefined : fault.count;
+    this.#faults.push({ fault, left: left ?? Number.POSITIVE_INFINITY });
+  }
+
+  clear(): void {
+    this.#faults = [];
+    this.#random = xoroshiro128plus(this.#seed);
+  }
+
+  list(): readonly Fault[] {
+    return this.#faults.map(({ fault }) => fault);
+  }
+
+  clockSkewMs(): number {
+    return this.#faults.reduce((sum, { fault }) => sum + (fault.kind === 'clock_skew' ? fault.ms : 0), 0);
+  }
+
+  /** The fault that befalls this request, if any; it is used up by asking. */
+  take(request: { path: string; symbol: string | null }): AnswerFault | undefined {
+    for (const entry of this.#faults) {
+      const { fault } = entry;
+      if (fault.kind === 'clock_skew') continue;
+      if (fault.path !== undefined && !request.path.startsWith(fault.path)) continue;
+      if (fault.symbol !== undefined && fault.symbol !== request.symbol) continue;
+      if (fault.probability !== undefined && this.#uniform() >= fault.probability) continue;
+      entry.left--;
+      if (entry.left <= 0) this.#faults = this.#faults.filter((other) => other !== entry);
+      return fault;
+    }
+    return undefined;
+  }
+
+  #uniform(): number {
+    return (this.#random.next() >>> 0) / 0x1_0000_0000;
+  }
+}

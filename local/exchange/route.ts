@@ -1,0 +1,31 @@
+// One endpoint of the simulated exchange. Each group of endpoints is a file that makes such routes; the server knows no endpoint.
+
+export interface ExchangeRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Value of a header, by its lower-case name. */
+  readonly header: (name: string) => string | undefined;
+  readonly body: string;
+}
+
+export interface ExchangeReply {
+  readonly status: number;
+  /** Sent as JSON. */
+  readonly body: unknown;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  weight(query: URLSearchParams): number;
+  answer(request: ExchangeRequest): ExchangeReply;
+}
+
+export const reply = (body: unknown): ExchangeReply => ({ status: 200, body });
+
+/** Binance's error body. */
+export const refuse = (code: number, msg: string, status = 400): ExchangeReply => ({
+  status,
+  body: { code, msg },
+});
