@@ -1,0 +1,131 @@
+// The HTTP side that the embedded services share: listening with errors a person understands, injected faults, and a close
+// that lets the requests being served finish, so that no state is written after the folder has been given up.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { FaultPlan } from './fault-plan.ts';
+import { LocalStartError } from './local-start-error.ts';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array | Readable;
+}
+
+/** One service's protocol. */
+export interface LocalService {
+  /** Name for messages, e.g. `S3`. */
+  readonly name: string;
+  /** The operation a request asks for, as the SDK names it; used to aim faults. */
+  operationOf(request: IncomingMessage): string;
+  /** Serves one request. What it throws is answered as an internal error. */
+  answer(request: IncomingMessage): Promise<Reply>;
+  throttleReply(): Reply;
+  internalErrorReply(message: string): Reply;
+}
+
+export interface Listener {
+  /** e.g. `http://127.0.0.1:43121` */
+  readonly endpoint: string;
+  close(): Promise<void>;
+}
+
+/** Serves until closed. Throws LocalStartError when the port cannot be had. @param address.port 0 takes any free port */
+export async function listen(
+  service: LocalService,
+  faults: FaultPlan,
+  address: { host: string; port: number },
+): Promise<Listener> {
+  const serving = new Set<Promise<void>>();
+  const server = createServer((request, response) => {
+    const served = serve(service, faults, request, response).catch(() => {
+      response.destroy();
+    });
+    serving.add(served);
+    served.finally(() => serving.delete(served));
+  });
+  await bind(server, service.name, address);
+  const { port } = server.address() as AddressInfo;
+  return {
+    endpoint: `http://${address.host}:${port}`,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      await Promise.all(serving);
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function bind(server: Server, name: string, address: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const reason =
+        error.code === 'EADDRINUSE'
+          ? `port ${address.port} is in use: stop what listens there, or choose another port`
+          : `cannot listen on ${address.host}:${address.port} (${error.message}): choose another port`;
+      reject(new LocalStartError(`${name}: ${reason}`, { cause: error }));
+    });
+    server.listen(address.port, address.host, () => resolve());
+  });
+}
+
+async function serve(
+  service: LocalService,
+  faults: FaultPlan,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  // A client that goes away is no failure of the server; whoever reads the body learns of it there.
+  request.on('error', () => {});
+  response.on('error', () => {});
+  const fault = faults.take(service.operationOf(request));
+  switch (fault) {
+    case 'hang':
+      return;
+    case 'reset':
+      request.socket.resetAndDestroy();
+      return;
+    case 'throttle':
+      return send(response, service.throttleReply());
+    case 'error':
+      return send(response, service.internalErrorReply('injected fault'));
+    default: {
+      const reply = await answerSafely(service, request);
+      if (fault !== 'answer_lost') return send(response, reply);
+      if (reply.body instanceof Readable) reply.body.destroy();
+      request.socket.resetAndDestroy();
+    }
+  }
+}
+
+async function answerSafely(service: LocalService, request: IncomingMessage): Promise<Reply> {
+  try {
+    return await service.answer(request);
+  } catch (error) {
+    return service.internalErrorReply(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function send(response: ServerResponse, reply: Reply): Promise<void> {
+  response.writeHead(reply.status, reply.headers);
+  if (typeof reply.body === 'string' || reply.body instanceof Uint8Array) {
+    response.end(reply.body);
+    return;
+  }
+  await pipeline(reply.body, response);
+}
+
+/** Whole request body. Throws when the client breaks off, or sends more than `bytesMax`. */
+export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) throw new Error(`the request body is over ${bytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,125 @@
+// ListObjectsV2 and ListObjectVersions: pages over the keys in UTF-8 order, with what is on disk now.
+import type { Reply } from './http-listener.ts';
+import { S3Error } from './s3-error.ts';
+import type { DataVersion, ObjectVersion, S3Files } from './s3-files.ts';
+import { element, XML_HEADERS, xmlDocument } from './s3-xml.ts';
+
+interface ListRequest {
+  readonly files: S3Files;
+  readonly bucket: string;
+  readonly query: URLSearchParams;
+}
+
+const PAGE_KEYS_MAX = 1000;
+
+const isAfter = (key: string, mark: string) => Buffer.compare(Buffer.from(key), Buffer.from(mark)) > 0;
+
+function pageSize(query: URLSearchParams): number {
+  const asked = Number(query.get('max-keys') ?? PAGE_KEYS_MAX);
+  if (!Number.isInteger(asked) || asked < 0)
+    throw new S3Error('InvalidArgument', 'Provided max-keys not an integer or within integer range');
+  return Math.min(asked, PAGE_KEYS_MAX);
+}
+
+/** The part of a key up to and with the first delimiter after the prefix; undefined when it has none. */
+function commonPrefix(key: string, prefix: string, delimiter: string): string | undefined {
+  const at = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
+  return at < 0 ? undefined : key.slice(0, at + delimiter.length);
+}
+
+export async function listObjects({ files, bucket, query }: ListRequest): Promise<Reply> {
+  const prefix = query.get('prefix') ?? '';
+  const delimiter = query.get('delimiter') ?? '';
+  const keysMax = pageSize(query);
+  const token = query.get('continuation-token');
+  const mark = token === null ? (query.get('start-after') ?? '') : Buffer.from(token, 'base64url').toString();
+  // A token that names a common prefix stands for every key under it.
+  const isDone = (key: string) =>
+    mark !== '' &&
+    (!isAfter(key, mark) || (delimiter !== '' && mark.endsWith(delimiter) && key.startsWith(mark)));
+
+  const contents: string[] = [];
+  const prefixes = new Set<string>();
+  let last = '';
+  let isTruncated = false;
+  for (const key of files.keysOf(bucket)) {
+    if (!key.startsWith(prefix) || isDone(key)) continue;
+    const group = commonPrefix(key, prefix, delimiter);
+    if (group !== undefined && prefixes.has(group)) continue;
+    const version = await files.current(bucket, key);
+    if (version === undefined) continue;
+    if (contents.length + prefixes.size >= keysMax) {
+      isTruncated = keysMax > 0;
+      break;
+    }
+    last = group ?? key;
+    if (group === undefined) contents.push(parent('Contents', element('Key', key) + dataFields(version)));
+    else prefixes.add(group);
+  }
+  const body =
+    element('Name', bucket) +
+    element('Prefix', prefix) +
+    (delimiter === '' ? '' : element('Delimiter', delimiter)) +
+    element('MaxKeys', keysMax) +
+    element('KeyCount', contents.length + prefixes.size) +
+    element('IsTruncated', isTruncated) +
+    (token === null ? '' : element('ContinuationToken', token)) +
+    (isTruncated ? element('NextContinuationToken', Buffer.from(last).toString('base64url')) : '') +
+    contents.join('') +
+    [...prefixes].map((group) => parent('CommonPrefixes', element('Prefix', group))).join('');
+  return { status: 200, headers: XML_HEADERS, body: xmlDocument('ListBucketResult', body) };
+}
+
+export async function listVersions({ files, bucket, query }: ListRequest): Promise<Reply> {
+  if (query.has('delimiter'))
+    throw new S3Error('NotImplemented', 'ListObjectVersions takes no delimiter here.');
+  const prefix = query.get('prefix') ?? '';
+  const keyMarker = query.get('key-marker') ?? '';
+  const versionMarker = query.get('version-id-marker') ?? '';
+  const keysMax = pageSize(query);
+  const page: string[] = [];
+  let next = '';
+  let last = { key: '', versionId: '' };
+  keys: for (const key of files.keysOf(bucket)) {
+    const isMarked = key === keyMarker && versionMarker !== '';
+    if (!key.startsWith(prefix) || (keyMarker !== '' && !isAfter(key, keyMarker) && !isMarked)) continue;
+    const versions = await files.versionsOf(bucket, key);
+    const from = isMarked ? versions.findIndex(({ version }) => version.versionId === versionMarker) + 1 : 0;
+    for (const { version, isLatest } of versions.slice(from)) {
+      if (page.length >= keysMax) {
+        next = element('NextKeyMarker', last.key) + element('NextVersionIdMarker', last.versionId);
+        break keys;
+      }
+      page.push(versionElement(key, version, isLatest));
+      last = { key, versionId: version.versionId };
+    }
+  }
+  const body =
+    element('Name', bucket) +
+    element('Prefix', prefix) +
+    element('KeyMarker', keyMarker) +
+    element('VersionIdMarker', versionMarker) +
+    element('MaxKeys', keysMax) +
+    element('IsTruncated', next !== '') +
+    next +
+    page.join('');
+  return { status: 200, headers: XML_HEADERS, body: xmlDocument('ListVersionsResult', body) };
+}
+
+const parent = (name: string, content: string) => `<${name}>${content}</${name}>`;
+
+function versionElement(key: string, version: ObjectVersion, isLatest: boolean): string {
+  const head = element('Key', key) + element('VersionId', version.versionId) + element('IsLatest', isLatest);
+  return version.kind === 'data'
+    ? parent('Version', head + dataFields(version))
+    : parent('DeleteMarker', head + element('LastModified', new Date(version.lastModifiedMs).toISOString()));
+}
+
+function dataFields(version: DataVersion): string {
+  return (
+    element('LastModified', new Date(version.lastModifiedMs).toISOString()) +
+    element('ETag', `"${version.md5}"`) +
+    element('Size', version.bytes) +
+    element('StorageClass', 'STANDARD')
+  );
+}

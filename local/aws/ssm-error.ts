@@ -1,0 +1,22 @@
+// The refusals of the embedded Parameter Store, as AWS names them.
+
+export type SsmErrorCode =
+  | 'HierarchyLevelLimitExceededException'
+  | 'InternalServerError'
+  | 'ParameterAlreadyExists'
+  | 'ParameterNotFound'
+  | 'ParameterPatternMismatchException'
+  | 'ParameterVersionNotFound'
+  | 'SerializationException'
+  | 'ThrottlingException'
+  | 'UnknownOperationException'
+  | 'ValidationException';
+
+export class SsmError extends Error {
+  override readonly name = 'SsmError';
+  readonly code: SsmErrorCode;
+  constructor(code: SsmErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
