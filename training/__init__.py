@@ -1,0 +1,1 @@
+"""Trains the models and exports them to ONNX. Features come ready-made from `qt dataset build`; none is computed here."""

@@ -1,0 +1,145 @@
+"""Weights of the models and the edge threshold, both from validation folds alone.
+
+The rule here is the one that serving applies: weighted mean of the models that answered, two thirds of them leaning to its
+side, expected edge net of costs above the threshold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training.dataset import F64, I64, Dataset, Mask, Targets
+from training.metrics import BPS, Earnings, earnings, expected_edge_bps
+from training.trials import Trial
+
+WEIGHT_FLOOR = 0.1
+MIN_MODELS = 2
+CONSENSUS = 2 / 3
+MIN_SIGNALS = 300
+MIN_DAYS = 10
+THRESHOLD_CANDIDATES = 200
+
+
+class EnsembleError(Exception):
+    """There is nothing to put together."""
+
+
+def model_weights(trials: list[Trial]) -> list[float]:
+    """By log-loss gained over the prior out of fold, none below a tenth of an equal share's scale; they add up to 1."""
+    gains = np.array([max(0.0, float(t.out_of_fold["priorLogLoss"] or 0) - float(t.out_of_fold["logLoss"] or 0)) for t in trials])
+    shares = gains / gains.sum() if gains.sum() > 0 else np.full(len(trials), 1 / len(trials))
+    floored = np.maximum(shares, WEIGHT_FLOOR)
+    return [round(float(w), 4) for w in floored / floored.sum()]
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The ensemble's view of every out-of-fold row that at least two models answered; every array is [n]."""
+
+    ts: I64
+    fold: I64
+    edge_bps: F64
+    agreed: Mask  # the consensus rule holds
+    gross_bps: F64  # side × forward return
+
+
+def decide(data: Dataset, trials: list[Trial], weights: list[float]) -> Decisions:
+    """All trials have the same horizon and folds; a model without an input for a row abstains there."""
+    if len(trials) < MIN_MODELS:
+        raise EnsembleError(f"an ensemble of {len(trials)} models would hold forever: it needs at least {MIN_MODELS}")
+    targets = trials[0].targets
+    total = np.zeros((len(data.ts), 3))
+    weight = np.zeros(len(data.ts))
+    active = np.zeros(len(data.ts), dtype=np.int64)
+    balance = np.zeros(len(data.ts), dtype=np.int64)  # models leaning to buy less those leaning to sell
+    leaning = np.zeros(len(data.ts), dtype=np.int64)
+    fold_of = np.full(len(data.ts), -1, dtype=np.int64)
+    for trial, w in zip(trials, weights, strict=True):
+        for number, (rows, p) in enumerate(zip(trial.rows, trial.probabilities, strict=True)):
+            side = np.sign(p[:, 2] - p[:, 0]).astype(np.int64)
+            total[rows] += w * p
+            weight[rows] += w
+            active[rows] += 1
+            balance[rows] += side
+            leaning[rows] += side != 0
+            fold_of[rows] = number
+    rows = np.flatnonzero(active >= MIN_MODELS)
+    p = total[rows] / weight[rows, None]
+    return _decisions(data, targets, rows, p, fold_of[rows], active[rows], balance[rows], leaning[rows])
+
+
+def _decisions(
+    data: Dataset, targets: Targets, rows: I64, p: F64, fold: I64, active: I64, balance: I64, leaning: I64
+) -> Decisions:
+    side = np.sign(p[:, 2] - p[:, 0])
+    with_it = (leaning + side.astype(np.int64) * balance) // 2  # models that lean to the mean's side
+    return Decisions(
+        ts=data.ts[rows],
+        fold=fold,
+        edge_bps=expected_edge_bps(p, targets.barrier_bps[rows].astype(np.float64), data.round_trip_bps),
+        agreed=(side != 0) & (with_it >= CONSENSUS * active - 1e-9),
+        gross_bps=side * targets.forward_return[rows].astype(np.float64) * BPS,
+    )
+
+
+@dataclass(frozen=True)
+class Threshold:
+    edge_bps: float
+    in_sample: Earnings  # on the folds it was chosen on: flattering
+    walk_forward: Earnings  # chosen on earlier folds, acted on in the next: honest
+    walk_forward_by_fold: list[dict[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "edgeThresholdBps": self.edge_bps,
+            "chosenOn": self.in_sample.as_json(),
+            "walkForward": self.walk_forward.as_json(),
+            "walkForwardByFold": self.walk_forward_by_fold,
+        }
+
+
+def choose_threshold(decisions: Decisions, round_trip_bps: float) -> Threshold:
+    """Maximises mean net × √signals, among thresholds that leave at least 300 signals on 10 days; never below 0."""
+    every = np.ones(len(decisions.ts), dtype=np.bool_)
+    best = _best_threshold(decisions, every, round_trip_bps)
+    acted = np.zeros(len(decisions.ts), dtype=np.bool_)
+    by_fold: list[dict[str, Any]] = []
+    for number in range(1, int(decisions.fold.max()) + 1):
+        edge = _best_threshold(decisions, decisions.fold < number, round_trip_bps)
+        now = decisions.agreed & (decisions.fold == number) & (decisions.edge_bps > edge)
+        acted |= now
+        result = earnings(decisions.ts[now], decisions.gross_bps[now], round_trip_bps)
+        by_fold.append({"fold": number, "edgeThresholdBps": edge} | result.as_json())
+    chosen = decisions.agreed & (decisions.edge_bps > best)
+    return Threshold(
+        edge_bps=best,
+        in_sample=earnings(decisions.ts[chosen], decisions.gross_bps[chosen], round_trip_bps),
+        walk_forward=earnings(decisions.ts[acted], decisions.gross_bps[acted], round_trip_bps),
+        walk_forward_by_fold=by_fold,
+    )
+
+
+def _best_threshold(decisions: Decisions, among: Mask, round_trip_bps: float) -> float:
+    """One of 200 quantiles of the positive edges, two decimals. Where no threshold leaves enough signals: the highest
+    edge seen, so that too little evidence acts on next to nothing."""
+    pool = among & decisions.agreed & (decisions.edge_bps > 0)
+    edges = decisions.edge_bps[pool]
+    if len(edges) == 0:
+        return 0.0 if not among.any() else round(max(0.0, float(decisions.edge_bps[among].max())), 2)
+    # Denser towards the top, where acting is rare and the choice matters.
+    quantiles = 1 - np.geomspace(1.0, 1 / len(edges), THRESHOLD_CANDIDATES)
+    candidates = sorted({0.0, *(round(float(e), 2) for e in np.quantile(edges, quantiles))})
+    ts, gross = decisions.ts[pool], decisions.gross_bps[pool]
+    best, best_score = round(float(edges.max()), 2), float("-inf")
+    for candidate in candidates:
+        acts = edges > candidate
+        result = earnings(ts[acts], gross[acts], round_trip_bps)
+        if result.signals < MIN_SIGNALS or result.days < MIN_DAYS or result.net_bps is None:
+            continue
+        score = result.net_bps * float(np.sqrt(result.signals))
+        if score > best_score:
+            best, best_score = candidate, score
+    return best

@@ -1,0 +1,161 @@
+"""What a model is judged by. Direction (rank IC, earnings of the top signals) apart from log-loss, because at the longer
+horizons log-loss beats the prior by foreseeing volatility alone.
+
+All metrics are unweighted: every row could have been a trade.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.dataset import F64, I32, I64, Dataset, Mask, Targets
+
+MIN_SYMBOLS = 5  # a rank correlation of fewer symbols is mostly ties and noise
+ECE_BINS = 15
+TOP_FRACTION = 0.01
+DAY_MS = 86_400_000
+BPS = 1e4
+
+Metrics = dict[str, float | int | None]
+
+
+def log_loss(probabilities: F64, label: I32) -> float:
+    """Mean negative log-likelihood, nats. probabilities [n, 3]."""
+    picked = probabilities[np.arange(len(label)), label]
+    return float(-np.log(np.maximum(picked, 1e-15)).mean())
+
+
+def class_frequencies(label: I32) -> F64:
+    """[3], with one pseudo-count each so that an absent class does not make the prior's log-loss infinite."""
+    counts = np.bincount(label, minlength=3).astype(np.float64) + 1.0
+    return np.asarray(counts / counts.sum())
+
+
+def brier(probabilities: F64, label: I32) -> float:
+    """Multi-class Brier score, 0…2."""
+    return float(((probabilities - np.eye(3)[label]) ** 2).sum(axis=1).mean())
+
+
+def calibration_error(probabilities: F64, label: I32) -> float:
+    """Class-wise expected calibration error (Kull et al. 2019), 15 equal-width bins, mean over the classes."""
+    total = 0.0
+    for k in range(3):
+        p = probabilities[:, k]
+        bin_of = np.minimum((p * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+        predicted = np.bincount(bin_of, weights=p, minlength=ECE_BINS)
+        observed = np.bincount(bin_of, weights=label == k, minlength=ECE_BINS)
+        total += float(np.abs(predicted - observed).sum()) / len(label)
+    return total / 3
+
+
+def _ranks_within(group: I64, values: F64) -> F64:
+    """Rank of each value within its group, ties averaged; the offset of the group is arbitrary (correlation ignores it)."""
+    order = np.lexsort((values, group))
+    g, v = group[order], values[order]
+    starts = np.flatnonzero(np.r_[True, (g[1:] != g[:-1]) | (v[1:] != v[:-1])])
+    sizes = np.diff(np.r_[starts, len(g)])
+    ranks = np.empty(len(g))
+    ranks[order] = np.repeat(starts + (sizes - 1) / 2.0, sizes)
+    return ranks
+
+
+def rank_ic_by_bar(ts: I64, score: F64, outcome: F64) -> F64:
+    """[bars] Spearman correlation across symbols, of the bars that have at least 5 symbols and no constant side."""
+    order = np.argsort(ts, kind="stable")
+    bars, starts = np.unique(ts[order], return_index=True)
+    counts = np.diff(np.r_[starts, len(ts)])
+    group = np.repeat(np.arange(len(bars)), counts)
+    centred = []
+    for values in (score[order], outcome[order]):
+        ranks = _ranks_within(group, np.asarray(values, dtype=np.float64))
+        centred.append(ranks - (np.add.reduceat(ranks, starts) / counts)[group])
+    a, b = centred
+    spread = np.add.reduceat(a * a, starts) * np.add.reduceat(b * b, starts)
+    defined = (counts >= MIN_SYMBOLS) & (spread > 0)
+    return np.asarray(np.add.reduceat(a * b, starts)[defined] / np.sqrt(spread[defined]))
+
+
+def rank_ic(ts: I64, score: F64, outcome: F64, horizon_bars: int) -> tuple[float | None, float | None]:
+    """(mean, t). Outcomes of neighbouring bars overlap over the horizon, so only every h-th bar counts as independent."""
+    ics = rank_ic_by_bar(ts, score, outcome)
+    if len(ics) == 0:
+        return None, None
+    mean = float(ics.mean())
+    if len(ics) < 2 * horizon_bars or float(ics.std()) == 0.0:
+        return mean, None
+    return mean, mean / (float(ics.std(ddof=1)) / math.sqrt(len(ics) / horizon_bars))
+
+
+@dataclass(frozen=True)
+class Earnings:
+    """What acting on some rows would have earned per trade, held for the horizon, in basis points."""
+
+    signals: int
+    days: int
+    gross_bps: float | None
+    net_bps: float | None
+    net_standard_error_bps: float | None  # clustered by UTC day: signals of one day share their market
+    net_without_best_day_bps: float | None
+
+    def as_json(self) -> Metrics:
+        return {
+            "signals": self.signals,
+            "days": self.days,
+            "grossBps": self.gross_bps,
+            "netBps": self.net_bps,
+            "netStandardErrorBps": self.net_standard_error_bps,
+            "netWithoutBestDayBps": self.net_without_best_day_bps,
+        }
+
+
+def earnings(ts: I64, gross_bps: F64, round_trip_bps: float) -> Earnings:
+    """gross_bps [signals]: side × forward return."""
+    n = len(gross_bps)
+    if n == 0:
+        return Earnings(0, 0, None, None, None, None)
+    net = gross_bps - round_trip_bps
+    mean = float(net.mean())
+    days, day_of = np.unique(ts // DAY_MS, return_inverse=True)
+    day_sum = np.bincount(day_of, weights=net)
+    day_count = np.bincount(day_of)
+    error = float(np.sqrt(((day_sum - day_count * mean) ** 2).sum())) / n if len(days) > 1 else None
+    best = int(np.argmax(day_sum))
+    rest = n - int(day_count[best])
+    without = float((net.sum() - day_sum[best]) / rest) if rest else None
+    return Earnings(n, len(days), float(gross_bps.mean()), mean, error, without)
+
+
+def expected_edge_bps(probabilities: F64, barrier_bps: F64, round_trip_bps: float) -> F64:
+    """[n] |p_buy − p_sell| × barrier − costs: what the ensemble's threshold is compared with when serving."""
+    return np.asarray(np.abs(probabilities[:, 2] - probabilities[:, 0]) * barrier_bps - round_trip_bps)
+
+
+def judge(data: Dataset, targets: Targets, rows: I64, probabilities: F64, prior: F64) -> Metrics:
+    """Metrics of calibrated probabilities [n, 3] on these rows [n]; prior [3] or [n, 3]."""
+    label = targets.label[rows]
+    ts = data.ts[rows]
+    returns = targets.forward_return[rows].astype(np.float64)
+    lean = probabilities[:, 2] - probabilities[:, 0]
+    ic, ic_t = rank_ic(ts, lean, returns, targets.horizon_bars)
+    edge = expected_edge_bps(probabilities, targets.barrier_bps[rows].astype(np.float64), data.round_trip_bps)
+    top: Mask = np.zeros(len(rows), dtype=np.bool_)
+    top[np.argsort(-edge, kind="stable")[: max(1, int(len(rows) * TOP_FRACTION))]] = True
+    top &= lean != 0
+    best = earnings(ts[top], np.sign(lean[top]) * returns[top] * BPS, data.round_trip_bps)
+    return {
+        "rows": len(rows),
+        "logLoss": log_loss(probabilities, label),
+        "priorLogLoss": log_loss(np.broadcast_to(prior, (len(rows), 3)), label),
+        "brier": brier(probabilities, label),
+        "ece": calibration_error(probabilities, label),
+        "rankIc": ic,
+        "rankIcT": ic_t,
+        "topSignals": best.signals,
+        "topGrossBps": best.gross_bps,
+        "topNetBps": best.net_bps,
+        "topNetStandardErrorBps": best.net_standard_error_bps,
+        "topNetWithoutBestDayBps": best.net_without_best_day_bps,
+    }

@@ -1,0 +1,63 @@
+"""Proves that an exported model computes what its trainer computed, or refuses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+
+from training.calibration import Calibration
+from training.dataset import F32, F64
+from training.trainer import OUTPUT_NAME, FittedModel
+
+TOLERANCE = 1e-5  # also what every load in serving allows
+MIN_ROWS = 10_000
+PROBES_MAX = 100_000
+SINGLE_ROWS = 64  # ONNX Runtime takes another path for one row than for many
+
+
+class ParityError(Exception):
+    """The ONNX graph and the library disagree; the model must not be written."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    rows: int
+    probe_rows: int
+    max_abs_difference: float
+
+
+def _session(model: bytes) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _feed(session: ort.InferenceSession, inputs: F32) -> dict[str, F32]:
+    return {session.get_inputs()[0].name: inputs}
+
+
+def check_parity(model: FittedModel, onnx_model: bytes, calibration: Calibration, real: F32, seed: int) -> Parity:
+    """On real inputs (at least 10,000, repeated if there are fewer) and on the probes. Raises ParityError above 1e-5."""
+    real = real[np.arange(max(len(real), MIN_ROWS)) % len(real)]
+    probes = model.probe_inputs(real, seed, PROBES_MAX)
+    session = _session(onnx_model)
+    worst = 0.0
+    for inputs in (real, probes):
+        expected = calibration.probabilities(model.margins(inputs)) if len(inputs) else np.empty((0, 3))
+        worst = max(
+            worst, _difference(expected, session.run([OUTPUT_NAME], _feed(session, inputs))[0] if len(inputs) else expected)
+        )
+        for row in range(min(SINGLE_ROWS, len(inputs))):
+            one = session.run([OUTPUT_NAME], _feed(session, inputs[row : row + 1]))[0]
+            worst = max(worst, _difference(expected[row : row + 1], one))
+    if not worst <= TOLERANCE:
+        raise ParityError(f"ONNX Runtime differs from the library by {worst:.3g}, more than {TOLERANCE}")
+    return Parity(len(real) + len(probes), len(probes), worst)
+
+
+def _difference(expected: F64, actual: F32 | F64) -> float:
+    return float(np.abs(expected - actual.astype(np.float64)).max()) if len(expected) else 0.0

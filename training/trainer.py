@@ -1,0 +1,99 @@
+"""What every trainer gives, trees and nets alike; the rest of the frame knows nothing else about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from training.calibration import Calibration
+from training.dataset import F32, F64, I32, I64, Dataset, Targets
+
+INPUT_NAMES = {"tabular": "features", "sequence": "sequence"}
+OUTPUT_NAME = "probabilities"
+PREDICT_ROWS = {"tabular": 200_000, "sequence": 8_192}  # rows per chunk, so that memory stays bounded
+
+Params = dict[str, float | int | str]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows to learn from, or to watch for early stopping."""
+
+    data: Dataset
+    targets: Targets
+    rows: I64  # [n]
+
+    @property
+    def label(self) -> I32:
+        return self.targets.label[self.rows]
+
+    @property
+    def weight(self) -> F32:
+        return self.targets.weight[self.rows]
+
+    def inputs(self, kind: str) -> F32:
+        """[n, 49] or [n, 96, 8]. A net asks for its batches through `data.inputs` instead of all at once."""
+        return self.data.inputs(kind, self.rows)
+
+
+class FittedModel(Protocol):
+    @property
+    def rounds(self) -> int:
+        """Boosting rounds or epochs that early stopping settled on."""
+
+    def margins(self, inputs: F32) -> F64:
+        """[n, 3] scores before softmax, from the trainer's own library."""
+
+    def export(self, calibration: Calibration) -> bytes:
+        """ONNX model: float32 input → float32 probabilities [n, 3]. Same model, same bytes."""
+
+    def probe_inputs(self, base: F32, seed: int, limit: int) -> F32:
+        """At most `limit` inputs where an export is most likely wrong, made from real ones."""
+
+    def save(self, path: Path) -> None: ...
+
+
+class Trainer(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str:
+        """'tabular' or 'sequence'."""
+
+    @property
+    def revision(self) -> int:
+        """Raised when the same parameters would fit another model: finished trials are then redone."""
+
+    @property
+    def candidates(self) -> tuple[Params, ...]:
+        """The first one is tried at every horizon."""
+
+    def libraries(self) -> dict[str, str]: ...
+
+    def fit(self, params: Params, fit: Examples, stop: Examples | None, rounds: int | None) -> FittedModel:
+        """Early stopping on `stop`; without it exactly `rounds`."""
+
+    def load(self, path: Path) -> FittedModel: ...
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all trainers are told the same."""
+
+    seed: int
+    threads: int
+
+
+def margins_of(model: FittedModel, kind: str, data: Dataset, rows: I64) -> F64:
+    """[n, 3], float64 holding float32 values: a finished fold read back from disk is then the same to the last bit."""
+    step = PREDICT_ROWS[kind]
+    chunks = [model.margins(data.inputs(kind, rows[at : at + step])) for at in range(0, len(rows), step)]
+    return np.concatenate(chunks).astype(np.float32).astype(np.float64) if chunks else np.empty((0, 3))
+
+
+def library_versions(*modules: Any) -> dict[str, str]:
+    return {module.__name__: str(module.__version__) for module in modules}
