@@ -56,7 +56,8 @@ const LABEL: Ensemble['label'] = {
 export async function buildModelFolder(plan: ModelFolderPlan): Promise<Ensemble> {
   const label = plan.ensemble?.label ?? LABEL;
   const members: Ensemble['members'] = [];
-  for (const member of plan.members ?? DEFAULT_MEMBERS) members.push(await writeModel(plan.store, member, label));
+  for (const member of plan.members ?? DEFAULT_MEMBERS)
+    members.push(await writeModel(plan.store, member, label));
   const ensemble: Ensemble = {
     schemaVersion: 1,
     id: 'e20240728_000000',
@@ -96,7 +97,7 @@ async function writeModel(
   const bytes = plan.bytes ?? buildLinearModel(net);
   const golden = plan.golden ?? ((input, rows) => answerLinear(net, input, rows));
   const complete = describeModel({ name, version, kind, bytes, label, golden });
-  const manifest = toJson(plan.manifest?.(complete) ?? complete);
+  const manifest = toJson(plan.manifest === undefined ? complete : plan.manifest(complete));
   await store.put(manifestKey({ name, version }), manifest);
   const put = await store.put(modelKey({ name, version }), bytes);
   const versionId = put.outcome === 'stored' ? (put.info.versionId ?? null) : null;
@@ -157,7 +158,7 @@ function goldenInput(kind: MemberPlan['kind']): Float32Array {
 /** float32 little-endian, base64, as manifests hold them. */
 export function encodeFloats(values: Float32Array): string {
   const buffer = Buffer.alloc(values.length * 4);
-  values.forEach((value, index) => buffer.writeFloatLE(value, index * 4));
+  for (const [index, value] of values.entries()) buffer.writeFloatLE(value, index * 4);
   return buffer.toString('base64');
 }
 

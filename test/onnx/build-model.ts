@@ -34,7 +34,13 @@ interface GraphParts {
   readonly opset?: number;
 }
 
-function encodeModel({ nodes, initializers = [], inputShape, outputs, opset = OPSET }: GraphParts): Uint8Array {
+function encodeModel({
+  nodes,
+  initializers = [],
+  inputShape,
+  outputs,
+  opset = OPSET,
+}: GraphParts): Uint8Array {
   const Model = root.lookupType('Model');
   const model = {
     irVersion: 8,
@@ -61,7 +67,7 @@ function tensorValue(name: string, elemType: number, shape: readonly Dimension[]
 
 function floatTensor(name: string, dims: readonly number[], values: readonly number[]): object {
   const raw = Buffer.alloc(values.length * 4);
-  values.forEach((value, index) => raw.writeFloatLE(value, index * 4));
+  for (const [index, value] of values.entries()) raw.writeFloatLE(value, index * 4);
   return { name, dims, dataType: FLOAT, rawData: raw };
 }
 
@@ -74,12 +80,18 @@ export interface LinearNet {
 }
 
 /** softmax(flatten(x) · weights + bias). `rows` fixes the batch size, `opset` claims another operator set. */
-export function buildLinearModel(net: LinearNet, options: { rows?: number; opset?: number } = {}): Uint8Array {
+export function buildLinearModel(
+  net: LinearNet,
+  options: { rows?: number; opset?: number } = {},
+): Uint8Array {
   const { rowShape, weights, bias } = net;
   return encodeModel({
     inputShape: [options.rows ?? 'rows', ...rowShape],
     ...(options.opset === undefined ? {} : { opset: options.opset }),
-    initializers: [floatTensor('weights', [weights.length, 3], weights.flat()), floatTensor('bias', [3], bias)],
+    initializers: [
+      floatTensor('weights', [weights.length, 3], weights.flat()),
+      floatTensor('bias', [3], bias),
+    ],
     nodes: [
       { opType: 'Flatten', input: [INPUT_NAME], output: ['flat'] },
       { opType: 'Gemm', input: ['flat', 'weights', 'bias'], output: ['logits'] },
@@ -151,7 +163,9 @@ export function buildTreeModel({ columns, column, threshold, below, above }: Stu
 
 /** Gives back three of its inputs as they are: an output that need not be a probability vector. */
 export function buildEchoModel(columns: number): Uint8Array {
-  const echo = Array.from({ length: columns }, (_, index) => [0, 1, 2].map((side) => (side === index ? 1 : 0)));
+  const echo = Array.from({ length: columns }, (_, index) =>
+    [0, 1, 2].map((side) => (side === index ? 1 : 0)),
+  );
   return encodeModel({
     inputShape: ['rows', columns],
     initializers: [floatTensor('weights', [columns, 3], echo.flat())],

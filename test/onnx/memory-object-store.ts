@@ -1,10 +1,10 @@
 // An ObjectStore in memory with versions and conditional writes as S3 has them, and with the faults that tests inject.
 import { createHash } from 'node:crypto';
-import { type ObjectInfo, type ObjectStore, StoreError, type StoredObject } from '../../lib/app/ports.ts';
+import { type ObjectInfo, type ObjectStore, type StoredObject, StoreError } from '../../lib/app/ports.ts';
 
 export interface MemoryObjectStore extends ObjectStore {
   /** Takes the newest version away, as S3 does with a delete marker. */
-  remove(key: string): void;
+  remove(key: string): Promise<void>;
   /** While set, reads of keys that contain this text throw. */
   failReadsOf(text: string | undefined): void;
   /** Keys read so far by `get`, oldest first. */
@@ -26,7 +26,9 @@ export function createMemoryObjectStore({ versioned }: { versioned: boolean }): 
   };
   return {
     reads,
-    remove: (key) => void removed.add(key),
+    async remove(key) {
+      removed.add(key);
+    },
     failReadsOf(text) {
       failing = text;
     },
@@ -65,4 +67,9 @@ export function createMemoryObjectStore({ versioned }: { versioned: boolean }): 
   };
 }
 
-const infoOf = ({ key, bytes, etag, versionId }: StoredObject): ObjectInfo => ({ key, bytes, etag, versionId });
+const infoOf = ({ key, bytes, etag, versionId }: StoredObject): ObjectInfo => ({
+  key,
+  bytes,
+  etag,
+  versionId,
+});

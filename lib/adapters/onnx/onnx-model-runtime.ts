@@ -11,6 +11,8 @@ import { CLASSES } from '../../signals/signal.ts';
 /** Sequence nets keep their working set in cache this way: 100 rows at once are slower than 4 times 25. */
 const SEQUENCE_CHUNK_ROWS = 25;
 const MESSAGE_LENGTH_MAX = 300;
+/** Native errors start with the C++ file, line and signature that threw; the operator needs what comes after. */
+const NATIVE_LOCATION = /\/onnxruntime_src\/\S+:\d+ [^()]*\([^()]*\)(?: const)? /;
 
 const SESSION_OPTIONS: InferenceSession.SessionOptions = {
   intraOpNumThreads: 1,
@@ -126,5 +128,5 @@ function rethrowOneLine(error: unknown): never {
 
 function oneLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/\s+/g, ' ').trim().slice(0, MESSAGE_LENGTH_MAX);
+  return message.replace(/\s+/g, ' ').replace(NATIVE_LOCATION, '').trim().slice(0, MESSAGE_LENGTH_MAX);
 }

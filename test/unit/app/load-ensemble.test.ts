@@ -1,0 +1,485 @@
+// Every way in which a stored model can be wrong, against the real runtime: it gives its reason, and the others serve.
+import { afterEach, describe, expect, test } from 'vitest';
+import { createOnnxModelRuntime } from '../../../lib/adapters/onnx/onnx-model-runtime.ts';
+import {
+  createEnsembleProvider,
+  type EnsembleProvider,
+  type LoadedEnsemble,
+} from '../../../lib/app/load-ensemble.ts';
+import type { ModelRuntime } from '../../../lib/app/ports.ts';
+import { FEATURE_COUNT } from '../../../lib/features/feature-set.ts';
+import { ensembleKey, manifestKey, modelKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
+import type { ModelManifest } from '../../../lib/models/manifest.ts';
+import { decideSignal } from '../../../lib/signals/decide-signal.ts';
+import type { ModelAbstentionReason } from '../../../lib/signals/signal.ts';
+import { abstain } from '../../../lib/signals/vote.ts';
+import { answerLinear, buildEchoModel, buildLinearModel } from '../../onnx/build-model.ts';
+import {
+  buildModelFolder,
+  DEFAULT_MEMBERS,
+  type MemberPlan,
+  rsiNet,
+  toJson,
+} from '../../onnx/build-model-folder.ts';
+import { createMemoryObjectStore, type MemoryObjectStore } from '../../onnx/memory-object-store.ts';
+
+const VERSION = 'v20240728_000000';
+const XGBOOST = { name: 'xgboost', version: VERSION };
+const NAMES = ['xgboost', 'lightgbm', 'nhits', 'patchtst'];
+
+/** The real runtime, counting what it opened and what was released. */
+function countingRuntime() {
+  const onnx = createOnnxModelRuntime();
+  const counts = { created: 0, released: 0 };
+  const runtime: ModelRuntime = {
+    async createSession(model) {
+      const session = await onnx.createSession(model);
+      if (!session.ok) return session;
+      counts.created++;
+      const { probabilities, release } = session.value;
+      const countedRelease = () => {
+        counts.released++;
+        return release();
+      };
+      return { ok: true, value: { probabilities, release: countedRelease } };
+    },
+  };
+  return { runtime, counts };
+}
+
+const providers: EnsembleProvider[] = [];
+afterEach(async () => {
+  for (const provider of providers.splice(0)) await provider.close();
+});
+
+function provide(store: MemoryObjectStore) {
+  const { runtime, counts } = countingRuntime();
+  const provider = createEnsembleProvider({ store, runtime });
+  providers.push(provider);
+  return { provider, counts };
+}
+
+async function currentOf(provider: EnsembleProvider): Promise<LoadedEnsemble> {
+  const current = await provider.current();
+  if (!current.ok) throw new Error(`${current.error.code}: ${current.error.detail}`);
+  return current.value;
+}
+
+const withXgboost = (plan: Partial<MemberPlan>): MemberPlan[] =>
+  DEFAULT_MEMBERS.map((member) => (member.name === 'xgboost' ? { ...member, ...plan } : member));
+
+const serves = (loaded: LoadedEnsemble) => loaded.serving.map(({ name }) => name);
+const reasons = (loaded: LoadedEnsemble) =>
+  Object.fromEntries(loaded.quarantined.map(({ model, reason }) => [model, reason]));
+
+/** Overwrites without a condition, as an attacker or a careless hand would. */
+const flipByte = async (store: MemoryObjectStore, key: string) => {
+  const body = Uint8Array.from((await store.get(key))!.body);
+  body[body.length >> 1]! ^= 1;
+  await store.put(key, body);
+};
+
+describe('a fault that was published with its own checksums', () => {
+  const net = rsiNet('tabular', 0.1);
+  const flat = { ...net, weights: net.weights.map(() => [0, 0, 0]) };
+  const change =
+    (edit: (manifest: ModelManifest) => object): MemberPlan['manifest'] =>
+    (manifest) => ({ ...manifest, ...edit(manifest) });
+  const columns = (edit: (columns: string[]) => string[]) =>
+    change(({ input }) => ({ input: { ...input, columns: edit([...input.columns]) } }));
+  const golden = (edit: (golden: ModelManifest['goldenVectors']) => object) =>
+    change(({ goldenVectors }) => ({ goldenVectors: { ...goldenVectors, ...edit(goldenVectors) } }));
+
+  const table: [string, Partial<MemberPlan>, ModelAbstentionReason, RegExp][] = [
+    ['HTML', { bytes: new TextEncoder().encode('<html>') }, 'session_failed', /./],
+    ['a pickle', { bytes: Uint8Array.from([0x80, 4, 0x95, 0x2e]) }, 'session_failed', /./],
+    ['0 bytes', { bytes: new Uint8Array(0) }, 'manifest_invalid', /bytes: .*; export the model again/],
+    ['truncated', { bytes: buildLinearModel(net).subarray(0, 500) }, 'session_failed', /./],
+    ['opset 999', { bytes: buildLinearModel(net, { opset: 999 }) }, 'session_failed', /Opset 999/],
+    ['NaN', { bytes: buildLinearModel({ ...net, bias: [Number.NaN, 0, 0] }) }, 'golden_mismatch', /got NaN/],
+    [
+      'another net',
+      { bytes: buildLinearModel(rsiNet('tabular', 0.1001)) },
+      'golden_mismatch',
+      /golden row 0, sell: got 0\.\d+, the trainer's is 0\.\d+/,
+    ],
+    [
+      'constant',
+      { bytes: buildLinearModel(flat), golden: (input, rows) => answerLinear(flat, input, rows) },
+      'degenerate_output',
+      /all 32 golden inputs/,
+    ],
+    [
+      'no probabilities',
+      {
+        bytes: buildEchoModel(FEATURE_COUNT),
+        golden: (input, rows) =>
+          Array.from({ length: rows }, (_, row) => {
+            const [a, b, c] = input.subarray(row * FEATURE_COUNT);
+            return [a!, b!, c!];
+          }),
+      },
+      'invalid_output',
+      /golden row 0/,
+    ],
+    ['a sequence model', { bytes: buildLinearModel(rsiNet('sequence', 0.1)) }, 'session_failed', /rows,96,8/],
+    [
+      '48 columns',
+      { manifest: columns((names) => names.slice(1)) },
+      'feature_set_mismatch',
+      /48 entries, must be 49/,
+    ],
+    [
+      'column order',
+      { manifest: columns(([a, b, ...rest]) => [b!, a!, ...rest]) },
+      'feature_set_mismatch',
+      /input\.columns\[0\] is log_return_12, must be log_return_1$/,
+    ],
+    [
+      'another feature set',
+      { manifest: change(() => ({ featureSetHash: 'f'.repeat(64) })) },
+      'feature_set_mismatch',
+      /featureSetHash f{64}/,
+    ],
+    [
+      'another label',
+      { manifest: change(({ label }) => ({ label: { ...label, horizonBars: 3 } })) },
+      'manifest_mismatch',
+      /label .*"horizonBars":3/,
+    ],
+    ['another name', { manifest: change(() => ({ name: 'catboost' })) }, 'manifest_mismatch', /catboost/],
+    [
+      'unknown field',
+      { manifest: change(() => ({ scaler: 'x' })) },
+      'manifest_invalid',
+      /unknown field scaler/,
+    ],
+    ['null manifest', { manifest: () => null }, 'manifest_invalid', /xgboost v20240728_000000: .*object/],
+    [
+      'no golden vectors',
+      { manifest: change(() => ({ goldenVectors: undefined })) },
+      'manifest_invalid',
+      /goldenVectors is missing/,
+    ],
+    [
+      'few golden vectors',
+      { manifest: golden(({ probabilities }) => ({ probabilities: probabilities.slice(1) })) },
+      'manifest_invalid',
+      /31 rows, must be 32/,
+    ],
+    [
+      'cut golden inputs',
+      { manifest: golden(({ inputsBase64 }) => ({ inputsBase64: inputsBase64.slice(4) })) },
+      'manifest_invalid',
+      /6269 bytes, must be 6272/,
+    ],
+    [
+      'NaN golden inputs',
+      { manifest: golden(() => ({ inputsBase64: Buffer.alloc(6272, 0xff).toString('base64') })) },
+      'manifest_invalid',
+      /not finite/,
+    ],
+  ];
+  test.each(table)('%s', async (_, plan, reason, detail) => {
+    const store = createMemoryObjectStore({ versioned: true });
+    await buildModelFolder({ store, members: withXgboost(plan) });
+    const { provider, counts } = provide(store);
+    const loaded = await currentOf(provider);
+    expect(reasons(loaded)).toEqual({ xgboost: reason });
+    expect(loaded.quarantined[0]!.detail).toMatch(detail);
+    expect(loaded.quarantined[0]!.detail).not.toContain('\n');
+    expect(serves(loaded)).toEqual(NAMES.slice(1));
+    await loaded.release();
+    expect(counts.created - counts.released, 'open sessions').toBe(3);
+  });
+});
+
+describe('a fault behind the back of the ensemble', () => {
+  const table: [
+    string,
+    { versioned: boolean },
+    (store: MemoryObjectStore) => Promise<unknown>,
+    ModelAbstentionReason,
+  ][] = [
+    ['flipped byte', { versioned: false }, (store) => flipByte(store, modelKey(XGBOOST)), 'sha256_mismatch'],
+    ['overwritten', { versioned: true }, (store) => flipByte(store, modelKey(XGBOOST)), 'object_changed'],
+    [
+      'flipped manifest',
+      { versioned: true },
+      (store) => flipByte(store, manifestKey(XGBOOST)),
+      'sha256_mismatch',
+    ],
+    [
+      'swapped manifests',
+      { versioned: true },
+      async (store) => {
+        const other = await store.get(manifestKey({ ...XGBOOST, name: 'lightgbm' }));
+        await store.put(manifestKey(XGBOOST), other!.body);
+      },
+      'sha256_mismatch',
+    ],
+    [
+      'emptied',
+      { versioned: false },
+      (store) => store.put(modelKey(XGBOOST), new Uint8Array(0)),
+      'sha256_mismatch',
+    ],
+    ['model removed', { versioned: true }, (store) => store.remove(modelKey(XGBOOST)), 'model_missing'],
+    ['manifest removed', { versioned: true }, (store) => store.remove(manifestKey(XGBOOST)), 'model_missing'],
+    ['unreadable', { versioned: true }, async (store) => store.failReadsOf('xgboost'), 'store_unavailable'],
+  ];
+  test.each(table)('%s, before the first load', async (_, versions, harm, reason) => {
+    const store = createMemoryObjectStore(versions);
+    await buildModelFolder({ store });
+    await harm(store);
+    const loaded = await currentOf(provide(store).provider);
+    expect(reasons(loaded)).toEqual({ xgboost: reason });
+    expect(serves(loaded)).toEqual(NAMES.slice(1));
+    await loaded.release();
+  });
+
+  test.each(table)('%s, while it serves: gone within one call', async (_, versions, harm, reason) => {
+    const store = createMemoryObjectStore(versions);
+    await buildModelFolder({ store });
+    const { provider, counts } = provide(store);
+    const before = await currentOf(provider);
+    expect(serves(before)).toEqual(NAMES);
+    await before.release();
+    await harm(store);
+    const after = await currentOf(provider);
+    expect(reasons(after)).toEqual({ xgboost: reason });
+    expect(serves(after)).toEqual(NAMES.slice(1));
+    await after.release();
+    expect(counts.created - counts.released, 'open sessions').toBe(3);
+  });
+
+  test('once it is right again it serves again', async () => {
+    const store = createMemoryObjectStore({ versioned: false });
+    await buildModelFolder({ store });
+    const { provider } = provide(store);
+    const right = (await store.get(modelKey(XGBOOST)))!.body;
+    await flipByte(store, modelKey(XGBOOST));
+    expect(reasons(await currentOf(provider))).toEqual({ xgboost: 'sha256_mismatch' });
+    await store.put(modelKey(XGBOOST), right);
+    expect(serves(await currentOf(provider))).toEqual(NAMES);
+    store.failReadsOf('xgboost');
+    expect(reasons(await currentOf(provider))).toEqual({ xgboost: 'store_unavailable' });
+    store.failReadsOf(undefined);
+    expect(serves(await currentOf(provider))).toEqual(NAMES);
+  });
+
+  test('a quarantined model that did not change is not loaded again', async () => {
+    const store = createMemoryObjectStore({ versioned: true });
+    await buildModelFolder({ store });
+    await flipByte(store, modelKey(XGBOOST));
+    const { provider } = provide(store);
+    await currentOf(provider);
+    store.reads.length = 0;
+    expect(reasons(await currentOf(provider))).toEqual({ xgboost: 'object_changed' });
+    expect(store.reads).toEqual([POINTER_KEY, ensembleKey('e20240728_000000')]);
+  });
+
+  test('an ensemble of another feature set serves no model at all', async () => {
+    const store = createMemoryObjectStore({ versioned: true });
+    await buildModelFolder({ store, ensemble: { featureSetHash: 'a'.repeat(64) } });
+    const loaded = await currentOf(provide(store).provider);
+    expect(serves(loaded)).toEqual([]);
+    expect(new Set(loaded.quarantined.map(({ reason }) => reason))).toEqual(
+      new Set(['feature_set_mismatch']),
+    );
+  });
+});
+
+describe('no ensemble', () => {
+  const id = 'e20240728_000000';
+  const put = (key: string, text: string) => (store: MemoryObjectStore) =>
+    store.put(key, new TextEncoder().encode(text));
+  const rewrite =
+    (edit: (ensemble: Record<string, unknown>) => object) => async (store: MemoryObjectStore) => {
+      const ensemble = JSON.parse(new TextDecoder().decode((await store.get(ensembleKey(id)))!.body));
+      await store.put(ensembleKey(id), toJson({ ...ensemble, ...edit(ensemble) }));
+    };
+  const table: [string, (store: MemoryObjectStore) => Promise<unknown>, string, RegExp][] = [
+    ['no pointer', (store) => store.remove(POINTER_KEY), 'pointer_missing', /promote an ensemble/],
+    ['pointer of HTML', put(POINTER_KEY, '<html>'), 'pointer_invalid', /not JSON, it starts with "<html>"/],
+    [
+      'pointer to a path',
+      put(POINTER_KEY, '{"ensembleId":"../x"}'),
+      'pointer_invalid',
+      /must look like e2024/,
+    ],
+    ['empty pointer', put(POINTER_KEY, ''), 'pointer_invalid', /0 bytes/],
+    [
+      'pointer to nothing',
+      put(POINTER_KEY, '{"ensembleId":"e20990101_000000"}'),
+      'ensemble_missing',
+      /e20990101/,
+    ],
+    ['ensemble removed', (store) => store.remove(ensembleKey(id)), 'ensemble_missing', /e20240728/],
+    ['cut ensemble', put(ensembleKey(id), '{"schemaVersion":1,'), 'ensemble_invalid', /not JSON/],
+    [
+      'another id',
+      rewrite(() => ({ id: 'e20240728_000001' })),
+      'ensemble_invalid',
+      /holds ensemble e20240728_000001/,
+    ],
+    ['no members', rewrite(() => ({ members: [] })), 'ensemble_invalid', /members/],
+    [
+      'a model twice',
+      rewrite(({ members }) => ({ members: [...(members as object[]), (members as object[])[0]] })),
+      'ensemble_invalid',
+      /names a model twice/,
+    ],
+    ['unknown field', rewrite(() => ({ leverage: 50 })), 'ensemble_invalid', /unknown field leverage/],
+  ];
+  test.each(table)('%s: a typed failure, cold and warm', async (_, harm, code, detail) => {
+    const store = createMemoryObjectStore({ versioned: true });
+    await buildModelFolder({ store });
+    const warm = provide(store).provider;
+    await (await currentOf(warm)).release();
+    await harm(store);
+    for (const provider of [provide(store).provider, warm]) {
+      const current = await provider.current();
+      expect(current).toMatchObject({ ok: false, error: { code, detail: expect.stringMatching(detail) } });
+    }
+  });
+
+  test('a store that never answered is a failure; one that stops answering silences every model until it is back', async () => {
+    const store = createMemoryObjectStore({ versioned: true });
+    await buildModelFolder({ store });
+    store.failReadsOf('ensembles/');
+    const { provider, counts } = provide(store);
+    expect(await provider.current()).toMatchObject({ ok: false, error: { code: 'store_unavailable' } });
+    store.failReadsOf(undefined);
+    expect(serves(await currentOf(provider))).toEqual(NAMES);
+    store.failReadsOf('ensembles/');
+    const silent = await currentOf(provider);
+    expect(serves(silent)).toEqual([]);
+    expect(silent.quarantined.map(({ reason }) => reason)).toEqual(NAMES.map(() => 'store_unavailable'));
+    store.failReadsOf(undefined);
+    expect(serves(await currentOf(provider))).toEqual(NAMES);
+    expect(counts.created, 'the verified sessions were kept').toBe(4);
+  });
+});
+
+describe('a switch', () => {
+  test('takes effect at the next call; a bar in flight keeps its sessions, the last holder frees them', async () => {
+    const store = createMemoryObjectStore({ versioned: true });
+    await buildModelFolder({ store });
+    const { provider, counts } = provide(store);
+    const inFlight = await currentOf(provider);
+    await buildModelFolder({
+      store,
+      members: DEFAULT_MEMBERS.slice(0, 2).map((member) => ({ ...member, version: 'v20240801_000000' })),
+      ensemble: { id: 'e20240801_000000' },
+    });
+    const next = await currentOf(provider);
+    expect(next.ensemble.id).toBe('e20240801_000000');
+    expect(next.serving.map(({ version }) => version)).toEqual(['v20240801_000000', 'v20240801_000000']);
+    expect(counts).toEqual({ created: 6, released: 0 });
+    const { votes } = await inFlight.serving[0]!.predict(new Float32Array(FEATURE_COUNT), 1);
+    expect(votes[0]).toMatchObject({ model: 'xgboost', version: VERSION, action: 'SELL' });
+    await inFlight.release();
+    await inFlight.release();
+    expect(counts.released).toBe(4);
+
+    await store.put(POINTER_KEY, toJson({ ensembleId: 'e20240728_000000' }));
+    const rolledBack = await currentOf(provider);
+    expect(serves(rolledBack)).toEqual(NAMES);
+    await Promise.all([next.release(), rolledBack.release()]);
+    await provider.close();
+    expect(counts.released).toBe(counts.created);
+  });
+
+  test('concurrent calls share one load, and each holds it', async () => {
+    const store = createMemoryObjectStore({ versioned: true });
+    await buildModelFolder({ store });
+    const { provider, counts } = provide(store);
+    const loads = await Promise.all(Array.from({ length: 8 }, () => currentOf(provider)));
+    expect(counts.created).toBe(4);
+    expect(store.reads.filter((key) => key === POINTER_KEY)).toHaveLength(1);
+    const closing = provider.close();
+    for (const load of loads.slice(1)) await load.release();
+    await closing;
+    expect(counts.released).toBe(0);
+    expect((await loads[0]!.serving[0]!.predict(new Float32Array(49), 1)).failed).toBeUndefined();
+    await loads[0]!.release();
+    expect(counts.released).toBe(4);
+    await expect(provider.current()).rejects.toThrow('closed');
+  });
+});
+
+describe('predictions', () => {
+  test('a row that is no probability vector abstains alone; when all are, the model failed', async () => {
+    const store = createMemoryObjectStore({ versioned: true });
+    await buildModelFolder({ store });
+    const loaded = await currentOf(provide(store).provider);
+    const member = loaded.serving[0]!;
+    const rows = new Float32Array(2 * FEATURE_COUNT).fill(50);
+    rows[FEATURE_COUNT] = Number.NaN;
+    const mixed = await member.predict(rows, 2);
+    expect(mixed.votes).toMatchObject([{ action: 'HOLD' }, { abstained: 'invalid_output' }]);
+    expect(mixed.failed).toBeUndefined();
+    const none = await member.predict(rows.subarray(FEATURE_COUNT), 1);
+    expect(none.failed).toMatchObject({ model: 'xgboost', reason: 'invalid_output' });
+  });
+
+  test('a runtime that fails makes every row abstain, and says why', async () => {
+    const store = createMemoryObjectStore({ versioned: true });
+    await buildModelFolder({ store });
+    const onnx = createOnnxModelRuntime();
+    let broken = false;
+    const provider = createEnsembleProvider({
+      store,
+      runtime: {
+        async createSession(model) {
+          const session = await onnx.createSession(model);
+          if (!session.ok) return session;
+          const { probabilities, release } = session.value;
+          const fail = () => Promise.reject(new Error('out of\nmemory'));
+          return {
+            ok: true,
+            value: { release, probabilities: (...args) => (broken ? fail() : probabilities(...args)) },
+          };
+        },
+      },
+    });
+    providers.push(provider);
+    const loaded = await currentOf(provider);
+    broken = true;
+    expect(await loaded.serving[1]!.predict(new Float32Array(98), 2)).toEqual({
+      votes: [1, 2].map(() => ({ model: 'lightgbm', version: VERSION, abstained: 'inference_failed' })),
+      failed: { model: 'lightgbm', version: VERSION, reason: 'inference_failed', detail: 'out of memory' },
+    });
+  });
+
+  test('fewer than 2 models left: HOLD, insufficient_models', async () => {
+    const store = createMemoryObjectStore({ versioned: true });
+    await buildModelFolder({ store });
+    for (const name of NAMES.slice(1)) await flipByte(store, modelKey({ name, version: VERSION }));
+    const loaded = await currentOf(provide(store).provider);
+    const answered = await Promise.all(
+      loaded.serving.map(
+        async (member) => (await member.predict(new Float32Array(49).fill(90), 1)).votes[0]!,
+      ),
+    );
+    const abstained = loaded.quarantined.map(({ model, version, reason }) =>
+      abstain({ name: model, version }, reason),
+    );
+    const signal = decideSignal({
+      symbol: 'BTCUSDT',
+      barOpenTimeMs: 0,
+      close: 100,
+      atr: 1,
+      votes: [...answered, ...abstained],
+      ensemble: loaded.ensemble,
+    });
+    expect(signal).toMatchObject({
+      action: 'HOLD',
+      confidence: 0,
+      probabilities: null,
+      activeModels: 1,
+      reasons: ['insufficient_models'],
+    });
+  });
+});
