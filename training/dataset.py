@@ -39,7 +39,11 @@ class Targets:
     label: I32  # 0 sell, 1 hold, 2 buy
     weight: F32  # sample uniqueness
     barrier_bps: F32
-    forward_return: F32  # fraction, not basis points
+    forward_return: F32  # ln(close after the horizon / close now)
+
+    def move_bps(self, rows: I64) -> F64:
+        """[n] what holding one unit long for the horizon earns, before costs."""
+        return np.expm1(self.forward_return[rows].astype(np.float64)) * 1e4
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from training.dataset import F64, I64, Dataset, Mask, Targets
-from training.metrics import BPS, Earnings, earnings, expected_edge_bps
+from training.metrics import Earnings, earnings, expected_edge_bps
 from training.trials import Trial
 
 WEIGHT_FLOOR = 0.1
@@ -43,7 +43,7 @@ class Decisions:
     fold: I64
     edge_bps: F64
     agreed: Mask  # the consensus rule holds
-    gross_bps: F64  # side × forward return
+    gross_bps: F64  # side × move over the horizon
 
 
 def decide(data: Dataset, trials: list[Trial], weights: list[float]) -> Decisions:
@@ -81,7 +81,7 @@ def _decisions(
         fold=fold,
         edge_bps=expected_edge_bps(p, targets.barrier_bps[rows].astype(np.float64), data.round_trip_bps),
         agreed=(side != 0) & (with_it >= CONSENSUS * active - 1e-9),
-        gross_bps=side * targets.forward_return[rows].astype(np.float64) * BPS,
+        gross_bps=side * targets.move_bps(rows),
     )
 
 

@@ -17,7 +17,6 @@ MIN_SYMBOLS = 5  # a rank correlation of fewer symbols is mostly ties and noise
 ECE_BINS = 15
 TOP_FRACTION = 0.01
 DAY_MS = 86_400_000
-BPS = 1e4
 
 Metrics = dict[str, float | int | None]
 
@@ -112,7 +111,7 @@ class Earnings:
 
 
 def earnings(ts: I64, gross_bps: F64, round_trip_bps: float) -> Earnings:
-    """gross_bps [signals]: side × forward return."""
+    """gross_bps [signals]: side × move over the horizon."""
     n = len(gross_bps)
     if n == 0:
         return Earnings(0, 0, None, None, None, None)
@@ -137,14 +136,14 @@ def judge(data: Dataset, targets: Targets, rows: I64, probabilities: F64, prior:
     """Metrics of calibrated probabilities [n, 3] on these rows [n]; prior [3] or [n, 3]."""
     label = targets.label[rows]
     ts = data.ts[rows]
-    returns = targets.forward_return[rows].astype(np.float64)
+    moves = targets.move_bps(rows)
     lean = probabilities[:, 2] - probabilities[:, 0]
-    ic, ic_t = rank_ic(ts, lean, returns, targets.horizon_bars)
+    ic, ic_t = rank_ic(ts, lean, moves, targets.horizon_bars)
     edge = expected_edge_bps(probabilities, targets.barrier_bps[rows].astype(np.float64), data.round_trip_bps)
     top: Mask = np.zeros(len(rows), dtype=np.bool_)
     top[np.argsort(-edge, kind="stable")[: max(1, int(len(rows) * TOP_FRACTION))]] = True
     top &= lean != 0
-    best = earnings(ts[top], np.sign(lean[top]) * returns[top] * BPS, data.round_trip_bps)
+    best = earnings(ts[top], np.sign(lean[top]) * moves[top], data.round_trip_bps)
     return {
         "rows": len(rows),
         "logLoss": log_loss(probabilities, label),

@@ -99,7 +99,7 @@ def _float32_threshold(threshold: float) -> np.float32:
     if 0.0 <= threshold <= float(ZERO):
         return ZERO
     if -float(ZERO) <= threshold < 0.0:
-        return np.nextafter(-ZERO, np.float32(-np.inf), dtype=np.float32)
+        return np.float32(np.nextafter(-ZERO, np.float32(-np.inf)))
     return largest_float32_at_most(threshold)
 
 

@@ -44,9 +44,9 @@ def test_consensus_counts_only_models_that_answered(data: Dataset) -> None:
     lean = 0.5 * 0.4 + 0.3 * 0.4 + 0.2 * -0.4
     barrier = float(data.targets[6].barrier_bps[1])
     assert seen.edge_bps[1] == pytest.approx(lean * barrier - 2 * (2 + 1), rel=1e-6)
-    assert seen.gross_bps[1] == pytest.approx(1e4 * float(data.targets[6].forward_return[1]), rel=1e-6)
+    assert seen.gross_bps[1] == pytest.approx(1e4 * np.expm1(float(data.targets[6].forward_return[1])), rel=1e-6)
     down = decide(data, [trial(data, [7], [sell])] * 2, [0.5, 0.5])
-    assert down.gross_bps[0] == pytest.approx(-1e4 * float(data.targets[6].forward_return[7]), rel=1e-6)
+    assert down.gross_bps[0] == pytest.approx(-1e4 * np.expm1(float(data.targets[6].forward_return[7])), rel=1e-6)
 
 
 def test_a_single_model_is_no_ensemble(data: Dataset) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,7 +21,7 @@ from training.trainer import Examples, FittedModel, Run
 CALIBRATION = Calibration(
     "vector_scaling", np.array([0.8, 1.1, 0.9], dtype=np.float32), np.array([0.1, -0.2, 0.05], dtype=np.float32)
 )
-TRAINERS = {"lightgbm": LightGbmTrainer, "xgboost": XgBoostTrainer}
+TRAINERS: dict[str, Callable[[Run], LightGbmTrainer | XgBoostTrainer]] = {"lightgbm": LightGbmTrainer, "xgboost": XgBoostTrainer}
 FORESTS: dict[str, Callable[..., Forest]] = {"lightgbm": lightgbm_forest, "xgboost": xgboost_forest}
 
 
@@ -122,10 +123,10 @@ def test_lightgbm_reads_what_is_next_to_zero_as_zero(lightgbm_model: LightGbmMod
         assert np.abs(walked(forest, rows) - lightgbm_model.margins(rows)).max() < 1e-5
 
 
-def _nodes(dump: dict) -> list[dict]:
+def _nodes(dump: dict[str, Any]) -> list[dict[str, Any]]:
     """Inner nodes in the order in which lightgbm_forest lists them: root, left branch, right branch."""
 
-    def walk(node: dict) -> list[dict]:
+    def walk(node: dict[str, Any]) -> list[dict[str, Any]]:
         return [node, *walk(node["left_child"]), *walk(node["right_child"])] if "split_feature" in node else []
 
     return [node for tree in dump["tree_info"] for node in walk(tree["tree_structure"])]
