@@ -1,0 +1,36 @@
+// What is sent to a broker: an entry, which adds exposure and has to pass the gate, or a reduction, which cannot add any.
+
+import type { Scope } from '../risk/gate.ts';
+
+export type OrderSide = 'BUY' | 'SELL';
+
+export const oppositeSide = (side: OrderSide): OrderSide => (side === 'BUY' ? 'SELL' : 'BUY');
+
+interface OrderCommon {
+  readonly scope: Scope;
+  readonly clientOrderId: string;
+  readonly symbol: string;
+  readonly side: OrderSide;
+  /** In the base asset, a multiple of the symbol's step. */
+  readonly quantity: number;
+}
+
+/** A market order that opens a position. */
+export interface EntryOrder extends OrderCommon {
+  readonly kind: 'entry';
+  readonly barOpenTimeMs: number;
+  readonly ensembleId: string;
+  /** What the order was sized and checked at. */
+  readonly referencePrice: number;
+  /** quantity × referencePrice, rounded up: what the gate counts. */
+  readonly notionalMicroUsdt: number;
+  /** Trigger of the stop that goes with it, a multiple of the symbol's tick. */
+  readonly stopPrice: number;
+}
+
+/** Reduce-only: a stop when it has a trigger, else a market exit. */
+export interface ReduceOrder extends OrderCommon {
+  readonly kind: 'reduce';
+  readonly reduceOnly: true;
+  readonly stopPrice: number | null;
+}
