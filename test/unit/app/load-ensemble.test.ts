@@ -83,7 +83,7 @@ describe('a fault that was published with its own checksums', () => {
   const net = rsiNet('tabular', 0.1);
   const flat = { ...net, weights: net.weights.map(() => [0, 0, 0]) };
   const change =
-    (edit: (manifest: ModelManifest) => object): MemberPlan['manifest'] =>
+    (edit: (manifest: ModelManifest) => object): NonNullable<MemberPlan['manifest']> =>
     (manifest) => ({ ...manifest, ...edit(manifest) });
   const columns = (edit: (columns: string[]) => string[]) =>
     change(({ input }) => ({ input: { ...input, columns: edit([...input.columns]) } }));

@@ -1,0 +1,134 @@
+import { describe, expect, test } from 'vitest';
+import { createOnnxModelRuntime } from '../../../lib/adapters/onnx/onnx-model-runtime.ts';
+import { type CopyRequest, copyEnsemble, listModels, verifyModels } from '../../../lib/app/model-registry.ts';
+import type { ObjectStore } from '../../../lib/app/ports.ts';
+import { ensembleKey, manifestKey, modelKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
+import { parseEnsemble } from '../../../lib/models/parse-document.ts';
+import { buildModelFolder, DEFAULT_MEMBERS, toJson } from '../../onnx/build-model-folder.ts';
+import { createMemoryObjectStore } from '../../onnx/memory-object-store.ts';
+
+const runtime = createOnnxModelRuntime();
+const VERSION = 'v20240728_000000';
+const ID = 'e20240728_000000';
+const XGBOOST = { name: 'xgboost', version: VERSION };
+const folder = () => createMemoryObjectStore({ versioned: false });
+const bucket = () => createMemoryObjectStore({ versioned: true });
+
+describe('list and verify', () => {
+  test('show every version in the store, members or not, each with its verdict', async () => {
+    const store = folder();
+    await buildModelFolder({ store, members: [{ ...DEFAULT_MEMBERS[0]!, version: 'v20240101_000000' }] });
+    await buildModelFolder({ store });
+    await store.remove(modelKey({ name: 'nhits', version: VERSION }));
+    await store.put(manifestKey({ name: 'patchtst', version: VERSION }), toJson({}));
+    await store.put('models/README', toJson({}));
+    const { ensemble, models } = await verifyModels(store, runtime);
+    expect(ensemble).toMatchObject({ ok: true, value: { id: ID } });
+    expect(models).toMatchObject([
+      { name: 'lightgbm', weight: 1, featureSet: 'ok', fault: undefined },
+      { name: 'nhits', bytes: null, featureSet: 'ok', fault: { reason: 'model_missing' } },
+      { name: 'patchtst', featureSet: 'unknown', fault: { reason: 'sha256_mismatch' } },
+      { name: 'xgboost', version: 'v20240101_000000', weight: null, featureSet: 'ok', fault: undefined },
+      { name: 'xgboost', version: VERSION, weight: 1, bytes: 842, featureSet: 'ok', fault: undefined },
+    ]);
+  });
+
+  test('an empty store lists nothing and says that there is no ensemble', async () => {
+    expect(await listModels(folder())).toEqual({
+      ensemble: { ok: false, error: { code: 'pointer_missing', detail: expect.any(String) } },
+      models: [],
+    });
+  });
+});
+
+describe('copying an ensemble', () => {
+  const copy = (from: ObjectStore, to: ObjectStore, pointer: CopyRequest['pointer'] = 'move') =>
+    copyEnsemble({ from, to, runtime, pointer });
+  const prepared = async () => {
+    const from = folder();
+    await buildModelFolder({ store: from });
+    return { from, to: bucket() };
+  };
+
+  test('names the VersionIds of the target, and what was copied verifies there', async () => {
+    const { from, to } = await prepared();
+    expect(await copy(from, to)).toEqual({
+      ok: true,
+      value: { ensembleId: ID, uploaded: 9, pointer: 'moved' },
+    });
+    const ensemble = parseEnsemble((await to.get(ensembleKey(ID)))!.body, 'copy');
+    const member = ensemble.ok && ensemble.value.members[0]!;
+    expect(member).toMatchObject({
+      name: 'xgboost',
+      versionId: (await to.head(modelKey(XGBOOST)))!.versionId,
+    });
+    const { models } = await verifyModels(to, runtime);
+    expect(models.map(({ fault }) => fault)).toEqual([undefined, undefined, undefined, undefined]);
+  });
+
+  test('again changes nothing, not even a version', async () => {
+    const { from, to } = await prepared();
+    await copy(from, to);
+    const before = await to.list('');
+    expect(await copy(from, to)).toEqual({
+      ok: true,
+      value: { ensembleId: ID, uploaded: 0, pointer: 'unchanged' },
+    });
+    expect(await to.list('')).toEqual(before);
+  });
+
+  test('broken off half way it can be repeated', async () => {
+    const { from, to } = await prepared();
+    to.failReadsOf(POINTER_KEY);
+    expect(await copy(from, to)).toMatchObject({ ok: false, error: { code: 'store_unavailable' } });
+    to.failReadsOf(undefined);
+    expect(await copy(from, to)).toMatchObject({ ok: true, value: { uploaded: 0, pointer: 'moved' } });
+  });
+
+  test('keep leaves what an operator promoted in force', async () => {
+    const { from, to } = await prepared();
+    const pointer = toJson({ ensembleId: 'e20230101_000000' });
+    await to.put(POINTER_KEY, pointer);
+    expect(await copy(from, to, 'keep')).toMatchObject({ ok: true, value: { pointer: 'kept' } });
+    expect((await to.get(POINTER_KEY))!.body).toEqual(pointer);
+    expect(await copy(from, to, 'move')).toMatchObject({ ok: true, value: { pointer: 'moved' } });
+    expect(await copy(from, bucket(), 'keep')).toMatchObject({ ok: true, value: { pointer: 'moved' } });
+  });
+
+  test('is refused when one member fails, and nothing is written', async () => {
+    const { from, to } = await prepared();
+    await from.put(modelKey(XGBOOST), new Uint8Array(842));
+    expect(await copy(from, to)).toMatchObject({
+      ok: false,
+      error: {
+        code: 'verification_failed',
+        detail: expect.stringMatching(/^xgboost v.*: sha256_mismatch: /),
+      },
+    });
+    expect(await to.list('')).toEqual([]);
+  });
+
+  test('never overwrites another object under the same key', async () => {
+    const { from, to } = await prepared();
+    await to.put(modelKey(XGBOOST), new Uint8Array(3));
+    expect(await copy(from, to)).toMatchObject({ ok: false, error: { code: 'target_conflict' } });
+    expect(await to.head(POINTER_KEY)).toBeUndefined();
+    expect((await to.head(modelKey(XGBOOST)))!.bytes).toBe(3);
+  });
+
+  test('does not move a pointer that someone else moved meanwhile', async () => {
+    const { from, to } = await prepared();
+    const racing: ObjectStore = {
+      ...to,
+      async put(key, body, condition) {
+        if (key === POINTER_KEY) await to.put(key, toJson({ ensembleId: 'e20230101_000000' }));
+        return to.put(key, body, condition);
+      },
+    };
+    expect(await copy(from, racing)).toMatchObject({ ok: false, error: { code: 'pointer_conflict' } });
+  });
+
+  test('without a source ensemble says so', async () => {
+    expect(await copy(folder(), bucket())).toMatchObject({ ok: false, error: { code: 'source_invalid' } });
+  });
+});
