@@ -101,7 +101,7 @@ function toCommandError(error: FolderDatasetError, outFolder: string): Error {
   switch (error.code) {
     case 'input_unusable':
       return new UsageError(error.detail);
-    case 'output_busy':
+    case 'output_unusable':
       return new CommandFailure(error.detail);
     case 'refused':
       return new CommandFailure(

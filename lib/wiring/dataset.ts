@@ -27,7 +27,7 @@ export interface FolderDatasetOptions {
 export type FolderDatasetError =
   | BuildDatasetError
   /** One line of what is wrong with the folder of candles, the symbols asked for, or the folder to write to. */
-  | { readonly code: 'input_unusable' | 'output_busy'; readonly detail: string };
+  | { readonly code: 'input_unusable' | 'output_unusable'; readonly detail: string };
 
 export async function buildDatasetInFolder(
   options: FolderDatasetOptions,
@@ -43,7 +43,7 @@ export async function buildDatasetInFolder(
     });
 
   const sink = await openParquetDataset(options.outFolder, { replace: options.replace });
-  if (!sink.ok) return failure({ code: 'output_busy', detail: sink.error });
+  if (!sink.ok) return failure({ code: 'output_unusable', detail: sink.error });
   const { range, onProgress } = options;
   return buildDataset({
     source: source.value,

@@ -24,13 +24,14 @@ async function openSink(replace = false): Promise<DatasetSink> {
   return opened.value;
 }
 
-/** Every cell differs; the awkward floats are among them: −0, the smallest denormal, the largest float32. */
+/** Cells of every kind: the smallest denormal, the largest float32, and a column of nothing but 0 and −0. */
 function rowsOf(count: number, shift = 0): DatasetRows {
   const features = Float32Array.from(
     { length: count * FEATURE_COUNT },
     (_, cell) => Math.sin(cell + shift) * 10 ** (cell % 7),
   );
-  features.set([-0, 0, 2 ** -149, 3.4028234663852886e38].slice(0, features.length));
+  features.set([2 ** -149, 3.4028234663852886e38].slice(0, features.length));
+  for (let row = 0; row < count; row++) features[row * FEATURE_COUNT + 39] = row % 2 === 0 ? 0 : -0;
   const floats = (seed: number) => Float32Array.from({ length: count }, (_, row) => Math.cos(row * seed));
   return {
     openTimeMs: Float64Array.from({ length: count }, (_, row) => 1_704_067_200_000 + row * 300_000),
@@ -206,6 +207,12 @@ describe('a dataset folder', () => {
     await writeFile(join(folder, 'dataset.json'), JSON.stringify(forged));
     expect(await publishDataset({ BTCUSDT: rowsOf(5) }, true)).toBe('published');
     expect(await readFile(outside, 'utf8')).toBe('mine');
+  });
+
+  it('says so when the folder cannot be one', async () => {
+    await writeFile(folder, 'a file');
+    const opened = await openParquetDataset(folder, { replace: true });
+    expect(opened).toMatchObject({ ok: false, error: expect.stringContaining('check the path') });
   });
 
   it('takes over from a killed run, and gives way to a running one', async () => {

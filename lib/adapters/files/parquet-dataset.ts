@@ -16,17 +16,24 @@ const STAGING_PREFIX = '.building-';
 const ROW_GROUP_ROWS = 25_000;
 
 /**
- * A sink for the folder, which is made when absent. Fails with one line when another process is building there.
+ * A sink for the folder, which is made when absent. Fails with one line when it cannot be written to, or another
+ * process is building there.
  * @param replace whether a different dataset in the folder is replaced; refused at publishing otherwise
  */
 export async function openParquetDataset(
   folder: string,
   options: { readonly replace: boolean },
 ): Promise<Result<DatasetSink, string>> {
-  await mkdir(folder, { recursive: true });
   const staging = join(folder, STAGING_PREFIX + process.pid);
-  await rm(staging, { recursive: true, force: true });
-  await mkdir(staging);
+  try {
+    await mkdir(folder, { recursive: true });
+    await rm(staging, { recursive: true, force: true });
+    await mkdir(staging);
+  } catch (error) {
+    return failure(
+      `cannot write to the folder ${folder} (${(error as NodeJS.ErrnoException).code}): check the path`,
+    );
+  }
   const builder = await findOtherBuilder(folder);
   if (builder !== undefined) {
     await rm(staging, { recursive: true, force: true });

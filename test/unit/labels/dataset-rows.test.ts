@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { computeFeatures } from '../../../lib/features/compute-features.ts';
 import { FEATURE_COUNT } from '../../../lib/features/feature-set.ts';
 import { buildDatasetRows, type DatasetRows, featureColumn } from '../../../lib/labels/dataset-rows.ts';
-import { barrierFraction, labelDefinitions } from '../../../lib/labels/triple-barrier.ts';
+import { barrierFraction, labelBars, labelDefinitions } from '../../../lib/labels/triple-barrier.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { allocateSeries, type CandleSeries, sliceSeries } from '../../../lib/market/candle-series.ts';
 import { fillGaps, judgeBars } from '../../../lib/market/grid.ts';
@@ -100,6 +100,25 @@ describe('rows of a dataset', () => {
         const forward = Math.log(candles.close[bar + horizon.horizonBars]! / candles.close[bar]!);
         expect(horizon.forwardReturns[row]).toBe(Math.fround(forward));
       }
+    }
+  });
+
+  it('are weighted by how many rows look at the bars after them, up to the one that settled their label', () => {
+    const candles = randomWalk({ seed: 11, bars: 1400 });
+    const rows = rowsOf(candles);
+    const bars = Int32Array.from(barsOf(rows));
+    const atrPct = featureColumn(rows.features, 'atr_14_pct');
+    for (const [index, definition] of definitions.entries()) {
+      const { resolvedBars } = labelBars(candles, { bars, atrPct }, definition);
+      const watchers = new Array<number>(candles.length).fill(0);
+      const spans = [...bars].map((bar, row) =>
+        Array.from({ length: resolvedBars[row]! - bar }, (_, step) => bar + 1 + step),
+      );
+      for (const span of spans) for (const bar of span) watchers[bar]!++;
+      const own = spans.map((span) => span.reduce((sum, bar) => sum + 1 / watchers[bar]!, 0) / span.length);
+      const mean = own.reduce((sum, share) => sum + share, 0) / own.length;
+      for (const [row, share] of own.entries())
+        expect(rows.horizons[index]!.weights[row]).toBeCloseTo(share / mean, 5);
     }
   });
 
