@@ -68,103 +68,60 @@ const POSITIONS_MIN = 10;
 const MEMORY_BYTES_LIMIT = 2_000_000_000;
 const LATENCY_MS_LIMIT = 100;
 
+interface Rule {
+  readonly value: (seen: GoNoGoEvidence) => number | undefined;
+  readonly met: (value: number) => boolean;
+  /** A NO-GO by itself. */
+  readonly breach?: (value: number) => boolean;
+}
+
+const RULES: Readonly<Record<GoCriterion, Rule>> = {
+  window: { value: (e) => amount(e.windowHours), met: (h) => h >= WINDOW_HOURS_MIN && h <= WINDOW_HOURS_MAX },
+  coverage: { value: (e) => ratio(e.barsDecided, e.barsExpected), met: (v) => v >= COVERAGE_MIN },
+  sample: { value: (e) => count(e.positionsOpened), met: (n) => n >= POSITIONS_MIN },
+  feature_mismatches: { value: (e) => count(e.featureMismatches), met: (n) => n === 0, breach: (n) => n > 0 },
+  model_load_failures: {
+    value: (e) => count(e.modelLoadFailures),
+    met: (n) => n === 0,
+    breach: (n) => n > 0,
+  },
+  agreement: { value: (e) => share(e.agreementXgbLgbm), met: (v) => v > 0.7, breach: (v) => v < 0.5 },
+  confidence: { value: (e) => share(e.meanConfidence), met: (v) => v > 0.6 },
+  daily_drawdown: {
+    value: (e) => amount(e.worstDailyDrawdown),
+    met: (v) => v < 0.05,
+    breach: (v) => v > 0.1,
+  },
+  stop_hits: { value: (e) => ratio(e.stopLossHits, e.positionsOpened), met: (v) => v < 0.1 },
+  profit: { value: (e) => finite(e.profitUsdt), met: (usdt) => usdt > 0 },
+  memory: {
+    value: (e) => amount(e.memoryBytesMax),
+    met: (bytes) => bytes < MEMORY_BYTES_LIMIT,
+    breach: (bytes) => bytes >= MEMORY_BYTES_LIMIT,
+  },
+  latency: {
+    value: (e) => amount(e.latencyMsPerSymbol),
+    met: (ms) => ms < LATENCY_MS_LIMIT,
+    breach: (ms) => ms >= LATENCY_MS_LIMIT,
+  },
+};
+
 /** Total: any evidence has a verdict. GO needs every criterion met; unknown counts as not met. */
 export function decideGoNoGo(evidence: GoNoGoEvidence): GoNoGo {
-  const results = judge(evidence);
+  const results = (Object.keys(GO_CRITERIA) as GoCriterion[]).map((criterion) => judge(criterion, evidence));
   const criteria = results.filter(({ status }) => status !== 'met').map(({ criterion }) => criterion);
   if (criteria.length === 0) return { verdict: 'GO', results };
   const breaches = results.filter(({ status }) => status === 'breach').map(({ criterion }) => criterion);
   return { verdict: 'NO_GO', results, criteria, breaches };
 }
 
-type Rule = (value: number) => CriterionStatus;
-/** Short of it there is no GO yet. */
-const orNotYet =
-  (holds: (value: number) => boolean): Rule =>
-  (value) =>
-    holds(value) ? 'met' : 'not_met';
-/** Short of it is a NO-GO by itself. */
-const orBreach =
-  (holds: (value: number) => boolean): Rule =>
-  (value) =>
-    holds(value) ? 'met' : 'breach';
-
-function judge(seen: GoNoGoEvidence): CriterionResult[] {
-  const bars = ratio(seen.barsDecided, seen.barsExpected);
-  const stops = ratio(seen.stopLossHits, seen.positionsOpened);
-  return [
-    result(
-      'window',
-      amount(seen.windowHours),
-      orNotYet((h) => h >= WINDOW_HOURS_MIN && h <= WINDOW_HOURS_MAX),
-    ),
-    result(
-      'coverage',
-      bars,
-      orNotYet((share) => share >= COVERAGE_MIN),
-    ),
-    result(
-      'sample',
-      count(seen.positionsOpened),
-      orNotYet((positions) => positions >= POSITIONS_MIN),
-    ),
-    result(
-      'feature_mismatches',
-      count(seen.featureMismatches),
-      orBreach((errors) => errors === 0),
-    ),
-    result(
-      'model_load_failures',
-      count(seen.modelLoadFailures),
-      orBreach((failures) => failures === 0),
-    ),
-    result(
-      'agreement',
-      share(seen.agreementXgbLgbm),
-      between({ breach: (v) => v < 0.5, met: (v) => v > 0.7 }),
-    ),
-    result(
-      'confidence',
-      share(seen.meanConfidence),
-      orNotYet((confidence) => confidence > 0.6),
-    ),
-    result(
-      'daily_drawdown',
-      amount(seen.worstDailyDrawdown),
-      between({ breach: (v) => v > 0.1, met: (v) => v < 0.05 }),
-    ),
-    result(
-      'stop_hits',
-      stops,
-      orNotYet((hits) => hits < 0.1),
-    ),
-    result(
-      'profit',
-      finite(seen.profitUsdt),
-      orNotYet((profit) => profit > 0),
-    ),
-    result(
-      'memory',
-      amount(seen.memoryBytesMax),
-      orBreach((bytes) => bytes < MEMORY_BYTES_LIMIT),
-    ),
-    result(
-      'latency',
-      amount(seen.latencyMsPerSymbol),
-      orBreach((ms) => ms < LATENCY_MS_LIMIT),
-    ),
-  ];
+function judge(criterion: GoCriterion, evidence: GoNoGoEvidence): CriterionResult {
+  const rule = RULES[criterion];
+  const value = rule.value(evidence);
+  if (value === undefined) return { criterion, status: 'unknown', value };
+  const status = rule.breach?.(value) ? 'breach' : rule.met(value) ? 'met' : 'not_met';
+  return { criterion, status, value };
 }
-
-function between(bounds: { breach: (value: number) => boolean; met: (value: number) => boolean }): Rule {
-  return (value) => (bounds.breach(value) ? 'breach' : bounds.met(value) ? 'met' : 'not_met');
-}
-
-const result = (criterion: GoCriterion, value: number | undefined, rule: Rule): CriterionResult => ({
-  criterion,
-  status: value === undefined ? 'unknown' : rule(value),
-  value,
-});
 
 // What cannot be a measurement of its kind is as good as not measured.
 const finite = (value: number | undefined) =>
