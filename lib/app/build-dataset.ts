@@ -35,7 +35,7 @@ export interface WrittenFile {
   readonly sha256: string;
 }
 
-export interface DatasetSymbol extends WrittenFile {
+interface DatasetSymbol extends WrittenFile {
   readonly symbol: string;
   readonly rows: number;
   /** Open times of the first and last row; null without rows. */
@@ -65,7 +65,7 @@ export interface DatasetDescription {
 }
 
 /** Rows per class of one horizon. */
-export interface ClassCounts {
+interface ClassCounts {
   readonly horizonBars: number;
   readonly sell: number;
   readonly hold: number;
@@ -84,7 +84,7 @@ export interface DatasetSummary {
   readonly failures: readonly SymbolFailure[];
 }
 
-export interface SymbolFailure {
+interface SymbolFailure {
   readonly symbol: string;
   readonly detail: string;
 }

@@ -2,7 +2,7 @@
 // observations; each is weighted by the share of its span that it has to itself (López de Prado 2018, ch. 4.3–4.4).
 
 /** Bars that decided each label, first and last included; one element per label, first bars ascending. */
-export interface LabelSpans {
+interface LabelSpans {
   readonly firstBars: Int32Array;
   readonly lastBars: Int32Array;
 }

@@ -15,7 +15,7 @@ import { labelBars } from './triple-barrier.ts';
  * Why a bar is no row: the reasons why serving abstains, and two of labelling. `no_future`: the path of the longest horizon
  * runs over the end of the data; `gap_ahead`: it holds a filled bar, whose high and low nobody saw.
  */
-export type DropReason = AbstentionReason | 'gap_ahead' | 'no_future';
+type DropReason = AbstentionReason | 'gap_ahead' | 'no_future';
 export type DropCounts = Readonly<Partial<Record<DropReason, number>>>;
 
 /** Half-open range of open times, epoch ms; undefined is without limit. */
@@ -25,7 +25,7 @@ export interface OpenTimeRange {
 }
 
 /** Labels of one horizon, one element per row. */
-export interface HorizonColumns {
+interface HorizonColumns {
   readonly horizonBars: number;
   /** 0 sell, 1 hold, 2 buy. */
   readonly classes: Int32Array;

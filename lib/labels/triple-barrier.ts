@@ -40,7 +40,7 @@ export function barrierFraction(atrPct: number, definition: LabelDefinition): nu
 }
 
 /** One element per labelled bar. */
-export interface BarrierLabels {
+interface BarrierLabels {
   /** Index into CLASSES: 0 sell, 1 hold, 2 buy. */
   readonly classes: Int32Array;
   readonly barrierFractions: Float64Array;

@@ -13,7 +13,7 @@ import { failure, type Result } from '../result.ts';
 /** What labels reckon with on each side of a trade: taker fee and slippage of a liquid pair. */
 const LABEL_COSTS = { feeBps: 5, slippageBps: 2 } as const;
 
-export interface FolderDatasetOptions {
+interface FolderDatasetOptions {
   readonly dataFolder: string;
   readonly outFolder: string;
   /** All symbols of the folder when undefined. */
