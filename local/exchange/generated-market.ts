@@ -105,7 +105,7 @@ const bell = (random: Random): number => (random() + random() + random() + rando
 
 /** GARCH(1,1) around 1: calm follows calm and storm follows storm (Bollerslev 1986). */
 const nextVariance = (variance: number, shock: number): number =>
-  Math.min(0.03 + 0.09 * shock * shock + 0.88 * variance, 25);
+  Math.min(0.02 + 0.13 * shock * shock + 0.85 * variance, 40);
 
 /** The moves of the whole market, [bars × STEPS], as fractions of the price. */
 function generateFactor(random: Random, bars: number): Float64Array {
