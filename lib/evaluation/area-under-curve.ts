@@ -43,7 +43,7 @@ function splitScores(input: Parameters<typeof areaUnderCurve>[0]) {
   let n = 0;
   for (let row = 0; row < labels.length; row++) {
     const score = probabilities[row * 3 + positive]!;
-    invariant(!Number.isNaN(score), `the score of row ${row} is NaN`);
+    invariant(!Number.isNaN(score), 'a score is NaN');
     if (labels[row] === positive) positives[p++] = score;
     else negatives[n++] = score;
   }

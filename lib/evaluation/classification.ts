@@ -1,6 +1,6 @@
 // How good a model's class probabilities are: log-loss against the class prior, apart for volatility and direction, Brier
 // score and calibration. Rows are streamed into sums, so that millions of rows need no memory.
-import { invariant } from '../invariant.ts';
+import { InvariantError, invariant } from '../invariant.ts';
 import { ReliabilityTally } from './reliability.ts';
 
 /** Index into [sell, hold, buy], the order of every probability vector. */
@@ -63,7 +63,7 @@ export class ClassificationTally {
     const hold = probabilities[offset + 1]!;
     const buy = probabilities[offset + 2]!;
     checkProbabilities(sell, hold, buy);
-    invariant(label === 0 || label === 1 || label === 2, `a label must be 0, 1 or 2, got ${label}`);
+    invariant(label === 0 || label === 1 || label === 2, 'a label must be 0, 1 or 2');
 
     this.#classRows[label]++;
     this.#logLoss += rowLogLoss(probabilities, row, label);
@@ -106,5 +106,6 @@ export class ClassificationTally {
 
 function checkProbabilities(sell: number, hold: number, buy: number): void {
   const valid = sell >= 0 && hold >= 0 && buy >= 0 && Math.abs(sell + hold + buy - 1) <= SUM_TOLERANCE;
-  invariant(valid, `not a probability vector: ${sell}, ${hold}, ${buy}`);
+  // The message is built only when needed: this runs for every row.
+  if (!valid) throw new InvariantError(`not a probability vector: ${sell}, ${hold}, ${buy}`);
 }

@@ -21,10 +21,7 @@ export class PairedLossTally {
   /** Losses of one row in nats; times are bars' open times. Both finite. */
   add(row: { barOpenTimeMs: number; challengerLoss: number; championLoss: number }): void {
     const difference = row.challengerLoss - row.championLoss;
-    invariant(
-      Number.isFinite(difference),
-      `losses must be finite, got ${row.challengerLoss}, ${row.championLoss}`,
-    );
+    invariant(Number.isFinite(difference), 'losses must be finite');
     const dayNumber = Math.floor(row.barOpenTimeMs / DAY_MS);
     const day = this.#days.get(dayNumber);
     if (day === undefined) this.#days.set(dayNumber, [difference, 1]);

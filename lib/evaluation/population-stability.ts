@@ -50,7 +50,7 @@ export function countByBin(bins: FeatureBins, values: ArrayLike<number>): Float6
   const counts = new Float64Array(limits.length + 1);
   for (let row = 0; row < values.length; row++) {
     const value = values[row]!;
-    invariant(Number.isFinite(value), `value ${row} is ${value}`);
+    invariant(Number.isFinite(value), 'a value to count must be finite');
     let bin = 0;
     while (bin < limits.length && (byValue ? value !== limits[bin] : value > limits[bin]!)) bin++;
     counts[bin]!++;

@@ -30,7 +30,7 @@ export class ReliabilityTally {
 
   /** @param confidence stated probability, 0…1; @param correct whether it came true */
   add(confidence: number, correct: boolean): void {
-    invariant(confidence >= 0 && confidence <= 1, `a probability must lie in [0, 1], got ${confidence}`);
+    invariant(confidence >= 0 && confidence <= 1, 'a probability must lie in [0, 1]');
     const bin = Math.max(0, Math.ceil(confidence * this.#count.length) - 1);
     this.#count[bin]!++;
     this.#confidence[bin]! += confidence;

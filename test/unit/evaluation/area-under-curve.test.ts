@@ -27,7 +27,7 @@ describe('areaUnderCurve', () => {
 
   it('refuses NaN and columns that do not belong together', () => {
     const probabilities = asBuy([0.1, Number.NaN]);
-    expect(() => areaUnderCurve({ probabilities, labels: [1, 2], positive: 2 })).toThrow('row 1 is NaN');
+    expect(() => areaUnderCurve({ probabilities, labels: [1, 2], positive: 2 })).toThrow('NaN');
     expect(() => areaUnderCurve({ probabilities, labels: [1], positive: 2 })).toThrow('same rows');
   });
 });
