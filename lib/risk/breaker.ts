@@ -286,8 +286,9 @@ function equityCauses(evidence: BreakerEvidence, judging: Judging): TripCause[] 
     if (!(Number.isSafeInteger(dayStartMicroUsdt) && dayStartMicroUsdt > 0)) {
       return unreadable('start of day', 'not an amount');
     }
-    // Marks that could not be read have their own cause.
-    if (evidence.marks.state !== 'value') return null;
+    // Marks that are no good have their own cause.
+    if (evidence.marks.state !== 'value' || markFault(evidence.marks.value, judging) !== undefined)
+      return null;
     const loss = confirmedLoss(evidence.marks.value, dayStartMicroUsdt);
     return loss < limits.dailyLossFraction
       ? null

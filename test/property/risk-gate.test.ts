@@ -336,7 +336,7 @@ describe('any sequence of events', () => {
       { numRuns: 300 },
     );
     // The law is empty where nothing is ever approved.
-    expect(approvals).toBeGreaterThan(100);
+    expect(approvals).toBeGreaterThan(50);
   });
 
   it('approves one of many concurrent requests for the same decision', async () => {
