@@ -4,7 +4,9 @@ import { FEATURE_NAMES, FEATURE_SET_HASH, SEQUENCE_COLUMNS } from '../features/f
 import { SEQUENCE_STEPS } from '../market/grid.ts';
 import type { ModelAbstentionReason } from '../signals/signal.ts';
 import type { Ensemble, EnsembleMember } from './ensemble.ts';
-import type { ModelInput, ModelManifest } from './manifest.ts';
+import { labelSchema, type ModelInput, type ModelManifest } from './manifest.ts';
+
+const LABEL_FIELDS = labelSchema.keyof().options;
 
 /** What disqualifies a model: a closed reason, and one line for the operator. */
 export interface ModelFault {
@@ -30,9 +32,10 @@ export function findMemberMismatch(
   for (const field of ['name', 'version', 'sha256'] as const) {
     if (manifest[field] !== member[field]) return differ(field, manifest[field], member[field]);
   }
-  // Both come out of labelSchema, which fixes the order of keys.
-  const [manifestLabel, ensembleLabel] = [JSON.stringify(manifest.label), JSON.stringify(ensemble.label)];
-  if (manifestLabel !== ensembleLabel) return differ('label', manifestLabel, ensembleLabel);
+  const differing = LABEL_FIELDS.find((field) => manifest.label[field] !== ensemble.label[field]);
+  if (differing !== undefined) {
+    return differ(`label.${differing}`, `${manifest.label[differing]}`, `${ensemble.label[differing]}`);
+  }
   if (manifest.featureSetHash === ensemble.featureSetHash) return undefined;
   return {
     ...differ('featureSetHash', manifest.featureSetHash, ensemble.featureSetHash),
