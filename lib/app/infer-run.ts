@@ -9,7 +9,8 @@ export const inferRunSchema = z.strictObject({
   shard: z.int().min(0),
   of: z.int().min(1),
   startedAtMs: z.int(),
-  ensembleId: z.string(),
+  /** null when the ensemble in force could not be read: then every symbol abstains. */
+  ensembleId: z.string().nullable(),
   featureSetHash: z.string(),
   symbols: z.int().min(0),
   written: z.int().min(0),

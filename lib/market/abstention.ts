@@ -9,6 +9,8 @@ export const ABSTENTION_REASONS = {
   illiquid: 'fewer than 72 of the last 288 bars moved',
   invalid_candle: 'the exchange sent a candle that is not valid',
   exchange_unavailable: 'the exchange did not answer, or refused',
+  no_ensemble: 'the ensemble in force could not be read',
+  internal_error: 'a check inside the system failed for this symbol',
 } as const;
 
 export type AbstentionReason = keyof typeof ABSTENTION_REASONS;

@@ -2,6 +2,7 @@
 // fit for a decision. Training and serving both come through here.
 
 import { invariant } from '../invariant.ts';
+import { failure, type Result, success } from '../result.ts';
 import type { AbstentionReason } from './abstention.ts';
 import { BAR_MS } from './candle.ts';
 import { allocateSeries, type CandleSeries } from './candle-series.ts';
@@ -22,8 +23,8 @@ const RECENT_BARS = 12;
 const GAP_BARS_MAX = 72;
 const LIQUIDITY_BARS = 288;
 const MOVED_BARS_MIN = 72;
-/** 2 years: a longer series is refused rather than allowed to exhaust memory through one huge gap. */
-const GRID_BARS_MAX = 4 * 366 * 288;
+/** 4 years: a longer series is refused rather than allowed to exhaust memory through one huge gap. */
+export const GRID_BARS_MAX = 4 * 366 * 288;
 
 /** Fills the gaps of a series. The result starts and ends at the series' own first and last bar. */
 export function fillGaps(series: CandleSeries): CandleGrid {
@@ -96,4 +97,33 @@ function verdict(seen: {
   if (seen.bar - seen.lastFilled < RECENT_BARS) return 'gap_recent';
   if (seen.moved < MOVED_BARS_MIN) return 'illiquid';
   return undefined;
+}
+
+/**
+ * The window of one symbol as serving sees it: grid and verdicts, or the reason why its newest bar has no row.
+ * @param lastOpenTimeMs open time of the newest closed bar by the exchange's clock
+ */
+export function judgeWindow(
+  series: CandleSeries,
+  lastOpenTimeMs: number,
+): Result<JudgedWindow, { reason: AbstentionReason; detail: string }> {
+  const newest = series.openTimeMs[series.length - 1];
+  if (newest === undefined)
+    return failure({ reason: 'insufficient_history', detail: 'the exchange has no candle' });
+  if (newest !== lastOpenTimeMs)
+    return failure({ reason: 'stale', detail: `newest candle opened ${new Date(newest).toISOString()}` });
+  const grid = fillGaps(series);
+  const verdicts = judgeBars(grid);
+  const reason = verdicts[grid.length - 1];
+  if (reason !== undefined)
+    return failure({ reason, detail: `${series.length} candles on a grid of ${grid.length} bars` });
+  const steps = verdicts.slice(-SEQUENCE_STEPS);
+  const hasSequence = steps.length === SEQUENCE_STEPS && steps.every((verdict) => verdict === undefined);
+  return success({ grid, hasSequence });
+}
+
+export interface JudgedWindow {
+  readonly grid: CandleGrid;
+  /** Whether the last 96 bars all have a row, as sequence models need. */
+  readonly hasSequence: boolean;
 }

@@ -11,7 +11,10 @@ export async function readTextParameter(client: SSMClient, name: string): Promis
   } catch (error) {
     if (!(error instanceof ParameterNotFound)) throw storeError(`reading parameter ${name}`, error);
   }
-  throw new StoreError(`there is no parameter ${name}: is the stage deployed, and are account and region right?`, {
-    retryable: false,
-  });
+  throw new StoreError(
+    `there is no parameter ${name}: is the stage deployed, and are account and region right?`,
+    {
+      retryable: false,
+    },
+  );
 }

@@ -1,0 +1,11 @@
+// How a command ends when it cannot do its work: one line that says what was wrong and what to do, never a stack trace.
+
+/** The call itself is wrong (unknown option, unreadable value): exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** The call is right but the work failed: exit code 1. */
+export class CommandFailure extends Error {
+  override readonly name = 'CommandFailure';
+}

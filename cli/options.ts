@@ -1,0 +1,37 @@
+// Option values that several commands share, parsed once and with the same words when they are wrong.
+import { existsSync } from 'node:fs';
+import { InvalidArgumentError } from 'commander';
+import { symbolSchema } from '../lib/market/universe.ts';
+
+/** `2024-08-05`, `2024-08-05T00:00Z` or with seconds; without a zone it is UTC. Gives epoch ms. */
+export function parseInstant(text: string): number {
+  const iso = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
+  const zoned = /T.*(Z|[+-]\d{2}:\d{2})$/.test(text) || !text.includes('T') ? text : `${text}Z`;
+  const instantMs = iso.test(text) ? Date.parse(zoned) : Number.NaN;
+  if (Number.isNaN(instantMs))
+    throw new InvalidArgumentError('It must be an ISO time such as 2024-08-05T00:00Z.');
+  return instantMs;
+}
+
+/** `BTCUSDT,ETHUSDT`. */
+export function parseSymbols(text: string): string[] {
+  const symbols = text.split(',').map((symbol) => symbol.trim());
+  for (const symbol of symbols)
+    if (!symbolSchema.safeParse(symbol).success)
+      throw new InvalidArgumentError(`"${symbol}" is not a symbol such as BTCUSDT.`);
+  return [...new Set(symbols)];
+}
+
+/** A whole number of at least 1. */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1 || count > 1_000_000)
+    throw new InvalidArgumentError('It must be a whole number of at least 1.');
+  return count;
+}
+
+/** A folder that exists. */
+export function parseFolder(text: string): string {
+  if (!existsSync(text)) throw new InvalidArgumentError(`There is no folder ${text}: check the path.`);
+  return text;
+}

@@ -1,0 +1,72 @@
+// The `qt` command. Each command is a file of its own and loads its machinery only when it runs, so that help is instant.
+import { Command, CommanderError } from 'commander';
+import { CommandFailure, UsageError } from './command-error.ts';
+import { addDatasetCommand } from './commands/dataset.ts';
+import { addFeaturesCommand } from './commands/features.ts';
+import { addFlagsCommand } from './commands/flags.ts';
+import { addInferCommand } from './commands/infer.ts';
+import { addModelsCommand } from './commands/models.ts';
+import { addSignalsCommand } from './commands/signals.ts';
+
+const EXIT_FAILURE = 1;
+const EXIT_USAGE = 2;
+
+function createProgram(): Command {
+  const program = new Command('qt')
+    .description('Quantum Trader: trading signals from verified models, behind a gate that fails closed.')
+    .showHelpAfterError('(add --help to see what there is)')
+    .addHelpText(
+      'after',
+      `
+Commands that read or change a system use the one started by \`npm start\` (state in .qt/), or, with --stage NAME, the one
+deployed on AWS. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
+    );
+  for (const add of [
+    addFeaturesCommand,
+    addInferCommand,
+    addSignalsCommand,
+    addFlagsCommand,
+    addModelsCommand,
+    addDatasetCommand,
+  ])
+    add(program);
+  exitByThrowing(program);
+  return program;
+}
+
+/** Errors of usage reach `main` as exceptions, from every subcommand, so that exit codes are decided in one place. */
+function exitByThrowing(command: Command): void {
+  command.exitOverride();
+  command.commands.forEach(exitByThrowing);
+}
+
+async function main(): Promise<number> {
+  try {
+    await createProgram().parseAsync();
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    if (error instanceof UsageError) return report(error.message, EXIT_USAGE);
+    if (error instanceof CommandFailure) return report(error.message, EXIT_FAILURE);
+    return report(describeUnexpected(error), EXIT_FAILURE);
+  }
+}
+
+function report(message: string, exitCode: number): number {
+  process.stderr.write(`error: ${message}\n`);
+  return exitCode;
+}
+
+/** QT_DEBUG=1 shows the stack of what was not foreseen. */
+function describeUnexpected(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return process.env.QT_DEBUG === '1' ? (error.stack ?? error.message) : error.message;
+}
+
+// A reader that stops early (`qt signals | head`) is not a failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+process.exitCode = await main();

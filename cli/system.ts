@@ -1,0 +1,73 @@
+// Which system a command works on: the local one (running, or its saved state), or with --stage one on AWS.
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { OperatorSystem } from '../lib/wiring/operator.ts';
+import { CommandFailure } from './command-error.ts';
+
+export interface SystemOptions {
+  readonly stage?: string;
+  readonly state: string;
+}
+
+export const addSystemOptions = (command: Command): Command =>
+  command
+    .option('--stage <name>', 'the stage deployed on AWS, with the credentials of the environment')
+    .option('--state <dir>', 'state folder of the local system', '.qt');
+
+/** Opens the system, does the work, closes it. */
+export async function withSystem<T>(
+  options: SystemOptions,
+  work: (system: OperatorSystem) => Promise<T>,
+): Promise<T> {
+  const { close, system } = await openSystem(options);
+  try {
+    return await work(system);
+  } catch (error) {
+    throw error instanceof Error && error.name === 'StoreError' ? new CommandFailure(error.message) : error;
+  } finally {
+    await close();
+  }
+}
+
+interface OpenedSystem {
+  readonly system: OperatorSystem;
+  close(): Promise<void>;
+}
+
+async function openSystem({ stage, state }: SystemOptions): Promise<OpenedSystem> {
+  const { openAwsStage, openLocalStage } = await import('../lib/wiring/operator.ts');
+  if (stage !== undefined) {
+    const system = await openAwsStage(stage).catch((error: unknown) => {
+      throw new CommandFailure(`stage ${stage}: ${error instanceof Error ? error.message : error}`);
+    });
+    return { system, close: () => system.close() };
+  }
+  const { findRunningSystem } = await import('../local/running-system.ts');
+  const running = findRunningSystem(state);
+  if (running !== undefined) {
+    const system = openLocalStage(running.endpoints);
+    return { system, close: () => system.close() };
+  }
+  if (!existsSync(state))
+    throw new CommandFailure(
+      `there is no local system in ${state}: start one with npm start, or name a --stage`,
+    );
+  return openSavedState(state);
+}
+
+async function openSavedState(state: string): Promise<OpenedSystem> {
+  const { startEmbeddedAws } = await import('../local/aws/embedded-aws.ts');
+  const { LocalStartError } = await import('../local/aws/local-start-error.ts');
+  const { openLocalStage } = await import('../lib/wiring/operator.ts');
+  const aws = await startEmbeddedAws({ stateDir: state }).catch((error: unknown) => {
+    throw error instanceof LocalStartError ? new CommandFailure(error.message) : error;
+  });
+  const system = openLocalStage(aws.endpoints);
+  return {
+    system,
+    async close() {
+      await system.close();
+      await aws.close();
+    },
+  };
+}

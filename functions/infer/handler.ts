@@ -1,0 +1,36 @@
+// The infer function: one run per 5-minute event. Its result names the bar and shard that were decided, for the executor that
+// starts on its success. Signals that could not be stored fail the invocation, so that its retry completes them.
+import { z } from 'zod';
+import type { InferRun } from '../../lib/app/infer-run.ts';
+import { readInferConfiguration } from '../../lib/wiring/configuration.ts';
+import { composeInfer, type InferComposition } from '../../lib/wiring/infer.ts';
+
+/** EventBridge Scheduler sends what the stack configured; anything else in the event is ignored. */
+const eventSchema = z
+  .object({ shard: z.int().min(0).default(0), of: z.int().min(1).max(100).default(1) })
+  .refine(({ shard, of }) => shard < of, 'shard must be less than of');
+
+export type InferResult = Pick<
+  InferRun,
+  'barOpenTimeMs' | 'shard' | 'of' | 'ensembleId' | 'featureSetHash' | 'written' | 'alreadyDecided'
+>;
+
+/** The handler over a composition; `handler` below is the one that Lambda calls. */
+export function createInferHandler({ inferShard, record }: InferComposition) {
+  return async (event: unknown): Promise<InferResult> => {
+    const { shard, of } = eventSchema.parse(event ?? {});
+    const run = await inferShard({ shard, of });
+    record(run);
+    if (run.unwritten.length > 0)
+      throw new Error(`${run.unwritten.length} signals could not be stored: ${run.unwritten[0]!.detail}`);
+    const { barOpenTimeMs, ensembleId, featureSetHash, written, alreadyDecided } = run;
+    return { barOpenTimeMs, shard, of, ensembleId, featureSetHash, written, alreadyDecided };
+  };
+}
+
+let warm: ReturnType<typeof createInferHandler> | undefined;
+
+export const handler = async (event: unknown): Promise<InferResult> => {
+  warm ??= createInferHandler(composeInfer(readInferConfiguration()));
+  return warm(event);
+};

@@ -1,0 +1,37 @@
+// Signals in memory: for commands and backtests that need no server. Same contract as the table on DynamoDB.
+import type { InferRun } from '../../app/infer-run.ts';
+import type { SignalStore } from '../../app/ports.ts';
+import type { Signal } from '../../signals/signal.ts';
+
+export function createMemorySignalStore(): SignalStore {
+  const signals = new Map<string, Signal>();
+  const runs = new Map<string, InferRun>();
+  return {
+    async put(signal) {
+      const key = `${signal.symbol}@${signal.barOpenTimeMs}`;
+      if (signals.has(key)) return 'already_decided';
+      signals.set(key, signal);
+      return 'written';
+    },
+    async lastOfSymbol(symbol, count) {
+      return [...signals.values()]
+        .filter((signal) => signal.symbol === symbol)
+        .sort((a, b) => b.barOpenTimeMs - a.barOpenTimeMs)
+        .slice(0, count);
+    },
+    async ofBar(barOpenTimeMs) {
+      return [...signals.values()]
+        .filter((signal) => signal.barOpenTimeMs === barOpenTimeMs)
+        .sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
+    },
+    async putRun(run) {
+      runs.set(`${run.shard}/${run.of}@${run.barOpenTimeMs}`, run);
+    },
+    async lastRuns({ shard, of, count }) {
+      return [...runs.values()]
+        .filter((run) => run.shard === shard && run.of === of)
+        .sort((a, b) => b.barOpenTimeMs - a.barOpenTimeMs)
+        .slice(0, count);
+    },
+  };
+}

@@ -1,0 +1,2 @@
+// Candle files for the commands.
+export { readCandleFile } from '../adapters/files/candle-folder.ts';

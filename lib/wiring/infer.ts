@@ -1,0 +1,75 @@
+// The infer function, composed: adapters from settings, one use case, and its logs and metrics.
+import type { Writable } from 'node:stream';
+import { createClients, type ServiceEndpoints } from '../adapters/aws/create-clients.ts';
+import { createDynamoSignalStore } from '../adapters/aws/dynamo-signal-store.ts';
+import { createS3ObjectStore } from '../adapters/aws/s3-object-store.ts';
+import { createCcxtMarketData } from '../adapters/exchange/ccxt-market-data.ts';
+import { createOnnxModelRuntime } from '../adapters/onnx/onnx-model-runtime.ts';
+import { createTelemetry } from '../adapters/telemetry/powertools-telemetry.ts';
+import { recordInferRun } from '../adapters/telemetry/record-infer-run.ts';
+import { infer } from '../app/infer.ts';
+import type { InferRun } from '../app/infer-run.ts';
+import { createEnsembleProvider } from '../app/load-ensemble.ts';
+import type { Clock } from '../app/ports.ts';
+import { readUniverse } from '../app/universe.ts';
+import { symbolsOfShard } from '../market/universe.ts';
+import type { InferConfiguration } from './configuration.ts';
+
+export interface InferComposition {
+  inferShard(shard: { shard: number; of: number }): Promise<InferRun>;
+  /** Writes the run to logs and metrics. */
+  record(run: InferRun): void;
+  close(): Promise<void>;
+}
+
+/** What the local run replaces; on AWS all of it has its default. */
+export interface InferSurroundings {
+  readonly endpoints?: ServiceEndpoints;
+  readonly clock?: Clock;
+  readonly logOutput?: Writable;
+}
+
+export function composeInfer(
+  configuration: InferConfiguration,
+  { endpoints, clock = { nowMs: Date.now }, logOutput }: InferSurroundings = {},
+): InferComposition {
+  const clients = createClients(endpoints);
+  const objects = createS3ObjectStore({ client: clients.s3, bucket: configuration.bucket });
+  const ensembles = createEnsembleProvider({ store: objects, runtime: createOnnxModelRuntime() });
+  const telemetry = createTelemetry({
+    service: 'infer',
+    stage: configuration.stage,
+    ...(logOutput && { output: logOutput }),
+  });
+  const dependencies = {
+    market: createCcxtMarketData({
+      exchange: configuration.exchange,
+      ...(configuration.exchangeUrl && { baseUrl: configuration.exchangeUrl }),
+    }),
+    ensembles,
+    signals: createDynamoSignalStore({
+      client: clients.dynamodb,
+      table: configuration.signalsTable,
+      retentionDays: configuration.signalRetentionDays,
+      clock,
+    }),
+    clock,
+    stopwatchMs: () => performance.now(),
+  };
+  return {
+    async inferShard({ shard, of }) {
+      const universe = await readUniverse(objects);
+      const { run } = await infer(dependencies, {
+        symbols: symbolsOfShard(universe.symbols, { shard, of }),
+        shard,
+        of,
+      });
+      return run;
+    },
+    record: (run) => recordInferRun(telemetry, run),
+    async close() {
+      await ensembles.close();
+      clients.close();
+    },
+  };
+}

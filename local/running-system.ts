@@ -1,0 +1,34 @@
+// Where the running local system can be reached: a small file in its state folder, there while it runs. Commands read it; when
+// nothing runs, they open the saved state for as long as they need it.
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const runningSchema = z.strictObject({
+  pid: z.int().positive(),
+  endpoints: z.strictObject({ dynamodb: z.url(), s3: z.url(), ssm: z.url() }),
+  /** null when it follows a real exchange. */
+  exchangeUrl: z.url().nullable(),
+});
+export type RunningSystem = z.infer<typeof runningSchema>;
+
+const fileIn = (stateDir: string) => join(stateDir, 'running.json');
+
+/** The system that runs on this state folder now; undefined when none does (a file left by a killed one does not count). */
+export function findRunningSystem(stateDir: string): RunningSystem | undefined {
+  try {
+    const running = runningSchema.parse(JSON.parse(readFileSync(fileIn(stateDir), 'utf8')));
+    process.kill(running.pid, 0);
+    return running;
+  } catch {
+    return undefined;
+  }
+}
+
+export function announceRunningSystem(stateDir: string, running: RunningSystem): void {
+  writeFileSync(fileIn(stateDir), `${JSON.stringify(running, null, 2)}\n`);
+}
+
+export function withdrawRunningSystem(stateDir: string): void {
+  rmSync(fileIn(stateDir), { force: true });
+}
