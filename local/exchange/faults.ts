@@ -36,6 +36,8 @@ const faultSchema = z.discriminatedUnion('kind', [
     status: z.int().min(500).max(599).default(503),
     ...scope,
   }),
+  /** A web page with a status of 4xx: 403 from the firewall, 451 to a location that is not served. */
+  z.strictObject({ kind: z.literal('refused'), status: z.int().min(400).max(499).default(403), ...scope }),
   /** A web page with status 200. */
   z.strictObject({ kind: z.literal('html'), ...scope }),
   /** A list of rows of nulls. */

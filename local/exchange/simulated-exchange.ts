@@ -175,13 +175,14 @@ function sendSpoiled(
 ): void {
   const { fault, answer, nowMs } = context;
   const text = spoil(fault, answer.body, nowMs);
-  const type = fault.kind === 'html' ? 'text/html' : 'application/json;charset=UTF-8';
+  const page = fault.kind === 'html' || fault.kind === 'refused';
+  const type = page ? 'text/html' : 'application/json;charset=UTF-8';
   if (fault.kind === 'stall') {
     response.writeHead(200, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
     response.write(text.slice(0, Math.floor(text.length / 2)));
     return;
   }
-  response.writeHead(200, { 'Content-Type': type });
+  response.writeHead(fault.kind === 'refused' ? fault.status : 200, { 'Content-Type': type });
   response.end(text);
 }
 

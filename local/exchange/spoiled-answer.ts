@@ -9,6 +9,7 @@ const PAGE = `<!DOCTYPE html>\n<html><head><title>Service notice</title></head><
 export function spoil(fault: Fault, answer: unknown, nowMs: number): string {
   switch (fault.kind) {
     case 'html':
+    case 'refused':
       return PAGE;
     case 'empty':
       return '[]';

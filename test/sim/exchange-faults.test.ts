@@ -99,6 +99,19 @@ describe('a fault that lasts', () => {
     expect(time.sleptMs.length).toBeGreaterThanOrEqual(3);
   });
 
+  it.each([
+    [403, 'banned'],
+    [404, 'rejected'],
+    [451, 'rejected'],
+  ] as const)('a page with %i is final: %s, after 1 request', async (status, code) => {
+    simulated.faults.inject({ kind: 'refused', status });
+    const { marketData, time } = openClient();
+    const answer = await marketData.closedCandles(request);
+    expect(answer).toMatchObject({ ok: false, error: { code, retryable: false } });
+    expect(!answer.ok && answer.error.message).toMatch(new RegExp(`${status}.*<!DOCTYPE.{0,40}…$`));
+    expect(time.sleptMs).toEqual([]);
+  });
+
   it('serves no row of an answer that is wrong anywhere', async () => {
     simulated.faults.inject({ kind: 'malformed', how: 'text_price' });
     const { marketData } = openClient({ attempts: 1 });

@@ -20,7 +20,7 @@ export function readKlines(
 ): CandleSeries {
   const rows = klinesSchema.safeParse(body);
   if (!rows.success) {
-    const seen = excerpt(typeof body === 'string' ? body : JSON.stringify(body));
+    const seen = excerpt(typeof body === 'string' ? body : (JSON.stringify(body) ?? 'nothing'));
     throw new ExchangeFault('invalid_response', `no list of candles for ${wanted.symbol}, but: ${seen}`);
   }
   const candles = rows.data.map(toCandle).filter(({ openTimeMs }) => !(openTimeMs > wanted.lastOpenTimeMs));
