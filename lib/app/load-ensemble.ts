@@ -22,7 +22,7 @@ export interface QuarantinedModel {
   readonly detail: string;
 }
 
-export interface Prediction {
+interface Prediction {
   /** One per row, in order; a row whose output is no probability vector abstains alone. */
   readonly votes: readonly Vote[];
   /** Set when no row was answered. */

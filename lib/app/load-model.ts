@@ -21,7 +21,7 @@ export interface ModelSource {
   readonly runtime: ModelRuntime;
 }
 
-export interface VerifiedModel {
+interface VerifiedModel {
   readonly manifest: ModelManifest;
   /** The caller's to release. */
   readonly session: ModelSession;

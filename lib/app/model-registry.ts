@@ -109,7 +109,7 @@ async function proveModel(...load: Parameters<typeof loadModel>): Promise<ModelF
 }
 
 /** Why an ensemble was not copied. Closed; nothing in force changes then. */
-export interface CopyFailure {
+interface CopyFailure {
   readonly code:
     | 'source_invalid'
     | 'verification_failed'
@@ -120,7 +120,7 @@ export interface CopyFailure {
   readonly detail: string;
 }
 
-export interface CopiedEnsemble {
+interface CopiedEnsemble {
   readonly ensembleId: string;
   /** Objects written now; those that stood there already with the same bytes are not counted. */
   readonly uploaded: number;

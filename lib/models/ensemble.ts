@@ -3,10 +3,10 @@
 import { z } from 'zod';
 import { labelSchema, modelNameSchema, modelVersionSchema } from './manifest.ts';
 
-export const ensembleIdSchema = z.string().regex(/^e\d{8}_\d{6}$/, 'must look like e20240728_000000');
+const ensembleIdSchema = z.string().regex(/^e\d{8}_\d{6}$/, 'must look like e20240728_000000');
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 
-export const memberSchema = z.strictObject({
+const memberSchema = z.strictObject({
   name: modelNameSchema,
   version: modelVersionSchema,
   sha256: sha256Schema,

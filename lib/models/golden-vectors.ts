@@ -10,7 +10,7 @@ import { readProbabilities } from './model-output.ts';
 const GOLDEN_TOLERANCE = 1e-5;
 const FLOAT32_BYTES = 4;
 
-export interface GoldenVectors {
+interface GoldenVectors {
   readonly rows: number;
   /** float32, row-major: [rows, 49] or [rows, 96, 8]. */
   readonly input: Float32Array;

@@ -91,7 +91,7 @@ function findConsensus(active: readonly ActiveVote[]): Consensus {
     side: buys === sells ? 'HOLD' : buys > sells ? 'BUY' : 'SELL',
     fraction: active.length === 0 ? 0 : most / active.length,
     // In integers: 2 of 3 must pass exactly.
-    reached: most > 0 && 3 * most >= 2 * active.length,
+    reached: 3 * most >= 2 * active.length,
   };
 }
 

@@ -37,7 +37,7 @@ export const DEFAULT_MEMBERS: readonly MemberPlan[] = [
   { name: 'patchtst', kind: 'sequence', gain: 0.09 },
 ];
 
-export interface ModelFolderPlan {
+interface ModelFolderPlan {
   readonly store: ObjectStore;
   readonly members?: readonly MemberPlan[];
   readonly ensemble?: Partial<Ensemble>;
@@ -156,7 +156,7 @@ function goldenInput(kind: MemberPlan['kind']): Float32Array {
 }
 
 /** float32 little-endian, base64, as manifests hold them. */
-export function encodeFloats(values: Float32Array): string {
+function encodeFloats(values: Float32Array): string {
   const buffer = Buffer.alloc(values.length * 4);
   for (const [index, value] of values.entries()) buffer.writeFloatLE(value, index * 4);
   return buffer.toString('base64');

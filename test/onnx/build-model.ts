@@ -117,7 +117,7 @@ export function answerLinear(net: LinearNet, input: Float32Array, rows: number):
   });
 }
 
-export interface Stump {
+interface Stump {
   readonly columns: number;
   readonly column: number;
   readonly threshold: number;

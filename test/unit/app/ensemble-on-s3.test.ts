@@ -6,6 +6,7 @@ import { CreateBucketCommand, DeleteObjectCommand, PutBucketVersioningCommand } 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type AwsClients, createClients } from '../../../lib/adapters/aws/create-clients.ts';
 import { createS3ObjectStore } from '../../../lib/adapters/aws/s3-object-store.ts';
+import { createFolderObjectStore } from '../../../lib/adapters/files/folder-object-store.ts';
 import { createOnnxModelRuntime } from '../../../lib/adapters/onnx/onnx-model-runtime.ts';
 import { createEnsembleProvider, type EnsembleProvider } from '../../../lib/app/load-ensemble.ts';
 import { copyEnsemble } from '../../../lib/app/model-registry.ts';
@@ -13,7 +14,6 @@ import type { ObjectStore } from '../../../lib/app/ports.ts';
 import { modelKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../../local/aws/embedded-aws.ts';
 import { buildModelFolder, DEFAULT_MEMBERS, toJson } from '../../onnx/build-model-folder.ts';
-import { createMemoryObjectStore } from '../../onnx/memory-object-store.ts';
 
 const Bucket = 'models';
 const VERSION = 'v20240728_000000';
@@ -45,7 +45,7 @@ afterEach(async () => {
 });
 
 async function publish(plan: Omit<Parameters<typeof buildModelFolder>[0], 'store'> = {}) {
-  const from = createMemoryObjectStore({ versioned: false });
+  const from = createFolderObjectStore(join(stateDir, 'folder'));
   await buildModelFolder({ store: from, ...plan });
   const copied = await copyEnsemble({ from, to: store, runtime, pointer: 'move' });
   if (!copied.ok) throw new Error(copied.error.detail);

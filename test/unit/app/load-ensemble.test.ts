@@ -380,7 +380,6 @@ describe('a switch', () => {
     const { votes } = await inFlight.serving[0]!.predict(new Float32Array(FEATURE_COUNT), 1);
     expect(votes[0]).toMatchObject({ model: 'xgboost', version: VERSION, action: 'SELL' });
     await inFlight.release();
-    await inFlight.release();
     expect(counts.released).toBe(4);
 
     await store.put(POINTER_KEY, toJson({ ensembleId: 'e20240728_000000' }));
@@ -399,7 +398,8 @@ describe('a switch', () => {
     expect(counts.created).toBe(4);
     expect(store.reads.filter((key) => key === POINTER_KEY)).toHaveLength(1);
     const closing = provider.close();
-    for (const load of loads.slice(1)) await load.release();
+    // Twice: releasing again must not take another bar's hold away.
+    for (const load of [...loads.slice(1), ...loads.slice(1)]) await load.release();
     await closing;
     expect(counts.released).toBe(0);
     expect((await loads[0]!.serving[0]!.predict(new Float32Array(49), 1)).failed).toBeUndefined();
