@@ -138,5 +138,6 @@ function within(value: number | undefined, most: number): number | undefined {
 function ratio(part: number | undefined, whole: number | undefined): number | undefined {
   const counted = count(part);
   const of = count(whole);
-  return counted === undefined || of === undefined || of === 0 ? undefined : share(counted / of);
+  // A share of nothing is NaN or infinite, and so not measured either.
+  return counted === undefined || of === undefined ? undefined : share(counted / of);
 }

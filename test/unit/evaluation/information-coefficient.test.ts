@@ -99,6 +99,18 @@ describe('informationCoefficient', () => {
     expect(ic.tNeweyWest!).toBeGreaterThan(0);
   });
 
+  it('has no Newey–West t over fewer bars than lags to judge by', () => {
+    const orders = [RISING, MIXED, FALLING, RISING, MIXED];
+    const tOver = (bars: number) =>
+      informationCoefficient(
+        rowsOf(orders.slice(0, bars).map((forwardReturn, bar) => ({ timeMs: bar * BAR, forwardReturn }))),
+        OPTIONS,
+      );
+    expect(tOver(4).tNeweyWest).toBeUndefined();
+    expect(tOver(4).tNaive).toBeDefined();
+    expect(tOver(5).tNeweyWest).toBeDefined();
+  });
+
   it('has no t when the coefficient never varies, though it is perfect', () => {
     const bars = Array.from({ length: 20 }, (_, bar) => ({ timeMs: bar * BAR, forwardReturn: MIXED }));
     const ic = informationCoefficient(rowsOf(bars), OPTIONS);
