@@ -16,20 +16,24 @@ function decimalOf(value: number): Decimal {
   return scale >= 0 ? { digits, scale } : { digits: digits * 10n ** BigInt(-scale), scale: 0 };
 }
 
+const unitsAt = (decimal: Decimal, scale: number): bigint =>
+  decimal.digits * 10n ** BigInt(scale - decimal.scale);
+
 /**
  * The multiple of `step` nearest to `value` in the given direction; `value` itself when it is one.
  * @param value ≥ 0, finite
  * @param step > 0, finite: the exchange's tickSize or stepSize
- * @returns undefined when an argument is out of range, or when the result is too large to be a number
+ * @returns undefined when an argument is out of range, or when no number stands for the result exactly
  */
 export function roundToStep(value: number, step: number, direction: 'down' | 'up'): number | undefined {
   if (!(Number.isFinite(value) && value >= 0 && Number.isFinite(step) && step > 0)) return undefined;
   const [a, b] = [decimalOf(value), decimalOf(step)];
   const scale = Math.max(a.scale, b.scale);
-  const valueUnits = a.digits * 10n ** BigInt(scale - a.scale);
-  const stepUnits = b.digits * 10n ** BigInt(scale - b.scale);
+  const [valueUnits, stepUnits] = [unitsAt(a, scale), unitsAt(b, scale)];
   const remainder = valueUnits % stepUnits;
   const units = valueUnits - remainder + (direction === 'up' && remainder > 0n ? stepUnits : 0n);
   const rounded = Number(`${units}e-${scale}`);
-  return Number.isFinite(rounded) ? rounded : undefined;
+  if (!Number.isFinite(rounded)) return undefined;
+  const written = decimalOf(rounded);
+  return written.scale <= scale && unitsAt(written, scale) === units ? rounded : undefined;
 }

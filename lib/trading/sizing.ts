@@ -13,7 +13,7 @@ export interface SizingRequest {
   readonly targetDailyVolatility: number;
   /** The policy's share of the size, 0…1; outside it is cut to it. */
   readonly policy: number;
-  /** Largest position as a share of the allocated equity. */
+  /** Largest position as a share of the allocated equity, 0…1. */
   readonly positionFractionMax: number;
   /** Largest total exposure. */
   readonly exposureMicroUsdtMax: number;
@@ -38,6 +38,8 @@ export function sizeEntry(request: SizingRequest): Result<number, SizingDenial> 
     volatilityPerBar > 0 &&
     targetDailyVolatility >= 0 &&
     exposureMicroUsdt >= 0 &&
+    request.positionFractionMax >= 0 &&
+    request.positionFractionMax <= 1 &&
     allocatedMicroUsdt <= Number.MAX_SAFE_INTEGER;
   if (!plausible) return failure('sizing_input_invalid');
   const dailyVolatility = volatilityPerBar * Math.sqrt(BARS_PER_DAY);
