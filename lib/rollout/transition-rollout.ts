@@ -1,27 +1,10 @@
-// How much real capital is at risk: stages that are climbed one at a time, with time, fresh evidence and two people, and
-// left downwards at once. A pure total function; storing the state and asking who signed is the caller's.
+// How the rollout moves between its stages: up one at a time, with time, fresh evidence and two people; down at once. A pure total function; storing the state and asking who signed is the caller's.
 import { z } from 'zod';
 import type { GoNoGo } from './go-no-go.ts';
-
-export const ROLLOUT_STAGES = ['PAPER', 'HOUR_1_6', 'HOUR_6_24', 'FULL'] as const;
-export type RolloutStage = (typeof ROLLOUT_STAGES)[number];
+import { ROLLOUT_STAGES, type RolloutStage } from './stage.ts';
 
 export const SIGN_OFF_ROLES = ['technical_lead', 'risk_manager'] as const;
 export type SignOffRole = (typeof SIGN_OFF_ROLES)[number];
-
-export interface StageLimits {
-  /** Share of the allocated capital, 0…1. */
-  readonly capitalFraction: number;
-  readonly positionsMax: number;
-}
-
-/** Limits on live trading, beside those of the flags: the lower of both rules. PAPER allows none; FULL adds no count. */
-export const STAGE_LIMITS: Readonly<Record<RolloutStage, StageLimits>> = {
-  PAPER: { capitalFraction: 0, positionsMax: 0 },
-  HOUR_1_6: { capitalFraction: 0.1, positionsMax: 5 },
-  HOUR_6_24: { capitalFraction: 0.25, positionsMax: 10 },
-  FULL: { capitalFraction: 1, positionsMax: Number.MAX_SAFE_INTEGER },
-};
 
 const HOUR_MS = 3_600_000;
 /** Time in a stage before the next one: a day on paper, then until the 6th and the 24th hour of live trading. */

@@ -4,9 +4,8 @@ import {
   type RolloutEvent,
   type RolloutState,
   rolloutStateSchema,
-  STAGE_LIMITS,
   transitionRollout,
-} from '../../../lib/rollout/stages.ts';
+} from '../../../lib/rollout/transition-rollout.ts';
 
 const HOUR = 3_600_000;
 const START = Date.UTC(2024, 7, 1);
@@ -47,13 +46,6 @@ describe('rollout', () => {
     const third = applyAll(second, ...signedAt(last), advance(last));
     expect(third.stage).toBe('FULL');
     expect(transitionRollout(third, advance(last + HOUR)).denials).toEqual(['highest_stage']);
-  });
-
-  it('puts no capital at risk on paper, then 10 %, 25 %, all', () => {
-    expect(STAGE_LIMITS.PAPER).toEqual({ capitalFraction: 0, positionsMax: 0 });
-    expect(STAGE_LIMITS.HOUR_1_6).toEqual({ capitalFraction: 0.1, positionsMax: 5 });
-    expect(STAGE_LIMITS.HOUR_6_24).toEqual({ capitalFraction: 0.25, positionsMax: 10 });
-    expect(STAGE_LIMITS.FULL.capitalFraction).toBe(1);
   });
 
   it('names everything that is missing at once', () => {
