@@ -1,4 +1,5 @@
-// How the rollout moves between its stages: up one at a time, with time, fresh evidence and two people; down at once. A pure total function; storing the state and asking who signed is the caller's.
+// How the rollout moves between its stages: up one at a time, with time, fresh evidence and two people; down at once.
+// A pure total function; storing the state and proving who signed is the caller's.
 import { z } from 'zod';
 import type { GoNoGo } from './go-no-go.ts';
 import { ROLLOUT_STAGES, type RolloutStage } from './stage.ts';
