@@ -4,8 +4,6 @@ import type { Scope } from '../risk/gate.ts';
 
 export type OrderSide = 'BUY' | 'SELL';
 
-export const oppositeSide = (side: OrderSide): OrderSide => (side === 'BUY' ? 'SELL' : 'BUY');
-
 interface OrderCommon {
   readonly scope: Scope;
   readonly clientOrderId: string;

@@ -93,6 +93,10 @@ describe('planEntry', () => {
     const planned = plan({ account: { exposureMicroUsdt: 9_700 * USDT } });
     expect(planned.ok && planned.value).toMatchObject({ quantity: 0.004, notionalMicroUsdt: 240_040_000 });
   });
+  it('counts a fraction of a micro-USDT as a whole one', () => {
+    const planned = plan({ price: 60_010.00001 });
+    expect(planned.ok && planned.value.notionalMicroUsdt).toBe(660_110_001);
+  });
   it('scales with the policy', () => {
     const planned = plan({ policy: 0.5 });
     expect(planned.ok && planned.value).toMatchObject({ quantity: 0.005 });

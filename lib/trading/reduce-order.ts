@@ -1,0 +1,23 @@
+// The orders that take a position off again: the protective stop that goes with every entry, and the exit before it.
+
+import { clientOrderId } from './client-order-id.ts';
+import type { EntryOrder, ReduceOrder } from './order.ts';
+
+/**
+ * The reduce-only order against what was filled of an entry, as a stop at the entry's own trigger or as a market exit. Its id
+ * follows from the entry's decision: asked for again, it is the same order.
+ */
+export function reduceOrder(entry: EntryOrder, leg: 'stop' | 'exit', filledQuantity: number): ReduceOrder {
+  const { scope, symbol, barOpenTimeMs, ensembleId, stopPrice } = entry;
+  const side = entry.side === 'BUY' ? 'SELL' : 'BUY';
+  return {
+    kind: 'reduce',
+    scope,
+    clientOrderId: clientOrderId({ scope, symbol, barOpenTimeMs, side, ensembleId, leg }),
+    symbol,
+    side,
+    quantity: filledQuantity,
+    reduceOnly: true,
+    stopPrice: leg === 'stop' ? stopPrice : null,
+  };
+}
