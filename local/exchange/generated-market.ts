@@ -7,7 +7,7 @@ import { BAR_MS } from '../../lib/market/candle.ts';
 import { allocateSeries, type CandleSeries } from '../../lib/market/candle-series.ts';
 import { type MarketSource, marketOf } from './market-source.ts';
 
-export interface GeneratedMarketQuery {
+interface GeneratedMarketQuery {
   /** Any 32-bit integer. */
   readonly seed: number;
   /** How many, 1…200; the first ones carry the names of real majors. */

@@ -14,7 +14,7 @@ export interface MarketSource {
   candles(symbol: string): CandleSeries;
 }
 
-export interface RecordedMarketQuery {
+interface RecordedMarketQuery {
   readonly folder: string;
   /** @default every symbol of the folder */
   readonly symbols?: readonly string[] | undefined;

@@ -9,7 +9,7 @@ export interface RateLimits {
   readonly banMs: number;
 }
 
-export type Toll =
+type Toll =
   | { readonly kind: 'passed'; readonly usedWeight: number }
   | {
       readonly kind: 'rate_limited' | 'banned';

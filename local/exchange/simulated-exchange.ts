@@ -12,7 +12,7 @@ import { type ExchangeReply, type ExchangeRequest, type Route, refuse } from './
 import { spoil } from './spoiled-answer.ts';
 import { VisibleMarket } from './visible-market.ts';
 
-export interface SimulatedExchangeOptions {
+interface SimulatedExchangeOptions {
   readonly market: MarketSource;
   /** The exchange's clock. */
   readonly clock: { nowMs(): number };

@@ -7,7 +7,7 @@ import type { MarketSource } from './market-source.ts';
 const DAY_MS = 86_400_000;
 
 /** A row as Binance sends it: open time, o, h, l, c, volume, close time, quote volume, trades, taker base, taker quote, "0". */
-export type BinanceKline = readonly [
+type BinanceKline = readonly [
   number,
   string,
   string,

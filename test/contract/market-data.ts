@@ -7,12 +7,12 @@ import { candleAt, countUntil } from '../../lib/market/candle-series.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
 import type { MarketSource } from '../../local/exchange/market-source.ts';
 
-export interface MarketDataUnderTest {
+interface MarketDataUnderTest {
   readonly marketData: MarketData;
   close(): Promise<void>;
 }
 
-export interface MarketDataContract {
+interface MarketDataContract {
   readonly market: MarketSource;
   /** A time at which the market has at least 1,000 closed bars and 2 to come. */
   readonly nowMs: number;

@@ -12,14 +12,14 @@ export interface CcxtExchange {
   serverTimeMs(): Promise<number | undefined>;
 }
 
-export interface CcxtKlinesQuery {
+interface CcxtKlinesQuery {
   readonly symbol: string;
   readonly interval: '5m';
   readonly limit: number;
   readonly endTime: number;
 }
 
-export interface CcxtAnswer {
+interface CcxtAnswer {
   readonly body: unknown;
   /** The exchange's clock when it answered, whole seconds (HTTP Date); undefined when it did not say. */
   readonly answeredAtMs: number | undefined;

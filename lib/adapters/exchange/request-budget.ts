@@ -5,7 +5,7 @@ import { invariant } from '../../invariant.ts';
 const WINDOW_MS = 60_000;
 
 /** `waitMs` > 0: ask again after that long; the weight is spent only when it is 0. */
-export interface Admission {
+interface Admission {
   readonly waitMs: number;
   readonly because: 'admitted' | 'own_limit' | 'rate_limited' | 'banned';
 }
