@@ -290,6 +290,44 @@ describe('a fault behind the back of the ensemble', () => {
   });
 });
 
+test('an ensemble and models that agree with each other, but not with this code, do not serve', async () => {
+  const store = createMemoryObjectStore({ versioned: true });
+  const featureSetHash = 'a'.repeat(64);
+  const members = DEFAULT_MEMBERS.map(
+    (member): MemberPlan => ({
+      ...member,
+      manifest: (manifest) => ({ ...manifest, featureSetHash }),
+    }),
+  );
+  await buildModelFolder({ store, members, ensemble: { featureSetHash } });
+  const loaded = await currentOf(provide(store).provider);
+  expect(serves(loaded)).toEqual([]);
+  expect(loaded.quarantined[0]).toMatchObject({
+    reason: 'feature_set_mismatch',
+    detail: expect.stringMatching(/^featureSetHash is a{12}…, this code's is /),
+  });
+});
+
+test('a store that still answers GET, but no HEAD, silences the model it does not answer for', async () => {
+  const store = createMemoryObjectStore({ versioned: true });
+  await buildModelFolder({ store });
+  let refusing = false;
+  const provider = createEnsembleProvider({
+    runtime: createOnnxModelRuntime(),
+    store: {
+      ...store,
+      head: (key) =>
+        refusing && key.includes('xgboost') ? Promise.reject(new Error('403\nForbidden')) : store.head(key),
+    },
+  });
+  providers.push(provider);
+  expect(serves(await currentOf(provider))).toEqual(NAMES);
+  refusing = true;
+  expect((await currentOf(provider)).quarantined).toEqual([
+    { model: 'xgboost', version: VERSION, reason: 'store_unavailable', detail: '403 Forbidden' },
+  ]);
+});
+
 describe('no ensemble', () => {
   const id = 'e20240728_000000';
   const put = (key: string, text: string) => (store: MemoryObjectStore) =>
@@ -388,6 +426,25 @@ describe('a switch', () => {
     await Promise.all([next.release(), rolledBack.release()]);
     await provider.close();
     expect(counts.released).toBe(counts.created);
+  });
+
+  test('to the same models under other weights and another label is a new ensemble, checked anew', async () => {
+    const store = createMemoryObjectStore({ versioned: true });
+    const { members, label } = await buildModelFolder({ store });
+    const { provider } = provide(store);
+    await currentOf(provider);
+    const promote = async (id: string, change: object) => {
+      const ensemble = JSON.parse(
+        new TextDecoder().decode((await store.get(ensembleKey('e20240728_000000')))!.body),
+      );
+      await store.put(ensembleKey(id), toJson({ ...ensemble, id, ...change }));
+      await store.put(POINTER_KEY, toJson({ ensembleId: id }));
+    };
+    await promote('e20240729_000000', { members: members.map((member) => ({ ...member, weight: 3 })) });
+    expect((await currentOf(provider)).serving.map(({ weight }) => weight)).toEqual([3, 3, 3, 3]);
+    await promote('e20240730_000000', { label: { ...label, horizonBars: 3 } });
+    const relabelled = await currentOf(provider);
+    expect(relabelled.quarantined.map(({ reason }) => reason)).toEqual(NAMES.map(() => 'manifest_mismatch'));
   });
 
   test('concurrent calls share one load, and each holds it', async () => {

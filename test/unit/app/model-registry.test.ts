@@ -33,6 +33,20 @@ describe('list and verify', () => {
     ]);
   });
 
+  test('a manifest in the place of another model is told apart, in the ensemble or not', async () => {
+    const store = folder();
+    await buildModelFolder({ store });
+    const stray = { name: 'catboost', version: VERSION };
+    await store.put(modelKey(stray), (await store.get(modelKey(XGBOOST)))!.body);
+    await store.put(manifestKey(stray), (await store.get(manifestKey(XGBOOST)))!.body);
+    const { models } = await verifyModels(store, runtime);
+    expect(models[0]).toMatchObject({
+      name: 'catboost',
+      weight: null,
+      fault: { reason: 'manifest_mismatch' },
+    });
+  });
+
   test('an empty store lists nothing and says that there is no ensemble', async () => {
     expect(await listModels(folder())).toEqual({
       ensemble: { ok: false, error: { code: 'pointer_missing', detail: expect.any(String) } },
@@ -116,8 +130,12 @@ describe('copying an ensemble', () => {
     expect((await to.head(modelKey(XGBOOST)))!.bytes).toBe(3);
   });
 
-  test('does not move a pointer that someone else moved meanwhile', async () => {
+  test.each([
+    ['first set', false],
+    ['moved', true],
+  ])('does not move a pointer that someone else %s meanwhile', async (_, existed) => {
     const { from, to } = await prepared();
+    if (existed) await to.put(POINTER_KEY, toJson({ ensembleId: 'e20220101_000000' }));
     const racing: ObjectStore = {
       ...to,
       async put(key, body, condition) {
@@ -126,6 +144,21 @@ describe('copying an ensemble', () => {
       },
     };
     expect(await copy(from, racing)).toMatchObject({ ok: false, error: { code: 'pointer_conflict' } });
+  });
+
+  test('copies the bytes that it proved, not what stands there a moment later', async () => {
+    const { from, to } = await prepared();
+    let reads = 0;
+    const changing: ObjectStore = {
+      ...from,
+      async get(key) {
+        const object = (await from.get(key))!;
+        const changed = key === modelKey(XGBOOST) && reads++ > 0;
+        return changed ? { ...object, body: new Uint8Array(object.bytes) } : object;
+      },
+    };
+    expect(await copy(changing, to)).toMatchObject({ ok: false, error: { code: 'verification_failed' } });
+    expect(await to.head(modelKey(XGBOOST))).toBeUndefined();
   });
 
   test('without a source ensemble says so', async () => {
