@@ -10,8 +10,8 @@ const CORWIN_SCHULTZ_20 = columnOf('corwin_schultz_20');
 const CLOSE_LOCATION = columnOf('close_location');
 
 export function writeMicrostructure(bars: FeatureBars, rows: FeatureRows): void {
-  const { high, low, close, atr } = bars;
-  const spreadSum20 = windowSums(spreads(bars, FIRST_ROW - 19), 20, FIRST_ROW);
+  const { high, low, close, atr, firstIndex } = bars;
+  const spreadSum20 = windowSums(spreads(bars, FIRST_ROW - 19), { window: 20, from: FIRST_ROW, firstIndex });
   for (let bar = FIRST_ROW, row = 0; bar < bars.length; bar++, row += FEATURE_COUNT) {
     const c = close[bar]!;
     const range = high[bar]! - low[bar]!;

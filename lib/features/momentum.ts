@@ -23,11 +23,13 @@ export function writeMomentum(bars: FeatureBars, rows: FeatureRows): void {
 
 function writeRsi({ change, firstIndex, length }: FeatureBars, rows: FeatureRows): void {
   for (const block of anchoredBlocks(firstIndex, FIRST_ROW, length)) {
-    let gain = Math.max(change[block.anchor]!, 0);
-    let loss = Math.max(-change[block.anchor]!, 0);
-    for (let bar = block.anchor + 1; bar < block.to; bar++) {
-      gain += (Math.max(change[bar]!, 0) - gain) * (1 / 14);
-      loss += (Math.max(-change[bar]!, 0) - loss) * (1 / 14);
+    let gain = 0;
+    let loss = 0;
+    for (let bar = block.anchor; bar < block.to; bar++) {
+      // max(0, change) without a branch, which no processor could foresee.
+      const rise = (Math.abs(change[bar]!) + change[bar]!) / 2;
+      gain += (rise - gain) * (1 / 14);
+      loss += (rise - change[bar]! - loss) * (1 / 14);
       if (bar < block.from) continue;
       rows[(bar - FIRST_ROW) * FEATURE_COUNT + RSI_14] = gain + loss > 0 ? (100 * gain) / (gain + loss) : 50;
     }
@@ -58,13 +60,16 @@ function writeStochastic({ high, low, close, length }: FeatureBars, rows: Featur
   const highest = highest14(high, FIRST_ROW - 4);
   const lowest = lowest14(low, FIRST_ROW - 4);
   const fast = new Float64Array(length);
+  const slow = new Float64Array(length);
   for (let bar = FIRST_ROW - 4; bar < length; bar++) {
     const range = highest[bar]! - lowest[bar]!;
     fast[bar] = range > 0 ? (100 * (close[bar]! - lowest[bar]!)) / range : 50;
   }
-  const slow = (bar: number) => (fast[bar - 2]! + fast[bar - 1]! + fast[bar]!) / 3;
+  for (let bar = FIRST_ROW - 2; bar < length; bar++) {
+    slow[bar] = (fast[bar - 2]! + fast[bar - 1]! + fast[bar]!) / 3;
+  }
   for (let bar = FIRST_ROW, row = 0; bar < length; bar++, row += FEATURE_COUNT) {
-    rows[row + STOCH_K] = slow(bar);
-    rows[row + STOCH_D] = (slow(bar - 2) + slow(bar - 1) + slow(bar)) / 3;
+    rows[row + STOCH_K] = slow[bar]!;
+    rows[row + STOCH_D] = (slow[bar - 2]! + slow[bar - 1]! + slow[bar]!) / 3;
   }
 }

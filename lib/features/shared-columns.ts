@@ -43,9 +43,9 @@ export function prepareBars(bars: CandleSeries): FeatureBars {
     trueRange,
     logReturn: logReturns(bars.close, FIRST_ROW - 95),
     atr: averageTrueRange(trueRange, firstIndex),
-    closeSum20: windowSums(bars.close, 20, FIRST_ROW),
-    volumeSum20: windowSums(bars.volume, 20, FIRST_ROW),
-    volumeSum96: windowSums(bars.volume, 96, FIRST_ROW),
+    closeSum20: windowSums(bars.close, { window: 20, from: FIRST_ROW, firstIndex }),
+    volumeSum20: windowSums(bars.volume, { window: 20, from: FIRST_ROW, firstIndex }),
+    volumeSum96: windowSums(bars.volume, { window: 96, from: FIRST_ROW, firstIndex }),
   };
 }
 

@@ -31,7 +31,7 @@ function writeAverages(bars: FeatureBars, rows: FeatureRows): void {
   const { ema9, ema21 } = shortEmas(bars);
   const ema50 = truncatedEma(close, { period: 50, from: FIRST_ROW - SLOPE_BARS, firstIndex });
   const ema200 = truncatedEma(close, { period: 200, from: FIRST_ROW, firstIndex });
-  const closeSum50 = windowSums(close, 50, FIRST_ROW);
+  const closeSum50 = windowSums(close, { window: 50, from: FIRST_ROW, firstIndex });
   for (let bar = FIRST_ROW, row = 0; bar < bars.length; bar++, row += FEATURE_COUNT) {
     const c = close[bar]!;
     rows[row + EMA_9_DIST] = c / ema9[bar]! - 1;
@@ -67,16 +67,15 @@ function shortEmas({ close, firstIndex, length }: FeatureBars): { ema9: Float64A
 }
 
 function writeDirection(bars: FeatureBars, rows: FeatureRows): void {
-  const { high, low, atr, firstIndex, length } = bars;
+  const { atr, firstIndex, length } = bars;
+  const moves = directionalMoves(bars);
   for (const block of anchoredBlocks(firstIndex, FIRST_ROW, length)) {
     let plus = 0;
     let minus = 0;
     let adx = 0;
     for (let bar = block.anchor; bar < block.to; bar++) {
-      const up = high[bar]! - high[bar - 1]!;
-      const down = low[bar - 1]! - low[bar]!;
-      plus += ((up > down && up > 0 ? up : 0) - plus) * (1 / 14);
-      minus += ((down > up && down > 0 ? down : 0) - minus) * (1 / 14);
+      plus += (moves.plus[bar]! - plus) * (1 / 14);
+      minus += (moves.minus[bar]! - minus) * (1 / 14);
       // Both DI have the same true range below them, which cancels out of DX.
       const dx = plus + minus > 0 ? (100 * Math.abs(plus - minus)) / (plus + minus) : 0;
       adx += (dx - adx) * (1 / 14);
@@ -87,4 +86,17 @@ function writeDirection(bars: FeatureBars, rows: FeatureRows): void {
       rows[row + MINUS_DI_14] = atr[bar]! > 0 ? (100 * minus) / atr[bar]! : 0;
     }
   }
+}
+
+/** +DM and −DM, price units, by bar; from bar 1. */
+function directionalMoves({ high, low, length }: FeatureBars): { plus: Float64Array; minus: Float64Array } {
+  const plus = new Float64Array(length);
+  const minus = new Float64Array(length);
+  for (let bar = 1; bar < length; bar++) {
+    const up = high[bar]! - high[bar - 1]!;
+    const down = low[bar - 1]! - low[bar]!;
+    if (up > down && up > 0) plus[bar] = up;
+    else if (down > up && down > 0) minus[bar] = down;
+  }
+  return { plus, minus };
 }

@@ -15,12 +15,12 @@ const VOLATILITY_96 = columnOf('volatility_96');
 export function writeVolatility(bars: FeatureBars, rows: FeatureRows): void {
   writeBands(bars, rows);
   writeRanges(bars, rows);
-  writeReturnDeviation(bars.logReturn, rows, { window: 24, column: VOLATILITY_24 });
-  writeReturnDeviation(bars.logReturn, rows, { window: 96, column: VOLATILITY_96 });
+  writeReturnDeviation(bars, rows, { window: 24, column: VOLATILITY_24 });
+  writeReturnDeviation(bars, rows, { window: 96, column: VOLATILITY_96 });
 }
 
-function writeBands({ close, closeSum20, length }: FeatureBars, rows: FeatureRows): void {
-  const squares = windowSquares(close, closeSum20, { window: 20, from: FIRST_ROW });
+function writeBands({ close, closeSum20, firstIndex, length }: FeatureBars, rows: FeatureRows): void {
+  const squares = windowSquares(close, { window: 20, from: FIRST_ROW, firstIndex });
   for (let bar = FIRST_ROW, row = 0; bar < length; bar++, row += FEATURE_COUNT) {
     const c = close[bar]!;
     const middle = closeSum20[bar]! / 20;
@@ -32,8 +32,8 @@ function writeBands({ close, closeSum20, length }: FeatureBars, rows: FeatureRow
   }
 }
 
-function writeRanges({ close, atr, trueRange, length }: FeatureBars, rows: FeatureRows): void {
-  const rangeSum96 = windowSums(trueRange, 96, FIRST_ROW);
+function writeRanges({ close, atr, trueRange, firstIndex, length }: FeatureBars, rows: FeatureRows): void {
+  const rangeSum96 = windowSums(trueRange, { window: 96, from: FIRST_ROW, firstIndex });
   for (let bar = FIRST_ROW, row = 0; bar < length; bar++, row += FEATURE_COUNT) {
     rows[row + ATR_14_PCT] = atr[bar]! / close[bar]!;
     rows[row + ATR_RATIO] = rangeSum96[bar]! > 0 ? atr[bar]! / (rangeSum96[bar]! / 96) : 1;
@@ -41,13 +41,12 @@ function writeRanges({ close, atr, trueRange, length }: FeatureBars, rows: Featu
 }
 
 function writeReturnDeviation(
-  logReturn: Float64Array,
+  { logReturn, firstIndex, length }: FeatureBars,
   rows: FeatureRows,
   { window, column }: { window: number; column: number },
 ): void {
-  const sums = windowSums(logReturn, window, FIRST_ROW);
-  const squares = windowSquares(logReturn, sums, { window, from: FIRST_ROW });
-  for (let bar = FIRST_ROW, row = 0; bar < logReturn.length; bar++, row += FEATURE_COUNT) {
+  const squares = windowSquares(logReturn, { window, from: FIRST_ROW, firstIndex });
+  for (let bar = FIRST_ROW, row = 0; bar < length; bar++, row += FEATURE_COUNT) {
     rows[row + column] = Math.sqrt(squares[bar]! / (window - 1));
   }
 }

@@ -11,13 +11,13 @@ const OBV_96 = columnOf('obv_96');
 const VPT_96 = columnOf('vpt_96');
 
 export function writeVolume(bars: FeatureBars, rows: FeatureRows): void {
-  const { volume, volumeSum20, volumeSum96 } = bars;
+  const { volume, volumeSum20, volumeSum96, firstIndex } = bars;
   const { signed, weighted } = directedVolumes(bars);
-  const volumeSum5 = windowSums(volume, 5, FIRST_ROW);
-  const volumeSum50 = windowSums(volume, 50, FIRST_ROW);
-  const signedSum20 = windowSums(signed, 20, FIRST_ROW);
-  const signedSum96 = windowSums(signed, 96, FIRST_ROW);
-  const weightedSum96 = windowSums(weighted, 96, FIRST_ROW);
+  const volumeSum5 = windowSums(volume, { window: 5, from: FIRST_ROW, firstIndex });
+  const volumeSum50 = windowSums(volume, { window: 50, from: FIRST_ROW, firstIndex });
+  const signedSum20 = windowSums(signed, { window: 20, from: FIRST_ROW, firstIndex });
+  const signedSum96 = windowSums(signed, { window: 96, from: FIRST_ROW, firstIndex });
+  const weightedSum96 = windowSums(weighted, { window: 96, from: FIRST_ROW, firstIndex });
   for (let bar = FIRST_ROW, row = 0; bar < bars.length; bar++, row += FEATURE_COUNT) {
     const sum20 = volumeSum20[bar]!;
     const sum50 = volumeSum50[bar]!;

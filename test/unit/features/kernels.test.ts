@@ -12,41 +12,76 @@ const values = fc
   .map((list) => Float64Array.from(list));
 const windowLength = fc.integer({ min: 4, max: 30 });
 
+const firstIndex = fc.nat(6_000_000);
+
 describe('window sums', () => {
-  it('have the bits of adding up oldest first', () => {
+  it('are the sums of the window, to the rounding of each addition', () => {
     fc.assert(
-      fc.property(values, windowLength, (list, window) => {
+      fc.property(values, windowLength, firstIndex, (list, window, index) => {
         const from = window - 1;
-        const sums = windowSums(list, window, from);
+        const sums = windowSums(list, { window, from, firstIndex: index });
         for (let bar = from; bar < list.length; bar++) {
-          expect(sums[bar]).toBe(
-            list.slice(bar - window + 1, bar + 1).reduce((total, value) => total + value, 0),
+          const inWindow = list.slice(bar - window + 1, bar + 1);
+          const expected = inWindow.reduce((total, value) => total + value, 0);
+          const size = inWindow.reduce((total, value) => total + Math.abs(value), 0);
+          expect(Math.abs(sums[bar]! - expected)).toBeLessThanOrEqual(size * window * 1.2e-16);
+        }
+      }),
+    );
+  });
+
+  it('are not disturbed by a spike that has left the window', () => {
+    const list = Float64Array.from({ length: 60 }, (_, i) => (i === 20 ? 1e18 : 0.1));
+    const sums = windowSums(list, { window: 20, from: 19, firstIndex: 7 });
+    for (let bar = 40; bar < 60; bar++) expect(Math.abs(sums[bar]! - 2)).toBeLessThan(1e-14);
+  });
+
+  it('of squares are those around the mean, to the rounding of each step', () => {
+    fc.assert(
+      fc.property(values, windowLength, firstIndex, (list, window, index) => {
+        const from = window - 1;
+        const squares = windowSquares(list, { window, from, firstIndex: index });
+        for (let bar = from; bar < list.length; bar++) {
+          const inWindow = list.slice(bar - window + 1, bar + 1);
+          const mean = inWindow.reduce((total, value) => total + value, 0) / window;
+          const expected = inWindow.reduce((total, value) => total + (value - mean) * (value - mean), 0);
+          const size = inWindow.reduce((total, value) => total + value * value, 0);
+          expect(Math.abs(squares[bar]! - expected)).toBeLessThanOrEqual(
+            1e-12 * expected + 1e-30 * size + 1e-300,
           );
         }
       }),
     );
   });
 
-  it('of squares have the bits of adding up oldest first, wherever they start', () => {
-    fc.assert(
-      fc.property(values, windowLength, fc.nat(8), (list, window, later) => {
-        const from = window - 1 + later;
-        const squares = windowSquares(list, windowSums(list, window, from), { window, from });
-        for (let bar = from; bar < list.length; bar++) {
-          const inWindow = list.slice(bar - window + 1, bar + 1);
-          const mean = inWindow.reduce((total, value) => total + value, 0) / window;
-          const expected = inWindow.reduce((total, value) => total + (value - mean) * (value - mean), 0);
-          expect(squares[bar]).toBe(new Set(inWindow).size === 1 ? 0 : expected);
-        }
-      }),
-    );
+  it('of squares keep their precision where values are large and close together', () => {
+    const list = Float64Array.from({ length: 200 }, (_, i) => 1e5 + (i % 2) * 0.01);
+    const squares = windowSquares(list, { window: 20, from: 19, firstIndex: 3 });
+    for (let bar = 19; bar < 200; bar++) expect(squares[bar]! / (20 * 0.005 * 0.005)).toBeCloseTo(1, 8);
   });
 
   it('of squares are exactly 0 where all values are equal, and only there', () => {
-    const list = Float64Array.from([...new Array<number>(24).fill(0.1), 0.2, 0.2]);
-    const squares = windowSquares(list, windowSums(list, 20, 19), { window: 20, from: 19 });
-    expect([...squares.slice(19, 24)]).toEqual([0, 0, 0, 0, 0]);
-    expect(squares[24]).toBeGreaterThan(0.009);
+    const list = Float64Array.from([0.7, ...new Array<number>(50).fill(0.1), 0.2, 0.2]);
+    for (let index = 0; index < 20; index++) {
+      const squares = windowSquares(list, { window: 20, from: 19, firstIndex: index });
+      expect(squares[19]).toBeGreaterThan(0.3);
+      expect([...squares.slice(20, 51)]).toEqual(new Array(31).fill(0));
+      expect(squares[51]).toBeGreaterThan(0.009);
+    }
+  });
+
+  it('have the same bits whatever stands before the window', () => {
+    fc.assert(
+      fc.property(values, windowLength, firstIndex, fc.nat(60), (list, window, index, start) => {
+        const from = window - 1;
+        const late = list.subarray(start);
+        for (const compute of [windowSums, windowSquares]) {
+          const whole = compute(list, { window, from, firstIndex: index });
+          const part = compute(late, { window, from, firstIndex: index + start });
+          for (let bar = from; bar < late.length; bar++) expect(part[bar]).toBe(whole[start + bar]);
+        }
+      }),
+    );
   });
 });
 
