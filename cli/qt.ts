@@ -14,7 +14,8 @@ const EXIT_USAGE = 2;
 function createProgram(): Command {
   const program = new Command('qt')
     .description('Quantum Trader: trading signals from verified models, behind a gate that fails closed.')
-    .showHelpAfterError('(add --help to see what there is)')
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(`${text.trimEnd()} (see qt --help)\n`) })
     .addHelpText(
       'after',
       `
@@ -30,14 +31,7 @@ deployed on AWS. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     addDatasetCommand,
   ])
     add(program);
-  exitByThrowing(program);
   return program;
-}
-
-/** Errors of usage reach `main` as exceptions, from every subcommand, so that exit codes are decided in one place. */
-function exitByThrowing(command: Command): void {
-  command.exitOverride();
-  command.commands.forEach(exitByThrowing);
 }
 
 async function main(): Promise<number> {

@@ -56,8 +56,8 @@ function listFeatures(json: boolean): void {
 }
 
 async function writeFrame(candles: string, out: string, last: number | undefined): Promise<void> {
-  const { readCandleFile } = await import('../../lib/wiring/candles.ts');
-  const series = await readCandleFile(candles);
+  const { readCandles } = await import('../../lib/wiring/candles.ts');
+  const series = await readCandles(candles);
   if (!series.ok) throw new CommandFailure(series.error);
   const grid = fillGaps(series.value);
   const verdicts = judgeBars(grid);

@@ -1,2 +1,4 @@
 // Candle files for the commands.
-export { readCandleFile } from '../adapters/files/candle-folder.ts';
+import { readCandleFile } from '../adapters/files/candle-folder.ts';
+
+export const readCandles = readCandleFile;

@@ -27,11 +27,13 @@ export interface InferSurroundings {
   readonly endpoints?: ServiceEndpoints;
   readonly clock?: Clock;
   readonly logOutput?: Writable;
+  /** The simulated exchange counts requests by its own, faster clock. */
+  readonly unlimitedRequests?: boolean;
 }
 
 export function composeInfer(
   configuration: InferConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, logOutput }: InferSurroundings = {},
+  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: InferSurroundings = {},
 ): InferComposition {
   const clients = createClients(endpoints);
   const objects = createS3ObjectStore({ client: clients.s3, bucket: configuration.bucket });
@@ -44,7 +46,8 @@ export function composeInfer(
   const dependencies = {
     market: createCcxtMarketData({
       exchange: configuration.exchange,
-      ...(configuration.exchangeUrl && { baseUrl: configuration.exchangeUrl }),
+      baseUrl: configuration.exchangeUrl,
+      ...(unlimitedRequests && { weightPerMinute: Number.MAX_SAFE_INTEGER }),
     }),
     ensembles,
     signals: createDynamoSignalStore({

@@ -8,4 +8,4 @@ export const openModelsFolder = createFolderObjectStore;
 
 /** Loads and proves every model in the store. Throws StoreError when the store cannot be read. */
 export const verifyStoredModels = (store: ObjectStore): ReturnType<typeof verifyModels> =>
-  verifyModels({ store, runtime: createOnnxModelRuntime() });
+  verifyModels(store, createOnnxModelRuntime());

@@ -1,4 +1,5 @@
 // Names of a stage's resources: the functions' settings, the commands and the local run agree through this one place.
+import { DEFAULT_RETENTION_DAYS, type Exchange, type InferConfiguration } from './configuration.ts';
 
 export const LOCAL_STAGE = 'local';
 
@@ -17,3 +18,15 @@ export const resourcesOfStage = (stage: string): StageResources => ({
 
 /** The one bucket of the embedded S3. */
 export const LOCAL_BUCKET = 'qt-local';
+
+/** The infer function's settings in the local run. */
+export const localInferConfiguration = (market: {
+  exchange: Exchange;
+  exchangeUrl: string | undefined;
+}): InferConfiguration => ({
+  ...market,
+  stage: LOCAL_STAGE,
+  bucket: LOCAL_BUCKET,
+  signalsTable: resourcesOfStage(LOCAL_STAGE).signalsTable,
+  signalRetentionDays: DEFAULT_RETENTION_DAYS,
+});

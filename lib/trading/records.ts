@@ -1,0 +1,101 @@
+// The records of the risk table: orders, positions, equity, days, the guard's last words. One schema per kind, one place for
+// the keys, so that every function means the same.
+import { z } from 'zod';
+import { ORDER_STATUSES } from './order-state.ts';
+
+const side = z.enum(['BUY', 'SELL']);
+
+/** `order#<clientOrderId>`: written before the order leaves, so that a crash cannot hide it. */
+export const orderRecordSchema = z.strictObject({
+  clientOrderId: z.string(),
+  symbol: z.string(),
+  leg: z.enum(['entry', 'stop', 'exit']),
+  side,
+  quantity: z.number().positive(),
+  /** Trigger of a stop; null for market orders. */
+  stopPrice: z.number().positive().nullable(),
+  /** Signal bar that led to it; null for a reduction without one (emergency, orphan). */
+  barOpenTimeMs: z.int().nullable(),
+  ensembleId: z.string().nullable(),
+  /** What sizing and collar were checked at. */
+  referencePrice: z.number().positive().nullable(),
+  /** What the gate counts for an entry; 0 for a reduction. */
+  notionalMicroUsdt: z.int().min(0),
+  state: z.strictObject({
+    status: z.enum(ORDER_STATUSES),
+    quantity: z.number().positive(),
+    filledQuantity: z.number().min(0),
+    averagePrice: z.number().positive().nullable(),
+  }),
+  /** Already booked into the ledger, base asset and micro-USDT. */
+  bookedQuantity: z.number().min(0),
+  bookedFeeMicroUsdt: z.int(),
+  /** Why the exchange rejected it, or why it was sent for a reduction. */
+  note: z.string(),
+  createdAtMs: z.int(),
+  updatedAtMs: z.int(),
+});
+export type OrderRecord = z.infer<typeof orderRecordSchema>;
+
+/** `position#<symbol>` */
+export const positionRecordSchema = z.strictObject({
+  symbol: z.string(),
+  side,
+  quantity: z.number().positive(),
+  entryPrice: z.number().positive(),
+  entryClientOrderId: z.string(),
+  stopPrice: z.number().positive(),
+  /** The stop in force on the exchange; null while there is none. */
+  stopClientOrderId: z.string().nullable(),
+  /** Since when it has no stop; null while it has one. */
+  nakedSinceMs: z.int().nullable(),
+  /** The label's horizon: when the exit is due. */
+  exitDueMs: z.int(),
+  openedAtMs: z.int(),
+});
+export type PositionRecord = z.infer<typeof positionRecordSchema>;
+
+/** `equity#<13-digit ms>` */
+export const equityRecordSchema = z.strictObject({
+  atMs: z.int(),
+  equityMicroUsdt: z.int(),
+  walletMicroUsdt: z.int(),
+  exposureMicroUsdt: z.int().min(0),
+  positions: z.int().min(0),
+});
+export type EquityRecord = z.infer<typeof equityRecordSchema>;
+
+/** `day#<YYYY-MM-DD>` */
+export const dayRecordSchema = z.strictObject({ startMicroUsdt: z.int() });
+export type DayRecord = z.infer<typeof dayRecordSchema>;
+
+/** `guard`: the guard's last completed run. */
+export const guardRecordSchema = z.strictObject({
+  completedAtMs: z.int(),
+  /** One line each: what exchange and ledger differ in. */
+  differences: z.array(z.string()),
+  nakedSinceMs: z.int().nullable(),
+  /** Funding payments up to here are booked. */
+  fundingBookedUntilMs: z.int(),
+});
+export type GuardRecord = z.infer<typeof guardRecordSchema>;
+
+/** `audit#<key>`: written once, never changed. */
+export const auditRecordSchema = z.strictObject({
+  atMs: z.int(),
+  what: z.string(),
+  by: z.string(),
+  detail: z.string(),
+});
+export type AuditRecord = z.infer<typeof auditRecordSchema>;
+
+export const orderKey = (clientOrderId: string): string => `order#${clientOrderId}`;
+export const positionKey = (symbol: string): string => `position#${symbol}`;
+export const equityKey = (atMs: number): string => `equity#${String(atMs).padStart(13, '0')}`;
+export const dayKey = (atMs: number): string => `day#${new Date(atMs).toISOString().slice(0, 10)}`;
+export const auditKey = (key: string): string => `audit#${key}`;
+export const GUARD_KEY = 'guard';
+/** The books of the scope, `Ledger` of ledger.ts. */
+export const LEDGER_KEY = 'ledger';
+/** The rollout's state, transition-rollout.ts. */
+export const ROLLOUT_KEY = 'rollout';
