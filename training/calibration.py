@@ -1,7 +1,9 @@
 """Turns a model's scores into probabilities that mean what they say, fitted on rows the model had not seen.
 
-p = softmax(scale · log_softmax(margins) + bias). Temperature scaling has one scale and no bias (Guo et al. 2017), vector
-scaling one of each per class. It becomes part of the ONNX graph, so its numbers are float32 from the start.
+Scores are read as two: the move (will a barrier be touched at all) and the side (which one). Each gets its own scale, the
+move a shift as well, so that a strong forecast of volatility cannot lend confidence to a weak one of direction. The side gets
+no shift: the market's drift over the folds is no forecast. Temperature scaling (Guo et al. 2017) is one scale for both. It
+becomes part of the ONNX graph, so its matrix is float32 from the start.
 """
 
 from __future__ import annotations
@@ -17,25 +19,41 @@ from training.dataset import F32, F64, I32
 from training.metrics import log_loss
 
 KINDS = ("none", "temperature", "vector_scaling")
-FIT_ROWS_MAX = 300_000  # six numbers need no more; evenly spaced rows keep the fit quick and repeatable
+FIT_ROWS_MAX = 300_000  # three numbers need no more; evenly spaced rows keep the fit quick and repeatable
 
 
 @dataclass(frozen=True)
 class Calibration:
     kind: str
-    scale: F32  # [3]
-    bias: F32  # [3]
+    side_scale: float
+    move_scale: float
+    move_shift: float
+
+    def matrix(self) -> F32:
+        """[3, 3]: logits = margins · matrix + shift. side = buy − sell, move = (sell + buy) / 2 − hold; hold's logit is 0."""
+        a, b = self.side_scale / 2, self.move_scale / 2
+        return np.array([[b + a, 0, b - a], [-2 * b, 0, -2 * b], [b - a, 0, b + a]], dtype=np.float32)
+
+    def shift(self) -> F32:
+        return np.array([self.move_shift, 0, self.move_shift], dtype=np.float32)
 
     def probabilities(self, margins: F64) -> F64:
         """margins [n, 3] → [n, 3], in float64: the reference that the ONNX graph must reproduce."""
-        logits = log_softmax(margins, axis=1) * self.scale.astype(np.float64) + self.bias.astype(np.float64)
+        matrix, shift = self.matrix().astype(np.float64), self.shift().astype(np.float64)
+        # Summed by hand: a BLAS product may round differently for another number of rows.
+        logits = sum(margins[:, [k]] * matrix[k] for k in range(3)) + shift
         return np.asarray(softmax(logits, axis=1))
 
     def as_json(self) -> dict[str, Any]:
-        return {"kind": self.kind, "scale": self.scale.tolist(), "bias": self.bias.tolist()}
+        return {
+            "kind": self.kind,
+            "sideScale": self.side_scale,
+            "moveScale": self.move_scale,
+            "moveShift": self.move_shift,
+        }
 
 
-IDENTITY = Calibration("none", np.ones(3, dtype=np.float32), np.zeros(3, dtype=np.float32))
+IDENTITY = Calibration("none", 1.0, 1.0, 0.0)
 
 
 def fit_calibration(kind: str, margins: F64, label: I32) -> Calibration:
@@ -43,32 +61,35 @@ def fit_calibration(kind: str, margins: F64, label: I32) -> Calibration:
     if kind == "none":
         return IDENTITY
     keep = np.linspace(0, len(label) - 1, min(len(label), FIT_ROWS_MAX)).astype(np.int64)
-    logp = np.asarray(log_softmax(margins[keep], axis=1))  # [n, 3]
+    side = margins[keep, 2] - margins[keep, 0]
+    move = (margins[keep, 0] + margins[keep, 2]) / 2 - margins[keep, 1]
     target = np.eye(3)[label[keep]]
 
-    def unpack(theta: F64) -> tuple[F64, F64]:
-        return (np.repeat(theta[:1], 3), np.zeros(3)) if kind == "temperature" else (theta[:3], theta[3:])
-
     def loss(theta: F64) -> tuple[float, F64]:
-        scale, bias = unpack(theta)
-        log_q = log_softmax(logp * scale + bias, axis=1)
-        residual = (np.exp(log_q) - target) / len(target)  # gradient by logit
-        by_scale, by_bias = (residual * logp).sum(axis=0), residual.sum(axis=0)
-        gradient = np.array([by_scale.sum()]) if kind == "temperature" else np.r_[by_scale, by_bias]
-        return float(-(log_q * target).sum() / len(target)), gradient
+        side_scale, move_scale, move_shift = _unpack(theta)
+        half, up = side_scale * side / 2, move_scale * move + move_shift
+        log_q = log_softmax(np.stack([up - half, np.zeros_like(up), up + half], axis=1), axis=1)
+        residual = (np.exp(log_q) - target) / len(target)  # gradient by logit, [n, 3]
+        by_side = float(((residual[:, 2] - residual[:, 0]) * side).sum() / 2)
+        by_move = float(((residual[:, 2] + residual[:, 0]) * move).sum())
+        by_shift = float((residual[:, 2] + residual[:, 0]).sum())
+        gradient = [by_side + by_move] if len(theta) == 1 else [by_side, by_move, by_shift]
+        return float(-(log_q * target).sum() / len(target)), np.array(gradient)
 
-    start = np.ones(1) if kind == "temperature" else np.r_[np.ones(3), np.zeros(3)]
-    bounds = [(0.05, 5.0)] * (1 if kind == "temperature" else 3) + [(-3.0, 3.0)] * (0 if kind == "temperature" else 3)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    scale, bias = (_rounded(x) for x in unpack(found.x))
-    fitted = Calibration(kind, scale, bias)
+    start, bounds = [1.0], [(0.05, 5.0)]
+    if kind == "vector_scaling":
+        # A side that foretold nothing may be scaled away: the model then leans nowhere, and nothing acts on it.
+        start, bounds = [1.0, 1.0, 0.0], [(0.0, 5.0), (0.05, 5.0), (-3.0, 3.0)]
+    found = minimize(loss, np.array(start), jac=True, method="L-BFGS-B", bounds=bounds)
+    # Five significant digits: more would only record the optimiser's last steps.
+    fitted = Calibration(kind, *(float(f"{value:.4e}") for value in _unpack(found.x)))
     better = log_loss(fitted.probabilities(margins), label) < log_loss(IDENTITY.probabilities(margins), label)
     return fitted if better else IDENTITY
 
 
-def _rounded(values: F64) -> F32:
-    """Five significant digits: more would only record the optimiser's last steps."""
-    return np.array([float(f"{v:.4e}") for v in values], dtype=np.float32)
+def _unpack(theta: F64) -> tuple[float, float, float]:
+    """(side scale, move scale, move shift)"""
+    return (float(theta[0]), float(theta[0]), 0.0) if len(theta) == 1 else (float(theta[0]), float(theta[1]), float(theta[2]))
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,12 @@ class Targets:
     barrier_bps: F32
     forward_return: F32  # ln(close after the horizon / close now)
 
+    market_move: F32  # mean over the symbols of the bar of barrier_moves
+
+    def barrier_moves(self) -> F32:
+        """[rows] the forward return in barriers, cut off at three so that no crash outweighs all other bars."""
+        return barrier_moves(self.forward_return, self.barrier_bps)
+
     def move_bps(self, rows: I64) -> F64:
         """[n] what holding one unit long for the horizon earns, before costs."""
         return np.expm1(self.forward_return[rows].astype(np.float64)) * 1e4
@@ -90,9 +96,7 @@ def load_dataset(folder: Path) -> Dataset:
     if len(ts) == 0:
         raise DatasetError("the dataset has no rows")
     symbol_index = np.repeat(np.arange(len(tables), dtype=np.int32), [len(t["ts"]) for t in tables])
-    targets = {
-        h: Targets(h, *(np.concatenate([t[f"{column}_{h}"] for t in tables]) for column in TARGET_COLUMNS)) for h in horizons
-    }
+    targets = {h: _targets(h, [np.concatenate([t[f"{c}_{h}"] for t in tables]) for c in TARGET_COLUMNS], ts) for h in horizons}
     features = np.concatenate([t["features"] for t in tables])
     tables.clear()
     names: list[str] = meta["featureNames"]
@@ -109,6 +113,18 @@ def load_dataset(folder: Path) -> Dataset:
 
 
 TARGET_COLUMNS = ("label", "weight", "barrier_bps", "forward_return")
+
+
+def barrier_moves(forward_return: F32, barrier_bps: F32) -> F32:
+    return np.clip(forward_return / (barrier_bps / np.float32(1e4)), np.float32(-3), np.float32(3))
+
+
+def _targets(horizon_bars: int, columns: list[npt.NDArray[Any]], ts: I64) -> Targets:
+    label, weight, barrier_bps, forward_return = columns
+    _, bar = np.unique(ts, return_inverse=True)
+    moves = barrier_moves(forward_return, barrier_bps)
+    market = (np.bincount(bar, weights=moves) / np.bincount(bar))[bar].astype(np.float32)
+    return Targets(horizon_bars, label, weight, barrier_bps, forward_return, market)
 
 
 def _has_sequence(ts: I64, symbol_index: I32, bar_ms: int) -> Mask:

@@ -25,9 +25,9 @@ class Forest:
     """Nodes of all trees, tree after tree, each tree's root first; every array is [nodes]."""
 
     mode: str  # BRANCH_LEQ: x <= t goes left; BRANCH_LT: x < t goes left
-    base: F32  # [3] added to the sum of the leaves
+    base: F32  # [classes] added to the sum of the leaves
     tree: I64
-    tree_class: I64  # [trees]
+    tree_weights: F32  # [trees, classes] what a tree's leaf adds to each class, times the leaf
     feature: I64  # −1 in a leaf
     threshold: F32
     left: I64  # position within all nodes; −1 in a leaf
@@ -43,10 +43,12 @@ def largest_float32_at_most(value: float) -> np.float32:
 
 
 def forest_to_onnx(forest: Forest, calibration: Calibration) -> bytes:
-    """features [N, 49] → TreeEnsembleClassifier → margins → log-softmax → scale, bias → softmax → probabilities [N, 3]."""
+    """features [N, 49] → TreeEnsembleClassifier → margins → calibration → softmax → probabilities [N, 3]."""
     first_of_tree = np.flatnonzero(np.r_[True, np.diff(forest.tree) != 0])
     local = np.arange(len(forest.tree)) - first_of_tree[forest.tree]
     is_leaf = forest.feature < 0
+    leaf_at, leaf_class = np.nonzero(forest.tree_weights[forest.tree] * is_leaf[:, None])
+    leaf_weights = forest.tree_weights[forest.tree[leaf_at], leaf_class] * forest.leaf[leaf_at]
     base_of = first_of_tree[forest.tree]
     trees = helper.make_node(
         "TreeEnsembleClassifier",
@@ -64,10 +66,10 @@ def forest_to_onnx(forest: Forest, calibration: Calibration) -> bytes:
         nodes_truenodeids=np.where(is_leaf, 0, forest.left - base_of).tolist(),
         nodes_falsenodeids=np.where(is_leaf, 0, forest.right - base_of).tolist(),
         nodes_missing_value_tracks_true=forest.missing_left.astype(np.int64).tolist(),
-        class_treeids=forest.tree[is_leaf].tolist(),
-        class_nodeids=local[is_leaf].tolist(),
-        class_ids=forest.tree_class[forest.tree[is_leaf]].tolist(),
-        class_weights=forest.leaf[is_leaf].tolist(),
+        class_treeids=forest.tree[leaf_at].tolist(),
+        class_nodeids=local[leaf_at].tolist(),
+        class_ids=leaf_class.tolist(),
+        class_weights=leaf_weights.tolist(),
     )
     graph = helper.make_graph(
         [trees, *calibration_nodes("margins")],
@@ -85,17 +87,16 @@ def forest_to_onnx(forest: Forest, calibration: Calibration) -> bytes:
 def calibration_nodes(margins: str) -> list[onnx.NodeProto]:
     """Nodes from margins [N, 3] to the calibrated output; every model's graph ends with them."""
     return [
-        helper.make_node("LogSoftmax", [margins], ["log_p"], axis=1),
-        helper.make_node("Mul", ["log_p", "calibration_scale"], ["scaled"]),
-        helper.make_node("Add", ["scaled", "calibration_bias"], ["logits"]),
+        helper.make_node("MatMul", [margins, "calibration_matrix"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "calibration_shift"], ["logits"]),
         helper.make_node("Softmax", ["logits"], [OUTPUT_NAME], axis=1),
     ]
 
 
 def calibration_tensors(calibration: Calibration) -> list[onnx.TensorProto]:
     return [
-        helper.make_tensor("calibration_scale", TensorProto.FLOAT, [3], calibration.scale.tolist()),
-        helper.make_tensor("calibration_bias", TensorProto.FLOAT, [3], calibration.bias.tolist()),
+        helper.make_tensor("calibration_matrix", TensorProto.FLOAT, [3, 3], calibration.matrix().ravel().tolist()),
+        helper.make_tensor("calibration_shift", TensorProto.FLOAT, [3], calibration.shift().tolist()),
     ]
 
 

@@ -153,6 +153,7 @@ def judge(data: Dataset, targets: Targets, rows: I64, probabilities: F64, prior:
         "rankIc": ic,
         "rankIcT": ic_t,
         "topSignals": best.signals,
+        "topDays": best.days,
         "topGrossBps": best.gross_bps,
         "topNetBps": best.net_bps,
         "topNetStandardErrorBps": best.net_standard_error_bps,

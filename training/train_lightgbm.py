@@ -1,4 +1,4 @@
-"""LightGBM: leaf-wise trees. Shallow learning rate, large leaves: the signal is weak and the rows overlap."""
+"""LightGBM: leaf-wise trees. Slow learning, large leaves: the signal is weak and the rows overlap."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from training.calibration import Calibration
 from training.dataset import F32, F64
-from training.forest import Forest, forest_to_onnx, largest_float32_at_most, threshold_probes
-from training.trainer import Examples, Params, Run, library_versions
+from training.forest import Forest, largest_float32_at_most
+from training.trainer import Examples, Params, Run, binary_targets, library_versions
+from training.tree_pair import TreePair, saved_texts
 
 ZERO = np.float32(1e-35)  # LightGBM's kZeroThreshold: nearer to zero than this is read as 0 in prediction
-MAX_ROUNDS = 150
-PATIENCE = 15
+MAX_ROUNDS = 200
+PATIENCE = 20
 
 
 @dataclass(frozen=True)
-class LightGbmModel:
+class LightGbmTrees:
     booster: lgb.Booster
-    rounds: int
 
-    def margins(self, inputs: F32) -> F64:
-        # LightGBM predicts in float64 on the float32 values given.  [n, 49] → [n, 3]
+    @property
+    def rounds(self) -> int:
+        return int(self.booster.current_iteration())
+
+    def scores(self, inputs: F32) -> F64:
+        # LightGBM predicts in float64 on the float32 values given.  [n, 49] → [n]
         return np.asarray(self.booster.predict(inputs, raw_score=True), dtype=np.float64)
 
-    def export(self, calibration: Calibration) -> bytes:
-        return forest_to_onnx(lightgbm_forest(self.booster), calibration)
+    def forest(self) -> Forest:
+        return lightgbm_forest(self.booster)
 
-    def probe_inputs(self, base: F32, seed: int, limit: int) -> F32:
-        return threshold_probes(lightgbm_forest(self.booster), base, seed, limit)
-
-    def save(self, path: Path) -> None:
-        self.booster.save_model(str(path))
+    def text(self) -> str:
+        return str(self.booster.model_to_string())
 
 
 @dataclass(frozen=True)
@@ -43,25 +43,41 @@ class LightGbmTrainer:
     run: Run
     name: str = "lightgbm"
     kind: str = "tabular"
-    revision: int = 1
+    revision: int = 2
     candidates: tuple[Params, ...] = (
-        {"num_leaves": 31, "learning_rate": 0.05, "min_leaf_fraction": 1e-3, "lambda_l2": 5.0, "feature_fraction": 0.5},
-        {"num_leaves": 15, "learning_rate": 0.05, "min_leaf_fraction": 3e-3, "lambda_l2": 20.0, "feature_fraction": 0.3},
+        {"num_leaves": 31, "learning_rate": 0.05, "min_leaf_fraction": 1e-3, "feature_fraction": 0.5, "market_kept": 0.0},
+        {"num_leaves": 31, "learning_rate": 0.05, "min_leaf_fraction": 1e-3, "feature_fraction": 0.5, "market_kept": 0.3},
     )
 
     def libraries(self) -> dict[str, str]:
         return library_versions(lgb, np)
 
-    def fit(self, params: Params, fit: Examples, stop: Examples | None, rounds: int | None) -> LightGbmModel:
-        settings: dict[str, Any] = {
-            "objective": "multiclass",
-            "num_class": 3,
-            "metric": "multi_logloss",
+    def fit(self, params: Params, fit: Examples, stop: Examples | None, rounds: tuple[int, ...] | None) -> TreePair:
+        kept = float(params["market_kept"])
+        settings = self._settings(params, len(fit.rows))
+        fit_inputs = fit.inputs(self.kind)  # [n, 49]
+        stop_inputs = None if stop is None else stop.inputs(self.kind)
+        trees = []
+        for part, target in enumerate(binary_targets(kept)):
+            train = lgb.Dataset(fit_inputs, target(fit), weight=fit.weight, params=settings)
+            if stop is None:
+                booster = lgb.train(settings, train, num_boost_round=rounds[part] if rounds else MAX_ROUNDS)
+            else:
+                watch = train.create_valid(stop_inputs, target(stop), weight=stop.weight)
+                stopping = lgb.early_stopping(PATIENCE, verbose=False)
+                booster = lgb.train(settings, train, num_boost_round=MAX_ROUNDS, valid_sets=[watch], callbacks=[stopping])
+            trees.append(LightGbmTrees(_cut(booster, booster.best_iteration or booster.current_iteration())))
+        return TreePair(*trees)
+
+    def _settings(self, params: Params, rows: int) -> dict[str, Any]:
+        return {
+            "objective": "binary",
+            "metric": "binary_logloss",
             "num_leaves": params["num_leaves"],
             "learning_rate": params["learning_rate"],
-            "lambda_l2": params["lambda_l2"],
             "feature_fraction": params["feature_fraction"],
-            "min_data_in_leaf": max(20, int(float(params["min_leaf_fraction"]) * len(fit.rows))),
+            "min_data_in_leaf": max(20, int(float(params["min_leaf_fraction"]) * rows)),
+            "lambda_l2": 5.0,
             "bagging_fraction": 0.7,
             "bagging_freq": 1,
             "max_bin": 127,
@@ -71,19 +87,9 @@ class LightGbmTrainer:
             "force_row_wise": True,
             "verbose": -1,
         }
-        train = lgb.Dataset(fit.inputs(self.kind), fit.label, weight=fit.weight, params=settings)
-        if stop is None:
-            booster = lgb.train(settings, train, num_boost_round=rounds or MAX_ROUNDS)
-            return LightGbmModel(booster, booster.current_iteration())
-        watch = train.create_valid(stop.inputs(self.kind), stop.label, weight=stop.weight)
-        stopping = lgb.early_stopping(PATIENCE, verbose=False)
-        booster = lgb.train(settings, train, num_boost_round=MAX_ROUNDS, valid_sets=[watch], callbacks=[stopping])
-        best = booster.best_iteration or booster.current_iteration()
-        return LightGbmModel(_cut(booster, best), best)
 
-    def load(self, path: Path) -> LightGbmModel:
-        booster = lgb.Booster(model_file=str(path))
-        return LightGbmModel(booster, booster.current_iteration())
+    def load(self, path: Path) -> TreePair:
+        return TreePair(*(LightGbmTrees(lgb.Booster(model_str=text)) for text in saved_texts(path)))
 
 
 def _cut(booster: lgb.Booster, rounds: int) -> lgb.Booster:
@@ -104,9 +110,8 @@ def _float32_threshold(threshold: float) -> np.float32:
 
 
 def lightgbm_forest(booster: lgb.Booster) -> Forest:
-    """Goes left where x <= threshold, a float64; see largest_float32_at_most. The prior is inside the first leaves."""
+    """Goes left where x <= threshold, a float64; see largest_float32_at_most. The prior is inside the first tree's leaves."""
     tree_ids: list[int] = []
-    classes: list[int] = []
     features: list[int] = []
     thresholds: list[np.float32] = []
     lefts: list[int] = []
@@ -134,15 +139,14 @@ def lightgbm_forest(booster: lgb.Booster) -> Forest:
             rights[at] = add(tree, node["right_child"])
         return at
 
-    dump = booster.dump_model()
-    for tree, info in enumerate(dump["tree_info"]):
-        classes.append(tree % int(dump["num_tree_per_iteration"]))
+    trees = booster.dump_model()["tree_info"]
+    for tree, info in enumerate(trees):
         add(tree, info["tree_structure"])
     return Forest(
         mode="BRANCH_LEQ",
-        base=np.zeros(3, dtype=np.float32),
+        base=np.zeros(1, dtype=np.float32),
         tree=np.array(tree_ids, dtype=np.int64),
-        tree_class=np.array(classes, dtype=np.int64),
+        tree_weights=np.ones((len(trees), 1), dtype=np.float32),
         feature=np.array(features, dtype=np.int64),
         threshold=np.array(thresholds, dtype=np.float32),
         left=np.array(lefts, dtype=np.int64),

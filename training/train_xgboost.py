@@ -10,33 +10,33 @@ from typing import Any
 import numpy as np
 import xgboost as xgb
 
-from training.calibration import Calibration
 from training.dataset import F32, F64
-from training.forest import Forest, forest_to_onnx, threshold_probes
-from training.trainer import Examples, Params, Run, library_versions
+from training.forest import Forest
+from training.trainer import Examples, Params, Run, binary_targets, library_versions
+from training.tree_pair import TreePair, saved_texts
 
-MAX_ROUNDS = 150
-PATIENCE = 15
+MAX_ROUNDS = 200
+PATIENCE = 20
 MAX_BIN = 128
 
 
 @dataclass(frozen=True)
-class XgBoostModel:
+class XgBoostTrees:
     booster: xgb.Booster
-    rounds: int
 
-    def margins(self, inputs: F32) -> F64:
-        # A float32 matrix, as XGBoost compares in float32.  [n, 49] → [n, 3]
+    @property
+    def rounds(self) -> int:
+        return int(self.booster.num_boosted_rounds())
+
+    def scores(self, inputs: F32) -> F64:
+        # A float32 matrix, as XGBoost compares in float32.  [n, 49] → [n]
         return np.asarray(self.booster.predict(xgb.DMatrix(inputs), output_margin=True), dtype=np.float64)
 
-    def export(self, calibration: Calibration) -> bytes:
-        return forest_to_onnx(xgboost_forest(self.booster), calibration)
+    def forest(self) -> Forest:
+        return xgboost_forest(self.booster)
 
-    def probe_inputs(self, base: F32, seed: int, limit: int) -> F32:
-        return threshold_probes(xgboost_forest(self.booster), base, seed, limit)
-
-    def save(self, path: Path) -> None:
-        path.write_bytes(bytes(self.booster.save_raw("json")))
+    def text(self) -> str:
+        return bytes(self.booster.save_raw("json")).decode("utf-8")
 
 
 @dataclass(frozen=True)
@@ -44,62 +44,66 @@ class XgBoostTrainer:
     run: Run
     name: str = "xgboost"
     kind: str = "tabular"
-    revision: int = 1
+    revision: int = 2
     candidates: tuple[Params, ...] = (
-        {"max_depth": 5, "eta": 0.05, "min_leaf_fraction": 1e-3, "lambda": 5.0, "colsample_bynode": 0.5},
-        {"max_depth": 4, "eta": 0.05, "min_leaf_fraction": 3e-3, "lambda": 20.0, "colsample_bynode": 0.3},
+        {"max_depth": 5, "eta": 0.06, "min_leaf_fraction": 1e-3, "colsample_bynode": 0.5, "market_kept": 0.0},
+        {"max_depth": 5, "eta": 0.06, "min_leaf_fraction": 1e-3, "colsample_bynode": 0.5, "market_kept": 0.3},
     )
 
     def libraries(self) -> dict[str, str]:
         return library_versions(xgb, np)
 
-    def fit(self, params: Params, fit: Examples, stop: Examples | None, rounds: int | None) -> XgBoostModel:
-        settings: dict[str, Any] = {
-            "objective": "multi:softprob",
-            "num_class": 3,
-            "eval_metric": "mlogloss",
+    def fit(self, params: Params, fit: Examples, stop: Examples | None, rounds: tuple[int, ...] | None) -> TreePair:
+        kept = float(params["market_kept"])
+        settings = self._settings(params, float(fit.weight.sum()))
+        fit_inputs = fit.inputs(self.kind)  # [n, 49]
+        stop_inputs = None if stop is None else stop.inputs(self.kind)
+        trees = []
+        for part, target in enumerate(binary_targets(kept)):
+            train = xgb.QuantileDMatrix(fit_inputs, target(fit), weight=fit.weight, max_bin=MAX_BIN)
+            if stop is None:
+                booster = xgb.train(settings, train, num_boost_round=rounds[part] if rounds else MAX_ROUNDS)
+            else:
+                watch = xgb.QuantileDMatrix(stop_inputs, target(stop), weight=stop.weight, max_bin=MAX_BIN, ref=train)
+                booster = xgb.train(
+                    settings,
+                    train,
+                    num_boost_round=MAX_ROUNDS,
+                    evals=[(watch, "stop")],
+                    early_stopping_rounds=PATIENCE,
+                    verbose_eval=False,
+                )
+                booster = booster[: int(booster.best_iteration) + 1]
+            trees.append(XgBoostTrees(booster))
+        return TreePair(*trees)
+
+    def _settings(self, params: Params, weight: float) -> dict[str, Any]:
+        return {
+            "objective": "binary:logistic",
+            "eval_metric": "logloss",
             "tree_method": "hist",
             "max_bin": MAX_BIN,
             "max_depth": params["max_depth"],
             "eta": params["eta"],
-            "lambda": params["lambda"],
             "colsample_bynode": params["colsample_bynode"],
+            # A sum of hessians: about a quarter of the weight per row.
+            "min_child_weight": max(1.0, float(params["min_leaf_fraction"]) * weight / 4),
+            "lambda": 5.0,
             "subsample": 0.7,
-            # Sum of hessians: about 0.2 × weight per row for three classes.
-            "min_child_weight": max(1.0, float(params["min_leaf_fraction"]) * float(fit.weight.sum()) * 0.2),
             "seed": self.run.seed,
             "nthread": self.run.threads,
         }
-        train = _matrix(fit, self.kind, None)
-        if stop is None:
-            booster = xgb.train(settings, train, num_boost_round=rounds or MAX_ROUNDS)
-            return XgBoostModel(booster, booster.num_boosted_rounds())
-        booster = xgb.train(
-            settings,
-            train,
-            num_boost_round=MAX_ROUNDS,
-            evals=[(_matrix(stop, self.kind, train), "stop")],
-            early_stopping_rounds=PATIENCE,
-            verbose_eval=False,
-        )
-        best = int(booster.best_iteration) + 1
-        return XgBoostModel(booster[:best], best)
 
-    def load(self, path: Path) -> XgBoostModel:
-        booster = xgb.Booster(model_file=bytearray(path.read_bytes()))
-        return XgBoostModel(booster, booster.num_boosted_rounds())
-
-
-def _matrix(examples: Examples, kind: str, bins_of: xgb.DMatrix | None) -> xgb.DMatrix:
-    return xgb.QuantileDMatrix(examples.inputs(kind), examples.label, weight=examples.weight, max_bin=MAX_BIN, ref=bins_of)
+    def load(self, path: Path) -> TreePair:
+        texts = (text.encode("utf-8") for text in saved_texts(path))
+        return TreePair(*(XgBoostTrees(xgb.Booster(model_file=bytearray(text))) for text in texts))
 
 
 def xgboost_forest(booster: xgb.Booster) -> Forest:
-    """Goes left where x < split_condition, a float32. base_score is one margin for all classes, or one per class."""
+    """Goes left where x < split_condition, a float32. base_score is a probability; the trees add to its logit."""
     learner = json.loads(bytes(booster.save_raw("json")))["learner"]
     model = learner["gradient_booster"]["model"]
-    base_score = json.loads(learner["learner_model_param"]["base_score"])
-    base = np.broadcast_to(np.array(base_score, dtype=np.float32).ravel(), (3,)).copy()
+    base_score = np.array(json.loads(learner["learner_model_param"]["base_score"]), dtype=np.float64).ravel()
     columns: dict[str, list[Any]] = {k: [] for k in ("tree", "feature", "threshold", "left", "right", "missing", "leaf")}
     for tree, nodes in enumerate(model["trees"]):
         offset = len(columns["tree"])
@@ -116,9 +120,9 @@ def xgboost_forest(booster: xgb.Booster) -> Forest:
             columns["leaf"].append(0.0 if split else nodes["split_conditions"][at])
     return Forest(
         mode="BRANCH_LT",
-        base=base,
+        base=np.log(base_score / (1 - base_score)).astype(np.float32),
         tree=np.array(columns["tree"], dtype=np.int64),
-        tree_class=np.array(model["tree_info"], dtype=np.int64),
+        tree_weights=np.ones((len(model["trees"]), 1), dtype=np.float32),
         feature=np.array(columns["feature"], dtype=np.int64),
         threshold=np.array(columns["threshold"], dtype=np.float32),
         left=np.array(columns["left"], dtype=np.int64),

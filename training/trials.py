@@ -49,7 +49,7 @@ class Trial:
     probabilities: list[F64]  # per fold [n, 3], calibrated on earlier folds alone
     metrics: list[Metrics]
     out_of_fold: Metrics
-    rounds: list[int]
+    rounds: list[tuple[int, ...]]
     calibration: Calibration  # fitted on all folds
     calibration_log_loss: dict[str, float]
 
@@ -75,7 +75,8 @@ def run_trial(study: Study, trainer: Trainer, params: Params, horizon: int) -> T
     key = trial_key(study, trainer, params, horizon)
     folds = walk_forward(data.ts, horizon, data.bar_ms, study.plan)
     usable = data.usable(trainer.kind)
-    rows, margins, rounds, priors, seconds = [], [], [], [], 0.0
+    rows, margins, priors, seconds = [], [], [], 0.0
+    rounds: list[tuple[int, ...]] = []
     for number, fold in enumerate(folds):
         test = np.flatnonzero(usable & fold.test(data.ts))
         if len(test) == 0:
@@ -85,7 +86,7 @@ def run_trial(study: Study, trainer: Trainer, params: Params, horizon: int) -> T
             _fit_fold(study, trainer, params, targets, fold, test, path)
         with np.load(path) as saved:
             margins.append(saved["margins"].astype(np.float64))
-            rounds.append(int(saved["rounds"]))
+            rounds.append(tuple(int(n) for n in saved["rounds"]))
             seconds += float(saved["seconds"])
         rows.append(test)
         priors.append(class_frequencies(targets.label[usable & fold.train(data.ts)]))
@@ -135,7 +136,7 @@ def fit_final(study: Study, trainer: Trainer, trial: Trial) -> FittedModel:
     path = study.work / trial.key / "final.model"
     if not path.exists():
         rows = np.flatnonzero(study.data.usable(trainer.kind) & study.fit_mask())
-        rounds = max(1, round(float(np.median(trial.rounds))))
+        rounds = tuple(max(1, round(float(n))) for n in np.median(trial.rounds, axis=0))
         print(f"  {trainer.name} final: {rounds} rounds on {len(rows)} rows", flush=True)
         model = trainer.fit(trial.params, Examples(study.data, trial.targets, rows), None, rounds)
         partial = path.with_name("final.partial")

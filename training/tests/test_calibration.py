@@ -30,10 +30,19 @@ def test_overconfident_scores_are_softened_on_unseen_rows(kind: str) -> None:
     rng = np.random.default_rng(2)
     seen, unseen = sample(rng, 20_000, 3.0), sample(rng, 20_000, 3.0)
     fitted = fit_calibration(kind, *seen)
-    assert fitted.scale == pytest.approx(np.full(3, 1 / 3), abs=0.03)
+    assert (fitted.side_scale, fitted.move_scale) == pytest.approx((1 / 3, 1 / 3), abs=0.03)
     before, after = IDENTITY.probabilities(unseen[0]), fitted.probabilities(unseen[0])
     assert log_loss(after, unseen[1]) < log_loss(before, unseen[1]) - 0.05
     assert calibration_error(after, unseen[1]) < calibration_error(before, unseen[1]) / 4
+
+
+def test_a_side_that_foretells_nothing_is_scaled_away_and_the_move_kept() -> None:
+    rng = np.random.default_rng(6)
+    margins, label = sample(rng, 40_000, 1.0)
+    margins += (rng.normal(size=len(label)) - (margins[:, 2] - margins[:, 0]))[:, None] * np.array([-0.5, 0.0, 0.5])
+    fitted = fit_calibration("vector_scaling", margins, label)
+    assert fitted.side_scale < 0.05
+    assert fitted.move_scale > 0.7
 
 
 def test_a_fold_is_calibrated_on_the_folds_before_it_alone() -> None:

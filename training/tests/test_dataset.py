@@ -11,6 +11,7 @@ import pytest
 
 from training.dataset import Dataset, DatasetError, load_dataset
 from training.tests.conftest import BAR_MS, write_dataset
+from training.trainer import Examples
 
 
 def test_sequences_are_the_96_rows_before_and_never_reach_over_a_gap_or_a_symbol(data: Dataset) -> None:
@@ -25,6 +26,17 @@ def test_sequences_are_the_96_rows_before_and_never_reach_over_a_gap_or_a_symbol
     per_symbol = [int(data.has_sequence[data.symbol_index == s].sum()) for s in range(len(data.symbols))]
     assert per_symbol[0] == 2_400 - 95
     assert per_symbol[1] == 2_400 - 20 - 2 * 95  # its gap costs another 95
+
+
+def test_side_is_judged_against_the_rest_of_the_market(data: Dataset) -> None:
+    targets = data.targets[12]
+    moves = np.clip(targets.forward_return / (targets.barrier_bps / 1e4), -3, 3)
+    for bar in np.unique(data.ts)[::400]:
+        at = np.flatnonzero(data.ts == bar)
+        examples = Examples(data, targets, at)
+        assert np.array_equal(examples.rose(0.0), moves[at] > moves[at].mean())
+        assert np.array_equal(examples.rose(1.0), moves[at] > 0)
+        assert np.array_equal(examples.moved, targets.label[at] != 1)
 
 
 def corrupt_byte(folder: Path) -> None:

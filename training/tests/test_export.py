@@ -14,23 +14,21 @@ from training.calibration import Calibration
 from training.dataset import F32, F64, Dataset
 from training.forest import Forest, forest_to_onnx, largest_float32_at_most, threshold_probes
 from training.parity import TOLERANCE, ParityError, check_parity
-from training.train_lightgbm import LightGbmModel, LightGbmTrainer, lightgbm_forest
-from training.train_xgboost import XgBoostTrainer, xgboost_forest
-from training.trainer import Examples, FittedModel, Run
+from training.train_lightgbm import LightGbmTrainer, LightGbmTrees
+from training.train_xgboost import XgBoostTrainer
+from training.trainer import Examples, Run
+from training.tree_pair import BinaryTrees, TreePair
 
-CALIBRATION = Calibration(
-    "vector_scaling", np.array([0.8, 1.1, 0.9], dtype=np.float32), np.array([0.1, -0.2, 0.05], dtype=np.float32)
-)
+CALIBRATION = Calibration("vector_scaling", side_scale=0.8, move_scale=1.1, move_shift=0.1)
 TRAINERS: dict[str, Callable[[Run], LightGbmTrainer | XgBoostTrainer]] = {"lightgbm": LightGbmTrainer, "xgboost": XgBoostTrainer}
-FORESTS: dict[str, Callable[..., Forest]] = {"lightgbm": lightgbm_forest, "xgboost": xgboost_forest}
 
 
 @pytest.fixture(scope="module", params=sorted(TRAINERS))
-def fitted(request: pytest.FixtureRequest, data: Dataset) -> tuple[str, FittedModel, Forest]:
+def fitted(request: pytest.FixtureRequest, data: Dataset) -> tuple[str, TreePair, Forest]:
     trainer = TRAINERS[request.param](Run(seed=7, threads=1))
     examples = Examples(data, data.targets[6], np.arange(0, len(data.ts), 2))
-    model = trainer.fit(trainer.candidates[0], examples, None, 20)
-    return request.param, model, FORESTS[request.param](model.booster)
+    model = trainer.fit(trainer.candidates[0], examples, None, (20, 20))
+    return request.param, model, model.forest()
 
 
 def walked(forest: Forest, inputs: F32) -> F64:
@@ -43,11 +41,11 @@ def walked(forest: Forest, inputs: F32) -> F64:
             x, t = inputs[rows, np.maximum(forest.feature[at], 0)], forest.threshold[at]
             goes_left = x <= t if forest.mode == "BRANCH_LEQ" else x < t
             at = np.where(inner, np.where(goes_left, forest.left[at], forest.right[at]), at)
-        margins[:, forest.tree_class[tree]] += forest.leaf[at]
+        margins += forest.leaf[at][:, None] * forest.tree_weights[tree]
     return margins
 
 
-def test_parity_at_one_ulp_around_every_threshold(fitted: tuple[str, FittedModel, Forest], data: Dataset) -> None:
+def test_parity_at_one_ulp_around_every_threshold(fitted: tuple[str, TreePair, Forest], data: Dataset) -> None:
     _, model, forest = fitted
     parity = check_parity(model, model.export(CALIBRATION), CALIBRATION, data.features[:10_000], seed=7)
     assert parity.probe_rows == 3 * (forest.feature >= 0).sum() > 500
@@ -55,7 +53,7 @@ def test_parity_at_one_ulp_around_every_threshold(fitted: tuple[str, FittedModel
     assert parity.max_abs_difference <= TOLERANCE / 10
 
 
-def test_every_probe_sits_at_its_own_split(fitted: tuple[str, FittedModel, Forest], data: Dataset) -> None:
+def test_every_probe_sits_at_its_own_split(fitted: tuple[str, TreePair, Forest], data: Dataset) -> None:
     """The two probes on either side of a threshold end in different leaves of that tree: the split was really reached."""
     _, _, forest = fitted
     probes = threshold_probes(forest, data.features[:2_000], 7, 10**6)
@@ -79,13 +77,13 @@ def test_every_probe_sits_at_its_own_split(fitted: tuple[str, FittedModel, Fores
     assert parted == len(inner)
 
 
-def test_arrays_say_what_the_library_computes(fitted: tuple[str, FittedModel, Forest], data: Dataset) -> None:
+def test_arrays_say_what_the_library_computes(fitted: tuple[str, TreePair, Forest], data: Dataset) -> None:
     _, model, forest = fitted
     probes = model.probe_inputs(data.features[:2_000], 9, 3_000)
     assert np.abs(walked(forest, probes) - model.margins(probes)).max() < 1e-5
 
 
-def test_a_wrong_split_rule_is_refused(fitted: tuple[str, FittedModel, Forest], data: Dataset) -> None:
+def test_a_wrong_split_rule_is_refused(fitted: tuple[str, TreePair, Forest], data: Dataset) -> None:
     _, model, forest = fitted
     wrong = replace(forest, mode="BRANCH_LT" if forest.mode == "BRANCH_LEQ" else "BRANCH_LEQ")
     with pytest.raises(ParityError):
@@ -93,15 +91,15 @@ def test_a_wrong_split_rule_is_refused(fitted: tuple[str, FittedModel, Forest], 
 
 
 @pytest.fixture(scope="module")
-def lightgbm_model(data: Dataset) -> LightGbmModel:
+def lightgbm_model(data: Dataset) -> TreePair:
     trainer = LightGbmTrainer(Run(seed=7, threads=1))
-    return trainer.fit(trainer.candidates[0], Examples(data, data.targets[6], np.arange(0, len(data.ts), 2)), None, 20)
+    return trainer.fit(trainer.candidates[0], Examples(data, data.targets[6], np.arange(0, len(data.ts), 2)), None, (20, 20))
 
 
-def test_naive_rounding_of_lightgbm_thresholds_is_refused(lightgbm_model: LightGbmModel) -> None:
+def test_naive_rounding_of_lightgbm_thresholds_is_refused(lightgbm_model: TreePair) -> None:
     """Right on random rows, wrong at the thresholds: the error that random data never shows."""
-    forest = lightgbm_forest(lightgbm_model.booster)
-    exact = [node["threshold"] for node in _nodes(lightgbm_model.booster.dump_model())]
+    forest = lightgbm_model.forest()
+    exact = [node["threshold"] for node in [*_nodes(lightgbm_model.move), *_nodes(lightgbm_model.side)]]
     naive = forest.threshold.copy()
     naive[forest.feature >= 0] = np.array(exact).astype(np.float32)
     wrong = replace(forest, threshold=naive)
@@ -111,9 +109,9 @@ def test_naive_rounding_of_lightgbm_thresholds_is_refused(lightgbm_model: LightG
         check_parity(lightgbm_model, forest_to_onnx(wrong, CALIBRATION), CALIBRATION, rows, seed=7)
 
 
-def test_lightgbm_reads_what_is_next_to_zero_as_zero(lightgbm_model: LightGbmModel, data: Dataset) -> None:
+def test_lightgbm_reads_what_is_next_to_zero_as_zero(lightgbm_model: TreePair, data: Dataset) -> None:
     """Splits beside zero have thresholds of ±1e-35, where comparing as written goes astray on one side."""
-    forest = lightgbm_forest(lightgbm_model.booster)
+    forest = lightgbm_model.forest()
     beside_zero = np.flatnonzero((forest.feature >= 0) & (np.abs(forest.threshold) < 1e-30))
     assert len(beside_zero) > 0
     tiny = np.array([0.0, -0.0, 1e-40, -1e-40, 1e-35, -1e-35, 1.0001e-35, -1.0001e-35], dtype=np.float32)
@@ -123,13 +121,14 @@ def test_lightgbm_reads_what_is_next_to_zero_as_zero(lightgbm_model: LightGbmMod
         assert np.abs(walked(forest, rows) - lightgbm_model.margins(rows)).max() < 1e-5
 
 
-def _nodes(dump: dict[str, Any]) -> list[dict[str, Any]]:
+def _nodes(trees: BinaryTrees) -> list[dict[str, Any]]:
     """Inner nodes in the order in which lightgbm_forest lists them: root, left branch, right branch."""
 
     def walk(node: dict[str, Any]) -> list[dict[str, Any]]:
         return [node, *walk(node["left_child"]), *walk(node["right_child"])] if "split_feature" in node else []
 
-    return [node for tree in dump["tree_info"] for node in walk(tree["tree_structure"])]
+    assert isinstance(trees, LightGbmTrees)
+    return [node for tree in trees.booster.dump_model()["tree_info"] for node in walk(tree["tree_structure"])]
 
 
 def test_largest_float32_at_most_keeps_every_comparison() -> None:
@@ -141,7 +140,7 @@ def test_largest_float32_at_most_keeps_every_comparison() -> None:
 
 
 def test_graph_shows_the_probabilities_alone_and_no_trace_of_its_making(
-    fitted: tuple[str, FittedModel, Forest],
+    fitted: tuple[str, TreePair, Forest],
 ) -> None:
     _, model, _ = fitted
     body = model.export(CALIBRATION)
