@@ -52,6 +52,9 @@ function statusOf(error: Error): number | undefined {
 export function storeError(what: string, error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   const failure = readAwsFailure(error);
+  // The whole HTTP exchange, signature and sockets included, is nothing for a log.
+  if (error instanceof Error && '$response' in error)
+    Object.defineProperty(error, '$response', { enumerable: false });
   return new StoreError(`${what} failed: ${failure.name}: ${failure.message}`, {
     cause: error,
     retryable: failure.retryable,

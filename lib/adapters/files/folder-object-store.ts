@@ -48,7 +48,6 @@ export function createFolderObjectStore(dir: string): ObjectStore {
       const path = pathOf(root, key);
       return oneAtATime(path, async () => {
         try {
-          await mkdir(dirname(path), { recursive: true });
           const isStored = await replace(path, body, condition);
           return isStored ? { outcome: 'stored', info: infoOf(key, body) } : { outcome: 'conflict' };
         } catch (error) {
@@ -93,6 +92,7 @@ async function replace(
     });
     if (current === undefined || etagOf(current) !== condition.ifMatch) return false;
   }
+  await mkdir(dirname(path), { recursive: true });
   const temporaryPath = `${dirname(path)}/${TEMPORARY_PREFIX}${randomUUID()}`;
   try {
     await writeFile(temporaryPath, body, { flag: 'wx', flush: true });
