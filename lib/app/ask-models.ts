@@ -1,5 +1,6 @@
-// Puts the rows of all symbols to every model of one ensemble and decides one signal per symbol. Models run one after the other
-// on the whole batch; what one of them does wrong costs its own votes only.
+// Puts rows to every model of one ensemble and decides one signal per row: all symbols of one bar when serving, many bars of one
+// symbol when judging the models afterwards. Models run one after the other on the whole batch; what one of them does wrong
+// costs its own votes only.
 import { FEATURE_COUNT, FEATURE_NAMES, SEQUENCE_COLUMNS } from '../features/feature-set.ts';
 import { SEQUENCE_STEPS } from '../market/grid.ts';
 import { decideSignal } from '../signals/decide-signal.ts';
@@ -7,9 +8,10 @@ import type { Signal, Vote } from '../signals/signal.ts';
 import { abstain } from '../signals/vote.ts';
 import type { LoadedEnsemble, LoadedMember, QuarantinedModel } from './load-ensemble.ts';
 
-/** What one symbol brings to the models. */
+/** What one symbol brings to the models at one bar. */
 export interface SymbolRow {
   readonly symbol: string;
+  readonly barOpenTimeMs: number;
   readonly close: number;
   /** Wilder ATR, 14 bars, price units. */
   readonly atr: number;
@@ -24,13 +26,18 @@ const SEQUENCE_COLUMN_INDEXES = SEQUENCE_COLUMNS.map((name) => FEATURE_NAMES.ind
 
 /**
  * @param features float32 [steps, 49], the newest row last; a sequence is made of them when there are 96
- * @param close of the newest bar
+ * @param bar the newest one; its close in the quote asset
  */
-export function toSymbolRow(symbol: string, features: Float32Array, close: number): SymbolRow {
+export function toSymbolRow(
+  symbol: string,
+  features: Float32Array,
+  { barOpenTimeMs, close }: { barOpenTimeMs: number; close: number },
+): SymbolRow {
   const tabular = features.subarray(features.length - FEATURE_COUNT);
   const complete = features.length === SEQUENCE_STEPS * FEATURE_COUNT;
   return {
     symbol,
+    barOpenTimeMs,
     close,
     atr: tabular[ATR_COLUMN]! * close,
     tabular,
@@ -52,7 +59,6 @@ function selectSequence(features: Float32Array): Float32Array {
 export async function askModels(
   { ensemble, serving, quarantined }: LoadedEnsemble,
   rows: readonly SymbolRow[],
-  barOpenTimeMs: number,
 ): Promise<{ signals: Signal[]; quarantined: QuarantinedModel[] }> {
   const silent = [...quarantined];
   const ballots: Vote[][] = rows.map(() =>
@@ -65,7 +71,7 @@ export async function askModels(
       ballots[index]!.push(vote);
     });
   }
-  const signals = rows.map(({ symbol, close, atr }, index) =>
+  const signals = rows.map(({ symbol, barOpenTimeMs, close, atr }, index) =>
     decideSignal({ symbol, barOpenTimeMs, close, atr, votes: ballots[index]!, ensemble }),
   );
   return { signals, quarantined: silent };

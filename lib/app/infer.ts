@@ -67,7 +67,7 @@ export async function infer(
       order.get(a.symbol)! - order.get(b.symbol)!;
     rows.sort(inOrder);
     const { signals, quarantined } = ensemble
-      ? await watch.time('inference', () => askModels(ensemble, rows, barOpenTimeMs))
+      ? await watch.time('inference', () => askModels(ensemble, rows))
       : { signals: [], quarantined: [] };
     const stored = await watch.time('store', () => storeAll(store, signals));
 
@@ -122,7 +122,8 @@ async function readRow(context: {
         from: grid.length - (hasSequence ? SEQUENCE_STEPS : 1),
         to: grid.length,
       });
-      return success(toSymbolRow(symbol, features, grid.close[grid.length - 1]!));
+      const close = grid.close[grid.length - 1]!;
+      return success(toSymbolRow(symbol, features, { barOpenTimeMs, close }));
     });
   } catch (error) {
     return failure({
