@@ -7,10 +7,13 @@ import { writeMicrostructure } from './microstructure.ts';
 import { writeMomentum } from './momentum.ts';
 import { writePattern } from './pattern.ts';
 import { writePrice } from './price.ts';
-import { FIRST_ROW, prepareBars } from './shared-columns.ts';
+import { type FeatureRows, FIRST_ROW, prepareBars } from './shared-columns.ts';
 import { writeTrend } from './trend.ts';
 import { writeVolatility } from './volatility.ts';
 import { writeVolume } from './volume.ts';
+
+/** Rows computed at a time: what this many need in between stays in the processor's cache. */
+const ROWS_AT_A_TIME = 2160;
 
 /**
  * Features of the bars `from` (inclusive, ≥ 879) to `to` (exclusive) of a complete grid: float32, row-major
@@ -24,13 +27,22 @@ export function computeFeatures(
 ): Float32Array {
   if (to <= from) return new Float32Array(0);
   invariant(from >= FIRST_ROW && to <= grid.length, `no rows ${from}…${to} in a grid of ${grid.length} bars`);
-  const history = sliceSeries(grid, from - FIRST_ROW, to);
   invariant(
-    history.openTimeMs[history.length - 1]! - history.openTimeMs[0]! === (history.length - 1) * BAR_MS,
+    grid.openTimeMs[to - 1]! - grid.openTimeMs[from - FIRST_ROW]! === (to - 1 - from + FIRST_ROW) * BAR_MS,
     'features need a grid without gaps',
   );
-  const bars = prepareBars(history);
   const rows = new Float32Array((to - from) * FEATURE_COUNT);
+  for (let start = from; start < to; start += ROWS_AT_A_TIME) {
+    const end = Math.min(start + ROWS_AT_A_TIME, to);
+    const part = rows.subarray((start - from) * FEATURE_COUNT, (end - from) * FEATURE_COUNT);
+    writeRows(sliceSeries(grid, start - FIRST_ROW, end), part);
+  }
+  return rows;
+}
+
+/** Writes the row of every bar that has 879 bars before it. */
+function writeRows(series: CandleSeries, rows: FeatureRows): void {
+  const bars = prepareBars(series);
   writePrice(bars, rows);
   writeMomentum(bars, rows);
   writeTrend(bars, rows);
@@ -38,5 +50,4 @@ export function computeFeatures(
   writeVolume(bars, rows);
   writePattern(bars, rows);
   writeMicrostructure(bars, rows);
-  return rows;
 }

@@ -33,11 +33,18 @@ export interface FeatureBars extends CandleSeries {
 export type FeatureRows = Float32Array;
 
 export function prepareBars(bars: CandleSeries): FeatureBars {
-  const firstIndex = bars.length === 0 ? 0 : bars.openTimeMs[0]! / BAR_MS;
+  const firstIndex = bars.openTimeMs[0]! / BAR_MS;
   const change = closeChanges(bars.close);
   const trueRange = trueRanges(bars);
+  // Listed one by one: a spread may give each object another hidden class, and every loop would be compiled for each.
   return {
-    ...bars,
+    length: bars.length,
+    openTimeMs: bars.openTimeMs,
+    open: bars.open,
+    high: bars.high,
+    low: bars.low,
+    close: bars.close,
+    volume: bars.volume,
     firstIndex,
     change,
     trueRange,

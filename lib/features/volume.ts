@@ -30,14 +30,14 @@ export function writeVolume(bars: FeatureBars, rows: FeatureRows): void {
   }
 }
 
-/** sign(c−c1)·v and ((c−c1)/c1)·v, by bar; from bar 1. */
+/** sign(c−c1)·v and ((c−c1)/c1)·v, by bar; as far back as the longest window reads. */
 function directedVolumes({ change, close, volume, length }: FeatureBars): {
   signed: Float64Array;
   weighted: Float64Array;
 } {
   const signed = new Float64Array(length);
   const weighted = new Float64Array(length);
-  for (let bar = 1; bar < length; bar++) {
+  for (let bar = FIRST_ROW - 95; bar < length; bar++) {
     const move = change[bar]!;
     signed[bar] = move > 0 ? volume[bar]! : move < 0 ? -volume[bar]! : 0;
     weighted[bar] = (move / close[bar - 1]!) * volume[bar]!;
