@@ -7,6 +7,7 @@ import { addFlagsCommand } from './commands/flags.ts';
 import { addInferCommand } from './commands/infer.ts';
 import { addModelsCommand } from './commands/models.ts';
 import { addSignalsCommand } from './commands/signals.ts';
+import { addStartCommand } from './commands/start.ts';
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
@@ -23,6 +24,7 @@ Commands that read or change a system use the one started by \`npm start\` (stat
 deployed on AWS. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     );
   for (const add of [
+    addStartCommand,
     addFeaturesCommand,
     addInferCommand,
     addSignalsCommand,

@@ -5,7 +5,7 @@ import type { InferRun } from '../lib/app/infer-run.ts';
 import { BAR_MS } from '../lib/market/candle.ts';
 import { FLAG_NAMES } from '../lib/risk/flags.ts';
 import type { Exchange } from '../lib/wiring/configuration.ts';
-import { fetchMajorSymbols } from '../lib/wiring/exchange-check.ts';
+import { chooseSymbols } from '../lib/wiring/exchange-check.ts';
 import { describeFileFailure, LocalStartError } from './aws/local-start-error.ts';
 import type { MarketSource } from './exchange/market-source.ts';
 import { createLiveView, formatInstant, type LiveView } from './live-view.ts';
@@ -111,7 +111,7 @@ async function planRealRun(
   view: LiveView,
 ): Promise<RunPlan> {
   view.progress(`asking ${market.exchange} for its time and its largest pairs …`);
-  const answer = await fetchMajorSymbols(market.exchange, market.symbols);
+  const answer = await chooseSymbols(market.exchange, market.symbols);
   if (!answer.ok)
     throw new LocalStartError(
       `${market.exchange} cannot be used: ${answer.error}; check the network, or leave --exchange out for the simulated one`,
