@@ -6,7 +6,7 @@ import { startEmbeddedSsm } from './embedded-ssm.ts';
 import { FaultPlan } from './fault-plan.ts';
 import type { Listener } from './http-listener.ts';
 
-export type EmbeddedService = 'dynamodb' | 's3' | 'ssm';
+type EmbeddedService = 'dynamodb' | 's3' | 'ssm';
 
 export interface EmbeddedAws {
   /** URLs, as for `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL_SSM`. */

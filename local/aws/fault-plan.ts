@@ -4,9 +4,9 @@
  * throttle: the service's own throttling error. error: 500 with the service's own error body. reset: the connection breaks
  * before the request is served. answer_lost: the request is served, then the connection breaks. hang: no answer at all.
  */
-export type FaultKind = 'throttle' | 'error' | 'reset' | 'answer_lost' | 'hang';
+type FaultKind = 'throttle' | 'error' | 'reset' | 'answer_lost' | 'hang';
 
-export interface Fault {
+interface Fault {
   readonly kind: FaultKind;
   /** How many matching requests it hits. @default 1 */
   readonly times?: number;

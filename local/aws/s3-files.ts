@@ -45,7 +45,7 @@ const bucketSchema = z.strictObject({ schemaVersion: z.literal(1), versioned: z.
 
 export type ObjectVersion = z.infer<typeof versionSchema>;
 export type DataVersion = Extract<ObjectVersion, { kind: 'data' }>;
-export type WriteCondition = {
+type WriteCondition = {
   readonly ifMatch?: string | undefined;
   readonly ifNoneMatch?: string | undefined;
 };
@@ -148,7 +148,7 @@ async function openFile(path: string): Promise<FileHandle | undefined> {
 }
 
 /** An opened object: close the handle after use. */
-export interface OpenObject {
+interface OpenObject {
   /** What the record says, corrected by what the file holds. */
   readonly version: DataVersion;
   readonly handle: FileHandle;

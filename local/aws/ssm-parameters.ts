@@ -22,14 +22,14 @@ const stateSchema = z.strictObject({
   parameters: z.record(z.string(), z.array(versionSchema).min(1)),
 });
 
-export type ParameterVersion = z.infer<typeof versionSchema>;
+type ParameterVersion = z.infer<typeof versionSchema>;
 export interface NamedVersion extends ParameterVersion {
   readonly name: string;
   /** `:3` when a version was asked for by number. */
   readonly selector?: string;
 }
 
-export interface ParameterWrite {
+interface ParameterWrite {
   readonly name: string;
   readonly value: string;
   /** May be left out when overwriting. */
@@ -184,7 +184,7 @@ function checkPattern({ name, value, allowedPattern }: ParameterWrite): void {
 }
 
 /** Throws for a name that Parameter Store does not accept. */
-export function checkName(name: string): void {
+function checkName(name: string): void {
   const isPath = name.includes('/');
   if (
     !/^[a-zA-Z0-9_.\-/]+$/.test(name) ||

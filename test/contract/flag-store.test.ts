@@ -102,6 +102,13 @@ describe('flags in Parameter Store', () => {
     });
   });
 
+  it('writes past a call that is never answered', async () => {
+    target.aws.faults.ssm.inject({ kind: 'hang', operation: 'PutParameter' });
+    await flags.write('EMERGENCY_MODE', 'true');
+    const text = (await flags.read(['EMERGENCY_MODE'])).get('EMERGENCY_MODE');
+    expect(text).toEqual({ kind: 'text', text: 'true' });
+  });
+
   it('closes a flag although Parameter Store throttles the first attempts', async () => {
     await flags.write('QT_ENABLE_EXECUTION', 'true');
     target.aws.faults.ssm.inject({ kind: 'throttle', times: 3, operation: 'PutParameter' });

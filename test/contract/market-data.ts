@@ -5,6 +5,7 @@ import { InvariantError } from '../../lib/invariant.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import { candleAt, countUntil } from '../../lib/market/candle-series.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
+import { roundToStep } from '../../lib/trading/round-to-step.ts';
 import type { MarketSource } from '../../local/exchange/market-source.ts';
 
 interface MarketDataUnderTest {
@@ -101,6 +102,53 @@ export function describeMarketDataContract(name: string, contract: MarketDataCon
       ]) {
         await expect(opened.marketData.closedCandles(request)).rejects.toThrow(InvariantError);
       }
+    });
+
+    it('knows the last price: the open of the bar being formed, and nothing later', async () => {
+      const all = await opened.marketData.prices();
+      const one = await opened.marketData.prices([symbol, 'NOSUCHUSDT']);
+      if (!all.ok || !one.ok) throw new Error('no prices');
+      const forming = Math.floor(nowMs / BAR_MS) * BAR_MS;
+      for (const name of market.symbols) {
+        const series = market.candles(name);
+        const index = countUntil(series, forming) - 1;
+        expect(series.openTimeMs[index]).toBe(forming);
+        expect(all.value.get(name)).toBe(series.open[index]);
+      }
+      expect([...one.value]).toEqual([[symbol, all.value.get(symbol)]]);
+    });
+
+    it('knows filters that the prices and volumes traded fit', async () => {
+      const answer = await opened.marketData.filters();
+      if (!answer.ok) throw new Error(answer.error.message);
+      expect([...answer.value.keys()].sort()).toEqual([...market.symbols].sort());
+      for (const [name, filters] of answer.value) {
+        const { close, volume } = candleAt(market.candles(name), countUntil(market.candles(name), nowMs) - 2);
+        expect(roundToStep(close, filters.tickSize, 'down')).toBe(close);
+        expect(roundToStep(volume, filters.stepSize, 'down')).toBe(volume);
+        expect(filters.minQuantity).toBeGreaterThan(0);
+        expect(filters.maxQuantity).toBeGreaterThan(filters.minQuantity);
+        expect(filters.minNotionalUsdt).toBeGreaterThan(0);
+      }
+    });
+
+    it('names the pairs that trade most, largest first', async () => {
+      const answer = await opened.marketData.largestPairs(1_000);
+      if (!answer.ok) throw new Error(answer.error.message);
+      const volumeOf = (name: string): number => {
+        const series = market.candles(name);
+        const to = countUntil(series, nowMs - BAR_MS);
+        let sum = 0;
+        for (let index = countUntil(series, nowMs - 86_400_000); index < to; index++) {
+          const { close, volume } = candleAt(series, index);
+          sum += close * volume;
+        }
+        return sum;
+      };
+      expect([...answer.value].sort()).toEqual([...market.symbols].sort());
+      const volumes = answer.value.map(volumeOf);
+      expect(volumes).toEqual(volumes.toSorted((a, b) => b - a));
+      expect(await opened.marketData.largestPairs(1)).toEqual({ ok: true, value: answer.value.slice(0, 1) });
     });
   });
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ObjectStore, StoreError, type WriteOutcome } from '../../lib/app/ports.ts';
 
-export interface ObjectStoreUnderTest {
+interface ObjectStoreUnderTest {
   readonly store: ObjectStore;
   /** The same kind of store over a bucket or folder that does not exist. */
   readonly absent: ObjectStore;

@@ -66,6 +66,11 @@ describe('signals on DynamoDB', () => {
     expect(await store.ofBar(FIRST_BAR_MS)).toEqual([]);
   });
 
+  it('writes past a call that is never answered', async () => {
+    target.aws.faults.dynamodb.inject({ kind: 'hang', operation: 'PutItem' });
+    expect(await store.put(signalOf('AUSDT', FIRST_BAR_MS))).toBe('written');
+  });
+
   it('writes once when the answer to a write is lost', async () => {
     target.aws.faults.dynamodb.inject({ kind: 'answer_lost', operation: 'PutItem' });
     expect(['written', 'already_decided']).toContain(await store.put(signalOf('AUSDT', FIRST_BAR_MS)));

@@ -10,8 +10,10 @@ import {
   mkdtemp,
   readdir,
   readFile,
+  rename,
   rm,
   truncate,
+  utimes,
   writeFile,
 } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -129,7 +131,10 @@ describe('kill -9 in the middle of writing', () => {
   });
 
   async function startChild(): Promise<{ endpoints: EmbeddedAws['endpoints'] }> {
-    child = spawn(process.execPath, ['--import', 'tsx', 'test/sim/aws-child.ts', stateDir], {
+    const source = `import { startEmbeddedAws } from './local/aws/embedded-aws.ts';
+      const { endpoints } = await startEmbeddedAws({ stateDir: process.argv[1] });
+      console.log(JSON.stringify({ endpoints }));`;
+    child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', source, stateDir], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const [line] = await once(child.stdout!, 'data');
@@ -257,6 +262,16 @@ describe('data files changed behind the back of S3', () => {
     expect(await store.put(key, bytes('x'), { ifMatch: before.etag })).toEqual({ outcome: 'conflict' });
     await restart();
     expect(await store.head(key)).toEqual(head);
+  });
+
+  it('shows a change that leaves size and time as they were, while the time is too recent to be told from it', async () => {
+    await versionOf(key, 'before');
+    const ahead = new Date(Date.now() + 3_600_000);
+    await utimes(path(), ahead, ahead);
+    expect(await textOf(key)).toBe('before');
+    await writeFile(path(), 'after!', { flag: 'r+' });
+    await utimes(path(), ahead, ahead);
+    expect(await textOf(key)).toBe('after!');
   });
 
   it('shows a change made at once after writing, by the same size', async () => {

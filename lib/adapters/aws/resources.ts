@@ -40,7 +40,7 @@ export const SIGNALS_TABLE = {
   timeToLiveAttribute: 'expiresAt',
 } as const satisfies TableDefinition;
 
-export const RISK_TABLE = {
+const RISK_TABLE = {
   partitionKey: { name: 'scope', type: 'S' },
   sortKey: { name: 'sk', type: 'S' },
 } as const satisfies TableDefinition;
@@ -48,7 +48,7 @@ export const RISK_TABLE = {
 /** Where a stage's flags stand in Parameter Store, with the slash at the end. */
 export const flagPath = (stage: string): string => `/qt/${stage}/flags/`;
 
-export interface ResourceNames {
+interface ResourceNames {
   readonly bucket: string;
   readonly signalsTable: string;
   readonly riskTable: string;
