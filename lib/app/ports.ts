@@ -4,6 +4,7 @@ import type { ModelInput } from '../models/manifest.ts';
 import type { Result } from '../result.ts';
 import type { FlagReading } from '../risk/flags.ts';
 import type { Signal } from '../signals/signal.ts';
+import type { SymbolFilters } from '../trading/plan-entry.ts';
 import type { InferRun } from './infer-run.ts';
 
 /** Closed list of what goes wrong with an exchange. */
@@ -40,6 +41,12 @@ export interface MarketData {
   serverTimeMs(): Promise<Result<number, MarketDataError>>;
   /** Valid candles, oldest first, none newer than asked for; empty when the exchange has none. Retries are inside. */
   closedCandles(request: CandleRequest): Promise<Result<CandleSeries, MarketDataError>>;
+  /** Last prices, of these symbols or of all. A symbol without a price is left out. */
+  prices(symbols?: readonly string[]): Promise<Result<ReadonlyMap<string, number>, MarketDataError>>;
+  /** Of the USDT pairs that trade now; a pair whose filters cannot be read is left out. */
+  filters(): Promise<Result<ReadonlyMap<string, SymbolFilters>, MarketDataError>>;
+  /** The `count` USDT pairs that traded most in the last 24 h by quote volume, largest first; fewer when there are fewer. */
+  largestPairs(count: number): Promise<Result<readonly string[], MarketDataError>>;
 }
 
 /** A store or service could not be used. Thrown by adapters, with the vendor's error as `cause`. */

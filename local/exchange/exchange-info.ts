@@ -1,8 +1,8 @@
 // What the simulated exchange says of itself and its symbols, in the shapes recorded from the real one. Tick and step come from
 // the decimals that the prices and volumes really have.
 import type { CandleSeries } from '../../lib/market/candle-series.ts';
+import { decimalPlaces } from '../../lib/market/plain-decimal.ts';
 import type { MarketSource } from './market-source.ts';
-import { plainDecimal } from './visible-market.ts';
 
 /** `step` and `tick` are powers of ten. */
 export interface SymbolRules {
@@ -31,11 +31,8 @@ export function rulesOf(market: MarketSource): ReadonlyMap<string, SymbolRules> 
   );
 }
 
-/** Most decimals seen among the newest bars. */
-function decimalsOf(series: CandleSeries, column: 'open' | 'high' | 'low' | 'close' | 'volume'): number {
-  const values = series[column].subarray(Math.max(0, series.length - SAMPLED_BARS));
-  return values.reduce((most, value) => Math.max(most, plainDecimal(value).split('.')[1]?.length ?? 0), 0);
-}
+const decimalsOf = (series: CandleSeries, column: 'open' | 'high' | 'low' | 'close' | 'volume'): number =>
+  decimalPlaces(series[column].subarray(Math.max(0, series.length - SAMPLED_BARS)));
 
 const unit = (decimals: number): string => (decimals === 0 ? '1' : `0.${'0'.repeat(decimals - 1)}1`);
 

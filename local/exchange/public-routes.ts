@@ -1,8 +1,9 @@
 // Public endpoints of Binance, USDT-M futures (/fapi/v1) and spot (/api/v3): the same questions, with small differences in shape,
 // weight and limit, as its API documentation gives them.
+import { plainDecimal } from '../../lib/market/plain-decimal.ts';
 import { type SymbolRules, spotExchangeInfo, usdmExchangeInfo } from './exchange-info.ts';
 import { type ExchangeReply, type ExchangeRequest, type Route, refuse, reply } from './route.ts';
-import { type DaySummary, plainDecimal, type VisibleMarket } from './visible-market.ts';
+import type { DaySummary, VisibleMarket } from './visible-market.ts';
 
 export type MarketKind = 'usdm' | 'spot';
 
@@ -50,12 +51,14 @@ export function publicRoutes(api: PublicApi): Route[] {
       weight: bySymbol(ticker24hWeight),
       answer: (request) => perSymbol(api, request, (symbol) => ticker24h(api, symbol)),
     },
-    {
-      method: 'GET',
-      path: `${prefix}/ticker/price`,
-      weight: bySymbol(tickerPriceWeight),
-      answer: (request) => perSymbol(api, request, (symbol) => tickerPrice(api, symbol)),
-    },
+    ...(usdm ? ['/fapi/v1', '/fapi/v2'] : ['/api/v3']).map(
+      (version): Route => ({
+        method: 'GET',
+        path: `${version}/ticker/price`,
+        weight: bySymbol(tickerPriceWeight),
+        answer: (request) => perSymbol(api, request, (symbol) => tickerPrice(api, symbol)),
+      }),
+    ),
   ];
 }
 

@@ -2,6 +2,7 @@
 // of what comes after. The one place that keeps a replay from leaking its future.
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { type CandleSeries, countUntil } from '../../lib/market/candle-series.ts';
+import { plainDecimal } from '../../lib/market/plain-decimal.ts';
 import type { MarketSource } from './market-source.ts';
 
 const DAY_MS = 86_400_000;
@@ -138,9 +139,3 @@ function barFlow(
 }
 
 const round = (value: number): number => Math.round(value * 1e4) / 1e4;
-
-/** Decimal text that reads back as the same number; never in exponent notation, which exchanges do not send. */
-export function plainDecimal(value: number): string {
-  const text = String(value);
-  return text.includes('e') ? value.toFixed(20).replace(/\.?0+$/, '') : text;
-}

@@ -10,6 +10,11 @@ export interface CcxtExchange {
   klines(query: CcxtKlinesQuery): Promise<CcxtAnswer>;
   /** undefined when the answer holds no time. */
   serverTimeMs(): Promise<number | undefined>;
+  exchangeInfo(): Promise<unknown>;
+  /** Last prices of all symbols. */
+  prices(): Promise<unknown>;
+  /** The last 24 h of all symbols. */
+  dayTickers(): Promise<unknown>;
 }
 
 interface CcxtKlinesQuery {
@@ -36,10 +41,10 @@ export async function openCcxtExchange(options: {
   baseUrl: string | undefined;
   timeoutMs: number;
 }): Promise<CcxtExchange> {
-  const { default: Base } =
-    options.exchange === 'binance'
-      ? await import('../../../node_modules/ccxt/js/src/binance.js')
-      : await import('../../../node_modules/ccxt/js/src/binanceusdm.js');
+  const spot = options.exchange === 'binance';
+  const { default: Base } = spot
+    ? await import('../../../node_modules/ccxt/js/src/binance.js')
+    : await import('../../../node_modules/ccxt/js/src/binanceusdm.js');
   const { BadSymbol, BaseError } = await import('../../../node_modules/ccxt/js/src/base/errors.js');
   const originalUrls = new Map<string, string>();
   const answeredAtMs = new WeakMap<object, number>();
@@ -88,12 +93,16 @@ export async function openCcxtExchange(options: {
   return {
     klines: async (query) => {
       const body: unknown = await call(() =>
-        options.exchange === 'binance' ? client.publicGetKlines(query) : client.fapiPublicGetKlines(query),
+        spot ? client.publicGetKlines(query) : client.fapiPublicGetKlines(query),
       );
       const known = typeof body === 'object' && body !== null ? answeredAtMs.get(body) : undefined;
       return { body, answeredAtMs: known };
     },
     serverTimeMs: () => call(() => client.fetchTime()),
+    exchangeInfo: () =>
+      call(() => (spot ? client.publicGetExchangeInfo() : client.fapiPublicGetExchangeInfo())),
+    prices: () => call(() => (spot ? client.publicGetTickerPrice() : client.fapiPublicV2GetTickerPrice())),
+    dayTickers: () => call(() => (spot ? client.publicGetTicker24hr() : client.fapiPublicGetTicker24hr())),
   };
 }
 

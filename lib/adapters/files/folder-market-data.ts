@@ -1,12 +1,33 @@
 // A folder of recorded candles as market data, seen at one moment: nothing later than that moment is ever returned.
-import type { MarketData } from '../../app/ports.ts';
-import { lastClosedOpenTimeMs } from '../../market/candle.ts';
-import { countUntil, sliceSeries } from '../../market/candle-series.ts';
-import { failure, success } from '../../result.ts';
+import type { MarketData, MarketDataError } from '../../app/ports.ts';
+import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
+import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
+import { failure, type Result, success } from '../../result.ts';
+import { deriveFilters } from '../../trading/derive-filters.ts';
 import type { CandleFolder } from './candle-folder.ts';
+
+const DAY_MS = 86_400_000;
 
 /** @param atMs the moment, epoch ms: the exchange's clock stands still there */
 export function createFolderMarketData(folder: CandleFolder, atMs: number): MarketData {
+  const read = async (symbol: string): Promise<Result<CandleSeries, MarketDataError>> => {
+    const series = await folder.read(symbol);
+    return series.ok ? series : failure({ code: 'invalid_candle', message: series.error, retryable: false });
+  };
+  /** `of` for every symbol that has closed bars by now: the whole series, and how many of its bars are closed. */
+  const perSymbol = async <T>(
+    symbols: readonly string[],
+    of: (series: CandleSeries, closed: number) => T,
+  ): Promise<Result<ReadonlyMap<string, T>, MarketDataError>> => {
+    const all = new Map<string, T>();
+    for (const symbol of symbols.filter((name) => folder.symbols.includes(name))) {
+      const series = await read(symbol);
+      if (!series.ok) return series;
+      const closed = countUntil(series.value, lastClosedOpenTimeMs(atMs));
+      if (closed > 0) all.set(symbol, of(series.value, closed));
+    }
+    return success(all);
+  };
   return {
     serverTimeMs: async () => success(atMs),
     async closedCandles({ symbol, count, lastOpenTimeMs }) {
@@ -16,10 +37,35 @@ export function createFolderMarketData(folder: CandleFolder, atMs: number): Mark
           message: `${symbol} is not in the folder`,
           retryable: false,
         });
-      const series = await folder.read(symbol);
-      if (!series.ok) return failure({ code: 'invalid_candle', message: series.error, retryable: false });
+      const series = await read(symbol);
+      if (!series.ok) return series;
       const end = countUntil(series.value, Math.min(lastOpenTimeMs, lastClosedOpenTimeMs(atMs)));
       return success(sliceSeries(series.value, Math.max(0, end - count), end));
     },
+    prices: (symbols = folder.symbols) =>
+      perSymbol(symbols, (series, closed) =>
+        // Of the bar being formed only its open can be known.
+        series.openTimeMs[closed] === Math.floor(atMs / BAR_MS) * BAR_MS
+          ? series.open[closed]!
+          : series.close[closed - 1]!,
+      ),
+    filters: () =>
+      perSymbol(folder.symbols, (series, closed) => deriveFilters(sliceSeries(series, 0, closed))),
+    async largestPairs(count) {
+      const pairs = folder.symbols.filter((symbol) => symbol.endsWith('USDT'));
+      const volumes = await perSymbol(pairs, (series, closed) => quoteVolume(series, closed, atMs - DAY_MS));
+      if (!volumes.ok) return volumes;
+      const byVolume = [...volumes.value].sort(([a, of], [b, than]) => than - of || (a < b ? -1 : 1));
+      return success(byVolume.slice(0, count).map(([symbol]) => symbol));
+    },
   };
+}
+
+/** Sum of close × volume over the closed bars since `sinceMs`. */
+function quoteVolume(series: CandleSeries, closed: number, sinceMs: number): number {
+  let sum = 0;
+  for (let index = closed - 1; index >= 0 && series.openTimeMs[index]! >= sinceMs; index--) {
+    sum += series.close[index]! * series.volume[index]!;
+  }
+  return sum;
 }
