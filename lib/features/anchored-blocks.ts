@@ -11,7 +11,7 @@
 const BLOCK_BARS = 432;
 
 /** Bars `from` (inclusive) to `to` (exclusive) take their values from the recursion seeded at bar `anchor`. */
-export interface AnchoredBlock {
+interface AnchoredBlock {
   readonly anchor: number;
   readonly from: number;
   readonly to: number;

@@ -2,7 +2,7 @@
 // carries FEATURE_SET_HASH, and nothing runs where two hashes differ.
 import { createHash } from 'node:crypto';
 
-export type FeatureGroup =
+type FeatureGroup =
   | 'price'
   | 'momentum'
   | 'trend'
@@ -11,7 +11,7 @@ export type FeatureGroup =
   | 'pattern'
   | 'microstructure';
 
-export interface FeatureDefinition {
+interface FeatureDefinition {
   readonly name: string;
   readonly group: FeatureGroup;
   /** Raised by one whenever the values change, so that models trained on the old ones no longer match. */

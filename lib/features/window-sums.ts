@@ -3,7 +3,7 @@
 // averages, a window is a suffix of one block and a prefix of the next (van Herk 1992), with blocks as long as the window
 // and aligned to the absolute bar index: nothing is ever subtracted, and the order of additions depends on the bar alone.
 
-export interface WindowQuery {
+interface WindowQuery {
   /** Values in a window, the bar's own the last of them. */
   readonly window: number;
   /** First bar wanted, ≥ window − 1; earlier ones stay 0. */
