@@ -1,0 +1,96 @@
+// Risk records in memory: for backtests and properties. Same contract as the table on DynamoDB; the gate's write is the plan
+// carried out on the item, so that both mean the same.
+import { z } from 'zod';
+import { StoreError } from '../../app/ports.ts';
+import type { RecordCondition, RiskStore, Versioned } from '../../app/trading-ports.ts';
+import { invariant } from '../../invariant.ts';
+import { commitToItem, type GateItem, gateItemSchema, type Scope } from '../../risk/gate.ts';
+
+const FIRST_REVISION = 1;
+
+/** One scope's records, and their keys in order: a list then costs what it returns. */
+interface Records {
+  readonly byKey: Map<string, Versioned<unknown>>;
+  readonly keys: string[];
+}
+
+export function createMemoryRiskStore(): RiskStore {
+  const gates = new Map<Scope, GateItem>();
+  const scopes: Record<Scope, Records> = {
+    paper: { byKey: new Map(), keys: [] },
+    live: { byKey: new Map(), keys: [] },
+  };
+
+  const holds = (record: Versioned<unknown> | undefined, condition: RecordCondition): boolean =>
+    'ifRevision' in condition ? record?.revision === condition.ifRevision : record === undefined;
+
+  function read<T>(scope: Scope, key: string, schema: z.ZodType<T>): Versioned<T> {
+    const { value, revision } = scopes[scope].byKey.get(key)!;
+    // A copy: what is read may be changed by whoever reads it.
+    const parsed = schema.safeParse(structuredClone(value));
+    if (parsed.success) return { value: parsed.data, revision };
+    const { path, message } = parsed.error.issues[0]!;
+    throw new StoreError(`item ${scope}/${key} is malformed: ${path.join('.')}: ${message}`, {
+      cause: parsed.error,
+      retryable: false,
+    });
+  }
+
+  return {
+    async readGate(scope) {
+      return gates.get(scope);
+    },
+    async createGate(scope, gate) {
+      if (gates.has(scope)) return 'exists';
+      gates.set(scope, gateItemSchema.parse(gate));
+      return 'created';
+    },
+    async commit(scope, plan) {
+      const written = commitToItem(gates.get(scope), plan);
+      if (written.ok) gates.set(scope, written.value);
+      return written;
+    },
+    async get(scope, key, schema) {
+      return scopes[scope].byKey.has(key) ? read(scope, key, schema) : undefined;
+    },
+    async put(scope, key, value, condition) {
+      invariant(z.json().safeParse(value).success, `${scope}/${key} is not JSON`);
+      const { byKey, keys } = scopes[scope];
+      const record = byKey.get(key);
+      if (!holds(record, condition)) return 'conflict';
+      if (record === undefined) keys.splice(firstAtOrAfter(keys, key), 0, key);
+      const revision = record === undefined ? FIRST_REVISION : record.revision + 1;
+      byKey.set(key, { value: structuredClone(value), revision });
+      return 'written';
+    },
+    async remove(scope, key, condition) {
+      const { byKey, keys } = scopes[scope];
+      if (!holds(byKey.get(key), condition)) return 'conflict';
+      byKey.delete(key);
+      keys.splice(firstAtOrAfter(keys, key), 1);
+      return 'removed';
+    },
+    async list({ scope, prefix, fromKey = prefix, newestFirst = false, count }, schema) {
+      invariant(fromKey.startsWith(prefix), `${fromKey} does not start with ${prefix}`);
+      const { keys } = scopes[scope];
+      const from = firstAtOrAfter(keys, fromKey);
+      let to = from;
+      while (to < keys.length && keys[to]!.startsWith(prefix)) to++;
+      const wanted = Math.max(0, Math.min(count ?? to - from, to - from));
+      const chosen = newestFirst ? keys.slice(to - wanted, to).reverse() : keys.slice(from, from + wanted);
+      return chosen.map((key) => ({ key, ...read(scope, key, schema) }));
+    },
+  };
+}
+
+/** Index of the first key that is not below `key`, by binary search. Keys are ASCII, so that this is DynamoDB's order. */
+function firstAtOrAfter(keys: readonly string[], key: string): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (keys[middle]! < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
