@@ -15,12 +15,22 @@ export interface OrderDecision {
   readonly side: OrderSide;
   readonly ensembleId: string;
   readonly leg: OrderLeg;
+  /** Counts the leg's orders when one came to nothing: a rejected stop, a partly filled exit. @default 0 */
+  readonly sequence?: number;
 }
 
 /** 36 characters of [A-Za-z0-9_-], the most that Binance takes: `qt-` and 198 bits of SHA-256. */
 export function clientOrderId(decision: OrderDecision): string {
-  const { scope, symbol, barOpenTimeMs, side, ensembleId, leg } = decision;
+  const { scope, symbol, barOpenTimeMs, side, ensembleId, leg, sequence = 0 } = decision;
   // A JSON array keeps the parts apart, so that no two decisions run together to the same text.
-  const text = JSON.stringify([scope, symbol, barOpenTimeMs, side, ensembleId, leg]);
+  const text = JSON.stringify([
+    scope,
+    symbol,
+    barOpenTimeMs,
+    side,
+    ensembleId,
+    leg,
+    ...(sequence > 0 ? [sequence] : []),
+  ]);
   return `qt-${createHash('sha256').update(text).digest('base64url').slice(0, 33)}`;
 }

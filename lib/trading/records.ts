@@ -12,8 +12,10 @@ export const orderRecordSchema = z.strictObject({
   leg: z.enum(['entry', 'stop', 'exit']),
   side,
   quantity: z.number().positive(),
-  /** Trigger of a stop; null for market orders. */
+  /** Trigger of a stop; of an entry, the trigger of the stop that goes with it; null for an exit. */
   stopPrice: z.number().positive().nullable(),
+  /** When the position that an entry opens is to be closed; null for a reduction. */
+  exitDueMs: z.int().nullable(),
   /** Signal bar that led to it; null for a reduction without one (emergency, orphan). */
   barOpenTimeMs: z.int().nullable(),
   ensembleId: z.string().nullable(),
@@ -49,11 +51,33 @@ export const positionRecordSchema = z.strictObject({
   stopClientOrderId: z.string().nullable(),
   /** Since when it has no stop; null while it has one. */
   nakedSinceMs: z.int().nullable(),
+  /** The newest exit that was decided for it; null while there is none. */
+  exitClientOrderId: z.string().nullable(),
   /** The label's horizon: when the exit is due. */
   exitDueMs: z.int(),
   openedAtMs: z.int(),
 });
 export type PositionRecord = z.infer<typeof positionRecordSchema>;
+
+/** `trade#<13-digit ms of its end>#<symbol>`: a position that was closed, written once. */
+export const tradeRecordSchema = z.strictObject({
+  symbol: z.string(),
+  side,
+  quantity: z.number().positive(),
+  entryPrice: z.number().positive(),
+  /** Average over what closed it; null when none of our orders did. */
+  exitPrice: z.number().positive().nullable(),
+  /** `stop` when the protective stop was hit, else why the exit was sent. */
+  reason: z.string(),
+  feesMicroUsdt: z.int(),
+  /** Net of fees, without funding. */
+  profitMicroUsdt: z.int(),
+  openedAtMs: z.int(),
+  closedAtMs: z.int(),
+  entryClientOrderId: z.string(),
+  ensembleId: z.string().nullable(),
+});
+export type TradeRecord = z.infer<typeof tradeRecordSchema>;
 
 /** `equity#<13-digit ms>` */
 export const equityRecordSchema = z.strictObject({
@@ -91,11 +115,18 @@ export type AuditRecord = z.infer<typeof auditRecordSchema>;
 
 export const orderKey = (clientOrderId: string): string => `order#${clientOrderId}`;
 export const positionKey = (symbol: string): string => `position#${symbol}`;
-export const equityKey = (atMs: number): string => `equity#${String(atMs).padStart(13, '0')}`;
+const sortable = (atMs: number): string => String(atMs).padStart(13, '0');
+
+export const equityKey = (atMs: number): string => `equity#${sortable(atMs)}`;
+export const tradeKey = (trade: { closedAtMs: number; symbol: string }): string =>
+  `trade#${sortable(trade.closedAtMs)}#${trade.symbol}`;
+/** The report of execute on one bar and shard, execute-report.ts. */
+export const executeKey = (run: { barOpenTimeMs: number; shard: number }): string =>
+  `execute#${sortable(run.barOpenTimeMs)}#${run.shard}`;
 export const dayKey = (atMs: number): string => `day#${new Date(atMs).toISOString().slice(0, 10)}`;
 export const auditKey = (key: string): string => `audit#${key}`;
 export const GUARD_KEY = 'guard';
-/** The books of the scope, `Ledger` of ledger.ts. */
+/** The books of the scope, books.ts. */
 export const LEDGER_KEY = 'ledger';
 /** The rollout's state, transition-rollout.ts. */
 export const ROLLOUT_KEY = 'rollout';
