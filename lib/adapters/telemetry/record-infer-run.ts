@@ -1,5 +1,5 @@
 // What an infer run tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
-import { MetricUnit, type Metrics } from '@aws-lambda-powertools/metrics';
+import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { InferRun } from '../../app/infer-run.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
@@ -23,17 +23,26 @@ export function recordInferRun({ logger, metrics }: Telemetry, run: InferRun): v
   if (run.meanConfidence !== null) metrics.addMetric('Confidence', NoUnit, run.meanConfidence);
   metrics.publishStoredMetrics();
 
-  recordByReason(metrics, 'AbstentionsByReason', abstentions.map((abstention) => abstention.abstained));
-  recordByReason(metrics, 'ModelLoadFailuresByReason', quarantined.map((model) => model.reason));
+  recordByReason(
+    metrics,
+    'AbstentionsByReason',
+    abstentions.map((abstention) => abstention.abstained),
+  );
+  recordByReason(
+    metrics,
+    'ModelLoadFailuresByReason',
+    quarantined.map((model) => model.reason),
+  );
 }
 
 const countReason = (models: InferRun['quarantined'], reason: string): number =>
   models.filter((model) => model.reason === reason).length;
 
+/** One blob per reason, with the reason as a dimension of its own. */
 function recordByReason(metrics: Metrics, name: string, reasons: readonly string[]): void {
   for (const reason of new Set(reasons)) {
-    const single = metrics.singleMetric();
-    single.addDimension('reason', reason);
-    single.addMetric(name, MetricUnit.Count, reasons.filter((each) => each === reason).length);
+    metrics.addDimension('reason', reason);
+    metrics.addMetric(name, MetricUnit.Count, reasons.filter((each) => each === reason).length);
+    metrics.publishStoredMetrics();
   }
 }
