@@ -50,6 +50,7 @@ export function runOf(barOpenTimeMs: number, more: Partial<InferRun> = {}): Infe
     actions: { SELL: 0, HOLD: 1, BUY: 0 },
     abstentions: [{ symbol: 'XUSDT', barOpenTimeMs, abstained: 'stale', detail: 'late' }],
     quarantined: [],
+    servedModels: 4,
     unwritten: [],
     meanConsensus: 0.75,
     meanConfidence: null,
