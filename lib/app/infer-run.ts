@@ -4,6 +4,27 @@ import { z } from 'zod';
 import { ABSTENTION_REASONS, type AbstentionReason } from '../market/abstention.ts';
 import { MODEL_ABSTENTION_REASONS, type ModelAbstentionReason } from '../signals/signal.ts';
 
+const quarantinedSchema = z.array(
+  z.strictObject({
+    model: z.string(),
+    version: z.string(),
+    reason: z.enum(Object.keys(MODEL_ABSTENTION_REASONS) as [ModelAbstentionReason]),
+    detail: z.string(),
+  }),
+);
+
+/** What the shadow did with the same rows, in figures; its decisions are in the object store. */
+const shadowRunSchema = z.strictObject({
+  ensembleId: z.string(),
+  /** One line of why it decided nothing, or why that was not kept. */
+  failed: z.string().nullable(),
+  signals: z.int().min(0),
+  /** Share of the symbols for which it takes the same action as the ensemble in force; null without symbols. */
+  agreement: z.number().min(0).max(1).nullable(),
+  quarantined: quarantinedSchema,
+});
+export type ShadowRun = z.infer<typeof shadowRunSchema>;
+
 export const inferRunSchema = z.strictObject({
   barOpenTimeMs: z.int(),
   shard: z.int().min(0),
@@ -25,19 +46,16 @@ export const inferRunSchema = z.strictObject({
     }),
   ),
   /** Models of the ensemble that served no symbol in this run. */
-  quarantined: z.array(
-    z.strictObject({
-      model: z.string(),
-      version: z.string(),
-      reason: z.enum(Object.keys(MODEL_ABSTENTION_REASONS) as [ModelAbstentionReason]),
-      detail: z.string(),
-    }),
-  ),
+  quarantined: quarantinedSchema,
+  /** How many of the ensemble's models are not among these. */
+  servedModels: z.int().min(0),
   /** Signals that could not be stored; the run then fails, and its retry completes it. */
   unwritten: z.array(z.strictObject({ symbol: z.string(), detail: z.string() })),
   /** Means over the signals of this run; null when there is none. */
   meanConsensus: z.number().nullable(),
   meanConfidence: z.number().nullable(),
+  /** Absent when no ensemble runs in shadow. */
+  shadow: shadowRunSchema.optional(),
   timingsMs: z.strictObject({
     models: z.number(),
     fetch: z.number(),

@@ -11,7 +11,8 @@ import type { Signal } from '../signals/signal.ts';
 import { askModels, type SymbolRow, toSymbolRow } from './ask-models.ts';
 import type { InferRun } from './infer-run.ts';
 import type { EnsembleProvider } from './load-ensemble.ts';
-import type { Clock, MarketData, MarketDataErrorCode, SignalStore } from './ports.ts';
+import type { Clock, MarketData, MarketDataErrorCode, ObjectStore, SignalStore } from './ports.ts';
+import { runShadow } from './shadow.ts';
 import { createWatch, type Watch } from './watch.ts';
 
 export interface InferDependencies {
@@ -21,6 +22,8 @@ export interface InferDependencies {
   readonly clock: Clock;
   /** Monotonic, ms: for durations only. */
   readonly stopwatchMs: () => number;
+  /** Where the shadow's decisions are kept; undefined keeps none. */
+  readonly shadowRecords?: ObjectStore | undefined;
 }
 
 export interface InferRequest {
@@ -37,7 +40,7 @@ export interface InferOutcome {
 
 /** What the exchange, a model or the signal table does wrong stands in the run; throws StoreError when the run itself cannot be stored. */
 export async function infer(
-  { market, ensembles, signals: store, clock, stopwatchMs }: InferDependencies,
+  { market, ensembles, signals: store, clock, stopwatchMs, shadowRecords }: InferDependencies,
   { symbols, shard, of }: InferRequest,
 ): Promise<InferOutcome> {
   const startedAtMs = clock.nowMs();
@@ -70,6 +73,14 @@ export async function infer(
       ? await watch.time('inference', () => askModels(ensemble, rows))
       : { signals: [], quarantined: [] };
     const stored = await watch.time('store', () => storeAll(store, signals));
+    // Only now: what is decided is stored, whatever the shadow does.
+    const shadow =
+      ensemble?.shadow &&
+      (await runShadow(
+        ensemble.shadow,
+        { barOpenTimeMs, shard, of, rows, championSignals: signals },
+        shadowRecords,
+      ));
 
     const run: InferRun = {
       barOpenTimeMs,
@@ -83,8 +94,10 @@ export async function infer(
       actions: countActions(signals),
       abstentions: abstentions.sort(inOrder),
       quarantined,
+      servedModels: (ensemble?.ensemble.members.length ?? 0) - quarantined.length,
       meanConsensus: mean(signals.map((signal) => signal.consensusFraction)),
       meanConfidence: mean(signals.map((signal) => signal.confidence)),
+      ...(shadow && { shadow }),
       timingsMs: watch.readings(),
     };
     await store.putRun(run);

@@ -6,12 +6,18 @@ import { valuesPerRow } from '../models/check-manifest.ts';
 import type { Ensemble, EnsembleMember } from '../models/ensemble.ts';
 import type { ModelInput } from '../models/manifest.ts';
 import { readProbabilities } from '../models/model-output.ts';
-import { type Result, success } from '../result.ts';
+import { failure, type Result, success } from '../result.ts';
 import type { ModelAbstentionReason, Vote } from '../signals/signal.ts';
 import { abstain, castVote } from '../signals/vote.ts';
 import { fingerprintModel, loadModel, type ModelLoad, type ModelSource, oneLine } from './load-model.ts';
 import type { ModelSession } from './ports.ts';
-import { type CurrentEnsemble, type EnsembleFailure, readCurrentEnsemble } from './read-ensemble.ts';
+import {
+  type CurrentEnsemble,
+  type EnsembleFailure,
+  readCurrentEnsemble,
+  readEnsemble,
+  type StoredEnsemble,
+} from './read-ensemble.ts';
 
 /** A model of the ensemble that gives no votes, and why. */
 export interface QuarantinedModel {
@@ -35,6 +41,8 @@ export interface LoadedMember {
   readonly version: string;
   readonly weight: number;
   readonly input: ModelInput;
+  /** Open time of the last bar that its training saw, labels included. */
+  readonly trainedToMs: number;
   /** @param input float32, row-major: [rows, 49] or [rows, 96, 8] as `input.kind` says. Never throws for what the model does. */
   predict(input: Float32Array, rows: number): Promise<Prediction>;
 }
@@ -49,9 +57,20 @@ export interface LoadedEnsemble {
   release(): Promise<void>;
 }
 
+/** The ensemble that runs beside the one in force, or why it does not. */
+export interface LoadedShadow {
+  readonly ensembleId: string;
+  readonly loaded: Result<LoadedEnsemble, EnsembleFailure>;
+}
+
+/** What one bar works with: both are named by one read of the pointer, and `release` frees both. */
+export interface LoadedRelease extends LoadedEnsemble {
+  readonly shadow: LoadedShadow | undefined;
+}
+
 export interface EnsembleProvider {
-  /** The ensemble in force now. Concurrent calls share one refresh. */
-  current(): Promise<Result<LoadedEnsemble, EnsembleFailure>>;
+  /** The ensemble in force now, and its shadow. Concurrent calls share one refresh. A shadow's failure stays its own. */
+  current(): Promise<Result<LoadedRelease, EnsembleFailure>>;
   /** Frees all sessions, those of bars in flight when these are done. */
   close(): Promise<void>;
 }
@@ -66,37 +85,49 @@ interface MemberState {
   readonly member: EnsembleMember;
   /** Of the objects behind `outcome`; undefined when they must be looked at again. */
   readonly fingerprint: string | undefined;
-  readonly outcome: { readonly input: ModelInput; readonly shared: SharedSession } | QuarantinedModel;
+  readonly outcome: LoadedModel | QuarantinedModel;
 }
 
-interface EnsembleState extends CurrentEnsemble {
+interface LoadedModel {
+  readonly input: ModelInput;
+  readonly trainedToMs: number;
+  readonly shared: SharedSession;
+}
+
+interface EnsembleState extends StoredEnsemble {
   readonly members: readonly MemberState[];
 }
 
+interface ShadowState {
+  readonly ensembleId: string;
+  readonly loaded: Result<EnsembleState, EnsembleFailure>;
+}
+
+interface ReleaseState {
+  readonly champion: EnsembleState;
+  readonly shadow: ShadowState | undefined;
+}
+
 export function createEnsembleProvider(source: ModelSource): EnsembleProvider {
-  let state: EnsembleState | undefined;
-  let refreshing: Promise<Result<EnsembleState, EnsembleFailure>> | undefined;
+  let state: ReleaseState | undefined;
+  let refreshing: Promise<Result<ReleaseState, EnsembleFailure>> | undefined;
   let closed = false;
 
-  const refresh = async (): Promise<Result<EnsembleState, EnsembleFailure>> => {
+  const refresh = async (): Promise<Result<ReleaseState, EnsembleFailure>> => {
     const current = await readCurrentEnsemble(source.store);
     if (!current.ok) {
       const silenced = state !== undefined && current.error.code === 'store_unavailable';
-      return silenced ? success(silence(state!, current.error.detail)) : current;
+      if (!silenced) return current;
+      return success({ champion: silence(state!.champion, current.error.detail), shadow: undefined });
     }
-    const previous = state?.sha256 === current.value.sha256 ? state : undefined;
-    const members = await Promise.all(
-      current.value.ensemble.members.map((member, index) =>
-        refreshMember(source, {
-          member,
-          ensemble: current.value.ensemble,
-          previous: previous?.members[index],
-        }),
-      ),
-    );
+    const known = ensemblesOf(state);
+    const champion = await refreshEnsemble(source, current.value, known);
+    const shadow = await refreshShadow(source, current.value, known);
     const replaced = state;
-    state = { ...current.value, members };
-    await letGo((replaced?.members ?? []).filter((member) => !members.includes(member)));
+    state = { champion, shadow };
+    const kept = new Set(ensemblesOf(state).flatMap(({ members }) => members));
+    const dropped = ensemblesOf(replaced).flatMap(({ members }) => members);
+    await letGo(dropped.filter((member) => !kept.has(member)));
     return success(state);
   };
 
@@ -107,16 +138,67 @@ export function createEnsembleProvider(source: ModelSource): EnsembleProvider {
         refreshing = undefined;
       });
       const refreshed = await refreshing;
-      return refreshed.ok ? success(hold(refreshed.value)) : refreshed;
+      return refreshed.ok ? success(holdRelease(refreshed.value)) : refreshed;
     },
     async close() {
       closed = true;
       await refreshing;
-      const last = state;
+      const last = ensemblesOf(state);
       state = undefined;
-      await letGo(last?.members ?? []);
+      await letGo(last.flatMap(({ members }) => members));
     },
   };
+}
+
+/** Loads one ensemble by its id, in force or not, for one piece of work. Fails when the store does not hold it whole. */
+export async function openEnsemble(
+  source: ModelSource,
+  id: string,
+): Promise<Result<LoadedEnsemble, EnsembleFailure>> {
+  const stored = await readEnsemble(source.store, id);
+  if (!stored.ok) return stored;
+  const state = await refreshEnsemble(source, stored.value, []);
+  const held = hold(state);
+  await letGo(state.members);
+  return success(held);
+}
+
+function ensemblesOf(state: ReleaseState | undefined): EnsembleState[] {
+  if (state === undefined) return [];
+  const { champion, shadow } = state;
+  return shadow?.loaded.ok ? [champion, shadow.loaded.value] : [champion];
+}
+
+/** @param known loaded before: a shadow that was promoted keeps its sessions */
+async function refreshEnsemble(
+  source: ModelSource,
+  { ensemble, sha256 }: StoredEnsemble,
+  known: readonly EnsembleState[],
+): Promise<EnsembleState> {
+  const previous = known.find((state) => state.sha256 === sha256);
+  const members = await Promise.all(
+    ensemble.members.map((member, index) =>
+      refreshMember(source, { member, ensemble, previous: previous?.members[index] }),
+    ),
+  );
+  return { ensemble, sha256, members };
+}
+
+/** Whatever goes wrong here is the shadow's failure: the ensemble in force does not notice. */
+async function refreshShadow(
+  source: ModelSource,
+  { pointer }: CurrentEnsemble,
+  known: readonly EnsembleState[],
+): Promise<ShadowState | undefined> {
+  const ensembleId = pointer.shadowEnsembleId;
+  if (ensembleId === undefined || ensembleId === pointer.ensembleId) return undefined;
+  try {
+    const stored = await readEnsemble(source.store, ensembleId);
+    if (!stored.ok) return { ensembleId, loaded: stored };
+    return { ensembleId, loaded: success(await refreshEnsemble(source, stored.value, known)) };
+  } catch (error) {
+    return { ensembleId, loaded: failure({ code: 'ensemble_invalid', detail: oneLine(error) }) };
+  }
 }
 
 /** The member as it was when its objects are the same, else loaded and verified again. */
@@ -136,7 +218,12 @@ async function refreshMember(
 
 function outcomeOf(member: EnsembleMember, { result }: ModelLoad): MemberState['outcome'] {
   if (!result.ok) return { model: member.name, version: member.version, ...result.error };
-  return { input: result.value.manifest.input, shared: { session: result.value.session, holders: 1 } };
+  const { manifest, session } = result.value;
+  return {
+    input: manifest.input,
+    trainedToMs: manifest.training.toMs,
+    shared: { session, holders: 1 },
+  };
 }
 
 /** The store does not answer: what is in memory may no longer be what is in force, so nobody votes. */
@@ -150,6 +237,21 @@ function silenceMember(member: EnsembleMember, detail: string): MemberState {
     member,
     fingerprint: undefined,
     outcome: { model: name, version, reason: 'store_unavailable', detail },
+  };
+}
+
+function holdRelease({ champion, shadow }: ReleaseState): LoadedRelease {
+  const held = hold(champion);
+  if (shadow === undefined) return { ...held, shadow };
+  const { ensembleId, loaded } = shadow;
+  if (!loaded.ok) return { ...held, shadow: { ensembleId, loaded } };
+  const beside = hold(loaded.value);
+  return {
+    ...held,
+    shadow: { ensembleId, loaded: success(beside) },
+    async release() {
+      await Promise.all([held.release(), beside.release()]);
+    },
   };
 }
 
@@ -187,10 +289,7 @@ async function letGo(members: readonly MemberState[]): Promise<void> {
   await Promise.all(unheld.map((session) => session.release()));
 }
 
-function toLoadedMember(
-  member: EnsembleMember,
-  { input, shared }: { input: ModelInput; shared: SharedSession },
-): LoadedMember {
+function toLoadedMember(member: EnsembleMember, { input, trainedToMs, shared }: LoadedModel): LoadedMember {
   const { name, version, weight } = member;
   const fail = (reason: ModelAbstentionReason, detail: string) => ({ model: name, version, reason, detail });
   return {
@@ -198,6 +297,7 @@ function toLoadedMember(
     version,
     weight,
     input,
+    trainedToMs,
     async predict(values, rows) {
       invariant(
         values.length === rows * valuesPerRow(input),

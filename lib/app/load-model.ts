@@ -1,4 +1,4 @@
-// Loads one model and proves it: stored bytes → sha256 → manifest → feature set → session → golden vectors. Only a model
+// Loads one model and proves it: no operator's order against it → stored bytes → sha256 → manifest → feature set → session → golden vectors. Only a model
 // that passes every step serves; the first step that fails gives the reason why this one does not.
 import { createHash } from 'node:crypto';
 import {
@@ -7,14 +7,14 @@ import {
   type MemberExpectation,
   type ModelFault,
 } from '../models/check-manifest.ts';
-import { manifestKey, modelKey } from '../models/ensemble.ts';
+import { manifestKey, modelKey, quarantineKey } from '../models/ensemble.ts';
 import { decodeGoldenVectors, findGoldenFault } from '../models/golden-vectors.ts';
 import type { ModelManifest } from '../models/manifest.ts';
-import { parseManifest } from '../models/parse-document.ts';
+import { parseManifest, parseQuarantine } from '../models/parse-document.ts';
 import { failure, type Result, success } from '../result.ts';
 import type { ModelAbstentionReason } from '../signals/signal.ts';
 import type { ModelIdentity } from '../signals/vote.ts';
-import type { ModelRuntime, ModelSession, ObjectInfo, ObjectStore } from './ports.ts';
+import type { ModelRuntime, ModelSession, ObjectInfo, ObjectStore, StoredObject } from './ports.ts';
 
 export interface ModelSource {
   readonly store: ObjectStore;
@@ -40,17 +40,21 @@ export async function loadModel(
   model: ModelIdentity,
   expectation?: MemberExpectation,
 ): Promise<ModelLoad> {
-  let manifestObject: Awaited<ReturnType<ObjectStore['get']>>;
+  let manifestObject: StoredObject | undefined;
   let modelObject: typeof manifestObject;
+  let order: typeof manifestObject;
   try {
-    [manifestObject, modelObject] = await Promise.all([
+    [manifestObject, modelObject, order] = await Promise.all([
       store.get(manifestKey(model)),
       store.get(modelKey(model)),
+      store.get(quarantineKey(model)),
     ]);
   } catch (error) {
     return { result: fault('store_unavailable', oneLine(error)), fingerprint: undefined };
   }
-  const fingerprint = fingerprintOf(manifestObject, modelObject);
+  const fingerprint = fingerprintOf(manifestObject, modelObject, order);
+  const quarantined = order && findQuarantine(order);
+  if (quarantined !== undefined) return { result: failure(quarantined), fingerprint };
   if (manifestObject === undefined) return { result: missing(manifestKey(model)), fingerprint };
   if (modelObject === undefined) return { result: missing(modelKey(model)), fingerprint };
 
@@ -61,26 +65,34 @@ export async function loadModel(
   return { result: await startSession(runtime, manifest.value, modelObject.body), fingerprint };
 }
 
-/** Identity of a model's two objects as they stand in the store now; undefined when the store cannot say. */
+/** Identity of the objects that a load looks at, as they stand in the store now; undefined when the store cannot say. */
 export async function fingerprintModel(
   store: ObjectStore,
   model: ModelIdentity,
 ): Promise<{ fingerprint: string } | { unavailable: string }> {
   try {
-    const [manifest, bytes] = await Promise.all([
+    const [manifest, bytes, order] = await Promise.all([
       store.head(manifestKey(model)),
       store.head(modelKey(model)),
+      // Mostly absent, and an absent key costs S3 one GET but two HEADs.
+      store.get(quarantineKey(model)),
     ]);
-    return { fingerprint: fingerprintOf(manifest, bytes) };
+    return { fingerprint: fingerprintOf(manifest, bytes, order) };
   } catch (error) {
     return { unavailable: oneLine(error) };
   }
 }
 
-function fingerprintOf(manifest: ObjectInfo | undefined, model: ObjectInfo | undefined): string {
-  return JSON.stringify(
-    [manifest, model].map((info) => info && [info.etag, info.bytes, info.versionId ?? null]),
-  );
+function fingerprintOf(...objects: (ObjectInfo | undefined)[]): string {
+  return JSON.stringify(objects.map((info) => info && [info.etag, info.bytes, info.versionId ?? null]));
+}
+
+/** An order that cannot be read still stands: only a readable `lifted` lets the model serve again. */
+export function findQuarantine({ key, body }: StoredObject): ModelFault | undefined {
+  const order = parseQuarantine(body, key);
+  if (!order.ok) return { reason: 'quarantined_by_operator', detail: order.error };
+  const { state, by, reason } = order.value;
+  return state === 'lifted' ? undefined : { reason: 'quarantined_by_operator', detail: `${reason} (${by})` };
 }
 
 function checkManifest(loaded: {

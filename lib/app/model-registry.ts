@@ -1,21 +1,24 @@
-// What is in a model store: lists it, proves it, and copies the ensemble in force from one store to another (a folder to S3).
-// Objects under models/ and ensembles/e… are immutable; only the pointer ever moves, by a conditional write.
+// What is in a model store: lists it, proves it, and publishes the ensemble of one store in another (a folder in S3). Objects
+// under models/ and ensembles/e… are immutable; publishing puts nothing in force, except the very first ensemble where asked.
 import { findFeatureMismatch, type ModelFault } from '../models/check-manifest.ts';
 import {
   type Ensemble,
   type EnsembleMember,
+  type EnsemblePointer,
+  ensembleIdSchema,
   ensembleKey,
   manifestKey,
   modelKey,
   POINTER_KEY,
 } from '../models/ensemble.ts';
 import { modelNameSchema, modelVersionSchema } from '../models/manifest.ts';
-import { parseManifest, parsePointer } from '../models/parse-document.ts';
+import { parseManifest } from '../models/parse-document.ts';
 import { failure, type Result, success } from '../result.ts';
 import type { ModelIdentity } from '../signals/vote.ts';
 import { loadModel, type ModelSource, oneLine, sha256Of } from './load-model.ts';
 import { type ObjectStore, StoreError } from './ports.ts';
 import { type EnsembleFailure, readCurrentEnsemble } from './read-ensemble.ts';
+import { encodeJson, readPointer } from './release-pointer.ts';
 
 export interface ListedModel extends ModelIdentity {
   /** Of model.onnx; null when it is not there. */
@@ -31,15 +34,27 @@ export interface VerifiedModelRow extends ListedModel {
   readonly fault: ModelFault | undefined;
 }
 
+export interface ListedEnsemble {
+  readonly id: string;
+  readonly status: EnsembleStatus;
+}
+
+/** `previous`: rollback leads there, sooner or later; `candidate`: published and never promoted, as far as the pointer knows. */
+export type EnsembleStatus = 'in_force' | 'shadow' | 'previous' | 'candidate';
+
 export interface ModelListing<Row extends ListedModel> {
   readonly ensemble: Result<Ensemble, EnsembleFailure>;
+  /** Every ensemble in the store, by id. */
+  readonly ensembles: readonly ListedEnsemble[];
   /** Every model version in the store, and every member of the ensemble whether stored or not; by name, then version. */
   readonly models: readonly Row[];
 }
 
 /** Throws StoreError when the store cannot be read. */
 export async function listModels(store: ObjectStore): Promise<ModelListing<ListedModel>> {
-  const ensemble = await readEnsemble(store);
+  const current = await readCurrentEnsemble(store);
+  const ensemble = current.ok ? success(current.value.ensemble) : current;
+  const ensembles = await listEnsembles(store);
   const identities = await findModels(store, ensemble.ok ? ensemble.value.members : []);
   const models = await Promise.all(
     identities.map(async (model) => {
@@ -55,7 +70,7 @@ export async function listModels(store: ObjectStore): Promise<ModelListing<Liste
       };
     }),
   );
-  return { ensemble, models };
+  return { ensemble, ensembles, models };
 }
 
 /** Loads and proves every listed model, one after the other. Throws StoreError when the store cannot be read. */
@@ -63,7 +78,7 @@ export async function verifyModels(
   store: ObjectStore,
   runtime: ModelSource['runtime'],
 ): Promise<ModelListing<VerifiedModelRow>> {
-  const { ensemble, models } = await listModels(store);
+  const { ensemble, ensembles, models } = await listModels(store);
   const rows: VerifiedModelRow[] = [];
   for (const model of models) {
     const member = memberOf(ensemble, model);
@@ -71,12 +86,22 @@ export async function verifyModels(
       ensemble.ok && member !== undefined ? { member, ensemble: ensemble.value } : undefined;
     rows.push({ ...model, fault: await proveModel({ store, runtime }, model, expectation) });
   }
-  return { ensemble, models: rows };
+  return { ensemble, ensembles, models: rows };
 }
 
-async function readEnsemble(store: ObjectStore): Promise<Result<Ensemble, EnsembleFailure>> {
-  const current = await readCurrentEnsemble(store);
-  return current.ok ? success(current.value.ensemble) : current;
+/** Every ensemble in the store, by id. Throws StoreError. */
+export async function listEnsembles(store: ObjectStore): Promise<ListedEnsemble[]> {
+  const [{ pointer }, found] = await Promise.all([readPointer(store), store.list('ensembles/')]);
+  const ids = found.map(({ key }) => key.slice('ensembles/'.length, -'.json'.length));
+  return ids
+    .filter((id) => ensembleIdSchema.safeParse(id).success)
+    .map((id) => ({ id, status: statusOf(id, pointer.ok ? pointer.value : undefined) }));
+}
+
+function statusOf(id: string, pointer: EnsemblePointer | undefined): EnsembleStatus {
+  if (id === pointer?.ensembleId) return 'in_force';
+  if (id === pointer?.shadowEnsembleId) return 'shadow';
+  return pointer?.previous.includes(id) ? 'previous' : 'candidate';
 }
 
 const memberOf = (ensemble: Result<Ensemble, EnsembleFailure>, model: ModelIdentity) =>
@@ -110,12 +135,7 @@ async function proveModel(...load: Parameters<typeof loadModel>): Promise<ModelF
 
 /** Why an ensemble was not copied. Closed; nothing in force changes then. */
 interface CopyFailure {
-  readonly code:
-    | 'source_invalid'
-    | 'verification_failed'
-    | 'target_conflict'
-    | 'pointer_conflict'
-    | 'store_unavailable';
+  readonly code: 'source_invalid' | 'verification_failed' | 'target_conflict' | 'store_unavailable';
   /** One line for the operator. */
   readonly detail: string;
 }
@@ -124,20 +144,21 @@ interface CopiedEnsemble {
   readonly ensembleId: string;
   /** Objects written now; those that stood there already with the same bytes are not counted. */
   readonly uploaded: number;
-  readonly pointer: 'moved' | 'unchanged' | 'kept';
+  /** `set`: this is the first ensemble that ever was in force there. */
+  readonly pointer: 'set' | 'untouched';
 }
 
 export interface CopyRequest {
   readonly from: ObjectStore;
   readonly to: ObjectStore;
   readonly runtime: ModelSource['runtime'];
-  /** `move` puts the copied ensemble in force; `keep` does so only where none was ever promoted. */
-  readonly pointer: 'move' | 'keep';
+  /** `set_first` puts the ensemble in force where none was ever promoted; nothing here ever replaces one. */
+  readonly pointer: 'set_first' | 'untouched';
 }
 
 /**
- * Copies the ensemble in force in `from`, after proving every member, fills in the VersionIds of the target store, then
- * moves the target's pointer. Repeating it changes nothing.
+ * Copies the ensemble that the pointer of `from` names, after proving every member, and fills in the VersionIds of the target
+ * store. Without a proof nothing is written. Repeating it changes nothing.
  */
 export async function copyEnsemble(request: CopyRequest): Promise<Result<CopiedEnsemble, CopyFailure>> {
   try {
@@ -154,10 +175,11 @@ async function copyVerified({
   runtime,
   pointer,
 }: CopyRequest): Promise<Result<CopiedEnsemble, CopyFailure>> {
-  const source = await readEnsemble(from);
-  if (!source.ok) return refuse('source_invalid', source.error.detail);
-  for (const member of source.value.members) {
-    const fault = await proveModel({ store: from, runtime }, member, { member, ensemble: source.value });
+  const current = await readCurrentEnsemble(from);
+  if (!current.ok) return refuse('source_invalid', current.error.detail);
+  const source = current.value.ensemble;
+  for (const member of source.members) {
+    const fault = await proveModel({ store: from, runtime }, member, { member, ensemble: source });
     if (fault === undefined) continue;
     return refuse(
       'verification_failed',
@@ -166,7 +188,7 @@ async function copyVerified({
   }
   let uploaded = 0;
   const members: EnsembleMember[] = [];
-  for (const member of source.value.members) {
+  for (const member of source.members) {
     let versionId: string | undefined;
     // The model last: its VersionId is the one that the ensemble names.
     for (const [key, sha256] of [
@@ -184,12 +206,12 @@ async function copyVerified({
     }
     members.push({ ...member, versionId: versionId ?? null });
   }
-  const { id } = source.value;
-  const stored = await putImmutable(to, ensembleKey(id), encodeJson({ ...source.value, members }));
+  const { id } = source;
+  const stored = await putImmutable(to, ensembleKey(id), encodeJson({ ...source, members }));
   if (!stored.ok) return stored;
   if (stored.value.written) uploaded++;
-  const moved = await movePointer({ store: to, id, pointer });
-  return moved.ok ? success({ ensembleId: id, uploaded, pointer: moved.value }) : moved;
+  const isSet = pointer === 'set_first' && (await setFirstPointer(to, id));
+  return success({ ensembleId: id, uploaded, pointer: isSet ? 'set' : 'untouched' });
 }
 
 /** Writes an object once; the same bytes again are no conflict. */
@@ -210,26 +232,10 @@ async function putImmutable(
   return success({ written: false, versionId: existing.versionId });
 }
 
-async function movePointer(move: {
-  store: ObjectStore;
-  id: string;
-  pointer: CopyRequest['pointer'];
-}): Promise<Result<CopiedEnsemble['pointer'], CopyFailure>> {
-  const { store, id } = move;
-  const existing = await store.get(POINTER_KEY);
-  if (existing !== undefined) {
-    const named = parsePointer(existing.body, POINTER_KEY);
-    if (named.ok && named.value === id) return success('unchanged');
-    if (move.pointer === 'keep') return success('kept');
-  }
-  const condition = existing === undefined ? { ifAbsent: true as const } : { ifMatch: existing.etag };
-  const put = await store.put(POINTER_KEY, encodeJson({ ensembleId: id }), condition);
-  if (put.outcome === 'stored') return success('moved');
-  return refuse(
-    'pointer_conflict',
-    `${POINTER_KEY} was moved by someone else meanwhile; look at it and try again`,
-  );
+/** False when an ensemble is in force already. */
+async function setFirstPointer(store: ObjectStore, ensembleId: string): Promise<boolean> {
+  const first: EnsemblePointer = { ensembleId, previous: [] };
+  return (await store.put(POINTER_KEY, encodeJson(first), { ifAbsent: true })).outcome === 'stored';
 }
 
 const refuse = (code: CopyFailure['code'], detail: string) => failure<CopyFailure>({ code, detail });
-const encodeJson = (document: object) => new TextEncoder().encode(`${JSON.stringify(document, null, 2)}\n`);

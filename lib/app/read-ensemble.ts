@@ -1,6 +1,6 @@
 // Which ensemble is in force: the pointer, then the ensemble it names. Without a readable answer there is none, and nothing
 // is decided.
-import { type Ensemble, ensembleKey, POINTER_KEY } from '../models/ensemble.ts';
+import { type Ensemble, type EnsemblePointer, ensembleKey, POINTER_KEY } from '../models/ensemble.ts';
 import { parseEnsemble, parsePointer } from '../models/parse-document.ts';
 import { failure, type Result, success } from '../result.ts';
 import { oneLine, sha256Of } from './load-model.ts';
@@ -21,40 +21,59 @@ export interface EnsembleFailure {
   readonly detail: string;
 }
 
-export interface CurrentEnsemble {
+export interface StoredEnsemble {
   readonly ensemble: Ensemble;
   /** Of the ensemble's own bytes: tells a rewritten ensemble of the same id apart. */
   readonly sha256: string;
 }
 
+/** The pointer and the ensemble in force, from one read of the pointer. */
+export interface CurrentEnsemble extends StoredEnsemble {
+  readonly pointer: EnsemblePointer;
+}
+
+const fail = (code: EnsembleFailure['code'], detail: string) => failure<EnsembleFailure>({ code, detail });
+
 export async function readCurrentEnsemble(
   store: ObjectStore,
 ): Promise<Result<CurrentEnsemble, EnsembleFailure>> {
-  const fail = (code: EnsembleFailure['code'], detail: string) => failure<EnsembleFailure>({ code, detail });
-  let key = POINTER_KEY;
-  let ensembleObject: StoredObject | undefined;
-  let id: Result<string, string>;
-  try {
-    const pointer = await store.get(key);
-    if (pointer === undefined)
-      return fail('pointer_missing', `${key} is not in the store; promote an ensemble`);
-    id = parsePointer(pointer.body, key);
-    if (!id.ok) return fail('pointer_invalid', id.error);
-    key = ensembleKey(id.value);
-    ensembleObject = await store.get(key);
-  } catch (error) {
-    return fail('store_unavailable', `${key}: ${oneLine(error)}`);
-  }
-  if (ensembleObject === undefined) {
+  const object = await readObject(store, POINTER_KEY);
+  if (!object.ok) return object;
+  if (object.value === undefined)
+    return fail('pointer_missing', `${POINTER_KEY} is not in the store; promote an ensemble`);
+  const pointer = parsePointer(object.value.body, POINTER_KEY);
+  if (!pointer.ok) return fail('pointer_invalid', pointer.error);
+  const stored = await readEnsemble(store, pointer.value.ensembleId);
+  return stored.ok ? success({ ...stored.value, pointer: pointer.value }) : stored;
+}
+
+/** An ensemble in the store, in force or not. */
+export async function readEnsemble(
+  store: ObjectStore,
+  id: string,
+): Promise<Result<StoredEnsemble, EnsembleFailure>> {
+  const key = ensembleKey(id);
+  const object = await readObject(store, key);
+  if (!object.ok) return object;
+  if (object.value === undefined)
     return fail('ensemble_missing', `${key} is not in the store; promote an ensemble that is`);
-  }
-  const ensemble = parseEnsemble(ensembleObject.body, key);
+  const ensemble = parseEnsemble(object.value.body, key);
   if (!ensemble.ok) return fail('ensemble_invalid', ensemble.error);
-  if (ensemble.value.id !== id.value) {
+  if (ensemble.value.id !== id)
     return fail(
       'ensemble_invalid',
       `${key}: holds ensemble ${ensemble.value.id}; publish the ensemble again`,
     );
+  return success({ ensemble: ensemble.value, sha256: sha256Of(object.value.body) });
+}
+
+async function readObject(
+  store: ObjectStore,
+  key: string,
+): Promise<Result<StoredObject | undefined, EnsembleFailure>> {
+  try {
+    return success(await store.get(key));
+  } catch (error) {
+    return fail('store_unavailable', `${key}: ${oneLine(error)}`);
   }
-  return success({ ensemble: ensemble.value, sha256: sha256Of(ensembleObject.body) });
 }

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { labelSchema, modelNameSchema, modelVersionSchema } from './manifest.ts';
 
-const ensembleIdSchema = z.string().regex(/^e\d{8}_\d{6}$/, 'must look like e20240728_000000');
+export const ensembleIdSchema = z.string().regex(/^e\d{8}_\d{6}$/, 'must look like e20240728_000000');
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 
 const memberSchema = z.strictObject({
@@ -38,7 +38,20 @@ export const ensembleSchema = z.strictObject({
 });
 export type Ensemble = z.infer<typeof ensembleSchema>;
 
-export const pointerSchema = z.strictObject({ ensembleId: ensembleIdSchema });
+/** Ensembles that rollback can return to; older promotions stay in the audit and in the pointer's own versions. */
+export const PREVIOUS_ENSEMBLES_MAX = 20;
+
+/** What is in force, what runs beside it without being counted, and where rollback leads: one object, so one atomic write. */
+export const pointerSchema = z.strictObject({
+  ensembleId: ensembleIdSchema,
+  /** Its votes are recorded and never counted. */
+  shadowEnsembleId: ensembleIdSchema.optional(),
+  /** Promoted before this one, newest first. */
+  previous: z.array(ensembleIdSchema).max(PREVIOUS_ENSEMBLES_MAX).default([]),
+  /** The audit entry of the change that wrote this; absent where a first ensemble was laid down with the system. */
+  audit: z.string().optional(),
+});
+export type EnsemblePointer = z.infer<typeof pointerSchema>;
 
 /** Keys in the store; a folder such as models/starter is laid out the same. */
 export const POINTER_KEY = 'ensembles/current.json';
@@ -47,3 +60,5 @@ export const modelKey = (model: { name: string; version: string }): string =>
   `models/${model.name}/${model.version}/model.onnx`;
 export const manifestKey = (model: { name: string; version: string }): string =>
   `models/${model.name}/${model.version}/manifest.json`;
+export const quarantineKey = (model: { name: string; version: string }): string =>
+  `quarantine/${model.name}/${model.version}.json`;

@@ -2,8 +2,9 @@
 // operator reads that line in the middle of the night, in a log or in `qt models verify`.
 import type { z } from 'zod';
 import { failure, type Result, success } from '../result.ts';
-import { type Ensemble, ensembleSchema, pointerSchema } from './ensemble.ts';
+import { type Ensemble, type EnsemblePointer, ensembleSchema, pointerSchema } from './ensemble.ts';
 import { type ModelManifest, manifestSchema } from './manifest.ts';
+import { type QuarantineOrder, quarantineSchema } from './quarantine.ts';
 
 /** A manifest with 10,000 golden sequences stays below; anything larger is not ours. */
 const DOCUMENT_BYTES_MAX = 64 * 1024 * 1024;
@@ -18,10 +19,14 @@ export function parseEnsemble(bytes: Uint8Array, subject: string): Result<Ensemb
   return parseDocument(ensembleSchema, bytes, { subject, remedy: 'publish the ensemble again' });
 }
 
-/** @returns the id of the ensemble in force */
-export function parsePointer(bytes: Uint8Array, subject: string): Result<string, string> {
-  const pointer = parseDocument(pointerSchema, bytes, { subject, remedy: 'promote an ensemble again' });
-  return pointer.ok ? success(pointer.value.ensembleId) : pointer;
+/** @param subject how the error line starts: the pointer's key */
+export function parsePointer(bytes: Uint8Array, subject: string): Result<EnsemblePointer, string> {
+  return parseDocument(pointerSchema, bytes, { subject, remedy: 'promote an ensemble again' });
+}
+
+/** @param subject how the error line starts: the order's key */
+export function parseQuarantine(bytes: Uint8Array, subject: string): Result<QuarantineOrder, string> {
+  return parseDocument(quarantineSchema, bytes, { subject, remedy: 'quarantine or lift the model again' });
 }
 
 function parseDocument<S extends z.ZodType>(

@@ -13,6 +13,7 @@ export type Probabilities = z.infer<typeof probabilitiesSchema>;
 
 /** Why a model gave no vote. Closed; the model's abstention never counts towards consensus or confidence. */
 export const MODEL_ABSTENTION_REASONS = {
+  quarantined_by_operator: 'an operator took this version out of service',
   model_missing: 'the model or its manifest is not in the store',
   store_unavailable: 'the store could not be read',
   object_changed: 'the stored object is not the version that the ensemble names',

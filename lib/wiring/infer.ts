@@ -58,6 +58,7 @@ export function composeInfer(
     }),
     clock,
     stopwatchMs: () => performance.now(),
+    shadowRecords: objects,
   };
   return {
     async inferShard({ shard, of }) {

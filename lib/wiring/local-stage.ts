@@ -31,7 +31,7 @@ export async function prepareLocalStage(
     from: createFolderObjectStore(STARTER_MODELS_FOLDER),
     to: objects,
     runtime: createOnnxModelRuntime(),
-    pointer: 'keep',
+    pointer: 'set_first',
   });
   if (!copied.ok)
     throw new StoreError(`the starter models cannot be used: ${copied.error.detail}`, { retryable: false });

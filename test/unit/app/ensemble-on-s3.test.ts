@@ -11,9 +11,11 @@ import { createOnnxModelRuntime } from '../../../lib/adapters/onnx/onnx-model-ru
 import { createEnsembleProvider, type EnsembleProvider } from '../../../lib/app/load-ensemble.ts';
 import { copyEnsemble } from '../../../lib/app/model-registry.ts';
 import type { ObjectStore } from '../../../lib/app/ports.ts';
-import { modelKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
+import { promoteEnsemble, rollbackEnsemble } from '../../../lib/app/release-ensemble.ts';
+import { setQuarantine } from '../../../lib/app/release-quarantine.ts';
+import { modelKey } from '../../../lib/models/ensemble.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../../local/aws/embedded-aws.ts';
-import { buildModelFolder, DEFAULT_MEMBERS, toJson } from '../../onnx/build-model-folder.ts';
+import { buildModelFolder, DEFAULT_MEMBERS } from '../../onnx/build-model-folder.ts';
 
 const Bucket = 'models';
 const VERSION = 'v20240728_000000';
@@ -47,7 +49,7 @@ afterEach(async () => {
 async function publish(plan: Omit<Parameters<typeof buildModelFolder>[0], 'store'> = {}) {
   const from = createFolderObjectStore(join(stateDir, 'folder'));
   await buildModelFolder({ store: from, ...plan });
-  const copied = await copyEnsemble({ from, to: store, runtime, pointer: 'move' });
+  const copied = await copyEnsemble({ from, to: store, runtime, pointer: 'set_first' });
   if (!copied.ok) throw new Error(copied.error.detail);
   return copied.value;
 }
@@ -69,8 +71,8 @@ const ALL = 'e20240728_000000 xgboost lightgbm nhits patchtst';
 
 test('copying twice writes once, and all members serve', async () => {
   expect(await look()).toBe('pointer_missing');
-  expect(await publish()).toMatchObject({ uploaded: 9, pointer: 'moved' });
-  expect(await publish()).toMatchObject({ uploaded: 0, pointer: 'unchanged' });
+  expect(await publish()).toMatchObject({ uploaded: 9, pointer: 'set' });
+  expect(await publish()).toMatchObject({ uploaded: 0, pointer: 'untouched' });
   expect([await look(), await look()]).toEqual([ALL, ALL]);
 });
 
@@ -89,14 +91,37 @@ test('a model deleted, then overwritten, is out at once; with its version back i
   expect(await look()).toBe(ALL);
 });
 
-test('promote and rollback take effect at the next look', async () => {
+test('promote and rollback take effect at the next look; of two at the same moment one wins', async () => {
   await publish();
   await look();
-  const members = DEFAULT_MEMBERS.map((member) => ({ ...member, version: 'v20240801_000000' }));
-  await publish({ members, ensemble: { id: 'e20240801_000000' } });
-  expect(await look()).toBe(ALL.replace('0728', '0801'));
-  const { etag } = (await store.head(POINTER_KEY))!;
-  await store.put(POINTER_KEY, toJson({ ensembleId: 'e20240728_000000' }), { ifMatch: etag });
+  for (const day of ['0801', '0802'])
+    await publish({
+      members: DEFAULT_MEMBERS.map((member) => ({ ...member, version: `v2024${day}_000000` })),
+      ensemble: { id: `e2024${day}_000000` },
+    });
+  expect(await look(), 'publishing puts nothing in force').toBe(ALL);
+  const source = { store, runtime };
+  const actor = { by: 'ana', reason: 'test', atMs: 1_722_500_000_000 };
+  const promotions = await Promise.all(
+    ['e20240801_000000', 'e20240802_000000'].map((ensembleId) =>
+      promoteEnsemble(source, { ensembleId, actor, evidence: 'forced' }),
+    ),
+  );
+  const won = promotions.findIndex(({ ok }) => ok);
+  expect(promotions[1 - won]).toMatchObject({ ok: false, error: { code: 'conflict' } });
+  expect(await look()).toBe(ALL.replace('0728', won === 0 ? '0801' : '0802'));
+  expect(await rollbackEnsemble(source, actor)).toMatchObject({ ok: true });
+  expect(await look()).toBe(ALL);
+});
+
+test('a model in quarantine is out at the next look, in again once that is lifted', async () => {
+  await publish();
+  await look();
+  const model = { name: 'xgboost', version: VERSION };
+  const actor = { by: 'ana', reason: 'drifts', atMs: 1_722_500_000_000 };
+  await setQuarantine(store, model, { state: 'quarantined', actor });
+  expect(await look()).toBe('e20240728_000000 lightgbm nhits patchtst xgboost: quarantined_by_operator');
+  await setQuarantine(store, model, { state: 'lifted', actor });
   expect(await look()).toBe(ALL);
 });
 

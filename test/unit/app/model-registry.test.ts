@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createOnnxModelRuntime } from '../../../lib/adapters/onnx/onnx-model-runtime.ts';
 import { type CopyRequest, copyEnsemble, listModels, verifyModels } from '../../../lib/app/model-registry.ts';
-import type { ObjectStore } from '../../../lib/app/ports.ts';
+import { type ObjectStore, StoreError } from '../../../lib/app/ports.ts';
 import { ensembleKey, manifestKey, modelKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
 import { parseEnsemble } from '../../../lib/models/parse-document.ts';
 import { buildModelFolder, DEFAULT_MEMBERS, toJson } from '../../onnx/build-model-folder.ts';
@@ -50,13 +50,14 @@ describe('list and verify', () => {
   test('an empty store lists nothing and says that there is no ensemble', async () => {
     expect(await listModels(folder())).toEqual({
       ensemble: { ok: false, error: { code: 'pointer_missing', detail: expect.any(String) } },
+      ensembles: [],
       models: [],
     });
   });
 });
 
 describe('copying an ensemble', () => {
-  const copy = (from: ObjectStore, to: ObjectStore, pointer: CopyRequest['pointer'] = 'move') =>
+  const copy = (from: ObjectStore, to: ObjectStore, pointer: CopyRequest['pointer'] = 'set_first') =>
     copyEnsemble({ from, to, runtime, pointer });
   const prepared = async () => {
     const from = folder();
@@ -68,7 +69,7 @@ describe('copying an ensemble', () => {
     const { from, to } = await prepared();
     expect(await copy(from, to)).toEqual({
       ok: true,
-      value: { ensembleId: ID, uploaded: 9, pointer: 'moved' },
+      value: { ensembleId: ID, uploaded: 9, pointer: 'set' },
     });
     const ensemble = parseEnsemble((await to.get(ensembleKey(ID)))!.body, 'copy');
     const member = ensemble.ok && ensemble.value.members[0]!;
@@ -86,27 +87,33 @@ describe('copying an ensemble', () => {
     const before = await to.list('');
     expect(await copy(from, to)).toEqual({
       ok: true,
-      value: { ensembleId: ID, uploaded: 0, pointer: 'unchanged' },
+      value: { ensembleId: ID, uploaded: 0, pointer: 'untouched' },
     });
     expect(await to.list('')).toEqual(before);
   });
 
   test('broken off half way it can be repeated', async () => {
     const { from, to } = await prepared();
-    to.failReadsOf(POINTER_KEY);
-    expect(await copy(from, to)).toMatchObject({ ok: false, error: { code: 'store_unavailable' } });
-    to.failReadsOf(undefined);
-    expect(await copy(from, to)).toMatchObject({ ok: true, value: { uploaded: 0, pointer: 'moved' } });
+    const breaking: ObjectStore = {
+      ...to,
+      put: (key, ...rest) =>
+        key.startsWith('ensembles/')
+          ? Promise.reject(new StoreError('503', { retryable: true }))
+          : to.put(key, ...rest),
+    };
+    expect(await copy(from, breaking)).toMatchObject({ ok: false, error: { code: 'store_unavailable' } });
+    expect(await copy(from, to)).toMatchObject({ ok: true, value: { uploaded: 1, pointer: 'set' } });
   });
 
-  test('keep leaves what an operator promoted in force', async () => {
+  test('never replaces what is in force, and puts nothing in force unless it is told to set the first', async () => {
     const { from, to } = await prepared();
     const pointer = toJson({ ensembleId: 'e20230101_000000' });
     await to.put(POINTER_KEY, pointer);
-    expect(await copy(from, to, 'keep')).toMatchObject({ ok: true, value: { pointer: 'kept' } });
+    expect(await copy(from, to)).toMatchObject({ ok: true, value: { pointer: 'untouched' } });
     expect((await to.get(POINTER_KEY))!.body).toEqual(pointer);
-    expect(await copy(from, to, 'move')).toMatchObject({ ok: true, value: { pointer: 'moved' } });
-    expect(await copy(from, bucket(), 'keep')).toMatchObject({ ok: true, value: { pointer: 'moved' } });
+    const empty = bucket();
+    expect(await copy(from, empty, 'untouched')).toMatchObject({ ok: true, value: { uploaded: 9 } });
+    expect(await empty.head(POINTER_KEY)).toBeUndefined();
   });
 
   test('is refused when one member fails, and nothing is written', async () => {
@@ -130,20 +137,18 @@ describe('copying an ensemble', () => {
     expect((await to.head(modelKey(XGBOOST)))!.bytes).toBe(3);
   });
 
-  test.each([
-    ['first set', false],
-    ['moved', true],
-  ])('does not move a pointer that someone else %s meanwhile', async (_, existed) => {
+  test('leaves in force what someone else set first meanwhile', async () => {
     const { from, to } = await prepared();
-    if (existed) await to.put(POINTER_KEY, toJson({ ensembleId: 'e20220101_000000' }));
+    const theirs = toJson({ ensembleId: 'e20230101_000000' });
     const racing: ObjectStore = {
       ...to,
       async put(key, body, condition) {
-        if (key === POINTER_KEY) await to.put(key, toJson({ ensembleId: 'e20230101_000000' }));
+        if (key === POINTER_KEY) await to.put(key, theirs);
         return to.put(key, body, condition);
       },
     };
-    expect(await copy(from, racing)).toMatchObject({ ok: false, error: { code: 'pointer_conflict' } });
+    expect(await copy(from, racing)).toMatchObject({ ok: true, value: { pointer: 'untouched' } });
+    expect((await to.get(POINTER_KEY))!.body).toEqual(theirs);
   });
 
   test('copies the bytes that it proved, not what stands there a moment later', async () => {
