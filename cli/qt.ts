@@ -2,6 +2,8 @@
 import { Command, CommanderError } from 'commander';
 import { CommandFailure, UsageError } from './command-error.ts';
 import { addDatasetCommand } from './commands/dataset.ts';
+import { addDriftCommand } from './commands/drift.ts';
+import { addEvaluateCommand } from './commands/evaluate.ts';
 import { addFeaturesCommand } from './commands/features.ts';
 import { addFlagsCommand } from './commands/flags.ts';
 import { addInferCommand } from './commands/infer.ts';
@@ -31,6 +33,8 @@ deployed on AWS. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     addFlagsCommand,
     addModelsCommand,
     addDatasetCommand,
+    addEvaluateCommand,
+    addDriftCommand,
   ])
     add(program);
   return program;

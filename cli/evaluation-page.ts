@@ -1,0 +1,157 @@
+// An evaluation as one HTML page with plots, to keep and to pass on: it loads nothing from anywhere and runs no script.
+import type { Evaluation, ProbabilityFigures } from '../lib/app/evaluation.ts';
+import { formatEvaluation, IN_SAMPLE_WORDS } from './evaluation-text.ts';
+import { formatDay, formatFigure, formatPercent } from './format-figure.ts';
+import { drawPlot, escapeHtml } from './svg-plot.ts';
+
+const BLUE = '#1f5fae';
+const ORANGE = '#c25e00';
+const GREY = '#8a8a8a';
+
+const STYLE = `
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+.verdict { padding: .6rem .9rem; border-left: 4px solid #2b7a3d; background: #eef7ef; }
+.verdict.seen { border-color: #b00020; background: #fdecee; font-weight: 600; }
+.plots { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; flex: 1 1 26rem; max-width: 30rem; }
+figcaption { font-weight: 600; } svg { width: 100%; height: auto; } svg text { font-size: 10px; fill: #444; }
+.grid { stroke: #e4e4e4; } pre { overflow-x: auto; font-size: 11px; line-height: 1.35; }
+table { border-collapse: collapse; } td, th { padding: .15rem .6rem; text-align: right; border-bottom: 1px solid #e4e4e4; }
+td:first-child, th:first-child { text-align: left; }`;
+
+export function formatEvaluationPage(evaluation: Evaluation): string {
+  const { ensembleId, inSample, models, ensemble } = evaluation;
+  const voters = [...Object.entries(models), ['ensemble', ensemble] as const];
+  return [
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    `<title>Evaluation of ${escapeHtml(ensembleId)}</title><style>${STYLE}</style></head><body>`,
+    `<h1>Evaluation of ensemble ${escapeHtml(ensembleId)}</h1>`,
+    `<p class="verdict${inSample === false ? '' : ' seen'}">${escapeHtml(IN_SAMPLE_WORDS[`${inSample}`])}</p>`,
+    '<h2>Strategy</h2>',
+    formatStrategyTable(evaluation),
+    `<div class="plots">${plotEquity(evaluation)}${plotDrawdown(evaluation)}</div>`,
+    '<h2>Probabilities by week</h2>',
+    `<div class="plots">${voters.map(([name, figures]) => plotWeeks(name, figures)).join('')}</div>`,
+    '<h2>Calibration</h2>',
+    `<div class="plots">${voters.map(([name, figures]) => plotReliability(name, figures)).join('')}</div>`,
+    '<h2>Direction by day</h2>',
+    `<div class="plots">${voters.map(([name, figures]) => plotDays(name, figures)).join('')}</div>`,
+    '<h2>Symbols</h2>',
+    formatSymbolTable(evaluation),
+    '<h2>All figures</h2>',
+    `<pre>${escapeHtml(formatEvaluation(evaluation))}</pre></body></html>\n`,
+  ].join('\n');
+}
+
+function formatStrategyTable({ strategy, ensemble }: Evaluation): string {
+  const figures: [string, string][] = [
+    ['Sharpe (daily, √365)', formatFigure(strategy.sharpe, 2)],
+    ['Sortino', formatFigure(strategy.sortino, 2)],
+    ['Calmar', formatFigure(strategy.calmar, 2)],
+    ['Deflated Sharpe', formatFigure(strategy.deflatedSharpe, 3)],
+    ['Profit factor', formatFigure(strategy.profitFactor, 2)],
+    ['Max drawdown', formatPercent(strategy.maxDrawdown)],
+    ['Return', formatPercent(strategy.totalReturn)],
+    ['Trades', String(strategy.trades)],
+    ['Gross per acted-on signal, bps', formatFigure(ensemble.edge.grossBps, 2)],
+    ['Net per acted-on signal, bps', formatFigure(ensemble.edge.netBps, 2)],
+  ];
+  const cells = figures.map(([name, value]) => `<tr><td>${name}</td><td>${value}</td></tr>`);
+  return `<table>${cells.join('')}</table>`;
+}
+
+function plotEquity({ strategy }: Evaluation): string {
+  const { timeMs, equityUsdt } = strategy.equity;
+  const points = Array.from(timeMs, (ms, mark) => [ms, equityUsdt[mark]!] as const);
+  return drawPlot({
+    title: 'Account at the end of each day, USDT',
+    lines: [{ name: 'net of fees and slippage', colour: BLUE, points }],
+    formatX: formatDay,
+    formatY: (value) => value.toFixed(0),
+  });
+}
+
+function plotDrawdown({ strategy }: Evaluation): string {
+  const { timeMs, equityUsdt } = strategy.equity;
+  let high = Number.NEGATIVE_INFINITY;
+  const points = Array.from(timeMs, (ms, mark) => {
+    high = Math.max(high, equityUsdt[mark]!);
+    return [ms, equityUsdt[mark]! / high - 1] as const;
+  });
+  return drawPlot({
+    title: 'Below the high, at the end of each day',
+    lines: [{ name: 'drawdown', colour: ORANGE, points }],
+    formatX: formatDay,
+    formatY: (value) => formatPercent(value),
+  });
+}
+
+function plotWeeks(name: string, { weeks }: ProbabilityFigures): string {
+  return drawPlot({
+    title: `${name}: log-loss by week`,
+    lines: [
+      { name, colour: BLUE, points: weeks.map((week) => [week.weekStartMs, week.logLoss]) },
+      {
+        name: 'prior of the range',
+        colour: GREY,
+        style: 'dashed',
+        points: weeks.map((week) => [week.weekStartMs, week.priorLogLoss]),
+      },
+    ],
+    formatX: formatDay,
+    formatY: (value) => value.toFixed(3),
+  });
+}
+
+function plotReliability(name: string, { reliability, ece }: ProbabilityFigures): string {
+  const points = reliability.flatMap(({ meanConfidence, accuracy }) =>
+    meanConfidence === undefined || accuracy === undefined ? [] : [[meanConfidence, accuracy] as const],
+  );
+  const perfect = points.length === 0 ? [] : ([[0, 0] as const, [1, 1] as const] as const);
+  return drawPlot({
+    title: `${name}: how often it was right against how sure it was (ECE ${formatFigure(ece, 4)})`,
+    lines: [
+      { name, colour: BLUE, points },
+      { name: 'perfect', colour: GREY, style: 'dashed', points: perfect },
+    ],
+    span: { x: [0, 1], y: [0, 1] },
+    formatX: (value) => value.toFixed(2),
+    formatY: (value) => value.toFixed(2),
+  });
+}
+
+function plotDays(name: string, { days, rankIc, rankIcT }: ProbabilityFigures): string {
+  return drawPlot({
+    title: `${name}: rank IC ${formatFigure(rankIc, 4)}, t ${formatFigure(rankIcT, 1)}`,
+    lines: [
+      {
+        name: 'mean of the day',
+        colour: BLUE,
+        style: 'bars',
+        points: days.map((day) => [day.dayStartMs, day.mean]),
+      },
+    ],
+    formatX: formatDay,
+    formatY: (value) => value.toFixed(3),
+  });
+}
+
+function formatSymbolTable({ ensemble }: Evaluation): string {
+  const head = ['symbol', 'rows', 'log-loss', 'prior', 'ECE', 'sell', 'hold', 'buy', 'gross bps', 'net bps'];
+  const rows = ensemble.bySymbol.map((symbol) => [
+    escapeHtml(symbol.symbol),
+    symbol.rows,
+    formatFigure(symbol.logLoss, 4),
+    formatFigure(symbol.priorLogLoss, 4),
+    formatFigure(symbol.ece, 4),
+    symbol.actions.SELL,
+    symbol.actions.HOLD,
+    symbol.actions.BUY,
+    formatFigure(symbol.grossBps, 1),
+    formatFigure(symbol.netBps, 1),
+  ]);
+  const cells = (tag: string, row: readonly (string | number)[]) =>
+    `<tr>${row.map((cell) => `<${tag}>${cell}</${tag}>`).join('')}</tr>`;
+  return `<table>${cells('th', head)}${rows.map((row) => cells('td', row)).join('')}</table>`;
+}
