@@ -97,19 +97,20 @@ class Calibrated:
     """A trial's folds after calibration."""
 
     final: Calibration  # fitted on all folds: goes into the exported model
-    probabilities: list[F64]  # per fold [n, 3], calibrated on the folds before it alone
+    before: list[Calibration]  # per fold, fitted on the folds before it alone; the first fold has none: identity
     log_loss_by_kind: dict[str, float]
 
 
 def calibrate_forward(margins: list[F64], label: list[I32]) -> Calibrated:
-    """Chooses the kind by log-loss on folds that its fit had not seen. The first fold has none before it: identity."""
-    by_kind: dict[str, list[F64]] = {}
+    """Chooses the kind by log-loss on folds that its fit had not seen."""
+    by_kind: dict[str, list[Calibration]] = {}
     scores: dict[str, float] = {}
     for kind in KINDS:
         by_kind[kind] = [
-            (fit_calibration(kind, np.concatenate(margins[:k]), np.concatenate(label[:k])) if k else IDENTITY).probabilities(m)
-            for k, m in enumerate(margins)
+            fit_calibration(kind, np.concatenate(margins[:k]), np.concatenate(label[:k])) if k else IDENTITY
+            for k in range(len(margins))
         ]
-        scores[kind] = log_loss(np.concatenate(by_kind[kind]), np.concatenate(label))
+        forward = [c.probabilities(m) for c, m in zip(by_kind[kind], margins, strict=True)]
+        scores[kind] = log_loss(np.concatenate(forward), np.concatenate(label))
     chosen = min(KINDS, key=lambda kind: scores[kind])
     return Calibrated(fit_calibration(chosen, np.concatenate(margins), np.concatenate(label)), by_kind[chosen], scores)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from training.calibration import Calibration
 from training.dataset import F64, I64, Dataset, Mask, Targets
 from training.metrics import Earnings, earnings, expected_edge_bps
 from training.trials import Trial
@@ -45,9 +46,15 @@ class Decisions:
     agreed: Mask  # the consensus rule holds
     gross_bps: F64  # side × move over the horizon
 
+    def of(self, among: Mask) -> Decisions:
+        return Decisions(self.ts[among], self.fold[among], self.edge_bps[among], self.agreed[among], self.gross_bps[among])
 
-def decide(data: Dataset, trials: list[Trial], weights: list[float]) -> Decisions:
-    """All trials have the same horizon and folds; a model without an input for a row abstains there."""
+
+def decide(data: Dataset, trials: list[Trial], weights: list[float], calibrations: list[Calibration]) -> Decisions:
+    """All trials have the same horizon and folds; a model without an input for a row abstains there.
+
+    One calibration per model for all folds: a threshold on edges means nothing across folds whose edges are scaled apart.
+    """
     if len(trials) < MIN_MODELS:
         raise EnsembleError(f"an ensemble of {len(trials)} models would hold forever: it needs at least {MIN_MODELS}")
     targets = trials[0].targets
@@ -57,8 +64,9 @@ def decide(data: Dataset, trials: list[Trial], weights: list[float]) -> Decision
     balance = np.zeros(len(data.ts), dtype=np.int64)  # models leaning to buy less those leaning to sell
     leaning = np.zeros(len(data.ts), dtype=np.int64)
     fold_of = np.full(len(data.ts), -1, dtype=np.int64)
-    for trial, w in zip(trials, weights, strict=True):
-        for number, (rows, p) in enumerate(zip(trial.rows, trial.probabilities, strict=True)):
+    for trial, w, calibration in zip(trials, weights, calibrations, strict=True):
+        for number, (rows, margins) in enumerate(zip(trial.rows, trial.margins, strict=True)):
+            p = calibration.probabilities(margins)
             side = np.sign(p[:, 2] - p[:, 0]).astype(np.int64)
             total[rows] += w * p
             weight[rows] += w
@@ -88,6 +96,7 @@ def _decisions(
 @dataclass(frozen=True)
 class Threshold:
     edge_bps: float
+    positive_edges: int  # rows that agree on a side and whose expected edge is above costs at all
     in_sample: Earnings  # on the folds it was chosen on: flattering
     walk_forward: Earnings  # chosen on earlier folds, acted on in the next: honest
     walk_forward_by_fold: list[dict[str, Any]]
@@ -95,40 +104,45 @@ class Threshold:
     def as_json(self) -> dict[str, Any]:
         return {
             "edgeThresholdBps": self.edge_bps,
+            "positiveEdges": self.positive_edges,
             "chosenOn": self.in_sample.as_json(),
             "walkForward": self.walk_forward.as_json(),
             "walkForwardByFold": self.walk_forward_by_fold,
         }
 
 
-def choose_threshold(decisions: Decisions, round_trip_bps: float) -> Threshold:
-    """Maximises mean net × √signals, among thresholds that leave at least 300 signals on 10 days; never below 0."""
-    every = np.ones(len(decisions.ts), dtype=np.bool_)
-    best = _best_threshold(decisions, every, round_trip_bps)
-    acted = np.zeros(len(decisions.ts), dtype=np.bool_)
+def choose_threshold(served: Decisions, known_before: list[Decisions], round_trip_bps: float) -> Threshold:
+    """Maximises mean net × √signals, among thresholds that leave at least 300 signals on 10 days; never below 0.
+
+    @param served all folds, with the calibrations that are exported
+    @param known_before for the second fold and each later one, all folds with what was calibrated before it
+    """
+    best = best_threshold(served, round_trip_bps)
+    chosen = served.agreed & (served.edge_bps > best)
     by_fold: list[dict[str, Any]] = []
-    for number in range(1, int(decisions.fold.max()) + 1):
-        edge = _best_threshold(decisions, decisions.fold < number, round_trip_bps)
-        now = decisions.agreed & (decisions.fold == number) & (decisions.edge_bps > edge)
-        acted |= now
-        result = earnings(decisions.ts[now], decisions.gross_bps[now], round_trip_bps)
-        by_fold.append({"fold": number, "edgeThresholdBps": edge} | result.as_json())
-    chosen = decisions.agreed & (decisions.edge_bps > best)
+    acted: list[tuple[I64, F64]] = []
+    for number, decisions in enumerate(known_before, start=1):
+        edge = best_threshold(decisions.of(decisions.fold < number), round_trip_bps)
+        now = decisions.of((decisions.fold == number) & decisions.agreed & (decisions.edge_bps > edge))
+        acted.append((now.ts, now.gross_bps))
+        by_fold.append({"fold": number, "edgeThresholdBps": edge} | earnings(now.ts, now.gross_bps, round_trip_bps).as_json())
+    ts, gross = (np.concatenate([pair[i] for pair in acted]) for i in range(2))
     return Threshold(
         edge_bps=best,
-        in_sample=earnings(decisions.ts[chosen], decisions.gross_bps[chosen], round_trip_bps),
-        walk_forward=earnings(decisions.ts[acted], decisions.gross_bps[acted], round_trip_bps),
+        positive_edges=int((served.agreed & (served.edge_bps > 0)).sum()),
+        in_sample=earnings(served.ts[chosen], served.gross_bps[chosen], round_trip_bps),
+        walk_forward=earnings(ts, gross, round_trip_bps),
         walk_forward_by_fold=by_fold,
     )
 
 
-def _best_threshold(decisions: Decisions, among: Mask, round_trip_bps: float) -> float:
+def best_threshold(decisions: Decisions, round_trip_bps: float) -> float:
     """One of 200 quantiles of the positive edges, two decimals. Where no threshold leaves enough signals: the highest
     edge seen, so that too little evidence acts on next to nothing."""
-    pool = among & decisions.agreed & (decisions.edge_bps > 0)
+    pool = decisions.agreed & (decisions.edge_bps > 0)
     edges = decisions.edge_bps[pool]
     if len(edges) == 0:
-        return 0.0 if not among.any() else round(max(0.0, float(decisions.edge_bps[among].max())), 2)
+        return 0.0
     # Denser towards the top, where acting is rare and the choice matters.
     quantiles = 1 - np.geomspace(1.0, 1 / len(edges), THRESHOLD_CANDIDATES)
     candidates = sorted({0.0, *(round(float(e), 2) for e in np.quantile(edges, quantiles))})

@@ -132,22 +132,35 @@ def expected_edge_bps(probabilities: F64, barrier_bps: F64, round_trip_bps: floa
     return np.asarray(np.abs(probabilities[:, 2] - probabilities[:, 0]) * barrier_bps - round_trip_bps)
 
 
-def judge(data: Dataset, targets: Targets, rows: I64, probabilities: F64, prior: F64) -> Metrics:
-    """Metrics of calibrated probabilities [n, 3] on these rows [n]; prior [3] or [n, 3]."""
+def judge(data: Dataset, targets: Targets, rows: list[I64], probabilities: list[F64], priors: list[F64]) -> Metrics:
+    """Metrics of calibrated probabilities over one fold or several: per fold rows [n], probabilities [n, 3], prior [3].
+
+    The top signals are those of each fold: the folds' calibrations differ, and so the scale of their edges.
+    """
+    top = np.concatenate([_top(data, targets, r, p) for r, p in zip(rows, probabilities, strict=True)])
+    prior = np.concatenate([np.tile(p, (len(r), 1)) for p, r in zip(priors, rows, strict=True)])
+    return _judge(data, targets, np.concatenate(rows), np.concatenate(probabilities), prior, top)
+
+
+def _top(data: Dataset, targets: Targets, rows: I64, probabilities: F64) -> Mask:
+    """[n] the hundredth of the rows with the highest expected edge, as far as they lean to a side."""
+    edge = expected_edge_bps(probabilities, targets.barrier_bps[rows].astype(np.float64), data.round_trip_bps)
+    top: Mask = np.zeros(len(rows), dtype=np.bool_)
+    top[np.argsort(-edge, kind="stable")[: max(1, int(len(rows) * TOP_FRACTION))]] = True
+    return np.asarray(top & (probabilities[:, 2] != probabilities[:, 0]))
+
+
+def _judge(data: Dataset, targets: Targets, rows: I64, probabilities: F64, prior: F64, top: Mask) -> Metrics:
     label = targets.label[rows]
     ts = data.ts[rows]
     moves = targets.move_bps(rows)
     lean = probabilities[:, 2] - probabilities[:, 0]
     ic, ic_t = rank_ic(ts, lean, moves, targets.horizon_bars)
-    edge = expected_edge_bps(probabilities, targets.barrier_bps[rows].astype(np.float64), data.round_trip_bps)
-    top: Mask = np.zeros(len(rows), dtype=np.bool_)
-    top[np.argsort(-edge, kind="stable")[: max(1, int(len(rows) * TOP_FRACTION))]] = True
-    top &= lean != 0
     best = earnings(ts[top], np.sign(lean[top]) * moves[top], data.round_trip_bps)
     return {
         "rows": len(rows),
         "logLoss": log_loss(probabilities, label),
-        "priorLogLoss": log_loss(np.broadcast_to(prior, (len(rows), 3)), label),
+        "priorLogLoss": log_loss(prior, label),
         "brier": brier(probabilities, label),
         "ece": calibration_error(probabilities, label),
         "rankIc": ic,

@@ -69,7 +69,9 @@ def train(request: Request) -> None:
         _print_trial(best[-1])
 
     weights = model_weights(best)
-    threshold = choose_threshold(decide(data, best, weights), data.round_trip_bps)
+    known_before = [decide(data, best, weights, [t.calibration_before[k] for t in best]) for k in range(1, request.plan.folds)]
+    served = decide(data, best, weights, [t.calibration for t in best])
+    threshold = choose_threshold(served, known_before, data.round_trip_bps)
     models, parities = [], {}
     for trial in best:
         artefact, parity = _export(study, trainers[trial.model], trial, version, len(trials))

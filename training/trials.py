@@ -46,7 +46,8 @@ class Trial:
     targets: Targets
     folds: list[Fold]
     rows: list[I64]  # per fold: positions of the test rows within the dataset
-    probabilities: list[F64]  # per fold [n, 3], calibrated on earlier folds alone
+    margins: list[F64]  # per fold [n, 3], from a model that had seen nothing of it
+    calibration_before: list[Calibration]  # per fold, fitted on earlier folds alone
     metrics: list[Metrics]
     out_of_fold: Metrics
     rounds: list[tuple[int, ...]]
@@ -95,8 +96,8 @@ def run_trial(study: Study, trainer: Trainer, params: Params, horizon: int) -> T
             flush=True,
         )
     calibrated = calibrate_forward(margins, [targets.label[r] for r in rows])
-    metrics = [judge(data, targets, *fold) for fold in zip(rows, calibrated.probabilities, priors, strict=True)]
-    prior_by_row = np.concatenate([np.tile(p, (len(r), 1)) for p, r in zip(priors, rows, strict=True)])
+    probabilities = [c.probabilities(m) for c, m in zip(calibrated.before, margins, strict=True)]
+    metrics = [judge(data, targets, [r], [p], [f]) for r, p, f in zip(rows, probabilities, priors, strict=True)]
     trial = Trial(
         key=key,
         model=trainer.name,
@@ -105,9 +106,10 @@ def run_trial(study: Study, trainer: Trainer, params: Params, horizon: int) -> T
         targets=targets,
         folds=folds,
         rows=rows,
-        probabilities=calibrated.probabilities,
+        margins=margins,
+        calibration_before=calibrated.before,
         metrics=metrics,
-        out_of_fold=judge(data, targets, np.concatenate(rows), np.concatenate(calibrated.probabilities), prior_by_row),
+        out_of_fold=judge(data, targets, rows, probabilities, priors),
         rounds=rounds,
         calibration=calibrated.final,
         calibration_log_loss=calibrated.log_loss_by_kind,

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from training.calibration import IDENTITY
 from training.dataset import Dataset
-from training.ensemble import Decisions, EnsembleError, choose_threshold, decide, model_weights
+from training.ensemble import Decisions, EnsembleError, Threshold, choose_threshold, decide, model_weights
 from training.metrics import DAY_MS
 
 
@@ -17,7 +18,7 @@ def trial(data: Dataset, rows: list[int], probabilities: list[list[float]], gain
     return SimpleNamespace(
         targets=data.targets[6],
         rows=[np.array(rows)],
-        probabilities=[np.array(probabilities)],
+        margins=[np.log(np.array(probabilities))],
         out_of_fold={"priorLogLoss": 1.0, "logLoss": 1.0 - gain},
     )
 
@@ -38,20 +39,20 @@ def test_consensus_counts_only_models_that_answered(data: Dataset) -> None:
         trial(data, [0, 1, 2, 4], [buy, buy, sell, even]),
         trial(data, [0, 1], [buy, sell]),
     ]
-    seen = decide(data, three, [0.5, 0.3, 0.2])
+    seen = decide(data, three, [0.5, 0.3, 0.2], [IDENTITY] * 3)
     assert np.array_equal(seen.ts, data.ts[[0, 1, 2, 4]])  # row 3: one model alone decides nothing
     assert seen.agreed.tolist() == [True, True, False, False]  # 3 of 3; 2 of 3; 1 of 2; 1 of 2, the other leans nowhere
     lean = 0.5 * 0.4 + 0.3 * 0.4 + 0.2 * -0.4
     barrier = float(data.targets[6].barrier_bps[1])
     assert seen.edge_bps[1] == pytest.approx(lean * barrier - 2 * (2 + 1), rel=1e-6)
     assert seen.gross_bps[1] == pytest.approx(1e4 * np.expm1(float(data.targets[6].forward_return[1])), rel=1e-6)
-    down = decide(data, [trial(data, [7], [sell])] * 2, [0.5, 0.5])
+    down = decide(data, [trial(data, [7], [sell])] * 2, [0.5, 0.5], [IDENTITY] * 2)
     assert down.gross_bps[0] == pytest.approx(-1e4 * np.expm1(float(data.targets[6].forward_return[7])), rel=1e-6)
 
 
 def test_a_single_model_is_no_ensemble(data: Dataset) -> None:
     with pytest.raises(EnsembleError):
-        decide(data, [trial(data, [0], [[0.1, 0.4, 0.5]])], [1.0])
+        decide(data, [trial(data, [0], [[0.1, 0.4, 0.5]])], [1.0], [IDENTITY])
 
 
 def decisions(rows: int, pays_above: float, agreed: bool = True, seed: int = 1) -> Decisions:
@@ -67,8 +68,12 @@ def decisions(rows: int, pays_above: float, agreed: bool = True, seed: int = 1) 
     )
 
 
+def chosen(d: Decisions) -> Threshold:
+    return choose_threshold(d, [d] * int(d.fold.max()), round_trip_bps=14.0)
+
+
 def test_threshold_is_found_where_signals_begin_to_pay() -> None:
-    found = choose_threshold(decisions(20_000, pays_above=12.0), round_trip_bps=14.0)
+    found = chosen(decisions(20_000, pays_above=12.0))
     assert found.edge_bps == pytest.approx(12.0, abs=0.3)
     assert found.in_sample.net_bps == pytest.approx(26.0, abs=1.0)
     assert found.walk_forward.net_bps == pytest.approx(26.0, abs=2.0)
@@ -77,16 +82,16 @@ def test_threshold_is_found_where_signals_begin_to_pay() -> None:
 
 def test_too_little_evidence_acts_on_next_to_nothing() -> None:
     few = decisions(200, pays_above=0.0)
-    assert choose_threshold(few, 14.0).in_sample.signals <= 1
+    assert chosen(few).in_sample.signals <= 1
     nothing = decisions(5_000, pays_above=0.0, agreed=False)
-    assert choose_threshold(nothing, 14.0).in_sample.signals == 0
+    assert chosen(nothing).in_sample.signals == 0
 
 
 def test_walk_forward_earnings_never_look_ahead() -> None:
     """Only the last fold pays: the honest figure of the folds before cannot know."""
     d = decisions(20_000, pays_above=12.0)
     late = Decisions(d.ts, d.fold, d.edge_bps, d.agreed, np.where(d.fold == 4, 100.0, -50.0))
-    before = choose_threshold(d, 14.0).walk_forward_by_fold[:3]
+    before = chosen(d).walk_forward_by_fold[:3]
     spoiled = Decisions(d.ts, d.fold, d.edge_bps, d.agreed, np.where(d.fold == 4, -500.0, d.gross_bps))
-    assert choose_threshold(spoiled, 14.0).walk_forward_by_fold[:3] == before
-    assert choose_threshold(late, 14.0).walk_forward_by_fold[0]["netBps"] == pytest.approx(-64.0)
+    assert chosen(spoiled).walk_forward_by_fold[:3] == before
+    assert chosen(late).walk_forward_by_fold[0]["netBps"] == pytest.approx(-64.0)
