@@ -1,0 +1,92 @@
+// What a decision costs without the network: 998 candles of 100 symbols to signals, through the code that serves.
+import { createFolderObjectStore } from '../lib/adapters/files/folder-object-store.ts';
+import { createOnnxModelRuntime } from '../lib/adapters/onnx/onnx-model-runtime.ts';
+import { askModels, type SymbolRow, toSymbolRow } from '../lib/app/ask-models.ts';
+import { createEnsembleProvider } from '../lib/app/load-ensemble.ts';
+import { computeFeatures } from '../lib/features/compute-features.ts';
+import { invariant } from '../lib/invariant.ts';
+import type { CandleSeries } from '../lib/market/candle-series.ts';
+import { judgeWindow, REQUEST_BARS, SEQUENCE_STEPS } from '../lib/market/grid.ts';
+import { STARTER_MODELS_FOLDER } from '../lib/wiring/starter-models.ts';
+import { generateMarket } from '../local/exchange/generated-market.ts';
+
+const SYMBOLS = 100;
+const RUNS = 31;
+const WARM_UP_RUNS = 5;
+
+export interface InferBenchmark {
+  readonly models: number;
+  /** Loading and proving the ensemble, sessions and golden vectors included; once per cold start. */
+  readonly loadMs: number;
+  /** Features and models for 100 symbols: median over the runs. */
+  readonly p50Ms100Symbols: number;
+  /** One symbol's own features, and its share of the models' batch: 99th percentile over symbols and runs. */
+  readonly p99MsPerSymbol: number;
+  readonly rssMb: number;
+}
+
+export async function benchInfer(): Promise<InferBenchmark> {
+  const market = generateMarket({
+    seed: 5,
+    symbols: SYMBOLS,
+    fromMs: Date.UTC(2024, 0, 1),
+    bars: REQUEST_BARS,
+  });
+  const windows = market.symbols.map((symbol) => ({ symbol, series: market.candles(symbol) }));
+  const ensembles = createEnsembleProvider({
+    store: createFolderObjectStore(STARTER_MODELS_FOLDER),
+    runtime: createOnnxModelRuntime(),
+  });
+  const loadStartedMs = performance.now();
+  const loaded = await ensembles.current();
+  const loadMs = performance.now() - loadStartedMs;
+  invariant(loaded.ok && loaded.value.quarantined.length === 0, 'the starter models do not load');
+
+  const totalsMs: number[] = [];
+  const perSymbolMs: number[] = [];
+  for (let run = -WARM_UP_RUNS; run < RUNS; run++) {
+    const featuresMs: number[] = [];
+    const startedMs = performance.now();
+    const rows = windows.map(({ symbol, series }) => {
+      const symbolStartedMs = performance.now();
+      const row = toRow(symbol, series);
+      featuresMs.push(performance.now() - symbolStartedMs);
+      return row;
+    });
+    const modelsStartedMs = performance.now();
+    const { signals } = await askModels(loaded.value, rows);
+    const endedMs = performance.now();
+    invariant(signals.length === SYMBOLS, 'a symbol has no signal');
+    if (run < 0) continue;
+    totalsMs.push(endedMs - startedMs);
+    const shareMs = (endedMs - modelsStartedMs) / SYMBOLS;
+    perSymbolMs.push(...featuresMs.map((ms) => ms + shareMs));
+  }
+  await loaded.value.release();
+  const { length: models } = loaded.value.serving;
+  await ensembles.close();
+  return {
+    models,
+    loadMs,
+    p50Ms100Symbols: quantile(totalsMs, 0.5),
+    p99MsPerSymbol: quantile(perSymbolMs, 0.99),
+    rssMb: process.memoryUsage.rss() / 2 ** 20,
+  };
+}
+
+function toRow(symbol: string, series: CandleSeries): SymbolRow {
+  const window = judgeWindow(series, series.openTimeMs[series.length - 1]!);
+  invariant(window.ok && window.value.hasSequence, `${symbol} has no row`);
+  const { grid } = window.value;
+  const features = computeFeatures(grid, { from: grid.length - SEQUENCE_STEPS, to: grid.length });
+  const newest = grid.length - 1;
+  return toSymbolRow(symbol, features, {
+    barOpenTimeMs: grid.openTimeMs[newest]!,
+    close: grid.close[newest]!,
+  });
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.ceil(share * sorted.length) - 1]!;
+}

@@ -1,0 +1,64 @@
+// `npm run bench`: every figure of docs/PERFORMANCE.md, each in a process of its own so that none warms or burdens another.
+// Names on the command line choose parts; --json prints one object.
+import { execFileSync } from 'node:child_process';
+import { availableParallelism, cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+
+const PARTS = ['features', 'infer', 'fetch'] as const;
+type Part = (typeof PARTS)[number];
+
+async function measure(part: Part): Promise<object> {
+  switch (part) {
+    case 'features':
+      return (await import('./features.ts')).benchFeatures();
+    case 'infer':
+      return (await import('./infer.ts')).benchInfer();
+    case 'fetch':
+      return (await import('./fetch.ts')).benchFetch();
+  }
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, child: { type: 'string' } },
+});
+const unknown = positionals.filter((name) => !PARTS.includes(name as Part));
+if (unknown.length > 0) {
+  process.stderr.write(`error: there is no bench ${unknown.join(', ')}; there are ${PARTS.join(', ')}\n`);
+  process.exit(2);
+}
+
+function measureInChild(part: Part): Record<string, unknown> {
+  process.stderr.write(`measuring ${part} …\n`);
+  const output = execFileSync(process.execPath, [...process.execArgv, process.argv[1]!, '--child', part], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return JSON.parse(output);
+}
+
+function printTable(machine: object, results: Record<string, Record<string, unknown>>): void {
+  const line = (text: string) => process.stdout.write(`${text}\n`);
+  line(Object.values(machine).join(', '));
+  for (const [part, figures] of Object.entries(results))
+    for (const [name, value] of Object.entries(figures))
+      line(
+        `${`${part}.${name}`.padEnd(36)} ${typeof value === 'number' ? round(value) : JSON.stringify(value)}`,
+      );
+}
+
+function round(value: number): string {
+  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+if (values.child === undefined) {
+  const parts = positionals.length > 0 ? (positionals as Part[]) : PARTS;
+  const results = Object.fromEntries(parts.map((part) => [part, measureInChild(part)]));
+  const machine = {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    node: process.version,
+  };
+  if (values.json) process.stdout.write(`${JSON.stringify({ machine, ...results })}\n`);
+  else printTable(machine, results);
+} else process.stdout.write(JSON.stringify(await measure(values.child as Part)));
