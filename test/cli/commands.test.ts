@@ -1,0 +1,343 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createFolderObjectStore } from '../../lib/adapters/files/folder-object-store.ts';
+import { FEATURE_SET_HASH } from '../../lib/features/feature-set.ts';
+import type { CandleSeries } from '../../lib/market/candle-series.ts';
+import { REQUEST_BARS } from '../../lib/market/grid.ts';
+import { signalSchema } from '../../lib/signals/signal.ts';
+import { generateMarket } from '../../local/exchange/generated-market.ts';
+import { buildModelFolder } from '../onnx/build-model-folder.ts';
+import { qt } from './qt.ts';
+
+const market = generateMarket({
+  seed: 11,
+  symbols: 2,
+  fromMs: Date.UTC(2024, 0, 1),
+  bars: REQUEST_BARS + 20,
+});
+const [first, second] = market.symbols as [string, string];
+const at = new Date(market.lastOpenTimeMs + 300_000).toISOString();
+
+let folder: string;
+let data: string;
+let models: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-cli-'));
+  data = join(folder, 'data');
+  models = join(folder, 'models');
+  await putCandles(data, first, toCsv(market.candles(first)));
+  await putCandles(data, second, toCsv(market.candles(second)));
+  await buildModelFolder({ store: createFolderObjectStore(models) });
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const toCsv = (series: CandleSeries): string[] => [
+  'ts,open,high,low,close,volume',
+  ...Array.from({ length: series.length }, (_, bar) =>
+    [series.openTimeMs, series.open, series.high, series.low, series.close, series.volume]
+      .map((column) => column[bar])
+      .join(','),
+  ),
+];
+
+async function putCandles(dir: string, symbol: string, lines: readonly string[]): Promise<string> {
+  await mkdir(dir, { recursive: true });
+  const file = join(dir, `${symbol}.csv.gz`);
+  await writeFile(file, gzipSync(`${lines.join('\n')}\n`));
+  return file;
+}
+
+/** Exactly one line on stderr, no stack. */
+const oneLine = /^error: [^\n]+\n$/;
+
+describe('qt', () => {
+  it('shows help, for itself and for every command', async () => {
+    const { exitCode, stdout } = await qt('--help');
+    expect(exitCode).toBe(0);
+    const commands = [...stdout.matchAll(/^ {2}([a-z-]+)( |$)/gm)]
+      .map(([, name]) => name!)
+      .filter((name) => name !== 'help');
+    expect(commands).toEqual(
+      expect.arrayContaining(['start', 'features', 'infer', 'signals', 'flags', 'models', 'dataset']),
+    );
+    for (const command of commands) expect(await qt(command, '--help')).toMatchObject({ exitCode: 0 });
+  });
+
+  it.each([
+    [['nonsense']],
+    [['features', '--nonsense']],
+    [['features']],
+    [['infer', '--data', '.']],
+    [['infer', '--data', '.', '--at', 'yesterday']],
+    [['infer', '--data', '/nowhere', '--at', '2024-01-01']],
+    [['start', '--bars', '0']],
+    [['start', '--speed', '-1']],
+    [['start', '--exchange', 'mtgox']],
+    [['start', '--exchange', 'binanceusdm', '--data', '.']],
+    [['flags', 'set', 'QT_NONSENSE', 'true']],
+    [['flags', 'set', 'QT_PAPER_TRADING', 'True ']],
+  ])('refuses %j as wrong usage, in one line', async (args) => {
+    const { exitCode, stderr } = await qt(...args);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(oneLine);
+  });
+});
+
+describe('qt features', () => {
+  it('lists the 49 in order, with their hash', async () => {
+    const { stdout } = await qt('features', '--list', '--json');
+    const list = JSON.parse(stdout);
+    expect(list.featureSetHash).toBe(FEATURE_SET_HASH);
+    expect(list.features).toHaveLength(49);
+    expect(list.features[0]).toMatchObject({ name: 'log_return_1', group: 'price', version: 1 });
+    for (const feature of list.features)
+      expect(feature).toMatchObject({ unit: expect.any(String), warmUpBars: expect.any(Number) });
+  });
+
+  it('writes 55 columns that read back to the very floats', async () => {
+    const out = join(folder, 'frame.csv');
+    const { exitCode } = await qt(
+      'features',
+      '--candles',
+      join(data, `${first}.csv.gz`),
+      '--out',
+      out,
+      '--last',
+      '5',
+    );
+    expect(exitCode).toBe(0);
+    const lines = (await readFile(out, 'utf8')).trim().split('\n');
+    expect(lines).toHaveLength(6);
+    expect(new Set(lines.map((line) => line.split(',').length))).toEqual(new Set([55]));
+    const cells = lines.at(-1)!.split(',').map(Number);
+    expect(cells[0]).toBe(market.lastOpenTimeMs);
+    for (const value of cells.slice(6)) expect(Math.fround(value)).toBe(value);
+  });
+
+  const bad = (change: (lines: string[]) => string[]) => change(toCsv(market.candles(first)));
+  it.each([
+    ['wrong columns', () => bad((lines) => ['time,o,h,l,c,v', ...lines.slice(1)]), /first line must be/],
+    [
+      'a missing column',
+      () => bad((lines) => [...lines.slice(0, 3), '1,2,3', ...lines.slice(3)]),
+      /line 4 has 3 columns/,
+    ],
+    [
+      'misaligned candles',
+      () =>
+        bad((lines) =>
+          lines.map((line, index) =>
+            index === 0 ? line : line.replace(/^\d+/, (ts) => String(Number(ts) + 1)),
+          ),
+        ),
+      /line 2: .*misaligned/,
+    ],
+    [
+      'unsorted candles',
+      () => bad((lines) => [lines[0]!, lines[2]!, lines[1]!, ...lines.slice(3)]),
+      /line 3: .*not_increasing/,
+    ],
+    [
+      'an empty cell',
+      () => bad((lines) => [lines[0]!, lines[1]!.replace(/,[^,]*$/, ','), ...lines.slice(2)]),
+      /line 2: .*not_finite/,
+    ],
+    ['too short a history', () => bad((lines) => lines.slice(0, 100)), /insufficient_history/],
+  ])('refuses %s, naming the place', async (name, lines, message) => {
+    const file = await putCandles(join(folder, 'bad', name.replaceAll(' ', '-')), first, lines());
+    const { exitCode, stderr } = await qt('features', '--candles', file, '--out', join(folder, 'never.csv'));
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(oneLine);
+    expect(stderr).toMatch(message);
+    await expect(readFile(join(folder, 'never.csv'))).rejects.toThrow();
+  });
+
+  it('refuses a file that is no gzip, and a place that cannot be written to', async () => {
+    const text = join(folder, 'text.csv.gz');
+    await writeFile(text, 'ts,open');
+    expect(await qt('features', '--candles', text, '--out', join(folder, 'x.csv'))).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(oneLine),
+    });
+    const unwritable = await qt(
+      'features',
+      '--candles',
+      join(data, `${first}.csv.gz`),
+      '--out',
+      '/nowhere/x.csv',
+    );
+    expect(unwritable).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/cannot write \/nowhere\/x.csv/),
+    });
+  });
+});
+
+describe('qt infer', () => {
+  const infer = (...more: string[]) =>
+    qt('infer', '--data', data, '--at', at, '--models', models, '--json', ...more);
+
+  it('prints one signal or abstention per symbol', async () => {
+    const { exitCode, stdout } = await infer();
+    expect(exitCode).toBe(0);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.map(({ symbol }) => symbol)).toEqual([first, second].sort());
+    for (const line of lines)
+      expect(signalSchema.parse(line)).toMatchObject({
+        barOpenTimeMs: market.lastOpenTimeMs,
+        activeModels: 4,
+      });
+    const early = await qt(
+      'infer',
+      '--data',
+      data,
+      '--at',
+      '2024-01-02T00:02',
+      '--models',
+      models,
+      '--symbols',
+      first,
+      '--json',
+    );
+    expect(JSON.parse(early.stdout)).toMatchObject({ symbol: first, abstained: 'insufficient_history' });
+  });
+
+  it('goes on with a bad symbol file among good ones', async () => {
+    const mixed = join(folder, 'mixed');
+    await putCandles(mixed, first, toCsv(market.candles(first)));
+    await putCandles(mixed, second, ['nonsense']);
+    const { exitCode, stdout } = await qt('infer', '--data', mixed, '--at', at, '--models', models, '--json');
+    expect(exitCode).toBe(0);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines).toContainEqual(expect.objectContaining({ symbol: first, activeModels: 4 }));
+    expect(lines).toContainEqual(expect.objectContaining({ symbol: second, abstained: 'invalid_candle' }));
+  });
+
+  it('abstains with the reason of a broken model, and says which symbol is unknown', async () => {
+    const broken = join(folder, 'broken');
+    await buildModelFolder({ store: createFolderObjectStore(broken) });
+    const file = join(broken, 'models/xgboost/v20240728_000000/model.onnx');
+    await writeFile(file, (await readFile(file)).subarray(0, 100));
+    const { exitCode, stdout, stderr } = await qt(
+      'infer',
+      '--data',
+      data,
+      '--at',
+      at,
+      '--models',
+      broken,
+      '--symbols',
+      first,
+      '--json',
+    );
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout).votes).toContainEqual({
+      model: 'xgboost',
+      version: 'v20240728_000000',
+      abstained: 'sha256_mismatch',
+    });
+    expect(stderr).toMatch(/xgboost .*sha256_mismatch/);
+    expect(await qt('models', 'verify', broken)).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringMatching(/xgboost.*sha256_mismatch/),
+      stderr: expect.stringMatching(oneLine),
+    });
+    expect(await infer('--symbols', 'NOSUCHUSDT')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/no candles of NOSUCHUSDT/),
+    });
+  });
+
+  it('fails without an ensemble', async () => {
+    const { exitCode, stdout, stderr } = await qt(
+      'infer',
+      '--data',
+      data,
+      '--at',
+      at,
+      '--models',
+      data,
+      '--symbols',
+      first,
+      '--json',
+    );
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ abstained: 'no_ensemble' });
+    expect(stderr).toMatch(oneLine);
+  });
+});
+
+describe('the local system', () => {
+  const start = (state: string, ...more: string[]) =>
+    qt('start', '--speed', 'max', '--bars', '2', '--symbols', '3', '--state', state, ...more);
+
+  it('decides bars, keeps its state, goes on where it stopped, and serves the commands', async () => {
+    const state = join(folder, 'state');
+    const run = await start(state);
+    expect(run).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(run.stdout).toMatch(
+      /2 bars, 2024-06-04 11:05 to 2024-06-04 11:10 UTC, 3 symbols\nsignals {3}6 stored/,
+    );
+    expect((await start(state)).stdout).toMatch(/2 bars, 2024-06-04 11:15 to 2024-06-04 11:20 UTC/);
+
+    const signals = await qt('signals', '--state', state, '--symbol', 'BTCUSDT', '--last', '9', '--json');
+    expect(signals.stdout.trim().split('\n')).toHaveLength(4);
+    expect(await qt('flags', 'set', 'QT_ENABLE_AI_TRADING', 'false', '--state', state)).toMatchObject({
+      exitCode: 0,
+    });
+    await start(state);
+    expect((await qt('flags', 'get', 'QT_ENABLE_AI_TRADING', '--state', state)).stdout).toBe(
+      'QT_ENABLE_AI_TRADING  false\n',
+    );
+    expect(await qt('models', 'verify', '--state', state)).toMatchObject({ exitCode: 0 });
+  });
+
+  it('replays a folder of candles', async () => {
+    const from = new Date(market.lastOpenTimeMs - 600_000).toISOString();
+    const run = await start(join(folder, 'state-folder'), '--data', data, '--from', from);
+    expect(run).toMatchObject({ exitCode: 0 });
+    expect(run.stdout).toMatch(/signals {3}4 stored/);
+    const outside = await start(join(folder, 'state-folder'), '--data', data, '--from', '2030-01-01');
+    expect(outside).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/nothing to replay at 2030-01-01/),
+    });
+  });
+
+  it('says which port is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((listening) => server.once('listening', listening));
+    const { port } = server.address() as { port: number };
+    const busy = await start(join(folder, 'state-busy'), '--port', String(port));
+    expect(busy).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(oneLine) });
+    expect(busy.stderr).toContain(String(port));
+    server.close();
+  });
+
+  it('says so when there is no system, and when its folder cannot be used', async () => {
+    expect(await qt('signals', '--state', join(folder, 'nothing'))).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/npm start/),
+    });
+    const file = join(folder, 'a-file');
+    await writeFile(file, '');
+    expect(await start(join(file, 'state'))).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(oneLine),
+    });
+  });
+});
