@@ -1,6 +1,7 @@
 // Settings of the functions: the only reader of the environment. A setting that is missing or malformed stops the function at
 // its start, with one line that names it.
 import { z } from 'zod';
+import { BREAKER_LIMITS, type BreakerLimits } from '../risk/breaker.ts';
 
 const stageSchema = z
   .string()
@@ -33,12 +34,7 @@ export interface InferConfiguration {
 
 /** Throws Error with one line that names every setting at fault. */
 export function readInferConfiguration(environment: NodeJS.ProcessEnv = process.env): InferConfiguration {
-  const parsed = inferEnvironmentSchema.safeParse(environment);
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-    throw new Error(`the function's environment is not complete: ${faults.join('; ')}`);
-  }
-  const values = parsed.data;
+  const values = readEnvironment(inferEnvironmentSchema, environment);
   return {
     stage: values.QT_STAGE,
     exchange: values.QT_EXCHANGE,
@@ -47,4 +43,64 @@ export function readInferConfiguration(environment: NodeJS.ProcessEnv = process.
     signalsTable: values.QT_SIGNALS_TABLE,
     signalRetentionDays: values.QT_SIGNAL_RETENTION_DAYS,
   };
+}
+
+const breakerLimitsSchema = z.strictObject(
+  Object.fromEntries(Object.keys(BREAKER_LIMITS).map((name) => [name, z.number().positive().optional()])),
+);
+
+const circuitBreakerEnvironmentSchema = z.object({
+  QT_STAGE: stageSchema,
+  QT_SIGNALS_TABLE: z.string().min(3),
+  QT_RISK_TABLE: z.string().min(3),
+  /** Of the infer function. */
+  QT_SHARDS: z.coerce.number().int().min(1).max(100).default(1),
+  QT_ALARM_TOPIC_ARN: z.string().startsWith('arn:'),
+  /** JSON with those of BREAKER_LIMITS that are to be others. */
+  QT_BREAKER_LIMITS: z
+    .string()
+    .default('{}')
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue('is not JSON');
+        return z.NEVER;
+      }
+    })
+    .pipe(breakerLimitsSchema),
+});
+
+export interface CircuitBreakerConfiguration {
+  readonly stage: string;
+  readonly signalsTable: string;
+  readonly signalRetentionDays: number;
+  readonly riskTable: string;
+  readonly shards: number;
+  readonly limits: BreakerLimits;
+  /** Where people are told. */
+  readonly notify: { readonly topicArn: string } | { readonly file: string };
+}
+
+/** Throws Error with one line that names every setting at fault. */
+export function readCircuitBreakerConfiguration(
+  environment: NodeJS.ProcessEnv = process.env,
+): CircuitBreakerConfiguration {
+  const values = readEnvironment(circuitBreakerEnvironmentSchema, environment);
+  return {
+    stage: values.QT_STAGE,
+    signalsTable: values.QT_SIGNALS_TABLE,
+    signalRetentionDays: DEFAULT_RETENTION_DAYS,
+    riskTable: values.QT_RISK_TABLE,
+    shards: values.QT_SHARDS,
+    limits: { ...BREAKER_LIMITS, ...(values.QT_BREAKER_LIMITS as Partial<BreakerLimits>) },
+    notify: { topicArn: values.QT_ALARM_TOPIC_ARN },
+  };
+}
+
+function readEnvironment<T>(schema: z.ZodType<T>, environment: NodeJS.ProcessEnv): T {
+  const parsed = schema.safeParse(environment);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new Error(`the function's environment is not complete: ${faults.join('; ')}`);
 }

@@ -1,5 +1,12 @@
 // Names of a stage's resources: the functions' settings, the commands and the local run agree through this one place.
-import { DEFAULT_RETENTION_DAYS, type Exchange, type InferConfiguration } from './configuration.ts';
+import { join } from 'node:path';
+import { BREAKER_LIMITS } from '../risk/breaker.ts';
+import {
+  type CircuitBreakerConfiguration,
+  DEFAULT_RETENTION_DAYS,
+  type Exchange,
+  type InferConfiguration,
+} from './configuration.ts';
 
 export const LOCAL_STAGE = 'local';
 
@@ -8,12 +15,18 @@ export interface StageResources {
   readonly riskTable: string;
   /** Parameter that holds the name of the bucket, which is unique across all of AWS and so not ours to choose. */
   readonly bucketParameter: string;
+  /** Parameter that holds the ARN of the topic that people subscribe to. */
+  readonly topicParameter: string;
+  /** Parameter that holds the number of infer's shards. */
+  readonly shardsParameter: string;
 }
 
 export const resourcesOfStage = (stage: string): StageResources => ({
   signalsTable: `qt-${stage}-signals`,
   riskTable: `qt-${stage}-risk`,
   bucketParameter: `/qt/${stage}/resources/bucket`,
+  topicParameter: `/qt/${stage}/resources/alarm-topic`,
+  shardsParameter: `/qt/${stage}/resources/shards`,
 });
 
 /** The one bucket of the embedded S3. */
@@ -29,4 +42,19 @@ export const localInferConfiguration = (market: {
   bucket: LOCAL_BUCKET,
   signalsTable: resourcesOfStage(LOCAL_STAGE).signalsTable,
   signalRetentionDays: DEFAULT_RETENTION_DAYS,
+});
+
+/** Where the local run tells people. */
+export const localNotificationsFile = (stateDir: string): string =>
+  join(stateDir, 'logs', 'notifications.jsonl');
+
+/** The circuit breaker's settings in the local run. */
+export const localCircuitBreakerConfiguration = (stateDir: string): CircuitBreakerConfiguration => ({
+  stage: LOCAL_STAGE,
+  signalsTable: resourcesOfStage(LOCAL_STAGE).signalsTable,
+  signalRetentionDays: DEFAULT_RETENTION_DAYS,
+  riskTable: resourcesOfStage(LOCAL_STAGE).riskTable,
+  shards: 1,
+  limits: BREAKER_LIMITS,
+  notify: { file: localNotificationsFile(stateDir) },
 });

@@ -1,0 +1,38 @@
+// The circuit-breaker function: one tick per minute. What it could not do fails the invocation, so that the alarm on its errors
+// sounds; the next tick tries again.
+import type { BreakerOutcome } from '../../lib/app/circuit-breaker.ts';
+import { type CircuitBreakerComposition, composeCircuitBreaker } from '../../lib/wiring/circuit-breaker.ts';
+import { readCircuitBreakerConfiguration } from '../../lib/wiring/configuration.ts';
+
+export interface CircuitBreakerResult {
+  readonly scopes: readonly {
+    readonly scope: BreakerOutcome['scope'];
+    readonly latch: 'ARMED' | 'TRIPPED';
+    readonly epoch: number;
+    readonly causes: readonly string[];
+  }[];
+}
+
+/** The handler over a composition; `handler` below is the one that Lambda calls. Rejects after every scope had its tick. */
+export function createCircuitBreakerHandler({ tick, record }: CircuitBreakerComposition) {
+  return async (): Promise<CircuitBreakerResult> => {
+    const outcomes = await tick();
+    for (const outcome of outcomes) record(outcome);
+    const failures = outcomes.flatMap(({ scope, failures }) => failures.map((why) => `${scope}: ${why}`));
+    if (failures.length > 0) throw new Error(`the tick is not complete: ${failures.join('; ')}`);
+    return { scopes: outcomes.map(describe) };
+  };
+}
+
+function describe({ scope, transition }: BreakerOutcome): CircuitBreakerResult['scopes'][number] {
+  const { latch, epoch, ...state } = transition!.current;
+  const causes = 'causes' in state ? state.causes.map(({ code }) => code) : [];
+  return { scope, latch, epoch, causes };
+}
+
+let warm: ReturnType<typeof createCircuitBreakerHandler> | undefined;
+
+export const handler = async (): Promise<CircuitBreakerResult> => {
+  warm ??= createCircuitBreakerHandler(composeCircuitBreaker(readCircuitBreakerConfiguration()));
+  return warm();
+};

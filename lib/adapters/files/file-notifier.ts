@@ -1,0 +1,25 @@
+// Where the local run tells people: one JSON line per message, in a file that can be followed.
+import { appendFile, mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Clock } from '../../app/ports.ts';
+import { StoreError } from '../../app/ports.ts';
+import type { Notifier } from '../../app/trading-ports.ts';
+
+/** Throws StoreError. */
+export function createFileNotifier(settings: { path: string; clock: Clock }): Notifier {
+  const { path, clock } = settings;
+  return {
+    async notify({ subject, text }) {
+      try {
+        await mkdir(dirname(path), { recursive: true });
+        await appendFile(
+          path,
+          `${JSON.stringify({ at: new Date(clock.nowMs()).toISOString(), subject, text })}\n`,
+        );
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        throw new StoreError(`notifying in ${path} failed: ${why}`, { cause: error, retryable: true });
+      }
+    },
+  };
+}

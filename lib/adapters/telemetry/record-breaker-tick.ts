@@ -1,0 +1,23 @@
+// What a tick of the circuit breaker tells the outside: one log line, and the metrics that alarms watch (EMF).
+import { MetricUnit } from '@aws-lambda-powertools/metrics';
+import type { BreakerOutcome } from '../../app/circuit-breaker.ts';
+import type { Telemetry } from './powertools-telemetry.ts';
+
+export function recordBreakerTick({ logger, metrics }: Telemetry, outcome: BreakerOutcome): void {
+  const { scope, transition, failures } = outcome;
+  const current = transition?.current;
+  const isTripped = current?.latch === 'TRIPPED';
+  logger[isTripped || failures.length > 0 ? 'warn' : 'info']('breaker tick', {
+    scope,
+    failures,
+    previousLatch: transition?.previous.latch,
+    breaker: current,
+  });
+  const single = metrics.singleMetric();
+  single.addDimension('scope', scope);
+  single.addMetric('BreakerFailures', MetricUnit.Count, failures.length);
+  if (current === undefined) return;
+  const tripped = metrics.singleMetric();
+  tripped.addDimension('scope', scope);
+  tripped.addMetric('BreakerTripped', MetricUnit.Count, isTripped ? 1 : 0);
+}

@@ -1,0 +1,66 @@
+// The circuit-breaker function, composed: adapters from settings, one use case, and its logs and metrics.
+import type { Writable } from 'node:stream';
+import { createClients, type ServiceEndpoints } from '../adapters/aws/create-clients.ts';
+import { createDynamoRiskStore } from '../adapters/aws/dynamo-risk-store.ts';
+import { createDynamoSignalStore } from '../adapters/aws/dynamo-signal-store.ts';
+import { createSnsNotifier } from '../adapters/aws/sns-notifier.ts';
+import { createSsmFlagStore } from '../adapters/aws/ssm-flag-store.ts';
+import { createFileNotifier } from '../adapters/files/file-notifier.ts';
+import { createTelemetry } from '../adapters/telemetry/powertools-telemetry.ts';
+import { recordBreakerTick } from '../adapters/telemetry/record-breaker-tick.ts';
+import { type BreakerOutcome, tickBreaker, watchedScopes } from '../app/circuit-breaker.ts';
+import type { Clock } from '../app/ports.ts';
+import type { CircuitBreakerConfiguration } from './configuration.ts';
+
+export interface CircuitBreakerComposition {
+  /** One tick of every watched scope, each on its own. */
+  tick(): Promise<readonly BreakerOutcome[]>;
+  /** Writes an outcome to logs and metrics. */
+  record(outcome: BreakerOutcome): void;
+  close(): Promise<void>;
+}
+
+/** What the local run replaces; on AWS all of it has its default. */
+export interface CircuitBreakerSurroundings {
+  readonly endpoints?: ServiceEndpoints;
+  readonly clock?: Clock;
+  readonly logOutput?: Writable;
+}
+
+export function composeCircuitBreaker(
+  configuration: CircuitBreakerConfiguration,
+  { endpoints, clock = { nowMs: Date.now }, logOutput }: CircuitBreakerSurroundings = {},
+): CircuitBreakerComposition {
+  const { stage, riskTable, signalsTable, signalRetentionDays, shards, limits, notify } = configuration;
+  const clients = createClients(endpoints);
+  const telemetry = createTelemetry({
+    service: 'circuit-breaker',
+    stage,
+    ...(logOutput && { output: logOutput }),
+  });
+  const dependencies = {
+    risk: createDynamoRiskStore({ client: clients.dynamodb, table: riskTable }),
+    signals: createDynamoSignalStore({
+      client: clients.dynamodb,
+      table: signalsTable,
+      retentionDays: signalRetentionDays,
+      clock,
+    }),
+    flags: createSsmFlagStore({ client: clients.ssm, stage }),
+    notifier:
+      'topicArn' in notify ? createSnsNotifier(notify) : createFileNotifier({ path: notify.file, clock }),
+    clock,
+    shards,
+    limits,
+  };
+  return {
+    async tick() {
+      const scopes = await watchedScopes(dependencies);
+      return Promise.all(scopes.map((scope) => tickBreaker(dependencies, scope)));
+    },
+    record: (outcome) => recordBreakerTick(telemetry, outcome),
+    async close() {
+      clients.close();
+    },
+  };
+}
