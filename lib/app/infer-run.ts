@@ -54,6 +54,8 @@ export const inferRunSchema = z.strictObject({
   /** Means over the signals of this run; null when there is none. */
   meanConsensus: z.number().nullable(),
   meanConfidence: z.number().nullable(),
+  /** Resident memory of the process at the end of the run. */
+  residentBytes: z.int().positive(),
   /** Absent when no ensemble runs in shadow. */
   shadow: shadowRunSchema.optional(),
   timingsMs: z.strictObject({

@@ -22,6 +22,8 @@ export interface InferDependencies {
   readonly clock: Clock;
   /** Monotonic, ms: for durations only. */
   readonly stopwatchMs: () => number;
+  /** Memory of the process. */
+  readonly residentBytes: () => number;
   /** Where the shadow's decisions are kept; undefined keeps none. */
   readonly shadowRecords?: ObjectStore | undefined;
 }
@@ -40,7 +42,7 @@ export interface InferOutcome {
 
 /** What the exchange, a model or the signal table does wrong stands in the run; throws StoreError when the run itself cannot be stored. */
 export async function infer(
-  { market, ensembles, signals: store, clock, stopwatchMs, shadowRecords }: InferDependencies,
+  { market, ensembles, signals: store, clock, stopwatchMs, residentBytes, shadowRecords }: InferDependencies,
   { symbols, shard, of }: InferRequest,
 ): Promise<InferOutcome> {
   const startedAtMs = clock.nowMs();
@@ -97,6 +99,7 @@ export async function infer(
       servedModels: (ensemble?.ensemble.members.length ?? 0) - quarantined.length,
       meanConsensus: mean(signals.map((signal) => signal.consensusFraction)),
       meanConfidence: mean(signals.map((signal) => signal.confidence)),
+      residentBytes: residentBytes(),
       ...(shadow && { shadow }),
       timingsMs: watch.readings(),
     };

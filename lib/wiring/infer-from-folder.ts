@@ -36,6 +36,7 @@ export async function inferFromFolder(query: {
         signals: createMemorySignalStore(),
         clock: { nowMs: () => query.atMs },
         stopwatchMs: () => performance.now(),
+        residentBytes: process.memoryUsage.rss,
       },
       { symbols, shard: 0, of: 1 },
     );

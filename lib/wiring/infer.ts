@@ -58,6 +58,7 @@ export function composeInfer(
     }),
     clock,
     stopwatchMs: () => performance.now(),
+    residentBytes: process.memoryUsage.rss,
     shadowRecords: objects,
   };
   return {

@@ -54,6 +54,7 @@ export function runOf(barOpenTimeMs: number, more: Partial<InferRun> = {}): Infe
     unwritten: [],
     meanConsensus: 0.75,
     meanConfidence: null,
+    residentBytes: 300_000_000,
     timingsMs: { models: 0, fetch: 1.5, features: 2, inference: 3, store: 4, total: 10.5 },
     ...more,
   };

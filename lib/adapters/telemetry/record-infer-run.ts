@@ -18,7 +18,7 @@ export function recordInferRun({ logger, metrics }: Telemetry, run: InferRun): v
   metrics.addMetric('Latency', Milliseconds, run.timingsMs.total);
   const perSymbolMs = (run.timingsMs.features + run.timingsMs.inference) / Math.max(1, run.symbols);
   metrics.addMetric('LatencyPerSymbol', Milliseconds, perSymbolMs);
-  metrics.addMetric('ResidentMemory', Megabytes, process.memoryUsage.rss() / 2 ** 20);
+  metrics.addMetric('ResidentMemory', Megabytes, run.residentBytes / 2 ** 20);
   if (run.meanConsensus !== null) metrics.addMetric('Consensus', NoUnit, run.meanConsensus);
   if (run.meanConfidence !== null) metrics.addMetric('Confidence', NoUnit, run.meanConfidence);
   metrics.publishStoredMetrics();
