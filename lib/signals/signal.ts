@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 /** Order of classes in every probability vector of the system. */
 export const CLASSES = ['sell', 'hold', 'buy'] as const;
-export const ACTIONS = ['SELL', 'HOLD', 'BUY'] as const;
+const ACTIONS = ['SELL', 'HOLD', 'BUY'] as const;
 export type Action = (typeof ACTIONS)[number];
 
 const probability = z.number().min(0).max(1);
@@ -47,7 +47,7 @@ const voteSchema = z.union([
 export type Vote = z.infer<typeof voteSchema>;
 
 /** Why a signal is HOLD. Empty for BUY and SELL. */
-export const HOLD_REASONS = {
+const HOLD_REASONS = {
   insufficient_models: 'fewer than 2 models answered',
   no_consensus: 'fewer than two thirds of the active models lean to the same side',
   ensemble_disagrees: 'the weighted probabilities do not lean to the side that most models lean to',

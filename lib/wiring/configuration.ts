@@ -3,6 +3,9 @@
 import { z } from 'zod';
 import { BREAKER_LIMITS, type BreakerLimits } from '../risk/breaker.ts';
 
+const EXCHANGES = ['binanceusdm', 'binance'] as const;
+export type Exchange = (typeof EXCHANGES)[number];
+
 const stageSchema = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,19}$/, 'must be lower case letters, digits and dashes');
@@ -12,16 +15,13 @@ export const DEFAULT_RETENTION_DAYS = 90;
 
 const inferEnvironmentSchema = z.object({
   QT_STAGE: stageSchema,
-  QT_EXCHANGE: z.enum(['binanceusdm', 'binance']),
+  QT_EXCHANGE: z.enum(EXCHANGES),
   /** Origin that replaces the exchange's own, for a simulated exchange. */
   QT_EXCHANGE_URL: z.url().optional(),
   QT_BUCKET: z.string().min(3),
   QT_SIGNALS_TABLE: z.string().min(3),
   QT_SIGNAL_RETENTION_DAYS: z.coerce.number().int().min(1).max(3_650).default(DEFAULT_RETENTION_DAYS),
 });
-
-export const EXCHANGES = ['binanceusdm', 'binance'] as const;
-export type Exchange = (typeof EXCHANGES)[number];
 
 export interface InferConfiguration {
   readonly stage: string;

@@ -1,7 +1,7 @@
 // Reads folders of recorded candles: one SYMBOL.csv.gz per symbol, header `ts,open,high,low,close,volume`. A file that breaks
 // the rules is refused whole, with the line at fault: half a history is never taken for a whole one.
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { CANDLE_FAULTS } from '../../market/candle.ts';
@@ -46,9 +46,6 @@ export async function readCandleFile(file: string): Promise<Result<CandleSeries,
   const parsed = parseCandles(text);
   return parsed.ok ? parsed : failure(`${file}: ${parsed.error}`);
 }
-
-/** The symbol that a candle file is named after. */
-export const symbolOfFile = (file: string): string => basename(file, SUFFIX);
 
 function parseCandles(text: string): Result<CandleSeries, string> {
   const lines = text.split('\n');
