@@ -9,13 +9,14 @@ import {
 import { CommandFailure } from '../command-error.ts';
 import { parseFolder } from '../options.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../system.ts';
+import { addReleaseCommands } from './models-release.ts';
 
 type ModelsOptions = SystemOptions & { readonly json: boolean };
 
 export function addModelsCommand(program: Command): void {
   const models = program.command('models').description('the models and the ensemble in force');
   addSystemOptions(models.command('list'))
-    .description('every model version in the store, and its weight in the ensemble in force')
+    .description('every ensemble and model version in the store; weights are those of the ensemble in force')
     .option('--json', 'print JSON', false)
     .action(runList);
   addSystemOptions(models.command('verify'))
@@ -23,6 +24,7 @@ export function addModelsCommand(program: Command): void {
     .argument('[dir]', 'folder laid out like models/starter (default: the store of the system)', parseFolder)
     .option('--json', 'print JSON', false)
     .action(runVerify);
+  addReleaseCommands(models);
 }
 
 async function runList(options: ModelsOptions): Promise<void> {
@@ -47,12 +49,14 @@ const describeVerdict = ({ fault }: VerifiedModelRow): string =>
   fault === undefined ? 'verified' : `${fault.reason}: ${fault.detail}`;
 
 function print<Row extends ListedModel>(
-  { ensemble, models }: ModelListing<Row>,
+  { ensemble, ensembles, models }: ModelListing<Row>,
   json: boolean,
   describe: (row: Row) => string,
 ): void {
   if (json) {
-    process.stdout.write(`${JSON.stringify({ ensemble: ensemble.ok ? ensemble.value : null, models })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ ensemble: ensemble.ok ? ensemble.value : null, ensembles, models })}\n`,
+    );
     return;
   }
   const line = (text: string) => process.stdout.write(`${text}\n`);
@@ -61,6 +65,7 @@ function print<Row extends ListedModel>(
       ? `ensemble in force: ${ensemble.value.id}`
       : `no ensemble in force: ${ensemble.error.detail}`,
   );
+  for (const { id, status } of ensembles) if (status !== 'in_force') line(`${status.padEnd(17)} ${id}`);
   for (const row of models) {
     const weight = row.weight === null ? 'not in force' : `weight ${row.weight.toFixed(3)}`;
     const size = row.bytes === null ? 'missing' : `${Math.ceil(row.bytes / 1024)} KiB`;

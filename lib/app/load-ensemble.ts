@@ -64,7 +64,7 @@ export interface LoadedShadow {
 }
 
 /** What one bar works with: both are named by one read of the pointer, and `release` frees both. */
-export interface LoadedRelease extends LoadedEnsemble {
+interface LoadedRelease extends LoadedEnsemble {
   readonly shadow: LoadedShadow | undefined;
 }
 

@@ -17,14 +17,14 @@ import {
 /** A signal needs two models that answer; an ensemble with fewer would hold for ever. */
 const SERVING_MODELS_MIN = 2;
 
-export interface MovedPointer {
+interface MovedPointer {
   readonly ensembleId: string;
   /** In force until now; null when nothing was. */
   readonly replaced: string | null;
   readonly auditKey: string;
 }
 
-export interface Promotion extends MovedPointer {
+interface Promotion extends MovedPointer {
   /** null when the promotion was forced. */
   readonly comparison: EnsembleComparison | null;
 }

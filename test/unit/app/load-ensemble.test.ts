@@ -8,20 +8,12 @@ import {
 } from '../../../lib/app/load-ensemble.ts';
 import type { ModelRuntime } from '../../../lib/app/ports.ts';
 import { FEATURE_COUNT } from '../../../lib/features/feature-set.ts';
-import { ensembleKey, manifestKey, modelKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
-import type { ModelManifest } from '../../../lib/models/manifest.ts';
+import { ensembleKey, modelKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
 import { decideSignal } from '../../../lib/signals/decide-signal.ts';
-import type { ModelAbstentionReason } from '../../../lib/signals/signal.ts';
 import { abstain } from '../../../lib/signals/vote.ts';
-import { answerLinear, buildEchoModel, buildLinearModel } from '../../onnx/build-model.ts';
-import {
-  buildModelFolder,
-  DEFAULT_MEMBERS,
-  type MemberPlan,
-  rsiNet,
-  toJson,
-} from '../../onnx/build-model-folder.ts';
+import { buildModelFolder, DEFAULT_MEMBERS, type MemberPlan, toJson } from '../../onnx/build-model-folder.ts';
 import { createMemoryObjectStore, type MemoryObjectStore } from '../../onnx/memory-object-store.ts';
+import { DESCRIBED_FAULTS, flipByte, STORED_FAULTS, withXgboost } from '../../onnx/model-faults.ts';
 
 const VERSION = 'v20240728_000000';
 const XGBOOST = { name: 'xgboost', version: VERSION };
@@ -65,122 +57,12 @@ async function currentOf(provider: EnsembleProvider): Promise<LoadedEnsemble> {
   return current.value;
 }
 
-const withXgboost = (plan: Partial<MemberPlan>): MemberPlan[] =>
-  DEFAULT_MEMBERS.map((member) => (member.name === 'xgboost' ? { ...member, ...plan } : member));
-
 const serves = (loaded: LoadedEnsemble) => loaded.serving.map(({ name }) => name);
 const reasons = (loaded: LoadedEnsemble) =>
   Object.fromEntries(loaded.quarantined.map(({ model, reason }) => [model, reason]));
 
-/** Overwrites without a condition, as an attacker or a careless hand would. */
-const flipByte = async (store: MemoryObjectStore, key: string) => {
-  const body = Uint8Array.from((await store.get(key))!.body);
-  body[body.length >> 1]! ^= 1;
-  await store.put(key, body);
-};
-
 describe('a fault that was published with its own checksums', () => {
-  const net = rsiNet('tabular', 0.1);
-  const flat = { ...net, weights: net.weights.map(() => [0, 0, 0]) };
-  const change =
-    (edit: (manifest: ModelManifest) => object): NonNullable<MemberPlan['manifest']> =>
-    (manifest) => ({ ...manifest, ...edit(manifest) });
-  const columns = (edit: (columns: string[]) => string[]) =>
-    change(({ input }) => ({ input: { ...input, columns: edit([...input.columns]) } }));
-  const golden = (edit: (golden: ModelManifest['goldenVectors']) => object) =>
-    change(({ goldenVectors }) => ({ goldenVectors: { ...goldenVectors, ...edit(goldenVectors) } }));
-
-  const table: [string, Partial<MemberPlan>, ModelAbstentionReason, RegExp][] = [
-    ['HTML', { bytes: new TextEncoder().encode('<html>') }, 'session_failed', /./],
-    ['a pickle', { bytes: Uint8Array.from([0x80, 4, 0x95, 0x2e]) }, 'session_failed', /./],
-    ['0 bytes', { bytes: new Uint8Array(0) }, 'manifest_invalid', /bytes: .*; export the model again/],
-    ['truncated', { bytes: buildLinearModel(net).subarray(0, 500) }, 'session_failed', /./],
-    ['opset 999', { bytes: buildLinearModel(net, { opset: 999 }) }, 'session_failed', /Opset 999/],
-    ['NaN', { bytes: buildLinearModel({ ...net, bias: [Number.NaN, 0, 0] }) }, 'golden_mismatch', /got NaN/],
-    [
-      'another net',
-      { bytes: buildLinearModel(rsiNet('tabular', 0.1001)) },
-      'golden_mismatch',
-      /golden row 0, sell: got 0\.\d+, the trainer's is 0\.\d+/,
-    ],
-    [
-      'constant',
-      { bytes: buildLinearModel(flat), golden: (input, rows) => answerLinear(flat, input, rows) },
-      'degenerate_output',
-      /all 32 golden inputs/,
-    ],
-    [
-      'no probabilities',
-      {
-        bytes: buildEchoModel(FEATURE_COUNT),
-        golden: (input, rows) =>
-          Array.from({ length: rows }, (_, row) => {
-            const [a, b, c] = input.subarray(row * FEATURE_COUNT);
-            return [a!, b!, c!];
-          }),
-      },
-      'invalid_output',
-      /golden row 0/,
-    ],
-    ['a sequence model', { bytes: buildLinearModel(rsiNet('sequence', 0.1)) }, 'session_failed', /rows,96,8/],
-    [
-      '48 columns',
-      { manifest: columns((names) => names.slice(1)) },
-      'feature_set_mismatch',
-      /48 entries, must be 49/,
-    ],
-    [
-      'column order',
-      { manifest: columns(([a, b, ...rest]) => [b!, a!, ...rest]) },
-      'feature_set_mismatch',
-      /input\.columns\[0\] is log_return_12, must be log_return_1$/,
-    ],
-    [
-      'another feature set',
-      { manifest: change(() => ({ featureSetHash: 'f'.repeat(64) })) },
-      'feature_set_mismatch',
-      /featureSetHash f{64}/,
-    ],
-    [
-      'another label',
-      { manifest: change(({ label }) => ({ label: { ...label, horizonBars: 3 } })) },
-      'manifest_mismatch',
-      /label.horizonBars 3, the ensemble 12$/,
-    ],
-    ['another name', { manifest: change(() => ({ name: 'catboost' })) }, 'manifest_mismatch', /catboost/],
-    [
-      'unknown field',
-      { manifest: change(() => ({ scaler: 'x' })) },
-      'manifest_invalid',
-      /unknown field scaler/,
-    ],
-    ['null manifest', { manifest: () => null }, 'manifest_invalid', /xgboost v20240728_000000: .*object/],
-    [
-      'no golden vectors',
-      { manifest: change(() => ({ goldenVectors: undefined })) },
-      'manifest_invalid',
-      /goldenVectors is missing/,
-    ],
-    [
-      'few golden vectors',
-      { manifest: golden(({ probabilities }) => ({ probabilities: probabilities.slice(1) })) },
-      'manifest_invalid',
-      /31 rows, must be 32/,
-    ],
-    [
-      'cut golden inputs',
-      { manifest: golden(({ inputsBase64 }) => ({ inputsBase64: inputsBase64.slice(4) })) },
-      'manifest_invalid',
-      /6269 bytes, must be 6272/,
-    ],
-    [
-      'NaN golden inputs',
-      { manifest: golden(() => ({ inputsBase64: Buffer.alloc(6272, 0xff).toString('base64') })) },
-      'manifest_invalid',
-      /not finite/,
-    ],
-  ];
-  test.each(table)('%s', async (_, plan, reason, detail) => {
+  test.each(DESCRIBED_FAULTS)('%s', async (_, plan, reason, detail) => {
     const store = createMemoryObjectStore({ versioned: true });
     await buildModelFolder({ store, members: withXgboost(plan) });
     const { provider, counts } = provide(store);
@@ -195,40 +77,7 @@ describe('a fault that was published with its own checksums', () => {
 });
 
 describe('a fault behind the back of the ensemble', () => {
-  const table: [
-    string,
-    { versioned: boolean },
-    (store: MemoryObjectStore) => Promise<unknown>,
-    ModelAbstentionReason,
-  ][] = [
-    ['flipped byte', { versioned: false }, (store) => flipByte(store, modelKey(XGBOOST)), 'sha256_mismatch'],
-    ['overwritten', { versioned: true }, (store) => flipByte(store, modelKey(XGBOOST)), 'object_changed'],
-    [
-      'flipped manifest',
-      { versioned: true },
-      (store) => flipByte(store, manifestKey(XGBOOST)),
-      'sha256_mismatch',
-    ],
-    [
-      'swapped manifests',
-      { versioned: true },
-      async (store) => {
-        const other = await store.get(manifestKey({ ...XGBOOST, name: 'lightgbm' }));
-        await store.put(manifestKey(XGBOOST), other!.body);
-      },
-      'sha256_mismatch',
-    ],
-    [
-      'emptied',
-      { versioned: false },
-      (store) => store.put(modelKey(XGBOOST), new Uint8Array(0)),
-      'sha256_mismatch',
-    ],
-    ['model removed', { versioned: true }, (store) => store.remove(modelKey(XGBOOST)), 'model_missing'],
-    ['manifest removed', { versioned: true }, (store) => store.remove(manifestKey(XGBOOST)), 'model_missing'],
-    ['unreadable', { versioned: true }, async (store) => store.failReadsOf('xgboost'), 'store_unavailable'],
-  ];
-  test.each(table)('%s, before the first load', async (_, versions, harm, reason) => {
+  test.each(STORED_FAULTS)('%s, before the first load', async (_, versions, harm, reason) => {
     const store = createMemoryObjectStore(versions);
     await buildModelFolder({ store });
     await harm(store);
@@ -238,7 +87,7 @@ describe('a fault behind the back of the ensemble', () => {
     await loaded.release();
   });
 
-  test.each(table)('%s, while it serves: gone within one call', async (_, versions, harm, reason) => {
+  test.each(STORED_FAULTS)('%s, while it serves: gone within one call', async (_, versions, harm, reason) => {
     const store = createMemoryObjectStore(versions);
     await buildModelFolder({ store });
     const { provider, counts } = provide(store);
