@@ -1,7 +1,11 @@
 // The account that acts on signals, against sums made by hand.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type CandidateTrade, type PortfolioRules, runPortfolio } from '../../../lib/evaluation/run-portfolio.ts';
+import {
+  type CandidateTrade,
+  type PortfolioRules,
+  runPortfolio,
+} from '../../../lib/evaluation/run-portfolio.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 
 const FREE = { feeBps: 0, slippageBps: 0 };
