@@ -45,7 +45,7 @@ async function openSystem({ stage, state }: SystemOptions): Promise<OpenedSystem
   const { findRunningSystem } = await import('../local/running-system.ts');
   const running = findRunningSystem(state);
   if (running !== undefined) {
-    const system = openLocalStage(running.endpoints);
+    const system = openLocalStage(running.endpoints, state);
     return { system, close: () => system.close() };
   }
   if (!existsSync(state))
@@ -62,7 +62,7 @@ async function openSavedState(state: string): Promise<OpenedSystem> {
   const aws = await startEmbeddedAws({ stateDir: state }).catch((error: unknown) => {
     throw error instanceof LocalStartError ? new CommandFailure(error.message) : error;
   });
-  const system = openLocalStage(aws.endpoints);
+  const system = openLocalStage(aws.endpoints, state);
   return {
     system,
     async close() {

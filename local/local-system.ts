@@ -54,7 +54,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     ) as [number, number, number, number];
     const aws = await startEmbeddedAws({ stateDir, ports: { dynamodb, s3, ssm } });
     closers.push(aws.close);
-    const system = openLocalStage(aws.endpoints);
+    const system = openLocalStage(aws.endpoints, stateDir);
     closers.push(system.close);
     const note = await prepareLocalStage(aws.endpoints, system.objects);
 

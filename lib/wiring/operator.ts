@@ -1,43 +1,73 @@
 // What the operator's commands work on: the stores of one stage, on AWS or of the local run.
-import { createClients, type ServiceEndpoints } from '../adapters/aws/create-clients.ts';
+import { type AwsClients, createClients, type ServiceEndpoints } from '../adapters/aws/create-clients.ts';
+import { createDynamoRiskStore } from '../adapters/aws/dynamo-risk-store.ts';
 import { createDynamoSignalStore } from '../adapters/aws/dynamo-signal-store.ts';
 import { readTextParameter } from '../adapters/aws/read-text-parameter.ts';
 import { createS3ObjectStore } from '../adapters/aws/s3-object-store.ts';
+import { createSnsNotifier } from '../adapters/aws/sns-notifier.ts';
 import { createSsmFlagStore } from '../adapters/aws/ssm-flag-store.ts';
-import type { FlagStore, ObjectStore, SignalStore } from '../app/ports.ts';
+import { createFileNotifier } from '../adapters/files/file-notifier.ts';
+import type { Clock, FlagStore, ObjectStore, SignalStore } from '../app/ports.ts';
+import type { Notifier, RiskStore } from '../app/trading-ports.ts';
+import { LEASE_MS } from '../risk/latch.ts';
 import { DEFAULT_RETENTION_DAYS } from './configuration.ts';
-import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from './stage.ts';
+import { LOCAL_BUCKET, LOCAL_STAGE, localNotificationsFile, resourcesOfStage } from './stage.ts';
 
 export interface OperatorSystem {
   readonly stage: string;
   readonly objects: ObjectStore;
   readonly signals: SignalStore;
   readonly flags: FlagStore;
+  readonly risk: RiskStore;
+  readonly notifier: Notifier;
+  /** The system's time now: in a replay that of the replay. Throws StoreError. */
+  readClock(): Promise<Clock>;
+  /** Of the infer function. Throws StoreError. */
+  readShards(): Promise<number>;
   close(): Promise<void>;
 }
 
-/** The stage deployed on AWS, with the credentials of the environment. Throws StoreError when there is no such stage. */
-export async function openAwsStage(stage: string): Promise<OperatorSystem> {
+/**
+ * The stage deployed on AWS, with the credentials of the environment. Throws StoreError when there is no such stage.
+ * @param options.checked false opens it unseen, so that an emergency stop works with Parameter Store down
+ */
+export async function openAwsStage(stage: string, options = { checked: true }): Promise<OperatorSystem> {
   const clients = createClients();
-  const bucket = await readTextParameter(clients.ssm, resourcesOfStage(stage).bucketParameter);
-  return openStage({ stage, clients, bucket });
+  const { bucketParameter, topicParameter, shardsParameter } = resourcesOfStage(stage);
+  const objects = async () =>
+    createS3ObjectStore({
+      client: clients.s3,
+      bucket: await readTextParameter(clients.ssm, bucketParameter),
+    });
+  return {
+    ...openStores(stage, clients),
+    objects: options.checked ? await objects() : openLater(objects),
+    notifier: {
+      notify: async (message) =>
+        createSnsNotifier({ topicArn: await readTextParameter(clients.ssm, topicParameter) }).notify(message),
+    },
+    readClock: async () => ({ nowMs: Date.now }),
+    readShards: async () => Number(await readTextParameter(clients.ssm, shardsParameter)),
+  };
 }
 
-/** The embedded services of the local run. */
-export function openLocalStage(endpoints: ServiceEndpoints): OperatorSystem {
-  return openStage({ stage: LOCAL_STAGE, clients: createClients(endpoints), bucket: LOCAL_BUCKET });
+/** The embedded services of the local run, whose state is in `stateDir`. */
+export function openLocalStage(endpoints: ServiceEndpoints, stateDir: string): OperatorSystem {
+  const clients = createClients(endpoints);
+  const stores = openStores(LOCAL_STAGE, clients);
+  return {
+    ...stores,
+    objects: createS3ObjectStore({ client: clients.s3, bucket: LOCAL_BUCKET }),
+    notifier: createFileNotifier({ path: localNotificationsFile(stateDir), clock: { nowMs: Date.now } }),
+    readClock: () => readReplayClock(stores.risk),
+    readShards: async () => 1,
+  };
 }
 
-function openStage(opened: {
-  stage: string;
-  clients: ReturnType<typeof createClients>;
-  bucket: string;
-}): OperatorSystem {
-  const { stage, clients, bucket } = opened;
-  const { signalsTable } = resourcesOfStage(stage);
+function openStores(stage: string, clients: AwsClients) {
+  const { signalsTable, riskTable } = resourcesOfStage(stage);
   return {
     stage,
-    objects: createS3ObjectStore({ client: clients.s3, bucket }),
     signals: createDynamoSignalStore({
       client: clients.dynamodb,
       table: signalsTable,
@@ -45,8 +75,28 @@ function openStage(opened: {
       clock: { nowMs: Date.now },
     }),
     flags: createSsmFlagStore({ client: clients.ssm, stage }),
-    async close() {
-      clients.close();
-    },
+    risk: createDynamoRiskStore({ client: clients.dynamodb, table: riskTable }),
+    close: async () => clients.close(),
+  };
+}
+
+/** A local run lives in a time of its own, and the breaker's last sign of life says which. */
+async function readReplayClock(risk: RiskStore): Promise<Clock> {
+  const gates = await Promise.all([risk.readGate('paper'), risk.readGate('live')]);
+  const tickedMs = Math.max(...gates.map((gate) => (gate?.leaseUntilMs ?? 0) - LEASE_MS));
+  return { nowMs: () => (tickedMs > 0 ? tickedMs : Date.now()) };
+}
+
+function openLater(open: () => Promise<ObjectStore>): ObjectStore {
+  let opened: Promise<ObjectStore> | undefined;
+  const store = () => {
+    opened ??= open();
+    return opened;
+  };
+  return {
+    head: async (key) => (await store()).head(key),
+    get: async (key, versionId) => (await store()).get(key, versionId),
+    put: async (key, body, condition) => (await store()).put(key, body, condition),
+    list: async (prefix) => (await store()).list(prefix),
   };
 }

@@ -47,7 +47,7 @@ beforeEach(async () => {
   await buildModelFolder({ store: objects, ensemble: { edgeThresholdBps: -1_000 } });
   await writeUniverse(objects, { schemaVersion: 1, asOf: '2024-01-01', symbols: [...market.symbols] });
   exchange = await startSimulatedExchange({ market, clock: { nowMs: () => nowMs } });
-  system = openLocalStage(target.aws.endpoints);
+  system = openLocalStage(target.aws.endpoints, target.stateDir);
   log = [];
   const logOutput = new PassThrough();
   logOutput.on('data', (chunk) => log.push(...String(chunk).trim().split('\n')));
