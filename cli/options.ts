@@ -1,7 +1,9 @@
 // Option values that several commands share, parsed once and with the same words when they are wrong.
 import { existsSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
+import { BAR_MS } from '../lib/market/candle.ts';
 import { symbolSchema } from '../lib/market/universe.ts';
+import { UsageError } from './command-error.ts';
 
 /** `2024-08-05`, `2024-08-05T00:00Z` or with seconds; without a zone it is UTC. Gives epoch ms. */
 export function parseInstant(text: string): number {
@@ -35,3 +37,16 @@ export function parseFolder(text: string): string {
   if (!existsSync(text)) throw new InvalidArgumentError(`There is no folder ${text}: check the path.`);
   return text;
 }
+
+/** For commands that judge bars from one open time to another. */
+export function checkBarRange({ from, to }: { readonly from?: number; readonly to?: number }): void {
+  for (const [name, instantMs] of Object.entries({ from, to }))
+    if (instantMs !== undefined && instantMs % BAR_MS !== 0)
+      throw new UsageError(`--${name} must be the open of a 5-minute bar, such as 2024-08-05T00:05Z`);
+  if (from !== undefined && to !== undefined && from >= to)
+    throw new UsageError('--from must be before --to');
+}
+
+/** For JSON.stringify: a figure that is undefined stays in its place, so that a reader cannot take it for forgotten. */
+export const undefinedAsNull = (_key: string, value: unknown): unknown =>
+  value === undefined ? null : value;

@@ -10,6 +10,7 @@ import { addInferCommand } from './commands/infer.ts';
 import { addModelsCommand } from './commands/models.ts';
 import { addSignalsCommand } from './commands/signals.ts';
 import { addStartCommand } from './commands/start.ts';
+import { addStudyCommand } from './commands/study.ts';
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
@@ -33,6 +34,7 @@ deployed on AWS. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     addFlagsCommand,
     addModelsCommand,
     addDatasetCommand,
+    addStudyCommand,
     addEvaluateCommand,
     addDriftCommand,
   ])

@@ -1,11 +1,18 @@
 // `qt evaluate`: how good the ensemble in force is on recorded candles, judged by the code that serves.
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { EvaluationProgress } from '../../lib/app/collect-answers.ts';
 import type { Evaluation } from '../../lib/app/evaluation.ts';
-import { BAR_MS } from '../../lib/market/candle.ts';
 import { CommandFailure, UsageError } from '../command-error.ts';
-import { parseCount, parseFolder, parseInstant, parseSymbols } from '../options.ts';
+import {
+  checkBarRange,
+  parseCount,
+  parseFolder,
+  parseInstant,
+  parseSymbols,
+  undefinedAsNull,
+} from '../options.ts';
+import { createProgressLine } from '../progress-line.ts';
+import { writeReport } from '../write-report.ts';
 
 interface EvaluateOptions {
   readonly data: string;
@@ -40,7 +47,7 @@ export function addEvaluateCommand(program: Command): void {
 }
 
 async function runEvaluate(options: EvaluateOptions): Promise<void> {
-  checkRange(options);
+  checkBarRange(options);
   const { evaluateFolder } = await import('../../lib/wiring/evaluation.ts');
   const progress = await createProgressLine();
   const evaluated = await evaluateFolder({
@@ -49,14 +56,17 @@ async function runEvaluate(options: EvaluateOptions): Promise<void> {
     symbols: options.symbols,
     range: { fromMs: options.from, toMs: options.to },
     everyBars: options.every,
-    onProgress: progress.show,
+    onProgress: (done) => progress.show(formatProgress(done), !done.outcome.ok),
   }).finally(progress.end);
   if (!evaluated.ok) {
     const { code, detail } = evaluated.error;
     throw code === 'input_unusable' ? new UsageError(detail) : new CommandFailure(detail);
   }
   await print(evaluated.value, options.json);
-  if (options.report !== undefined) await writeReport(options.report, evaluated.value);
+  if (options.report !== undefined) {
+    const { formatEvaluationPage } = await import('../evaluation-page.ts');
+    await writeReport(options.report, formatEvaluationPage(evaluated.value));
+  }
   const { failures } = evaluated.value;
   if (failures.length > 0)
     throw new CommandFailure(
@@ -71,46 +81,6 @@ async function print(evaluation: Evaluation, json: boolean): Promise<void> {
   }
   const { formatEvaluation } = await import('../evaluation-text.ts');
   process.stdout.write(`${formatEvaluation(evaluation)}\n`);
-}
-
-/** A figure that is undefined stays in its place, so that a reader cannot take it for forgotten. */
-const undefinedAsNull = (_key: string, value: unknown): unknown => (value === undefined ? null : value);
-
-async function writeReport(file: string, evaluation: Evaluation): Promise<void> {
-  const { formatEvaluationPage } = await import('../evaluation-page.ts');
-  try {
-    await writeFile(file, formatEvaluationPage(evaluation));
-  } catch (error) {
-    const code = error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : '';
-    throw new CommandFailure(`cannot write the report ${file} (${code}): check the path`);
-  }
-  process.stderr.write(`report: ${file}\n`);
-}
-
-function checkRange({ from, to }: EvaluateOptions): void {
-  for (const [name, instantMs] of Object.entries({ from, to }))
-    if (instantMs !== undefined && instantMs % BAR_MS !== 0)
-      throw new UsageError(`--${name} must be the open of a 5-minute bar, such as 2024-08-05T00:05Z`);
-  if (from !== undefined && to !== undefined && from >= to)
-    throw new UsageError('--from must be before --to');
-}
-
-/** Shows each symbol on stderr: one line that changes on a terminal, a line each otherwise. */
-async function createProgressLine(): Promise<{
-  show: (progress: EvaluationProgress) => void;
-  end: () => void;
-}> {
-  if (!process.stderr.isTTY)
-    return { show: (progress) => process.stderr.write(`${formatProgress(progress)}\n`), end: () => {} };
-  const { createLogUpdate } = await import('log-update');
-  const line = createLogUpdate(process.stderr);
-  return {
-    show: (progress) => {
-      line(formatProgress(progress));
-      if (!progress.outcome.ok) line.done();
-    },
-    end: line.clear,
-  };
 }
 
 function formatProgress({ done, of, symbol, outcome }: EvaluationProgress): string {

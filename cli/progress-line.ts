@@ -1,0 +1,21 @@
+// Progress on stderr: one line that changes on a terminal, a line each otherwise.
+
+export interface ProgressLine {
+  /** @param keep whether the line stays when the next one comes */
+  show(text: string, keep?: boolean): void;
+  /** Ends the line; what was shown last goes unless it is kept. */
+  end(): void;
+}
+
+export async function createProgressLine(): Promise<ProgressLine> {
+  if (!process.stderr.isTTY) return { show: (text) => process.stderr.write(`${text}\n`), end: () => {} };
+  const { createLogUpdate } = await import('log-update');
+  const line = createLogUpdate(process.stderr);
+  return {
+    show(text, keep = false) {
+      line(text);
+      if (keep) line.done();
+    },
+    end: line.clear,
+  };
+}

@@ -1,0 +1,76 @@
+// What may be said after a study of stops, from its figures alone. A rule survives costs when the mean it nets is above zero with
+// 95 % confidence for all rules at once: the best of many is otherwise found by luck.
+import type { RuleReport } from './stop-study.ts';
+
+export interface StopConclusion {
+  readonly code: 'no_trades' | 'too_few_days' | 'none_survives' | 'some_survive';
+  /** Names of the rules that survive costs, best first. */
+  readonly survivors: readonly string[];
+  /** Names of the rules that are told apart from the one in force. */
+  readonly better: readonly string[];
+  readonly worse: readonly string[];
+  readonly text: string;
+}
+
+/** @param rules the rule in force first */
+export function concludeStops(rules: readonly RuleReport[]): StopConclusion {
+  const inForce = rules[0]!;
+  const nothing = { survivors: [], better: [], worse: [] };
+  if (inForce.signals.trades === 0)
+    return { ...nothing, code: 'no_trades', text: 'Nothing can be said: the ensemble acted on no bar.' };
+  if (rules.some(({ signals }) => signals.netFamily === undefined))
+    return {
+      ...nothing,
+      code: 'too_few_days',
+      text: 'Nothing can be said: entries on fewer than 5 days give no interval.',
+    };
+  const ranked = [...rules].sort((a, b) => b.signals.netBps! - a.signals.netBps!);
+  const survivors = ranked.filter(({ signals }) => signals.netFamily!.low > 0);
+  const better = ranked.filter(({ versusInForce }) => (versusInForce.family?.low ?? 0) > 0);
+  const worse = ranked.filter(({ versusInForce }) => (versusInForce.family?.high ?? 0) < 0);
+  const names = (reports: readonly RuleReport[]) => reports.map(({ name }) => name);
+  return {
+    code: survivors.length === 0 ? 'none_survives' : 'some_survive',
+    survivors: names(survivors),
+    better: names(better),
+    worse: names(worse),
+    text: [
+      sayWhatSurvives(ranked, survivors),
+      sayWhatDiffers(inForce, { better, worse }),
+      sayWhatTheSideIsWorth(rules),
+    ].join(' '),
+  };
+}
+
+function sayWhatSurvives(ranked: readonly RuleReport[], survivors: readonly RuleReport[]): string {
+  const best = ranked[0]!;
+  const lines = `the best mean, ${best.name}, nets ${figures(best)}`;
+  if (survivors.length === 0) return `None of the ${ranked.length} rules survives costs: ${lines}.`;
+  const which = survivors.length === ranked.length ? 'All' : `${survivors.length} of the`;
+  return `${which} ${ranked.length} rules survive costs (${list(survivors)}): ${lines}.`;
+}
+
+function figures({ signals }: RuleReport): string {
+  const { low, high } = signals.netFamily!;
+  return `${signals.netBps!.toFixed(1)} bps a trade (${low.toFixed(1)} to ${high.toFixed(1)} with all rules in mind)`;
+}
+
+function sayWhatDiffers(
+  inForce: RuleReport,
+  { better, worse }: { better: readonly RuleReport[]; worse: readonly RuleReport[] },
+): string {
+  if (better.length + worse.length === 0)
+    return `No rule can be told apart from the one in force, ${inForce.name}.`;
+  const said = [
+    ...(better.length > 0 ? [`better: ${list(better)}`] : []),
+    ...(worse.length > 0 ? [`worse: ${list(worse)}`] : []),
+  ];
+  return `Told apart from the one in force, ${inForce.name} (${inForce.signals.netBps!.toFixed(1)} bps): ${said.join('; ')}.`;
+}
+
+function sayWhatTheSideIsWorth(rules: readonly RuleReport[]): string {
+  const beats = rules.filter(({ versusControl }) => versusControl.family!.low > 0).length;
+  return `The ensemble's side beats a coin's under ${beats === 0 ? 'none' : beats} of the ${rules.length} rules.`;
+}
+
+const list = (reports: readonly RuleReport[]): string => reports.map(({ name }) => name).join(', ');
