@@ -1,6 +1,7 @@
 // Signals as a table for people.
 import Table from 'cli-table3';
 import type { Signal, Vote } from '../lib/signals/signal.ts';
+import { formatInstant } from './format-figure.ts';
 
 export function formatSignals(signals: readonly Signal[]): string {
   const table = new Table({
@@ -34,6 +35,3 @@ export function formatSignals(signals: readonly Signal[]): string {
 
 const formatVote = (vote: Vote): string =>
   `${vote.model}:${'abstained' in vote ? vote.abstained : vote.action}`;
-
-/** `2024-08-05 00:00` */
-const formatInstant = (ms: number): string => new Date(ms).toISOString().slice(0, 16).replace('T', ' ');

@@ -1,7 +1,8 @@
 // How the models agree and what the ensemble decides with it, over any stream of signals: live, backtest or evaluation.
 import type { Action, Signal } from '../signals/signal.ts';
 
-const CONSENSUS_MIN = 2 / 3;
+/** A consensus is at least this share of the active models leaning to one side. */
+export const CONSENSUS_MIN = 2 / 3;
 
 export interface SignalSummary {
   readonly signals: number;

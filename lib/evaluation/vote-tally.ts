@@ -1,8 +1,7 @@
 // How one model votes within its ensemble, over any stream of signals: what it leans to, how sure it is, whether the majority is
 // with it, and why it was silent.
 import type { Action, ModelAbstentionReason, Signal, Vote } from '../signals/signal.ts';
-
-const CONSENSUS_MIN = 2 / 3;
+import { CONSENSUS_MIN } from './signal-tally.ts';
 
 export interface VoteSummary {
   readonly votes: number;
