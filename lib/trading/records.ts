@@ -113,6 +113,27 @@ export const auditRecordSchema = z.strictObject({
 });
 export type AuditRecord = z.infer<typeof auditRecordSchema>;
 
+/** `parity#<13-digit ms>`: one proof that features are the same however they are computed, prove-parity.ts. */
+export const parityRecordSchema = z.strictObject({
+  atMs: z.int(),
+  symbols: z.array(z.string()),
+  values: z.int().min(0),
+  mismatches: z.int().min(0),
+  remarks: z.array(z.string()),
+});
+
+/** `go-no-go`: the newest decision of the hourly evaluation, and the evidence it stands on. */
+export const goNoGoRecordSchema = z.strictObject({
+  verdict: z.enum(['GO', 'NO_GO']),
+  decidedAtMs: z.int(),
+  /** Criteria that are not met. */
+  criteria: z.array(z.string()),
+  /** Key of the evidence in the object store, and the SHA-256 (hex) of its bytes. */
+  evidenceKey: z.string(),
+  evidenceSha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type GoNoGoRecord = z.infer<typeof goNoGoRecordSchema>;
+
 export const orderKey = (clientOrderId: string): string => `order#${clientOrderId}`;
 export const positionKey = (symbol: string): string => `position#${symbol}`;
 const sortable = (atMs: number): string => String(atMs).padStart(13, '0');
@@ -123,10 +144,12 @@ export const tradeKey = (trade: { closedAtMs: number; symbol: string }): string 
 /** The report of execute on one bar and shard, execute-report.ts. */
 export const executeKey = (run: { barOpenTimeMs: number; shard: number }): string =>
   `execute#${sortable(run.barOpenTimeMs)}#${run.shard}`;
+export const parityKey = (atMs: number): string => `parity#${sortable(atMs)}`;
 export const dayKey = (atMs: number): string => `day#${new Date(atMs).toISOString().slice(0, 10)}`;
 export const auditKey = (key: string): string => `audit#${key}`;
 export const GUARD_KEY = 'guard';
 /** The books of the scope, books.ts. */
 export const LEDGER_KEY = 'ledger';
-/** The rollout's state, transition-rollout.ts. */
+/** The rollout's state, transition-rollout.ts. It and the decision below are records of the scope `live`. */
 export const ROLLOUT_KEY = 'rollout';
+export const GO_NO_GO_KEY = 'go-no-go';

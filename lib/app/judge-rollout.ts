@@ -1,0 +1,90 @@
+// GO or NO_GO, and what follows from it. The hourly evaluation proves parity, judges the last day, keeps the decision with its
+// evidence, and steps the rollout down at once when a bound is broken.
+import type { Scope } from '../risk/gate.ts';
+import { decideGoNoGo, type GoNoGo } from '../rollout/go-no-go.ts';
+import type { RolloutStage } from '../rollout/stage.ts';
+import type { RolloutTransition } from '../rollout/transition-rollout.ts';
+import { parityKey } from '../trading/records.ts';
+import { type CollectedEvidence, collectEvidence, type GoNoGoSources } from './collect-evidence.ts';
+import { type StoredEvidence, storeEvidence } from './evidence-bundle.ts';
+import type { Clock, MarketData, ObjectStore } from './ports.ts';
+import { type ParityProof, proveParity } from './prove-parity.ts';
+import { keepDecision, readRollout, readRolloutStage, stepDownRollout } from './rollout.ts';
+import type { RiskStore } from './trading-ports.ts';
+import { readUniverse } from './universe.ts';
+
+export interface GoNoGoDependencies extends GoNoGoSources {
+  readonly risk: RiskStore;
+  readonly objects: ObjectStore;
+}
+
+export interface GoNoGoReport {
+  readonly decision: GoNoGo;
+  readonly decidedAtMs: number;
+  readonly stage: RolloutStage;
+  readonly collected: CollectedEvidence;
+  readonly stored: StoredEvidence;
+}
+
+/** Judges the last `hours` and stores the evidence; the rollout stays as it is. Throws StoreError. */
+export async function reportGoNoGo(
+  dependencies: GoNoGoDependencies,
+  { hours, nowMs }: { readonly hours: number; readonly nowMs: number },
+): Promise<GoNoGoReport> {
+  const reading = await readRolloutStage(dependencies.risk);
+  const stage = reading.state === 'value' ? reading.value.stage : 'PAPER';
+  // Above paper both may have traded within the window; a stage that cannot be read may be such a one.
+  const scopes: readonly Scope[] =
+    reading.state === 'value' && stage === 'PAPER' ? ['paper'] : ['paper', 'live'];
+  const collected = await collectEvidence(dependencies, { hours, nowMs, scopes });
+  const decision = decideGoNoGo(collected.evidence);
+  const stored = await storeEvidence(dependencies.objects, { collected, decision, stage, atMs: nowMs });
+  return { decision, decidedAtMs: nowMs, stage, collected, stored };
+}
+
+export interface RolloutJudgement extends GoNoGoReport {
+  readonly parity: ParityProof;
+  /** undefined when no bound is broken. */
+  readonly steppedDown: RolloutTransition | undefined;
+}
+
+export interface JudgeDependencies extends GoNoGoDependencies {
+  readonly market: MarketData;
+  readonly clock: Clock;
+}
+
+/** What the design asks for at least. */
+const HOURS = 24;
+
+/** One hourly evaluation. Throws StoreError. */
+export async function judgeRollout(dependencies: JudgeDependencies): Promise<RolloutJudgement> {
+  const { risk, objects, market, clock } = dependencies;
+  const nowMs = clock.nowMs();
+  const rollout = await readRollout(risk, nowMs);
+  const { symbols: universe } = await readUniverse(objects);
+  const parity = await proveParity(market, { universe, nowMs });
+  await risk.put('paper', parityKey(nowMs), parity, { ifAbsent: true });
+
+  const report = await reportGoNoGo(dependencies, { hours: HOURS, nowMs });
+  const { decision, stored } = report;
+  const criteria = decision.verdict === 'GO' ? [] : [...decision.criteria];
+  await keepDecision(risk, {
+    verdict: decision.verdict,
+    decidedAtMs: nowMs,
+    criteria,
+    evidenceKey: stored.key,
+    evidenceSha256: stored.sha256,
+  });
+  const breaches = decision.verdict === 'GO' ? [] : decision.breaches;
+  const reason = rollout.ok ? breaches.join(', ') : rollout.error.detail;
+  const steppedDown =
+    reason === ''
+      ? undefined
+      : await stepDownRollout(risk, {
+          kind: 'breach',
+          by: 'evaluate',
+          reason: `${reason} (${stored.key})`,
+          nowMs,
+        });
+  return { ...report, parity, steppedDown };
+}

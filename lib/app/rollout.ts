@@ -1,0 +1,227 @@
+// The rollout at work: reads its state, decides by `transitionRollout`, and writes under the condition that nobody moved it
+// meanwhile. The audit entry comes first: no change is without one, and one that the state does not bear out did not come about.
+import { z } from 'zod';
+import { failure, type Result, success } from '../result.ts';
+import type { Reading } from '../risk/effective-mode.ts';
+import type { Scope } from '../risk/gate.ts';
+import type { RolloutStage } from '../rollout/stage.ts';
+import {
+  initialRollout,
+  ROLLOUT_DENIALS,
+  type RolloutDenial,
+  type RolloutEvent,
+  type RolloutState,
+  type RolloutTransition,
+  rolloutStateSchema,
+  type SignOffRole,
+  transitionRollout,
+} from '../rollout/transition-rollout.ts';
+import {
+  type AuditRecord,
+  auditKey,
+  GO_NO_GO_KEY,
+  type GoNoGoRecord,
+  goNoGoRecordSchema,
+  ROLLOUT_KEY,
+} from '../trading/records.ts';
+import { verifyEvidence } from './evidence-bundle.ts';
+import { oneLine } from './load-model.ts';
+import { type ObjectStore, StoreError } from './ports.ts';
+import type { RecordCondition, RiskStore } from './trading-ports.ts';
+
+/** There is one rollout; it is live trading that it lets grow. */
+const ROLLOUT_SCOPE: Scope = 'live';
+/** How often less risk is tried again because someone else moved the rollout. */
+const ATTEMPTS_MAX = 5;
+
+/** Why a change was refused. Closed. */
+const REFUSALS = {
+  ...ROLLOUT_DENIALS,
+  state_unreadable: 'the rollout record is malformed: step down to begin on paper again',
+  evidence_invalid: 'the evidence of the decision cannot be proven',
+  conflict: 'someone else moved the rollout meanwhile: look at it and try again',
+} as const;
+export interface RolloutRefusal {
+  readonly code: keyof typeof REFUSALS;
+  /** One line for the operator. */
+  readonly detail: string;
+}
+
+type RecordState =
+  | { readonly kind: 'value'; readonly state: RolloutState; readonly revision: number }
+  | { readonly kind: 'malformed'; readonly revision: number; readonly why: string }
+  | { readonly kind: 'missing' };
+
+async function readRecord(risk: RiskStore): Promise<RecordState> {
+  const record = await risk.get(ROLLOUT_SCOPE, ROLLOUT_KEY, z.unknown());
+  if (record === undefined) return { kind: 'missing' };
+  const { revision } = record;
+  const state = rolloutStateSchema.safeParse(record.value);
+  if (state.success) return { kind: 'value', state: state.data, revision };
+  const { path, message } = state.error.issues[0]!;
+  return {
+    kind: 'malformed',
+    revision,
+    why: `the rollout record is malformed: ${path.join('.')} ${message}`,
+  };
+}
+
+/**
+ * The stage for `effectiveMode`. A rollout that never began is on paper. A stage above paper is entered by two sign-offs alone,
+ * and left for the one below without any, so what is stored is approved. Never rejects.
+ */
+export async function readRolloutStage(
+  risk: RiskStore,
+): Promise<Reading<{ readonly stage: RolloutStage; readonly approved: boolean }>> {
+  try {
+    const record = await readRecord(risk);
+    if (record.kind === 'malformed') return { state: 'unreadable', why: record.why };
+    const stage = record.kind === 'value' ? record.state.stage : 'PAPER';
+    return { state: 'value', value: { stage, approved: true } };
+  } catch (error) {
+    return { state: 'unreadable', why: oneLine(error) };
+  }
+}
+
+/** The state, begun on paper now when there is none. A malformed record is a refusal. Throws StoreError. */
+export async function readRollout(
+  risk: RiskStore,
+  nowMs: number,
+): Promise<Result<RolloutState, RolloutRefusal>> {
+  let record = await readRecord(risk);
+  if (record.kind === 'missing') {
+    await risk.put(ROLLOUT_SCOPE, ROLLOUT_KEY, initialRollout(nowMs), { ifAbsent: true });
+    record = await readRecord(risk);
+  }
+  if (record.kind === 'value') return success(record.state);
+  return failure({ code: 'state_unreadable', detail: REFUSALS.state_unreadable });
+}
+
+/** The newest decision of the hourly evaluation. Throws StoreError. */
+export async function readDecision(risk: RiskStore): Promise<GoNoGoRecord | undefined> {
+  return (await risk.get(ROLLOUT_SCOPE, GO_NO_GO_KEY, goNoGoRecordSchema))?.value;
+}
+
+/** Keeps the decision, unless there is a newer one. Throws StoreError. */
+export async function keepDecision(risk: RiskStore, decision: GoNoGoRecord): Promise<void> {
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    const before = await risk.get(ROLLOUT_SCOPE, GO_NO_GO_KEY, z.unknown());
+    const known = goNoGoRecordSchema.safeParse(before?.value);
+    if (known.success && known.data.decidedAtMs > decision.decidedAtMs) return;
+    const condition: RecordCondition = before ? { ifRevision: before.revision } : { ifAbsent: true };
+    if ((await risk.put(ROLLOUT_SCOPE, GO_NO_GO_KEY, decision, condition)) === 'written') return;
+  }
+  throw new StoreError('the newest GO/NO-GO decision is written too often', { retryable: true });
+}
+
+interface Signature {
+  readonly role: SignOffRole;
+  readonly by: string;
+  readonly nowMs: number;
+}
+
+/** A sign-off for the step from this stage to the next. Throws StoreError. */
+export async function signOffRollout(
+  risk: RiskStore,
+  { role, by, nowMs }: Signature,
+): Promise<Result<RolloutTransition, readonly RolloutRefusal[]>> {
+  const event: RolloutEvent = { kind: 'sign_off', role, operator: by, atMs: nowMs };
+  return moveRollout(risk, event, { by, detail: `signs off as ${role}` });
+}
+
+/** What an advance would need now; the evidence of a GO is proven first. Throws StoreError. */
+async function advanceEvent(
+  { risk, objects }: { risk: RiskStore; objects: ObjectStore },
+  nowMs: number,
+): Promise<Result<{ event: RolloutEvent; decision: GoNoGoRecord | undefined }, RolloutRefusal>> {
+  const decision = await readDecision(risk);
+  if (decision?.verdict === 'GO') {
+    const { evidenceKey: key, evidenceSha256: sha256 } = decision;
+    const proven = await verifyEvidence(objects, { key, sha256 });
+    if (!proven.ok) return failure({ code: 'evidence_invalid', detail: proven.error });
+    const { verdict, decidedAtMs } = proven.value;
+    if (verdict !== 'GO' || decidedAtMs !== decision.decidedAtMs)
+      return failure({ code: 'evidence_invalid', detail: `${key} is the evidence of another decision` });
+  }
+  return success({ event: { kind: 'advance', atMs: nowMs, decision }, decision });
+}
+
+interface RolloutStores {
+  readonly risk: RiskStore;
+  readonly objects: ObjectStore;
+}
+
+/** Everything that stands between this stage and the next; empty when nothing does. Throws StoreError. */
+export async function findAdvanceDenials(
+  stores: RolloutStores,
+  state: RolloutState,
+  nowMs: number,
+): Promise<readonly RolloutRefusal[]> {
+  const asked = await advanceEvent(stores, nowMs);
+  if (!asked.ok) return [asked.error];
+  return transitionRollout(state, asked.value.event).denials.map(refusal);
+}
+
+/** One stage up. Of two at once one is refused. Throws StoreError. */
+export async function advanceRollout(
+  stores: RolloutStores,
+  { by, nowMs }: { readonly by: string; readonly nowMs: number },
+): Promise<Result<RolloutTransition, readonly RolloutRefusal[]>> {
+  const asked = await advanceEvent(stores, nowMs);
+  if (!asked.ok) return failure([asked.error]);
+  const { event, decision } = asked.value;
+  const detail = `on ${decision?.evidenceKey} sha256 ${decision?.evidenceSha256}`;
+  return moveRollout(stores.risk, event, { by, detail });
+}
+
+/** One stage down, tried until it holds; on paper the day begins again. Also mends a malformed record. Throws StoreError. */
+export async function stepDownRollout(
+  risk: RiskStore,
+  asked: {
+    readonly kind: 'breach' | 'step_down';
+    readonly by: string;
+    readonly reason: string;
+    readonly nowMs: number;
+  },
+): Promise<RolloutTransition> {
+  const event: RolloutEvent = { kind: asked.kind, atMs: asked.nowMs };
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    const moved = await moveRollout(risk, event, { by: asked.by, detail: asked.reason });
+    if (moved.ok) return moved.value;
+  }
+  throw new StoreError('the rollout is moved too often: it could not be stepped down', { retryable: true });
+}
+
+async function moveRollout(
+  risk: RiskStore,
+  event: RolloutEvent,
+  { by, detail }: { by: string; detail: string },
+): Promise<Result<RolloutTransition, readonly RolloutRefusal[]>> {
+  const record = await readRecord(risk);
+  const isDown = event.kind === 'breach' || event.kind === 'step_down';
+  if (record.kind === 'malformed' && !isDown) return failure([refusal('state_unreadable')]);
+  const state = record.kind === 'value' ? record.state : initialRollout(event.atMs);
+  const moved = transitionRollout(state, event);
+  if (moved.outcome === 'denied') return failure(moved.denials.map(refusal));
+
+  const revision = record.kind === 'missing' ? 0 : record.revision;
+  const audit: AuditRecord = {
+    atMs: event.atMs,
+    what: `rollout ${moved.outcome}: ${moved.previous.stage} -> ${moved.current.stage}`,
+    by,
+    detail,
+  };
+  const key = auditKey(`rollout#${String(event.atMs).padStart(13, '0')}#${revision}#${moved.outcome}`);
+  const audited = await risk.put(ROLLOUT_SCOPE, key, audit, { ifAbsent: true });
+  // An entry left by an attempt that was cut off says the same of a step down, and does not hold it up.
+  if (audited === 'conflict' && !isDown) return failure([refusal('conflict')]);
+  const condition: RecordCondition =
+    record.kind === 'missing' ? { ifAbsent: true } : { ifRevision: record.revision };
+  const written = await risk.put(ROLLOUT_SCOPE, ROLLOUT_KEY, moved.current, condition);
+  return written === 'written' ? success(moved) : failure([refusal('conflict')]);
+}
+
+const refusal = (code: RolloutDenial | keyof typeof REFUSALS): RolloutRefusal => ({
+  code,
+  detail: REFUSALS[code],
+});
