@@ -114,7 +114,7 @@ async function planRealRun(
   const answer = await chooseSymbols(market.exchange, market.symbols);
   if (!answer.ok)
     throw new LocalStartError(
-      `${market.exchange} cannot be used: ${answer.error}; check the network, or leave --exchange out for the simulated one`,
+      `${market.exchange} cannot be used: ${answer.error}; or leave --exchange out for the simulated one`,
     );
   const nowMs = Date.now();
   return {
