@@ -17,6 +17,7 @@ export type MarketDataErrorCode =
   | 'invalid_response'
   | 'invalid_candle'
   | 'unknown_symbol'
+  | 'unauthorised'
   | 'rejected';
 
 export interface MarketDataError {

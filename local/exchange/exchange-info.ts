@@ -34,6 +34,9 @@ export function rulesOf(market: MarketSource): ReadonlyMap<string, SymbolRules> 
 const decimalsOf = (series: CandleSeries, column: 'open' | 'high' | 'low' | 'close' | 'volume'): number =>
   decimalPlaces(series[column].subarray(Math.max(0, series.length - SAMPLED_BARS)));
 
+/** Of futures orders, USDT. */
+export const minNotionalOf = (symbol: string): number => (symbol === 'BTCUSDT' ? 100 : 5);
+
 const unit = (decimals: number): string => (decimals === 0 ? '1' : `0.${'0'.repeat(decimals - 1)}1`);
 
 export function usdmExchangeInfo(context: {
@@ -116,7 +119,7 @@ function usdmSymbol({ symbol, base, quote, tickDecimals, stepDecimals }: SymbolR
       { filterType: 'MARKET_LOT_SIZE', ...lot },
       { filterType: 'MAX_NUM_ORDERS', limit: 200 },
       { filterType: 'MAX_NUM_ALGO_ORDERS', limit: 10 },
-      { filterType: 'MIN_NOTIONAL', notional: symbol === 'BTCUSDT' ? '100' : '5' },
+      { filterType: 'MIN_NOTIONAL', notional: String(minNotionalOf(symbol)) },
       {
         filterType: 'PERCENT_PRICE',
         multiplierUp: '1.0500',

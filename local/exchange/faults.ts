@@ -8,6 +8,7 @@ const scope = {
   /** Start of the path, e.g. `/fapi/v1/klines`. @default every path */
   path: z.string().startsWith('/').optional(),
   symbol: z.string().optional(),
+  method: z.enum(['GET', 'POST', 'PUT', 'DELETE']).optional(),
   /** After this many requests the fault is over. */
   count: z.int().min(1).optional(),
   /** Share of requests that it befalls. */
@@ -53,6 +54,16 @@ const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('truncated'), ...scope }),
   /** Candles that are wrong in one row. */
   z.strictObject({ kind: z.literal('malformed'), how: z.enum(MALFORMATIONS), ...scope }),
+  /** The request is carried out, and its answer lost on the way. */
+  z.strictObject({
+    kind: z.literal('accept_then'),
+    how: z.enum(['timeout', 'reset', 'server_error']),
+    ...scope,
+  }),
+  /** Refused with one of Binance's numbers. */
+  z.strictObject({ kind: z.literal('reject'), code: z.int().max(-1), msg: z.string(), ...scope }),
+  /** Of a market order only this share is filled; the rest expires. */
+  z.strictObject({ kind: z.literal('partial_fill'), share: z.number().min(0).max(1), ...scope }),
   /** The exchange's clock is off by this much, for everything it does. */
   z.strictObject({ kind: z.literal('clock_skew'), ms: z.int() }),
 ]);
@@ -97,11 +108,12 @@ export class ActiveFaults implements FaultControl {
   }
 
   /** The fault that befalls this request, if any; it is used up by asking. */
-  take(request: { path: string; symbol: string | null }): AnswerFault | undefined {
+  take(request: { path: string; method: string; symbol: string | null }): AnswerFault | undefined {
     for (const entry of this.#faults) {
       const { fault } = entry;
       if (fault.kind === 'clock_skew') continue;
       if (fault.path !== undefined && !request.path.startsWith(fault.path)) continue;
+      if (fault.method !== undefined && fault.method !== request.method) continue;
       if (fault.symbol !== undefined && fault.symbol !== request.symbol) continue;
       if (fault.probability !== undefined && this.#uniform() >= fault.probability) continue;
       entry.left--;

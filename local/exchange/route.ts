@@ -4,9 +4,13 @@ export interface ExchangeRequest {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
+  /** As sent, without the question mark: signatures cover every byte. */
+  readonly rawQuery: string;
   /** Value of a header, by its lower-case name. */
   readonly header: (name: string) => string | undefined;
   readonly body: string;
+  /** Share of an order for which there is somebody on the other side. @default 1 */
+  readonly fillable?: number | undefined;
 }
 
 export interface ExchangeReply {

@@ -3,12 +3,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ZodError, z } from 'zod';
-import { rulesOf } from './exchange-info.ts';
+import { microUsdt } from '../../lib/trading/money.ts';
+import { rulesOf, type SymbolRules } from './exchange-info.ts';
 import { ActiveFaults, type AnswerFault, type FaultControl } from './faults.ts';
 import type { MarketSource } from './market-source.ts';
+import { type AccountModes, MatchingAccount, type MatchingCosts } from './matching-account.ts';
+import { privateRoutes } from './private-routes.ts';
 import { type MarketKind, publicRoutes } from './public-routes.ts';
 import { type RateLimits, RequestWeights } from './request-weights.ts';
 import { type ExchangeReply, type ExchangeRequest, type Route, refuse } from './route.ts';
+import { type AccountKeys, parametersOf } from './signed-request.ts';
 import { spoil } from './spoiled-answer.ts';
 import { VisibleMarket } from './visible-market.ts';
 
@@ -22,8 +26,15 @@ interface SimulatedExchangeOptions {
   readonly host?: string;
   /** Of each of the two APIs on its own. @default Binance's: 2400 a minute for USDT-M, 6000 for spot */
   readonly rateLimits?: Partial<RateLimits>;
+  /** An account to trade with. @default none: private endpoints are unknown */
+  readonly account?: SimulatedAccount;
   /** Decides which requests a fault with a probability befalls. @default 1 */
   readonly faultSeed?: number;
+}
+
+interface SimulatedAccount extends AccountKeys, Partial<AccountModes> {
+  readonly depositUsdt: number;
+  readonly costs: MatchingCosts;
 }
 
 export interface SimulatedExchange {
@@ -82,7 +93,9 @@ class Exchange {
     const api = (kind: MarketKind): Api => {
       const limits = { weightPerMinute: WEIGHT_PER_MINUTE[kind], refusalsBeforeBan: 20, banMs: 120_000 };
       const { weightPerMinute, refusalsBeforeBan, banMs } = { ...limits, ...options.rateLimits };
+      const { account } = options;
       const routes = publicRoutes({ kind, market, rules, weightPerMinute });
+      if (kind === 'usdm' && account !== undefined) routes.push(...accountRoutes({ account, market, rules }));
       return {
         routes: new Map(routes.map((route) => [`${route.method} ${route.path}`, route])),
         weights: new RequestWeights({ weightPerMinute, refusalsBeforeBan, banMs }),
@@ -101,6 +114,7 @@ class Exchange {
       method: incoming.method ?? 'GET',
       path: url.pathname,
       query: url.searchParams,
+      rawQuery: url.search.slice(1),
       header: (name) => [incoming.headers[name]].flat()[0],
       body: body ?? '',
     };
@@ -109,13 +123,16 @@ class Exchange {
     response.setHeader('Date', new Date(this.#nowMs()).toUTCString());
     if (body === undefined) return send(response, refuse(-1000, 'The request is too large.', 413));
     if (request.path === FAULTS_PATH) return send(response, this.#controlFaults(request));
-    const fault = this.faults.take({ path: request.path, symbol: request.query.get('symbol') });
+    const symbol = parametersOf(request).get('symbol');
+    const fault = this.faults.take({ path: request.path, method: request.method, symbol });
     if (fault?.kind === 'timeout') return;
     if (fault?.kind === 'reset') {
       incoming.socket.destroy();
       return;
     }
-    const answer = (fault && refusalOf(fault, response)) ?? this.#answer(request, response);
+    const fillable = fault?.kind === 'partial_fill' ? fault.share : undefined;
+    const answer = (fault && refusalOf(fault, response)) ?? this.#answer({ ...request, fillable }, response);
+    if (fault?.kind === 'accept_then') return loseAnswer(fault.how, incoming, response);
     if (fault === undefined || answer.status !== 200) return send(response, answer);
     sendSpoiled(response, { fault, answer, nowMs: this.#nowMs() });
   }
@@ -150,8 +167,37 @@ class Exchange {
 /** The refusal that a fault stands for; undefined for one that spoils an answer instead. */
 function refusalOf(fault: AnswerFault, response: ServerResponse): ExchangeReply | undefined {
   if (fault.kind === 'server_error') return refuse(-1001, 'Internal error; unable to process.', fault.status);
+  if (fault.kind === 'reject') return refuse(fault.code, fault.msg);
   if (fault.kind !== 'rate_limited' && fault.kind !== 'banned') return undefined;
   return tooMany(response, fault.kind, fault.retryAfterSeconds);
+}
+
+function loseAnswer(
+  how: 'timeout' | 'reset' | 'server_error',
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): void {
+  if (how === 'reset') incoming.socket.destroy();
+  // Binance's words for: whether this was executed is not known.
+  const unknown = 'Unknown error, please check your request or try again later.';
+  if (how === 'server_error') send(response, refuse(-1000, unknown, 503));
+}
+
+function accountRoutes(context: {
+  account: SimulatedAccount;
+  market: VisibleMarket;
+  rules: ReadonlyMap<string, SymbolRules>;
+}): Route[] {
+  const { account: options, market, rules } = context;
+  const { apiKey, secret, depositUsdt, costs, ...modes } = options;
+  const account = new MatchingAccount({
+    market,
+    rules,
+    costs,
+    modes: { dualSidePosition: false, multiAssetsMargin: false, feeBurn: false, ...modes },
+    depositMicroUsdt: microUsdt(depositUsdt),
+  });
+  return privateRoutes({ account, keys: { apiKey, secret }, nowMs: market.nowMs });
 }
 
 function tooMany(

@@ -1,7 +1,7 @@
 // What of a market can be seen at the exchange's time: closed bars in full, the bar being formed at its open only, and nothing
 // of what comes after. The one place that keeps a replay from leaking its future.
-import { BAR_MS } from '../../lib/market/candle.ts';
-import { type CandleSeries, countUntil } from '../../lib/market/candle-series.ts';
+import { BAR_MS, type Candle } from '../../lib/market/candle.ts';
+import { type CandleSeries, candleAt, countUntil } from '../../lib/market/candle-series.ts';
 import { plainDecimal } from '../../lib/market/plain-decimal.ts';
 import type { MarketSource } from './market-source.ts';
 
@@ -69,6 +69,14 @@ export class VisibleMarket {
     const rows: BinanceKline[] = [];
     for (let index = from; index < to; index++) rows.push(klineAt(series, index, nowMs));
     return rows;
+  }
+
+  /** Bars that have closed by now, from the one that opened at `fromMs` or after. */
+  closedBars(symbol: string, fromMs: number): Candle[] {
+    const series = this.#market.candles(symbol);
+    const from = countUntil(series, fromMs - 1);
+    const to = countUntil(series, this.nowMs() - BAR_MS);
+    return Array.from({ length: Math.max(0, to - from) }, (_, index) => candleAt(series, from + index));
   }
 
   /** The last price traded: the open of the bar being formed, or the last close when that bar is missing. */

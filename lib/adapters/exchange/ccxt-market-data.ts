@@ -1,12 +1,13 @@
 // Market data of Binance (USDT-M futures or spot) through ccxt. Its promise: what it returns are closed, valid candles; whatever
 // else happens is a typed error, within a known time, and an exchange that asks for quiet gets it.
 import pLimit from 'p-limit';
-import type { CandleRequest, MarketData } from '../../app/ports.ts';
+import type { CandleRequest, MarketData, MarketDataError } from '../../app/ports.ts';
 import { invariant } from '../../invariant.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
 import type { CandleSeries } from '../../market/candle-series.ts';
-import { success } from '../../result.ts';
-import { type CcxtExchange, type CcxtExchangeId, openCcxtExchange } from './ccxt-exchange.ts';
+import { failure, type Result, success } from '../../result.ts';
+import type { CcxtExchangeId } from './ccxt-client.ts';
+import { type CcxtExchange, openCcxtExchange } from './ccxt-exchange.ts';
 import { ExchangeFault } from './exchange-fault.ts';
 import { readFilters, readPrices, readQuoteVolumes, readTradingPairs } from './instruments.ts';
 import { readKlines } from './klines.ts';
@@ -43,6 +44,12 @@ function klinesWeight(exchange: CcxtExchangeId, limit: number): number {
   return limit < 500 ? 2 : 5;
 }
 
+type Ask = <T>(
+  weight: number,
+  question: (exchange: CcxtExchange) => Promise<T>,
+  timing?: { startedAtMs: number },
+) => Promise<Result<T, MarketDataError>>;
+
 /** Nothing is loaded or sent before the first call. One instance shares one request budget: make one per process. */
 export function createCcxtMarketData(options: CcxtMarketDataOptions): MarketData {
   const { exchange, baseUrl, timeoutMs = 5_000 } = options;
@@ -51,11 +58,15 @@ export function createCcxtMarketData(options: CcxtMarketDataOptions): MarketData
     () => openCcxtExchange({ exchange, baseUrl, timeoutMs }),
     options,
   );
+  const ask: Ask = async (weight, question, timing) => {
+    const answer = await caller.call(weight, question, timing);
+    return answer.ok ? answer : failure(answer.error.toMarketDataError());
+  };
   const weights = WEIGHTS[exchange];
   const limit = pLimit(options.concurrency ?? 12);
   return {
     serverTimeMs: () =>
-      caller.call(TIME_WEIGHT, async (opened) => {
+      ask(TIME_WEIGHT, async (opened) => {
         const timeMs = await opened.serverTimeMs();
         if (timeMs !== undefined && timeMs > 0) return timeMs;
         throw new ExchangeFault('invalid_response', 'the exchange answered without its time');
@@ -69,22 +80,20 @@ export function createCcxtMarketData(options: CcxtMarketDataOptions): MarketData
       invariant(Number.isInteger(lastOpenTimeMs / BAR_MS), `${lastOpenTimeMs} is not the open time of a bar`);
       const startedAtMs = caller.nowMs();
       const weight = klinesWeight(exchange, count);
-      return limit(() => caller.call(weight, (opened) => fetchClosedCandles(opened, request), startedAtMs));
+      return limit(() => ask(weight, (opened) => fetchClosedCandles(opened, request), { startedAtMs }));
     },
     prices: async (symbols) => {
-      const all = await caller.call(weights.prices, async (opened) => readPrices(await opened.prices()));
+      const all = await ask(weights.prices, async (opened) => readPrices(await opened.prices()));
       if (!all.ok || symbols === undefined) return all;
       const wanted = new Set(symbols);
       return success(new Map([...all.value].filter(([symbol]) => wanted.has(symbol))));
     },
-    filters: () => caller.call(weights.info, async (opened) => readFilters(await opened.exchangeInfo())),
+    filters: () => ask(weights.info, async (opened) => readFilters(await opened.exchangeInfo())),
     largestPairs: async (count) => {
       invariant(Number.isInteger(count) && count >= 1, `cannot ask for ${count} pairs`);
-      const pairs = await caller.call(weights.info, async (opened) =>
-        readTradingPairs(await opened.exchangeInfo()),
-      );
+      const pairs = await ask(weights.info, async (opened) => readTradingPairs(await opened.exchangeInfo()));
       if (!pairs.ok) return pairs;
-      const volumes = await caller.call(weights.volumes, async (opened) =>
+      const volumes = await ask(weights.volumes, async (opened) =>
         readQuoteVolumes(await opened.dayTickers()),
       );
       return volumes.ok ? success(largest(volumes.value, pairs.value).slice(0, count)) : volumes;

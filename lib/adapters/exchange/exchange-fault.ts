@@ -14,6 +14,7 @@ const RETRYABLE: Readonly<Record<MarketDataErrorCode, boolean>> = {
   invalid_response: true,
   invalid_candle: true,
   unknown_symbol: false,
+  unauthorised: false,
   rejected: false,
 };
 
@@ -22,14 +23,17 @@ export class ExchangeFault extends Error {
   readonly code: MarketDataErrorCode;
   /** How long the exchange asks everybody at this address to keep quiet, when it does. */
   readonly quietMs: number | undefined;
+  /** The exchange's own number for what it refused, e.g. -2019; undefined when it gave none. */
+  readonly refusalCode: number | undefined;
   constructor(
     code: MarketDataErrorCode,
     message: string,
-    context: { cause?: unknown; quietMs?: number } = {},
+    context: { cause?: unknown; quietMs?: number; refusalCode?: number } = {},
   ) {
     super(message, { cause: context.cause });
     this.code = code;
     this.quietMs = context.quietMs;
+    this.refusalCode = context.refusalCode;
   }
 
   get retryable(): boolean {
@@ -43,7 +47,7 @@ export class ExchangeFault extends Error {
 }
 
 /** The first few dozen characters of what an exchange sent, on one line: enough to recognise a page, never the page. */
-export function excerpt(text: string): string {
+export function excerpt(text: string, chars = EXCERPT_CHARS): string {
   const line = text.replace(/\s+/g, ' ').trim();
-  return line.length <= EXCERPT_CHARS ? line : `${line.slice(0, EXCERPT_CHARS)}…`;
+  return line.length <= chars ? line : `${line.slice(0, chars)}…`;
 }

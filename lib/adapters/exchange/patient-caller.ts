@@ -1,6 +1,5 @@
-// How often, how long and how fast an exchange is asked: reads are repeated until they succeed, are refused for good, or their
-// time is up, and all of them share one request budget. Orders never come through here twice.
-import type { MarketDataError } from '../../app/ports.ts';
+// How often, how long and how fast an exchange is asked: a question is repeated until it is answered, refused for good, or its
+// time is up, and all of them share one request budget.
 import { failure, type Result, success } from '../../result.ts';
 import { ExchangeFault } from './exchange-fault.ts';
 import { RequestBudget } from './request-budget.ts';
@@ -41,24 +40,25 @@ export class PatientCaller<Exchange> {
     this.#open = open;
   }
 
+  /** `attempts: 1` sends at most once: for what must not be repeated. */
   async call<T>(
     weight: number,
-    read: (exchange: Exchange) => Promise<T>,
-    startedAtMs = this.nowMs(),
-  ): Promise<Result<T, MarketDataError>> {
+    ask: (exchange: Exchange) => Promise<T>,
+    { startedAtMs = this.nowMs(), attempts = this.#attempts } = {},
+  ): Promise<Result<T, ExchangeFault>> {
     this.#exchange ??= this.#open();
     const exchange = await this.#exchange;
     const deadlineAtMs = startedAtMs + this.#deadlineMs;
     for (let attempt = 1; ; attempt++) {
       const held = await this.#waitForBudget(weight, deadlineAtMs);
-      if (held !== undefined) return failure(held.toMarketDataError());
-      const outcome = await settle(() => read(exchange));
+      if (held !== undefined) return failure(held);
+      const outcome = await settle(() => ask(exchange));
       if (outcome.ok) return outcome;
       const fault = outcome.error;
       this.#heed(fault);
       const backoffMs = this.#random() * Math.min(BACKOFF_MS_MAX, BACKOFF_MS_FIRST * 2 ** (attempt - 1));
-      const exhausted = attempt >= this.#attempts || this.nowMs() + backoffMs >= deadlineAtMs;
-      if (!fault.retryable || exhausted) return failure(fault.toMarketDataError());
+      const exhausted = attempt >= attempts || this.nowMs() + backoffMs >= deadlineAtMs;
+      if (!fault.retryable || exhausted) return failure(fault);
       await this.#sleep(backoffMs);
     }
   }
@@ -94,9 +94,9 @@ export class PatientCaller<Exchange> {
   }
 }
 
-async function settle<T>(read: () => Promise<T>): Promise<Result<T, ExchangeFault>> {
+async function settle<T>(ask: () => Promise<T>): Promise<Result<T, ExchangeFault>> {
   try {
-    return success(await read());
+    return success(await ask());
   } catch (error) {
     if (error instanceof ExchangeFault) return failure(error);
     throw error;

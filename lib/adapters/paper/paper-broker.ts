@@ -1,0 +1,268 @@
+// The simulated account as a broker: kept in the risk table, so that it survives restarts and several functions share it, and
+// brought up to date with closed candles whenever somebody looks.
+import pLimit from 'p-limit';
+import { z } from 'zod';
+import { type Clock, type MarketData, StoreError } from '../../app/ports.ts';
+import type { Broker, BrokerError, OrderReference, OrderReport, RiskStore } from '../../app/trading-ports.ts';
+import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
+import { failure, type Result, success } from '../../result.ts';
+import { RiskApproved } from '../../risk/gate.ts';
+import { MICRO } from '../../trading/money.ts';
+import {
+  cancelOrder,
+  endedOrders,
+  followCandles,
+  newPaperAccount,
+  PAPER_REJECTIONS,
+  type PaperAccount,
+  type PaperCosts,
+  type PaperOrder,
+  type PaperRejection,
+  paperAccountSchema,
+  paperOrderSchema,
+  placeOrder,
+  unseenBars,
+  walletOf,
+  withoutOrders,
+} from '../../trading/paper-account.ts';
+import type { SymbolFilters } from '../../trading/plan-entry.ts';
+import { toBrokerError } from '../exchange/broker-error.ts';
+
+export interface PaperBrokerOptions {
+  readonly records: Pick<RiskStore, 'get' | 'put'>;
+  readonly market: MarketData;
+  /** The exchange's clock: a replayed one in a replay. */
+  readonly clock: Clock;
+  readonly costs: PaperCosts;
+  /** Of an account that does not exist yet. */
+  readonly depositMicroUsdt: number;
+}
+
+const ACCOUNT_KEY = 'paper-account';
+const CANDLES_MAX = 998;
+/** Functions that write at the same moment; each retry is behind one more of them. */
+const WRITE_ATTEMPTS = 8;
+const FILTERS_AGE_MS_MAX = 3_600_000;
+const IF_ABSENT = { ifAbsent: true } as const;
+
+type Change<E> = (account: PaperAccount) => Result<PaperAccount, E> | Promise<Result<PaperAccount, E>>;
+
+/** Ended orders, each a record of its own: the account stays small, and no id is ever forgotten. */
+const endedOrderKey = (clientOrderId: string): string => `paper-order#${clientOrderId}`;
+
+export function createPaperBroker(options: PaperBrokerOptions): Broker {
+  const { market, clock } = options;
+  const account = new KeptAccount(options);
+  const filters = rememberFilters(options);
+  const look = <T>(of: (account: PaperAccount) => T) =>
+    reading(async () => {
+      const current = await account.update(success);
+      return current.ok ? success(of(current.value)) : current;
+    });
+  const change = (by: (account: PaperAccount, nowMs: number) => PaperAccount) =>
+    reading(async () => {
+      const changed = await account.update((current) => success(by(current, clock.nowMs())));
+      return changed.ok ? success(undefined) : changed;
+    });
+
+  return {
+    scope: 'paper',
+    prepare: async () => success(undefined),
+    submit: async (approved) => {
+      RiskApproved.verify(approved);
+      const { order } = approved;
+      try {
+        const priced = await market.prices([order.symbol]);
+        if (!priced.ok) return { outcome: 'rejected', reason: `no price: ${priced.error.message}` };
+        const known = await filters();
+        if (!known.ok) return { outcome: 'rejected', reason: `no filters: ${known.error.message}` };
+        const placed = await account.update<PaperRejection>(async (current) => {
+          if ((await account.endedOrder(order.clientOrderId)) !== undefined) return success(current);
+          return placeOrder(current, order, {
+            price: priced.value.get(order.symbol),
+            filters: known.value.get(order.symbol),
+            costs: options.costs,
+            nowMs: clock.nowMs(),
+          });
+        });
+        if (placed.ok) return { outcome: 'acknowledged' };
+        const { error } = placed;
+        const reason = typeof error === 'string' ? `${error}: ${PAPER_REJECTIONS[error]}` : error.message;
+        return { outcome: 'rejected', reason };
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        // The write may have arrived all the same.
+        return { outcome: 'unknown', why: error.message };
+      }
+    },
+    find: ({ clientOrderId, symbol, kind }) =>
+      reading(async () => {
+        const current = await account.update(success);
+        if (!current.ok) return current;
+        const order = current.value.orders[clientOrderId] ?? (await account.endedOrder(clientOrderId));
+        return success(order?.symbol === symbol && order.kind === kind ? reportOf(order) : undefined);
+      }),
+    openOrders: () =>
+      look(({ orders }) =>
+        Object.values(orders)
+          .filter(({ status }) => status === 'open')
+          .map(reportOf),
+      ),
+    cancel: ({ clientOrderId }: OrderReference) =>
+      change((current, nowMs) => cancelOrder(current, clientOrderId, nowMs)),
+    cancelAll: (symbol) =>
+      change((current, nowMs) =>
+        Object.values(current.orders)
+          .filter((order) => order.symbol === symbol)
+          .reduce((rest, order) => cancelOrder(rest, order.clientOrderId, nowMs), current),
+      ),
+    positions: () =>
+      reading(async () => {
+        const current = await account.update(success);
+        if (!current.ok) return current;
+        const held = Object.entries(current.value.ledger.positions);
+        if (held.length === 0) return success([]);
+        const prices = await market.prices(held.map(([symbol]) => symbol));
+        if (!prices.ok) return failure(toBrokerError(prices.error));
+        return success(
+          held.map(([symbol, { quantity, costMicroUsdt }]) => ({
+            symbol,
+            quantity,
+            entryPrice: costMicroUsdt / quantity / MICRO,
+            markPrice: prices.value.get(symbol) ?? current.value.followed[symbol]!.markPrice,
+          })),
+        );
+      }),
+    walletMicroUsdt: () => look(walletOf),
+    prices: async (symbols) => {
+      const prices = await market.prices(symbols);
+      return prices.ok ? prices : failure(toBrokerError(prices.error));
+    },
+    filters,
+    fundingSince: (sinceMs) => look(({ funding }) => funding.filter(({ atMs }) => atMs >= sinceMs)),
+  };
+}
+
+/** The account's record: every change is made on the newest one, caught up, and written only if nobody else wrote since. */
+class KeptAccount {
+  readonly #options: PaperBrokerOptions;
+  readonly #oneAtATime = pLimit(1);
+  /** What the record of this revision says: reading it again need not judge it again. */
+  #judged: { readonly revision: number; readonly account: PaperAccount } | undefined;
+
+  constructor(options: PaperBrokerOptions) {
+    this.#options = options;
+  }
+
+  /** The account after the change. Throws StoreError. */
+  update<E>(change: Change<E>): Promise<Result<PaperAccount, E | BrokerError>> {
+    return this.#oneAtATime(() => this.#update(change));
+  }
+
+  async endedOrder(clientOrderId: string): Promise<PaperOrder | undefined> {
+    const record = await this.#options.records.get('paper', endedOrderKey(clientOrderId), paperOrderSchema);
+    return record?.value;
+  }
+
+  async #update<E>(change: Change<E>): Promise<Result<PaperAccount, E | BrokerError>> {
+    const { records } = this.#options;
+    for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt++) {
+      const kept = await this.#read();
+      const caughtUp = await this.#catchUp(kept.account);
+      if (!caughtUp.ok) return caughtUp;
+      const changed = await change(caughtUp.value);
+      // What was caught up with is written even when the change is refused: the candles will not come again.
+      const next = changed.ok ? changed.value : caughtUp.value;
+      if (next === kept.account && kept.revision !== undefined) return changed;
+      // Only what ended in the account as written: what is put away here has certainly happened.
+      const ended = endedOrders(kept.account);
+      for (const order of ended)
+        await records.put('paper', endedOrderKey(order.clientOrderId), order, IF_ABSENT);
+      const condition = kept.revision === undefined ? IF_ABSENT : { ifRevision: kept.revision };
+      const written = await records.put('paper', ACCOUNT_KEY, withoutOrders(next, ended), condition);
+      if (written === 'written') return changed;
+    }
+    throw new StoreError(`the paper account was written to by others ${WRITE_ATTEMPTS} times in a row`, {
+      retryable: true,
+    });
+  }
+
+  async #read(): Promise<{ account: PaperAccount; revision: number | undefined }> {
+    const record = await this.#options.records.get('paper', ACCOUNT_KEY, z.unknown());
+    if (record === undefined) {
+      return { account: newPaperAccount(this.#options.depositMicroUsdt), revision: undefined };
+    }
+    if (this.#judged?.revision !== record.revision) {
+      const parsed = paperAccountSchema.safeParse(record.value);
+      if (!parsed.success)
+        throw new StoreError(`the record ${ACCOUNT_KEY} is not an account: ${parsed.error.message}`, {
+          retryable: false,
+        });
+      this.#judged = { revision: record.revision, account: parsed.data };
+    }
+    return this.#judged;
+  }
+
+  async #catchUp(account: PaperAccount): Promise<Result<PaperAccount, BrokerError>> {
+    const nowMs = this.#options.clock.nowMs();
+    let current = account;
+    for (const [symbol, nextOpenTimeMs] of unseenBars(account)) {
+      const followed = await this.#follow(current, symbol, { nextOpenTimeMs, nowMs });
+      if (!followed.ok) return followed;
+      current = followed.value;
+    }
+    return success(current);
+  }
+
+  async #follow(
+    account: PaperAccount,
+    symbol: string,
+    { nextOpenTimeMs, nowMs }: { nextOpenTimeMs: number; nowMs: number },
+  ): Promise<Result<PaperAccount, BrokerError>> {
+    const { market, costs } = this.#options;
+    const lastOpenTimeMs = lastClosedOpenTimeMs(nowMs);
+    let current = account;
+    for (let from = nextOpenTimeMs; from <= lastOpenTimeMs; from += CANDLES_MAX * BAR_MS) {
+      const to = Math.min(lastOpenTimeMs, from + (CANDLES_MAX - 1) * BAR_MS);
+      const count = (to - from) / BAR_MS + 1;
+      const candles = await market.closedCandles({ symbol, count, lastOpenTimeMs: to });
+      if (!candles.ok) return failure(toBrokerError(candles.error));
+      current = followCandles(current, symbol, { candles: candles.value, costs, nowMs });
+    }
+    return success(current);
+  }
+}
+
+async function reading<T>(read: () => Promise<Result<T, BrokerError>>): Promise<Result<T, BrokerError>> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return failure({ code: 'unavailable', message: error.message, retryable: error.retryable });
+  }
+}
+
+/** Filters change seldom, and are large: asked for once an hour. */
+function rememberFilters({ market, clock }: PaperBrokerOptions): Broker['filters'] {
+  let known: { readonly atMs: number; readonly filters: ReadonlyMap<string, SymbolFilters> } | undefined;
+  return async () => {
+    const ageMs = clock.nowMs() - (known?.atMs ?? Number.NEGATIVE_INFINITY);
+    if (known !== undefined && ageMs >= 0 && ageMs < FILTERS_AGE_MS_MAX) return success(known.filters);
+    const asked = await market.filters();
+    if (!asked.ok) return failure(toBrokerError(asked.error));
+    known = { atMs: clock.nowMs(), filters: asked.value };
+    return asked;
+  };
+}
+
+const reportOf = (order: PaperOrder): OrderReport => ({
+  symbol: order.symbol,
+  clientOrderId: order.clientOrderId,
+  kind: order.kind,
+  status: order.status,
+  quantity: order.quantity,
+  filledQuantity: order.filledQuantity,
+  averagePrice: order.averagePrice,
+  feeMicroUsdt: order.feeMicroUsdt,
+  updatedAtMs: order.updatedAtMs,
+});

@@ -1,0 +1,39 @@
+import { createCcxtMarketData } from '../../lib/adapters/exchange/ccxt-market-data.ts';
+import { createLiveBroker } from '../../lib/adapters/exchange/live-broker.ts';
+import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
+import { createPaperBroker } from '../../lib/adapters/paper/paper-broker.ts';
+import { startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
+import { BROKER_TERMS, brokerMarket, describeBrokerContract } from './broker.ts';
+
+const { depositMicroUsdt, impactBps, takerFeeBps, fundingRatePer8h } = BROKER_TERMS;
+
+describeBrokerContract('paper', {
+  scope: 'paper',
+  open: async (clock) => {
+    const simulated = await startSimulatedExchange({ market: brokerMarket, clock });
+    const broker = createPaperBroker({
+      records: createMemoryRiskStore(),
+      market: createCcxtMarketData({ exchange: 'binanceusdm', baseUrl: simulated.url }),
+      clock,
+      costs: { halfSpreadBps: 0, slippageBps: impactBps, takerFeeBps, fundingRatePer8h },
+      depositMicroUsdt,
+    });
+    return { broker, close: () => simulated.close() };
+  },
+});
+
+describeBrokerContract('live, on the simulated exchange', {
+  scope: 'live',
+  open: async (clock) => {
+    const credentials = { apiKey: 'contract-key', secret: 'contract-secret' };
+    const costs = { impactBps, takerFeeBps, fundingRatePer8h };
+    const account = { ...credentials, depositUsdt: depositMicroUsdt / 1e6, costs };
+    const simulated = await startSimulatedExchange({ market: brokerMarket, clock, account });
+    const broker = createLiveBroker({
+      baseUrl: simulated.url,
+      credentials,
+      market: createCcxtMarketData({ exchange: 'binanceusdm', baseUrl: simulated.url }),
+    });
+    return { broker, close: () => simulated.close() };
+  },
+});

@@ -1,0 +1,380 @@
+// What every implementation of the Broker port keeps, run against each of them on the same market.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Broker, OrderReference, OrderReport } from '../../lib/app/trading-ports.ts';
+import { InvariantError } from '../../lib/invariant.ts';
+import { BAR_MS, type Candle } from '../../lib/market/candle.ts';
+import { seriesFromCandles } from '../../lib/market/candle-series.ts';
+import { type Result, success } from '../../lib/result.ts';
+import { approveReduction, authorise, type RiskApproved, type Scope } from '../../lib/risk/gate.ts';
+import type { EntryOrder, OrderSide, ReduceOrder } from '../../lib/trading/order.ts';
+import { marketOf } from '../../local/exchange/market-source.ts';
+
+const DEPOSIT_MICRO_USDT = 10_000_000_000;
+export const BROKER_TERMS = {
+  depositMicroUsdt: DEPOSIT_MICRO_USDT,
+  impactBps: 5,
+  takerFeeBps: 4,
+  fundingRatePer8h: 0.0001,
+} as const;
+
+const FIRST_MS = Date.UTC(2024, 0, 2);
+/** 07:30: half an hour before funding. */
+export const BROKER_START_MS = FIRST_MS + 90 * BAR_MS;
+const BTC_PRICE = 50_000;
+const REACHED_BAR = 92;
+const GAP_BAR = 94;
+
+/** BTCUSDT trades at 50000.0 ± 10, but for a dip to 49000 in one bar and a fall to 48000 between two others. */
+function btcBar(bar: number): Candle {
+  const level = bar < GAP_BAR ? BTC_PRICE : 48_000;
+  const low = bar === REACHED_BAR ? 49_000 : level - 10;
+  return {
+    openTimeMs: FIRST_MS + bar * BAR_MS,
+    open: level,
+    high: level + 10.1,
+    low,
+    close: level,
+    volume: 12.345,
+  };
+}
+
+const ethBar = (bar: number): Candle => ({ ...btcBar(0), openTimeMs: FIRST_MS + bar * BAR_MS });
+
+function seriesOf(bar: (index: number) => Candle) {
+  const series = seriesFromCandles(Array.from({ length: 400 }, (_, index) => bar(index)));
+  if (!series.ok) throw new Error(`the market is not valid: ${series.error.fault}`);
+  return series.value;
+}
+
+export const brokerMarket = marketOf(
+  new Map([
+    ['BTCUSDT', seriesOf(btcBar)],
+    ['ETHUSDT', seriesOf(ethBar)],
+  ]),
+);
+
+interface BrokerContract {
+  readonly scope: Scope;
+  open(clock: { nowMs(): number }): Promise<{ broker: Broker; close(): Promise<void> }>;
+}
+
+export async function approveEntry(
+  scope: Scope,
+  change: Partial<EntryOrder> = {},
+): Promise<RiskApproved<EntryOrder>> {
+  const order: EntryOrder = {
+    kind: 'entry',
+    scope,
+    clientOrderId: 'qt-entry-1',
+    symbol: 'BTCUSDT',
+    side: 'BUY',
+    quantity: 0.01,
+    barOpenTimeMs: BROKER_START_MS - BAR_MS,
+    ensembleId: 'e1',
+    referencePrice: BTC_PRICE,
+    notionalMicroUsdt: 500_000_000,
+    stopPrice: 49_500,
+    ...change,
+  };
+  const context = {
+    mode: scope === 'live' ? ('LIVE' as const) : ('PAPER' as const),
+    flagsReadAtMs: 0,
+    epoch: 0,
+    limits: { exposureMicroUsdt: 1e12, positions: 10 },
+    forget: [],
+    nowMs: 0,
+  };
+  const approved = await authorise(order, context, async () => success(undefined));
+  if (!approved.ok) throw new Error(approved.error);
+  return approved.value;
+}
+
+export function approveReduce(scope: Scope, change: Partial<ReduceOrder> = {}): RiskApproved<ReduceOrder> {
+  return approveReduction({
+    kind: 'reduce',
+    scope,
+    clientOrderId: 'qt-reduce-1',
+    symbol: 'BTCUSDT',
+    side: 'SELL',
+    quantity: 0.01,
+    reduceOnly: true,
+    stopPrice: null,
+    ...change,
+  });
+}
+
+export function expectValue<T>(answer: Result<T, { message: string }>): T {
+  if (!answer.ok) throw new Error(answer.error.message);
+  return answer.value;
+}
+
+export const market = (clientOrderId: string, symbol = 'BTCUSDT'): OrderReference => ({
+  symbol,
+  clientOrderId,
+  kind: 'market',
+});
+export const stop = (clientOrderId: string, symbol = 'BTCUSDT'): OrderReference => ({
+  symbol,
+  clientOrderId,
+  kind: 'stop',
+});
+
+const impact = BROKER_TERMS.impactBps / 10_000;
+const feeOf = (report: OrderReport): number =>
+  (report.filledQuantity * report.averagePrice! * BROKER_TERMS.takerFeeBps * 1e6) / 10_000;
+
+export function describeBrokerContract(name: string, { scope, open }: BrokerContract): void {
+  describe(`broker contract: ${name}`, () => {
+    let nowMs: number;
+    let broker: Broker;
+    let close: () => Promise<void>;
+    beforeEach(async () => {
+      nowMs = BROKER_START_MS + 5_000;
+      ({ broker, close } = await open({ nowMs: () => nowMs }));
+    });
+    afterEach(() => close());
+
+    const find = async (order: OrderReference): Promise<OrderReport> => {
+      const report = expectValue(await broker.find(order));
+      if (report === undefined) throw new Error(`there is no order ${order.clientOrderId}`);
+      return report;
+    };
+    const enter = async (change: Partial<EntryOrder> = {}) =>
+      broker.submit(await approveEntry(scope, change));
+    const reduce = (change: Partial<ReduceOrder> = {}) => broker.submit(approveReduce(scope, change));
+    const acknowledged = { outcome: 'acknowledged' };
+
+    it('prepares a symbol, and prepares it again', async () => {
+      expect(await broker.prepare('BTCUSDT')).toEqual(success(undefined));
+      expect(await broker.prepare('BTCUSDT')).toEqual(success(undefined));
+    });
+
+    it('starts with its deposit, without positions and orders', async () => {
+      expect(await broker.walletMicroUsdt()).toEqual(success(DEPOSIT_MICRO_USDT));
+      expect(await broker.positions()).toEqual(success([]));
+      expect(await broker.openOrders()).toEqual(success([]));
+      expect(await broker.fundingSince(0)).toEqual(success([]));
+      expect(await broker.find(market('qt-none'))).toEqual(success(undefined));
+      expect(await broker.find(stop('qt-none'))).toEqual(success(undefined));
+    });
+
+    it('knows prices and filters', async () => {
+      const prices = expectValue(await broker.prices(['BTCUSDT', 'NOSUCHUSDT']));
+      expect([...prices]).toEqual([['BTCUSDT', BTC_PRICE]]);
+      expect(expectValue(await broker.filters()).get('BTCUSDT')).toMatchObject({
+        tickSize: 0.1,
+        stepSize: 0.001,
+      });
+    });
+
+    it.each([
+      ['BUY', 1],
+      ['SELL', -1],
+    ] as const)('fills a market %s at once, at the price and what it costs', async (side, sign) => {
+      expect(await enter({ side, stopPrice: 50_000 - sign * 500 })).toEqual(acknowledged);
+      const report = await find(market('qt-entry-1'));
+      expect(report).toMatchObject({
+        ...market('qt-entry-1'),
+        status: 'filled',
+        quantity: 0.01,
+        filledQuantity: 0.01,
+      });
+      expect(report.averagePrice).toBeCloseTo(BTC_PRICE * (1 + sign * impact), 6);
+      expect(report.feeMicroUsdt).toBeCloseTo(feeOf(report), 0);
+      expect(report.updatedAtMs).toBe(nowMs);
+      const [position, ...others] = expectValue(await broker.positions());
+      expect(others).toEqual([]);
+      expect(position).toMatchObject({ symbol: 'BTCUSDT', quantity: sign * 0.01, markPrice: BTC_PRICE });
+      expect(position!.entryPrice).toBeCloseTo(report.averagePrice!, 4);
+      expect(expectValue(await broker.walletMicroUsdt())).toBe(DEPOSIT_MICRO_USDT - report.feeMicroUsdt);
+    });
+
+    it('executes an id once, however often it is submitted', async () => {
+      for (let times = 0; times < 3; times++) expect(await enter()).toEqual(acknowledged);
+      expect(expectValue(await broker.positions())[0]!.quantity).toBe(0.01);
+      for (let times = 0; times < 2; times++) await reduce({ quantity: 0.004 });
+      expect(expectValue(await broker.positions())[0]!.quantity).toBe(0.006);
+      const resting = { clientOrderId: 'qt-stop-1', stopPrice: 49_000 };
+      for (let times = 0; times < 2; times++) expect(await reduce(resting)).toEqual(acknowledged);
+      expect(expectValue(await broker.openOrders())).toHaveLength(1);
+    });
+
+    it('adds to a position', async () => {
+      await enter();
+      await enter({ clientOrderId: 'qt-entry-2', quantity: 0.02 });
+      expect(expectValue(await broker.positions())).toMatchObject([{ symbol: 'BTCUSDT', quantity: 0.03 }]);
+    });
+
+    const refused: readonly (readonly [string, Partial<EntryOrder>])[] = [
+      ['an unknown symbol', { symbol: 'NOSUCHUSDT' }],
+      ['a quantity off the grid', { quantity: 0.0105 }],
+      ['a quantity too small to be worth it', { quantity: 0.001 }],
+    ];
+    it.each(refused)('rejects %s with a reason, and knows no such order', async (_what, change) => {
+      // 0.001 × 50000 is 50 USDT: under the 100 that Binance asks of BTCUSDT.
+      const submission = await enter(change);
+      expect(submission.outcome).toBe('rejected');
+      expect(submission).toHaveProperty('reason', expect.stringMatching(/\w/));
+      expect(await broker.find(market('qt-entry-1', change.symbol))).toEqual(success(undefined));
+      expect(await broker.positions()).toEqual(success([]));
+      expect(await broker.walletMicroUsdt()).toEqual(success(DEPOSIT_MICRO_USDT));
+    });
+
+    it.each([
+      ['without a position', undefined, 'SELL'],
+      ['on the side that would add to it', 'BUY', 'BUY'],
+      ['on the side that would add to a short', 'SELL', 'SELL'],
+    ] as const)('rejects a reduction %s', async (_what, held, side: OrderSide) => {
+      if (held !== undefined) await enter({ side: held });
+      expect(await reduce({ side })).toMatchObject({ outcome: 'rejected' });
+      expect(await reduce({ side, clientOrderId: 'qt-stop-1', stopPrice: 49_000 })).toMatchObject({
+        outcome: 'rejected',
+      });
+      expect(expectValue(await broker.openOrders())).toEqual([]);
+    });
+
+    it('reduces no further than to nothing', async () => {
+      await enter();
+      expect(await reduce({ quantity: 0.05 })).toEqual(acknowledged);
+      expect(await find(market('qt-reduce-1'))).toMatchObject({ status: 'cancelled', filledQuantity: 0.01 });
+      expect(await broker.positions()).toEqual(success([]));
+    });
+
+    it('keeps a stop until a bar reaches it, then fills it at its trigger', async () => {
+      await enter();
+      expect(await reduce({ clientOrderId: 'qt-stop-1', stopPrice: 49_500 })).toEqual(acknowledged);
+      expect(expectValue(await broker.openOrders())).toMatchObject([
+        { ...stop('qt-stop-1'), status: 'open', quantity: 0.01, filledQuantity: 0 },
+      ]);
+      nowMs = FIRST_MS + REACHED_BAR * BAR_MS + 1_000;
+      expect((await find(stop('qt-stop-1'))).status).toBe('open');
+      nowMs = FIRST_MS + (REACHED_BAR + 1) * BAR_MS + 1_000;
+      const report = await find(stop('qt-stop-1'));
+      expect(report).toMatchObject({ status: 'filled', filledQuantity: 0.01 });
+      expect(report.averagePrice).toBeCloseTo(49_500 * (1 - impact), 6);
+      expect(report.feeMicroUsdt).toBeCloseTo(feeOf(report), 0);
+      expect(await broker.positions()).toEqual(success([]));
+      expect(await broker.openOrders()).toEqual(success([]));
+    });
+
+    it('fills a stop that the market jumped over at what the market is then', async () => {
+      await enter();
+      await reduce({ clientOrderId: 'qt-stop-1', stopPrice: 48_900 });
+      nowMs = FIRST_MS + (GAP_BAR + 1) * BAR_MS + 1_000;
+      const report = await find(stop('qt-stop-1'));
+      expect(report.status).toBe('filled');
+      expect(report.averagePrice).toBeCloseTo(48_000 * (1 - impact), 6);
+    });
+
+    it('takes a stop before an exit that came later in the same bar', async () => {
+      await enter();
+      await reduce({ clientOrderId: 'qt-stop-1', stopPrice: 49_500 });
+      nowMs = FIRST_MS + (REACHED_BAR + 1) * BAR_MS + 1_000;
+      expect(await reduce()).toMatchObject({ outcome: 'rejected' });
+      expect((await find(stop('qt-stop-1'))).status).toBe('filled');
+    });
+
+    it('drops a stop that is reached without a position', async () => {
+      await enter();
+      await reduce({ clientOrderId: 'qt-stop-1', stopPrice: 49_500 });
+      await reduce();
+      nowMs = FIRST_MS + (REACHED_BAR + 1) * BAR_MS + 1_000;
+      expect(await find(stop('qt-stop-1'))).toMatchObject({ status: 'cancelled', filledQuantity: 0 });
+      expect(await broker.openOrders()).toEqual(success([]));
+      expect(await broker.positions()).toEqual(success([]));
+    });
+
+    it('rejects a stop that the price is past already, or off the grid', async () => {
+      await enter();
+      expect(await reduce({ clientOrderId: 'qt-stop-1', stopPrice: 50_100 })).toMatchObject({
+        outcome: 'rejected',
+      });
+      expect(await reduce({ clientOrderId: 'qt-stop-2', stopPrice: 49_500.05 })).toMatchObject({
+        outcome: 'rejected',
+      });
+      // What was rejected can be asked for again, put right.
+      expect(await reduce({ clientOrderId: 'qt-stop-1', stopPrice: 49_500 })).toEqual(acknowledged);
+    });
+
+    it('cancels a stop; once more, and one that never was, is success', async () => {
+      await enter();
+      await reduce({ clientOrderId: 'qt-stop-1', stopPrice: 49_500 });
+      for (const id of ['qt-stop-1', 'qt-stop-1', 'qt-none']) {
+        expect(await broker.cancel(stop(id))).toEqual(success(undefined));
+      }
+      expect(await broker.cancel(market('qt-entry-1'))).toEqual(success(undefined));
+      expect((await find(stop('qt-stop-1'))).status).toBe('cancelled');
+      expect((await find(market('qt-entry-1'))).status).toBe('filled');
+      nowMs = FIRST_MS + (REACHED_BAR + 1) * BAR_MS + 1_000;
+      expect(expectValue(await broker.positions())).toHaveLength(1);
+    });
+
+    it('cancels all orders of one symbol, and of no other', async () => {
+      await enter();
+      await enter({ symbol: 'ETHUSDT', clientOrderId: 'qt-entry-2' });
+      await reduce({ clientOrderId: 'qt-stop-1', stopPrice: 49_500 });
+      await reduce({ clientOrderId: 'qt-stop-2', stopPrice: 49_000 });
+      await reduce({ clientOrderId: 'qt-stop-3', stopPrice: 49_500, symbol: 'ETHUSDT' });
+      for (let times = 0; times < 2; times++) {
+        expect(await broker.cancelAll('BTCUSDT')).toEqual(success(undefined));
+        expect(expectValue(await broker.openOrders())).toMatchObject([stop('qt-stop-3', 'ETHUSDT')]);
+      }
+    });
+
+    it('charges a long for funding at 08:00, pays a short, and leaves who is flat alone', async () => {
+      await enter();
+      await enter({ symbol: 'ETHUSDT', clientOrderId: 'qt-entry-2', side: 'SELL', quantity: 0.02 });
+      nowMs = Date.UTC(2024, 0, 2, 7, 59);
+      expect(await broker.fundingSince(0)).toEqual(success([]));
+      nowMs = Date.UTC(2024, 0, 2, 8, 5, 1);
+      const atMs = Date.UTC(2024, 0, 2, 8);
+      const payments = expectValue(await broker.fundingSince(0));
+      expect(payments).toHaveLength(2);
+      expect(payments).toEqual(
+        expect.arrayContaining([
+          expect.objectContaining({ symbol: 'BTCUSDT', atMs, amountMicroUsdt: -48_000 }),
+          expect.objectContaining({ symbol: 'ETHUSDT', atMs, amountMicroUsdt: 100_000 }),
+        ]),
+      );
+      expect(new Set(payments.map(({ id }) => id)).size).toBe(2);
+      expect(await broker.fundingSince(atMs)).toEqual(success(payments));
+      expect(await broker.fundingSince(atMs + 1)).toEqual(success([]));
+    });
+
+    it('keeps books that add up: deposit, what trades made, fees and funding', async () => {
+      await enter({ quantity: 0.037 });
+      await enter({ symbol: 'ETHUSDT', clientOrderId: 'qt-entry-2', side: 'SELL', quantity: 0.013 });
+      await reduce({ quantity: 0.011 });
+      await reduce({ clientOrderId: 'qt-stop-1', stopPrice: 48_900, quantity: 0.026 });
+      nowMs = Date.UTC(2024, 0, 3, 1, 2, 3);
+      await reduce({ clientOrderId: 'qt-reduce-2', symbol: 'ETHUSDT', side: 'BUY', quantity: 0.013 });
+      const fills: readonly (readonly [OrderReport, number])[] = [
+        [await find(market('qt-entry-1')), -1],
+        [await find(market('qt-reduce-1')), 1],
+        [await find(stop('qt-stop-1')), 1],
+        [await find(market('qt-entry-2', 'ETHUSDT')), 1],
+        [await find(market('qt-reduce-2', 'ETHUSDT')), -1],
+      ];
+      const made = fills.reduce(
+        (sum, [{ filledQuantity, averagePrice }, sign]) => sum + sign * filledQuantity * averagePrice! * 1e6,
+        0,
+      );
+      const fees = fills.reduce((sum, [{ feeMicroUsdt }]) => sum + feeMicroUsdt, 0);
+      const funding = expectValue(await broker.fundingSince(0));
+      // 08:00 of both positions is after the stop; 08:00, 16:00 and 00:00 of the short alone.
+      expect(funding.map(({ symbol }) => symbol)).toEqual(['ETHUSDT', 'ETHUSDT', 'ETHUSDT']);
+      const paid = funding.reduce((sum, { amountMicroUsdt }) => sum + amountMicroUsdt, 0);
+      expect(await broker.positions()).toEqual(success([]));
+      const wallet = expectValue(await broker.walletMicroUsdt());
+      // Each fill's value is rounded to a whole micro-USDT on its own.
+      expect(Math.abs(wallet - (DEPOSIT_MICRO_USDT + made - fees + paid))).toBeLessThanOrEqual(fills.length);
+    });
+
+    it('takes nothing that did not come through the gate', async () => {
+      const approved = await approveEntry(scope);
+      const forged = { order: approved.order } as RiskApproved<EntryOrder>;
+      await expect((async () => broker.submit(forged))()).rejects.toThrow(InvariantError);
+      expect(await broker.positions()).toEqual(success([]));
+    });
+  });
+}
