@@ -30,7 +30,6 @@ export async function formatModelCard(card: ModelCard): Promise<string> {
     ['', `${card.manifestSha256} (manifest.json)`],
     ['features', manifest.featureSetHash],
     ['dataset', training.datasetSha256],
-    ['folds', ''],
   ]).concat(await formatFolds(manifest.metrics));
 }
 
@@ -80,6 +79,7 @@ const listOr = (items: readonly string[], none: string): string =>
   items.length === 0 ? none : items.join(', ');
 
 async function formatFolds({ folds, outOfFold }: ModelManifest['metrics']): Promise<string> {
+  if (folds.length === 0 && outOfFold === null) return 'trained without validation folds\n';
   const { default: Table } = await import('cli-table3');
   const table = new Table({
     head: ['fold', 'from', 'to', 'rows', 'log-loss', 'prior', 'brier', 'ECE', 'rank IC'],
@@ -94,11 +94,6 @@ async function formatFolds({ folds, outOfFold }: ModelManifest['metrics']): Prom
   folds.forEach((fold, index) => {
     table.push([index + 1, formatDay(fold.fromMs), formatDay(fold.toMs), ...figures(fold)]);
   });
-  table.push([
-    'all',
-    '',
-    '',
-    ...(outOfFold === null ? ['trained without validation folds'] : figures(outOfFold)),
-  ]);
+  if (outOfFold !== null) table.push(['all', '', '', ...figures(outOfFold)]);
   return `${table.toString()}\n`;
 }
