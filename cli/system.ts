@@ -14,12 +14,16 @@ export const addSystemOptions = (command: Command): Command =>
     .option('--stage <name>', 'the stage deployed on AWS, with the credentials of the environment')
     .option('--state <dir>', 'state folder of the local system', '.qt');
 
-/** Opens the system, does the work, closes it. */
+/**
+ * Opens the system, does the work, closes it.
+ * @param opening.checked false when the work has to be tried although Parameter Store is down
+ */
 export async function withSystem<T>(
   options: SystemOptions,
   work: (system: OperatorSystem) => Promise<T>,
+  opening = { checked: true },
 ): Promise<T> {
-  const { close, system } = await openSystem(options);
+  const { close, system } = await openSystem(options, opening);
   try {
     return await work(system);
   } catch (error) {
@@ -34,10 +38,13 @@ interface OpenedSystem {
   close(): Promise<void>;
 }
 
-async function openSystem({ stage, state }: SystemOptions): Promise<OpenedSystem> {
+async function openSystem(
+  { stage, state }: SystemOptions,
+  opening: { readonly checked: boolean },
+): Promise<OpenedSystem> {
   const { openAwsStage, openLocalStage } = await import('../lib/wiring/operator.ts');
   if (stage !== undefined) {
-    const system = await openAwsStage(stage).catch((error: unknown) => {
+    const system = await openAwsStage(stage, opening).catch((error: unknown) => {
       throw new CommandFailure(`stage ${stage}: ${error instanceof Error ? error.message : error}`);
     });
     return { system, close: () => system.close() };
@@ -45,7 +52,7 @@ async function openSystem({ stage, state }: SystemOptions): Promise<OpenedSystem
   const { findRunningSystem } = await import('../local/running-system.ts');
   const running = findRunningSystem(state);
   if (running !== undefined) {
-    const system = openLocalStage(running.endpoints, state);
+    const system = openLocalStage(running.endpoints, state, { url: running.exchangeUrl });
     return { system, close: () => system.close() };
   }
   if (!existsSync(state))

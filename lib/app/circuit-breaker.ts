@@ -28,6 +28,8 @@ export interface BreakerOutcome {
   readonly scope: Scope;
   /** undefined when the gate could not be read, and so nothing could be decided. Nothing is authorised then either. */
   readonly transition: BreakerTransition | undefined;
+  /** Whether the gate now holds what was decided. */
+  readonly latched: boolean;
   /** One line each: what could not be done. */
   readonly failures: readonly string[];
 }
@@ -119,12 +121,13 @@ async function applyEvent(
   await attempt(async () => {
     moved = await moveState(dependencies, scope, eventOf, failures);
   });
-  if (moved === undefined) return { scope, transition: undefined, failures };
+  const latched = moved !== undefined && failures.length === 0;
+  if (moved === undefined) return { scope, transition: undefined, latched, failures };
   for (const effect of moved.effects)
     await attempt(() => carryOut(dependencies, { scope, effect }, failures));
   if (moved.current.latch === 'ARMED' && moved.current.epoch === 1)
     await attempt(() => leaveTrace(dependencies, scope));
-  return { scope, transition: moved, failures };
+  return { scope, transition: moved, latched, failures };
 }
 
 /** Decides on the gate as it is, and writes; decides again when it moved. A write that fails does not take the decision back. */

@@ -23,6 +23,7 @@ type Leg = 'stop' | 'exit';
 export const EXIT_REASONS = {
   horizon: "the label's horizon is over",
   signal: 'a signal of the other side',
+  emergency: 'an operator stopped everything',
   stop_rejected: 'the exchange refuses its stop',
   naked: 'it had no stop for too long',
   adopted: 'found on the exchange without a decision behind it',

@@ -7,9 +7,11 @@ import { createS3ObjectStore } from '../adapters/aws/s3-object-store.ts';
 import { createSnsNotifier } from '../adapters/aws/sns-notifier.ts';
 import { createSsmFlagStore } from '../adapters/aws/ssm-flag-store.ts';
 import { createFileNotifier } from '../adapters/files/file-notifier.ts';
-import type { Clock, FlagStore, ObjectStore, SignalStore } from '../app/ports.ts';
-import type { Notifier, RiskStore } from '../app/trading-ports.ts';
+import { type Clock, type FlagStore, type ObjectStore, type SignalStore, StoreError } from '../app/ports.ts';
+import type { Broker, Notifier, RiskStore } from '../app/trading-ports.ts';
+import type { Scope } from '../risk/gate.ts';
 import { LEASE_MS } from '../risk/latch.ts';
+import { openBroker } from './brokers.ts';
 import { DEFAULT_RETENTION_DAYS } from './configuration.ts';
 import { LOCAL_BUCKET, LOCAL_STAGE, localNotificationsFile, resourcesOfStage } from './stage.ts';
 
@@ -24,6 +26,8 @@ export interface OperatorSystem {
   readClock(): Promise<Clock>;
   /** Of the infer function. Throws StoreError. */
   readShards(): Promise<number>;
+  /** Rejects with StoreError when the account cannot be reached at all. */
+  openBroker(scope: Scope): Promise<Broker>;
   close(): Promise<void>;
 }
 
@@ -39,20 +43,42 @@ export async function openAwsStage(stage: string, options = { checked: true }): 
       client: clients.s3,
       bucket: await readTextParameter(clients.ssm, bucketParameter),
     });
+  const stores = openStores(stage, clients);
+  const clock = { nowMs: Date.now };
   return {
-    ...openStores(stage, clients),
+    ...stores,
     objects: options.checked ? await objects() : openLater(objects),
     notifier: {
       notify: async (message) =>
         createSnsNotifier({ topicArn: await readTextParameter(clients.ssm, topicParameter) }).notify(message),
     },
-    readClock: async () => ({ nowMs: Date.now }),
+    readClock: async () => clock,
     readShards: async () => Number(await readTextParameter(clients.ssm, shardsParameter)),
+    openBroker: (scope) =>
+      openBroker(
+        {
+          stage,
+          clients,
+          risk: stores.risk,
+          exchange: 'binanceusdm',
+          exchangeUrl: undefined,
+          clock,
+          unlimitedRequests: false,
+        },
+        scope,
+      ),
   };
 }
 
-/** The embedded services of the local run, whose state is in `stateDir`. */
-export function openLocalStage(endpoints: ServiceEndpoints, stateDir: string): OperatorSystem {
+/**
+ * The embedded services of the local run, whose state is in `stateDir`.
+ * @param exchange where it trades: a simulated exchange's URL, null for the real one. @default nowhere, it does not run
+ */
+export function openLocalStage(
+  endpoints: ServiceEndpoints,
+  stateDir: string,
+  exchange?: { readonly url: string | null },
+): OperatorSystem {
   const clients = createClients(endpoints);
   const stores = openStores(LOCAL_STAGE, clients);
   return {
@@ -61,6 +87,22 @@ export function openLocalStage(endpoints: ServiceEndpoints, stateDir: string): O
     notifier: createFileNotifier({ path: localNotificationsFile(stateDir), clock: { nowMs: Date.now } }),
     readClock: () => readReplayClock(stores.risk),
     readShards: async () => 1,
+    async openBroker(scope) {
+      if (exchange === undefined)
+        throw new StoreError('the local system does not run, and its exchange neither: npm start', {
+          retryable: false,
+        });
+      const surroundings = {
+        stage: LOCAL_STAGE,
+        clients,
+        risk: stores.risk,
+        exchange: 'binanceusdm' as const,
+        exchangeUrl: exchange.url ?? undefined,
+        clock: await readReplayClock(stores.risk),
+        unlimitedRequests: exchange.url !== null,
+      };
+      return openBroker(surroundings, scope);
+    },
   };
 }
 

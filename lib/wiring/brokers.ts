@@ -1,0 +1,59 @@
+// The accounts of a stage: the simulated one, kept in the risk table, and the real one at the exchange. Whoever trades, guards or
+// stops opens them here, so that all mean the same account, at the same costs.
+import type { AwsClients } from '../adapters/aws/create-clients.ts';
+import { readSecretParameter } from '../adapters/aws/read-secret-parameter.ts';
+import { createCcxtMarketData } from '../adapters/exchange/ccxt-market-data.ts';
+import { createLiveBroker } from '../adapters/exchange/live-broker.ts';
+import { createPaperBroker } from '../adapters/paper/paper-broker.ts';
+import type { Clock } from '../app/ports.ts';
+import type { Broker, RiskStore } from '../app/trading-ports.ts';
+import type { Scope } from '../risk/gate.ts';
+import type { PaperCosts } from '../trading/paper-account.ts';
+import type { Exchange } from './configuration.ts';
+
+/** Binance USDT-M without a discount; spread and slippage of its larger pairs. */
+const PAPER_COSTS: PaperCosts = {
+  halfSpreadBps: 1,
+  slippageBps: 2,
+  takerFeeBps: 5,
+  fundingRatePer8h: 0.0001,
+};
+const PAPER_DEPOSIT_MICRO_USDT = 10_000_000_000;
+
+export interface BrokerSurroundings {
+  readonly stage: string;
+  readonly clients: AwsClients;
+  readonly risk: RiskStore;
+  readonly exchange: Exchange;
+  readonly exchangeUrl: string | undefined;
+  readonly clock: Clock;
+  /** The simulated exchange counts requests by its own, faster clock. */
+  readonly unlimitedRequests: boolean;
+}
+
+/** Where the keys of the real account lie. */
+const credentialParameters = (stage: string) => ({
+  apiKey: `/qt/${stage}/exchange/api-key`,
+  secret: `/qt/${stage}/exchange/secret`,
+});
+
+/** One broker per scope and process. Rejects with StoreError when the keys of the real account cannot be read. */
+export async function openBroker(surroundings: BrokerSurroundings, scope: Scope): Promise<Broker> {
+  const { stage, clients, risk, exchange, exchangeUrl: baseUrl, clock } = surroundings;
+  const budget = surroundings.unlimitedRequests ? { weightPerMinute: Number.MAX_SAFE_INTEGER } : {};
+  const market = createCcxtMarketData({ exchange, baseUrl, ...budget });
+  if (scope === 'paper')
+    return createPaperBroker({
+      records: risk,
+      market,
+      clock,
+      costs: PAPER_COSTS,
+      depositMicroUsdt: PAPER_DEPOSIT_MICRO_USDT,
+    });
+  const names = credentialParameters(stage);
+  const [apiKey, secret] = await Promise.all([
+    readSecretParameter(clients.ssm, names.apiKey),
+    readSecretParameter(clients.ssm, names.secret),
+  ]);
+  return createLiveBroker({ market, baseUrl, credentials: { apiKey, secret }, ...budget });
+}
