@@ -6,8 +6,10 @@ import { addDriftCommand } from './commands/drift.ts';
 import { addEvaluateCommand } from './commands/evaluate.ts';
 import { addFeaturesCommand } from './commands/features.ts';
 import { addFlagsCommand } from './commands/flags.ts';
+import { addGoNoGoCommand } from './commands/gonogo.ts';
 import { addInferCommand } from './commands/infer.ts';
 import { addModelsCommand } from './commands/models.ts';
+import { addRolloutCommand } from './commands/rollout.ts';
 import { addSignalsCommand } from './commands/signals.ts';
 import { addStartCommand } from './commands/start.ts';
 import { addStudyCommand } from './commands/study.ts';
@@ -32,6 +34,8 @@ deployed on AWS. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     addInferCommand,
     addSignalsCommand,
     addFlagsCommand,
+    addGoNoGoCommand,
+    addRolloutCommand,
     addModelsCommand,
     addDatasetCommand,
     addStudyCommand,

@@ -30,8 +30,8 @@ type EvidenceFigure = (typeof EVIDENCE_FIGURES)[number];
 const bundleSchema = z.strictObject({
   schemaVersion: z.literal(1),
   decidedAtMs: z.int(),
-  /** Of the rollout when it was decided. */
-  stage: z.enum(ROLLOUT_STAGES),
+  /** Of the rollout when it was decided; null when it could not be read. */
+  stage: z.enum(ROLLOUT_STAGES).nullable(),
   window: z.strictObject({ hours: z.int(), fromMs: z.int(), toMs: z.int() }),
   /** null: not measured. */
   evidence: z.strictObject(
@@ -64,7 +64,7 @@ export async function storeEvidence(
   decided: {
     readonly collected: CollectedEvidence;
     readonly decision: GoNoGo;
-    readonly stage: RolloutStage;
+    readonly stage: RolloutStage | undefined;
     readonly atMs: number;
   },
 ): Promise<StoredEvidence> {
@@ -72,7 +72,7 @@ export async function storeEvidence(
   const bundle: EvidenceBundle = {
     schemaVersion: 1,
     decidedAtMs: atMs,
-    stage,
+    stage: stage ?? null,
     window: collected.window,
     evidence: Object.fromEntries(
       EVIDENCE_FIGURES.map((name) => [name, finiteOrNull(collected.evidence[name])]),

@@ -21,7 +21,8 @@ export interface GoNoGoDependencies extends GoNoGoSources {
 export interface GoNoGoReport {
   readonly decision: GoNoGo;
   readonly decidedAtMs: number;
-  readonly stage: RolloutStage;
+  /** undefined when it could not be read. */
+  readonly stage: RolloutStage | undefined;
   readonly collected: CollectedEvidence;
   readonly stored: StoredEvidence;
 }
@@ -31,11 +32,9 @@ export async function reportGoNoGo(
   dependencies: GoNoGoDependencies,
   { hours, nowMs }: { readonly hours: number; readonly nowMs: number },
 ): Promise<GoNoGoReport> {
-  const reading = await readRolloutStage(dependencies.risk);
-  const stage = reading.state === 'value' ? reading.value.stage : 'PAPER';
+  const stage = await readRolloutStage(dependencies.risk);
   // Above paper both may have traded within the window; a stage that cannot be read may be such a one.
-  const scopes: readonly Scope[] =
-    reading.state === 'value' && stage === 'PAPER' ? ['paper'] : ['paper', 'live'];
+  const scopes: readonly Scope[] = stage === 'PAPER' ? ['paper'] : ['paper', 'live'];
   const collected = await collectEvidence(dependencies, { hours, nowMs, scopes });
   const decision = decideGoNoGo(collected.evidence);
   const stored = await storeEvidence(dependencies.objects, { collected, decision, stage, atMs: nowMs });

@@ -2,7 +2,6 @@
 // meanwhile. The audit entry comes first: no change is without one, and one that the state does not bear out did not come about.
 import { z } from 'zod';
 import { failure, type Result, success } from '../result.ts';
-import type { Reading } from '../risk/effective-mode.ts';
 import type { Scope } from '../risk/gate.ts';
 import type { RolloutStage } from '../rollout/stage.ts';
 import {
@@ -25,7 +24,6 @@ import {
   ROLLOUT_KEY,
 } from '../trading/records.ts';
 import { verifyEvidence } from './evidence-bundle.ts';
-import { oneLine } from './load-model.ts';
 import { type ObjectStore, StoreError } from './ports.ts';
 import type { RecordCondition, RiskStore } from './trading-ports.ts';
 
@@ -33,6 +31,9 @@ import type { RecordCondition, RiskStore } from './trading-ports.ts';
 const ROLLOUT_SCOPE: Scope = 'live';
 /** How often less risk is tried again because someone else moved the rollout. */
 const ATTEMPTS_MAX = 5;
+
+/** The operator's clock may be behind that of the functions by so much; a replay's is read by the minute. */
+const CLOCK_SKEW_MS_MAX = 120_000;
 
 /** Why a change was refused. Closed. */
 const REFUSALS = {
@@ -49,7 +50,7 @@ export interface RolloutRefusal {
 
 type RecordState =
   | { readonly kind: 'value'; readonly state: RolloutState; readonly revision: number }
-  | { readonly kind: 'malformed'; readonly revision: number; readonly why: string }
+  | { readonly kind: 'malformed'; readonly revision: number }
   | { readonly kind: 'missing' };
 
 async function readRecord(risk: RiskStore): Promise<RecordState> {
@@ -57,30 +58,14 @@ async function readRecord(risk: RiskStore): Promise<RecordState> {
   if (record === undefined) return { kind: 'missing' };
   const { revision } = record;
   const state = rolloutStateSchema.safeParse(record.value);
-  if (state.success) return { kind: 'value', state: state.data, revision };
-  const { path, message } = state.error.issues[0]!;
-  return {
-    kind: 'malformed',
-    revision,
-    why: `the rollout record is malformed: ${path.join('.')} ${message}`,
-  };
+  return state.success ? { kind: 'value', state: state.data, revision } : { kind: 'malformed', revision };
 }
 
-/**
- * The stage for `effectiveMode`. A rollout that never began is on paper. A stage above paper is entered by two sign-offs alone,
- * and left for the one below without any, so what is stored is approved. Never rejects.
- */
-export async function readRolloutStage(
-  risk: RiskStore,
-): Promise<Reading<{ readonly stage: RolloutStage; readonly approved: boolean }>> {
-  try {
-    const record = await readRecord(risk);
-    if (record.kind === 'malformed') return { state: 'unreadable', why: record.why };
-    const stage = record.kind === 'value' ? record.state.stage : 'PAPER';
-    return { state: 'value', value: { stage, approved: true } };
-  } catch (error) {
-    return { state: 'unreadable', why: oneLine(error) };
-  }
+/** The stage in force: paper before the rollout ever began, undefined when it cannot be read. Never rejects. */
+export async function readRolloutStage(risk: RiskStore): Promise<RolloutStage | undefined> {
+  const record = await readRecord(risk).catch(() => undefined);
+  if (record === undefined || record.kind === 'malformed') return undefined;
+  return record.kind === 'missing' ? initialRollout(0).stage : record.state.stage;
 }
 
 /** The state, begun on paper now when there is none. A malformed record is a refusal. Throws StoreError. */
@@ -114,6 +99,10 @@ export async function keepDecision(risk: RiskStore, decision: GoNoGoRecord): Pro
   throw new StoreError('the newest GO/NO-GO decision is written too often', { retryable: true });
 }
 
+/** Now, but not before what has just happened by a clock that is a little ahead. */
+const notBefore = (nowMs: number, happenedAtMs: number): number =>
+  happenedAtMs - nowMs <= CLOCK_SKEW_MS_MAX ? Math.max(nowMs, happenedAtMs) : nowMs;
+
 interface Signature {
   readonly role: SignOffRole;
   readonly by: string;
@@ -143,7 +132,8 @@ async function advanceEvent(
     if (verdict !== 'GO' || decidedAtMs !== decision.decidedAtMs)
       return failure({ code: 'evidence_invalid', detail: `${key} is the evidence of another decision` });
   }
-  return success({ event: { kind: 'advance', atMs: nowMs, decision }, decision });
+  const atMs = decision === undefined ? nowMs : notBefore(nowMs, decision.decidedAtMs);
+  return success({ event: { kind: 'advance', atMs, decision }, decision });
 }
 
 interface RolloutStores {
@@ -159,7 +149,10 @@ export async function findAdvanceDenials(
 ): Promise<readonly RolloutRefusal[]> {
   const asked = await advanceEvent(stores, nowMs);
   if (!asked.ok) return [asked.error];
-  return transitionRollout(state, asked.value.event).denials.map(refusal);
+  const { event } = asked.value;
+  return transitionRollout(state, { ...event, atMs: notBefore(event.atMs, state.enteredAtMs) }).denials.map(
+    refusal,
+  );
 }
 
 /** One stage up. Of two at once one is refused. Throws StoreError. */
@@ -201,17 +194,18 @@ async function moveRollout(
   const isDown = event.kind === 'breach' || event.kind === 'step_down';
   if (record.kind === 'malformed' && !isDown) return failure([refusal('state_unreadable')]);
   const state = record.kind === 'value' ? record.state : initialRollout(event.atMs);
-  const moved = transitionRollout(state, event);
+  const atMs = notBefore(event.atMs, state.enteredAtMs);
+  const moved = transitionRollout(state, { ...event, atMs });
   if (moved.outcome === 'denied') return failure(moved.denials.map(refusal));
 
   const revision = record.kind === 'missing' ? 0 : record.revision;
   const audit: AuditRecord = {
-    atMs: event.atMs,
+    atMs,
     what: `rollout ${moved.outcome}: ${moved.previous.stage} -> ${moved.current.stage}`,
     by,
     detail,
   };
-  const key = auditKey(`rollout#${String(event.atMs).padStart(13, '0')}#${revision}#${moved.outcome}`);
+  const key = auditKey(`rollout#${String(atMs).padStart(13, '0')}#${revision}#${moved.outcome}`);
   const audited = await risk.put(ROLLOUT_SCOPE, key, audit, { ifAbsent: true });
   // An entry left by an attempt that was cut off says the same of a step down, and does not hold it up.
   if (audited === 'conflict' && !isDown) return failure([refusal('conflict')]);

@@ -98,6 +98,29 @@ export function readCircuitBreakerConfiguration(
   };
 }
 
+const evaluateEnvironmentSchema = inferEnvironmentSchema.extend({
+  QT_RISK_TABLE: circuitBreakerEnvironmentSchema.shape.QT_RISK_TABLE,
+  QT_SHARDS: circuitBreakerEnvironmentSchema.shape.QT_SHARDS,
+});
+
+export interface EvaluateConfiguration extends InferConfiguration {
+  readonly riskTable: string;
+  /** Of the infer function. */
+  readonly shards: number;
+}
+
+/** Throws Error with one line that names every setting at fault. */
+export function readEvaluateConfiguration(
+  environment: NodeJS.ProcessEnv = process.env,
+): EvaluateConfiguration {
+  const values = readEnvironment(evaluateEnvironmentSchema, environment);
+  return {
+    ...readInferConfiguration(environment),
+    riskTable: values.QT_RISK_TABLE,
+    shards: values.QT_SHARDS,
+  };
+}
+
 function readEnvironment<T>(schema: z.ZodType<T>, environment: NodeJS.ProcessEnv): T {
   const parsed = schema.safeParse(environment);
   if (parsed.success) return parsed.data;

@@ -4,6 +4,7 @@ import { BREAKER_LIMITS } from '../risk/breaker.ts';
 import {
   type CircuitBreakerConfiguration,
   DEFAULT_RETENTION_DAYS,
+  type EvaluateConfiguration,
   type Exchange,
   type InferConfiguration,
 } from './configuration.ts';
@@ -42,6 +43,15 @@ export const localInferConfiguration = (market: {
   bucket: LOCAL_BUCKET,
   signalsTable: resourcesOfStage(LOCAL_STAGE).signalsTable,
   signalRetentionDays: DEFAULT_RETENTION_DAYS,
+});
+
+/** The evaluate function's settings in the local run. */
+export const localEvaluateConfiguration = (
+  market: Parameters<typeof localInferConfiguration>[0],
+): EvaluateConfiguration => ({
+  ...localInferConfiguration(market),
+  riskTable: resourcesOfStage(LOCAL_STAGE).riskTable,
+  shards: 1,
 });
 
 /** Where the local run tells people. */

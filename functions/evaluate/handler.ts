@@ -1,0 +1,44 @@
+// The evaluate function: once an hour GO or NO_GO, the evidence for it, and the parity proof. A broken bound steps the rollout
+// down in the same run; what could not be stored fails the invocation, so that its retry and its alarm take over.
+import type { RolloutJudgement } from '../../lib/app/judge-rollout.ts';
+import { readEvaluateConfiguration } from '../../lib/wiring/configuration.ts';
+import { composeEvaluate, type EvaluateComposition } from '../../lib/wiring/evaluate.ts';
+
+export interface EvaluateResult {
+  readonly verdict: 'GO' | 'NO_GO';
+  /** Criteria that are not met. */
+  readonly criteria: readonly string[];
+  readonly breaches: readonly string[];
+  readonly evidenceKey: string;
+  readonly evidenceSha256: string;
+  /** After this evaluation; null when it could not be read. */
+  readonly stage: string | null;
+}
+
+/** The handler over a composition; `handler` below is the one that Lambda calls. */
+export function createEvaluateHandler({ judge, record }: Pick<EvaluateComposition, 'judge' | 'record'>) {
+  return async (): Promise<EvaluateResult> => {
+    const judgement = await judge();
+    record(judgement);
+    return describe(judgement);
+  };
+}
+
+function describe({ decision, stored, stage, steppedDown }: RolloutJudgement): EvaluateResult {
+  const { criteria, breaches } = decision.verdict === 'GO' ? { criteria: [], breaches: [] } : decision;
+  return {
+    verdict: decision.verdict,
+    criteria,
+    breaches,
+    evidenceKey: stored.key,
+    evidenceSha256: stored.sha256,
+    stage: steppedDown?.current.stage ?? stage ?? null,
+  };
+}
+
+let warm: ReturnType<typeof createEvaluateHandler> | undefined;
+
+export const handler = async (): Promise<EvaluateResult> => {
+  warm ??= createEvaluateHandler(composeEvaluate(readEvaluateConfiguration()));
+  return warm();
+};

@@ -1,0 +1,30 @@
+// What an hourly evaluation tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
+import { MetricUnit } from '@aws-lambda-powertools/metrics';
+import type { RolloutJudgement } from '../../app/judge-rollout.ts';
+import { ROLLOUT_STAGES } from '../../rollout/stage.ts';
+import type { Telemetry } from './powertools-telemetry.ts';
+
+export function recordRolloutJudgement({ logger, metrics }: Telemetry, judgement: RolloutJudgement): void {
+  const { decision, collected, parity, steppedDown } = judgement;
+  const breaches = decision.verdict === 'GO' ? [] : decision.breaches;
+  const isWorrying = breaches.length + collected.unreadable.length + parity.mismatches > 0;
+  logger[isWorrying ? 'warn' : 'info']('rollout judged', { judgement });
+
+  const { Count, NoUnit } = MetricUnit;
+  metrics.addMetric('Go', Count, decision.verdict === 'GO' ? 1 : 0);
+  metrics.addMetric('GoNoGoBreaches', Count, breaches.length);
+  metrics.addMetric('GoNoGoUnreadable', Count, collected.unreadable.length);
+  metrics.addMetric('ParityValues', Count, parity.values);
+  metrics.addMetric('ParityMismatches', Count, parity.mismatches);
+  metrics.addMetric('RolloutSteppedDown', Count, steppedDown?.outcome === 'stepped_down' ? 1 : 0);
+  const stage = steppedDown?.current.stage ?? judgement.stage;
+  if (stage !== undefined) metrics.addMetric('RolloutStage', NoUnit, ROLLOUT_STAGES.indexOf(stage));
+  metrics.publishStoredMetrics();
+
+  for (const { criterion, value } of decision.results) {
+    if (value === undefined) continue;
+    metrics.addDimension('criterion', criterion);
+    metrics.addMetric('GoNoGoValue', NoUnit, value);
+    metrics.publishStoredMetrics();
+  }
+}
