@@ -19,9 +19,11 @@ const run: InferRun = {
   quarantined: [
     { model: 'xgboost', version: 'v20240728_000000', reason: 'sha256_mismatch', detail: 'differs' },
   ],
+  servedModels: 3,
   unwritten: [],
   meanConsensus: 1,
   meanConfidence: 0.5,
+  residentBytes: 300_000_000,
   timingsMs: { models: 1, fetch: 20, features: 3, inference: 4, store: 5, total: 33.4 },
 };
 const signal = (symbol: string, action: Signal['action']): Signal => ({
