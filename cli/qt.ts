@@ -1,17 +1,21 @@
 // The `qt` command. Each command is a file of its own and loads its machinery only when it runs, so that help is instant.
 import { Command, CommanderError } from 'commander';
 import { CommandFailure, UsageError } from './command-error.ts';
+import { addBreakerCommand } from './commands/breaker.ts';
 import { addDatasetCommand } from './commands/dataset.ts';
 import { addDriftCommand } from './commands/drift.ts';
+import { addEmergencyStopCommand } from './commands/emergency-stop.ts';
 import { addEvaluateCommand } from './commands/evaluate.ts';
 import { addFeaturesCommand } from './commands/features.ts';
 import { addFlagsCommand } from './commands/flags.ts';
 import { addGoNoGoCommand } from './commands/gonogo.ts';
 import { addInferCommand } from './commands/infer.ts';
+import { addLocalCommand } from './commands/local.ts';
 import { addModelsCommand } from './commands/models.ts';
 import { addRolloutCommand } from './commands/rollout.ts';
 import { addSignalsCommand } from './commands/signals.ts';
 import { addStartCommand } from './commands/start.ts';
+import { addStatusCommand } from './commands/status.ts';
 import { addStudyCommand } from './commands/study.ts';
 
 const EXIT_FAILURE = 1;
@@ -33,7 +37,11 @@ deployed on AWS. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     addFeaturesCommand,
     addInferCommand,
     addSignalsCommand,
+    addStatusCommand,
     addFlagsCommand,
+    addBreakerCommand,
+    addEmergencyStopCommand,
+    addLocalCommand,
     addGoNoGoCommand,
     addRolloutCommand,
     addModelsCommand,

@@ -148,6 +148,8 @@ export const parityKey = (atMs: number): string => `parity#${sortable(atMs)}`;
 export const dayKey = (atMs: number): string => `day#${new Date(atMs).toISOString().slice(0, 10)}`;
 export const auditKey = (key: string): string => `audit#${key}`;
 export const GUARD_KEY = 'guard';
+/** The simulated account behind paper trading, paper-account.ts. */
+export const PAPER_ACCOUNT_KEY = 'paper-account';
 /** The books of the scope, books.ts. */
 export const LEDGER_KEY = 'ledger';
 /** The rollout's state, transition-rollout.ts. It and the decision below are records of the scope `live`. */

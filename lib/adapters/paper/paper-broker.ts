@@ -26,6 +26,7 @@ import {
   withoutOrders,
 } from '../../trading/paper-account.ts';
 import type { SymbolFilters } from '../../trading/plan-entry.ts';
+import { PAPER_ACCOUNT_KEY } from '../../trading/records.ts';
 import { toBrokerError } from '../exchange/broker-error.ts';
 
 export interface PaperBrokerOptions {
@@ -38,7 +39,6 @@ export interface PaperBrokerOptions {
   readonly depositMicroUsdt: number;
 }
 
-const ACCOUNT_KEY = 'paper-account';
 const CANDLES_MAX = 998;
 /** Functions that write at the same moment; each retry is behind one more of them. */
 const WRITE_ATTEMPTS = 8;
@@ -179,7 +179,7 @@ class KeptAccount {
       for (const order of ended)
         await records.put('paper', endedOrderKey(order.clientOrderId), order, IF_ABSENT);
       const condition = kept.revision === undefined ? IF_ABSENT : { ifRevision: kept.revision };
-      const written = await records.put('paper', ACCOUNT_KEY, withoutOrders(next, ended), condition);
+      const written = await records.put('paper', PAPER_ACCOUNT_KEY, withoutOrders(next, ended), condition);
       if (written === 'written') return changed;
     }
     throw new StoreError(`the paper account was written to by others ${WRITE_ATTEMPTS} times in a row`, {
@@ -188,14 +188,14 @@ class KeptAccount {
   }
 
   async #read(): Promise<{ account: PaperAccount; revision: number | undefined }> {
-    const record = await this.#options.records.get('paper', ACCOUNT_KEY, z.unknown());
+    const record = await this.#options.records.get('paper', PAPER_ACCOUNT_KEY, z.unknown());
     if (record === undefined) {
       return { account: newPaperAccount(this.#options.depositMicroUsdt), revision: undefined };
     }
     if (this.#judged?.revision !== record.revision) {
       const parsed = paperAccountSchema.safeParse(record.value);
       if (!parsed.success)
-        throw new StoreError(`the record ${ACCOUNT_KEY} is not an account: ${parsed.error.message}`, {
+        throw new StoreError(`the record ${PAPER_ACCOUNT_KEY} is not an account: ${parsed.error.message}`, {
           retryable: false,
         });
       this.#judged = { revision: record.revision, account: parsed.data };

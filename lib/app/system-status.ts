@@ -1,0 +1,88 @@
+// The system at a glance: what it may do now and why, and what it holds. A part that cannot be read is named; the others are
+// shown all the same, for that is when an operator looks.
+import type { BreakerState } from '../risk/breaker.ts';
+import type { Mode, ModeReason } from '../risk/effective-mode.ts';
+import { FLAG_NAMES, type FlagsState } from '../risk/flags.ts';
+import type { Scope } from '../risk/gate.ts';
+import type { RolloutStage } from '../rollout/stage.ts';
+import {
+  type EquityRecord,
+  equityRecordSchema,
+  type PositionRecord,
+  positionRecordSchema,
+} from '../trading/records.ts';
+import type { InferRun } from './infer-run.ts';
+import type { SignalStore } from './ports.ts';
+import { type ModeSources, readMode } from './read-mode.ts';
+
+export interface SystemStatus {
+  readonly mode: Mode;
+  readonly reasons: readonly ModeReason[];
+  readonly scope: Scope;
+  readonly stage: RolloutStage | null;
+  /** Each flag's value, or what is wrong with it. */
+  readonly flags: Readonly<Record<string, string | number | boolean>>;
+  readonly breaker: BreakerState | null;
+  readonly epoch: number | null;
+  readonly leaseUntilMs: number | null;
+  readonly exposureMicroUsdt: number | null;
+  readonly lastBar: Pick<InferRun, 'barOpenTimeMs' | 'ensembleId' | 'written' | 'actions'> | null;
+  readonly equity: EquityRecord | null;
+  readonly positions: readonly PositionRecord[];
+  /** One line each: what could not be read. */
+  readonly unread: readonly string[];
+}
+
+interface StatusSources extends ModeSources {
+  readonly signals: SignalStore;
+  readonly readShards: () => Promise<number>;
+}
+
+/** Never throws. */
+export async function readSystemStatus(sources: StatusSources): Promise<SystemStatus> {
+  const { risk, signals } = sources;
+  const { mode, reasons, scope, flags, gate, stage } = await readMode(sources);
+  const unread: string[] = [];
+  const tried = <T>(work: () => Promise<T>) =>
+    work().catch((error: unknown) => {
+      unread.push(error instanceof Error ? error.message : String(error));
+      return undefined;
+    });
+  const [equity, positions, runs] = await Promise.all([
+    tried(() => risk.list({ scope, prefix: 'equity#', newestFirst: true, count: 1 }, equityRecordSchema)),
+    tried(() => risk.list({ scope, prefix: 'position#' }, positionRecordSchema)),
+    tried(async () => signals.lastRuns({ shard: 0, of: await sources.readShards(), count: 1 })),
+  ]);
+  const run = runs?.[0];
+  return {
+    mode,
+    reasons,
+    scope,
+    stage: stage ?? null,
+    flags: describeFlags(flags),
+    breaker: gate?.breaker ?? null,
+    epoch: gate?.epoch ?? null,
+    leaseUntilMs: gate?.leaseUntilMs ?? null,
+    exposureMicroUsdt: gate?.exposureMicroUsdt ?? null,
+    lastBar:
+      run === undefined
+        ? null
+        : {
+            barOpenTimeMs: run.barOpenTimeMs,
+            ensembleId: run.ensembleId,
+            written: run.written,
+            actions: run.actions,
+          },
+    equity: equity?.[0]?.value ?? null,
+    positions: positions?.map(({ value }) => value) ?? [],
+    unread,
+  };
+}
+
+const describeFlags = (flags: FlagsState): SystemStatus['flags'] =>
+  Object.fromEntries(
+    FLAG_NAMES.map((name) => {
+      const flag = flags[name];
+      return [name, flag.state === 'value' ? flag.value : `${flag.state}: ${flag.why}`];
+    }),
+  );
