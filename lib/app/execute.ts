@@ -45,7 +45,8 @@ export interface ExecuteDependencies extends ModeSources {
   readonly signals: SignalStore;
   /** Holds the ensemble in force: its horizon and stop distance. */
   readonly objects: ObjectStore;
-  readonly brokerOf: (scope: Scope) => Broker;
+  /** Rejects when the account cannot be opened at all. */
+  readonly brokerOf: (scope: Scope) => Broker | Promise<Broker>;
   readonly policy: Policy;
 }
 
@@ -113,7 +114,7 @@ async function decideAll(
   const { id, stopAtrMultiple, label } = current.value.ensemble;
   if (request.ensembleId !== id) return all('ensemble_mismatch', `${id} is in force`);
   const { risk, clock, brokerOf } = dependencies;
-  const broker = brokerOf(now.scope);
+  const broker = await brokerOf(now.scope);
   const desk: Desk = { risk, clock, broker };
   const market = await readMarket(broker, acting);
   if (!market.ok) return all('exchange_unavailable', market.error);

@@ -1,12 +1,17 @@
 // The effective mode as it is now: flags, gate item and rollout read fresh, judged by effective-mode.ts. What cannot be read
 // says so, and so is OFF; a mode that was read is good for the gate for one second.
-import { effectiveMode, type Mode, type ModeReason, type Reading } from '../risk/effective-mode.ts';
+import {
+  effectiveMode,
+  type Mode,
+  type ModeEvidence,
+  type ModeReason,
+  type Reading,
+} from '../risk/effective-mode.ts';
 import { FLAG_NAMES, type FlagsState, parseFlags } from '../risk/flags.ts';
 import type { GateItem, Scope } from '../risk/gate.ts';
 import type { RolloutStage } from '../rollout/stage.ts';
-import { rolloutStateSchema } from '../rollout/transition-rollout.ts';
-import { ROLLOUT_KEY } from '../trading/records.ts';
 import type { Clock, FlagStore } from './ports.ts';
+import { readRolloutStage } from './rollout.ts';
 import type { RiskStore } from './trading-ports.ts';
 
 export interface ModeSources {
@@ -38,7 +43,7 @@ export async function readMode({ flags: store, risk, clock }: ModeSources): Prom
   const scope: Scope = paper.state === 'value' && !paper.value ? 'live' : 'paper';
   const [gate, stage] = await Promise.all([
     reading(() => risk.readGate(scope)),
-    scope === 'paper' ? PAPER : reading(() => readStage(risk)),
+    scope === 'paper' ? PAPER : readRolloutStage(risk),
   ]);
   const { mode, reasons } = effectiveMode({
     flags,
@@ -58,16 +63,8 @@ export async function readMode({ flags: store, risk, clock }: ModeSources): Prom
   };
 }
 
-type Stage = { readonly stage: RolloutStage; readonly approved: boolean };
-
 /** Paper trading risks no money: it needs no sign-off, whatever stage live trading has reached. */
-const PAPER: Reading<Stage> = { state: 'value', value: { stage: 'PAPER', approved: true } };
-
-/** A stage above PAPER is only ever entered with its sign-offs; before the first rollout there is none, and it is PAPER. */
-async function readStage(risk: RiskStore): Promise<Stage> {
-  const stored = await risk.get('live', ROLLOUT_KEY, rolloutStateSchema);
-  return { stage: stored?.value.stage ?? 'PAPER', approved: true };
-}
+const PAPER: ModeEvidence['stage'] = { state: 'value', value: { stage: 'PAPER', approved: true } };
 
 async function reading<T>(read: () => Promise<T | undefined>): Promise<Reading<T>> {
   try {

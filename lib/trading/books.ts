@@ -55,6 +55,8 @@ export function bookOrder(books: Books, fills: OrderFills): Books {
   const before = books.orders[clientOrderId] ?? NOTHING_BOOKED;
   const quantity = filledQuantity - before.quantity;
   const feeMicroUsdt = fills.feeMicroUsdt - before.feeMicroUsdt;
+  // An answer older than one before it.
+  if (quantity < -QUANTITY_DUST) return books;
   const isNew = quantity > QUANTITY_DUST && averagePrice !== null;
   const withOrder = (ledger: Ledger, booked: Books['orders'][string]): Books => ({
     ...books,

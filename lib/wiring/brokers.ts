@@ -57,3 +57,16 @@ export async function openBroker(surroundings: BrokerSurroundings, scope: Scope)
   ]);
   return createLiveBroker({ market, baseUrl, credentials: { apiKey, secret }, ...budget });
 }
+
+/** Opens each scope's broker when it is first asked for, and again after a failure; later answers are the same broker. */
+export function openedBrokers(surroundings: BrokerSurroundings): (scope: Scope) => Promise<Broker> {
+  const opened = new Map<Scope, Promise<Broker>>();
+  return (scope) => {
+    const known = opened.get(scope);
+    if (known !== undefined) return known;
+    const opening = openBroker(surroundings, scope);
+    opened.set(scope, opening);
+    opening.catch(() => opened.delete(scope));
+    return opening;
+  };
+}

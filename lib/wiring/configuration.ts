@@ -98,6 +98,43 @@ export function readCircuitBreakerConfiguration(
   };
 }
 
+const executeEnvironmentSchema = inferEnvironmentSchema.extend({
+  QT_RISK_TABLE: circuitBreakerEnvironmentSchema.shape.QT_RISK_TABLE,
+});
+
+export interface ExecuteConfiguration extends InferConfiguration {
+  readonly riskTable: string;
+}
+
+/** Throws Error with one line that names every setting at fault. */
+export function readExecuteConfiguration(environment: NodeJS.ProcessEnv = process.env): ExecuteConfiguration {
+  const values = readEnvironment(executeEnvironmentSchema, environment);
+  return { ...readInferConfiguration(environment), riskTable: values.QT_RISK_TABLE };
+}
+
+const guardEnvironmentSchema = executeEnvironmentSchema.pick({
+  QT_STAGE: true,
+  QT_EXCHANGE: true,
+  QT_EXCHANGE_URL: true,
+  QT_RISK_TABLE: true,
+});
+
+export type GuardConfiguration = Pick<
+  ExecuteConfiguration,
+  'stage' | 'exchange' | 'exchangeUrl' | 'riskTable'
+>;
+
+/** Throws Error with one line that names every setting at fault. */
+export function readGuardConfiguration(environment: NodeJS.ProcessEnv = process.env): GuardConfiguration {
+  const values = readEnvironment(guardEnvironmentSchema, environment);
+  return {
+    stage: values.QT_STAGE,
+    exchange: values.QT_EXCHANGE,
+    exchangeUrl: values.QT_EXCHANGE_URL,
+    riskTable: values.QT_RISK_TABLE,
+  };
+}
+
 const evaluateEnvironmentSchema = inferEnvironmentSchema.extend({
   QT_RISK_TABLE: circuitBreakerEnvironmentSchema.shape.QT_RISK_TABLE,
   QT_SHARDS: circuitBreakerEnvironmentSchema.shape.QT_SHARDS,

@@ -54,6 +54,15 @@ export const localEvaluateConfiguration = (
   shards: 1,
 });
 
+/** The settings of execute and guard in the local run. */
+export const localExecuteConfiguration = (market: {
+  exchange: Exchange;
+  exchangeUrl: string | undefined;
+}): ExecuteConfiguration => ({
+  ...localInferConfiguration(market),
+  riskTable: resourcesOfStage(LOCAL_STAGE).riskTable,
+});
+
 /** Where the local run tells people. */
 export const localNotificationsFile = (stateDir: string): string =>
   join(stateDir, 'logs', 'notifications.jsonl');

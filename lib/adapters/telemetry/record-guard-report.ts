@@ -1,0 +1,26 @@
+// What a run of guard tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
+import { MetricUnit } from '@aws-lambda-powertools/metrics';
+import type { GuardReport } from '../../app/guard.ts';
+import type { Scope } from '../../risk/gate.ts';
+import { MICRO } from '../../trading/money.ts';
+import type { Telemetry } from './powertools-telemetry.ts';
+
+export function recordGuardReport(
+  { logger, metrics }: Telemetry,
+  outcome: GuardReport | { readonly scope: Scope; readonly failed: string },
+): void {
+  const isReport = 'outcome' in outcome;
+  const isWell = isReport && outcome.outcome === 'completed' && outcome.differences.length === 0;
+  logger[isWell ? 'info' : 'warn']('guard run', { guard: outcome });
+  const add = (name: string, unit: (typeof MetricUnit)[keyof typeof MetricUnit], value: number) => {
+    const single = metrics.singleMetric();
+    single.addDimension('scope', outcome.scope);
+    single.addMetric(name, unit, value);
+  };
+  add('GuardCompleted', MetricUnit.Count, isReport && outcome.outcome === 'completed' ? 1 : 0);
+  if (!isReport) return;
+  add('ReconciliationDifferences', MetricUnit.Count, outcome.differences.length);
+  if (outcome.equity === null) return;
+  add('EquityUsdt', MetricUnit.NoUnit, outcome.equity.equityMicroUsdt / MICRO);
+  add('OpenPositions', MetricUnit.Count, outcome.equity.positions);
+}

@@ -1,0 +1,63 @@
+// The execute function, composed: adapters from settings, one use case, and its logs and metrics.
+import type { Writable } from 'node:stream';
+import { createClients, type ServiceEndpoints } from '../adapters/aws/create-clients.ts';
+import { createDynamoRiskStore } from '../adapters/aws/dynamo-risk-store.ts';
+import { createDynamoSignalStore } from '../adapters/aws/dynamo-signal-store.ts';
+import { createS3ObjectStore } from '../adapters/aws/s3-object-store.ts';
+import { createSsmFlagStore } from '../adapters/aws/ssm-flag-store.ts';
+import { createTelemetry } from '../adapters/telemetry/powertools-telemetry.ts';
+import { recordExecuteReport } from '../adapters/telemetry/record-execute-report.ts';
+import { FULL_SIZE } from '../app/enter-position.ts';
+import { type ExecuteDependencies, type ExecuteRequest, execute } from '../app/execute.ts';
+import type { ExecuteReport } from '../app/execute-report.ts';
+import type { Clock } from '../app/ports.ts';
+import { openedBrokers } from './brokers.ts';
+import type { ExecuteConfiguration } from './configuration.ts';
+
+export interface ExecuteComposition {
+  executeBar(request: ExecuteRequest): Promise<ExecuteReport>;
+  /** Writes the report to logs and metrics. */
+  record(report: ExecuteReport): void;
+  close(): Promise<void>;
+}
+
+/** What the local run replaces; on AWS all of it has its default. */
+export interface TradingSurroundings {
+  readonly endpoints?: ServiceEndpoints;
+  readonly clock?: Clock;
+  readonly logOutput?: Writable;
+  /** The simulated exchange counts requests by its own, faster clock. */
+  readonly unlimitedRequests?: boolean;
+}
+
+export function composeExecute(
+  configuration: ExecuteConfiguration,
+  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: TradingSurroundings = {},
+): ExecuteComposition {
+  const { stage, bucket, signalsTable, signalRetentionDays, riskTable } = configuration;
+  const { exchange, exchangeUrl } = configuration;
+  const clients = createClients(endpoints);
+  const telemetry = createTelemetry({ service: 'execute', stage, ...(logOutput && { output: logOutput }) });
+  const risk = createDynamoRiskStore({ client: clients.dynamodb, table: riskTable });
+  const dependencies: ExecuteDependencies = {
+    signals: createDynamoSignalStore({
+      client: clients.dynamodb,
+      table: signalsTable,
+      retentionDays: signalRetentionDays,
+      clock,
+    }),
+    objects: createS3ObjectStore({ client: clients.s3, bucket }),
+    flags: createSsmFlagStore({ client: clients.ssm, stage }),
+    risk,
+    clock,
+    brokerOf: openedBrokers({ stage, clients, risk, exchange, exchangeUrl, clock, unlimitedRequests }),
+    policy: FULL_SIZE,
+  };
+  return {
+    executeBar: (request) => execute(dependencies, request),
+    record: (report) => recordExecuteReport(telemetry, report),
+    async close() {
+      clients.close();
+    },
+  };
+}

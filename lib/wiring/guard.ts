@@ -1,0 +1,52 @@
+// The guard function, composed: adapters from settings, one use case per scope, and its logs and metrics.
+import { createClients } from '../adapters/aws/create-clients.ts';
+import { createDynamoRiskStore } from '../adapters/aws/dynamo-risk-store.ts';
+import { createSsmFlagStore } from '../adapters/aws/ssm-flag-store.ts';
+import { createTelemetry } from '../adapters/telemetry/powertools-telemetry.ts';
+import { recordGuardReport } from '../adapters/telemetry/record-guard-report.ts';
+import { watchedScopes } from '../app/circuit-breaker.ts';
+import { type GuardReport, guard } from '../app/guard.ts';
+import type { Scope } from '../risk/gate.ts';
+import { openedBrokers } from './brokers.ts';
+import type { GuardConfiguration } from './configuration.ts';
+import type { TradingSurroundings } from './execute.ts';
+
+/** A scope whose guard could not even begin has one line of why instead of a report. */
+export type GuardOutcome = GuardReport | { readonly scope: Scope; readonly failed: string };
+
+export interface GuardComposition {
+  /** One run of every watched scope, each on its own. Never rejects. */
+  guardScopes(): Promise<readonly GuardOutcome[]>;
+  /** Writes an outcome to logs and metrics. */
+  record(outcome: GuardOutcome): void;
+  close(): Promise<void>;
+}
+
+export function composeGuard(
+  configuration: GuardConfiguration,
+  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: TradingSurroundings = {},
+): GuardComposition {
+  const { stage, riskTable, exchange, exchangeUrl } = configuration;
+  const clients = createClients(endpoints);
+  const telemetry = createTelemetry({ service: 'guard', stage, ...(logOutput && { output: logOutput }) });
+  const risk = createDynamoRiskStore({ client: clients.dynamodb, table: riskTable });
+  const flags = createSsmFlagStore({ client: clients.ssm, stage });
+  const brokerOf = openedBrokers({ stage, clients, risk, exchange, exchangeUrl, clock, unlimitedRequests });
+  const guardScope = async (scope: Scope): Promise<GuardOutcome> => {
+    try {
+      return await guard({ risk, broker: await brokerOf(scope), clock });
+    } catch (error) {
+      return { scope, failed: error instanceof Error ? error.message : String(error) };
+    }
+  };
+  return {
+    async guardScopes() {
+      const scopes = await watchedScopes({ risk, flags });
+      return Promise.all(scopes.map(guardScope));
+    },
+    record: (outcome) => recordGuardReport(telemetry, outcome),
+    async close() {
+      clients.close();
+    },
+  };
+}
