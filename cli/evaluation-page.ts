@@ -2,22 +2,12 @@
 import type { Evaluation, ProbabilityFigures } from '../lib/app/evaluation.ts';
 import { formatEvaluation, IN_SAMPLE_WORDS } from './evaluation-text.ts';
 import { formatDay, formatFigure, formatPercent } from './format-figure.ts';
+import { PAGE_STYLE } from './page-style.ts';
 import { drawPlot, escapeHtml } from './svg-plot.ts';
 
 const BLUE = '#1f5fae';
 const ORANGE = '#c25e00';
 const GREY = '#8a8a8a';
-
-const STYLE = `
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-.verdict { padding: .6rem .9rem; border-left: 4px solid #2b7a3d; background: #eef7ef; }
-.verdict.seen { border-color: #b00020; background: #fdecee; font-weight: 600; }
-.plots { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; flex: 1 1 26rem; max-width: 30rem; }
-figcaption { font-weight: 600; } svg { width: 100%; height: auto; } svg text { font-size: 10px; fill: #444; }
-.grid { stroke: #e4e4e4; } pre { overflow-x: auto; font-size: 11px; line-height: 1.35; }
-table { border-collapse: collapse; } td, th { padding: .15rem .6rem; text-align: right; border-bottom: 1px solid #e4e4e4; }
-td:first-child, th:first-child { text-align: left; }`;
 
 export function formatEvaluationPage(evaluation: Evaluation): string {
   const { ensembleId, inSample, models, ensemble } = evaluation;
@@ -25,7 +15,7 @@ export function formatEvaluationPage(evaluation: Evaluation): string {
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    `<title>Evaluation of ${escapeHtml(ensembleId)}</title><style>${STYLE}</style></head><body>`,
+    `<title>Evaluation of ${escapeHtml(ensembleId)}</title><style>${PAGE_STYLE}</style></head><body>`,
     `<h1>Evaluation of ensemble ${escapeHtml(ensembleId)}</h1>`,
     `<p class="verdict${inSample === false ? '' : ' seen'}">${escapeHtml(IN_SAMPLE_WORDS[`${inSample}`])}</p>`,
     '<h2>Strategy</h2>',

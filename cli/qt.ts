@@ -1,6 +1,7 @@
 // The `qt` command. Each command is a file of its own and loads its machinery only when it runs, so that help is instant.
 import { Command, CommanderError } from 'commander';
 import { CommandFailure, UsageError } from './command-error.ts';
+import { addBacktestCommand } from './commands/backtest.ts';
 import { addBreakerCommand } from './commands/breaker.ts';
 import { addDatasetCommand } from './commands/dataset.ts';
 import { addDriftCommand } from './commands/drift.ts';
@@ -47,6 +48,7 @@ deployed on AWS. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     addModelsCommand,
     addDatasetCommand,
     addStudyCommand,
+    addBacktestCommand,
     addEvaluateCommand,
     addDriftCommand,
   ])

@@ -1,15 +1,21 @@
-// A folder of recorded candles as market data, seen at one moment: nothing later than that moment is ever returned.
-import type { MarketData, MarketDataError } from '../../app/ports.ts';
+// Recorded candles as market data, seen at the moment that a clock shows: nothing later than that moment is ever returned.
+import type { Clock, MarketData, MarketDataError } from '../../app/ports.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
 import { failure, type Result, success } from '../../result.ts';
 import { deriveFilters } from '../../trading/derive-filters.ts';
+import type { SymbolFilters } from '../../trading/plan-entry.ts';
 import type { CandleFolder } from './candle-folder.ts';
 
 const DAY_MS = 86_400_000;
 
 /** @param atMs the moment, epoch ms: the exchange's clock stands still there */
-export function createFolderMarketData(folder: CandleFolder, atMs: number): MarketData {
+export const createFolderMarketData = (folder: CandleFolder, atMs: number): MarketData =>
+  createRecordedMarket(folder, { nowMs: () => atMs });
+
+/** @param folder read again at every call: one that keeps its candles in memory answers at once */
+export function createRecordedMarket(folder: CandleFolder, clock: Clock): MarketData {
+  let filters: { day: number; bySymbol: ReadonlyMap<string, SymbolFilters> } | undefined;
   const read = async (symbol: string): Promise<Result<CandleSeries, MarketDataError>> => {
     const series = await folder.read(symbol);
     return series.ok ? series : failure({ code: 'invalid_candle', message: series.error, retryable: false });
@@ -20,6 +26,7 @@ export function createFolderMarketData(folder: CandleFolder, atMs: number): Mark
     of: (series: CandleSeries, closed: number) => T,
   ): Promise<Result<ReadonlyMap<string, T>, MarketDataError>> => {
     const all = new Map<string, T>();
+    const atMs = clock.nowMs();
     for (const symbol of symbols.filter((name) => folder.symbols.includes(name))) {
       const series = await read(symbol);
       if (!series.ok) return series;
@@ -29,7 +36,7 @@ export function createFolderMarketData(folder: CandleFolder, atMs: number): Mark
     return success(all);
   };
   return {
-    serverTimeMs: async () => success(atMs),
+    serverTimeMs: async () => success(clock.nowMs()),
     async closedCandles({ symbol, count, lastOpenTimeMs }) {
       if (!folder.symbols.includes(symbol))
         return failure({
@@ -39,21 +46,30 @@ export function createFolderMarketData(folder: CandleFolder, atMs: number): Mark
         });
       const series = await read(symbol);
       if (!series.ok) return series;
-      const end = countUntil(series.value, Math.min(lastOpenTimeMs, lastClosedOpenTimeMs(atMs)));
+      const end = countUntil(series.value, Math.min(lastOpenTimeMs, lastClosedOpenTimeMs(clock.nowMs())));
       return success(sliceSeries(series.value, Math.max(0, end - count), end));
     },
     prices: (symbols = folder.symbols) =>
       perSymbol(symbols, (series, closed) =>
         // Of the bar being formed only its open can be known.
-        series.openTimeMs[closed] === Math.floor(atMs / BAR_MS) * BAR_MS
+        series.openTimeMs[closed] === Math.floor(clock.nowMs() / BAR_MS) * BAR_MS
           ? series.open[closed]!
           : series.close[closed - 1]!,
       ),
-    filters: () =>
-      perSymbol(folder.symbols, (series, closed) => deriveFilters(sliceSeries(series, 0, closed))),
+    async filters() {
+      const day = Math.floor(clock.nowMs() / DAY_MS);
+      if (filters?.day === day) return success(filters.bySymbol);
+      const derived = await perSymbol(folder.symbols, (series, closed) =>
+        deriveFilters(sliceSeries(series, 0, closed)),
+      );
+      if (derived.ok) filters = { day, bySymbol: derived.value };
+      return derived;
+    },
     async largestPairs(count) {
       const pairs = folder.symbols.filter((symbol) => symbol.endsWith('USDT'));
-      const volumes = await perSymbol(pairs, (series, closed) => quoteVolume(series, closed, atMs - DAY_MS));
+      const volumes = await perSymbol(pairs, (series, closed) =>
+        quoteVolume(series, closed, clock.nowMs() - DAY_MS),
+      );
       if (!volumes.ok) return volumes;
       const byVolume = [...volumes.value].sort(([a, of], [b, than]) => than - of || (a < b ? -1 : 1));
       return success(byVolume.slice(0, count).map(([symbol]) => symbol));

@@ -74,8 +74,8 @@ export function createMemoryRiskStore(): RiskStore {
       invariant(fromKey.startsWith(prefix), `${fromKey} does not start with ${prefix}`);
       const { keys } = scopes[scope];
       const from = firstAtOrAfter(keys, fromKey);
-      let to = from;
-      while (to < keys.length && keys[to]!.startsWith(prefix)) to++;
+      // No key holds a character above ~.
+      const to = firstAtOrAfter(keys, `${prefix}\x7f`);
       const wanted = Math.max(0, Math.min(count ?? to - from, to - from));
       const chosen = newestFirst ? keys.slice(to - wanted, to).reverse() : keys.slice(from, from + wanted);
       return chosen.map((key) => ({ key, ...read(scope, key, schema) }));
