@@ -15,12 +15,17 @@ export interface WindowComparison {
 /**
  * Compares at most `rows` bars, spread over the series and with its newest one, computed with all others and from their own
  * 880 bars alone. Bars that have no row in either way are not compared; nothing is when the series is too short.
+ * @param compute what is put to the proof
  */
-export function compareWindows(candles: CandleSeries, rows: number): WindowComparison {
+export function compareWindows(
+  candles: CandleSeries,
+  rows: number,
+  compute: (grid: CandleSeries) => Float32Array = computeFeatures,
+): WindowComparison {
   const grid = fillGaps(candles);
   if (grid.length < ROW_WINDOW_BARS) return { values: 0, mismatches: [] };
   const verdicts = judgeBars(grid);
-  const batch = new Uint32Array(computeFeatures(grid).buffer);
+  const batch = new Uint32Array(compute(grid).buffer);
   const mismatches: string[] = [];
   let values = 0;
   for (const bar of chooseBars(grid.length, rows)) {
@@ -30,7 +35,7 @@ export function compareWindows(candles: CandleSeries, rows: number): WindowCompa
     if (alone !== verdicts[bar])
       mismatches.push(`${openTime}: ${verdicts[bar] ?? 'fit'} with others, ${alone ?? 'fit'} by itself`);
     if (alone !== undefined || verdicts[bar] !== undefined) continue;
-    const row = new Uint32Array(computeFeatures(window).buffer);
+    const row = new Uint32Array(compute(window).buffer);
     const offset = (bar - ROW_WINDOW_BARS + 1) * FEATURE_COUNT;
     for (let column = 0; column < FEATURE_COUNT; column++) {
       values++;
