@@ -41,15 +41,16 @@ export async function readMode({ flags: store, risk, clock }: ModeSources): Prom
   const flags = parseFlags(await store.read(FLAG_NAMES));
   const paper = flags.QT_PAPER_TRADING;
   const scope: Scope = paper.state === 'value' && !paper.value ? 'live' : 'paper';
+  // Paper trading risks no money: its limits are those of PAPER, whatever stage live trading has reached.
   const [gate, stage] = await Promise.all([
     reading(() => risk.readGate(scope)),
-    scope === 'paper' ? PAPER : readRolloutStage(risk),
+    scope === 'paper' ? 'PAPER' : readRolloutStage(risk),
   ]);
   const { mode, reasons } = effectiveMode({
     flags,
     latch: part(gate, ({ latch }) => latch),
     lease: part(gate, ({ leaseUntilMs }) => leaseUntilMs),
-    stage,
+    stage: approved(stage),
     nowMs: clock.nowMs(),
   });
   return {
@@ -59,12 +60,15 @@ export async function readMode({ flags: store, risk, clock }: ModeSources): Prom
     flags,
     flagsReadAtMs,
     gate: gate.state === 'value' ? gate.value : undefined,
-    stage: stage.state === 'value' ? stage.value.stage : undefined,
+    stage,
   };
 }
 
-/** Paper trading risks no money: it needs no sign-off, whatever stage live trading has reached. */
-const PAPER: ModeEvidence['stage'] = { state: 'value', value: { stage: 'PAPER', approved: true } };
+/** A stage above PAPER is entered by its sign-offs alone, so the one in force has them all. */
+const approved = (stage: RolloutStage | undefined): ModeEvidence['stage'] =>
+  stage === undefined
+    ? { state: 'unreadable', why: 'the rollout record cannot be read' }
+    : { state: 'value', value: { stage, approved: true } };
 
 async function reading<T>(read: () => Promise<T | undefined>): Promise<Reading<T>> {
   try {

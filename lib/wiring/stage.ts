@@ -6,6 +6,7 @@ import {
   DEFAULT_RETENTION_DAYS,
   type EvaluateConfiguration,
   type Exchange,
+  type ExecuteConfiguration,
   type InferConfiguration,
 } from './configuration.ts';
 
