@@ -51,8 +51,9 @@ export class BinanceAccount {
   }
 
   /** Sent at most once, but for a request that was refused unread because of its time. */
-  submit(request: SignedRequest): Promise<Result<unknown, ExchangeFault>> {
-    return this.#caller.call(request.weight, (client) => this.#send(client, request), { attempts: 1 });
+  submit<T>(request: SignedRequest, read: (body: unknown) => T): Promise<Result<T, ExchangeFault>> {
+    const send = async (client: Client) => read(await this.#send(client, request));
+    return this.#caller.call(request.weight, send, { attempts: 1 });
   }
 
   async #send(client: Client, request: SignedRequest): Promise<unknown> {

@@ -1,7 +1,7 @@
 // Reads a Binance futures account's answers. What is not as documented is refused: a status or an amount that was guessed would
 // be money that was guessed.
 import { z } from 'zod';
-import type { BrokerPosition, FundingPayment, OrderReport } from '../../app/trading-ports.ts';
+import type { BrokerPosition, FundingPayment, OrderReference, OrderReport } from '../../app/trading-ports.ts';
 import { microUsdt } from '../../trading/money.ts';
 import { ExchangeFault } from './exchange-fault.ts';
 import { decimalSchema } from './instruments.ts';
@@ -113,6 +113,24 @@ export const readSymbolConfig = reader(
     .length(1)
     .transform(([only]) => only!),
 );
+
+const doneSchema = z.object({ code: z.coerce.number().pipe(z.literal(200)) });
+export function readDone(body: unknown): void {
+  reader('word that it is done', doneSchema)(body);
+}
+
+const ownOrderSchema = z.object({ clientOrderId: z.string() }).transform((order) => order.clientOrderId);
+const ownStopSchema = z.object({ clientAlgoId: z.string() }).transform((stop) => stop.clientAlgoId);
+
+/** That an answer is about this very order: a page, or another's order, says nothing of it. */
+export function readOwn({ kind, clientOrderId }: OrderReference, body: unknown): void {
+  const seen = reader('the order asked about', kind === 'stop' ? ownStopSchema : ownOrderSchema)(body);
+  if (seen === clientOrderId) return;
+  throw new ExchangeFault(
+    'invalid_response',
+    `the exchange answered about another order than ${clientOrderId}`,
+  );
+}
 
 /** Of all the order's trades. @throws ExchangeFault while the exchange does not list them all yet, or took a fee in another asset */
 export function readFill(body: unknown, order: BinanceOrder): BinanceFill {

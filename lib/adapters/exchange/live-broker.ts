@@ -18,6 +18,7 @@ import {
   type BinanceOrder,
   readAlgoOrder,
   readAlgoOrders,
+  readDone,
   readFeeBurn,
   readFill,
   readFunding,
@@ -25,6 +26,7 @@ import {
   readMultiAssets,
   readOrder,
   readOrders,
+  readOwn,
   readPositions,
   readSymbolConfig,
   readWallet,
@@ -164,21 +166,26 @@ class LiveAccount {
         reason: `not sent, because its id could not be looked up: ${known.error.message}`,
       };
     }
-    const sent = await this.#account.submit(request);
+    const sent = await this.#account.submit(request, (body) => readOwn(reference, body));
     return sent.ok ? { outcome: 'acknowledged' } : submissionOf(sent.error);
   }
 
   async #exists(order: OrderReference): Promise<Result<boolean, ExchangeFault>> {
-    const found = await this.#account.ask(lookup(order), ignore);
+    const found = await this.#account.ask(lookup(order), (body) => readOwn(order, body));
     if (found.ok) return success(true);
     return isOneOf(found.error, ORDER_NOT_FOUND) ? success(false) : found;
   }
 
   async find(order: OrderReference): Promise<Answer<OrderReport | undefined>> {
+    const own = <T>(read: (body: unknown) => T) =>
+      this.#account.ask(lookup(order), (body) => {
+        readOwn(order, body);
+        return read(body);
+      });
     const report =
       order.kind === 'stop'
-        ? await this.#reportStop(await this.#account.ask(lookup(order), readAlgoOrder))
-        : await this.#report(await this.#account.ask(lookup(order), readOrder));
+        ? await this.#reportStop(await own(readAlgoOrder))
+        : await this.#report(await own(readOrder));
     if (report.ok) return report;
     return isOneOf(report.error, ORDER_NOT_FOUND) ? success(undefined) : toAnswer(report);
   }
@@ -228,7 +235,8 @@ class LiveAccount {
   }
 
   async cancel(order: OrderReference): Promise<Answer<void>> {
-    const cancelled = await this.#account.ask({ ...lookup(order), method: 'DELETE' }, ignore);
+    const request: SignedRequest = { ...lookup(order), method: 'DELETE' };
+    const cancelled = await this.#account.ask(request, (body) => readOwn(order, body));
     if (!cancelled.ok && isOneOf(cancelled.error, ALREADY_GONE)) return success(undefined);
     return toAnswer(cancelled);
   }
@@ -241,8 +249,8 @@ class LiveAccount {
       parameters: { symbol },
       weight: 1,
     });
-    const orders = await this.#account.ask(all('allOpenOrders'), ignore);
-    const stops = await this.#account.ask(all('algoOpenOrders'), ignore);
+    const orders = await this.#account.ask(all('allOpenOrders'), readDone);
+    const stops = await this.#account.ask(all('algoOpenOrders'), readDone);
     return toAnswer(orders.ok ? stops : orders);
   }
 
