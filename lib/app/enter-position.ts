@@ -224,5 +224,5 @@ async function protectFilled(desk: Desk, entry: OrderRecord): Promise<void> {
   if (filledQuantity === 0) return;
   const position = await openPosition(desk, entry);
   if (position.value.entryClientOrderId !== entry.clientOrderId) return;
-  await protect(desk, position, { entry, quantity: filledQuantity, replace: false, closeIfUnsure: false });
+  await protect(desk, position, { entry, quantity: filledQuantity, replace: false });
 }

@@ -128,7 +128,7 @@ export async function sendExit(
 
 /**
  * The stop, at once; a position whose stop is refused is closed.
- * @param options.closeIfUnsure so is one whose stop cannot be confirmed
+ * @param options.closeIfUnsure so is one whose stop cannot be confirmed; else guard looks it up
  * @returns what was done, one word each
  */
 export async function protect(
@@ -138,12 +138,13 @@ export async function protect(
     readonly entry: OrderRecord;
     readonly quantity: number;
     readonly replace: boolean;
-    readonly closeIfUnsure: boolean;
+    readonly closeIfUnsure?: boolean;
   },
 ): Promise<readonly string[]> {
   const stop = await placeStop(desk, position, options);
   const refused = stop.outcome === 'rejected';
-  if (!refused && !(stop.outcome === 'unknown' && options.closeIfUnsure)) return [`stop_${stop.outcome}`];
+  if (!refused && !(stop.outcome === 'unknown' && options.closeIfUnsure === true))
+    return [`stop_${stop.outcome}`];
   const { risk, broker } = desk;
   const current = await risk.get(broker.scope, positionKey(position.value.symbol), positionRecordSchema);
   if (current === undefined) return [`stop_${stop.outcome}`];

@@ -44,7 +44,7 @@ export async function readMode({ flags: store, risk, clock }: ModeSources): Prom
   // Paper trading risks no money: its limits are those of PAPER, whatever stage live trading has reached.
   const [gate, stage] = await Promise.all([
     reading(() => risk.readGate(scope)),
-    scope === 'paper' ? 'PAPER' : readRolloutStage(risk),
+    scope === 'paper' ? ('PAPER' as const) : readRolloutStage(risk),
   ]);
   const { mode, reasons } = effectiveMode({
     flags,
