@@ -64,7 +64,7 @@ export const paperAccountSchema = z.strictObject({
       markPrice: z.number().positive(),
     }),
   ),
-  /** Of the last 7 days, oldest first. */
+  /** Of the last 3 days, oldest first. */
   funding: z.array(fundingSchema),
 });
 export type PaperAccount = Readonly<z.infer<typeof paperAccountSchema>>;
@@ -92,7 +92,7 @@ export interface PaperMarket {
 }
 
 const FUNDING_MS = 8 * 3_600_000;
-const FUNDING_MEMORY_MS = 7 * 86_400_000;
+const FUNDING_MEMORY_MS = 3 * 86_400_000;
 
 export const newPaperAccount = (depositMicroUsdt: number): PaperAccount => ({
   ledger: newLedger(depositMicroUsdt),
