@@ -17,7 +17,7 @@ import {
 } from '../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../lib/risk/latch.ts';
 
-export const NOW_MS = 1_722_816_000_000;
+const NOW_MS = 1_722_816_000_000;
 const LIMITS = { exposureMicroUsdt: 1_000_000_000, positions: 5 };
 const anything = z.unknown();
 

@@ -391,6 +391,39 @@ describe('circuit breaker', () => {
     expect((await tick()).current.latch).toBe('ARMED');
   });
 
+  it('loses no trip to a tick that writes first', async () => {
+    await healthy();
+    await tick();
+    let isFirst = true;
+    const overtaken: RiskStore = {
+      ...risk,
+      commit: async (scope, plan) => {
+        if (isFirst) {
+          isFirst = false;
+          await tick();
+        }
+        return risk.commit(scope, plan);
+      },
+    };
+    const request = { scope: 'paper', operator: 'ada', reason: 'a test' } as const;
+    const outcome = await tripBreaker({ ...dependencies, risk: overtaken }, request);
+    expect(outcome).toMatchObject({ latched: true, failures: [] });
+    expect(await risk.readGate('paper')).toMatchObject({ latch: 'TRIPPED', epoch: 2 });
+  });
+
+  it('gives up on a gate that moves all the time, and says so', async () => {
+    await healthy();
+    const restless: RiskStore = {
+      ...risk,
+      commit: async (scope, plan) => {
+        await tick();
+        return risk.commit(scope, plan);
+      },
+    };
+    const outcome = await tickBreaker({ ...dependencies, risk: restless }, 'paper');
+    expect(outcome).toMatchObject({ latched: false, failures: [expect.stringContaining('moves too often')] });
+  });
+
   it('takes a latch that was closed by hand for a trip', async () => {
     await healthy();
     await tick();
