@@ -3,34 +3,59 @@ import Table from 'cli-table3';
 import type { StopStudy } from '../lib/app/study-stops.ts';
 import type { Interval } from '../lib/evaluation/block-bootstrap.ts';
 import type { RuleReport } from '../lib/evaluation/stop-study.ts';
-import { formatFigure, formatInstant, formatPercent } from './format-figure.ts';
+import { formatDay, formatFigure, formatInstant, formatPercent } from './format-figure.ts';
 
 export function formatStopStudy(study: StopStudy): string {
   const table = new Table({
-    head: [
-      'stop',
-      'trades',
-      'stopped',
-      'gross bps',
-      'net bps',
-      '95 %',
-      'profit factor',
-      'adverse bps',
-      'less the one in force',
-      'coin: net bps',
-      '95 %',
-      'less the coin',
-    ],
-    colAligns: ['left', ...Array<'right'>(11).fill('right')],
+    head: HEAD,
+    colAligns: ['left', ...HEAD.slice(1).map(() => 'right' as const)],
     style: { head: [], border: [] },
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   });
   table.push(...study.rules.map(formatRule));
-  return [describeStudy(study), table.toString(), study.conclusion.text].join('\n');
+  return [...describeStudy(study), table.toString(), study.conclusion.text].join('\n');
 }
 
-function describeStudy(study: StopStudy): string {
-  const { fromMs, toMs, costs, horizonBars } = study;
+/** The same as a page to keep: Markdown. @param dataFolder as it was given */
+export function formatStopPage(study: StopStudy, dataFolder: string): string {
+  const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [
+    '# Which stop survives costs',
+    '',
+    `**${study.conclusion.text}**`,
+    '',
+    ...describeStudy(study).map((line) => `- ${line}`),
+    '- a rule survives when the whole interval of its mean net, widened so that all rules hold at once, lies above zero',
+    '- the coin enters at the same bars of the same symbols with its side drawn by a seeded generator: what a stop does to a trade that knows nothing',
+    '- every signal is followed by itself, also where the executor would hold a position already; days are drawn whole, so that overlapping trades do not count as independent',
+    '',
+    row(HEAD),
+    row(HEAD.map((_, column) => (column === 0 ? '---' : '---:'))),
+    ...study.rules.map((rule) => row(formatRule(rule))),
+    '',
+    `Made by \`qt study stops --data ${dataFolder} --report FILE\`, range and symbols as stated above.`,
+    '',
+  ].join('\n');
+}
+
+const HEAD = [
+  'stop',
+  'trades',
+  'stopped',
+  'gross bps',
+  'net bps',
+  '95 %',
+  'other days',
+  'profit factor',
+  'adverse bps',
+  'less the one in force',
+  'coin: net bps',
+  '95 %',
+  'less the coin',
+];
+
+function describeStudy(study: StopStudy): string[] {
+  const { fromMs, toMs, costs, horizonBars, busiestDay } = study;
   const range =
     fromMs === undefined || toMs === undefined
       ? 'no bar'
@@ -38,9 +63,14 @@ function describeStudy(study: StopStudy): string {
   return [
     `ensemble ${study.ensembleId}: ${study.decided} bars decided of ${study.symbols} symbols, ${range}`,
     `${study.acted} signals acted on, on ${study.days} days; ${study.leftOut} left out (their path is not whole)`,
+    ...(busiestDay === undefined
+      ? []
+      : [
+          `busiest day ${formatDay(busiestDay.startMs)} with ${busiestDay.trades} of them; "other days" is the net without it`,
+        ]),
     `entry at the next open, exit after ${horizonBars} bars unless stopped; each side costs ${costs.feeBps} bps fee and ${costs.slippageBps} bps slippage`,
     'per trade, in bps of the entry price; 95 % intervals from days drawn with replacement; the first row is the rule in force',
-  ].join('\n');
+  ];
 }
 
 function formatRule({ name, signals, control, versusInForce, versusControl }: RuleReport): string[] {
@@ -51,6 +81,7 @@ function formatRule({ name, signals, control, versusInForce, versusControl }: Ru
     formatFigure(signals.grossBps, 1),
     formatFigure(signals.netBps, 1),
     formatInterval(signals.netInterval),
+    formatFigure(signals.otherDaysNetBps, 1),
     formatFigure(signals.profitFactor, 2),
     formatFigure(signals.adverseBps, 1),
     formatDifference(versusInForce),

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { CommandFailure, UsageError } from '../command-error.ts';
 import { checkBarRange, parseFolder, parseInstant, parseSymbols, undefinedAsNull } from '../options.ts';
 import { createProgressLine } from '../progress-line.ts';
+import { writeReport } from '../write-report.ts';
 
 interface StudyOptions {
   readonly data: string;
@@ -12,6 +13,7 @@ interface StudyOptions {
   readonly to?: number;
   readonly predictions?: string;
   readonly json: boolean;
+  readonly report?: string;
 }
 
 export function addStudyCommand(program: Command): void {
@@ -32,6 +34,7 @@ export function addStudyCommand(program: Command): void {
     )
     .option('--predictions <file>', "keep the models' answers here, and use them again when they fit")
     .option('--json', 'print one JSON object; what is undefined is null', false)
+    .option('--report <file>', 'write a page here (Markdown)')
     .action(runStops);
 }
 
@@ -55,6 +58,10 @@ async function runStops(options: StudyOptions): Promise<void> {
   else {
     const { formatStopStudy } = await import('../stop-study-text.ts');
     process.stdout.write(`${formatStopStudy(studied.value)}\n`);
+  }
+  if (options.report !== undefined) {
+    const { formatStopPage } = await import('../stop-study-text.ts');
+    await writeReport(options.report, formatStopPage(studied.value, options.data));
   }
   const { failures } = studied.value;
   if (failures.length > 0)

@@ -2,7 +2,13 @@
 import type { DrawIndex } from '../evaluation/block-bootstrap.ts';
 import { concludeStops, type StopConclusion } from '../evaluation/conclude-stops.ts';
 import { resampledAtr } from '../evaluation/resampled-atr.ts';
-import { ATR_TIMEFRAMES, type RuleReport, StopStudyTally, stopRules } from '../evaluation/stop-study.ts';
+import {
+  ATR_TIMEFRAMES,
+  type BusiestDay,
+  type RuleReport,
+  StopStudyTally,
+  stopRules,
+} from '../evaluation/stop-study.ts';
 import type { OpenTimeRange } from '../labels/dataset-rows.ts';
 import type { TradingCosts } from '../labels/triple-barrier.ts';
 import { BAR_MS } from '../market/candle.ts';
@@ -37,6 +43,7 @@ export interface StopStudy {
   readonly acted: number;
   readonly leftOut: number;
   readonly days: number;
+  readonly busiestDay: BusiestDay | undefined;
   readonly rules: readonly RuleReport[];
   readonly conclusion: StopConclusion;
   readonly failures: readonly { readonly symbol: string; readonly detail: string }[];
@@ -62,7 +69,7 @@ export async function studyStops(request: StopStudyRequest): Promise<StopStudy> 
     const grid = fillGaps(sliceSeries(candles.value, 0, known));
     addSymbol(tally, { grid, predictions, ensemble, drawIndex, counts });
   }
-  const { days, rules } = tally.summary(drawIndex);
+  const { days, busiestDay, rules } = tally.summary(drawIndex);
   return {
     ensembleId: ensemble.id,
     horizonBars: ensemble.label.horizonBars,
@@ -72,8 +79,9 @@ export async function studyStops(request: StopStudyRequest): Promise<StopStudy> 
     symbols: symbols.length - failures.length,
     ...counts,
     days,
+    busiestDay,
     rules,
-    conclusion: concludeStops(rules),
+    conclusion: concludeStops({ rules, busiestDay }),
     failures,
   };
 }

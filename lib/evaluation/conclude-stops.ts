@@ -1,6 +1,6 @@
 // What may be said after a study of stops, from its figures alone. A rule survives costs when the mean it nets is above zero with
 // 95 % confidence for all rules at once: the best of many is otherwise found by luck.
-import type { RuleReport } from './stop-study.ts';
+import type { BusiestDay, RuleReport } from './stop-study.ts';
 
 export interface StopConclusion {
   readonly code: 'no_trades' | 'too_few_days' | 'none_survives' | 'some_survive';
@@ -12,8 +12,14 @@ export interface StopConclusion {
   readonly text: string;
 }
 
-/** @param rules the rule in force first */
-export function concludeStops(rules: readonly RuleReport[]): StopConclusion {
+/** @param study.rules the rule in force first */
+export function concludeStops({
+  rules,
+  busiestDay,
+}: {
+  readonly rules: readonly RuleReport[];
+  readonly busiestDay: BusiestDay | undefined;
+}): StopConclusion {
   const inForce = rules[0]!;
   const nothing = { survivors: [], better: [], worse: [] };
   if (inForce.signals.trades === 0)
@@ -38,6 +44,7 @@ export function concludeStops(rules: readonly RuleReport[]): StopConclusion {
       sayWhatSurvives(ranked, survivors),
       sayWhatDiffers(inForce, { better, worse }),
       sayWhatTheSideIsWorth(rules),
+      ...sayWhatOneDayIsWorth(ranked[0]!, busiestDay!),
     ].join(' '),
   };
 }
@@ -47,7 +54,8 @@ function sayWhatSurvives(ranked: readonly RuleReport[], survivors: readonly Rule
   const lines = `the best mean, ${best.name}, nets ${figures(best)}`;
   if (survivors.length === 0) return `None of the ${ranked.length} rules survives costs: ${lines}.`;
   const which = survivors.length === ranked.length ? 'All' : `${survivors.length} of the`;
-  return `${which} ${ranked.length} rules survive costs (${list(survivors)}): ${lines}.`;
+  const survive = survivors.length === 1 ? 'survives' : 'survive';
+  return `${which} ${ranked.length} rules ${survive} costs (${list(survivors)}): ${lines}.`;
 }
 
 function figures({ signals }: RuleReport): string {
@@ -71,6 +79,19 @@ function sayWhatDiffers(
 function sayWhatTheSideIsWorth(rules: readonly RuleReport[]): string {
   const beats = rules.filter(({ versusControl }) => versusControl.family!.low > 0).length;
   return `The ensemble's side beats a coin's under ${beats === 0 ? 'none' : beats} of the ${rules.length} rules.`;
+}
+
+/** Above this share of the trades one day speaks for all: drawing days cannot show what its like would have done. */
+const ONE_DAY_SHARE_MAX = 0.2;
+
+function sayWhatOneDayIsWorth({ name, signals }: RuleReport, { startMs, trades }: BusiestDay): string[] {
+  const share = trades / signals.trades;
+  if (share <= ONE_DAY_SHARE_MAX) return [];
+  const day = new Date(startMs).toISOString().slice(0, 10);
+  const left = signals.otherDaysNetBps;
+  return [
+    `But ${(100 * share).toFixed(0)} % of the trades are of one day, ${day}: without it ${name} nets ${left === undefined ? 'nothing that can be measured' : `${left.toFixed(1)} bps`}.`,
+  ];
 }
 
 const list = (reports: readonly RuleReport[]): string => reports.map(({ name }) => name).join(', ');

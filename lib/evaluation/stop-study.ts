@@ -106,6 +106,13 @@ export interface StopFigures {
   /** Of net results; undefined when nothing was lost. */
   readonly profitFactor: number | undefined;
   readonly adverseBps: number | undefined;
+  /** Mean net without the day that has most trades: what is left when one day does not speak for all. */
+  readonly otherDaysNetBps: number | undefined;
+}
+
+export interface BusiestDay {
+  readonly startMs: number;
+  readonly trades: number;
 }
 
 export interface RuleReport {
@@ -164,9 +171,22 @@ export class StopStudyTally {
     }
   }
 
-  summary(drawIndex: DrawIndex): { readonly days: number; readonly rules: readonly RuleReport[] } {
+  summary(drawIndex: DrawIndex): {
+    readonly days: number;
+    /** The first of equal ones; undefined without trades. */
+    readonly busiestDay: BusiestDay | undefined;
+    readonly rules: readonly RuleReport[];
+  } {
     // In order of days, so that the order in which symbols came does not change the draws.
-    const days = [...this.#days].sort(([a], [b]) => a - b).map(([, day]) => day);
+    const dated = [...this.#days].sort(([a], [b]) => a - b);
+    const days = dated.map(([, day]) => day);
+    const busiestDay = dated
+      .map(([dayNumber, day]) => ({ startMs: dayNumber * DAY_MS, trades: day.signals[0]!.trades }))
+      .reduce<BusiestDay | undefined>(
+        (most, day) => (day.trades > (most?.trades ?? 0) ? day : most),
+        undefined,
+      );
+    const busiest = dated.findIndex(([dayNumber]) => dayNumber * DAY_MS === busiestDay?.startMs);
     const estimate = (rows: readonly (readonly [sum: number, trades: number])[]): PairedDifference => {
       const total = rows.reduce(([sum, trades], row) => [sum + row[0], trades + row[1]], [0, 0]);
       const interval = (level: number) =>
@@ -179,6 +199,7 @@ export class StopStudyTally {
     };
     return {
       days: days.length,
+      busiestDay,
       rules: this.#rules.map((rule, index) => {
         const signals = days.map((day) => day.signals[index]!);
         const control = days.map((day) => day.control[index]!);
@@ -187,8 +208,8 @@ export class StopStudyTally {
         return {
           rule,
           name: nameRule(rule),
-          signals: figuresOf(signals, estimate),
-          control: figuresOf(control, estimate),
+          signals: figuresOf(signals, { busiest, estimate }),
+          control: figuresOf(control, { busiest, estimate }),
           versusInForce: index === 0 ? NO_DIFFERENCE : less((day) => days[day]!.signals[0]!),
           versusControl: less((day) => control[day]!),
         };
@@ -204,7 +225,10 @@ const ratio = (sums: ArrayLike<number>): number | undefined =>
 
 function figuresOf(
   days: readonly Sums[],
-  estimate: (rows: readonly (readonly [number, number])[]) => PairedDifference,
+  {
+    busiest,
+    estimate,
+  }: { busiest: number; estimate: (rows: readonly (readonly [number, number])[]) => PairedDifference },
 ): StopFigures {
   const total = newSums();
   for (const day of days) for (const column of COLUMNS) total[column] += day[column];
@@ -219,5 +243,9 @@ function figuresOf(
     netFamily: net.family,
     profitFactor: total.lost > 0 ? total.won / total.lost : undefined,
     adverseBps: mean('adverse'),
+    otherDaysNetBps: ratio([
+      total.net - (days[busiest]?.net ?? 0),
+      total.trades - (days[busiest]?.trades ?? 0),
+    ]),
   };
 }

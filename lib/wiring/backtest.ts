@@ -7,7 +7,7 @@ import { createMemoryRiskStore } from '../adapters/memory/memory-risk-store.ts';
 import { createOnnxModelRuntime } from '../adapters/onnx/onnx-model-runtime.ts';
 import { createPaperBroker } from '../adapters/paper/paper-broker.ts';
 import { type BacktestReport, reportBacktest } from '../app/backtest-report.ts';
-import { createEnsembleProvider, type LoadedEnsemble } from '../app/load-ensemble.ts';
+import { createEnsembleProvider, type LoadedEnsemble, type QuarantinedModel } from '../app/load-ensemble.ts';
 import type { ObjectStore, StoredObject } from '../app/ports.ts';
 import { createPredictedSignals } from '../app/predicted-signals.ts';
 import { type PredictionCache, type Predictions, predictOnce } from '../app/predictions.ts';
@@ -55,7 +55,15 @@ export async function backtestFolder(
       if (saved?.ok === false) return refuse(saved.error);
       if (past.series.size === 0) return refuse(`no candles of the range: check --from, --to and --symbols`);
       const startedMs = performance.now();
-      const report = await replay(query, { ...past, loaded, objects: remember(store) });
+      const { ensemble, serving, quarantined } = loaded;
+      const report = await replayPast(query, {
+        past,
+        ensemble,
+        servedModels: serving.length,
+        quarantined,
+        trainedToMs: serving.reduce((newest, { trainedToMs }) => Math.max(newest, trainedToMs), 0),
+        objects: remember(store),
+      });
       return success({ report, replayMs: performance.now() - startedMs });
     } finally {
       await loaded.release();
@@ -105,49 +113,46 @@ async function predictAll(
   return { ...past, failures };
 }
 
-async function replay(
-  query: BacktestQuery,
-  past: Past & { readonly loaded: LoadedEnsemble; readonly objects: ObjectStore },
+export interface ReplayInput {
+  readonly past: Past;
+  readonly ensemble: Ensemble;
+  /** Of the ensemble's models; the others are quarantined. */
+  readonly servedModels: number;
+  readonly quarantined: readonly QuarantinedModel[];
+  /** Newest bar that any serving model was trained on. */
+  readonly trainedToMs: number;
+  /** Holds the ensemble, and the pointer that names it. */
+  readonly objects: ObjectStore;
+}
+
+/** Trades the past anew: everything but the input is made here, so that the same input gives the same report. */
+export async function replayPast(
+  query: Pick<BacktestQuery, 'fromMs' | 'toMs' | 'depositUsdt' | 'withBreaker'>,
+  { past, ensemble, objects, ...input }: ReplayInput,
 ): Promise<BacktestReport> {
   const { fromMs, toMs, withBreaker } = query;
-  const { series, predictions, loaded, objects, failures } = past;
-  const { ensemble, serving, quarantined } = loaded;
+  const { series, predictions, failures } = past;
   const clock = createSimulatedClock(fromMs);
   const risk = createMemoryRiskStore();
-  const market = createRecordedMarket(
-    {
-      symbols: [...series.keys()],
-      read: async (symbol) => success(series.get(symbol)!),
-    },
-    clock,
-  );
+  const symbols = [...series.keys()];
+  const candles = { symbols, read: async (symbol: string) => success(series.get(symbol)!) };
   const costs = paperCostsOf(ensemble);
+  const broker = createPaperBroker({
+    records: risk,
+    market: createRecordedMarket(candles, clock),
+    clock,
+    costs,
+    depositMicroUsdt: microUsdt(query.depositUsdt),
+  });
+  const { servedModels, quarantined, trainedToMs } = input;
+  const signals = createPredictedSignals(predictions, {
+    ensemble,
+    servedModels,
+    quarantined: [...quarantined],
+  });
   const run = await runBacktest(
-    {
-      signals: createPredictedSignals(predictions, {
-        ensemble,
-        servedModels: serving.length,
-        quarantined: [...quarantined],
-      }),
-      objects,
-      risk,
-      flags: createMemoryFlagStore(),
-      broker: createPaperBroker({
-        records: risk,
-        market,
-        clock,
-        costs,
-        depositMicroUsdt: microUsdt(query.depositUsdt),
-      }),
-      clock,
-    },
-    {
-      ensembleId: ensemble.id,
-      horizonBars: ensemble.label.horizonBars,
-      fromMs,
-      toMs,
-      withBreaker,
-    },
+    { signals, objects, risk, flags: createMemoryFlagStore(), broker, clock },
+    { ensembleId: ensemble.id, horizonBars: ensemble.label.horizonBars, fromMs, toMs, withBreaker },
   );
   return reportBacktest(run, {
     ensembleId: ensemble.id,
@@ -156,7 +161,7 @@ async function replay(
     costs,
     withBreaker,
     failures,
-    trainedToMs: serving.reduce((newest, { trainedToMs }) => Math.max(newest, trainedToMs), 0),
+    trainedToMs,
     series,
   });
 }
