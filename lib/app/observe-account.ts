@@ -22,6 +22,7 @@ import {
   type PositionRecord,
   positionRecordSchema,
 } from '../trading/records.ts';
+import { legIds } from './protect-position.ts';
 import { type Desk, type FoundOrder, findOrder, isSettled, updateOrder } from './send-order.ts';
 import type { BrokerPosition, OrderReport, Versioned } from './trading-ports.ts';
 
@@ -130,6 +131,23 @@ async function ordersNamedBy(
     ]),
     ...Object.keys(books.orders),
   ]);
+  const orders = await readOrders({ risk, broker }, ids);
+  // What became of the orders before the newest of a leg has to be known before the trade can end.
+  const earlier = [...positions.values()].flatMap(({ value }) => {
+    const entry = orders.get(value.entryClientOrderId);
+    if (entry === undefined) return [];
+    return [
+      ...legIds({ broker }, entry, 'stop', value.stopClientOrderId),
+      ...legIds({ broker }, entry, 'exit', value.exitClientOrderId),
+    ].filter((id) => !ids.has(id));
+  });
+  return new Map([...orders, ...(await readOrders({ risk, broker }, new Set(earlier)))]);
+}
+
+async function readOrders(
+  { risk, broker }: Pick<Desk, 'risk' | 'broker'>,
+  ids: ReadonlySet<string>,
+): Promise<Map<string, OrderRecord>> {
   const records = await Promise.all(
     [...ids].map((id) => risk.get(broker.scope, orderKey(id), orderRecordSchema)),
   );

@@ -46,7 +46,7 @@ function reducibleEntry({ broker }: Pick<Desk, 'broker'>, entry: OrderRecord): R
   return { scope: broker.scope, symbol, side, barOpenTimeMs, ensembleId, stopPrice };
 }
 
-/** Ids of a leg's orders, first to newest; empty when none was decided. */
+/** Ids of a leg's orders, first to newest, 50 at most; empty when none was decided. */
 export function legIds(
   desk: Pick<Desk, 'broker'>,
   entry: OrderRecord,
@@ -59,7 +59,7 @@ export function legIds(
     ids.push(reduceOrder(reducibleEntry(desk, entry), leg, 1, sequence).clientOrderId);
     if (ids.at(-1) === newestId) return ids;
   }
-  throw new Error(`order ${newestId} is not a ${leg} of entry ${entry.clientOrderId}`);
+  return ids;
 }
 
 /** The position that an entry has opened, recorded once; as it stands, when it was recorded before. */
