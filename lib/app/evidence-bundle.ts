@@ -52,22 +52,19 @@ const bundleSchema = z.strictObject({
 });
 export type EvidenceBundle = z.infer<typeof bundleSchema>;
 
-/** Where a bundle is, and the SHA-256 (hex) of its bytes. */
-export interface StoredEvidence {
+/** Where a bundle is stored, and the SHA-256 (hex) of its bytes. */
+export interface EvidenceReference {
   readonly key: string;
   readonly sha256: string;
 }
 
-/** Writes it once under a key that holds its time and the first 12 digits of its hash. Throws StoreError. */
-export async function storeEvidence(
-  objects: ObjectStore,
-  decided: {
-    readonly collected: CollectedEvidence;
-    readonly decision: GoNoGo;
-    readonly stage: RolloutStage | undefined;
-    readonly atMs: number;
-  },
-): Promise<StoredEvidence> {
+/** The bundle as it is to be stored, under a key that holds its time and the first 12 digits of its hash. */
+export function packEvidence(decided: {
+  readonly collected: CollectedEvidence;
+  readonly decision: GoNoGo;
+  readonly stage: RolloutStage | undefined;
+  readonly atMs: number;
+}): { readonly reference: EvidenceReference; readonly body: Uint8Array } {
   const { collected, decision, stage, atMs } = decided;
   const bundle: EvidenceBundle = {
     schemaVersion: 1,
@@ -84,10 +81,15 @@ export async function storeEvidence(
   const body = encodeJson(bundle);
   const sha256 = sha256Of(body);
   const time = new Date(atMs).toISOString().replaceAll(':', '');
-  const key = `evidence/${time}-${sha256.slice(0, HASH_DIGITS)}.json`;
-  // A conflict is the same evidence of the same moment, stored before.
-  await objects.put(key, body, { ifAbsent: true });
-  return { key, sha256 };
+  return { reference: { key: `evidence/${time}-${sha256.slice(0, HASH_DIGITS)}.json`, sha256 }, body };
+}
+
+/** Written once: a key that is taken holds the same evidence of the same moment. Throws StoreError. */
+export async function storeEvidence(
+  objects: ObjectStore,
+  { reference, body }: ReturnType<typeof packEvidence>,
+): Promise<void> {
+  await objects.put(reference.key, body, { ifAbsent: true });
 }
 
 const HASH_DIGITS = 12;

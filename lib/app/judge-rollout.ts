@@ -6,7 +6,7 @@ import type { RolloutStage } from '../rollout/stage.ts';
 import type { RolloutTransition } from '../rollout/transition-rollout.ts';
 import { parityKey } from '../trading/records.ts';
 import { type CollectedEvidence, collectEvidence, type GoNoGoSources } from './collect-evidence.ts';
-import { type StoredEvidence, storeEvidence } from './evidence-bundle.ts';
+import { type EvidenceReference, packEvidence, storeEvidence } from './evidence-bundle.ts';
 import type { Clock, MarketData, ObjectStore } from './ports.ts';
 import { type ParityProof, proveParity } from './prove-parity.ts';
 import { keepDecision, readRollout, readRolloutStage, stepDownRollout } from './rollout.ts';
@@ -24,21 +24,32 @@ export interface GoNoGoReport {
   /** undefined when it could not be read. */
   readonly stage: RolloutStage | undefined;
   readonly collected: CollectedEvidence;
-  readonly stored: StoredEvidence;
+  /** Where the evidence is stored. */
+  readonly stored: EvidenceReference;
+}
+
+interface Asked {
+  readonly hours: number;
+  readonly nowMs: number;
 }
 
 /** Judges the last `hours` and stores the evidence; the rollout stays as it is. Throws StoreError. */
-export async function reportGoNoGo(
-  dependencies: GoNoGoDependencies,
-  { hours, nowMs }: { readonly hours: number; readonly nowMs: number },
-): Promise<GoNoGoReport> {
+export async function reportGoNoGo(dependencies: GoNoGoDependencies, asked: Asked): Promise<GoNoGoReport> {
+  const { report, packed } = await assess(dependencies, asked);
+  await storeEvidence(dependencies.objects, packed);
+  return report;
+}
+
+/** Never rejects. */
+async function assess(dependencies: GoNoGoDependencies, { hours, nowMs }: Asked) {
   const stage = await readRolloutStage(dependencies.risk);
   // Above paper both may have traded within the window; a stage that cannot be read may be such a one.
   const scopes: readonly Scope[] = stage === 'PAPER' ? ['paper'] : ['paper', 'live'];
   const collected = await collectEvidence(dependencies, { hours, nowMs, scopes });
   const decision = decideGoNoGo(collected.evidence);
-  const stored = await storeEvidence(dependencies.objects, { collected, decision, stage, atMs: nowMs });
-  return { decision, decidedAtMs: nowMs, stage, collected, stored };
+  const packed = packEvidence({ collected, decision, stage, atMs: nowMs });
+  const report: GoNoGoReport = { decision, decidedAtMs: nowMs, stage, collected, stored: packed.reference };
+  return { report, packed };
 }
 
 export interface RolloutJudgement extends GoNoGoReport {
@@ -55,35 +66,41 @@ export interface JudgeDependencies extends GoNoGoDependencies {
 /** What the design asks for at least. */
 const HOURS = 24;
 
-/** One hourly evaluation. Throws StoreError. */
+/** One hourly evaluation. Throws StoreError, but a bound that is broken has stepped the rollout down before. */
 export async function judgeRollout(dependencies: JudgeDependencies): Promise<RolloutJudgement> {
   const { risk, objects, market, clock } = dependencies;
   const nowMs = clock.nowMs();
   const rollout = await readRollout(risk, nowMs);
-  const { symbols: universe } = await readUniverse(objects);
+  const universe = await readUniverse(objects).then(
+    ({ symbols }) => symbols,
+    () => [],
+  );
   const parity = await proveParity(market, { universe, nowMs });
   await risk.put('paper', parityKey(nowMs), parity, { ifAbsent: true });
 
-  const report = await reportGoNoGo(dependencies, { hours: HOURS, nowMs });
+  const { report, packed } = await assess(dependencies, { hours: HOURS, nowMs });
   const { decision, stored } = report;
-  const criteria = decision.verdict === 'GO' ? [] : [...decision.criteria];
-  await keepDecision(risk, {
-    verdict: decision.verdict,
-    decidedAtMs: nowMs,
-    criteria,
-    evidenceKey: stored.key,
-    evidenceSha256: stored.sha256,
-  });
-  const breaches = decision.verdict === 'GO' ? [] : decision.breaches;
-  const reason = rollout.ok ? breaches.join(', ') : rollout.error.detail;
+  const { criteria, breaches } = decision.verdict === 'GO' ? NOTHING_UNMET : decision;
+  const why = rollout.ok ? breaches.join(', ') : rollout.error.detail;
+  // First: less risk waits for nothing.
   const steppedDown =
-    reason === ''
+    why === ''
       ? undefined
       : await stepDownRollout(risk, {
           kind: 'breach',
           by: 'evaluate',
-          reason: `${reason} (${stored.key})`,
+          reason: `${why} (${stored.key})`,
           nowMs,
         });
+  await storeEvidence(objects, packed);
+  await keepDecision(risk, {
+    verdict: decision.verdict,
+    decidedAtMs: nowMs,
+    criteria: [...criteria],
+    evidenceKey: stored.key,
+    evidenceSha256: stored.sha256,
+  });
   return { ...report, parity, steppedDown };
 }
+
+const NOTHING_UNMET = { criteria: [], breaches: [] } as const;

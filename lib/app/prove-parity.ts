@@ -26,7 +26,7 @@ export async function proveParity(
   { universe, nowMs }: { readonly universe: readonly string[]; readonly nowMs: number },
 ): Promise<ParityProof> {
   const symbols = takeTurns(universe, nowMs);
-  const remarks: string[] = [];
+  const remarks: string[] = symbols.length === 0 ? ['there is no universe that can be read'] : [];
   let values = 0;
   let mismatches = 0;
   try {

@@ -139,6 +139,7 @@ describe('evaluate on the embedded services', () => {
 });
 
 describe('qt gonogo and qt rollout', () => {
+  // Twelve processes one after another take their time on a busy machine.
   it('report, prove and refuse as a user sees it, from sign-off to the way down', async () => {
     await stageTo(PAPER);
     await evaluate();
@@ -195,7 +196,7 @@ describe('qt gonogo and qt rollout', () => {
         stdout: 'stepped_down: HOUR_1_6 -> PAPER\n',
       });
     });
-  });
+  }, 180_000);
 
   it.each([
     [['gonogo', '--hours', '0']],

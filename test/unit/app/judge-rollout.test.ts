@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createRecordedMarket } from '../../../lib/adapters/files/folder-market-data.ts';
 import { verifyEvidence } from '../../../lib/app/evidence-bundle.ts';
 import { judgeRollout, reportGoNoGo } from '../../../lib/app/judge-rollout.ts';
+import { StoreError } from '../../../lib/app/ports.ts';
 import {
   advanceRollout,
   readDecision,
@@ -108,6 +109,20 @@ describe('the hourly evaluation', () => {
         detail: `daily_drawdown (${judgement.stored.key})`,
       },
     ]);
+  });
+
+  it('steps down even when neither evidence nor universe can be reached, and fails then', async () => {
+    const system = await open(lossy(), { ...PAPER, stage: 'FULL' });
+    const gone = () => Promise.reject(new StoreError('the bucket is gone', { retryable: true }));
+    const clock = { nowMs: () => NOW_MS };
+    const judged = judgeRollout({
+      ...system,
+      objects: { head: gone, get: gone, put: gone, list: gone },
+      clock,
+      market: createRecordedMarket(folder, clock),
+    });
+    await expect(judged).rejects.toThrow('the bucket is gone');
+    expect(await system.stateNow()).toMatchObject({ stage: 'HOUR_6_24' });
   });
 
   it('leaves the stage alone on NO_GO without a breach', async () => {
