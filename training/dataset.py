@@ -63,7 +63,9 @@ class Dataset:
     features: F32  # [rows, 49]
     targets: dict[int, Targets]
     sequence_columns: I64  # [8] positions within the 49
-    has_sequence: Mask  # [rows] the 95 rows before are the 95 bars before, of the same symbol
+    # [rows] the 95 rows before are the 95 bars before, of the same symbol. Only these rows are learnt from and judged on, by
+    # trees as well, so that all models answer for the same rows.
+    has_sequence: Mask
 
     @property
     def bar_ms(self) -> int:
@@ -74,12 +76,8 @@ class Dataset:
         """Costs of entering and leaving a trade, basis points."""
         return 2.0 * (float(self.meta["costs"]["feeBps"]) + float(self.meta["costs"]["slippageBps"]))
 
-    def usable(self, kind: str) -> Mask:
-        """[rows] rows for which an input of this kind exists."""
-        return self.has_sequence if kind == "sequence" else np.ones(len(self.ts), dtype=np.bool_)
-
     def inputs(self, kind: str, rows: I64) -> F32:
-        """[n, 49] for tabular; [n, 96, 8], oldest first, for sequence. Every row must be usable."""
+        """[n, 49] for tabular; [n, 96, 8], oldest first, for sequence; then every row must have one."""
         if kind == "tabular":
             return self.features[rows]
         steps = np.arange(-(SEQUENCE_STEPS - 1), 1, dtype=np.int64)

@@ -21,11 +21,18 @@ from training.forest import OPSET
 from training.horizon import HorizonChoice, choose_horizon
 from training.parity import Parity, check_parity
 from training.train_lightgbm import LightGbmTrainer
+from training.train_nhits import nhits_trainer
+from training.train_patchtst import patchtst_trainer
 from training.train_xgboost import XgBoostTrainer
 from training.trainer import INPUT_NAMES, FittedModel, Run, Trainer
 from training.trials import Study, Trial, fit_final, run_trial, trial_key
 
-TRAINERS: dict[str, Callable[[Run], Trainer]] = {"xgboost": XgBoostTrainer, "lightgbm": LightGbmTrainer}
+TRAINERS: dict[str, Callable[[Run], Trainer]] = {
+    "xgboost": XgBoostTrainer,
+    "lightgbm": LightGbmTrainer,
+    "nhits": nhits_trainer,
+    "patchtst": patchtst_trainer,
+}
 SCOUT = "lightgbm"  # quickest to fit: it alone tries every horizon
 STOP_ATR_MULTIPLE = 1.2
 PARITY_ROWS = 10_000
@@ -135,7 +142,7 @@ def _export(study: Study, trainer: Trainer, trial: Trial, version: str, trial_co
     data = study.data
     model = fit_final(study, trainer, trial)
     body = model.export(trial.calibration)
-    usable = np.flatnonzero(data.usable(trainer.kind))
+    usable = np.flatnonzero(data.has_sequence)
     real = data.inputs(trainer.kind, usable[_spread(len(usable), PARITY_ROWS)])
     parity = check_parity(model, body, trial.calibration, real, study.run.seed)
     golden = _golden_inputs(model, real, study.run.seed)
@@ -151,7 +158,7 @@ def _export(study: Study, trainer: Trainer, trial: Trial, version: str, trial_co
             "fromMs": int(data.ts[usable].min()),
             "toMs": int(data.ts[usable].max()) + horizon_ms,
             "symbols": [data.symbols[i] for i in np.unique(data.symbol_index[usable])],
-            "rows": int((data.usable(trainer.kind) & study.fit_mask()).sum()),
+            "rows": int((data.has_sequence & study.fit_mask()).sum()),
             "embargoBars": study.plan.embargo_bars,
             "seed": study.run.seed,
             "datasetSha256": data.meta["sha256"],

@@ -43,7 +43,7 @@ class LightGbmTrainer:
     run: Run
     name: str = "lightgbm"
     kind: str = "tabular"
-    revision: int = 2
+    revision: int = 3
     candidates: tuple[Params, ...] = (
         {"num_leaves": 31, "learning_rate": 0.05, "min_leaf_fraction": 1e-3, "feature_fraction": 0.5, "market_kept": 0.0},
         {"num_leaves": 31, "learning_rate": 0.05, "min_leaf_fraction": 1e-3, "feature_fraction": 0.5, "market_kept": 0.3},

@@ -44,7 +44,7 @@ class XgBoostTrainer:
     run: Run
     name: str = "xgboost"
     kind: str = "tabular"
-    revision: int = 2
+    revision: int = 3
     candidates: tuple[Params, ...] = (
         {"max_depth": 5, "eta": 0.06, "min_leaf_fraction": 1e-3, "colsample_bynode": 0.5, "market_kept": 0.0},
         {"max_depth": 5, "eta": 0.06, "min_leaf_fraction": 1e-3, "colsample_bynode": 0.5, "market_kept": 0.3},

@@ -75,7 +75,7 @@ def run_trial(study: Study, trainer: Trainer, params: Params, horizon: int) -> T
     data, targets = study.data, study.data.targets[horizon]
     key = trial_key(study, trainer, params, horizon)
     folds = walk_forward(data.ts, horizon, data.bar_ms, study.plan)
-    usable = data.usable(trainer.kind)
+    usable = data.has_sequence
     rows, margins, priors, seconds = [], [], [], 0.0
     rounds: list[tuple[int, ...]] = []
     for number, fold in enumerate(folds):
@@ -120,7 +120,7 @@ def run_trial(study: Study, trainer: Trainer, params: Params, horizon: int) -> T
 
 def _fit_fold(study: Study, trainer: Trainer, params: Params, targets: Targets, fold: Fold, test: I64, path: Path) -> None:
     data = study.data
-    usable = data.usable(trainer.kind)
+    usable = data.has_sequence
     fit = np.flatnonzero(usable & fold.fit(data.ts) & study.fit_mask())
     stop = np.flatnonzero(usable & fold.stop(data.ts))
     started = time.perf_counter()
@@ -137,7 +137,7 @@ def fit_final(study: Study, trainer: Trainer, trial: Trial) -> FittedModel:
     """On all rows, for the median of the rounds that the folds settled on; there is nothing left to stop early on."""
     path = study.work / trial.key / "final.model"
     if not path.exists():
-        rows = np.flatnonzero(study.data.usable(trainer.kind) & study.fit_mask())
+        rows = np.flatnonzero(study.data.has_sequence & study.fit_mask())
         rounds = tuple(max(1, round(float(n))) for n in np.median(trial.rounds, axis=0))
         print(f"  {trainer.name} final: {rounds} rounds on {len(rows)} rows", flush=True)
         model = trainer.fit(trial.params, Examples(study.data, trial.targets, rows), None, rounds)

@@ -1,0 +1,125 @@
+"""PatchTST (Nie et al. 2023, arXiv 2211.14730): a transformer over patches of one column at a time, weights shared by all.
+
+As in the paper: patches of 16 bars every 8, the last bar repeated at the end for one more (section 3.1), each column on its
+own (channel independence), a learnt position, encoder layers with batch normalisation, and a flattened head. What differs:
+the head reads all columns, as there is one answer for all; and no instance normalisation, for it would take out the very
+level of volatility that the move depends on (the columns are ratios without a drifting level).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+from training.dataset import I64, SEQUENCE_COLUMNS, SEQUENCE_STEPS
+from training.nets import NetTrainer
+from training.trainer import Params, Run
+
+PATCH = 16
+STRIDE = 8
+PATCHES = (SEQUENCE_STEPS - PATCH) // STRIDE + 2
+
+CANDIDATES: tuple[Params, ...] = (
+    {
+        "width": 16,
+        "heads": 2,
+        "layers": 2,
+        "feed_forward": 32,
+        "dropout": 0.1,
+        "learning_rate": 1e-3,
+        "weight_decay": 0.01,
+        "epoch_share": 0.1,
+        "market_kept": 0.0,
+    },
+)
+
+
+def patch_positions() -> I64:
+    """[12, 16] which bar of the window each place of each patch holds; beyond the end the last bar is repeated."""
+    starts = np.arange(PATCHES)[:, None] * STRIDE
+    return np.asarray(np.minimum(starts + np.arange(PATCH), SEQUENCE_STEPS - 1))
+
+
+class BatchNormOfTokens(nn.Module):
+    """[M, 12, width], normalised per feature over rows, columns and patches, as in the paper instead of by token."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed: Tensor = self.norm(x.reshape(-1, x.shape[2]))
+        return normed.reshape(-1, PATCHES, x.shape[2])
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over the patches. [M, 12, width] → [M, 12, width]"""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"{heads} heads do not divide a width of {width}")
+        self.heads, self.width = heads, width
+        self.to_qkv = nn.Linear(width, 3 * width)
+        self.to_output = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = self.to_qkv(x).reshape(-1, PATCHES, 3, self.heads, self.width // self.heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)  # each [M, heads, 12, width / heads]
+        mixed = scaled_dot_product_attention(query, key, value).transpose(1, 2)
+        output: Tensor = self.to_output(mixed.reshape(-1, PATCHES, self.width))
+        return output
+
+
+class EncoderLayer(nn.Module):
+    """[M, 12, width] → [M, 12, width]"""
+
+    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = nn.Sequential(Attention(width, heads), nn.Dropout(dropout))
+        self.attention_norm = BatchNormOfTokens(width)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(width, feed_forward), nn.GELU(), nn.Dropout(dropout), nn.Linear(feed_forward, width), nn.Dropout(dropout)
+        )
+        self.feed_forward_norm = BatchNormOfTokens(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.attention_norm(x + self.attention(x))
+        x = self.feed_forward_norm(x + self.feed_forward(x))
+        return x
+
+
+class PatchTst(nn.Module):
+    """[N, 8, 96] → [N, 2]"""
+
+    def __init__(self, params: Params, _horizon_bars: int) -> None:
+        super().__init__()
+        width, dropout = int(params["width"]), float(params["dropout"])
+        self.register_buffer("positions", torch.from_numpy(patch_positions().ravel()), persistent=False)
+        self.embed = nn.Linear(PATCH, width)
+        self.place = nn.Parameter(torch.empty(PATCHES, width).uniform_(-0.02, 0.02))
+        self.dropout = nn.Dropout(dropout)
+        self.encoder = nn.Sequential(
+            *(
+                EncoderLayer(width, int(params["heads"]), int(params["feed_forward"]), dropout)
+                for _ in range(int(params["layers"]))
+            )
+        )
+        self.head = nn.Linear(SEQUENCE_COLUMNS * PATCHES * width, 2)
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """[N, 8, 96] → [N × 8, 12, width]: from here to the head no column knows of another."""
+        patches = x.index_select(2, self.get_buffer("positions")).reshape(-1, PATCHES, PATCH)
+        encoded: Tensor = self.encoder(self.dropout(self.embed(patches) + self.place))
+        return encoded
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.tokens(x)
+        scores: Tensor = self.head(self.dropout(tokens.reshape(-1, SEQUENCE_COLUMNS * PATCHES * tokens.shape[2])))
+        return scores
+
+
+def patchtst_trainer(run: Run) -> NetTrainer:
+    return NetTrainer(run, "patchtst", CANDIDATES, PatchTst)
