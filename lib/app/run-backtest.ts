@@ -98,8 +98,8 @@ export async function runBacktest(
     if (isLast) break;
     // Nothing is entered at the end: the next open is not among the candles.
     if (withBreaker || acts) await run.watchAt(closeMs + BREAKER_MS);
-    if (acts) await run.executeAt(closeMs + EXECUTE_MS, barOpenTimeMs);
-    if (hasActed) await run.guardAt(closeMs + SETTLE_MS);
+    const hasLeft = acts && (await run.executeAt(closeMs + EXECUTE_MS, barOpenTimeMs));
+    if (hasActed || hasLeft) await run.guardAt(closeMs + SETTLE_MS);
     if (closeMs % FORGET_EVERY_MS === 0)
       await forgetOldRecords(risk, broker.scope, clock.nowMs() - (request.horizonBars + 12) * BAR_MS);
   }
@@ -169,7 +169,8 @@ class RunningBacktest {
     invariant((await risk.commit('paper', plan)).ok, 'nobody else writes the gate');
   }
 
-  async executeAt(atMs: number, barOpenTimeMs: number): Promise<void> {
+  /** @returns whether it closed a position */
+  async executeAt(atMs: number, barOpenTimeMs: number): Promise<boolean> {
     const { broker, clock, ...stores } = this.#dependencies;
     clock.set(atMs);
     const report = await execute(
@@ -182,8 +183,9 @@ class RunningBacktest {
         featureSetHash: FEATURE_SET_HASH,
       },
     );
-    for (const outcome of report.decisions.flatMap(({ outcomes }) => outcomes))
-      this.#outcomes[outcome] = (this.#outcomes[outcome] ?? 0) + 1;
+    const outcomes = report.decisions.flatMap((decision) => decision.outcomes);
+    for (const outcome of outcomes) this.#outcomes[outcome] = (this.#outcomes[outcome] ?? 0) + 1;
+    return outcomes.includes('exited');
   }
 
   async result(): Promise<BacktestRun> {

@@ -1,6 +1,6 @@
 // Risk records in memory: for backtests and properties. Same contract as the table on DynamoDB; the gate's write is the plan
 // carried out on the item, so that both mean the same.
-import { z } from 'zod';
+import type { z } from 'zod';
 import { StoreError } from '../../app/ports.ts';
 import type { RecordCondition, RiskStore, Versioned } from '../../app/trading-ports.ts';
 import { invariant } from '../../invariant.ts';
@@ -54,7 +54,7 @@ export function createMemoryRiskStore(): RiskStore {
       return scopes[scope].byKey.has(key) ? read(scope, key, schema) : undefined;
     },
     async put(scope, key, value, condition) {
-      invariant(z.json().safeParse(value).success, `${scope}/${key} is not JSON`);
+      invariant(isJson(value), `${scope}/${key} is not JSON`);
       const { byKey, keys } = scopes[scope];
       const record = byKey.get(key);
       if (!holds(record, condition)) return 'conflict';
@@ -82,6 +82,16 @@ export function createMemoryRiskStore(): RiskStore {
     },
   };
 }
+
+/** As zod's json() judges it, in a hundredth of the time: a backtest writes a dozen records for every trade. */
+function isJson(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every(isJson);
+  if (typeof value !== 'object') return typeof value === 'number' ? Number.isFinite(value) : isText(value);
+  if (value === null) return true;
+  return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isJson);
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string' || typeof value === 'boolean';
 
 /** Index of the first key that is not below `key`, by binary search. Keys are ASCII, so that this is DynamoDB's order. */
 function firstAtOrAfter(keys: readonly string[], key: string): number {
