@@ -3,7 +3,7 @@ import Table from 'cli-table3';
 import { createLogUpdate } from 'log-update';
 import colours from 'picocolors';
 import type { InferRun } from '../lib/app/infer-run.ts';
-import type { FlagReading } from '../lib/risk/flags.ts';
+import type { SystemStatus } from '../lib/app/system-status.ts';
 import type { Signal, Vote } from '../lib/signals/signal.ts';
 
 export interface BarView {
@@ -11,7 +11,9 @@ export interface BarView {
   readonly bars: number | undefined;
   readonly run: InferRun;
   readonly signals: readonly Signal[];
-  readonly flags: ReadonlyMap<string, FlagReading>;
+  readonly status: SystemStatus;
+  /** One line when the function failed on this bar. */
+  readonly failed: string | undefined;
 }
 
 export interface LiveView {
@@ -38,7 +40,7 @@ export function createLiveView(output: NodeJS.WriteStream): LiveView {
 }
 
 /** `2024-08-05 00:00 [3/12] 20 signals: 1 BUY, 0 SELL, 19 HOLD; 0 abstained; 812 ms` */
-export function formatBarLine({ bar, bars, run }: BarView): string {
+export function formatBarLine({ bar, bars, run, status, failed }: BarView): string {
   const { actions, abstentions, quarantined, timingsMs } = run;
   const count = run.written + run.alreadyDecided;
   return [
@@ -46,18 +48,25 @@ export function formatBarLine({ bar, bars, run }: BarView): string {
     `: ${actions.BUY} BUY, ${actions.SELL} SELL, ${actions.HOLD} HOLD; ${abstentions.length} abstained`,
     abstentions.length > 0 ? ` (${formatCounts(abstentions.map(({ abstained }) => abstained))})` : '',
     quarantined.length > 0 ? `; models out: ${formatQuarantine(run)}` : '',
+    `; ${status.mode}, ${status.positions.length} positions`,
+    status.equity === null ? '' : `, ${(status.equity.equityMicroUsdt / 1_000_000).toFixed(2)} USDT`,
     `; ${Math.round(timingsMs.total)} ms`,
+    failed === undefined ? '' : `; FAILED ${failed}`,
   ].join('');
 }
 
 /** @param size of the terminal: what does not fit is counted instead of shown */
 export function formatScreen(view: BarView, size: { rows: number; columns: number }): string {
-  const { run, signals, flags } = view;
+  const { run, signals, status } = view;
   const head = [
     `${colours.bold('Quantum Trader')}  bar ${colours.bold(formatInstant(run.barOpenTimeMs))} UTC  #${view.bar}${
       view.bars === undefined ? '' : ` of ${view.bars}`
     }  ensemble ${run.ensembleId ?? colours.red('none')}`,
-    `flags  ${[...flags].map(([name, reading]) => `${name}=${formatFlag(reading)}`).join('  ')}`,
+    `mode   ${formatMode(status)}`,
+    `flags  ${Object.entries(status.flags)
+      .map(([name, value]) => `${name}=${value}`)
+      .join('  ')}`,
+    `money  ${formatAccount(status)}`,
     `models ${run.quarantined.length === 0 ? colours.green('all verified') : colours.red(formatQuarantine(run))}`,
     `timing fetch ${ms(run.timingsMs.fetch)}, features ${ms(run.timingsMs.features)}, inference ${ms(run.timingsMs.inference)}, store ${ms(run.timingsMs.store)}, total ${ms(run.timingsMs.total)}`,
   ].map((line) => wrap(line, size.columns));
@@ -105,8 +114,20 @@ function signalRow(signal: Signal): string[] {
 const formatVote = (vote: Vote): string =>
   'abstained' in vote ? colours.yellow(`${vote.model}:${vote.abstained}`) : `${vote.model}:${vote.action}`;
 
-const formatFlag = (reading: FlagReading): string =>
-  reading.kind === 'text' ? reading.text : colours.red(reading.kind);
+function formatMode({ mode, reasons, breaker }: SystemStatus): string {
+  const latch =
+    breaker?.latch === 'TRIPPED'
+      ? colours.red(`breaker TRIPPED: ${breaker.causes[0]?.detail}`)
+      : 'breaker armed';
+  const why = mode === 'OFF' ? `  ${reasons.map(({ code }) => code).join(', ')}` : '';
+  return `${mode === 'OFF' ? colours.yellow(mode) : colours.green(mode)}${why}  ${breaker === null ? 'breaker unknown' : latch}`;
+}
+
+function formatAccount({ equity, positions }: SystemStatus): string {
+  if (equity === null) return 'not marked yet';
+  const held = positions.map(({ symbol, side, quantity }) => `${side} ${quantity} ${symbol}`);
+  return `equity ${(equity.equityMicroUsdt / 1_000_000).toFixed(2)} USDT  ${held.length === 0 ? 'no position' : held.join('  ')}`;
+}
 
 const formatQuarantine = ({ quarantined }: InferRun): string =>
   quarantined.map(({ model, reason }) => `${model} ${reason}`).join(', ');

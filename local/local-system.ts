@@ -1,21 +1,35 @@
-// The whole system on one machine: embedded AWS, an exchange (simulated or real), and the real infer handler, called every five
-// minutes of the run's own clock.
+// The whole system on one machine: embedded AWS, an exchange (simulated or real), and the real handlers of all functions, called
+// by the run's own clock.
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { createCircuitBreakerHandler } from '../functions/circuit-breaker/handler.ts';
+import { createEvaluateHandler } from '../functions/evaluate/handler.ts';
+import { createExecuteHandler } from '../functions/execute/handler.ts';
+import { createGuardHandler } from '../functions/guard/handler.ts';
 import { createInferHandler } from '../functions/infer/handler.ts';
 import type { InferRun } from '../lib/app/infer-run.ts';
 import { writeUniverse } from '../lib/app/universe.ts';
+import { composeCircuitBreaker } from '../lib/wiring/circuit-breaker.ts';
 import type { Exchange } from '../lib/wiring/configuration.ts';
+import { composeEvaluate } from '../lib/wiring/evaluate.ts';
+import { composeExecute } from '../lib/wiring/execute.ts';
+import { composeGuard } from '../lib/wiring/guard.ts';
 import { composeInfer } from '../lib/wiring/infer.ts';
 import { prepareLocalStage } from '../lib/wiring/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../lib/wiring/operator.ts';
-import { localInferConfiguration } from '../lib/wiring/stage.ts';
-import { startEmbeddedAws } from './aws/embedded-aws.ts';
+import {
+  localCircuitBreakerConfiguration,
+  localEvaluateConfiguration,
+  localExecuteConfiguration,
+  localInferConfiguration,
+} from '../lib/wiring/stage.ts';
+import { type EmbeddedAws, startEmbeddedAws } from './aws/embedded-aws.ts';
 import { LocalStartError } from './aws/local-start-error.ts';
 import type { MarketSource } from './exchange/market-source.ts';
 import { startSimulatedExchange } from './exchange/simulated-exchange.ts';
 import type { ReplayClock } from './replay-clock.ts';
-import { announceRunningSystem, findRunningSystem, withdrawRunningSystem } from './running-system.ts';
+import { announceRunningSystem, withdrawRunningSystem } from './running-system.ts';
+import type { Job } from './schedule.ts';
 
 export interface LocalSystemOptions {
   readonly stateDir: string;
@@ -31,19 +45,19 @@ export interface LocalSystem {
   readonly system: OperatorSystem;
   /** One line when the ensemble in force is not the one that comes with the sources. */
   readonly note: string | undefined;
-  /** One call of the infer function. Rejects with one line when the exchange cannot be used at all. */
-  inferOnce(): Promise<InferRun>;
+  /**
+   * Calls one function; infer's success calls execute, as on AWS. A function that fails is told in one line, and the run goes
+   * on: the next call tries again.
+   */
+  call(job: Job): Promise<{ readonly failed: string | undefined }>;
+  /** The newest infer run; undefined before the first. */
+  lastRun(): Promise<InferRun | undefined>;
   close(): Promise<void>;
 }
 
 /** Throws LocalStartError with one line of what is wrong and what to do. */
 export async function startLocalSystem(options: LocalSystemOptions): Promise<LocalSystem> {
   const { stateDir, port, clock, exchange } = options;
-  const other = findRunningSystem(stateDir);
-  if (other !== undefined)
-    throw new LocalStartError(
-      `a local system runs on ${stateDir} already (process ${other.pid}): stop it, or choose another --state`,
-    );
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -68,17 +82,14 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
       symbols: [...symbols],
     });
 
-    const logOutput = openLog(stateDir);
-    closers.push(() => new Promise((resolve) => logOutput.end(resolve)));
-    const composition = composeInfer(
-      localInferConfiguration({
-        exchange: 'simulated' in exchange ? 'binanceusdm' : exchange.real,
-        exchangeUrl: simulated?.url,
-      }),
-      { endpoints: aws.endpoints, clock, logOutput, unlimitedRequests: simulated !== undefined },
-    );
-    closers.push(composition.close);
-    const infer = createInferHandler(composition);
+    const handlers = composeHandlers({
+      stateDir,
+      aws,
+      clock,
+      exchange,
+      simulatedUrl: simulated?.url,
+      closers,
+    });
 
     announceRunningSystem(stateDir, {
       pid: process.pid,
@@ -89,18 +100,63 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     return {
       system,
       note,
-      async inferOnce() {
-        const { barOpenTimeMs, shard, of } = await infer({});
-        const run = (await system.signals.lastRuns({ shard, of, count: 1 }))[0];
-        if (run?.barOpenTimeMs === barOpenTimeMs) return run;
-        throw new Error(`the run of bar ${barOpenTimeMs} is not the newest in its table`);
+      async call(job) {
+        try {
+          await handlers[job]();
+          return { failed: undefined };
+        } catch (error) {
+          return { failed: `${job}: ${error instanceof Error ? error.message : error}` };
+        }
       },
+      lastRun: async () => (await system.signals.lastRuns({ shard: 0, of: 1, count: 1 }))[0],
       close,
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Every function as Lambda calls it, with a log file of its own. */
+function composeHandlers(context: {
+  stateDir: string;
+  aws: EmbeddedAws;
+  clock: ReplayClock;
+  exchange: LocalSystemOptions['exchange'];
+  simulatedUrl: string | undefined;
+  closers: (() => Promise<void>)[];
+}): Record<Job, () => Promise<unknown>> {
+  const { stateDir, aws, clock, exchange, simulatedUrl, closers } = context;
+  const surroundings = (job: string) => {
+    const logOutput = openLog(stateDir, job);
+    closers.push(() => new Promise((resolve) => logOutput.end(resolve)));
+    return { endpoints: aws.endpoints, clock, logOutput, unlimitedRequests: simulatedUrl !== undefined };
+  };
+  const opened = <C extends { close(): Promise<void> }>(composition: C): C => {
+    closers.push(composition.close);
+    return composition;
+  };
+  const market = {
+    exchange: 'simulated' in exchange ? ('binanceusdm' as const) : exchange.real,
+    exchangeUrl: simulatedUrl,
+  };
+  const trading = localExecuteConfiguration(market);
+  const infer = createInferHandler(
+    opened(composeInfer(localInferConfiguration(market), surroundings('infer'))),
+  );
+  const execute = createExecuteHandler(opened(composeExecute(trading, surroundings('execute'))));
+  return {
+    infer: async () => execute(await infer({})),
+    guard: createGuardHandler(opened(composeGuard(trading, surroundings('guard')))),
+    'circuit-breaker': createCircuitBreakerHandler(
+      opened(
+        composeCircuitBreaker(localCircuitBreakerConfiguration(stateDir), surroundings('circuit-breaker')),
+      ),
+    ),
+    evaluate: createEvaluateHandler(
+      opened(composeEvaluate(localEvaluateConfiguration(market), surroundings('evaluate'))),
+    ),
+  };
 }
 
 async function startExchange(market: MarketSource, clock: ReplayClock, port: number) {
@@ -112,8 +168,8 @@ async function startExchange(market: MarketSource, clock: ReplayClock, port: num
   }
 }
 
-function openLog(stateDir: string) {
+function openLog(stateDir: string, job: string) {
   const folder = join(stateDir, 'logs');
   mkdirSync(folder, { recursive: true });
-  return createWriteStream(join(folder, 'infer.jsonl'), { flags: 'a' });
+  return createWriteStream(join(folder, `${job}.jsonl`), { flags: 'a' });
 }

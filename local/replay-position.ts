@@ -1,39 +1,43 @@
-// How far a replay has come, so that a restart goes on at the next bar instead of deciding the same ones again.
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+// What a state folder is the state of: which market, and how far its replay has come. A restart goes on at the next bar; another
+// market, or another time, gets a fresh state, and the old one is kept beside it.
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LocalStartError } from './aws/local-start-error.ts';
 
 const positionSchema = z.strictObject({
-  /** What is replayed, e.g. `generated market, seed 7`. */
+  /** What is traded, e.g. `generated market, seed 7`. */
   source: z.string(),
-  /** When the next run is due, epoch ms of the replayed time. */
+  /** When the next run is due, epoch ms of the market's time. */
   nextRunMs: z.int(),
 });
+export type ReplayPosition = z.infer<typeof positionSchema>;
 
-const fileIn = (stateDir: string) => join(stateDir, 'replay.json');
+const FILE = 'replay.json';
+const ARCHIVE = 'archive';
 
-/** Where the replay of this source stopped; undefined when another one, or none, was replayed here last. */
-export function readReplayPosition(stateDir: string, source: string): number | undefined {
-  let text: string;
+/** Undefined when nothing has run on this folder yet. Throws LocalStartError for a file that is not readable as a position. */
+export function readReplayPosition(stateDir: string): ReplayPosition | undefined {
+  const file = join(stateDir, FILE);
+  if (!existsSync(file)) return undefined;
   try {
-    text = readFileSync(fileIn(stateDir), 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  try {
-    const position = positionSchema.parse(JSON.parse(text));
-    return position.source === source ? position.nextRunMs : undefined;
+    return positionSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch {
-    throw new LocalStartError(
-      `${fileIn(stateDir)} is not readable as saved state; move it away to start over`,
-    );
+    throw new LocalStartError(`${file} is not readable as saved state; move it away to start over`);
   }
 }
 
-export function saveReplayPosition(stateDir: string, position: z.infer<typeof positionSchema>): void {
-  const unfinished = `${fileIn(stateDir)}.part`;
+export function saveReplayPosition(stateDir: string, position: ReplayPosition): void {
+  const unfinished = join(stateDir, `${FILE}.part`);
   writeFileSync(unfinished, `${JSON.stringify(position)}\n`);
-  renameSync(unfinished, fileIn(stateDir));
+  renameSync(unfinished, join(stateDir, FILE));
+}
+
+/** Moves everything in the folder aside. @param name of the folder that keeps it, unique. @returns where it is now */
+export function archiveState(stateDir: string, name: string): string {
+  const archive = join(stateDir, ARCHIVE, name);
+  mkdirSync(archive, { recursive: true });
+  for (const entry of readdirSync(stateDir))
+    if (entry !== ARCHIVE) renameSync(join(stateDir, entry), join(archive, entry));
+  return archive;
 }

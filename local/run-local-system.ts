@@ -1,9 +1,8 @@
-// One local run from start to summary: chooses the market, starts the system, calls the function after every bar's close.
+// One local run from start to summary: chooses the market, starts the system, calls its functions by the schedule.
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { InferRun } from '../lib/app/infer-run.ts';
+import { readSystemStatus } from '../lib/app/system-status.ts';
 import { BAR_MS } from '../lib/market/candle.ts';
-import { FLAG_NAMES } from '../lib/risk/flags.ts';
 import type { Exchange } from '../lib/wiring/configuration.ts';
 import { chooseSymbols } from '../lib/wiring/exchange-check.ts';
 import { describeFileFailure, LocalStartError } from './aws/local-start-error.ts';
@@ -11,9 +10,17 @@ import type { MarketSource } from './exchange/market-source.ts';
 import { createLiveView, formatInstant, type LiveView } from './live-view.ts';
 import { type LocalSystem, startLocalSystem } from './local-system.ts';
 import { chooseMarket, firstRunMs } from './market-choice.ts';
-import { createReplayClock, type ReplayClock } from './replay-clock.ts';
-import { readReplayPosition, saveReplayPosition } from './replay-position.ts';
+import { createReplayClock, type ReplayClock, realClock } from './replay-clock.ts';
+import {
+  archiveState,
+  type ReplayPosition,
+  readReplayPosition,
+  saveReplayPosition,
+} from './replay-position.ts';
 import { RunSummary } from './run-summary.ts';
+import { describeRunning, findRunningSystem } from './running-system.ts';
+import { scheduledRuns } from './schedule.ts';
+import { describeTrading } from './trading-summary.ts';
 
 export interface LocalRunOptions {
   /** How many bars to decide; until interrupted when undefined. */
@@ -33,9 +40,6 @@ interface SimulatedMarketOptions {
   readonly speed: number | 'max';
 }
 
-/** A bar is asked for a moment after its close, as on AWS. */
-const AFTER_CLOSE_MS = 3_000;
-
 /** Throws LocalStartError, or StoreError when a store fails for good. Stops early, in good order, when the signal is given. */
 export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal): Promise<void> {
   makeStateFolder(options.stateDir);
@@ -48,24 +52,29 @@ export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal
     exchange: plan.exchange,
   });
   const summary = new RunSummary();
+  let trading = '';
   try {
     if (system.note !== undefined) view.progress(system.note);
-    await decideBars({ options, plan, system, summary, view, stop });
+    if (plan.note !== undefined) view.progress(plan.note);
+    await runSchedule({ options, plan, system, summary, view, stop });
+    trading = await describeTrading(system.system, plan.clock.nowMs());
   } finally {
     view.end();
     await system.close();
   }
-  process.stdout.write(`\n${summary.format(options.stateDir)}\n`);
+  process.stdout.write(`\n${summary.format(options.stateDir)}${trading}\n`);
 }
 
 interface RunPlan {
   readonly clock: ReplayClock;
   readonly exchange: Parameters<typeof startLocalSystem>[0]['exchange'];
-  /** When the first run is due, and after which none can be, epoch ms of the run's clock. */
-  readonly firstRunMs: number;
-  readonly lastRunMs: number;
-  /** What is replayed, when it can be resumed. */
-  readonly source: string | undefined;
+  /** When the schedule begins, and after which nothing is due, epoch ms of the run's clock. */
+  readonly startMs: number;
+  readonly endMs: number;
+  /** What is traded. */
+  readonly source: string;
+  /** One line when the folder held the state of something else. */
+  readonly note: string | undefined;
 }
 
 function makeStateFolder(stateDir: string): void {
@@ -77,25 +86,38 @@ function makeStateFolder(stateDir: string): void {
 }
 
 async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): Promise<RunPlan> {
-  if ('exchange' in market) return planRealRun(market, view);
+  if ('exchange' in market) return planRealRun(market, stateDir, view);
   view.progress(
     market.dataFolder === undefined ? 'generating a market …' : `loading candles of ${market.dataFolder} …`,
   );
   const dataFolder = market.dataFolder && resolve(market.dataFolder);
   const { market: source, source: name } = await chooseMarket({ ...market, dataFolder }, market.fromMs);
-  const startMs = market.fromMs ?? readReplayPosition(stateDir, name) ?? firstRunMs(source);
+  const saved = readReplayPosition(stateDir);
+  const resumed = saved?.source === name ? saved.nextRunMs : undefined;
+  const startMs = market.fromMs ?? resumed ?? firstRunMs(source);
   checkReplayRange(source, startMs);
-  const firstCloseMs = Math.ceil(startMs / BAR_MS) * BAR_MS;
   view.progress(
-    `${source.symbols.length} symbols, ${formatInstant(source.firstOpenTimeMs)} to ${formatInstant(source.lastOpenTimeMs)} UTC; starting at ${formatInstant(firstCloseMs)}`,
+    `${source.symbols.length} symbols, ${formatInstant(source.firstOpenTimeMs)} to ${formatInstant(source.lastOpenTimeMs)} UTC; starting at ${formatInstant(startMs)}`,
   );
   return {
     clock: createReplayClock(startMs, market.speed),
     exchange: { simulated: source },
-    firstRunMs: firstCloseMs + AFTER_CLOSE_MS,
-    lastRunMs: source.lastOpenTimeMs + BAR_MS + AFTER_CLOSE_MS,
+    startMs,
+    endMs: source.lastOpenTimeMs + 2 * BAR_MS,
     source: name,
+    note: keepApart(stateDir, { source: name, nextRunMs: startMs }),
   };
+}
+
+/** A folder's state is of one market and one line of time: anything else in it is moved aside, never mixed and never lost. */
+function keepApart(stateDir: string, start: ReplayPosition): string | undefined {
+  const running = findRunningSystem(stateDir);
+  if (running !== undefined) throw new LocalStartError(describeRunning(stateDir, running));
+  const saved = readReplayPosition(stateDir);
+  if (saved === undefined) return undefined;
+  if (saved.source === start.source && saved.nextRunMs === start.nextRunMs) return undefined;
+  const kept = archiveState(stateDir, new Date().toISOString().replaceAll(':', '-'));
+  return `another market or time than the last run: its state is kept in ${kept}`;
 }
 
 function checkReplayRange(market: MarketSource, startMs: number): void {
@@ -108,6 +130,7 @@ function checkReplayRange(market: MarketSource, startMs: number): void {
 
 async function planRealRun(
   market: { exchange: Exchange; symbols: number | readonly string[] },
+  stateDir: string,
   view: LiveView,
 ): Promise<RunPlan> {
   view.progress(`asking ${market.exchange} for its time and its largest pairs …`);
@@ -116,17 +139,21 @@ async function planRealRun(
     throw new LocalStartError(
       `${market.exchange} cannot be used: ${answer.error}; or leave --exchange out for the simulated one`,
     );
-  const nowMs = Date.now();
+  // The bar that has just closed is decided at once.
+  const startMs = Math.floor(Date.now() / BAR_MS) * BAR_MS;
+  const saved = readReplayPosition(stateDir);
+  const nextRunMs = saved?.source === market.exchange ? saved.nextRunMs : startMs;
   return {
-    clock: createReplayClock(nowMs, 1),
+    clock: realClock,
     exchange: { real: market.exchange, symbols: answer.value },
-    firstRunMs: nowMs,
-    lastRunMs: Number.POSITIVE_INFINITY,
-    source: undefined,
+    startMs,
+    endMs: Number.POSITIVE_INFINITY,
+    source: market.exchange,
+    note: keepApart(stateDir, { source: market.exchange, nextRunMs }),
   };
 }
 
-async function decideBars(run: {
+async function runSchedule(run: {
   options: LocalRunOptions;
   plan: RunPlan;
   system: LocalSystem;
@@ -134,27 +161,38 @@ async function decideBars(run: {
   view: LiveView;
   stop: AbortSignal;
 }): Promise<void> {
-  const { options, plan, system, summary, view, stop } = run;
-  let dueMs = plan.firstRunMs;
-  let previous: InferRun | undefined;
-  while (summary.bars < (options.bars ?? Number.POSITIVE_INFINITY) && dueMs <= plan.lastRunMs) {
+  const { options, plan, system, summary, stop } = run;
+  const done = () => summary.bars >= (options.bars ?? Number.POSITIVE_INFINITY);
+  for (const { job, dueMs } of scheduledRuns(plan.startMs)) {
+    // After the last bar the guard still has its say, so that what was entered is booked and protected.
+    if (dueMs > plan.endMs || (done() && job === 'infer')) return;
     try {
       await plan.clock.waitUntil(dueMs, stop);
     } catch (error) {
       if (stop.aborted) return;
       throw error;
     }
-    const inferred = await system.inferOnce();
-    const missed = previous ? (inferred.barOpenTimeMs - previous.barOpenTimeMs) / BAR_MS - 1 : 0;
-    summary.add(inferred, Math.max(0, missed));
-    const [signals, flags] = await Promise.all([
-      system.system.signals.ofBar(inferred.barOpenTimeMs),
-      system.system.flags.read(FLAG_NAMES),
-    ]);
-    view.show({ bar: summary.bars, bars: options.bars, run: inferred, signals, flags });
-    previous = inferred;
-    dueMs = Math.floor(Math.max(plan.clock.nowMs(), dueMs) / BAR_MS) * BAR_MS + BAR_MS + AFTER_CLOSE_MS;
-    if (plan.source !== undefined)
-      saveReplayPosition(options.stateDir, { source: plan.source, nextRunMs: dueMs - AFTER_CLOSE_MS });
+    const { failed } = await system.call(job);
+    if (failed !== undefined) summary.addFailure(failed);
+    if (job === 'infer') await showBar(run, failed);
+    saveReplayPosition(options.stateDir, { source: plan.source, nextRunMs: dueMs + 1 });
+    if (done() && job === 'guard') return;
   }
+}
+
+async function showBar(
+  { options, plan, system, summary, view }: Parameters<typeof runSchedule>[0],
+  failed: string | undefined,
+): Promise<void> {
+  const run = await system.lastRun();
+  if (run === undefined || run.barOpenTimeMs === summary.lastBarOpenTimeMs) {
+    view.progress(failed ?? 'the exchange has no newer bar');
+    return;
+  }
+  summary.add(run);
+  const [signals, status] = await Promise.all([
+    system.system.signals.ofBar(run.barOpenTimeMs),
+    readSystemStatus({ ...system.system, clock: plan.clock }),
+  ]);
+  view.show({ bar: summary.bars, bars: options.bars, run, signals, status, failed });
 }

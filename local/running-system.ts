@@ -32,3 +32,6 @@ export function announceRunningSystem(stateDir: string, running: RunningSystem):
 export function withdrawRunningSystem(stateDir: string): void {
   rmSync(fileIn(stateDir), { force: true });
 }
+
+export const describeRunning = (stateDir: string, { pid }: RunningSystem): string =>
+  `a local system runs on ${stateDir} already (process ${pid}): stop it, or choose another --state`;

@@ -56,16 +56,34 @@ const view: BarView = {
   bars: 12,
   run,
   signals: [signal('BTCUSDT', 'BUY'), signal('ETHUSDT', 'HOLD')],
-  flags: new Map([
-    ['QT_ENABLE_AI_TRADING', { kind: 'text', text: 'true' }],
-    ['EMERGENCY_MODE', { kind: 'missing' }],
-  ]),
+  status: {
+    mode: 'OFF',
+    reasons: [{ code: 'flag_missing', detail: 'EMERGENCY_MODE is not set' }],
+    scope: 'paper',
+    stage: 'PAPER',
+    flags: { QT_ENABLE_AI_TRADING: true, EMERGENCY_MODE: 'missing: EMERGENCY_MODE is not set' },
+    breaker: { latch: 'ARMED', revision: 1, epoch: 0, armedAtMs: 0, highWaterMicroUsdt: null },
+    epoch: 0,
+    leaseUntilMs: 0,
+    exposureMicroUsdt: 0,
+    lastBar: null,
+    equity: {
+      atMs: 0,
+      equityMicroUsdt: 9_990_120_000,
+      walletMicroUsdt: 0,
+      exposureMicroUsdt: 0,
+      positions: 0,
+    },
+    positions: [],
+    unread: [],
+  },
+  failed: undefined,
 };
 
 describe('the live view', () => {
   it('tells a bar in one line: signals, abstentions, models that are out, time', () => {
     expect(formatBarLine(view)).toBe(
-      '2024-08-05 00:00 [3/12] 2 signals: 1 BUY, 0 SELL, 1 HOLD; 1 abstained (stale 1); models out: xgboost sha256_mismatch; 33 ms',
+      '2024-08-05 00:00 [3/12] 2 signals: 1 BUY, 0 SELL, 1 HOLD; 1 abstained (stale 1); models out: xgboost sha256_mismatch; OFF, 0 positions, 9990.12 USDT; 33 ms',
     );
   });
 
@@ -81,6 +99,8 @@ describe('the live view', () => {
     ])
       expect(screen).toContain(text);
     expect(screen).toMatch(/QT_ENABLE_AI_TRADING=true {2}EMERGENCY_MODE=.*missing/);
+    expect(screen).toMatch(/OFF.* flag_missing .*breaker armed/);
+    expect(screen).toContain('equity 9990.12 USDT  no position');
     expect(screen).toContain('fetch 20 ms');
   });
 
