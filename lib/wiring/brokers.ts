@@ -32,7 +32,7 @@ export interface BrokerSurroundings {
 }
 
 /** Where the keys of the real account lie. */
-const credentialParameters = (stage: string) => ({
+export const credentialParameters = (stage: string) => ({
   apiKey: `/qt/${stage}/exchange/api-key`,
   secret: `/qt/${stage}/exchange/secret`,
 });

@@ -17,7 +17,7 @@ interface KeyAttribute {
   readonly type: 'S' | 'N';
 }
 
-interface TableDefinition {
+export interface TableDefinition {
   readonly partitionKey: KeyAttribute;
   readonly sortKey: KeyAttribute;
   /** Global secondary index with all attributes. */
@@ -40,7 +40,7 @@ export const SIGNALS_TABLE = {
   timeToLiveAttribute: 'expiresAt',
 } as const satisfies TableDefinition;
 
-const RISK_TABLE = {
+export const RISK_TABLE = {
   partitionKey: { name: 'scope', type: 'S' },
   sortKey: { name: 'sk', type: 'S' },
 } as const satisfies TableDefinition;

@@ -1,0 +1,15 @@
+// What `cdk` runs: the stage that the context names, `npx cdk deploy --all -c stage=NAME`.
+import { App } from 'aws-cdk-lib';
+import { createStage } from './create-stage.ts';
+import { readStageSettings } from './stage-settings.ts';
+
+const app = new App();
+try {
+  createStage(
+    app,
+    readStageSettings((key) => app.node.tryGetContext(key)),
+  );
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}

@@ -1,0 +1,24 @@
+// The stacks of one stage, in the order in which they are deployed: data, trading, inference (which starts execute), monitoring.
+import { type App, Tags, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { DataStack } from './data-stack.ts';
+import { FunctionStack } from './function-stack.ts';
+import { MonitoringStack } from './monitoring-stack.ts';
+import type { StageSettings } from './stage-settings.ts';
+
+/** Synthesis fails on every finding of cdk-nag that is not acknowledged where it stands. */
+export function createStage(app: App, settings: StageSettings): void {
+  const { stage, region } = settings;
+  const id = (name: string) => `qt-${stage}-${name}`;
+  const props = { settings, ...(region !== undefined && { env: { region } }) };
+  const data = new DataStack(app, id('data'), props);
+  const trading = new FunctionStack(app, id('trading'), { ...props, concern: 'trading' });
+  const inference = new FunctionStack(app, id('inference'), { ...props, concern: 'inference' });
+  const monitoring = new MonitoringStack(app, id('monitoring'), props);
+  trading.addStackDependency(data);
+  inference.addStackDependency(trading);
+  monitoring.addStackDependency(inference);
+  Tags.of(app).add('application', 'quantum-trader');
+  Tags.of(app).add('stage', stage);
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+}

@@ -1,0 +1,99 @@
+// The functions of a stage: what runs each, with what means, and everything that it may do. A new function is one more entry.
+import type { GrantName } from './grants.ts';
+
+export type EnvironmentName =
+  | 'QT_STAGE'
+  | 'QT_EXCHANGE'
+  | 'QT_BUCKET'
+  | 'QT_SIGNALS_TABLE'
+  | 'QT_RISK_TABLE'
+  | 'QT_SHARDS'
+  | 'QT_ALARM_TOPIC_ARN';
+
+export interface FunctionDefinition {
+  readonly stack: 'inference' | 'trading';
+  readonly description: string;
+  readonly loadsModels: boolean;
+  /** Lambda gives a share of a core with it: 1769 MB are one. */
+  readonly memoryMb: number;
+  readonly timeoutS: number;
+  /** Runs at once at most. @default not limited */
+  readonly concurrency?: number;
+  /** UTC; undefined for a function that another one starts. `per_shard` makes one schedule for each shard, with its number. */
+  readonly schedule?: { readonly cron: string; readonly times: 'once' | 'per_shard' };
+  /** Of an event whose run failed. An event that is too old is not worth a run. */
+  readonly retry: { readonly attempts: 0 | 1 | 2; readonly ageMaxS: number };
+  readonly environment: readonly EnvironmentName[];
+  readonly grants: readonly GrantName[];
+  /** Started, with its result, whenever it succeeds. */
+  readonly onSuccess?: FunctionName;
+}
+
+export type FunctionName = 'infer' | 'execute' | 'guard' | 'circuit-breaker' | 'evaluate';
+
+export const EVERY_MINUTE = { cron: 'cron(* * * * ? *)', times: 'once' } as const;
+
+export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
+  infer: {
+    stack: 'inference',
+    description: 'Decides one signal per symbol for the bar that has just closed',
+    loadsModels: true,
+    memoryMb: 1769,
+    timeoutS: 120,
+    // Scheduler keeps to the minute, not to the second: in the minute that begins with the close of a bar. Which bar has closed
+    // the exchange's clock says. A minute later the signals could be over the 120 s after which execute refuses them.
+    schedule: { cron: 'cron(0/5 * * * ? *)', times: 'per_shard' },
+    retry: { attempts: 2, ageMaxS: 240 },
+    environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SIGNALS_TABLE'],
+    grants: ['read_models', 'write_shadow', 'read_universe', 'write_signals'],
+    onSuccess: 'execute',
+  },
+  execute: {
+    stack: 'trading',
+    description: 'Turns the signals of a bar into orders, as far as the gate lets them through',
+    loadsModels: false,
+    memoryMb: 1024,
+    timeoutS: 60,
+    retry: { attempts: 2, ageMaxS: 120 },
+    environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SIGNALS_TABLE', 'QT_RISK_TABLE'],
+    grants: ['read_models', 'read_signals', 'read_flags', 'read_exchange_keys', 'trade'],
+  },
+  guard: {
+    stack: 'trading',
+    description: 'Books, protects, ends and reconciles the positions',
+    loadsModels: false,
+    memoryMb: 1024,
+    timeoutS: 50,
+    concurrency: 1,
+    schedule: EVERY_MINUTE,
+    retry: { attempts: 0, ageMaxS: 60 },
+    environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_RISK_TABLE'],
+    grants: ['read_flags', 'read_exchange_keys', 'trade'],
+  },
+  'circuit-breaker': {
+    stack: 'trading',
+    description: 'Closes the gate when equity, data or models are not as they must be, and renews its lease',
+    loadsModels: false,
+    memoryMb: 1024,
+    timeoutS: 50,
+    concurrency: 1,
+    schedule: EVERY_MINUTE,
+    retry: { attempts: 0, ageMaxS: 60 },
+    environment: ['QT_STAGE', 'QT_SIGNALS_TABLE', 'QT_RISK_TABLE', 'QT_SHARDS', 'QT_ALARM_TOPIC_ARN'],
+    grants: ['read_signals', 'read_flags', 'close_flags', 'move_latch', 'notify'],
+  },
+  evaluate: {
+    stack: 'trading',
+    description: 'Judges GO or NO-GO with its evidence, and steps the rollout down when a bound is broken',
+    loadsModels: false,
+    memoryMb: 1769,
+    timeoutS: 300,
+    concurrency: 1,
+    schedule: { cron: 'cron(7 * * * ? *)', times: 'once' },
+    retry: { attempts: 2, ageMaxS: 1_800 },
+    environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SIGNALS_TABLE', 'QT_RISK_TABLE', 'QT_SHARDS'],
+    grants: ['read_universe', 'read_signals', 'write_evidence', 'judge'],
+  },
+};
+
+export const FUNCTION_NAMES = Object.keys(FUNCTIONS) as readonly FunctionName[];

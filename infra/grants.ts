@@ -1,0 +1,122 @@
+// Everything that a function, or an operator, may be allowed, by what it is for. A grant names single actions on single resources,
+// or on the objects under one prefix: never a whole service, and never the deletion of what decisions rest on.
+import { Stack, Validations } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { Construct } from 'constructs';
+import { SIGNALS_TABLE } from '../lib/adapters/aws/resources.ts';
+import { UNIVERSE_KEY } from '../lib/market/universe.ts';
+import { CLOSED_FLAGS } from '../lib/risk/breaker.ts';
+import { FLAG_NAMES } from '../lib/risk/flags.ts';
+import { credentialParameters } from '../lib/wiring/brokers.ts';
+import { resourcesOfStage } from '../lib/wiring/stage.ts';
+import { type SharedArns, sharedArns } from './shared-resources.ts';
+
+interface Allowed {
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+}
+
+type Grant = (arns: SharedArns, stage: string) => readonly Allowed[];
+
+const readObjects =
+  (...keys: readonly string[]): Grant =>
+  (arns) => [
+    { actions: ['s3:GetObject'], resources: keys.map(arns.objects) },
+    // Without it S3 answers 403 for a key that is not there, and not 404.
+    { actions: ['s3:ListBucket'], resources: [arns.bucket] },
+  ];
+const writeObjects =
+  (...keys: readonly string[]): Grant =>
+  (arns) => [{ actions: ['s3:PutObject'], resources: keys.map(arns.objects) }];
+const onRisk =
+  (...actions: readonly string[]): Grant =>
+  (arns) => [{ actions: actions.map((action) => `dynamodb:${action}`), resources: [arns.riskTable] }];
+const onFlags =
+  (actions: readonly string[], names: readonly string[]): Grant =>
+  (arns) => [{ actions: actions.map((action) => `ssm:${action}`), resources: names.map(arns.flag) }];
+
+const RELEASED = ['models/*', 'ensembles/*', 'profiles/*', 'audit/*', 'evidence/*', 'universe/*'] as const;
+
+const GRANTS = {
+  read_models: readObjects('models/*', 'ensembles/*'),
+  read_universe: readObjects(UNIVERSE_KEY),
+  write_shadow: writeObjects('shadow/*'),
+  write_evidence: writeObjects('evidence/*'),
+  write_signals: ({ signalsTable }) => [{ actions: ['dynamodb:PutItem'], resources: [signalsTable] }],
+  read_signals: ({ signalsTable }) => [
+    {
+      actions: ['dynamodb:Query'],
+      resources: [signalsTable, `${signalsTable}/index/${SIGNALS_TABLE.byBar.name}`],
+    },
+  ],
+  trade: onRisk('GetItem', 'PutItem', 'Query', 'UpdateItem', 'DeleteItem'),
+  move_latch: onRisk('GetItem', 'PutItem', 'Query', 'UpdateItem'),
+  judge: onRisk('GetItem', 'PutItem', 'Query'),
+  read_flags: onFlags(['GetParameters'], FLAG_NAMES),
+  close_flags: onFlags(['PutParameter'], Object.keys(CLOSED_FLAGS)),
+  operate_flags: onFlags(['GetParameters', 'GetParameterHistory', 'PutParameter'], FLAG_NAMES),
+  // AWS's own key for Parameter Store lets whoever may read the parameter decrypt it.
+  read_exchange_keys: (arns, stage) => [
+    {
+      actions: ['ssm:GetParameter'],
+      resources: Object.values(credentialParameters(stage)).map(arns.parameter),
+    },
+  ],
+  find_resources: (arns, stage) => {
+    const { bucketParameter, topicParameter, shardsParameter } = resourcesOfStage(stage);
+    return [
+      {
+        actions: ['ssm:GetParameter'],
+        resources: [bucketParameter, topicParameter, shardsParameter].map(arns.parameter),
+      },
+    ];
+  },
+  read_released: readObjects(...RELEASED, 'shadow/*'),
+  release: writeObjects(...RELEASED),
+  notify: ({ topic }) => [{ actions: ['sns:Publish'], resources: [topic] }],
+} as const satisfies Record<string, Grant>;
+
+export type GrantName = keyof typeof GRANTS;
+
+/** What a person needs for the `qt` command, the emergency stop above all. */
+export const OPERATOR_GRANTS = [
+  'find_resources',
+  'operate_flags',
+  'read_released',
+  'release',
+  'read_signals',
+  'trade',
+  'read_exchange_keys',
+  'notify',
+] as const satisfies readonly GrantName[];
+
+export const statementsOf = (grants: readonly GrantName[], stack: Stack, stage: string): PolicyStatement[] =>
+  grants
+    .flatMap((grant) => (GRANTS[grant] as Grant)(sharedArns(stack, stage), stage))
+    .map(
+      ({ actions, resources }) => new PolicyStatement({ actions: [...actions], resources: [...resources] }),
+    );
+
+/** cdk-nag wants a reason for every `*` in a policy, each by its text. */
+export function acknowledgeWildcards(
+  construct: Construct,
+  statements: readonly PolicyStatement[],
+  reason: string,
+): void {
+  const wildcards = new Set(
+    statements.flatMap(({ resources }) => resources).filter((resource) => resource.endsWith('*')),
+  );
+  for (const wildcard of wildcards)
+    Validations.of(construct).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::${flatten(Stack.of(construct), wildcard)}]`,
+      reason,
+    });
+}
+
+/** As cdk-nag writes a resource: references in pointed brackets. */
+function flatten(stack: Stack, resource: string): string {
+  const resolved: unknown = stack.resolve(resource);
+  if (typeof resolved === 'string') return resolved;
+  const { 'Fn::Join': join } = resolved as { 'Fn::Join': [string, (string | { Ref: string })[]] };
+  return join[1].map((part) => (typeof part === 'string' ? part : `<${part.Ref}>`)).join(join[0]);
+}
