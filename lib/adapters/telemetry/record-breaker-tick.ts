@@ -13,11 +13,8 @@ export function recordBreakerTick({ logger, metrics }: Telemetry, outcome: Break
     previousLatch: transition?.previous.latch,
     breaker: current,
   });
-  const single = metrics.singleMetric();
-  single.addDimension('scope', scope);
-  single.addMetric('BreakerFailures', MetricUnit.Count, failures.length);
-  if (current === undefined) return;
-  const tripped = metrics.singleMetric();
-  tripped.addDimension('scope', scope);
-  tripped.addMetric('BreakerTripped', MetricUnit.Count, isTripped ? 1 : 0);
+  metrics.addDimension('scope', scope);
+  metrics.addMetric('BreakerFailures', MetricUnit.Count, failures.length);
+  if (current !== undefined) metrics.addMetric('BreakerTripped', MetricUnit.Count, isTripped ? 1 : 0);
+  metrics.publishStoredMetrics();
 }

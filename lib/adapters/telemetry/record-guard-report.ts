@@ -12,15 +12,13 @@ export function recordGuardReport(
   const isReport = 'outcome' in outcome;
   const isWell = isReport && outcome.outcome === 'completed' && outcome.differences.length === 0;
   logger[isWell ? 'info' : 'warn']('guard run', { guard: outcome });
-  const add = (name: string, unit: (typeof MetricUnit)[keyof typeof MetricUnit], value: number) => {
-    const single = metrics.singleMetric();
-    single.addDimension('scope', outcome.scope);
-    single.addMetric(name, unit, value);
-  };
-  add('GuardCompleted', MetricUnit.Count, isReport && outcome.outcome === 'completed' ? 1 : 0);
-  if (!isReport) return;
-  add('ReconciliationDifferences', MetricUnit.Count, outcome.differences.length);
-  if (outcome.equity === null) return;
-  add('EquityUsdt', MetricUnit.NoUnit, outcome.equity.equityMicroUsdt / MICRO);
-  add('OpenPositions', MetricUnit.Count, outcome.equity.positions);
+  const { Count, NoUnit } = MetricUnit;
+  metrics.addDimension('scope', outcome.scope);
+  metrics.addMetric('GuardCompleted', Count, isReport && outcome.outcome === 'completed' ? 1 : 0);
+  if (isReport) metrics.addMetric('ReconciliationDifferences', Count, outcome.differences.length);
+  if (isReport && outcome.equity !== null) {
+    metrics.addMetric('EquityUsdt', NoUnit, outcome.equity.equityMicroUsdt / MICRO);
+    metrics.addMetric('OpenPositions', Count, outcome.equity.positions);
+  }
+  metrics.publishStoredMetrics();
 }
