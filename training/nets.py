@@ -148,7 +148,7 @@ class NetTrainer:
             _run_epoch(net, average, optimizer, fit, targets, epoch_order(len(fit.rows), params, self.run.seed, epoch))
             averaged = _averaged(average)
             loss = -float(epoch) if watched is None else _loss(averaged, watched, _targets(watched, params))
-            print(f"    {self.name} epoch {epoch}: {'' if watched is None else f'stop loss {loss:.5f}'}", flush=True)
+            print(f"    {self.name} epoch {epoch}" + ("" if watched is None else f": stop loss {loss:.5f}"), flush=True)
             if loss < best_loss:
                 best, best_loss, best_epoch = averaged, loss, epoch
             elif epoch - best_epoch >= PATIENCE:
