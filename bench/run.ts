@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 
-const PARTS = ['features', 'infer', 'fetch'] as const;
+const PARTS = ['features', 'infer', 'fetch', 'backtest'] as const;
 type Part = (typeof PARTS)[number];
 
 async function measure(part: Part): Promise<object> {
@@ -15,6 +15,8 @@ async function measure(part: Part): Promise<object> {
       return (await import('./infer.ts')).benchInfer();
     case 'fetch':
       return (await import('./fetch.ts')).benchFetch();
+    case 'backtest':
+      return (await import('./backtest.ts')).benchBacktest();
   }
 }
 

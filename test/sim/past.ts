@@ -24,7 +24,7 @@ const member = (name: string) => ({
   weight: 1,
 });
 
-export const ENSEMBLE: Ensemble = {
+const ENSEMBLE: Ensemble = {
   schemaVersion: 1,
   id: 'e20240101_000000',
   featureSetHash: FEATURE_SET_HASH,
@@ -35,7 +35,7 @@ export const ENSEMBLE: Ensemble = {
   stopAtrMultiple: 1.2,
 };
 
-export function seriesOf(bars: readonly Bar[], firstMs: number): CandleSeries {
+function seriesOf(bars: readonly Bar[], firstMs: number): CandleSeries {
   const series = seriesFromCandles(
     bars.map(([open, high, low, close], index) => ({
       openTimeMs: firstMs + index * BAR_MS,
