@@ -146,7 +146,10 @@ function composeHandlers(context: {
   );
   const execute = createExecuteHandler(opened(composeExecute(trading, surroundings('execute'))));
   return {
-    infer: async () => execute(await infer({})),
+    infer: async () => {
+      const decided = await asLambdaRetries(() => infer({}));
+      return asLambdaRetries(() => execute(decided));
+    },
     guard: createGuardHandler(opened(composeGuard(trading, surroundings('guard')))),
     'circuit-breaker': createCircuitBreakerHandler(
       opened(
@@ -157,6 +160,17 @@ function composeHandlers(context: {
       opened(composeEvaluate(localEvaluateConfiguration(market), surroundings('evaluate'))),
     ),
   };
+}
+
+/** An asynchronous invocation that fails is repeated twice. */
+async function asLambdaRetries<T>(invoke: () => Promise<T>): Promise<T> {
+  for (let retriesLeft = 2; ; retriesLeft--) {
+    try {
+      return await invoke();
+    } catch (error) {
+      if (retriesLeft === 0) throw error;
+    }
+  }
 }
 
 async function startExchange(market: MarketSource, clock: ReplayClock, port: number) {
