@@ -68,7 +68,7 @@ export class CreateOnce extends Construct {
       new PolicyStatement({
         actions: ['s3:PutObject'],
         resources: [bucket.arnForObjects(UNIVERSE_KEY)],
-        conditions: { StringEquals: { 's3:if-none-match': '*' } },
+        conditions: { Null: { 's3:if-none-match': 'false' } },
       }),
     );
     this.create('Universe', UNIVERSE_KEY, {

@@ -56,7 +56,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     timeoutS: 60,
     retry: { attempts: 2, ageMaxS: 120 },
     environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SIGNALS_TABLE', 'QT_RISK_TABLE'],
-    grants: ['read_models', 'read_signals', 'read_flags', 'read_exchange_keys', 'trade'],
+    grants: ['read_models', 'read_signals', 'read_flags', 'read_exchange_keys', 'change_risk'],
   },
   guard: {
     stack: 'trading',
@@ -68,7 +68,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     schedule: EVERY_MINUTE,
     retry: { attempts: 0, ageMaxS: 60 },
     environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_RISK_TABLE'],
-    grants: ['read_flags', 'read_exchange_keys', 'trade'],
+    grants: ['read_flags', 'read_exchange_keys', 'change_risk', 'close_positions'],
   },
   'circuit-breaker': {
     stack: 'trading',
@@ -80,7 +80,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     schedule: EVERY_MINUTE,
     retry: { attempts: 0, ageMaxS: 60 },
     environment: ['QT_STAGE', 'QT_SIGNALS_TABLE', 'QT_RISK_TABLE', 'QT_SHARDS', 'QT_ALARM_TOPIC_ARN'],
-    grants: ['read_signals', 'read_flags', 'close_flags', 'move_latch', 'notify'],
+    grants: ['read_signals', 'read_flags', 'close_flags', 'change_risk', 'notify'],
   },
   evaluate: {
     stack: 'trading',

@@ -49,8 +49,10 @@ const GRANTS = {
       resources: [signalsTable, `${signalsTable}/index/${SIGNALS_TABLE.byBar.name}`],
     },
   ],
-  trade: onRisk('GetItem', 'PutItem', 'Query', 'UpdateItem', 'DeleteItem'),
-  move_latch: onRisk('GetItem', 'PutItem', 'Query', 'UpdateItem'),
+  /** Gate, latch and orders. */
+  change_risk: onRisk('GetItem', 'PutItem', 'Query', 'UpdateItem'),
+  /** Removes the record of a position that is closed. */
+  close_positions: onRisk('DeleteItem'),
   judge: onRisk('GetItem', 'PutItem', 'Query'),
   read_flags: onFlags(['GetParameters'], FLAG_NAMES),
   close_flags: onFlags(['PutParameter'], Object.keys(CLOSED_FLAGS)),
@@ -85,7 +87,7 @@ export const OPERATOR_GRANTS = [
   'read_released',
   'release',
   'read_signals',
-  'trade',
+  'change_risk',
   'read_exchange_keys',
   'notify',
 ] as const satisfies readonly GrantName[];

@@ -1,0 +1,427 @@
+// What a deploy would create, read from the templates: who may do what above all.
+import { readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { PutParameterCommand } from '@aws-sdk/client-ssm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FUNCTION_NAMES, FUNCTIONS } from '../../infra/functions.ts';
+import { flagPath, RISK_TABLE, SIGNALS_TABLE } from '../../lib/adapters/aws/resources.ts';
+import { createSsmFlagStore } from '../../lib/adapters/aws/ssm-flag-store.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
+import {
+  readCircuitBreakerConfiguration,
+  readEvaluateConfiguration,
+  readExecuteConfiguration,
+  readGuardConfiguration,
+  readInferConfiguration,
+} from '../../lib/wiring/configuration.ts';
+import { resourcesOfStage } from '../../lib/wiring/stage.ts';
+import { openEmbedded } from '../contract/aws-target.ts';
+import {
+  ACCOUNT,
+  permissionsByRole,
+  REGION,
+  type Statement,
+  type SynthesisedStage,
+  synthesise,
+} from './synthesised-stage.ts';
+
+const SHARDS = 2;
+const UNIVERSE = { asOf: '2026-01-31', symbols: ['BTCUSDT', 'ETHUSDT'] };
+let stage: SynthesisedStage;
+let roles: ReadonlyMap<string, readonly Statement[]>;
+
+beforeAll(async () => {
+  stage = await synthesise({
+    settings: { shards: SHARDS, universe: UNIVERSE, notifyEmail: 'desk@example.com' },
+    bundle: false,
+  });
+  roles = permissionsByRole(stage);
+});
+afterAll(() => rm(stage.folder, { recursive: true }));
+
+const withoutArn = (resource: string) => resource.replace(/^arn:aws:[a-z0-9]+:[^:]*:[^:]*:/, '');
+/** `service:Action resource`, one for each pair, sorted. */
+const allowedOf = (role: string): string[] =>
+  roles
+    .get(role)!
+    .flatMap(({ actions, resources }) =>
+      actions.flatMap((action) => resources.map((resource) => `${action} ${withoutArn(resource)}`)),
+    )
+    .sort();
+const rolesThatMay = (pattern: RegExp): string[] =>
+  [...roles.keys()].filter((role) => allowedOf(role).some((each) => pattern.test(each))).sort();
+
+const flag = (name: string) => `parameter/qt/dev/flags/${name}`;
+const BUCKET = `qt-dev-${ACCOUNT}-${REGION}`;
+const READ_FLAGS = FLAG_NAMES.map((name) => `ssm:GetParameters ${flag(name)}`);
+const READ_SIGNALS = [
+  'dynamodb:Query table/qt-dev-signals',
+  'dynamodb:Query table/qt-dev-signals/index/byBar',
+];
+const CHANGE_RISK = ['GetItem', 'PutItem', 'Query', 'UpdateItem'].map(
+  (verb) => `dynamodb:${verb} table/qt-dev-risk`,
+);
+const READ_KEYS = ['api-key', 'secret'].map((name) => `ssm:GetParameter parameter/qt/dev/exchange/${name}`);
+const READ_MODELS = [
+  `s3:GetObject ${BUCKET}/models/*`,
+  `s3:GetObject ${BUCKET}/ensembles/*`,
+  `s3:ListBucket ${BUCKET}`,
+];
+/** What every function may: write its own log and traces, and hand on what failed. */
+const own = (name: string) => [
+  `logs:CreateLogStream log-group:/aws/lambda/qt-dev-${name}:*`,
+  `logs:PutLogEvents log-group:/aws/lambda/qt-dev-${name}:*`,
+  'xray:PutTelemetryRecords *',
+  'xray:PutTraceSegments *',
+  ...['GetQueueAttributes', 'GetQueueUrl', 'SendMessage'].map((verb) => `sqs:${verb} qt-dev-${name}-failed`),
+];
+
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  'infer/Role': [
+    ...own('infer'),
+    ...READ_MODELS,
+    `s3:PutObject ${BUCKET}/shadow/*`,
+    `s3:GetObject ${BUCKET}/universe/current.json`,
+    'dynamodb:PutItem table/qt-dev-signals',
+    'lambda:InvokeFunction function:qt-dev-execute',
+  ],
+  'execute/Role': [
+    ...own('execute'),
+    ...READ_MODELS,
+    ...READ_SIGNALS,
+    ...READ_FLAGS,
+    ...READ_KEYS,
+    ...CHANGE_RISK,
+  ],
+  'guard/Role': [
+    ...own('guard'),
+    ...READ_FLAGS,
+    ...READ_KEYS,
+    ...CHANGE_RISK,
+    'dynamodb:DeleteItem table/qt-dev-risk',
+  ],
+  'circuit-breaker/Role': [
+    ...own('circuit-breaker'),
+    ...READ_SIGNALS,
+    ...READ_FLAGS,
+    ...CHANGE_RISK,
+    ...Object.keys(CLOSED_FLAGS).map((name) => `ssm:PutParameter ${flag(name)}`),
+    'sns:Publish qt-dev-alarms',
+  ],
+  'evaluate/Role': [
+    ...own('evaluate'),
+    ...READ_SIGNALS,
+    `s3:GetObject ${BUCKET}/universe/current.json`,
+    `s3:ListBucket ${BUCKET}`,
+    `s3:PutObject ${BUCKET}/evidence/*`,
+    ...CHANGE_RISK.filter((each) => !each.includes('UpdateItem')),
+  ],
+  ...Object.fromEntries(
+    ['infer', 'guard', 'circuit-breaker', 'evaluate'].map((name) => [
+      `${name}/SchedulerRole`,
+      [`lambda:InvokeFunction function:qt-dev-${name}`, `sqs:SendMessage qt-dev-${name}-failed`],
+    ]),
+  ),
+  Operator: [
+    ...['bucket', 'alarm-topic', 'shards'].map(
+      (name) => `ssm:GetParameter parameter/qt/dev/resources/${name}`,
+    ),
+    ...READ_FLAGS,
+    ...FLAG_NAMES.map((name) => `ssm:GetParameterHistory ${flag(name)}`),
+    ...FLAG_NAMES.map((name) => `ssm:PutParameter ${flag(name)}`),
+    ...['models', 'ensembles', 'profiles', 'audit', 'evidence', 'universe'].flatMap((prefix) => [
+      `s3:GetObject ${BUCKET}/${prefix}/*`,
+      `s3:PutObject ${BUCKET}/${prefix}/*`,
+    ]),
+    `s3:GetObject ${BUCKET}/shadow/*`,
+    `s3:ListBucket ${BUCKET}`,
+    ...READ_SIGNALS,
+    ...CHANGE_RISK,
+    ...READ_KEYS,
+    'sns:Publish qt-dev-alarms',
+  ],
+};
+
+describe('the roles', () => {
+  it('are these, and the one that creates what is not there', () => {
+    expect([...roles.keys()].sort()).toEqual([...Object.keys(ALLOWED), 'CreateOnce/Role'].sort());
+  });
+
+  it.each(Object.keys(ALLOWED))('%s may do exactly what it needs', (role) => {
+    expect(allowedOf(role)).toEqual([...ALLOWED[role]!].sort());
+  });
+
+  it('write flags in the hands of the breaker, the operator, and the deploy that may not overwrite', () => {
+    expect(rolesThatMay(/^ssm:PutParameter /)).toEqual([
+      'CreateOnce/Role',
+      'Operator',
+      'circuit-breaker/Role',
+    ]);
+    for (const { actions, condition } of roles.get('CreateOnce/Role')!) {
+      if (actions.includes('ssm:PutParameter'))
+        expect(condition).toEqual({ StringEquals: { 'ssm:Overwrite': 'false' } });
+      else if (actions.includes('s3:PutObject'))
+        expect(condition).toEqual({ Null: { 's3:if-none-match': 'false' } });
+      else expect(actions).toEqual(['logs:CreateLogStream', 'logs:PutLogEvents']);
+    }
+  });
+
+  it('keep the keys of the exchange from whoever does not trade', () => {
+    expect(rolesThatMay(/exchange\//)).toEqual(['Operator', 'execute/Role', 'guard/Role']);
+  });
+
+  it('hold no action by wildcard, and nothing of AWS’s own policies', () => {
+    for (const role of roles.keys())
+      for (const each of allowedOf(role)) expect(each).toMatch(/^[a-z0-9]+:[A-Za-z]+ /);
+  });
+
+  it('delete no object, and nobody else may delete models or evidence', () => {
+    expect(rolesThatMay(/^s3:Delete/)).toEqual([]);
+    const policy = stage.ofType('AWS::S3::BucketPolicy')[0]!.properties.PolicyDocument.Statement;
+    expect(policy).toContainEqual({
+      Sid: 'NobodyDeletesModelsOrEvidence',
+      Effect: 'Deny',
+      Principal: { AWS: '*' },
+      Action: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
+      Resource: ['models', 'ensembles', 'profiles', 'audit', 'evidence'].map(
+        (prefix) => `arn:aws:s3:::${BUCKET}/${prefix}/*`,
+      ),
+    });
+  });
+
+  it('leave cdk-nag nothing to find', () => {
+    expect(stage.findings).toEqual([]);
+  });
+});
+
+describe('the functions', () => {
+  it('are all that there are in functions/', () => {
+    expect([...FUNCTION_NAMES].sort()).toEqual(readdirSync('functions').sort());
+    expect(stage.ofType('AWS::Lambda::Function')).toHaveLength(FUNCTION_NAMES.length + 1);
+  });
+
+  const lambda = (name: string) =>
+    stage.ofType('AWS::Lambda::Function').find(({ path }) => path === `${name}/Function`)!.properties;
+
+  it.each([
+    ['infer', readInferConfiguration],
+    ['execute', readExecuteConfiguration],
+    ['guard', readGuardConfiguration],
+    ['circuit-breaker', readCircuitBreakerConfiguration],
+    ['evaluate', readEvaluateConfiguration],
+  ] as const)('%s finds every setting it reads, and no other', (name, readConfiguration) => {
+    const environment: Record<string, string> = lambda(name).Environment.Variables;
+    const read = new Set<string>();
+    const watched = new Proxy(environment, {
+      get(target, key) {
+        read.add(String(key));
+        return Reflect.get(target, key);
+      },
+    });
+    const { signalsTable, riskTable } = resourcesOfStage('dev');
+    const configuration: Record<string, unknown> = { ...readConfiguration(watched) };
+    expect(configuration.stage).toBe('dev');
+    const expected = { signalsTable, riskTable, shards: SHARDS, bucket: BUCKET, exchange: 'binanceusdm' };
+    for (const [key, value] of Object.entries(expected))
+      if (key in configuration) expect([key, configuration[key]]).toEqual([key, value]);
+    expect(Object.keys(environment).filter((key) => !read.has(key))).toEqual([]);
+  });
+
+  it.each(FUNCTION_NAMES)('%s runs on Node 24 on x86_64, keeps its log, and hands on what failed', (name) => {
+    expect(lambda(name)).toMatchObject({
+      Runtime: 'nodejs24.x',
+      Architectures: ['x86_64'],
+      Handler: 'handler.handler',
+      LoggingConfig: { LogGroup: `/aws/lambda/qt-dev-${name}` },
+    });
+    const events = stage
+      .ofType('AWS::Lambda::EventInvokeConfig')
+      .find(({ properties }) => properties.FunctionName === `qt-dev-${name}`)!.properties;
+    expect(events.DestinationConfig.OnFailure.Destination).toMatch(new RegExp(`:qt-dev-${name}-failed$`));
+    expect(events.MaximumRetryAttempts).toBe(FUNCTIONS[name].retry.attempts);
+  });
+
+  it('one at a time are those that must not overlap', () => {
+    const limited = FUNCTION_NAMES.filter((name) => lambda(name).ReservedConcurrentExecutions === 1);
+    expect(limited).toEqual(['guard', 'circuit-breaker', 'evaluate']);
+  });
+
+  it('infer starts execute when it succeeds, and nothing else starts anything', () => {
+    const started = stage
+      .ofType('AWS::Lambda::EventInvokeConfig')
+      .map(({ properties }) => [properties.FunctionName, properties.DestinationConfig.OnSuccess?.Destination])
+      .filter(([, destination]) => destination !== undefined);
+    expect(started).toEqual([
+      ['qt-dev-infer', `arn:aws:lambda:${REGION}:${ACCOUNT}:function:qt-dev-execute`],
+    ]);
+  });
+
+  it('are called on schedule: infer once a bar and shard, guard and breaker every minute', () => {
+    const schedules = stage
+      .ofType('AWS::Scheduler::Schedule')
+      .map(({ properties }) => [
+        properties.Name,
+        properties.ScheduleExpression,
+        JSON.parse(properties.Target.Input),
+      ]);
+    expect(schedules).toEqual([
+      ['qt-dev-guard', 'cron(* * * * ? *)', {}],
+      ['qt-dev-circuit-breaker', 'cron(* * * * ? *)', {}],
+      ['qt-dev-evaluate', 'cron(7 * * * ? *)', {}],
+      ['qt-dev-infer-0-of-2', 'cron(0/5 * * * ? *)', { shard: 0, of: 2 }],
+      ['qt-dev-infer-1-of-2', 'cron(0/5 * * * ? *)', { shard: 1, of: 2 }],
+    ]);
+  });
+});
+
+describe('the flags', () => {
+  const creations = () =>
+    stage.ofType('Custom::AWS').map(({ properties }) => ({
+      properties,
+      call: JSON.parse(properties.Create) as {
+        action: string;
+        ignoreErrorCodesMatching: string;
+        parameters: ConstructorParameters<typeof PutParameterCommand>[0];
+      },
+    }));
+  const flagCreations = () => creations().filter(({ call }) => call.action === 'PutParameter');
+
+  it('are created once: a change of their definition, and their removal, call nothing', () => {
+    expect(creations()).toHaveLength(FLAG_NAMES.length + 1);
+    for (const { properties } of creations()) {
+      expect(properties).not.toHaveProperty('Update');
+      expect(properties).not.toHaveProperty('Delete');
+    }
+    const owned = stage.ofType('AWS::SSM::Parameter').map(({ properties }) => properties.Name);
+    expect(owned.filter((name) => name.startsWith(flagPath('dev')))).toEqual([]);
+  });
+
+  it('are closed after the first deploy, on paper; a second one leaves what the operator wrote', async () => {
+    const target = await openEmbedded();
+    try {
+      const deploy = async () => {
+        for (const { call } of flagCreations())
+          await target.clients.ssm.send(new PutParameterCommand(call.parameters)).catch((error: Error) => {
+            if (!new RegExp(call.ignoreErrorCodesMatching).test(error.name)) throw error;
+          });
+      };
+      const flags = createSsmFlagStore({ client: target.clients.ssm, stage: 'dev' });
+      const values = async () =>
+        Object.fromEntries(
+          Object.entries(parseFlags(await flags.read(FLAG_NAMES))).map(([name, state]) => [
+            name,
+            state.state === 'value' ? String(state.value) : state.why,
+          ]),
+        );
+      await deploy();
+      const deployed = Object.fromEntries(FLAG_NAMES.map((name) => [name, FLAGS[name].deployed]));
+      expect(await values()).toEqual(deployed);
+      expect(deployed).toMatchObject({ QT_ENABLE_EXECUTION: 'false', QT_ENABLE_AI_TRADING: 'false' });
+
+      const written = { QT_ENABLE_AI_TRADING: 'true', EMERGENCY_MODE: 'true', QT_MAX_POSITIONS: '1' };
+      for (const [name, text] of Object.entries(written)) await flags.write(name, text);
+      await deploy();
+      expect(await values()).toEqual({ ...deployed, ...written });
+      await expect(flags.write('EMERGENCY_MODE', 'no')).rejects.toThrow();
+    } finally {
+      await target.close();
+    }
+  });
+});
+
+describe('what is stored', () => {
+  it('is kept when the stack goes: tables that can be restored to any second, a bucket with versions', () => {
+    const tables = stage.ofType('AWS::DynamoDB::Table');
+    expect(tables).toHaveLength(2);
+    for (const { raw, properties } of tables) {
+      expect(raw).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+      expect(properties).toMatchObject({
+        BillingMode: 'PAY_PER_REQUEST',
+        DeletionProtectionEnabled: true,
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      });
+    }
+    const bucket = stage.ofType('AWS::S3::Bucket')[0]!;
+    expect(bucket.raw).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+    expect(bucket.properties).toMatchObject({
+      VersioningConfiguration: { Status: 'Enabled' },
+      PublicAccessBlockConfiguration: { BlockPublicAcls: true, RestrictPublicBuckets: true },
+    });
+  });
+
+  it('has the tables of the local run', () => {
+    const keysOf = (name: string) => {
+      const { KeySchema, TimeToLiveSpecification } = stage
+        .ofType('AWS::DynamoDB::Table')
+        .find(({ properties }) => properties.TableName === name)!.properties;
+      const keys = KeySchema.map(({ AttributeName }: { AttributeName: string }) => AttributeName);
+      return [...keys, TimeToLiveSpecification?.AttributeName];
+    };
+    const { signalsTable, riskTable } = resourcesOfStage('dev');
+    const { partitionKey, sortKey, timeToLiveAttribute } = SIGNALS_TABLE;
+    expect(keysOf(signalsTable)).toEqual([partitionKey.name, sortKey.name, timeToLiveAttribute]);
+    expect(keysOf(riskTable)).toEqual([RISK_TABLE.partitionKey.name, RISK_TABLE.sortKey.name, undefined]);
+  });
+
+  it('is told to the commands by parameters', () => {
+    const { bucketParameter, topicParameter, shardsParameter } = resourcesOfStage('dev');
+    const parameters = Object.fromEntries(
+      stage.ofType('AWS::SSM::Parameter').map(({ properties }) => [properties.Name, properties.Value]),
+    );
+    expect(parameters).toEqual({
+      [bucketParameter]: BUCKET,
+      [topicParameter]: `arn:aws:sns:${REGION}:${ACCOUNT}:qt-dev-alarms`,
+      [shardsParameter]: String(SHARDS),
+    });
+  });
+});
+
+describe('the alarms', () => {
+  const alarms = () => stage.ofType('AWS::CloudWatch::Alarm').map(({ properties }) => properties);
+
+  it('tell people when they begin and when they end, and name their runbook', () => {
+    const topic = [`arn:aws:sns:${REGION}:${ACCOUNT}:qt-dev-alarms`];
+    for (const alarm of alarms()) {
+      expect(alarm).toMatchObject({ AlarmActions: topic, OKActions: topic });
+      expect(alarm.AlarmDescription).toMatch(/ Runbook: docs\/OPERATIONS\.md#[a-z-]+$/);
+    }
+    expect(stage.ofType('AWS::SNS::TopicPolicy')[0]!.properties.PolicyDocument.Statement).toContainEqual(
+      expect.objectContaining({
+        Effect: 'Allow',
+        Action: 'sns:Publish',
+        Principal: { Service: 'cloudwatch.amazonaws.com' },
+      }),
+    );
+  });
+
+  it('sound on silence where silence is the danger', () => {
+    const names = alarms()
+      .filter(({ TreatMissingData }) => TreatMissingData === 'breaching')
+      .map(({ AlarmName }) => AlarmName);
+    expect(names.sort()).toEqual([
+      'qt-dev-guard-silent',
+      'qt-dev-lease-expired',
+      'qt-dev-no-signals',
+      'qt-dev-shard-silent',
+    ]);
+  });
+
+  it('are what the design asks for', () => {
+    const runbooks = new Set(alarms().map(({ AlarmDescription }) => AlarmDescription.split('#')[1]));
+    for (const runbook of [
+      'breaker-tripped',
+      'lease-expired',
+      'no-signals',
+      'abstentions',
+      'model-load-failure',
+      'feature-mismatch',
+      'latency',
+      'memory',
+      'failed-events',
+      'drawdown',
+      'consensus',
+    ])
+      expect(runbooks).toContain(runbook);
+  });
+});
