@@ -4,6 +4,8 @@
 import { failure, type Result, success } from '../result.ts';
 import type { GateItem } from '../risk/gate.ts';
 import {
+  type AccountStatement,
+  atExchangeCosts,
   type Books,
   bookOrder,
   bookPayments,
@@ -86,21 +88,36 @@ export async function observeAccount(
   const [held, wallet] = await Promise.all([broker.positions(), broker.walletMicroUsdt()]);
   if (!held.ok) return fail('exchange_unavailable', held.error.message);
   if (!wallet.ok) return fail('exchange_unavailable', wallet.error.message);
+  const statement = { walletMicroUsdt: wallet.value, positions: held.value };
+  const compared = await compare(desk, booked.value.books, statement);
+  if (!compared.ok) return compared;
   return success({
+    ...compared.value,
     gate,
-    books: booked.value.books,
     positions,
     orders,
     held: new Map(held.value.map((position) => [position.symbol, position])),
     openOrders: openOrders.value,
     walletMicroUsdt: wallet.value,
-    differences: differencesOf(booked.value.books.value.ledger, {
-      walletMicroUsdt: wallet.value,
-      positions: held.value,
-    }),
     anomalies: looked.anomalies,
     faults: [...looked.faults, ...booked.value.faults],
   });
+}
+
+/** What exchange and books differ in; the costs of the positions alone are no difference, and are taken over at once. */
+async function compare(
+  desk: Desk,
+  books: Versioned<Books>,
+  statement: AccountStatement,
+): Promise<Result<Pick<AccountView, 'books' | 'differences'>, ViewFailure>> {
+  const differences = differencesOf(books.value.ledger, statement);
+  const ledger = atExchangeCosts(books.value.ledger, statement);
+  if (differences.length === 0 || differencesOf(ledger, statement).length > 0)
+    return success({ books, differences });
+  const written = await writeBooks(desk, books, { ...books.value, ledger });
+  return written === undefined
+    ? fail('overtaken', 'the books were changed by another run')
+    : success({ books: written, differences: [] });
 }
 
 /** The books; opened with the wallet as deposit when there are none yet. */

@@ -155,25 +155,40 @@ export function differencesOf(ledger: Ledger, statement: AccountStatement): read
 }
 
 /**
+ * The ledger with the exchange's costs of the positions that both hold alike; what they differ in was realised. The two part
+ * when an order fills piece by piece with another one in between: an exchange tells the sum of its fills, not their order.
+ */
+export function atExchangeCosts(ledger: Ledger, statement: AccountStatement): Ledger {
+  const positions = { ...ledger.positions };
+  let { realisedMicroUsdt } = ledger;
+  for (const { symbol, quantity, entryPrice } of statement.positions) {
+    const ours = ledger.positions[symbol];
+    if (ours === undefined || Math.abs(ours.quantity - quantity) > QUANTITY_DUST) continue;
+    const costMicroUsdt = microUsdt(ours.quantity * entryPrice);
+    realisedMicroUsdt += costMicroUsdt - ours.costMicroUsdt;
+    positions[symbol] = { ...ours, costMicroUsdt };
+  }
+  // Cash holds the realised less the costs: both moved by the same.
+  return { ...ledger, realisedMicroUsdt, positions };
+}
+
+/**
  * The ledger with the exchange's positions and wallet taken over where they differ: what the exchange holds is what there is.
  * What cannot be explained goes to the deposit, so that the identity of the books holds.
  */
-export function takeOver(ledger: Ledger, statement: AccountStatement): Ledger {
-  const theirs = new Map(statement.positions.map((position) => [position.symbol, position]));
-  const positions: Record<string, Ledger['positions'][string]> = {};
-  for (const [symbol, { quantity, entryPrice }] of theirs) {
+export function takeOver(given: Ledger, statement: AccountStatement): Ledger {
+  const ledger = atExchangeCosts(given, statement);
+  const theirs = statement.positions.map(({ symbol, quantity, entryPrice }) => {
     const ours = ledger.positions[symbol];
-    positions[symbol] =
-      ours !== undefined && Math.abs(ours.quantity - quantity) <= QUANTITY_DUST
-        ? ours
-        : { quantity, costMicroUsdt: microUsdt(quantity * entryPrice) };
-  }
+    const isSame = ours !== undefined && Math.abs(ours.quantity - quantity) <= QUANTITY_DUST;
+    return [symbol, isSame ? ours : { quantity, costMicroUsdt: microUsdt(quantity * entryPrice) }] as const;
+  });
   const unexplained = statement.walletMicroUsdt - walletOf(ledger);
-  const cost = Object.values(positions).reduce((sum, { costMicroUsdt }) => sum + costMicroUsdt, 0);
+  const cost = theirs.reduce((sum, [, { costMicroUsdt }]) => sum + costMicroUsdt, 0);
   return {
     ...ledger,
     depositMicroUsdt: ledger.depositMicroUsdt + unexplained,
     cashMicroUsdt: statement.walletMicroUsdt - cost,
-    positions,
+    positions: Object.fromEntries(theirs),
   };
 }

@@ -20,7 +20,7 @@ import {
 
 type Symbol = keyof typeof PRICES;
 const SYMBOLS = Object.keys(PRICES) as Symbol[];
-const ANSWERS: readonly Answer[] = ['fill', 'half', 'later', 'timeout', 'lost', 'reject'];
+const ANSWERS: readonly Answer[] = ['fill', 'half', 'later', 'slow', 'timeout', 'lost', 'reject'];
 
 const action = fc.constantFrom('BUY', 'SELL', 'HOLD');
 /** Whether guard and breaker ran before the bar. */
@@ -272,7 +272,7 @@ describe('any sequence of events', () => {
         await run.expectOrderInTheEnd();
         entries += run.world.exchange.entries().length;
       }),
-      { numRuns: Number(process.env.QT_PROPERTY_RUNS ?? 150) },
+      { numRuns: 150 },
     );
     expect(entries, 'the sequences do trade').toBeGreaterThan(50);
   });

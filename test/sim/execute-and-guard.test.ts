@@ -1,6 +1,7 @@
 // From signal to protected position and out again: one order per decision, whatever is repeated, refused, lost or closed.
 import { describe, expect, it } from 'vitest';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
+import { approveReduction } from '../../lib/risk/gate.ts';
 import { differencesOf } from '../../lib/trading/books.ts';
 import { markLedger } from '../../lib/trading/ledger.ts';
 import {
@@ -166,10 +167,78 @@ describe('an exchange that misbehaves', () => {
     },
   );
 
+  it('an entry that fills piece by piece is booked once and its stop grows with it', async () => {
+    const world = await open();
+    world.exchange.answer = ({ kind }) => (kind === 'entry' ? 'slow' : 'fill');
+    await world.execute();
+    await world.minute();
+    const half = world.exchange.held.get('BTCUSDT')!;
+    expect(world.exchange.openStops('BTCUSDT').map(({ quantity }) => quantity)).toEqual([half]);
+    world.exchange.move('BTCUSDT', 50_050);
+    world.exchange.settle();
+    await world.minutes(2);
+    expect(world.exchange.held.get('BTCUSDT')).toBeGreaterThan(half);
+    await expectSafe(world);
+    expect((await world.books()).ledger.depositMicroUsdt).toBe(10_000_000_000);
+  });
+
+  it('an entry held up on its way out is not sent', async () => {
+    const world = await open();
+    const { put } = world.risk;
+    world.risk.put = async (scope, key, value, condition) => {
+      if (key.startsWith('order#')) world.nowMs += 11_000;
+      return put(scope, key, value, condition);
+    };
+    expect(outcomes(await world.execute(), 'BTCUSDT')).toEqual(['entry_too_late']);
+    expect(world.exchange.sent).toEqual([]);
+    expect((await world.gate()).reserved).toEqual({});
+  });
+
+  it('positions that the exchange forgets for a moment keep their records', async () => {
+    const world = await open();
+    await world.execute();
+    await world.minute();
+    const { positions } = world.exchange.broker;
+    const forgets = ['ETHUSDT', 'BTCUSDT'];
+    world.exchange.broker.positions = async () => {
+      const answer = await positions();
+      const forgotten = forgets.shift();
+      return answer.ok
+        ? { ...answer, value: answer.value.filter(({ symbol }) => symbol !== forgotten) }
+        : answer;
+    };
+    await world.minute();
+    expect(Object.keys((await world.gate()).reserved)).toHaveLength(2);
+    await world.minute();
+    await expectSafe(world);
+    expect(world.exchange.entries()).toHaveLength(2);
+  });
+
+  it('an order that nobody here knows is cancelled, and the stop stays', async () => {
+    const world = await open();
+    await world.execute();
+    const quantity = world.exchange.held.get('BTCUSDT')!;
+    const stray = {
+      kind: 'reduce',
+      scope: 'paper',
+      clientOrderId: 'somebody-else',
+      symbol: 'BTCUSDT',
+      side: 'SELL',
+      quantity,
+      reduceOnly: true,
+      stopPrice: 1,
+    } as const;
+    await world.exchange.broker.submit(approveReduction(stray));
+    expect(world.exchange.openStops('BTCUSDT')).toHaveLength(2);
+    await world.minute();
+    await expectSafe(world);
+  });
+
   it('an entry that is lost on its way is given up after a minute, and never sent again', async () => {
     const world = await open();
     world.exchange.answer = () => 'lost';
     expect(outcomes(await world.execute(), 'BTCUSDT')).toEqual(['entry_unknown']);
+    await world.guard();
     expect(Object.keys((await world.gate()).reserved)).toHaveLength(2);
     world.exchange.answer = () => 'fill';
     await world.execute();

@@ -14,6 +14,8 @@ export type Answer =
   | 'half'
   /** Taken and answered, but filled only by `settle`. */
   | 'later'
+  /** Half of it is filled; the rest stays open until `settle`. */
+  | 'slow'
   /** Taken and filled, but the answer is lost. */
   | 'timeout'
   /** Never arrives, and no answer comes. */
@@ -28,6 +30,8 @@ interface Resting {
 const FEE = 0.0004;
 const DEPOSIT_MICRO_USDT = 10_000_000_000;
 export const TICK = 0.01;
+
+const isLive = ({ status }: OrderReport): boolean => status === 'open' || status === 'partially_filled';
 
 export class ScriptedExchange {
   readonly #clock: { nowMs(): number };
@@ -69,7 +73,7 @@ export class ScriptedExchange {
   /** Fills what was left open by `later`. */
   settle(): void {
     for (const resting of this.#orders.values())
-      if (resting.report.kind === 'market' && resting.report.status === 'open') this.#fill(resting, 1);
+      if (resting.report.kind === 'market' && isLive(resting.report)) this.#fill(resting, 1);
   }
 
   /** A new price; stops that it reaches are filled. */
@@ -104,9 +108,7 @@ export class ScriptedExchange {
     },
     find: async ({ clientOrderId }) => this.#unlessDown(this.#orders.get(clientOrderId)?.report),
     openOrders: async () =>
-      this.#unlessDown(
-        [...this.#orders.values()].map(({ report }) => report).filter(({ status }) => status === 'open'),
-      ),
+      this.#unlessDown([...this.#orders.values()].map(({ report }) => report).filter(isLive)),
     cancel: async ({ clientOrderId }) => {
       const resting = this.#orders.get(clientOrderId);
       if (!this.isDown && resting?.report.status === 'open')
@@ -167,7 +169,9 @@ export class ScriptedExchange {
     };
     const resting = { order, report };
     this.#orders.set(clientOrderId, resting);
-    if (!isStop && answer !== 'later') this.#fill(resting, answer === 'half' ? 0.5 : 1);
+    if (!isStop && answer !== 'later') this.#fill(resting, answer === 'half' || answer === 'slow' ? 0.5 : 1);
+    if (answer === 'slow' && resting.report.filledQuantity > 0)
+      resting.report = { ...resting.report, status: 'partially_filled' };
     return true;
   }
 
@@ -179,7 +183,8 @@ export class ScriptedExchange {
   #fill(resting: Resting, fraction: number): void {
     const { order, report } = resting;
     const { symbol, side } = order;
-    const wanted = Math.floor(order.quantity * fraction * 1000 + 1e-6) / 1000;
+    const before = report.filledQuantity;
+    const wanted = Math.floor((order.quantity * fraction - before) * 1000 + 1e-6) / 1000;
     const quantity = order.kind === 'reduce' ? Math.min(wanted, this.#reducible(order)) : wanted;
     const price = this.prices.get(symbol)!;
     const updatedAtMs = this.#clock.nowMs();
@@ -189,13 +194,13 @@ export class ScriptedExchange {
     }
     const feeMicroUsdt = microUsdt(quantity * price * FEE);
     this.ledger = bookFill(this.ledger, { symbol, side, quantity, price, feeMicroUsdt });
-    const status = quantity < order.quantity ? 'cancelled' : 'filled';
+    const filledQuantity = Number((before + quantity).toFixed(3));
     resting.report = {
       ...report,
-      status,
-      filledQuantity: quantity,
-      averagePrice: price,
-      feeMicroUsdt,
+      status: filledQuantity < order.quantity ? 'cancelled' : 'filled',
+      filledQuantity,
+      averagePrice: (before * (report.averagePrice ?? 0) + quantity * price) / filledQuantity,
+      feeMicroUsdt: report.feeMicroUsdt + feeMicroUsdt,
       updatedAtMs,
     };
   }

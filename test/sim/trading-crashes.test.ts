@@ -60,6 +60,7 @@ async function expectRepaired(world: TradingWorld, at: string): Promise<void> {
   expect(depositMicroUsdt + realisedMicroUsdt - feesMicroUsdt, `${at}: wallet`).toBe(
     exchange.walletMicroUsdt,
   );
+  expect(depositMicroUsdt, `${at}: nothing was unexplained`).toBe(10_000_000_000);
   const guard = await world.risk.get('paper', GUARD_KEY, guardRecordSchema);
   expect(guard?.value.differences, `${at}: differences`).toEqual([]);
 }
