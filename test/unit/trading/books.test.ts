@@ -32,7 +32,7 @@ describe('bookOrder', () => {
   it('books a fee that is told after its fill', () => {
     const books = bookOrder(bookOrder(opened, { ...half, feeMicroUsdt: 0 }), half);
     expect(books.ledger.feesMicroUsdt).toBe(20_000);
-    expect(books.ledger.positions['BTCUSDT']!.quantity).toBe(0.001);
+    expect(books.ledger.positions.BTCUSDT!.quantity).toBe(0.001);
   });
 
   it('forgets ended orders and nothing of what they brought', () => {
