@@ -5,7 +5,7 @@ import { GATE_DENIALS } from '../risk/gate.ts';
 import { PRE_TRADE_DENIALS } from '../trading/plan-entry.ts';
 
 /** Closed list of what becomes of a BUY or SELL signal. */
-export const DECISION_OUTCOMES = {
+const DECISION_OUTCOMES = {
   entered: 'the entry was accepted by the exchange',
   entry_rejected: 'the exchange refused the entry',
   entry_unknown: 'the exchange did not say whether it took the entry: guard looks it up',

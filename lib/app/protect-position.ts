@@ -20,7 +20,7 @@ import type { Versioned } from './trading-ports.ts';
 type Leg = 'stop' | 'exit';
 
 /** Closed list of why a position is closed before its stop. */
-export const EXIT_REASONS = {
+const EXIT_REASONS = {
   horizon: "the label's horizon is over",
   signal: 'a signal of the other side',
   emergency: 'an operator stopped everything',

@@ -2,14 +2,7 @@
 // carries FEATURE_SET_HASH, and nothing runs where two hashes differ.
 import { createHash } from 'node:crypto';
 
-type FeatureGroup =
-  | 'price'
-  | 'momentum'
-  | 'trend'
-  | 'volatility'
-  | 'volume'
-  | 'pattern'
-  | 'microstructure';
+type FeatureGroup = 'price' | 'momentum' | 'trend' | 'volatility' | 'volume' | 'pattern' | 'microstructure';
 
 interface FeatureDefinition {
   readonly name: string;

@@ -8,7 +8,7 @@ import type { Reading } from './effective-mode.ts';
 import { CLOCK_SKEW_MS_MAX, LEASE_MS } from './latch.ts';
 
 /** Closed list of what trips the breaker. */
-export const TRIP_CAUSES = {
+const TRIP_CAUSES = {
   drawdown: 'equity is too far below its high-water mark',
   daily_loss: 'the loss of this UTC day is too large',
   stop_hits: 'too many stop-losses were hit in a short time',
@@ -150,7 +150,7 @@ export type BreakerEvent =
     };
 
 /** Closed list of why a reset is refused. */
-export const RESET_REFUSALS = {
+const RESET_REFUSALS = {
   not_tripped: 'the breaker has not tripped',
   operator_missing: 'no operator is named',
   reason_missing: 'no reason is given',

@@ -35,7 +35,7 @@ export type OrderEvent =
   | { readonly kind: 'not_found'; readonly sinceSubmitMs: number };
 
 /** Closed list of what should not happen, but was seen; each is a reconciliation difference. */
-export const ORDER_ANOMALIES = {
+const ORDER_ANOMALIES = {
   fill_invalid: 'a fill without a sensible quantity or price',
   fill_after_end: 'a fill of an order that was rejected or cancelled',
   overfilled: 'more was filled than ordered',
