@@ -15,7 +15,7 @@ import { acknowledgeWildcards, OPERATOR_GRANTS, statementsOf } from './grants.ts
 import { bucketNameOf, topicNameOf } from './shared-resources.ts';
 import type { StageSettings } from './stage-settings.ts';
 
-const KEPT_FOR_EVER = ['models', 'ensembles', 'profiles', 'audit', 'evidence'] as const;
+const KEPT_FOR_EVER = ['models', 'ensembles', 'quarantine', 'profiles', 'audit', 'evidence'] as const;
 const SHADOW_RECORD_DAYS = 90;
 
 export class DataStack extends Stack {

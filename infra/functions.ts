@@ -56,7 +56,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     timeoutS: 60,
     retry: { attempts: 2, ageMaxS: 120 },
     environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SIGNALS_TABLE', 'QT_RISK_TABLE'],
-    grants: ['read_models', 'read_signals', 'read_flags', 'read_exchange_keys', 'change_risk'],
+    grants: ['read_ensemble', 'read_signals', 'read_flags', 'read_exchange_keys', 'change_risk'],
   },
   guard: {
     stack: 'trading',

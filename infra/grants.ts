@@ -35,10 +35,19 @@ const onFlags =
   (actions: readonly string[], names: readonly string[]): Grant =>
   (arns) => [{ actions: actions.map((action) => `ssm:${action}`), resources: names.map(arns.flag) }];
 
-const RELEASED = ['models/*', 'ensembles/*', 'profiles/*', 'audit/*', 'evidence/*', 'universe/*'] as const;
+const RELEASED = [
+  'models/*',
+  'ensembles/*',
+  'quarantine/*',
+  'profiles/*',
+  'audit/*',
+  'evidence/*',
+  'universe/*',
+] as const;
 
 const GRANTS = {
-  read_models: readObjects('models/*', 'ensembles/*'),
+  read_models: readObjects('models/*', 'ensembles/*', 'quarantine/*'),
+  read_ensemble: readObjects('ensembles/*'),
   read_universe: readObjects(UNIVERSE_KEY),
   write_shadow: writeObjects('shadow/*'),
   write_evidence: writeObjects('evidence/*'),

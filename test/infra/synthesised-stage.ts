@@ -17,7 +17,7 @@ const PSEUDO: Readonly<Record<string, string>> = {
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: templates are JSON of any shape, and tests look at single places of them.
-type Json = any;
+export type Json = any;
 
 export interface Resource {
   readonly id: string;

@@ -63,11 +63,7 @@ const CHANGE_RISK = ['GetItem', 'PutItem', 'Query', 'UpdateItem'].map(
   (verb) => `dynamodb:${verb} table/qt-dev-risk`,
 );
 const READ_KEYS = ['api-key', 'secret'].map((name) => `ssm:GetParameter parameter/qt/dev/exchange/${name}`);
-const READ_MODELS = [
-  `s3:GetObject ${BUCKET}/models/*`,
-  `s3:GetObject ${BUCKET}/ensembles/*`,
-  `s3:ListBucket ${BUCKET}`,
-];
+const READ_ENSEMBLE = [`s3:GetObject ${BUCKET}/ensembles/*`, `s3:ListBucket ${BUCKET}`];
 /** What every function may: write its own log and traces, and hand on what failed. */
 const own = (name: string) => [
   `logs:CreateLogStream log-group:/aws/lambda/qt-dev-${name}:*`,
@@ -80,7 +76,9 @@ const own = (name: string) => [
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'infer/Role': [
     ...own('infer'),
-    ...READ_MODELS,
+    ...READ_ENSEMBLE,
+    `s3:GetObject ${BUCKET}/models/*`,
+    `s3:GetObject ${BUCKET}/quarantine/*`,
     `s3:PutObject ${BUCKET}/shadow/*`,
     `s3:GetObject ${BUCKET}/universe/current.json`,
     'dynamodb:PutItem table/qt-dev-signals',
@@ -88,7 +86,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   'execute/Role': [
     ...own('execute'),
-    ...READ_MODELS,
+    ...READ_ENSEMBLE,
     ...READ_SIGNALS,
     ...READ_FLAGS,
     ...READ_KEYS,
@@ -130,10 +128,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...READ_FLAGS,
     ...FLAG_NAMES.map((name) => `ssm:GetParameterHistory ${flag(name)}`),
     ...FLAG_NAMES.map((name) => `ssm:PutParameter ${flag(name)}`),
-    ...['models', 'ensembles', 'profiles', 'audit', 'evidence', 'universe'].flatMap((prefix) => [
-      `s3:GetObject ${BUCKET}/${prefix}/*`,
-      `s3:PutObject ${BUCKET}/${prefix}/*`,
-    ]),
+    ...['models', 'ensembles', 'quarantine', 'profiles', 'audit', 'evidence', 'universe'].flatMap(
+      (prefix) => [`s3:GetObject ${BUCKET}/${prefix}/*`, `s3:PutObject ${BUCKET}/${prefix}/*`],
+    ),
     `s3:GetObject ${BUCKET}/shadow/*`,
     `s3:ListBucket ${BUCKET}`,
     ...READ_SIGNALS,
@@ -184,7 +181,7 @@ describe('the roles', () => {
       Effect: 'Deny',
       Principal: { AWS: '*' },
       Action: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
-      Resource: ['models', 'ensembles', 'profiles', 'audit', 'evidence'].map(
+      Resource: ['models', 'ensembles', 'quarantine', 'profiles', 'audit', 'evidence'].map(
         (prefix) => `arn:aws:s3:::${BUCKET}/${prefix}/*`,
       ),
     });

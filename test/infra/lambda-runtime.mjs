@@ -1,0 +1,38 @@
+// What Lambda's own Node runtime does, as far as a function can tell: it loads the handler from the task's folder, asks the
+// runtime API for events one after the other, and answers each with the handler's result or error. Its clock may be set, because
+// bars close by the clock.
+import { pathToFileURL } from 'node:url';
+
+const { AWS_LAMBDA_RUNTIME_API, LAMBDA_TASK_ROOT, _HANDLER, CLOCK_OFFSET_MS } = process.env;
+const offsetMs = Number(CLOCK_OFFSET_MS);
+const RealDate = Date;
+globalThis.Date = class extends RealDate {
+  constructor(...parts) {
+    super(...(parts.length === 0 ? [RealDate.now() + offsetMs] : parts));
+  }
+  static now() {
+    return RealDate.now() + offsetMs;
+  }
+};
+
+const api = `http://${AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime`;
+const post = (path, body) => fetch(`${api}/${path}`, { method: 'POST', body: JSON.stringify(body ?? null) });
+const describe = (error) => ({ errorType: error?.name, errorMessage: error?.message ?? String(error) });
+
+let handler;
+try {
+  const [file, name] = _HANDLER.split('.');
+  handler = (await import(pathToFileURL(`${LAMBDA_TASK_ROOT}/${file}.mjs`).href))[name];
+} catch (error) {
+  await post('init/error', describe(error));
+  process.exit(1);
+}
+for (;;) {
+  const next = await fetch(`${api}/invocation/next`);
+  const id = next.headers.get('lambda-runtime-aws-request-id');
+  try {
+    await post(`invocation/${id}/response`, await handler(await next.json(), { awsRequestId: id }));
+  } catch (error) {
+    await post(`invocation/${id}/error`, describe(error));
+  }
+}
