@@ -25,7 +25,7 @@ const DECISION_OUTCOMES = {
 } as const;
 export type DecisionOutcome = keyof typeof DECISION_OUTCOMES;
 
-export const executeReportSchema = z.strictObject({
+const executeReportSchema = z.strictObject({
   barOpenTimeMs: z.int(),
   shard: z.int().min(0),
   of: z.int().min(1),

@@ -29,7 +29,7 @@ interface Resting {
 
 const FEE = 0.0004;
 const DEPOSIT_MICRO_USDT = 10_000_000_000;
-export const TICK = 0.01;
+const TICK = 0.01;
 
 const isLive = ({ status }: OrderReport): boolean => status === 'open' || status === 'partially_filled';
 

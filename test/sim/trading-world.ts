@@ -20,8 +20,8 @@ import { LEDGER_KEY } from '../../lib/trading/records.ts';
 import { createMemoryObjectStore } from '../onnx/memory-object-store.ts';
 import { ScriptedExchange } from './scripted-exchange.ts';
 
-export const ENSEMBLE_ID = 'e20240728_000000';
-export const HORIZON_BARS = 3;
+const ENSEMBLE_ID = 'e20240728_000000';
+const HORIZON_BARS = 3;
 /** Close of a bar. */
 export const START_MS = Date.UTC(2024, 7, 5, 12, 0, 0);
 export const BAR = START_MS - BAR_MS;
