@@ -1,8 +1,6 @@
 // A stage as `cdk synth` makes it, with every reference of its templates replaced by what it stands for in one account.
-import { readFileSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { createStage } from '../../infra/create-stage.ts';
 import { readStageSettings } from '../../infra/stage-settings.ts';
@@ -32,15 +30,18 @@ export interface Resource {
 export interface SynthesisedStage {
   readonly folder: string;
   readonly resources: readonly Resource[];
-  /** What cdk-nag found and nobody acknowledged. */
-  readonly findings: readonly string[];
   ofType(type: string): readonly Resource[];
 }
 
-/** @param options.bundle false leaves the functions' code out, which the templates do not depend on */
+/**
+ * Rejects when cdk-nag finds what nobody acknowledged.
+ * @param options.bundle false leaves the functions' code out, which the templates do not depend on
+ * @param options.change what else the app holds
+ */
 export async function synthesise(options: {
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly bundle: boolean;
+  readonly change?: (app: App) => void;
 }): Promise<SynthesisedStage> {
   const folder = await mkdtemp(`${tmpdir()}/qt-cdk-`);
   const context: Record<string, unknown> = {
@@ -59,14 +60,26 @@ export async function synthesise(options: {
     app,
     readStageSettings((key) => context[key]),
   );
-  const stacks = app.synth().stacks;
+  options.change?.(app);
+  const { stacks } = await attempt(
+    () => app.synth(),
+    () => rm(folder, { recursive: true }),
+  );
   const resources = stacks.flatMap(({ stackName, template }) => resourcesOf(stackName, template));
   return {
     folder,
     resources,
-    findings: readFindings(folder),
     ofType: (type) => resources.filter((resource) => resource.type === type),
   };
+}
+
+async function attempt<T>(act: () => T, cleanUp: () => Promise<void>): Promise<T> {
+  try {
+    return act();
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
 }
 
 function resourcesOf(stack: string, template: Json): Resource[] {
@@ -125,13 +138,6 @@ function arnOf(id: string, template: Json): string {
     default:
       return `arn of ${id}`;
   }
-}
-
-function readFindings(folder: string): string[] {
-  const report: Json = JSON.parse(readFileSync(join(folder, 'validation-report.json'), 'utf8'));
-  return report.pluginReports.flatMap((plugin: Json) =>
-    (plugin.violations ?? []).map((violation: Json) => String(violation.ruleName)),
-  );
 }
 
 export interface Statement {
