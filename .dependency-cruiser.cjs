@@ -22,7 +22,8 @@ module.exports = {
     },
     {
       name: 'app-knows-no-adapter',
-      comment: 'A use case imports the domain and ports.ts: add a method to a port and implement it in lib/adapters.',
+      comment:
+        'A use case imports the domain and ports.ts: add a method to a port and implement it in lib/adapters.',
       severity: 'error',
       from: { path: '^lib/app/' },
       to: {
@@ -79,10 +80,15 @@ module.exports = {
     },
     {
       name: 'no-dev-dependencies-in-product',
-      comment: 'Product code needs a package that is only installed for development: move it to dependencies.',
+      comment:
+        'Product code needs a package that is only installed for development: move it to dependencies.',
       severity: 'error',
       from: { path: '^(lib|functions|cli|local)/' },
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: 'node_modules/@types/' },
+      to: {
+        dependencyTypes: ['npm-dev'],
+        dependencyTypesNot: ['type-only'],
+        pathNot: 'node_modules/@types/',
+      },
     },
   ],
   options: {
