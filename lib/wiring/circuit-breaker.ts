@@ -1,6 +1,5 @@
 // The circuit-breaker function, composed: adapters from settings, one use case, and its logs and metrics.
-import type { Writable } from 'node:stream';
-import { createClients, type ServiceEndpoints } from '../adapters/aws/create-clients.ts';
+import { createClients } from '../adapters/aws/create-clients.ts';
 import { createDynamoRiskStore } from '../adapters/aws/dynamo-risk-store.ts';
 import { createDynamoSignalStore } from '../adapters/aws/dynamo-signal-store.ts';
 import { createSnsNotifier } from '../adapters/aws/sns-notifier.ts';
@@ -9,8 +8,8 @@ import { createFileNotifier } from '../adapters/files/file-notifier.ts';
 import { createTelemetry } from '../adapters/telemetry/powertools-telemetry.ts';
 import { recordBreakerTick } from '../adapters/telemetry/record-breaker-tick.ts';
 import { type BreakerOutcome, tickBreaker, watchedScopes } from '../app/circuit-breaker.ts';
-import type { Clock } from '../app/ports.ts';
 import type { CircuitBreakerConfiguration } from './configuration.ts';
+import type { Surroundings } from './surroundings.ts';
 
 export interface CircuitBreakerComposition {
   /** One tick of every watched scope, each on its own. */
@@ -20,16 +19,9 @@ export interface CircuitBreakerComposition {
   close(): Promise<void>;
 }
 
-/** What the local run replaces; on AWS all of it has its default. */
-export interface CircuitBreakerSurroundings {
-  readonly endpoints?: ServiceEndpoints;
-  readonly clock?: Clock;
-  readonly logOutput?: Writable;
-}
-
 export function composeCircuitBreaker(
   configuration: CircuitBreakerConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, logOutput }: CircuitBreakerSurroundings = {},
+  { endpoints, clock = { nowMs: Date.now }, logOutput }: Surroundings = {},
 ): CircuitBreakerComposition {
   const { stage, riskTable, signalsTable, signalRetentionDays, shards, limits, notify } = configuration;
   const clients = createClients(endpoints);

@@ -1,6 +1,5 @@
 // The hourly evaluate function, composed: adapters from settings, one use case, and its logs and metrics.
-import type { Writable } from 'node:stream';
-import { createClients, type ServiceEndpoints } from '../adapters/aws/create-clients.ts';
+import { createClients } from '../adapters/aws/create-clients.ts';
 import { createDynamoRiskStore } from '../adapters/aws/dynamo-risk-store.ts';
 import { createDynamoSignalStore } from '../adapters/aws/dynamo-signal-store.ts';
 import { createS3ObjectStore } from '../adapters/aws/s3-object-store.ts';
@@ -8,9 +7,9 @@ import { createCcxtMarketData } from '../adapters/exchange/ccxt-market-data.ts';
 import { createTelemetry } from '../adapters/telemetry/powertools-telemetry.ts';
 import { recordRolloutJudgement } from '../adapters/telemetry/record-rollout-judgement.ts';
 import { type JudgeDependencies, judgeRollout, type RolloutJudgement } from '../app/judge-rollout.ts';
-import type { Clock } from '../app/ports.ts';
 import { createBarTallies } from '../app/tally-bars.ts';
 import type { EvaluateConfiguration } from './configuration.ts';
+import type { Surroundings } from './surroundings.ts';
 
 export interface EvaluateComposition {
   /** One hourly evaluation. */
@@ -20,18 +19,9 @@ export interface EvaluateComposition {
   close(): Promise<void>;
 }
 
-/** What the local run replaces; on AWS all of it has its default. */
-export interface EvaluateSurroundings {
-  readonly endpoints?: ServiceEndpoints;
-  readonly clock?: Clock;
-  readonly logOutput?: Writable;
-  /** The simulated exchange counts requests by its own, faster clock. */
-  readonly unlimitedRequests?: boolean;
-}
-
 export function composeEvaluate(
   configuration: EvaluateConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: EvaluateSurroundings = {},
+  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: Surroundings = {},
 ): EvaluateComposition {
   const { stage, bucket, signalsTable, signalRetentionDays, riskTable, shards } = configuration;
   const clients = createClients(endpoints);

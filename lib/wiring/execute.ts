@@ -1,6 +1,5 @@
 // The execute function, composed: adapters from settings, one use case, and its logs and metrics.
-import type { Writable } from 'node:stream';
-import { createClients, type ServiceEndpoints } from '../adapters/aws/create-clients.ts';
+import { createClients } from '../adapters/aws/create-clients.ts';
 import { createDynamoRiskStore } from '../adapters/aws/dynamo-risk-store.ts';
 import { createDynamoSignalStore } from '../adapters/aws/dynamo-signal-store.ts';
 import { createS3ObjectStore } from '../adapters/aws/s3-object-store.ts';
@@ -10,9 +9,9 @@ import { recordExecuteReport } from '../adapters/telemetry/record-execute-report
 import { FULL_SIZE } from '../app/enter-position.ts';
 import { type ExecuteDependencies, type ExecuteRequest, execute } from '../app/execute.ts';
 import type { ExecuteReport } from '../app/execute-report.ts';
-import type { Clock } from '../app/ports.ts';
 import { openedBrokers } from './brokers.ts';
 import type { ExecuteConfiguration } from './configuration.ts';
+import type { Surroundings } from './surroundings.ts';
 
 export interface ExecuteComposition {
   executeBar(request: ExecuteRequest): Promise<ExecuteReport>;
@@ -21,18 +20,9 @@ export interface ExecuteComposition {
   close(): Promise<void>;
 }
 
-/** What the local run replaces; on AWS all of it has its default. */
-export interface TradingSurroundings {
-  readonly endpoints?: ServiceEndpoints;
-  readonly clock?: Clock;
-  readonly logOutput?: Writable;
-  /** The simulated exchange counts requests by its own, faster clock. */
-  readonly unlimitedRequests?: boolean;
-}
-
 export function composeExecute(
   configuration: ExecuteConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: TradingSurroundings = {},
+  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: Surroundings = {},
 ): ExecuteComposition {
   const { stage, bucket, signalsTable, signalRetentionDays, riskTable } = configuration;
   const { exchange, exchangeUrl } = configuration;

@@ -9,7 +9,7 @@ import { type GuardReport, guard } from '../app/guard.ts';
 import type { Scope } from '../risk/gate.ts';
 import { openedBrokers } from './brokers.ts';
 import type { GuardConfiguration } from './configuration.ts';
-import type { TradingSurroundings } from './execute.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** A scope whose guard could not even begin has one line of why instead of a report. */
 export type GuardOutcome = GuardReport | { readonly scope: Scope; readonly failed: string };
@@ -24,7 +24,7 @@ export interface GuardComposition {
 
 export function composeGuard(
   configuration: GuardConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: TradingSurroundings = {},
+  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: Surroundings = {},
 ): GuardComposition {
   const { stage, riskTable, exchange, exchangeUrl } = configuration;
   const clients = createClients(endpoints);

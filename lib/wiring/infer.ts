@@ -1,6 +1,5 @@
 // The infer function, composed: adapters from settings, one use case, and its logs and metrics.
-import type { Writable } from 'node:stream';
-import { createClients, type ServiceEndpoints } from '../adapters/aws/create-clients.ts';
+import { createClients } from '../adapters/aws/create-clients.ts';
 import { createDynamoSignalStore } from '../adapters/aws/dynamo-signal-store.ts';
 import { createS3ObjectStore } from '../adapters/aws/s3-object-store.ts';
 import { createCcxtMarketData } from '../adapters/exchange/ccxt-market-data.ts';
@@ -10,10 +9,10 @@ import { recordInferRun } from '../adapters/telemetry/record-infer-run.ts';
 import { infer } from '../app/infer.ts';
 import type { InferRun } from '../app/infer-run.ts';
 import { createEnsembleProvider } from '../app/load-ensemble.ts';
-import type { Clock } from '../app/ports.ts';
 import { readUniverse } from '../app/universe.ts';
 import { symbolsOfShard } from '../market/universe.ts';
 import type { InferConfiguration } from './configuration.ts';
+import type { Surroundings } from './surroundings.ts';
 
 export interface InferComposition {
   inferShard(shard: { shard: number; of: number }): Promise<InferRun>;
@@ -22,18 +21,9 @@ export interface InferComposition {
   close(): Promise<void>;
 }
 
-/** What the local run replaces; on AWS all of it has its default. */
-export interface InferSurroundings {
-  readonly endpoints?: ServiceEndpoints;
-  readonly clock?: Clock;
-  readonly logOutput?: Writable;
-  /** The simulated exchange counts requests by its own, faster clock. */
-  readonly unlimitedRequests?: boolean;
-}
-
 export function composeInfer(
   configuration: InferConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: InferSurroundings = {},
+  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: Surroundings = {},
 ): InferComposition {
   const clients = createClients(endpoints);
   const objects = createS3ObjectStore({ client: clients.s3, bucket: configuration.bucket });

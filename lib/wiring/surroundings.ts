@@ -1,0 +1,13 @@
+// What the local run replaces around a function; on AWS all of it has its default.
+import type { Writable } from 'node:stream';
+import type { ServiceEndpoints } from '../adapters/aws/create-clients.ts';
+import type { Clock } from '../app/ports.ts';
+
+export interface Surroundings {
+  readonly endpoints?: ServiceEndpoints;
+  readonly clock?: Clock;
+  /** Where logs and metrics go. @default standard output */
+  readonly logOutput?: Writable;
+  /** The simulated exchange counts requests by its own, faster clock. */
+  readonly unlimitedRequests?: boolean;
+}
