@@ -185,7 +185,12 @@ async function leave(
   const key = orderKey(position.value.entryClientOrderId);
   const entry = await desk.risk.get(desk.broker.scope, key, orderRecordSchema);
   if (entry === undefined) return decided(signal, ['exit_pending'], 'the entry has no record: guard ends it');
-  const { quantity } = position.value;
+  const { symbol, quantity } = position.value;
+  // Guard's exit or the stop may have closed it since guard last ran: the exchange would refuse a second exit.
+  const held = await desk.broker.positions();
+  if (!held.ok) return decided(signal, ['exchange_unavailable'], held.error.message);
+  if (!held.value.some((one) => one.symbol === symbol))
+    return decided(signal, ['exit_pending'], 'nothing is held any more: guard ends it');
   const exit = await sendExit(desk, position, { entry: entry.value, quantity, reason: 'signal' });
   switch (exit.outcome) {
     case 'acknowledged':

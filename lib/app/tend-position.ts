@@ -247,7 +247,8 @@ function tradeOf(trade: {
     feesMicroUsdt,
     profitMicroUsdt: microUsdt(gain) - feesMicroUsdt,
     openedAtMs: position.value.openedAtMs,
-    closedAtMs: Math.max(entry.updatedAtMs, ...legs.map(({ updatedAtMs }) => updatedAtMs)),
+    // A leg without a fill was cancelled after the end; only when none has closed it is there no better time.
+    closedAtMs: last?.updatedAtMs ?? Math.max(entry.updatedAtMs, ...legs.map((leg) => leg.updatedAtMs)),
     entryClientOrderId: entry.clientOrderId,
     ensembleId: entry.ensembleId,
   };

@@ -149,6 +149,57 @@ describe('a signal against an open position', () => {
     const trades = await world.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
     expect(trades.map(({ value }) => value.reason)).toEqual(['signal']);
   });
+
+  /** A bar ends, guard and the market do what they do, and BTC turns. */
+  const turnedAfter = async (bars: number, happens: (world: TradingWorld) => Promise<unknown>) => {
+    const world = await TradingWorld.open(signalOf('BTCUSDT', 'BUY'));
+    await world.execute();
+    const endMs = START_MS + bars * 300_000;
+    while (world.nowMs + MINUTE_MS < endMs) await world.minute();
+    world.nowMs = endMs + 3_000;
+    await world.renewLease();
+    await happens(world);
+    expect(world.exchange.held.has('BTCUSDT')).toBe(false);
+    const sent = world.exchange.sent.length;
+    const barOpenTimeMs = endMs - 300_000;
+    await world.signals.put(signalOf('BTCUSDT', 'SELL', { barOpenTimeMs }));
+    const report = await world.execute(requestOf({ barOpenTimeMs }));
+    expect(outcomes(report, 'BTCUSDT')).toEqual(['exit_pending']);
+    expect(world.exchange.sent).toHaveLength(sent);
+    const closedMs = world.nowMs;
+    await world.minute();
+    await expectSafe(world);
+    const trades = await world.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
+    return trades.map(({ value }) => ({ reason: value.reason, afterMs: value.closedAtMs - closedMs }));
+  };
+
+  it('sends no second exit after the one of its horizon, and the trade ends when that filled', async () => {
+    const trades = await turnedAfter(3, (world) => world.guard());
+    expect(trades).toEqual([{ reason: 'horizon', afterMs: 0 }]);
+  });
+
+  it('sends no second exit when guard has booked the first and could not close up', async () => {
+    const trades = await turnedAfter(3, async (world) => {
+      await world.guard();
+      const { cancel } = world.exchange.broker;
+      world.exchange.broker.cancel = async () => ({
+        ok: false,
+        error: { code: 'unavailable', message: 'down', retryable: true },
+      });
+      expect((await world.guard()).actions).toEqual([{ symbol: 'BTCUSDT', done: ['not_cancelled: down'] }]);
+      world.exchange.broker.cancel = cancel;
+    });
+    expect(trades).toEqual([{ reason: 'horizon', afterMs: 0 }]);
+  });
+
+  it('sends no exit after the stop', async () => {
+    const trades = await turnedAfter(1, async (world) => {
+      await world.guard();
+      world.exchange.move('BTCUSDT', 49_000);
+      world.exchange.move('BTCUSDT', PRICES.BTCUSDT);
+    });
+    expect(trades).toEqual([{ reason: 'stop', afterMs: 0 }]);
+  });
 });
 
 describe('an exchange that misbehaves', () => {
