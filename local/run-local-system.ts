@@ -164,7 +164,7 @@ async function runSchedule(run: {
   const { options, plan, system, summary, stop } = run;
   const done = () => summary.bars >= (options.bars ?? Number.POSITIVE_INFINITY);
   for (const { job, dueMs } of scheduledRuns(plan.startMs)) {
-    // After the last bar the guard still has its say, so that what was entered is booked and protected.
+    // After the last bar guard and breaker still have their say: what was entered is booked, protected and judged.
     if (dueMs > plan.endMs || (done() && job === 'infer')) return;
     try {
       await plan.clock.waitUntil(dueMs, stop);
@@ -176,7 +176,7 @@ async function runSchedule(run: {
     if (failed !== undefined) summary.addFailure(failed);
     if (job === 'infer') await showBar(run, failed);
     saveReplayPosition(options.stateDir, { source: plan.source, nextRunMs: dueMs + 1 });
-    if (done() && job === 'guard') return;
+    if (done() && job === 'circuit-breaker') return;
   }
 }
 
