@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import { BAR_MS } from '../lib/market/candle.ts';
-import { symbolSchema } from '../lib/market/universe.ts';
+import { SYMBOL_PATTERN } from '../lib/market/symbol.ts';
 import { UsageError } from './command-error.ts';
 
 /** `2024-08-05`, `2024-08-05T00:00Z` or with seconds; without a zone it is UTC. Gives epoch ms. */
@@ -19,7 +19,7 @@ export function parseInstant(text: string): number {
 export function parseSymbols(text: string): string[] {
   const symbols = text.split(',').map((symbol) => symbol.trim());
   for (const symbol of symbols)
-    if (!symbolSchema.safeParse(symbol).success)
+    if (!SYMBOL_PATTERN.test(symbol))
       throw new InvalidArgumentError(`"${symbol}" is not a symbol such as BTCUSDT.`);
   return [...new Set(symbols)];
 }

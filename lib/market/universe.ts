@@ -1,9 +1,10 @@
 // Which symbols are traded, and which shard of the schedule is responsible for each.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { SYMBOL_PATTERN } from './symbol.ts';
 
-/** Symbols as the exchange names them, e.g. BTCUSDT, 1000PEPEUSDT. */
-export const symbolSchema = z.string().regex(/^[A-Z0-9]{2,20}$/, 'must look like BTCUSDT');
+/** Symbols as the exchange names them. */
+export const symbolSchema = z.string().regex(SYMBOL_PATTERN, 'must look like BTCUSDT');
 
 export const universeSchema = z.strictObject({
   schemaVersion: z.literal(1),
