@@ -21,7 +21,12 @@ import { type SimulatedExchange, startSimulatedExchange } from '../../local/exch
 import { type EmbeddedTarget, openEmbedded } from '../contract/aws-target.ts';
 import { buildModelFolder } from '../onnx/build-model-folder.ts';
 import { type GuardedAws, guardAws } from './guarded-aws.ts';
-import { type EmulatedFunction, startFunction } from './lambda-emulator.ts';
+import {
+  type EmulatedFunction,
+  installLambdaNode,
+  runsLambdaNode,
+  startFunction,
+} from './lambda-emulator.ts';
 import {
   ACCOUNT,
   type Json,
@@ -54,6 +59,7 @@ const folderOf = (name: FunctionName) =>
   join(stage.folder, resourceOf(name).raw.Metadata['aws:asset:path'] as string);
 
 beforeAll(async () => {
+  if (runsLambdaNode) installLambdaNode();
   stage = await synthesise({ bundle: true });
   target = await openEmbedded();
   const { signalsTable, riskTable } = resourcesOfStage('dev');
@@ -117,7 +123,7 @@ describe('the bundles', () => {
   });
 });
 
-describe('on Node 24, with the permissions of their roles', () => {
+describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles', () => {
   it('a bar becomes signals, signals become orders on paper, and a spoilt record closes the gate', async () => {
     const decided = await run('infer', { shard: 0, of: 1 });
     expect(decided).toMatchObject({

