@@ -1,4 +1,5 @@
-// The stacks of one stage, in the order in which they are deployed: data, trading, inference (which starts execute), monitoring.
+// The stacks of one stage, in the order in which they are deployed: data, the jobs that fill it, trading, inference (which starts
+// execute), monitoring.
 import { type App, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { DataStack } from './data-stack.ts';
@@ -12,12 +13,15 @@ export function createStage(app: App, settings: StageSettings): void {
   const id = (name: string) => `qt-${stage}-${name}`;
   const props = { settings, ...(region !== undefined && { env: { region } }) };
   const data = new DataStack(app, id('data'), props);
+  const dataJobs = new FunctionStack(app, id('data-jobs'), { ...props, concern: 'data-jobs' });
   const trading = new FunctionStack(app, id('trading'), { ...props, concern: 'trading' });
   const inference = new FunctionStack(app, id('inference'), { ...props, concern: 'inference' });
   const monitoring = new MonitoringStack(app, id('monitoring'), props);
+  dataJobs.addStackDependency(data);
   trading.addStackDependency(data);
   inference.addStackDependency(trading);
   monitoring.addStackDependency(inference);
+  monitoring.addStackDependency(dataJobs);
   Tags.of(app).add('application', 'quantum-trader');
   Tags.of(app).add('stage', stage);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

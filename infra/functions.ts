@@ -11,7 +11,7 @@ export type EnvironmentName =
   | 'QT_ALARM_TOPIC_ARN';
 
 export interface FunctionDefinition {
-  readonly stack: 'inference' | 'trading';
+  readonly stack: 'inference' | 'trading' | 'data-jobs';
   readonly description: string;
   readonly loadsModels: boolean;
   /** Lambda gives a share of a core with it: 1769 MB are one. */
