@@ -14,13 +14,13 @@ import { BAR_MS } from '../market/candle.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../market/candle-series.ts';
 import { fillGaps, judgeBars } from '../market/grid.ts';
 import { type Ensemble, manifestKey } from '../models/ensemble.ts';
-import { type FeatureProfile, featureProfileKey, featureProfileSchema } from '../models/feature-profile.ts';
+import { type FeatureProfile, featureProfileKey } from '../models/feature-profile.ts';
 import { parseManifest } from '../models/parse-document.ts';
 import { failure, type Result, success } from '../result.ts';
 import type { CandleSource } from './build-dataset.ts';
-import { oneLine } from './load-model.ts';
 import type { ObjectStore } from './ports.ts';
 import { readCurrentEnsemble } from './read-ensemble.ts';
+import { readFeatureProfile } from './read-profile.ts';
 
 /**
  * A profile needs no neighbouring bars, which share almost everything. A stride without a common factor with an hour's 12 bars
@@ -224,34 +224,12 @@ function reportOf(measured: {
 async function readProfile(store: ObjectStore): Promise<Result<FeatureProfile, DriftError>> {
   const current = await readCurrentEnsemble(store);
   if (!current.ok) return failure({ code: 'no_ensemble', detail: current.error.detail });
-  const key = featureProfileKey(current.value.ensemble.id);
-  const stored = await store.get(key);
-  if (stored === undefined)
-    return failure({
-      code: 'no_profile',
-      detail: `${key} is not beside the models: qt drift profile makes it`,
-    });
-  const unusable = (what: string): Result<never, DriftError> =>
-    failure({
-      code: 'profile_unusable',
-      detail: `${key}: ${what}; make it again with qt drift profile --force`,
-    });
-  let parsed: ReturnType<typeof featureProfileSchema.safeParse>;
-  try {
-    parsed = featureProfileSchema.safeParse(JSON.parse(new TextDecoder().decode(stored.body)));
-  } catch (error) {
-    return unusable(oneLine(error));
-  }
-  if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0]!;
-    return unusable(`${path.join('.')}: ${message}`);
-  }
-  const profile = parsed.data;
-  if (profile.featureSetHash !== FEATURE_SET_HASH) return unusable('it is of another feature set');
-  if (profile.features.some(({ name }, index) => name !== FEATURE_NAMES[index]))
-    return unusable('its features are not in the order of the feature set');
-  if (profile.features.length !== FEATURE_COUNT) return unusable('it does not hold every feature');
-  return success(profile);
+  const { id } = current.value.ensemble;
+  const stored = await readFeatureProfile(store, id);
+  if (!stored.ok) return failure({ code: 'profile_unusable', detail: stored.error });
+  if (stored.value !== undefined) return success(stored.value.profile);
+  const detail = `${featureProfileKey(id)} is not beside the models: qt drift profile makes it`;
+  return failure({ code: 'no_profile', detail });
 }
 
 /** Rows of one symbol: features [rows, 49] and the bars' open times. */

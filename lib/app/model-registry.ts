@@ -18,6 +18,7 @@ import type { ModelIdentity } from '../signals/vote.ts';
 import { loadModel, type ModelSource, oneLine, sha256Of } from './load-model.ts';
 import { type ObjectStore, StoreError } from './ports.ts';
 import { type EnsembleFailure, readCurrentEnsemble } from './read-ensemble.ts';
+import { readFeatureProfile } from './read-profile.ts';
 import { encodeJson, readPointer } from './release-pointer.ts';
 
 export interface ListedModel extends ModelIdentity {
@@ -157,8 +158,8 @@ export interface CopyRequest {
 }
 
 /**
- * Copies the ensemble that the pointer of `from` names, after proving every member, and fills in the VersionIds of the target
- * store. Without a proof nothing is written. Repeating it changes nothing.
+ * Copies the ensemble that the pointer of `from` names, with its feature profile if it has one, after proving every member, and
+ * fills in the VersionIds of the target store. Without a proof nothing is written. Repeating it changes nothing.
  */
 export async function copyEnsemble(request: CopyRequest): Promise<Result<CopiedEnsemble, CopyFailure>> {
   try {
@@ -186,6 +187,8 @@ async function copyVerified({
       `${member.name} ${member.version}: ${fault.reason}: ${fault.detail}`,
     );
   }
+  const profile = await readFeatureProfile(from, source.id);
+  if (!profile.ok) return refuse('source_invalid', profile.error);
   let uploaded = 0;
   const members: EnsembleMember[] = [];
   for (const member of source.members) {
@@ -207,9 +210,13 @@ async function copyVerified({
     members.push({ ...member, versionId: versionId ?? null });
   }
   const { id } = source;
-  const stored = await putImmutable(to, ensembleKey(id), encodeJson({ ...source, members }));
-  if (!stored.ok) return stored;
-  if (stored.value.written) uploaded++;
+  const documents: [string, Uint8Array][] = [[ensembleKey(id), encodeJson({ ...source, members })]];
+  if (profile.value !== undefined) documents.unshift([profile.value.key, profile.value.body]);
+  for (const [key, body] of documents) {
+    const stored = await putImmutable(to, key, body);
+    if (!stored.ok) return stored;
+    if (stored.value.written) uploaded++;
+  }
   const isSet = pointer === 'set_first' && (await setFirstPointer(to, id));
   return success({ ensembleId: id, uploaded, pointer: isSet ? 'set' : 'untouched' });
 }

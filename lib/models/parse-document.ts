@@ -3,6 +3,7 @@
 import type { z } from 'zod';
 import { failure, type Result, success } from '../result.ts';
 import { type Ensemble, type EnsemblePointer, ensembleSchema, pointerSchema } from './ensemble.ts';
+import { type FeatureProfile, featureProfileSchema } from './feature-profile.ts';
 import { type ModelManifest, manifestSchema } from './manifest.ts';
 import { type QuarantineOrder, quarantineSchema } from './quarantine.ts';
 
@@ -27,6 +28,14 @@ export function parsePointer(bytes: Uint8Array, subject: string): Result<Ensembl
 /** @param subject how the error line starts: the order's key */
 export function parseQuarantine(bytes: Uint8Array, subject: string): Result<QuarantineOrder, string> {
   return parseDocument(quarantineSchema, bytes, { subject, remedy: 'quarantine or lift the model again' });
+}
+
+/** @param subject how the error line starts: the profile's key */
+export function parseFeatureProfile(bytes: Uint8Array, subject: string): Result<FeatureProfile, string> {
+  return parseDocument(featureProfileSchema, bytes, {
+    subject,
+    remedy: 'make it again with qt drift profile --force',
+  });
 }
 
 function parseDocument<S extends z.ZodType>(

@@ -2,7 +2,9 @@
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, test } from 'vitest';
+import { createOnnxModelRuntime } from '../../../lib/adapters/onnx/onnx-model-runtime.ts';
 import { measureDrift, writeFeatureProfile } from '../../../lib/app/feature-drift.ts';
+import { copyEnsemble } from '../../../lib/app/model-registry.ts';
 import { FEATURE_NAMES } from '../../../lib/features/feature-set.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import type { CandleSeries } from '../../../lib/market/candle-series.ts';
@@ -183,5 +185,28 @@ describe('drift', () => {
     await writeProfile(store);
     await store.put(KEY, (await store.get(KEY))!.body.slice(0, 1_000));
     expect(await measure(store, CALM, 288)).toMatchObject({ error: { code: 'profile_unusable' } });
+  });
+});
+
+describe('publishing', () => {
+  const publish = (from: Store, to: Store) =>
+    copyEnsemble({ from, to, runtime: createOnnxModelRuntime(), pointer: 'set_first' });
+
+  test('takes the profile along, so that drift can be measured where the ensemble serves', async () => {
+    const from = await buildStore();
+    await writeProfile(from);
+    const to = createMemoryObjectStore({ versioned: true });
+    expect(await publish(from, to)).toMatchObject({ ok: true });
+    expect((await to.get(KEY))!.body).toEqual((await from.get(KEY))!.body);
+    expect(await measure(to, CALM, 288)).toMatchObject({ ok: true });
+  });
+
+  test('is refused with a profile of another ensemble, and nothing is written', async () => {
+    const from = await buildStore();
+    await writeProfile(from);
+    await from.put(KEY, toJson({ ...(await readProfile(from)), ensembleId: 'e20200101_000000' }));
+    const to = createMemoryObjectStore({ versioned: true });
+    expect(await publish(from, to)).toMatchObject({ ok: false, error: { code: 'source_invalid' } });
+    expect(await to.list('')).toEqual([]);
   });
 });
