@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 
-const PARTS = ['features', 'infer', 'fetch', 'backtest'] as const;
+const PARTS = ['features', 'infer', 'fetch', 'backtest', 'predict', 'cold'] as const;
 type Part = (typeof PARTS)[number];
 
 async function measure(part: Part): Promise<object> {
@@ -17,6 +17,10 @@ async function measure(part: Part): Promise<object> {
       return (await import('./fetch.ts')).benchFetch();
     case 'backtest':
       return (await import('./backtest.ts')).benchBacktest();
+    case 'predict':
+      return (await import('./predict.ts')).benchPredict();
+    case 'cold':
+      return (await import('./cold.ts')).benchCold();
   }
 }
 

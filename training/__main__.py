@@ -1,4 +1,4 @@
-"""`python -m training train …`, from the project's root."""
+"""`python -m training train …` and `python -m training predict-speed …`, from the project's root."""
 
 from __future__ import annotations
 
@@ -17,13 +17,26 @@ from training.dataset import DatasetError
 from training.ensemble import MIN_MODELS, EnsembleError
 from training.folds import FoldPlan
 from training.parity import ParityError
+from training.predict_speed import measure
 from training.train import TRAINERS, Request, train
 from training.trainer import Run
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m training")
-    command = parser.add_subparsers(required=True).add_parser("train", help="train, export and write an ensemble")
+    commands = parser.add_subparsers(required=True)
+    _add_train(commands.add_parser("train", help="train, export and write an ensemble"))
+    _add_predict_speed(commands.add_parser("predict-speed", help="time the trees' own libraries, for `npm run bench -- predict`"))
+    given = parser.parse_args(arguments)
+    try:
+        given.act(given)
+    except (DatasetError, ParityError, ArtefactError, EnsembleError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _add_train(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", type=Path, required=True, help="folder that `qt dataset build` wrote")
     command.add_argument("--out", type=Path, required=True, help="where models/ and ensembles/ go, e.g. models/starter")
     command.add_argument("--work", type=Path, default=Path(".qt/training"), help="trials so far; a run resumes from here")
@@ -31,29 +44,33 @@ def main(arguments: list[str]) -> int:
     command.add_argument("--models", type=_models, default=tuple(TRAINERS), help=f"of {','.join(TRAINERS)}")
     command.add_argument("--version", type=_version, help="e.g. v20240728_000000; default: the dataset's last bar")
     command.add_argument("--seed", type=int, default=7)
-    command.add_argument("--threads", type=int, default=2, help="part of what a repeat must keep the same")
+    command.add_argument("--threads", type=_positive, default=2, help="part of what a repeat must keep the same")
     command.add_argument("--folds", type=int, default=5, choices=range(4, 13), metavar="4…12")
-    command.add_argument("--row-stride", type=int, default=3, help="fit on every n-th bar; judged on all")
-    given = parser.parse_args(arguments)
-    if given.row_stride < 1 or given.threads < 1:
-        parser.error("--row-stride and --threads must be at least 1")
-    request = Request(
-        data=given.data,
-        out=given.out,
-        work=given.work,
-        horizon=None if given.horizon == "auto" else int(given.horizon),
-        models=given.models,
-        version=given.version,
-        run=Run(seed=given.seed, threads=given.threads),
-        plan=FoldPlan(folds=given.folds),
-        row_stride=given.row_stride,
+    command.add_argument("--row-stride", type=_positive, default=3, help="fit on every n-th bar; judged on all")
+    command.set_defaults(act=_train)
+
+
+def _train(given: argparse.Namespace) -> None:
+    train(
+        Request(
+            data=given.data,
+            out=given.out,
+            work=given.work,
+            horizon=None if given.horizon == "auto" else int(given.horizon),
+            models=given.models,
+            version=given.version,
+            run=Run(seed=given.seed, threads=given.threads),
+            plan=FoldPlan(folds=given.folds),
+            row_stride=given.row_stride,
+        )
     )
-    try:
-        train(request)
-    except (DatasetError, ParityError, ArtefactError, EnsembleError) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    return 0
+
+
+def _add_predict_speed(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, required=True, help="folder that `qt dataset build` wrote")
+    command.add_argument("--out", type=Path, required=True, help="where the models, inputs, answers and times go")
+    command.add_argument("--batches", type=_batches, required=True, help="rows at once, e.g. 100,10000")
+    command.set_defaults(act=lambda given: measure(given.data, given.out, given.batches, Run(seed=7, threads=1)))
 
 
 def _models(text: str) -> tuple[str, ...]:
@@ -62,6 +79,16 @@ def _models(text: str) -> tuple[str, ...]:
     if unknown or len(names) < MIN_MODELS:
         raise argparse.ArgumentTypeError(f"at least {MIN_MODELS} of {', '.join(TRAINERS)}")
     return names
+
+
+def _batches(text: str) -> list[int]:
+    return [_positive(rows) for rows in text.split(",")]
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a whole number of at least 1")
+    return int(text)
 
 
 def _version(text: str) -> str:
