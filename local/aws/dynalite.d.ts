@@ -15,9 +15,17 @@ declare module 'dynalite/db/index.js' {
       deleteTableMs: number;
       updateTableMs: number;
     }
+    interface Iterator {
+      close(): Promise<void>;
+    }
     interface Store {
       options: Options;
-      db: { open(): Promise<void>; close(): Promise<void> };
+      db: {
+        open(): Promise<void>;
+        close(): Promise<void>;
+        keys(options: object): Iterator;
+        values(options: object): Iterator;
+      };
     }
   }
   const database: { create(options: database.Options): database.Store };

@@ -62,6 +62,7 @@ async function openStore(dir: string): Promise<dynaliteDatabase.Store> {
     deleteTableMs: 0,
     updateTableMs: 0,
   });
+  endIterators(store);
   try {
     await store.db.open();
     return store;
@@ -82,6 +83,20 @@ async function openStore(dir: string): Promise<dynaliteDatabase.Store> {
       );
     }
     throw describeFileFailure(dir, cause);
+  }
+}
+
+/**
+ * dynalite ends what a query has read from by `return()`, which LevelDB's iterators do not have: each query of a long run would
+ * keep one open, with its snapshot and all the table files behind it.
+ */
+function endIterators({ db }: dynaliteDatabase.Store): void {
+  for (const kind of ['keys', 'values'] as const) {
+    const open = db[kind].bind(db);
+    db[kind] = (options) => {
+      const iterator = open(options);
+      return Object.assign(iterator, { return: () => iterator.close() });
+    };
   }
 }
 
