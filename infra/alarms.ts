@@ -84,6 +84,7 @@ export function alarmDefinitions({
     ...inferAlarms(stage, shards),
     ...tradingAlarms(stage),
     ...rolloutAlarms(stage),
+    ...universeAlarms(stage),
     ...FUNCTION_NAMES.flatMap((name) => functionAlarms(stage, name)),
   ];
 }
@@ -239,6 +240,29 @@ function rolloutAlarms(stage: string): AlarmDefinition[] {
       meaning: 'The same candles gave two different features',
       metric: metric('ParityMismatches'),
       ...any,
+    },
+  ];
+}
+
+function universeAlarms(stage: string): AlarmDefinition[] {
+  const metric = (name: string, period: Duration) =>
+    recordedMetric(stage, { service: 'refresh-universe', name, statistic: Stats.SUM, period });
+  return [
+    {
+      runbook: 'universe-kept',
+      meaning: 'The universe in force stays, because no plausible one could be chosen',
+      metric: metric('UniverseKept', BAR),
+      threshold: 1,
+      comparison: AT_LEAST,
+    },
+    {
+      runbook: 'universe-stale',
+      meaning: 'For two days no universe was chosen or confirmed',
+      metric: metric('UniverseRefreshed', Duration.days(1)),
+      threshold: 1,
+      comparison: BELOW,
+      periods: 2,
+      soundsWhenMissing: true,
     },
   ];
 }

@@ -16,7 +16,7 @@ interface FunctionStackProps extends StackProps {
 export class FunctionStack extends Stack {
   constructor(scope: Construct, id: string, props: FunctionStackProps) {
     super(scope, id, props);
-    const { stage, exchange, shards } = props.settings;
+    const { stage, exchange, shards, symbols, marketCapUrl } = props.settings;
     const { signalsTable, riskTable } = resourcesOfStage(stage);
     const environment = {
       QT_STAGE: stage,
@@ -26,6 +26,8 @@ export class FunctionStack extends Stack {
       QT_RISK_TABLE: riskTable,
       QT_SHARDS: String(shards),
       QT_ALARM_TOPIC_ARN: sharedArns(this, stage).topic,
+      QT_SYMBOLS: String(symbols),
+      QT_MARKET_CAP_URL: marketCapUrl,
     };
     for (const name of FUNCTION_NAMES)
       if (FUNCTIONS[name].stack === props.concern)

@@ -8,7 +8,9 @@ export type EnvironmentName =
   | 'QT_SIGNALS_TABLE'
   | 'QT_RISK_TABLE'
   | 'QT_SHARDS'
-  | 'QT_ALARM_TOPIC_ARN';
+  | 'QT_ALARM_TOPIC_ARN'
+  | 'QT_SYMBOLS'
+  | 'QT_MARKET_CAP_URL';
 
 export interface FunctionDefinition {
   readonly stack: 'inference' | 'trading' | 'data-jobs';
@@ -23,13 +25,20 @@ export interface FunctionDefinition {
   readonly schedule?: { readonly cron: string; readonly times: 'once' | 'per_shard' };
   /** Of an event whose run failed. An event that is too old is not worth a run. */
   readonly retry: { readonly attempts: 0 | 1 | 2; readonly ageMaxS: number };
+  /** Those that the stage has no value for are left out. */
   readonly environment: readonly EnvironmentName[];
   readonly grants: readonly GrantName[];
   /** Started, with its result, whenever it succeeds. */
   readonly onSuccess?: FunctionName;
 }
 
-export type FunctionName = 'infer' | 'execute' | 'guard' | 'circuit-breaker' | 'evaluate';
+export type FunctionName =
+  | 'infer'
+  | 'execute'
+  | 'guard'
+  | 'circuit-breaker'
+  | 'evaluate'
+  | 'refresh-universe';
 
 export const EVERY_MINUTE = { cron: 'cron(* * * * ? *)', times: 'once' } as const;
 
@@ -93,6 +102,19 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     retry: { attempts: 2, ageMaxS: 1_800 },
     environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SIGNALS_TABLE', 'QT_RISK_TABLE', 'QT_SHARDS'],
     grants: ['read_universe', 'read_signals', 'write_evidence', 'judge'],
+  },
+  'refresh-universe': {
+    stack: 'data-jobs',
+    description:
+      'Chooses the symbols to trade, or keeps those in force when the exchange gives no plausible answer',
+    loadsModels: false,
+    memoryMb: 512,
+    timeoutS: 120,
+    concurrency: 1,
+    schedule: { cron: 'cron(20 0 * * ? *)', times: 'once' },
+    retry: { attempts: 2, ageMaxS: 3_600 },
+    environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SYMBOLS', 'QT_MARKET_CAP_URL'],
+    grants: ['read_universe', 'write_universe'],
   },
 };
 

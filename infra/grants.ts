@@ -49,6 +49,7 @@ const GRANTS = {
   read_models: readObjects('models/*', 'ensembles/*', 'quarantine/*'),
   read_ensemble: readObjects('ensembles/*'),
   read_universe: readObjects(UNIVERSE_KEY),
+  write_universe: writeObjects('universe/*'),
   write_shadow: writeObjects('shadow/*'),
   write_evidence: writeObjects('evidence/*'),
   write_signals: ({ signalsTable }) => [{ actions: ['dynamodb:PutItem'], resources: [signalsTable] }],

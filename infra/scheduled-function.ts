@@ -22,7 +22,7 @@ import { failedEventsNameOf, functionNameOf, type SharedArns, sharedArns } from 
 interface ScheduledFunctionProps {
   readonly name: FunctionName;
   readonly stage: string;
-  readonly environment: Readonly<Record<EnvironmentName, string>>;
+  readonly environment: Readonly<Record<EnvironmentName, string | undefined>>;
   readonly shards: number;
 }
 
@@ -65,7 +65,12 @@ export class ScheduledFunction extends Construct {
       memorySize: definition.memoryMb,
       timeout: Duration.seconds(definition.timeoutS),
       ...(definition.concurrency !== undefined && { reservedConcurrentExecutions: definition.concurrency }),
-      environment: Object.fromEntries(definition.environment.map((key) => [key, environment[key]])),
+      environment: Object.fromEntries(
+        definition.environment.flatMap((key) => {
+          const value = environment[key];
+          return value === undefined ? [] : [[key, value]];
+        }),
+      ),
       role: this.createRole(props, logGroup),
       logGroup,
       tracing: Tracing.ACTIVE,

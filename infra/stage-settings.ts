@@ -1,7 +1,7 @@
 // What a deployer decides per stage, from the context of cdk.json. Whatever is missing, misspelt or out of range stops the
 // synthesis with one message that names it, before anything is built.
 import { z } from 'zod';
-import { universeSchema } from '../lib/market/universe.ts';
+import { SYMBOLS_MAX, universeSchema } from '../lib/market/universe.ts';
 import type { Exchange } from '../lib/wiring/configuration.ts';
 
 const exchanges = ['binanceusdm', 'binance'] as const satisfies readonly Exchange[];
@@ -10,8 +10,12 @@ const stageSettingsSchema = z.strictObject({
   exchange: z.enum(exchanges),
   /** Schedules of infer, each with its share of the symbols. */
   shards: z.int().min(1).max(100),
+  /** How many the universe shall have: those with the largest turnover. */
+  symbols: z.int().min(1).max(SYMBOLS_MAX).default(100),
+  /** CoinGecko's address, to have the universe compared with its ranking once a day. @default not asked */
+  marketCapUrl: z.url().optional(),
   /** Stored by the first deploy, where the store holds none; later changes are not the deploy's. @default none */
-  universe: universeSchema.omit({ schemaVersion: true }).optional(),
+  universe: universeSchema.omit({ schemaVersion: true, change: true }).optional(),
   /** Is sent a mail to confirm by AWS. Without it nobody is told until someone subscribes to the topic. */
   notifyEmail: z.email().optional(),
   /** The exchange must serve it: Binance refuses requests from the United States. @default the region of the credentials */

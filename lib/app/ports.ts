@@ -1,5 +1,6 @@
 // What the use cases need from outside. Adapters implement these; one contract suite per port runs on every implementation.
 import type { CandleSeries } from '../market/candle-series.ts';
+import type { ListedPair } from '../market/pair-exclusion.ts';
 import type { ModelInput } from '../models/manifest.ts';
 import type { Result } from '../result.ts';
 import type { FlagReading } from '../risk/flags.ts';
@@ -46,8 +47,33 @@ export interface MarketData {
   prices(symbols?: readonly string[]): Promise<Result<ReadonlyMap<string, number>, MarketDataError>>;
   /** Of the USDT pairs that trade now; a pair whose filters cannot be read is left out. */
   filters(): Promise<Result<ReadonlyMap<string, SymbolFilters>, MarketDataError>>;
-  /** The `count` USDT pairs that traded most in the last 24 h by quote volume, largest first; fewer when there are fewer. */
-  largestPairs(count: number): Promise<Result<readonly string[], MarketDataError>>;
+  /** All pairs against USDT, whether they trade or not, with their turnover. */
+  pairs(): Promise<Result<readonly ListedPair[], MarketDataError>>;
+}
+
+/** What coins are worth in all, by someone who is not the exchange. */
+export interface MarketCapRanking {
+  /** Rank by the coin's own name in upper case, e.g. `PEPE`; 1 is the largest. Fails with one line. */
+  ranks(): Promise<Result<ReadonlyMap<string, number>, string>>;
+}
+
+/** Candles as an exchange publishes them in files: whole days and months, each with its checksum. */
+export interface CandleArchive {
+  /**
+   * Valid candles of a UTC month (`2024-07`) or day (`2024-07-01`), oldest first; undefined when there is no such file. A file
+   * that is damaged, or not what its checksum says, is asked for again and then refused. Retries are inside.
+   */
+  candles(query: {
+    symbol: string;
+    period: string;
+  }): Promise<Result<CandleSeries | undefined, MarketDataError>>;
+}
+
+/** Candles as the bytes of one file, and back. The same candles give the same bytes. */
+export interface CandleCodec {
+  encode(symbol: string, series: CandleSeries): Uint8Array;
+  /** Fails with one line for bytes that are not valid candles. */
+  decode(bytes: Uint8Array): Promise<Result<CandleSeries, string>>;
 }
 
 /** A store or service could not be used. Thrown by adapters, with the vendor's error as `cause`. */

@@ -1,29 +1,75 @@
 // The universe in force: one object in the store. Unreadable or malformed means that nothing is inferred, and says so.
-import { UNIVERSE_KEY, type Universe, universeSchema } from '../market/universe.ts';
-import { type ObjectStore, StoreError } from './ports.ts';
+import type { z } from 'zod';
+import {
+  UNIVERSE_KEY,
+  type Universe,
+  type UniverseChange,
+  universeChangeKey,
+  universeChangeSchema,
+  universeSchema,
+} from '../market/universe.ts';
+import { type ObjectStore, StoreError, type WriteCondition } from './ports.ts';
 
-/** Throws StoreError with one line of what is wrong. */
+/** Throws StoreError with one line of what is wrong and what to do. */
 export async function readUniverse(store: ObjectStore): Promise<Universe> {
+  const stored = await readStoredUniverse(store);
+  if (stored !== undefined) return stored.universe;
+  throw new StoreError(`there is no ${UNIVERSE_KEY} in the store: qt universe refresh chooses one`, {
+    retryable: false,
+  });
+}
+
+/** With the condition under which a change to it is still a change to this; undefined when there is none. Throws StoreError. */
+export async function readStoredUniverse(
+  store: ObjectStore,
+): Promise<{ readonly universe: Universe; readonly condition: WriteCondition } | undefined> {
   const object = await store.get(UNIVERSE_KEY);
-  if (object === undefined)
-    throw new StoreError(`there is no ${UNIVERSE_KEY} in the store`, { retryable: false });
-  const parsed = universeSchema.safeParse(parseJson(object.body));
-  if (!parsed.success)
-    throw new StoreError(`${UNIVERSE_KEY} is malformed: ${parsed.error.issues[0]?.message}`, {
-      cause: parsed.error,
-      retryable: false,
-    });
-  return parsed.data;
+  if (object === undefined) return undefined;
+  const universe = parse(universeSchema, UNIVERSE_KEY, object.body);
+  return { universe, condition: { ifMatch: object.etag } };
 }
 
-export async function writeUniverse(store: ObjectStore, universe: Universe): Promise<void> {
-  await store.put(UNIVERSE_KEY, Buffer.from(`${JSON.stringify(universe, null, 2)}\n`));
+/** Why the universe is what it is; undefined for one that was named and not chosen. Throws StoreError. */
+export async function readUniverseChange(
+  store: ObjectStore,
+  { change: key }: Universe,
+): Promise<UniverseChange | undefined> {
+  const object = key === undefined ? undefined : await store.get(key);
+  return object === undefined ? undefined : parse(universeChangeSchema, object.key, object.body);
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+/** @param condition without one it replaces whatever is there */
+export async function writeUniverse(
+  store: ObjectStore,
+  universe: Universe,
+  condition?: WriteCondition,
+): Promise<'stored' | 'conflict'> {
+  return (await store.put(UNIVERSE_KEY, encode(universe), condition)).outcome;
+}
+
+/** A change is written once: `conflict` when there is one of the same time. */
+export async function writeUniverseChange(
+  store: ObjectStore,
+  change: UniverseChange,
+): Promise<'stored' | 'conflict'> {
+  return (await store.put(universeChangeKey(change.atMs), encode(change), { ifAbsent: true })).outcome;
+}
+
+const encode = (document: object): Uint8Array => Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
+
+function parse<T>(schema: z.ZodType<T>, key: string, bytes: Uint8Array): T {
+  const parsed = schema.safeParse(parseJson(key, bytes));
+  if (parsed.success) return parsed.data;
+  throw new StoreError(`${key} is malformed: ${parsed.error.issues[0]?.message}`, {
+    cause: parsed.error,
+    retryable: false,
+  });
+}
+
+function parseJson(key: string, bytes: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch (error) {
-    throw new StoreError(`${UNIVERSE_KEY} is not JSON`, { cause: error, retryable: false });
+    throw new StoreError(`${key} is not JSON`, { cause: error, retryable: false });
   }
 }

@@ -49,6 +49,15 @@ export function seriesFromCandles(candles: readonly Candle[]): Result<CandleSeri
   return success(series);
 }
 
+/** The first invalid candle of a series that was not made from candles; undefined when all are valid. */
+export function findInvalidCandle(series: CandleSeries): InvalidCandle | undefined {
+  for (let index = 0; index < series.length; index++) {
+    const fault = findCandleFault(candleAt(series, index), series.openTimeMs[index - 1]);
+    if (fault !== undefined) return { index, fault };
+  }
+  return undefined;
+}
+
 /** View (no copy) of the candles `from` (inclusive) to `to` (exclusive). */
 export function sliceSeries(series: CandleSeries, from: number, to: number): CandleSeries {
   return {

@@ -1,6 +1,7 @@
 // Settings of the functions: the only reader of the environment. A setting that is missing or malformed stops the function at
 // its start, with one line that names it.
 import { z } from 'zod';
+import { SYMBOLS_MAX } from '../market/universe.ts';
 import { BREAKER_LIMITS, type BreakerLimits } from '../risk/breaker.ts';
 
 const EXCHANGES = ['binanceusdm', 'binance'] as const;
@@ -155,6 +156,64 @@ export function readEvaluateConfiguration(
     ...readInferConfiguration(environment),
     riskTable: values.QT_RISK_TABLE,
     shards: values.QT_SHARDS,
+  };
+}
+
+const refreshUniverseEnvironmentSchema = inferEnvironmentSchema
+  .pick({ QT_STAGE: true, QT_EXCHANGE: true, QT_EXCHANGE_URL: true, QT_BUCKET: true })
+  .extend({
+    QT_SYMBOLS: z.coerce.number().int().min(1).max(SYMBOLS_MAX),
+    QT_MARKET_CAP_URL: z.url().optional(),
+  });
+
+export interface RefreshUniverseConfiguration
+  extends Pick<InferConfiguration, 'stage' | 'exchange' | 'exchangeUrl' | 'bucket'> {
+  /** How many symbols the universe shall have. */
+  readonly symbols: number;
+  /** Where CoinGecko's ranking is asked for; undefined: nowhere. */
+  readonly marketCapUrl: string | undefined;
+}
+
+/** Throws Error with one line that names every setting at fault. */
+export function readRefreshUniverseConfiguration(
+  environment: NodeJS.ProcessEnv = process.env,
+): RefreshUniverseConfiguration {
+  const values = readEnvironment(refreshUniverseEnvironmentSchema, environment);
+  return {
+    stage: values.QT_STAGE,
+    exchange: values.QT_EXCHANGE,
+    exchangeUrl: values.QT_EXCHANGE_URL,
+    bucket: values.QT_BUCKET,
+    symbols: values.QT_SYMBOLS,
+    marketCapUrl: values.QT_MARKET_CAP_URL,
+  };
+}
+
+const apiEnvironmentSchema = guardEnvironmentSchema.extend({
+  QT_SIGNALS_TABLE: circuitBreakerEnvironmentSchema.shape.QT_SIGNALS_TABLE,
+  QT_SHARDS: circuitBreakerEnvironmentSchema.shape.QT_SHARDS,
+  QT_ALARM_TOPIC_ARN: circuitBreakerEnvironmentSchema.shape.QT_ALARM_TOPIC_ARN,
+  QT_API_AUTHORISATION: z.enum(['token', 'iam']),
+});
+
+export interface ApiConfiguration extends GuardConfiguration {
+  readonly signalsTable: string;
+  /** Of the infer function. */
+  readonly shards: number;
+  readonly notify: CircuitBreakerConfiguration['notify'];
+  /** Who may call: whoever has the token, or whom AWS lets through by signature. */
+  readonly authorisation: 'token' | 'iam';
+}
+
+/** Throws Error with one line that names every setting at fault. */
+export function readApiConfiguration(environment: NodeJS.ProcessEnv = process.env): ApiConfiguration {
+  const values = readEnvironment(apiEnvironmentSchema, environment);
+  return {
+    ...readGuardConfiguration(environment),
+    signalsTable: values.QT_SIGNALS_TABLE,
+    shards: values.QT_SHARDS,
+    notify: { topicArn: values.QT_ALARM_TOPIC_ARN },
+    authorisation: values.QT_API_AUTHORISATION,
   };
 }
 

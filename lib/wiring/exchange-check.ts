@@ -1,5 +1,7 @@
 // The first question to a real exchange: does it answer, and which pairs shall be followed?
 import { createCcxtMarketData } from '../adapters/exchange/ccxt-market-data.ts';
+import { rankMarket } from '../app/refresh-universe.ts';
+import { chooseUniverse } from '../market/choose-universe.ts';
 import { failure, type Result, success } from '../result.ts';
 import type { Exchange } from './configuration.ts';
 
@@ -12,6 +14,7 @@ export async function chooseSymbols(
   const time = await market.serverTimeMs();
   if (!time.ok) return failure(time.error.message);
   if (typeof symbols !== 'number') return success(symbols);
-  const largest = await market.largestPairs(symbols);
-  return largest.ok ? largest : failure(largest.error.message);
+  const ranking = await rankMarket(market, symbols);
+  if (!ranking.ok) return failure(ranking.error.message);
+  return success(chooseUniverse(ranking.value, { members: [], size: symbols }).symbols);
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readStageSettings } from '../../infra/stage-settings.ts';
 
-const good = { exchange: 'binanceusdm', shards: 2 };
+const good = { exchange: 'binanceusdm', shards: 2, symbols: 50 };
 const read = (settings: unknown, stage: unknown = 'dev') =>
   readStageSettings((key) => ({ stage, stages: { dev: settings } })[key]);
 
@@ -16,6 +16,7 @@ describe('settings of a stage', () => {
   it('may name a universe, an address and a region', () => {
     const settings = {
       ...good,
+      marketCapUrl: 'https://api.coingecko.com',
       universe: { asOf: '2026-01-31', symbols: ['BTCUSDT'] },
       notifyEmail: 'desk@example.com',
       region: 'eu-central-1',
@@ -23,7 +24,13 @@ describe('settings of a stage', () => {
     expect(read(settings)).toEqual({ stage: 'dev', ...settings });
   });
 
+  it('ask for 100 symbols when they do not say how many', () => {
+    expect(read({ exchange: 'binanceusdm', shards: 2 })).toMatchObject({ symbols: 100 });
+  });
+
   it.each([
+    ['no symbols to follow', { ...good, symbols: 0 }, /stages\.dev\.symbols/],
+    ['an address of a ranking that is none', { ...good, marketCapUrl: 'coingecko' }, /marketCapUrl/],
     ['no exchange', { shards: 1 }, /stages\.dev\.exchange/],
     ['an unknown exchange', { ...good, exchange: 'mtgox' }, /stages\.dev\.exchange/],
     ['no shards', { ...good, shards: 0 }, /stages\.dev\.shards/],

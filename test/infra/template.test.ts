@@ -16,6 +16,7 @@ import {
   readExecuteConfiguration,
   readGuardConfiguration,
   readInferConfiguration,
+  readRefreshUniverseConfiguration,
 } from '../../lib/wiring/configuration.ts';
 import { resourcesOfStage } from '../../lib/wiring/stage.ts';
 import { openEmbedded } from '../contract/aws-target.ts';
@@ -30,12 +31,19 @@ import {
 
 const SHARDS = 2;
 const UNIVERSE = { asOf: '2026-01-31', symbols: ['BTCUSDT', 'ETHUSDT'] };
+const MARKET_CAP_URL = 'https://api.coingecko.com';
 let stage: SynthesisedStage;
 let roles: ReadonlyMap<string, readonly Statement[]>;
 
 beforeAll(async () => {
   stage = await synthesise({
-    settings: { shards: SHARDS, universe: UNIVERSE, notifyEmail: 'desk@example.com' },
+    settings: {
+      shards: SHARDS,
+      symbols: 50,
+      marketCapUrl: MARKET_CAP_URL,
+      universe: UNIVERSE,
+      notifyEmail: 'desk@example.com',
+    },
     bundle: false,
   });
   roles = permissionsByRole(stage);
@@ -117,8 +125,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     `s3:PutObject ${BUCKET}/evidence/*`,
     ...CHANGE_RISK.filter((each) => !each.includes('UpdateItem')),
   ],
+  'refresh-universe/Role': [
+    ...own('refresh-universe'),
+    `s3:GetObject ${BUCKET}/universe/current.json`,
+    `s3:ListBucket ${BUCKET}`,
+    `s3:PutObject ${BUCKET}/universe/*`,
+  ],
   ...Object.fromEntries(
-    ['infer', 'guard', 'circuit-breaker', 'evaluate'].map((name) => [
+    ['infer', 'guard', 'circuit-breaker', 'evaluate', 'refresh-universe'].map((name) => [
       `${name}/SchedulerRole`,
       [`lambda:InvokeFunction function:qt-dev-${name}`, `sqs:SendMessage qt-dev-${name}-failed`],
     ]),
@@ -215,6 +229,7 @@ describe('the functions', () => {
     ['guard', readGuardConfiguration],
     ['circuit-breaker', readCircuitBreakerConfiguration],
     ['evaluate', readEvaluateConfiguration],
+    ['refresh-universe', readRefreshUniverseConfiguration],
   ] as const)('%s finds every setting it reads, and no other', (name, readConfiguration) => {
     const environment: Record<string, string> = lambda(name).Environment.Variables;
     const read = new Set<string>();
@@ -227,7 +242,15 @@ describe('the functions', () => {
     const { signalsTable, riskTable } = resourcesOfStage('dev');
     const configuration: Record<string, unknown> = { ...readConfiguration(watched) };
     expect(configuration.stage).toBe('dev');
-    const expected = { signalsTable, riskTable, shards: SHARDS, bucket: BUCKET, exchange: 'binanceusdm' };
+    const expected = {
+      signalsTable,
+      riskTable,
+      shards: SHARDS,
+      bucket: BUCKET,
+      exchange: 'binanceusdm',
+      symbols: 50,
+      marketCapUrl: MARKET_CAP_URL,
+    };
     for (const [key, value] of Object.entries(expected))
       if (key in configuration) expect([key, configuration[key]]).toEqual([key, value]);
     expect(Object.keys(environment).filter((key) => !read.has(key))).toEqual([]);
@@ -249,7 +272,7 @@ describe('the functions', () => {
 
   it('one at a time are those that must not overlap', () => {
     const limited = FUNCTION_NAMES.filter((name) => lambda(name).ReservedConcurrentExecutions === 1);
-    expect(limited).toEqual(['guard', 'circuit-breaker', 'evaluate']);
+    expect(limited).toEqual(['guard', 'circuit-breaker', 'evaluate', 'refresh-universe']);
   });
 
   it('infer starts execute when it succeeds, and nothing else starts anything', () => {
@@ -271,6 +294,7 @@ describe('the functions', () => {
         JSON.parse(properties.Target.Input),
       ]);
     expect(schedules).toEqual([
+      ['qt-dev-refresh-universe', 'cron(20 0 * * ? *)', {}],
       ['qt-dev-guard', 'cron(* * * * ? *)', {}],
       ['qt-dev-circuit-breaker', 'cron(* * * * ? *)', {}],
       ['qt-dev-evaluate', 'cron(7 * * * ? *)', {}],
@@ -364,9 +388,13 @@ describe('what is stored', () => {
       return [...keys, TimeToLiveSpecification?.AttributeName];
     };
     const { signalsTable, riskTable } = resourcesOfStage('dev');
-    const { partitionKey, sortKey, timeToLiveAttribute } = SIGNALS_TABLE;
-    expect(keysOf(signalsTable)).toEqual([partitionKey.name, sortKey.name, timeToLiveAttribute]);
-    expect(keysOf(riskTable)).toEqual([RISK_TABLE.partitionKey.name, RISK_TABLE.sortKey.name, undefined]);
+    for (const [name, definition] of [
+      [signalsTable, SIGNALS_TABLE],
+      [riskTable, RISK_TABLE],
+    ] as const) {
+      const { partitionKey, sortKey, timeToLiveAttribute } = definition;
+      expect(keysOf(name)).toEqual([partitionKey.name, sortKey.name, timeToLiveAttribute]);
+    }
   });
 
   it('is told to the commands by parameters', () => {
@@ -409,6 +437,7 @@ describe('the alarms', () => {
       'qt-dev-lease-expired',
       'qt-dev-no-signals',
       'qt-dev-shard-silent',
+      'qt-dev-universe-stale',
     ]);
   });
 
@@ -426,6 +455,7 @@ describe('the alarms', () => {
       'failed-events',
       'drawdown',
       'consensus',
+      'universe-kept',
     ])
       expect(runbooks).toContain(runbook);
   });

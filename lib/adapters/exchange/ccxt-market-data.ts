@@ -9,7 +9,7 @@ import { failure, type Result, success } from '../../result.ts';
 import type { CcxtExchangeId } from './ccxt-client.ts';
 import { type CcxtExchange, openCcxtExchange } from './ccxt-exchange.ts';
 import { ExchangeFault } from './exchange-fault.ts';
-import { readFilters, readPrices, readQuoteVolumes, readTradingPairs } from './instruments.ts';
+import { readFilters, readListedPairs, readPrices, readQuoteVolumes } from './instruments.ts';
 import { readKlines } from './klines.ts';
 import { type CallerOptions, PatientCaller } from './patient-caller.ts';
 
@@ -89,24 +89,14 @@ export function createCcxtMarketData(options: CcxtMarketDataOptions): MarketData
       return success(new Map([...all.value].filter(([symbol]) => wanted.has(symbol))));
     },
     filters: () => ask(weights.info, async (opened) => readFilters(await opened.exchangeInfo())),
-    largestPairs: async (count) => {
-      invariant(Number.isInteger(count) && count >= 1, `cannot ask for ${count} pairs`);
-      const pairs = await ask(weights.info, async (opened) => readTradingPairs(await opened.exchangeInfo()));
-      if (!pairs.ok) return pairs;
+    pairs: async () => {
       const volumes = await ask(weights.volumes, async (opened) =>
         readQuoteVolumes(await opened.dayTickers()),
       );
-      return volumes.ok ? success(largest(volumes.value, pairs.value).slice(0, count)) : volumes;
+      if (!volumes.ok) return volumes;
+      return ask(weights.info, async (opened) => readListedPairs(await opened.exchangeInfo(), volumes.value));
     },
   };
-}
-
-/** By volume, largest first; by name where it is the same, so that two runs choose alike. */
-function largest(volumes: ReadonlyMap<string, number>, pairs: ReadonlySet<string>): string[] {
-  return [...volumes]
-    .filter(([symbol]) => pairs.has(symbol))
-    .sort(([a, volumeA], [b, volumeB]) => volumeB - volumeA || (a < b ? -1 : 1))
-    .map(([symbol]) => symbol);
 }
 
 async function fetchClosedCandles(exchange: CcxtExchange, request: CandleRequest): Promise<CandleSeries> {

@@ -1,6 +1,7 @@
 // Reads what an exchange says of its symbols: filters, last prices, volumes. As with candles nothing is repaired: an answer that
 // is no such list is refused whole; a symbol whose own row cannot be used is left out, and so cannot be traded.
 import { z } from 'zod';
+import type { ListedPair } from '../../market/pair-exclusion.ts';
 import { symbolSchema } from '../../market/universe.ts';
 import type { SymbolFilters } from '../../trading/plan-entry.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
@@ -17,10 +18,11 @@ const exchangeInfoSchema = z.object({ symbols: rowsSchema });
 /** Futures contracts that end, and those on stocks, are not traded; spot pairs name no contract. */
 const pairSchema = z.object({
   symbol: symbolSchema,
-  status: z.literal('TRADING'),
   quoteAsset: z.literal('USDT'),
   contractType: z.literal('PERPETUAL').optional(),
 });
+const tradingSchema = pairSchema.extend({ status: z.literal('TRADING') });
+const listedSchema = pairSchema.extend({ status: z.string(), baseAsset: z.string().min(1) });
 const priceRowSchema = z.object({ symbol: z.string().min(1), price: decimalSchema });
 const volumeRowSchema = z.object({ symbol: z.string().min(1), quoteVolume: decimalSchema });
 
@@ -57,9 +59,19 @@ export function readFilters(body: unknown): ReadonlyMap<string, SymbolFilters> {
   return all;
 }
 
-/** Symbols of the pairs that trade against USDT now. @throws ExchangeFault `invalid_response` */
-export const readTradingPairs = (body: unknown): ReadonlySet<string> =>
-  new Set(tradingPairs(body).map(({ symbol }) => symbol));
+/**
+ * The pairs against USDT whose names we can use, whether they trade or not; futures contracts that end are none.
+ * @param volumes what `readQuoteVolumes` gave
+ * @throws ExchangeFault `invalid_response`
+ */
+export function readListedPairs(body: unknown, volumes: ReadonlyMap<string, number>): ListedPair[] {
+  return rowsOf(body, listedSchema).map(({ pair: { symbol, baseAsset, status } }) => ({
+    symbol,
+    base: baseAsset,
+    isTrading: status === 'TRADING',
+    quoteVolumeUsdt: volumes.get(symbol),
+  }));
+}
 
 /** Last price by symbol; one of 0 (never traded) is none. @throws ExchangeFault `invalid_response` */
 export function readPrices(body: unknown): ReadonlyMap<string, number> {
@@ -75,12 +87,16 @@ export function readQuoteVolumes(body: unknown): ReadonlyMap<string, number> {
   return new Map(rows.data.map(({ symbol, quoteVolume }) => [symbol, quoteVolume]));
 }
 
-function tradingPairs(body: unknown): { readonly symbol: string; readonly filters: unknown }[] {
+const tradingPairs = (body: unknown): { readonly symbol: string; readonly filters: unknown }[] =>
+  rowsOf(body, tradingSchema).map(({ pair: { symbol }, filters }) => ({ symbol, filters }));
+
+/** The rows that are what the schema says; the others are of no interest. */
+function rowsOf<T>(body: unknown, schema: z.ZodType<T>): { readonly pair: T; readonly filters: unknown }[] {
   const info = exchangeInfoSchema.safeParse(body);
   if (!info.success) throw refused('no list of symbols', body);
   return info.data.symbols.flatMap((row) => {
-    const pair = pairSchema.safeParse(row);
-    return pair.success ? [{ symbol: pair.data.symbol, filters: row.filters }] : [];
+    const pair = schema.safeParse(row);
+    return pair.success ? [{ pair: pair.data, filters: row.filters }] : [];
   });
 }
 

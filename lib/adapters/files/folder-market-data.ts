@@ -8,6 +8,7 @@ import type { SymbolFilters } from '../../trading/plan-entry.ts';
 import type { CandleFolder } from './candle-folder.ts';
 
 const DAY_MS = 86_400_000;
+const QUOTE = 'USDT';
 
 /** @param atMs the moment, epoch ms: the exchange's clock stands still there */
 export const createFolderMarketData = (folder: CandleFolder, atMs: number): MarketData =>
@@ -65,14 +66,20 @@ export function createRecordedMarket(folder: CandleFolder, clock: Clock): Market
       if (derived.ok) filters = { day, bySymbol: derived.value };
       return derived;
     },
-    async largestPairs(count) {
-      const pairs = folder.symbols.filter((symbol) => symbol.endsWith('USDT'));
-      const volumes = await perSymbol(pairs, (series, closed) =>
+    async pairs() {
+      const symbols = folder.symbols.filter((symbol) => symbol.endsWith(QUOTE));
+      const volumes = await perSymbol(symbols, (series, closed) =>
         quoteVolume(series, closed, clock.nowMs() - DAY_MS),
       );
       if (!volumes.ok) return volumes;
-      const byVolume = [...volumes.value].sort(([a, of], [b, than]) => than - of || (a < b ? -1 : 1));
-      return success(byVolume.slice(0, count).map(([symbol]) => symbol));
+      return success(
+        [...volumes.value].map(([symbol, quoteVolumeUsdt]) => ({
+          symbol,
+          base: symbol.slice(0, -QUOTE.length),
+          isTrading: true,
+          quoteVolumeUsdt,
+        })),
+      );
     },
   };
 }

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { ExchangeFault } from '../../../../lib/adapters/exchange/exchange-fault.ts';
 import {
   readFilters,
+  readListedPairs,
   readPrices,
   readQuoteVolumes,
-  readTradingPairs,
 } from '../../../../lib/adapters/exchange/instruments.ts';
 
 /** In the shape of Binance's documentation of /fapi/v1/exchangeInfo. */
@@ -12,6 +12,7 @@ const pair = (symbol: string, change: Record<string, unknown> = {}) => ({
   symbol,
   status: 'TRADING',
   contractType: 'PERPETUAL',
+  baseAsset: symbol.replace(/USDT$/, ''),
   quoteAsset: 'USDT',
   filters: [
     { filterType: 'PRICE_FILTER', maxPrice: '300', minPrice: '0.0001', tickSize: '0.0001' },
@@ -24,7 +25,7 @@ const pair = (symbol: string, change: Record<string, unknown> = {}) => ({
 });
 
 describe('exchange info', () => {
-  it('keeps the perpetual USDT pairs that trade now, under names that we can use', () => {
+  it('keeps the perpetual USDT pairs, under names that we can use, and filters of those that trade now', () => {
     const symbols = [
       pair('BTCUSDT'),
       pair('ETHUSDT', { status: 'SETTLING' }),
@@ -35,7 +36,14 @@ describe('exchange info', () => {
       { symbol: null },
       pair('BLZUSDT', { contractType: undefined }),
     ];
-    expect([...readTradingPairs({ symbols })]).toEqual(['BTCUSDT', 'BLZUSDT']);
+    expect([...readFilters({ symbols }).keys()]).toEqual(['BTCUSDT', 'BLZUSDT']);
+    const volumes = new Map([['BTCUSDT', 12.5]]);
+    const listed = { quoteVolumeUsdt: undefined, isTrading: true };
+    expect(readListedPairs({ symbols }, volumes)).toEqual([
+      { ...listed, symbol: 'BTCUSDT', base: 'BTC', quoteVolumeUsdt: 12.5 },
+      { ...listed, symbol: 'ETHUSDT', base: 'ETH', isTrading: false },
+      { ...listed, symbol: 'BLZUSDT', base: 'BLZ' },
+    ]);
   });
 
   it('takes the stricter of the lot filters', () => {
@@ -81,7 +89,8 @@ describe('exchange info', () => {
 describe('an answer that is no list', () => {
   const answers = [null, undefined, [], {}, '<html>', { symbols: [] }, { symbols: null }, [null], [[1]]];
   it.each(answers)('%j is refused whole', (body) => {
-    for (const read of [readFilters, readTradingPairs, readPrices, readQuoteVolumes]) {
+    const readPairs = (body: unknown) => readListedPairs(body, new Map());
+    for (const read of [readFilters, readPairs, readPrices, readQuoteVolumes]) {
       expect(() => read(body)).toThrow(ExchangeFault);
     }
   });

@@ -54,7 +54,7 @@ const market: MarketData = {
       : success(
           new Map(brokerMarket.symbols.map((name) => [name, deriveFilters(brokerMarket.candles(name))])),
         ),
-  largestPairs: async () => success(brokerMarket.symbols),
+  pairs: async () => success([]),
 };
 
 const open = (records: Pick<RiskStore, 'get' | 'put'> = store): Broker =>

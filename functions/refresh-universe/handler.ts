@@ -1,0 +1,47 @@
+// The refresh-universe function: once a day. When the universe in force stays because the answer could not be used, the
+// invocation fails, so that its retries and its alarm take over; infer goes on with what is in force.
+import { readRefreshUniverseConfiguration } from '../../lib/wiring/configuration.ts';
+import {
+  composeRefreshUniverse,
+  type RefreshUniverseComposition,
+} from '../../lib/wiring/refresh-universe.ts';
+
+export interface RefreshUniverseResult {
+  readonly outcome: 'changed' | 'confirmed';
+  readonly asOf: string;
+  readonly symbols: number;
+  readonly entering: readonly string[];
+  readonly leaving: readonly string[];
+}
+
+/** The handler over a composition; `handler` below is the one that Lambda calls. */
+export function createRefreshUniverseHandler({
+  refresh,
+  record,
+}: Pick<RefreshUniverseComposition, 'refresh' | 'record'>) {
+  return async (): Promise<RefreshUniverseResult> => {
+    const refreshed = await refresh();
+    record(refreshed);
+    if (refreshed.outcome === 'kept') {
+      const { why, universe } = refreshed;
+      const stays =
+        universe === undefined ? 'no universe could be chosen' : `the universe of ${universe.asOf} stays`;
+      throw new Error(`${stays}: ${why.code}: ${why.detail}`);
+    }
+    const { outcome, universe, chosen } = refreshed;
+    return {
+      outcome,
+      asOf: universe.asOf,
+      symbols: universe.symbols.length,
+      entering: chosen.entering.map(({ symbol }) => symbol),
+      leaving: chosen.leaving.map(({ symbol }) => symbol),
+    };
+  };
+}
+
+let warm: ReturnType<typeof createRefreshUniverseHandler> | undefined;
+
+export const handler = async (): Promise<RefreshUniverseResult> => {
+  warm ??= createRefreshUniverseHandler(composeRefreshUniverse(readRefreshUniverseConfiguration()));
+  return warm();
+};

@@ -1,0 +1,21 @@
+// What a refresh of the universe tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
+import { MetricUnit } from '@aws-lambda-powertools/metrics';
+import type { UniverseRefresh } from '../../app/refresh-universe.ts';
+import type { Telemetry } from './powertools-telemetry.ts';
+
+export function recordUniverseRefresh({ logger, metrics }: Telemetry, refresh: UniverseRefresh): void {
+  const isKept = refresh.outcome === 'kept';
+  logger[isKept ? 'warn' : 'info']('universe refreshed', { refresh });
+  const { Count } = MetricUnit;
+  metrics.addMetric('UniverseRefreshed', Count, isKept ? 0 : 1);
+  metrics.addMetric('UniverseKept', Count, isKept ? 1 : 0);
+  metrics.addMetric('UniverseSymbols', Count, refresh.universe?.symbols.length ?? 0);
+  if (!isKept) {
+    const { chosen, secondOpinion } = refresh;
+    metrics.addMetric('UniverseEntering', Count, chosen.entering.length);
+    metrics.addMetric('UniverseLeaving', Count, chosen.leaving.length);
+    if (secondOpinion.state === 'given')
+      metrics.addMetric('UniverseUnconfirmed', Count, secondOpinion.unconfirmed.length);
+  }
+  metrics.publishStoredMetrics();
+}
