@@ -22,6 +22,8 @@ export interface BreakerDependencies extends EvidenceSources {
   readonly flags: FlagStore;
   readonly notifier: Notifier;
   readonly clock: Clock;
+  /** Of whoever acts; the tick leaves it with the lease. */
+  readonly codeVersion: string;
 }
 
 export interface BreakerOutcome {
@@ -132,7 +134,7 @@ async function applyEvent(
 
 /** Decides on the gate as it is, and writes; decides again when it moved. A write that fails does not take the decision back. */
 async function moveState(
-  { risk, clock, limits }: BreakerDependencies,
+  { risk, clock, limits, codeVersion }: BreakerDependencies,
   scope: Scope,
   eventOf: EventOf,
   failures: string[],
@@ -144,7 +146,9 @@ async function moveState(
     if (write === undefined) return moved;
     const { previous, current } = moved;
     try {
-      const plan = planBreakerWrite({ previous, current, leaseUntilMs: write.leaseUntilMs });
+      const { leaseUntilMs: untilMs } = write;
+      const lease = untilMs === undefined ? undefined : { untilMs, codeVersion };
+      const plan = planBreakerWrite({ previous, current, lease });
       if ((await risk.commit(scope, plan)).ok) return moved;
     } catch (error) {
       failures.push(error instanceof Error ? error.message : String(error));

@@ -15,6 +15,7 @@
 import { FEATURE_SET_HASH } from '../features/feature-set.ts';
 import { BAR_MS } from '../market/candle.ts';
 import { failure, type Result, success } from '../result.ts';
+import { versionDifferences } from '../risk/code-version.ts';
 import { authorise, type GateItem, planRelease, prunableIds, type RiskApproved } from '../risk/gate.ts';
 import type { RolloutStage } from '../rollout/stage.ts';
 import type { Signal } from '../signals/signal.ts';
@@ -44,6 +45,8 @@ export const FULL_SIZE: Policy = () => 1;
 export interface EntrySession {
   readonly modes: ModeSources;
   readonly policy: Policy;
+  /** Of this function. */
+  readonly codeVersion: string;
   readonly desk: Desk;
   readonly ensemble: { readonly id: string; readonly stopAtrMultiple: number; readonly horizonBars: number };
   /** undefined when there is no fresh mark. */
@@ -90,6 +93,7 @@ export async function enterPosition(session: EntrySession, signal: ActingSignal)
       mode: now.mode,
       flagsReadAtMs: now.flagsReadAtMs,
       epoch: gate.epoch,
+      codeVersion: session.codeVersion,
       limits,
       forget: prunableIds(gate, nowMs),
       nowMs,
@@ -124,6 +128,12 @@ async function planNow(
   const given = allowance(now, equity);
   if (given === undefined || now.scope !== broker.scope) return failure(['mode_off']);
   const { gate, account } = given;
+  const differences = versionDifferences(session.codeVersion, [
+    ['infer', signal.codeVersion],
+    ['guard', equity.codeVersion],
+    ['circuit-breaker', gate.leaseCodeVersion],
+  ]);
+  if (differences.length > 0) return failure(['version_mismatch']);
   const planned = planEntry({
     scope: broker.scope,
     signal,

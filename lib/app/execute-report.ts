@@ -25,7 +25,7 @@ const DECISION_OUTCOMES = {
 } as const;
 export type DecisionOutcome = keyof typeof DECISION_OUTCOMES;
 
-const executeReportSchema = z.strictObject({
+const executeReportSchema = z.object({
   barOpenTimeMs: z.int(),
   shard: z.int().min(0),
   of: z.int().min(1),
@@ -35,6 +35,8 @@ const executeReportSchema = z.strictObject({
   reasons: z.array(
     z.strictObject({ code: z.enum(Object.keys(MODE_REASONS) as [ModeReasonCode]), detail: z.string() }),
   ),
+  /** One line for each function whose version of the code is another: nothing is entered on its word. */
+  versionDifferences: z.array(z.string()).default([]),
   /** Signals of the bar and shard that hold. */
   held: z.int().min(0),
   /** The others; a signal that several things stand against is there once, with all of them. */

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { FEATURE_SET_HASH } from '../features/feature-set.ts';
 import { symbolsOfShard } from '../market/universe.ts';
 import { failure, type Result, success } from '../result.ts';
+import { versionDifferences } from '../risk/code-version.ts';
 import type { Scope } from '../risk/gate.ts';
 import type { Signal } from '../signals/signal.ts';
 import {
@@ -29,7 +30,7 @@ import { sendExit } from './protect-position.ts';
 import { readCurrentEnsemble } from './read-ensemble.ts';
 import { type ModeNow, type ModeSources, readMode } from './read-mode.ts';
 import type { Desk } from './send-order.ts';
-import type { Broker, Versioned } from './trading-ports.ts';
+import type { Broker, RiskStore, Versioned } from './trading-ports.ts';
 
 /** What infer hands over on its success. */
 export const executeRequestSchema = z.object({
@@ -48,6 +49,8 @@ export interface ExecuteDependencies extends ModeSources {
   /** Rejects when the account cannot be opened at all. */
   readonly brokerOf: (scope: Scope) => Broker | Promise<Broker>;
   readonly policy: Policy;
+  /** Of this function. */
+  readonly codeVersion: string;
 }
 
 /** Throws StoreError when a store cannot be used: the run is then repeated, which is harmless. */
@@ -55,11 +58,11 @@ export async function execute(
   dependencies: ExecuteDependencies,
   request: ExecuteRequest,
 ): Promise<ExecuteReport> {
-  const { signals: store, risk, clock } = dependencies;
+  const { signals: store, risk, clock, codeVersion } = dependencies;
   const now = await readMode(dependencies);
-  const mine = await signalsOf(store, request);
+  const [mine, mark] = await Promise.all([signalsOf(store, request), newestMark(risk, now.scope)]);
   const acting = mine.filter(acts).sort((a, b) => (b.expectedEdgeBps ?? 0) - (a.expectedEdgeBps ?? 0));
-  const decisions = now.mode === 'OFF' ? [] : await decideAll(dependencies, { now, request, acting });
+  const decisions = now.mode === 'OFF' ? [] : await decideAll(dependencies, { now, request, acting, mark });
   const report: ExecuteReport = {
     barOpenTimeMs: request.barOpenTimeMs,
     shard: request.shard,
@@ -68,6 +71,11 @@ export async function execute(
     scope: now.scope,
     mode: now.mode,
     reasons: [...now.reasons],
+    versionDifferences: versionDifferences(codeVersion, [
+      ...mine.map((signal) => ['infer', signal.codeVersion] as const),
+      ...(mark === undefined ? [] : [['guard', mark.codeVersion] as const]),
+      ...(now.gate === undefined ? [] : [['circuit-breaker', now.gate.leaseCodeVersion] as const]),
+    ]),
     held: mine.length - acting.length,
     decisions,
   };
@@ -101,9 +109,14 @@ const decided = (signal: ActingSignal, outcomes: readonly DecisionOutcome[], det
 
 async function decideAll(
   dependencies: ExecuteDependencies,
-  run: { now: ModeNow; request: ExecuteRequest; acting: readonly ActingSignal[] },
+  run: {
+    now: ModeNow;
+    request: ExecuteRequest;
+    acting: readonly ActingSignal[];
+    mark: EquityRecord | undefined;
+  },
 ): Promise<Decision[]> {
-  const { now, request, acting } = run;
+  const { now, request, acting, mark } = run;
   if (acting.length === 0) return [];
   const all = (outcome: DecisionOutcome, detail: string) =>
     acting.map((signal) => decided(signal, [outcome], detail));
@@ -123,7 +136,8 @@ async function decideAll(
     policy: dependencies.policy,
     desk,
     ensemble: { id, stopAtrMultiple, horizonBars: label.horizonBars },
-    equity: await freshEquity(desk),
+    codeVersion: dependencies.codeVersion,
+    equity: mark !== undefined && clock.nowMs() - mark.atMs <= EQUITY_AGE_MS_MAX ? mark : undefined,
     ...market.value,
   };
   const decisions: Decision[] = [];
@@ -153,10 +167,9 @@ async function readMarket(
 /** A mark older than this says nothing: the guard that makes them is silent. */
 const EQUITY_AGE_MS_MAX = 150_000;
 
-async function freshEquity({ risk, broker, clock }: Desk): Promise<EquityRecord | undefined> {
-  const query = { scope: broker.scope, prefix: 'equity#', newestFirst: true, count: 1 };
-  const newest = (await risk.list(query, equityRecordSchema))[0]?.value;
-  return newest !== undefined && clock.nowMs() - newest.atMs <= EQUITY_AGE_MS_MAX ? newest : undefined;
+async function newestMark(risk: RiskStore, scope: Scope): Promise<EquityRecord | undefined> {
+  const query = { scope, prefix: 'equity#', newestFirst: true, count: 1 };
+  return (await risk.list(query, equityRecordSchema))[0]?.value;
 }
 
 /** A signal against an open position closes it and goes no further in this bar; all others may enter. */

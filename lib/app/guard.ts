@@ -46,6 +46,11 @@ export interface GuardReport {
   readonly nakedSinceMs: number | null;
 }
 
+export interface GuardDesk extends Desk {
+  /** Of this function, for its marks. */
+  readonly codeVersion: string;
+}
+
 /** Throws StoreError when the risk table cannot be used. */
 export async function guard(desk: Desk): Promise<GuardReport> {
   const { broker, clock } = desk;
@@ -179,7 +184,10 @@ async function nakedSince({ risk, broker, clock }: Desk, { held }: AccountView):
 }
 
 /** Equity at the exchange's marks: what the account would be worth if it were closed there and then. */
-async function mark({ risk, broker, clock }: Desk, view: AccountView): Promise<EquityRecord> {
+async function mark(
+  { risk, broker, clock, codeVersion }: GuardDesk,
+  view: AccountView,
+): Promise<EquityRecord> {
   const atMs = clock.nowMs();
   let unrealisedMicroUsdt = 0;
   let exposureMicroUsdt = 0;
@@ -193,6 +201,7 @@ async function mark({ risk, broker, clock }: Desk, view: AccountView): Promise<E
     walletMicroUsdt: view.walletMicroUsdt,
     exposureMicroUsdt,
     positions: view.held.size,
+    codeVersion,
   };
   await risk.put(broker.scope, equityKey(atMs), equity, { ifAbsent: true });
   if ((await risk.get(broker.scope, dayKey(atMs), dayRecordSchema)) === undefined) {

@@ -25,7 +25,8 @@ const shadowRunSchema = z.strictObject({
 });
 export type ShadowRun = z.infer<typeof shadowRunSchema>;
 
-export const inferRunSchema = z.strictObject({
+// Not strict: a breaker that is older than infer for some minutes must not trip over what it does not know yet.
+export const inferRunSchema = z.object({
   barOpenTimeMs: z.int(),
   shard: z.int().min(0),
   of: z.int().min(1),
@@ -33,6 +34,8 @@ export const inferRunSchema = z.strictObject({
   /** null when the ensemble in force could not be read: then every symbol abstains. */
   ensembleId: z.string().nullable(),
   featureSetHash: z.string(),
+  /** Of the function that ran; absent before versions were recorded. */
+  codeVersion: z.string().optional(),
   symbols: z.int().min(0),
   written: z.int().min(0),
   alreadyDecided: z.int().min(0),

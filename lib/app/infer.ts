@@ -24,6 +24,8 @@ export interface InferDependencies {
   readonly stopwatchMs: () => number;
   /** Memory of the process. */
   readonly residentBytes: () => number;
+  /** Of this function, for its signals and its run. */
+  readonly codeVersion: string;
   /** Where the shadow's decisions are kept; undefined keeps none. */
   readonly shadowRecords?: ObjectStore | undefined;
 }
@@ -42,9 +44,11 @@ export interface InferOutcome {
 
 /** What the exchange, a model or the signal table does wrong stands in the run; throws StoreError when the run itself cannot be stored. */
 export async function infer(
-  { market, ensembles, signals: store, clock, stopwatchMs, residentBytes, shadowRecords }: InferDependencies,
+  dependencies: InferDependencies,
   { symbols, shard, of }: InferRequest,
 ): Promise<InferOutcome> {
+  const { market, ensembles, signals: store, clock, stopwatchMs, residentBytes } = dependencies;
+  const { codeVersion, shadowRecords } = dependencies;
   const startedAtMs = clock.nowMs();
   const watch = createWatch(stopwatchMs);
   const [serverTime, current] = await Promise.all([
@@ -71,9 +75,10 @@ export async function infer(
     const inOrder = (a: { symbol: string }, b: { symbol: string }) =>
       order.get(a.symbol)! - order.get(b.symbol)!;
     rows.sort(inOrder);
-    const { signals, quarantined } = ensemble
+    const { signals: decided, quarantined } = ensemble
       ? await watch.time('inference', () => askModels(ensemble, rows))
       : { signals: [], quarantined: [] };
+    const signals = decided.map((signal) => ({ ...signal, codeVersion }));
     const stored = await watch.time('store', () => storeAll(store, signals));
     // Only now: what is decided is stored, whatever the shadow does.
     const shadow =
@@ -91,6 +96,7 @@ export async function infer(
       startedAtMs,
       ensembleId: ensemble?.ensemble.id ?? null,
       featureSetHash: FEATURE_SET_HASH,
+      codeVersion,
       symbols: symbols.length,
       ...stored,
       actions: countActions(signals),

@@ -19,6 +19,9 @@ interface PredictedRelease {
 /** Of infer after a bar's close, as far as a replay knows it. */
 const INFER_MS = 2_000;
 
+/** In a replay one process does everything. */
+export const REPLAY_VERSION = 'replay';
+
 /** @param predictions in order of symbols */
 export function createPredictedSignals(
   predictions: readonly Predictions[],
@@ -32,7 +35,9 @@ export function createPredictedSignals(
     const signals = predictions.flatMap((of, index) => {
       const row = findRow(of.openTimeMs, barOpenTimeMs, next[index]!);
       next[index] = row;
-      return of.openTimeMs[row] === barOpenTimeMs ? [signalOfRow(of, row, release.ensemble)] : [];
+      return of.openTimeMs[row] === barOpenTimeMs
+        ? [{ ...signalOfRow(of, row, release.ensemble), codeVersion: REPLAY_VERSION }]
+        : [];
     });
     decided = { barOpenTimeMs, signals };
     return signals;
@@ -81,6 +86,7 @@ function describeRun(
     startedAtMs: barOpenTimeMs + BAR_MS + INFER_MS,
     ensembleId: release.ensemble.id,
     featureSetHash: FEATURE_SET_HASH,
+    codeVersion: REPLAY_VERSION,
     symbols,
     written: signals.length,
     alreadyDecided: 0,

@@ -24,6 +24,7 @@ import type { DecisionOutcome } from './execute-report.ts';
 import { forgetOldRecords } from './forget-old-records.ts';
 import { type GuardReport, guard } from './guard.ts';
 import type { Clock, FlagStore, ObjectStore, SignalStore } from './ports.ts';
+import { REPLAY_VERSION } from './predicted-signals.ts';
 import type { Broker, RiskStore } from './trading-ports.ts';
 
 /** Stands still until it is set. */
@@ -133,7 +134,7 @@ class RunningBacktest {
   async guardAt(atMs: number): Promise<boolean> {
     const { risk, broker, clock } = this.#dependencies;
     clock.set(atMs);
-    const report = await guard({ risk, broker, clock });
+    const report = await guard({ risk, broker, clock, codeVersion: REPLAY_VERSION });
     this.#equity = report.equity ?? this.#equity;
     this.#problems.push(...problemsOf(report));
     return report.actions.length > 0;
@@ -149,7 +150,8 @@ class RunningBacktest {
     clock.set(atMs);
     if (!this.#request.withBreaker) return this.#renewLease();
     const notifier = { notify: async () => undefined };
-    const sources = { risk, signals, shards: 1, limits: BREAKER_LIMITS, flags, notifier, clock };
+    const codeVersion = REPLAY_VERSION;
+    const sources = { risk, signals, shards: 1, limits: BREAKER_LIMITS, flags, notifier, clock, codeVersion };
     const { transition, failures } = await tickBreaker(sources, 'paper');
     this.#problems.push(...failures);
     const current = transition?.current;
@@ -165,7 +167,8 @@ class RunningBacktest {
     const { risk, clock } = this.#dependencies;
     const previous = (await risk.readGate('paper'))!.breaker;
     const current = { ...previous, revision: previous.revision + 1 };
-    const plan = planBreakerWrite({ previous, current, leaseUntilMs: clock.nowMs() + LEASE_MS });
+    const lease = { untilMs: clock.nowMs() + LEASE_MS, codeVersion: REPLAY_VERSION };
+    const plan = planBreakerWrite({ previous, current, lease });
     invariant((await risk.commit('paper', plan)).ok, 'nobody else writes the gate');
   }
 
@@ -174,7 +177,7 @@ class RunningBacktest {
     const { broker, clock, ...stores } = this.#dependencies;
     clock.set(atMs);
     const report = await execute(
-      { ...stores, clock, brokerOf: () => broker, policy: FULL_SIZE },
+      { ...stores, clock, brokerOf: () => broker, policy: FULL_SIZE, codeVersion: REPLAY_VERSION },
       {
         barOpenTimeMs,
         shard: 0,

@@ -18,6 +18,8 @@ export const gateItemSchema = z.object({
   /** Grows with every trip and every reset; a decision made under an older one is void. */
   epoch: z.int().min(0),
   leaseUntilMs: z.int(),
+  /** Of the breaker that gave the lease; absent before its first. */
+  leaseCodeVersion: z.string().optional(),
   /** Sum over `reserved`. */
   exposureMicroUsdt: z.int().min(0),
   /** Number of entries in `reserved`. */
@@ -43,6 +45,7 @@ export const GATE_DENIALS = {
   latch_tripped: 'the circuit breaker has tripped',
   epoch_changed: 'the circuit breaker has tripped or been reset since the decision was made',
   lease_not_in_force: 'the circuit breaker has shown no sign of life for 150 s',
+  version_mismatch: 'infer, guard or the circuit breaker runs another version of the code',
   duplicate: 'this client order id was authorised before',
   symbol_reserved: 'the symbol has an open position or an order that will make one',
   exposure_limit: 'total exposure would be over its limit',
@@ -65,6 +68,8 @@ export interface AuthorisationContext {
   readonly flagsReadAtMs: number;
   /** Epoch of the gate item that the decision was made on. */
   readonly epoch: number;
+  /** Of the function that asks. */
+  readonly codeVersion: string;
   readonly limits: { readonly exposureMicroUsdt: number; readonly positions: number };
   /** Ids to forget with the same write, from `prunableIds`. */
   readonly forget: readonly string[];
@@ -140,6 +145,7 @@ export function planAuthorisation(
       { path: ['latch'], equals: 'ARMED', denial: 'latch_tripped' },
       { path: ['epoch'], equals: context.epoch, denial: 'epoch_changed' },
       { path: ['leaseUntilMs'], between: [earliestMs, latestMs], denial: 'lease_not_in_force' },
+      { path: ['leaseCodeVersion'], equals: context.codeVersion, denial: 'version_mismatch' },
       { path: ['authorised', clientOrderId], absent: true, denial: 'duplicate' },
       { path: ['reserved', symbol], absent: true, denial: 'symbol_reserved' },
       {
@@ -187,9 +193,9 @@ export function planBreakerWrite(change: {
   readonly previous: BreakerState;
   readonly current: BreakerState;
   /** undefined leaves the lease alone: only the breaker's own tick renews it. */
-  readonly leaseUntilMs: number | undefined;
+  readonly lease: { readonly untilMs: number; readonly codeVersion: string } | undefined;
 }): ItemPlan<'breaker_moved'> {
-  const { previous, current, leaseUntilMs } = change;
+  const { previous, current, lease } = change;
   return {
     conditions: [
       { path: ['breaker', 'revision'], equals: previous.revision, denial: 'breaker_moved' },
@@ -199,7 +205,12 @@ export function planBreakerWrite(change: {
       { path: ['latch'], set: current.latch },
       { path: ['epoch'], set: current.epoch },
       { path: ['breaker'], set: current },
-      ...(leaseUntilMs === undefined ? [] : [{ path: ['leaseUntilMs'], set: leaseUntilMs }]),
+      ...(lease === undefined
+        ? []
+        : [
+            { path: ['leaseUntilMs'], set: lease.untilMs },
+            { path: ['leaseCodeVersion'], set: lease.codeVersion },
+          ]),
     ],
   };
 }

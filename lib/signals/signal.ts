@@ -56,7 +56,8 @@ const HOLD_REASONS = {
 } as const;
 export type HoldReason = keyof typeof HOLD_REASONS;
 
-export const signalSchema = z.strictObject({
+// Not strict: a version of the code that is newer may say more, and the older one must be able to go on, above all after a rollback.
+export const signalSchema = z.object({
   symbol: z.string(),
   barOpenTimeMs: z.int(),
   action: z.enum(ACTIONS),
@@ -77,6 +78,8 @@ export const signalSchema = z.strictObject({
   stopPrice: z.number().positive().nullable(),
   ensembleId: z.string(),
   featureSetHash: z.string(),
+  /** Of the function that decided; absent where no function did, and before versions were recorded. */
+  codeVersion: z.string().optional(),
   reasons: z.array(z.enum(Object.keys(HOLD_REASONS) as [HoldReason])),
 });
 export type Signal = z.infer<typeof signalSchema>;

@@ -1,12 +1,13 @@
 // The records of the risk table: orders, positions, equity, days, the guard's last words. One schema per kind, one place for
-// the keys, so that every function means the same.
+// the keys, so that every function means the same. What trading depends on is not read strictly: where a newer version of the code
+// has written more, the older one must still be able to protect and to end positions, above all after a rollback.
 import { z } from 'zod';
 import { ORDER_STATUSES } from './order-state.ts';
 
 const side = z.enum(['BUY', 'SELL']);
 
 /** `order#<clientOrderId>`: written before the order leaves, so that a crash cannot hide it. */
-export const orderRecordSchema = z.strictObject({
+export const orderRecordSchema = z.object({
   clientOrderId: z.string(),
   symbol: z.string(),
   leg: z.enum(['entry', 'stop', 'exit']),
@@ -40,7 +41,11 @@ export const orderRecordSchema = z.strictObject({
 export type OrderRecord = z.infer<typeof orderRecordSchema>;
 
 /** `position#<symbol>` */
-export const positionRecordSchema = z.strictObject({
+export const positionRecordSchema = z.object({
+/** `rejection#<13-digit ms at which we learnt of it>#<clientOrderId>`: an order that came to nothing, for the breaker's count. */
+export const rejectionRecordSchema = z.object({ clientOrderId: z.string(), atMs: z.int() });
+export type RejectionRecord = z.infer<typeof rejectionRecordSchema>;
+
   symbol: z.string(),
   side,
   quantity: z.number().positive(),
@@ -60,7 +65,7 @@ export const positionRecordSchema = z.strictObject({
 export type PositionRecord = z.infer<typeof positionRecordSchema>;
 
 /** `trade#<13-digit ms of its end>#<symbol>`: a position that was closed, written once. */
-export const tradeRecordSchema = z.strictObject({
+export const tradeRecordSchema = z.object({
   symbol: z.string(),
   side,
   quantity: z.number().positive(),
@@ -80,7 +85,7 @@ export const tradeRecordSchema = z.strictObject({
 export type TradeRecord = z.infer<typeof tradeRecordSchema>;
 
 /** `equity#<13-digit ms>` */
-export const equityRecordSchema = z.strictObject({
+export const equityRecordSchema = z.object({
   atMs: z.int(),
   equityMicroUsdt: z.int(),
   walletMicroUsdt: z.int(),
@@ -88,13 +93,15 @@ export const equityRecordSchema = z.strictObject({
   positions: z.int().min(0),
 });
 export type EquityRecord = z.infer<typeof equityRecordSchema>;
+  /** Of the guard that marked; absent before versions were recorded. */
+  codeVersion: z.string().optional(),
 
 /** `day#<YYYY-MM-DD>` */
-export const dayRecordSchema = z.strictObject({ startMicroUsdt: z.int() });
+export const dayRecordSchema = z.object({ startMicroUsdt: z.int() });
 export type DayRecord = z.infer<typeof dayRecordSchema>;
 
 /** `guard`: the guard's last completed run. */
-export const guardRecordSchema = z.strictObject({
+export const guardRecordSchema = z.object({
   completedAtMs: z.int(),
   /** One line each: what exchange and ledger differ in. */
   differences: z.array(z.string()),

@@ -8,6 +8,7 @@ import { createFileNotifier } from '../adapters/files/file-notifier.ts';
 import { createTelemetry } from '../adapters/telemetry/powertools-telemetry.ts';
 import { recordBreakerTick } from '../adapters/telemetry/record-breaker-tick.ts';
 import { type BreakerOutcome, tickBreaker, watchedScopes } from '../app/circuit-breaker.ts';
+import { CODE_VERSION } from './code-version.ts';
 import type { CircuitBreakerConfiguration } from './configuration.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -21,7 +22,7 @@ export interface CircuitBreakerComposition {
 
 export function composeCircuitBreaker(
   configuration: CircuitBreakerConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, logOutput }: Surroundings = {},
+  { endpoints, clock = { nowMs: Date.now }, codeVersion = CODE_VERSION, logOutput }: Surroundings = {},
 ): CircuitBreakerComposition {
   const { stage, riskTable, signalsTable, signalRetentionDays, shards, limits, notify } = configuration;
   const clients = createClients(endpoints);
@@ -42,6 +43,7 @@ export function composeCircuitBreaker(
     notifier:
       'topicArn' in notify ? createSnsNotifier(notify) : createFileNotifier({ path: notify.file, clock }),
     clock,
+    codeVersion,
     shards,
     limits,
   };

@@ -10,6 +10,7 @@ import { FULL_SIZE } from '../app/enter-position.ts';
 import { type ExecuteDependencies, type ExecuteRequest, execute } from '../app/execute.ts';
 import type { ExecuteReport } from '../app/execute-report.ts';
 import { openedBrokers } from './brokers.ts';
+import { CODE_VERSION } from './code-version.ts';
 import type { ExecuteConfiguration } from './configuration.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -22,7 +23,13 @@ export interface ExecuteComposition {
 
 export function composeExecute(
   configuration: ExecuteConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: Surroundings = {},
+  {
+    endpoints,
+    clock = { nowMs: Date.now },
+    codeVersion = CODE_VERSION,
+    logOutput,
+    unlimitedRequests = false,
+  }: Surroundings = {},
 ): ExecuteComposition {
   const { stage, bucket, signalsTable, signalRetentionDays, riskTable } = configuration;
   const { exchange, exchangeUrl } = configuration;
@@ -42,6 +49,7 @@ export function composeExecute(
     clock,
     brokerOf: openedBrokers({ stage, clients, risk, exchange, exchangeUrl, clock, unlimitedRequests }),
     policy: FULL_SIZE,
+    codeVersion,
   };
   return {
     executeBar: (request) => execute(dependencies, request),

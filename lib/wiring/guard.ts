@@ -8,6 +8,7 @@ import { watchedScopes } from '../app/circuit-breaker.ts';
 import { type GuardReport, guard } from '../app/guard.ts';
 import type { Scope } from '../risk/gate.ts';
 import { openedBrokers } from './brokers.ts';
+import { CODE_VERSION } from './code-version.ts';
 import type { GuardConfiguration } from './configuration.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -24,7 +25,13 @@ export interface GuardComposition {
 
 export function composeGuard(
   configuration: GuardConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: Surroundings = {},
+  {
+    endpoints,
+    clock = { nowMs: Date.now },
+    codeVersion = CODE_VERSION,
+    logOutput,
+    unlimitedRequests = false,
+  }: Surroundings = {},
 ): GuardComposition {
   const { stage, riskTable, exchange, exchangeUrl } = configuration;
   const clients = createClients(endpoints);
@@ -34,7 +41,7 @@ export function composeGuard(
   const brokerOf = openedBrokers({ stage, clients, risk, exchange, exchangeUrl, clock, unlimitedRequests });
   const guardScope = async (scope: Scope): Promise<GuardOutcome> => {
     try {
-      return await guard({ risk, broker: await brokerOf(scope), clock });
+      return await guard({ risk, broker: await brokerOf(scope), clock, codeVersion });
     } catch (error) {
       return { scope, failed: error instanceof Error ? error.message : String(error) };
     }

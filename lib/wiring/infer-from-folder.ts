@@ -7,6 +7,7 @@ import { createOnnxModelRuntime } from '../adapters/onnx/onnx-model-runtime.ts';
 import { type InferOutcome, infer } from '../app/infer.ts';
 import { createEnsembleProvider } from '../app/load-ensemble.ts';
 import { failure, type Result, success } from '../result.ts';
+import { CODE_VERSION } from './code-version.ts';
 import { STARTER_MODELS_FOLDER } from './starter-models.ts';
 
 /** Fails with one line when the folder of candles cannot be used or lacks a symbol that was asked for. */
@@ -37,6 +38,7 @@ export async function inferFromFolder(query: {
         clock: { nowMs: () => query.atMs },
         stopwatchMs: () => performance.now(),
         residentBytes: process.memoryUsage.rss,
+        codeVersion: CODE_VERSION,
       },
       { symbols, shard: 0, of: 1 },
     );

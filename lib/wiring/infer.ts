@@ -11,6 +11,7 @@ import type { InferRun } from '../app/infer-run.ts';
 import { createEnsembleProvider } from '../app/load-ensemble.ts';
 import { readUniverse } from '../app/universe.ts';
 import { symbolsOfShard } from '../market/universe.ts';
+import { CODE_VERSION } from './code-version.ts';
 import type { InferConfiguration } from './configuration.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -23,7 +24,13 @@ export interface InferComposition {
 
 export function composeInfer(
   configuration: InferConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: Surroundings = {},
+  {
+    endpoints,
+    clock = { nowMs: Date.now },
+    codeVersion = CODE_VERSION,
+    logOutput,
+    unlimitedRequests = false,
+  }: Surroundings = {},
 ): InferComposition {
   const clients = createClients(endpoints);
   const objects = createS3ObjectStore({ client: clients.s3, bucket: configuration.bucket });
@@ -49,6 +56,7 @@ export function composeInfer(
     clock,
     stopwatchMs: () => performance.now(),
     residentBytes: process.memoryUsage.rss,
+    codeVersion,
     shadowRecords: objects,
   };
   return {

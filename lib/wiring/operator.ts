@@ -13,11 +13,14 @@ import type { Scope } from '../risk/gate.ts';
 import { LEASE_MS } from '../risk/latch.ts';
 import { openBroker } from './brokers.ts';
 import { DEFAULT_RETENTION_DAYS } from './configuration.ts';
+import { CODE_VERSION } from './code-version.ts';
 import { LOCAL_BUCKET, LOCAL_STAGE, localNotificationsFile, resourcesOfStage } from './stage.ts';
 
 export interface OperatorSystem {
   readonly stage: string;
   readonly objects: ObjectStore;
+  /** Of this command. */
+  readonly codeVersion: string;
   readonly signals: SignalStore;
   readonly flags: FlagStore;
   readonly risk: RiskStore;
@@ -113,6 +116,7 @@ function openStores(stage: string, clients: AwsClients) {
     signals: createDynamoSignalStore({
       client: clients.dynamodb,
       table: signalsTable,
+    codeVersion: CODE_VERSION,
       retentionDays: DEFAULT_RETENTION_DAYS,
       clock: { nowMs: Date.now },
     }),

@@ -6,6 +6,8 @@ import type { Clock } from '../app/ports.ts';
 export interface Surroundings {
   readonly endpoints?: ServiceEndpoints;
   readonly clock?: Clock;
+  /** @default the one stamped into the bundle */
+  readonly codeVersion?: string;
   /** Where logs and metrics go. @default standard output */
   readonly logOutput?: Writable;
   /** The simulated exchange counts requests by its own, faster clock. */

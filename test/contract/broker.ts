@@ -80,6 +80,7 @@ export async function approveEntry(
     mode: scope === 'live' ? ('LIVE' as const) : ('PAPER' as const),
     flagsReadAtMs: 0,
     epoch: 0,
+    codeVersion: 'local',
     limits: { exposureMicroUsdt: 1e12, positions: 10 },
     forget: [],
     nowMs: 0,

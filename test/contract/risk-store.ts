@@ -32,6 +32,7 @@ export const contextOf = (over: Partial<AuthorisationContext> = {}): Authorisati
   mode: 'PAPER',
   flagsReadAtMs: NOW_MS,
   epoch: 1,
+  codeVersion: 'v1',
   limits: LIMITS,
   forget: [],
   nowMs: NOW_MS,
@@ -40,6 +41,7 @@ export const contextOf = (over: Partial<AuthorisationContext> = {}): Authorisati
 export const openGate = (over: Partial<GateItem> = {}): GateItem => ({
   ...newGate(firstArmed(NOW_MS - 60_000)),
   leaseUntilMs: NOW_MS + LEASE_MS,
+  leaseCodeVersion: 'v1',
   ...over,
 });
 export function planOf(order: ExposureOrder, context = contextOf()) {
@@ -170,7 +172,7 @@ export function describeRiskStoreContract(
         await store.createGate('paper', openGate());
         const previous = openGate().breaker;
         const current = { ...lostState(NOW_MS), epoch: 2, revision: 1 };
-        const trip = planBreakerWrite({ previous, current, leaseUntilMs: undefined });
+        const trip = planBreakerWrite({ previous, current, lease: undefined });
         const [tripped, ...results] = await Promise.all([
           store.commit('paper', trip),
           ...Array.from({ length: 10 }, (_, index) =>

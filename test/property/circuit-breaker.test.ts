@@ -70,6 +70,7 @@ async function follow(steps: readonly (typeof step extends fc.Arbitrary<infer S>
     },
     notifier: { notify: async () => {} },
     clock: { nowMs: () => nowMs },
+    codeVersion: 'v1',
     shards: 1,
     limits: BREAKER_LIMITS,
   };
@@ -144,6 +145,7 @@ async function follow(steps: readonly (typeof step extends fc.Arbitrary<infer S>
         mode: now.mode,
         flagsReadAtMs: now.flagsReadAtMs,
         epoch: now.gate?.epoch ?? 0,
+        codeVersion: 'v1',
         limits: { exposureMicroUsdt: 1_000_000, positions: 1_000 },
         forget: [],
         nowMs,

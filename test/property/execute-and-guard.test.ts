@@ -14,7 +14,6 @@ import {
   MINUTE_MS,
   PRICES,
   requestOf,
-  signalOf,
   TradingWorld,
 } from '../sim/trading-world.ts';
 
@@ -98,6 +97,14 @@ const step = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('down' as const), isDown: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('deploy' as const),
+      part: fc.constantFrom('infer', 'execute', 'guard', 'breaker'),
+      version: fc.constantFrom('v1', 'v2'),
+    }),
+  },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -105,7 +112,11 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 async function isOpen(world: TradingWorld): Promise<boolean> {
   const text = (name: keyof typeof FLAGS) => world.flagTexts.get(name);
   const gate = await world.gate();
+  const marks = await world.risk.list({ scope: 'paper', prefix: 'equity#' }, equityRecordSchema);
+  const signals = await world.signals.ofBar(lastClosedOpenTimeMs(world.nowMs));
+  const versions = [gate.leaseCodeVersion, marks.at(-1)?.value.codeVersion, signals[0]?.codeVersion];
   return (
+    versions.every((version) => version === world.versions.execute) &&
     text('QT_ENABLE_AI_TRADING') === 'true' &&
     text('QT_PAPER_TRADING') === 'true' &&
     text('EMERGENCY_MODE') === 'false' &&
@@ -154,7 +165,11 @@ class Run {
           'CIRCUIT_BREAKER_TRIGGERED',
         ] as const)
           world.setFlag(name, FLAGS[name].local);
+        for (const part of ['infer', 'execute', 'guard', 'breaker'] as const) world.versions[part] = 'v1';
         return world.setLatch('ARMED');
+      case 'deploy':
+        world.versions[taken.part as keyof typeof world.versions] = taken.version;
+        return;
       case 'allocation':
         world.setFlag('QT_MAX_CAPITAL_ALLOCATION', taken.text);
         return world.setFlag('QT_MAX_POSITIONS', taken.positions);
@@ -183,7 +198,7 @@ class Run {
     for (const [index, symbol] of SYMBOLS.entries()) {
       const close = world.exchange.prices.get(symbol)!;
       const decided = actions[index] as 'BUY' | 'SELL' | 'HOLD';
-      await world.signals.put(signalOf(symbol, decided, { barOpenTimeMs, close, atr: close * 0.002 }));
+      await world.signals.put(world.signalOf(symbol, decided, { barOpenTimeMs, close, atr: close * 0.002 }));
     }
   }
 

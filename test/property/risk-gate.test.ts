@@ -33,6 +33,7 @@ const context = (over: Partial<AuthorisationContext> = {}): AuthorisationContext
   mode: 'PAPER',
   flagsReadAtMs: START_MS - 200,
   epoch: 1,
+  codeVersion: 'v1',
   limits: { exposureMicroUsdt: 1_000_000_000, positions: 5 },
   forget: [],
   nowMs: START_MS,
@@ -41,6 +42,7 @@ const context = (over: Partial<AuthorisationContext> = {}): AuthorisationContext
 const openGate = (over: Partial<GateItem> = {}): GateItem => ({
   ...newGate(firstArmed(START_MS - 60_000)),
   leaseUntilMs: START_MS + LEASE_MS,
+  leaseCodeVersion: 'v1',
   ...over,
 });
 /** A gate in memory, whose writes are atomic as DynamoDB's are. */
@@ -93,6 +95,9 @@ describe('authorise', () => {
     ['lease_not_in_force', [openGate({ leaseUntilMs: START_MS })]],
     ['lease_not_in_force', [openGate({ leaseUntilMs: START_MS + 10 * LEASE_MS })]],
     ['lease_not_in_force', [newGate(firstArmed(START_MS))]],
+    ['version_mismatch', [openGate({ leaseCodeVersion: 'v0' })]],
+    ['version_mismatch', [openGate({ leaseCodeVersion: undefined })]],
+    ['version_mismatch', [openGate(), order(), context({ codeVersion: 'v2' })]],
     ['duplicate', [openGate({ authorised: { 'qt-1': { atMs: START_MS - 1 } } })]],
     ['symbol_reserved', [openGate({ reserved, positionCount: 1 }), order({ symbol: 'ETHUSDT' })]],
     ['exposure_limit', [openGate({ exposureMicroUsdt: 900_000_001 })]],
@@ -250,6 +255,7 @@ describe('any sequence of events', () => {
         ),
         staleEpoch: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
         flagsAgeMs: fc.constantFrom(0, 900, 1_000, 1_001, -1),
+        codeVersion: fc.constantFrom('v1', 'v1', 'v1', 'v2'),
       }),
     },
     {
@@ -258,7 +264,13 @@ describe('any sequence of events', () => {
     },
     fc.record({ kind: fc.constant('trip' as const) }),
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('reset' as const) }) },
-    { weight: 3, arbitrary: fc.record({ kind: fc.constant('renew' as const) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant('renew' as const),
+        codeVersion: fc.constantFrom('v1', 'v1', 'v1', 'v2'),
+      }),
+    },
     {
       weight: 2,
       arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 200_000 }) }),
@@ -275,13 +287,14 @@ describe('any sequence of events', () => {
         for (const event of steps) {
           const gate = store.gate!;
           if (event.kind === 'wait') nowMs += event.ms;
-          if (event.kind === 'renew') store.gate = { ...gate, leaseUntilMs: nowMs + LEASE_MS };
+          if (event.kind === 'renew')
+            store.gate = { ...gate, leaseUntilMs: nowMs + LEASE_MS, leaseCodeVersion: event.codeVersion };
           if (event.kind === 'trip' || event.kind === 'reset') {
             const current =
               event.kind === 'trip'
                 ? { ...lostState(nowMs), epoch: gate.epoch + 1, revision: gate.breaker.revision + 1 }
                 : { ...firstArmed(nowMs), epoch: gate.epoch + 1, revision: gate.breaker.revision + 1 };
-            const plan = planBreakerWrite({ previous: gate.breaker, current, leaseUntilMs: undefined });
+            const plan = planBreakerWrite({ previous: gate.breaker, current, lease: undefined });
             const written = commitToItem(gate, plan);
             if (!written.ok) throw new Error(written.error);
             store.gate = written.value;
@@ -306,6 +319,7 @@ describe('any sequence of events', () => {
                 mode: event.mode,
                 flagsReadAtMs: nowMs - event.flagsAgeMs,
                 epoch: gate.epoch - (event.staleEpoch ? 1 : 0),
+                codeVersion: event.codeVersion,
                 limits: LIMITS,
                 forget: prunableIds(gate, nowMs),
                 nowMs,

@@ -111,6 +111,7 @@ describe('circuit breaker on the embedded services', () => {
         flagsReadAtMs: at,
         epoch: (await gateOf()).epoch,
         limits: { exposureMicroUsdt: 1_000_000_000, positions: 50 },
+        codeVersion: system.codeVersion,
         forget: [],
         nowMs: at,
       },
@@ -220,6 +221,7 @@ describe('circuit breaker on the embedded services', () => {
         flagsReadAtMs: nowMs,
         epoch,
         limits: { exposureMicroUsdt: 1_000, positions: 1 },
+        codeVersion: system.codeVersion,
         forget: [],
         nowMs,
       },
@@ -336,6 +338,7 @@ describe('circuit breaker', () => {
       },
       clock: { nowMs: () => nowMs },
       shards: 1,
+      codeVersion: 'v1',
       limits: BREAKER_LIMITS,
     };
   });

@@ -65,7 +65,7 @@ afterEach(async () => {
 async function minute(ms = MINUTE_MS) {
   nowMs += ms;
   await system.signals.putRun(runOf(Math.floor(nowMs / BAR_MS) * BAR_MS - BAR_MS));
-  if (broker !== undefined && ms > 0) await guard({ risk: system.risk, broker, clock });
+  if (broker !== undefined && ms > 0) await guard({ ...system, broker, clock });
   return tickBreaker(dependencies(), 'paper');
 }
 
@@ -88,6 +88,7 @@ async function enter(symbol: string): Promise<void> {
     mode: 'PAPER' as const,
     flagsReadAtMs: nowMs,
     epoch: (await system.risk.readGate('paper'))!.epoch,
+    codeVersion: system.codeVersion,
     limits: { exposureMicroUsdt: 1e10, positions: 10 },
     forget: [],
     nowMs,
@@ -143,7 +144,7 @@ describe('emergency stop', () => {
     await minute();
     const trades = await system.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
     expect(trades.map(({ value }) => value.reason)).toEqual(['emergency']);
-    const report = await guard({ risk: system.risk, broker, clock });
+    const report = await guard({ ...system, broker, clock });
     expect(report).toMatchObject({ outcome: 'completed', differences: [], faults: [] });
     expect((await system.risk.readGate('paper'))?.positionCount).toBe(0);
   });
@@ -227,7 +228,7 @@ describe('shock of the paper account', () => {
       'drawdown',
       'daily_loss',
     ]);
-    const report = await guard({ risk: system.risk, broker, clock });
+    const report = await guard({ ...system, broker, clock });
     expect(report).toMatchObject({ differences: [], equity: { equityMicroUsdt: 8_800_000_000 } });
   });
 

@@ -48,6 +48,9 @@ const ensemble: Ensemble = {
   stopAtrMultiple: 1.2,
 };
 
+/** Of all functions, as long as the test does not say otherwise. */
+const VERSION = 'v1';
+
 export function signalOf(
   symbol: keyof typeof PRICES,
   action: Signal['action'],
@@ -70,6 +73,7 @@ export function signalOf(
     stopPrice: action === 'HOLD' ? null : close,
     ensembleId: ENSEMBLE_ID,
     featureSetHash: FEATURE_SET_HASH,
+    codeVersion: VERSION,
     reasons: [],
     ...over,
   };
@@ -123,6 +127,8 @@ export class CrashPlan {
 
 export class TradingWorld {
   nowMs = START_MS + 3_000;
+  /** Which code each function runs. */
+  readonly versions = { infer: VERSION, execute: VERSION, guard: VERSION, breaker: VERSION };
   readonly clock = { nowMs: () => this.nowMs };
   readonly risk = createMemoryRiskStore();
   readonly signals = createMemorySignalStore();
@@ -169,12 +175,17 @@ export class TradingWorld {
     return (await this.risk.readGate('paper'))!;
   }
 
+  /** A signal by infer as it is deployed now. */
+  signalOf(...about: Parameters<typeof signalOf>): Signal {
+    return { ...signalOf(...about), codeVersion: this.versions.infer };
+  }
+
   /** The breaker's sign of life. */
   async renewLease(): Promise<void> {
     const { breaker } = await this.gate();
     const current = { ...breaker, revision: breaker.revision + 1 };
-    const leaseUntilMs = this.nowMs + LEASE_MS;
-    await this.risk.commit('paper', planBreakerWrite({ previous: breaker, current, leaseUntilMs }));
+    const lease = { untilMs: this.nowMs + LEASE_MS, codeVersion: this.versions.breaker };
+    await this.risk.commit('paper', planBreakerWrite({ previous: breaker, current, lease }));
   }
 
   async setLatch(latch: 'ARMED' | 'TRIPPED'): Promise<void> {
@@ -186,10 +197,7 @@ export class TradingWorld {
       latch === 'ARMED'
         ? { ...next, latch }
         : { ...next, latch, trippedAtMs: this.nowMs, causes: [], notified: true, resetRequest: null };
-    await this.risk.commit(
-      'paper',
-      planBreakerWrite({ previous: breaker, current, leaseUntilMs: undefined }),
-    );
+    await this.risk.commit('paper', planBreakerWrite({ previous: breaker, current, lease: undefined }));
   }
 
   execute(request = requestOf(), crash?: CrashPlan): Promise<ExecuteReport> {
@@ -204,6 +212,7 @@ export class TradingWorld {
         clock: this.clock,
         brokerOf: () => broker,
         policy: FULL_SIZE,
+        codeVersion: this.versions.execute,
       },
       request,
     );
@@ -211,7 +220,12 @@ export class TradingWorld {
 
   guard(crash?: CrashPlan): Promise<GuardReport> {
     const over = <Port extends object>(port: Port): Port => crash?.over(port) ?? port;
-    return guard({ risk: over(this.risk), broker: over(this.exchange.broker), clock: this.clock });
+    return guard({
+      risk: over(this.risk),
+      broker: over(this.exchange.broker),
+      clock: this.clock,
+      codeVersion: this.versions.guard,
+    });
   }
 
   /** A minute of the running system: the breaker's sign of life, then guard. */

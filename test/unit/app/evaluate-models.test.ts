@@ -95,6 +95,7 @@ async function inferAt(store: Awaited<ReturnType<typeof buildStore>>, barOpenTim
       clock: { nowMs: () => atMs },
       stopwatchMs: () => 0,
       residentBytes: () => 0,
+      codeVersion: 'local',
     },
     { symbols: Object.keys(MARKET), shard: 0, of: 1 },
   );
@@ -114,7 +115,8 @@ describe('the code that serves', () => {
     let compared = 0;
     let withoutSequence = 0;
     for (const bar of bars) {
-      for (const signal of await inferAt(store, WALK_START_MS + bar * BAR_MS)) {
+      for (const { codeVersion, ...signal } of await inferAt(store, WALK_START_MS + bar * BAR_MS)) {
+        expect(codeVersion).toBe('local');
         expect(decided.get(`${signal.symbol} ${signal.barOpenTimeMs}`)).toEqual(signal);
         compared++;
         if (signal.activeModels === 2) withoutSequence++;

@@ -87,6 +87,7 @@ const run = (options: { ensembles?: EnsembleProvider; shadowRecords?: ObjectStor
       clock: { nowMs: () => BAR + BAR_MS },
       stopwatchMs: () => 0,
       residentBytes: () => 1,
+      codeVersion: 'local',
       shadowRecords: store,
       ...options,
     },
@@ -110,6 +111,7 @@ async function alone() {
       clock: { nowMs: () => BAR + BAR_MS },
       stopwatchMs: () => 0,
       residentBytes: () => 1,
+      codeVersion: 'local',
     },
     { symbols: SYMBOLS, shard: 0, of: 1 },
   );
