@@ -3,6 +3,7 @@
 import type { BreakerOutcome } from '../../lib/app/circuit-breaker.ts';
 import { type CircuitBreakerComposition, composeCircuitBreaker } from '../../lib/wiring/circuit-breaker.ts';
 import { readCircuitBreakerConfiguration } from '../../lib/wiring/configuration.ts';
+import { onLambda } from '../../lib/wiring/on-lambda.ts';
 
 export interface CircuitBreakerResult {
   readonly scopes: readonly {
@@ -30,9 +31,6 @@ function describe({ scope, transition }: BreakerOutcome): CircuitBreakerResult['
   return { scope, latch, epoch, causes };
 }
 
-let warm: ReturnType<typeof createCircuitBreakerHandler> | undefined;
-
-export const handler = async (): Promise<CircuitBreakerResult> => {
-  warm ??= createCircuitBreakerHandler(composeCircuitBreaker(readCircuitBreakerConfiguration()));
-  return warm();
-};
+export const handler = onLambda(() =>
+  createCircuitBreakerHandler(composeCircuitBreaker(readCircuitBreakerConfiguration())),
+);

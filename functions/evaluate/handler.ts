@@ -3,6 +3,7 @@
 import type { RolloutJudgement } from '../../lib/app/judge-rollout.ts';
 import { readEvaluateConfiguration } from '../../lib/wiring/configuration.ts';
 import { composeEvaluate, type EvaluateComposition } from '../../lib/wiring/evaluate.ts';
+import { onLambda } from '../../lib/wiring/on-lambda.ts';
 
 export interface EvaluateResult {
   readonly verdict: 'GO' | 'NO_GO';
@@ -36,9 +37,4 @@ function describe({ decision, stored, stage, steppedDown }: RolloutJudgement): E
   };
 }
 
-let warm: ReturnType<typeof createEvaluateHandler> | undefined;
-
-export const handler = async (): Promise<EvaluateResult> => {
-  warm ??= createEvaluateHandler(composeEvaluate(readEvaluateConfiguration()));
-  return warm();
-};
+export const handler = onLambda(() => createEvaluateHandler(composeEvaluate(readEvaluateConfiguration())));

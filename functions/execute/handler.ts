@@ -5,6 +5,7 @@ import { type ExecuteRequest, executeRequestSchema } from '../../lib/app/execute
 import type { ExecuteReport } from '../../lib/app/execute-report.ts';
 import { readExecuteConfiguration } from '../../lib/wiring/configuration.ts';
 import { composeExecute, type ExecuteComposition } from '../../lib/wiring/execute.ts';
+import { onLambda } from '../../lib/wiring/on-lambda.ts';
 
 /** Infer's result as Lambda's on-success destination wraps it, or bare. */
 const eventSchema = z.union([
@@ -32,9 +33,4 @@ export function createExecuteHandler({ executeBar, record }: ExecuteComposition)
   };
 }
 
-let warm: ReturnType<typeof createExecuteHandler> | undefined;
-
-export const handler = async (event: unknown): Promise<ExecuteResult> => {
-  warm ??= createExecuteHandler(composeExecute(readExecuteConfiguration()));
-  return warm(event);
-};
+export const handler = onLambda(() => createExecuteHandler(composeExecute(readExecuteConfiguration())));

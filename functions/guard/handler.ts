@@ -2,6 +2,7 @@
 // next minute tries again.
 import { readGuardConfiguration } from '../../lib/wiring/configuration.ts';
 import { composeGuard, type GuardComposition, type GuardOutcome } from '../../lib/wiring/guard.ts';
+import { onLambda } from '../../lib/wiring/on-lambda.ts';
 
 export interface GuardResult {
   readonly scopes: readonly { readonly scope: GuardOutcome['scope']; readonly outcome: string }[];
@@ -30,9 +31,4 @@ export function createGuardHandler({ guardScopes, record }: GuardComposition) {
   };
 }
 
-let warm: ReturnType<typeof createGuardHandler> | undefined;
-
-export const handler = async (): Promise<GuardResult> => {
-  warm ??= createGuardHandler(composeGuard(readGuardConfiguration()));
-  return warm();
-};
+export const handler = onLambda(() => createGuardHandler(composeGuard(readGuardConfiguration())));

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { InferRun } from '../../lib/app/infer-run.ts';
 import { readInferConfiguration } from '../../lib/wiring/configuration.ts';
 import { composeInfer, type InferComposition } from '../../lib/wiring/infer.ts';
+import { onLambda } from '../../lib/wiring/on-lambda.ts';
 
 /** EventBridge Scheduler sends what the stack configured; anything else in the event is ignored. */
 const eventSchema = z
@@ -28,9 +29,4 @@ export function createInferHandler({ inferShard, record }: InferComposition) {
   };
 }
 
-let warm: ReturnType<typeof createInferHandler> | undefined;
-
-export const handler = async (event: unknown): Promise<InferResult> => {
-  warm ??= createInferHandler(composeInfer(readInferConfiguration()));
-  return warm(event);
-};
+export const handler = onLambda(() => createInferHandler(composeInfer(readInferConfiguration())));

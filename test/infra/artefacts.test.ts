@@ -84,8 +84,12 @@ async function start(name: FunctionName): Promise<Running> {
   const known = running.get(name);
   if (known !== undefined) return known;
   const aws = await guardAws(target.aws.endpoints, permissionsByRole(stage).get(`${name}/Role`)!);
-  const { Environment, Handler } = resourceOf(name).properties;
-  const environment = { ...Environment.Variables, ...aws.environment };
+  const { Environment, FunctionName, Handler } = resourceOf(name).properties;
+  const environment = {
+    ...Environment.Variables,
+    ...aws.environment,
+    AWS_LAMBDA_FUNCTION_NAME: FunctionName,
+  };
   if ('QT_EXCHANGE' in environment) environment.QT_EXCHANGE_URL = exchange.url;
   const lambda = await startFunction({
     taskRoot: folderOf(name),
@@ -140,6 +144,7 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     expect(await run('guard')).toEqual({ scopes: [{ scope: 'paper', outcome: 'completed' }] });
     expect(await run('evaluate')).toMatchObject({ verdict: 'NO_GO', breaches: [], stage: 'PAPER' });
     expect(missingFigures()).toEqual([]);
+    await expectTraces();
 
     const { riskTable } = resourcesOfStage('dev');
     const spoilt = { scope: 'paper', sk: GUARD_KEY, revision: 1, value: 'spoilt' };
@@ -152,6 +157,30 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     expect(await run('execute', asLambdaSends)).toMatchObject({ mode: 'OFF', entered: 0 });
   });
 });
+
+/** Every run of every function is in its own trace, with its calls of AWS beneath it, and is found by stage, function and bar. */
+async function expectTraces(): Promise<void> {
+  for (const [name, { lambda }] of running) {
+    const runs = () => lambda.traces().filter((part) => part.name === 'run');
+    await expect.poll(() => runs().length).toBe(lambda.invocations());
+    expect(new Set(runs().map(({ trace_id }) => trace_id)).size).toBe(lambda.invocations());
+    const calls = lambda.traces().filter((part) => part.name !== 'run');
+    expect(calls.length).toBeGreaterThan(0);
+    const [first, ...later] = runs();
+    expect(first!.annotations).toMatchObject({ stage: 'dev', function: `qt-dev-${name}`, ColdStart: true });
+    for (const run of later) expect(run.annotations).toMatchObject({ ColdStart: false });
+    for (const { parent_id, trace_id, aws } of calls) {
+      expect(runs()).toContainEqual(expect.objectContaining({ id: parent_id, trace_id }));
+      expect(aws?.operation).toMatch(/^[A-Z][A-Za-z]+$/);
+    }
+  }
+  const bars = running
+    .get('infer')!
+    .lambda.traces()
+    .filter(({ name }) => name === 'run');
+  for (const { annotations } of bars)
+    expect(annotations).toMatchObject({ barOpenTimeMs: startMs - 10_000 - BAR_MS, shard: 0 });
+}
 
 interface Figure {
   readonly name: string;

@@ -1,5 +1,6 @@
 // Runs one bundled function on Node 24, as Lambda would: a process of its own with nothing but its settings, fed by a runtime API.
 import { execFileSync, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
@@ -22,11 +23,27 @@ export function installLambdaNode(): void {
 }
 
 export interface EmulatedFunction {
+  /** Milliseconds from the start of its process until it asked for its first event. Rejects when it never does. */
+  readonly readyMs: Promise<number>;
   /** The handler's result. Rejects with the error that the handler, or its loading, ended with, and what it had logged. */
   invoke(event: unknown): Promise<unknown>;
   /** Everything written to standard output so far. */
   output(): string;
+  /** How many it was given so far. */
+  invocations(): number;
+  /** Parts of traces as the X-Ray daemon got them so far: each run is one, and each call of AWS inside. */
+  traces(): readonly TracePart[];
   close(): Promise<void>;
+}
+
+export interface TracePart {
+  readonly name: string;
+  readonly id: string;
+  readonly parent_id: string;
+  readonly trace_id: string;
+  readonly annotations?: Readonly<Record<string, unknown>>;
+  readonly aws?: { readonly operation: string };
+  readonly fault?: boolean;
 }
 
 interface Invocation {
@@ -40,26 +57,49 @@ export async function startFunction(options: {
   readonly handler: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly clockOffsetMs: number;
+  /** Command that starts Node, e.g. bound to one core. @default none */
+  readonly launcher?: readonly string[];
 }): Promise<EmulatedFunction> {
+  let askedFirst: (readyMs: number) => void;
+  let neverAsked: (error: Error) => void;
+  const readyMs = new Promise<number>((resolve, reject) => {
+    askedFirst = resolve;
+    neverAsked = reject;
+  });
+  // Who invokes it without waiting is told by the invocation.
+  readyMs.catch(() => {});
   let output = '';
   let broken: Error | undefined;
   let polling: ServerResponse | undefined;
   let waiting: Invocation | undefined;
   let running: Invocation | undefined;
+  let invocations = 0;
+
+  const traces: TracePart[] = [];
+  const daemon = createSocket('udp4').on('message', (message) => {
+    const [, part] = message.toString().split('\n');
+    traces.push(JSON.parse(part!));
+  });
+  daemon.bind(0, '127.0.0.1');
+  await once(daemon, 'listening');
 
   const fail = (why: string) => {
     broken = new Error(`${why}\n${output}`);
+    neverAsked(broken);
     for (const invocation of [running, waiting]) invocation?.reject(broken);
   };
   const handOut = () => {
     if (polling === undefined || waiting === undefined) return;
     running = waiting;
-    polling.setHeader('lambda-runtime-aws-request-id', '1').end(JSON.stringify(running.event ?? null));
+    polling.setHeader('lambda-runtime-aws-request-id', '1');
+    polling.setHeader('lambda-runtime-trace-id', traceHeader(++invocations));
+    polling.end(JSON.stringify(running.event ?? null));
     polling = undefined;
     waiting = undefined;
   };
   const server = createServer(async (request, response) => {
     if (request.url?.endsWith('/invocation/next')) {
+      askedFirst(performance.now() - spawnedAtMs);
       polling = response;
       return handOut();
     }
@@ -74,13 +114,18 @@ export async function startFunction(options: {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 
-  const child = spawn(NODE_24, [RUNTIME], {
+  const [command, ...parameters] = [...(options.launcher ?? []), NODE_24, RUNTIME];
+  const spawnedAtMs = performance.now();
+  const child = spawn(command!, parameters, {
     cwd: options.taskRoot,
     env: {
       ...options.environment,
       AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${(server.address() as AddressInfo).port}`,
       LAMBDA_TASK_ROOT: options.taskRoot,
       _HANDLER: options.handler,
+      AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
+      AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+      AWS_XRAY_DAEMON_ADDRESS: `127.0.0.1:${daemon.address().port}`,
       CLOCK_OFFSET_MS: String(options.clockOffsetMs),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -92,6 +137,7 @@ export async function startFunction(options: {
   const exited = once(child, 'exit').then(([code]) => fail(`the function's process ended (${code})`));
 
   return {
+    readyMs,
     invoke: (event) =>
       new Promise((resolve, reject) => {
         if (broken !== undefined) return reject(broken);
@@ -99,11 +145,20 @@ export async function startFunction(options: {
         handOut();
       }),
     output: () => output,
+    invocations: () => invocations,
+    traces: () => traces,
     async close() {
       child.kill('SIGKILL');
       await exited;
+      daemon.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
 }
+
+/** Of one invocation: X-Ray's ids are hexadecimal, and Lambda's own part is the parent of what the function adds. */
+const traceHeader = (invocation: number): string => {
+  const id = invocation.toString(16);
+  return `Root=1-5759e988-${id.padStart(24, '0')};Parent=${id.padStart(16, '0')};Sampled=1`;
+};

@@ -4,6 +4,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { traced } from '../telemetry/open-trace.ts';
 
 /** URLs of endpoints other than AWS's own, e.g. the embedded ones. */
 export interface ServiceEndpoints {
@@ -63,9 +64,9 @@ export function createClients(endpoints?: ServiceEndpoints): AwsClients {
     requestHandler: { connectionTimeout: 500, requestTimeout: 700, throwOnRequestTimeout },
   });
   return {
-    dynamodb: DynamoDBDocumentClient.from(dynamodb),
-    s3,
-    ssm,
+    dynamodb: DynamoDBDocumentClient.from(traced(dynamodb)),
+    s3: traced(s3),
+    ssm: traced(ssm),
     close: () => {
       for (const client of [dynamodb, s3, ssm]) client.destroy();
     },

@@ -1,0 +1,13 @@
+// Whether this process is traced: only once a function has opened its trace. One per process, as the X-Ray SDK's own context is.
+type Trace = typeof import('./lambda-trace.ts');
+
+let opened: Trace | undefined;
+
+/** Before the first client is made: those made earlier are not in the trace. */
+export async function openTrace(): Promise<Trace> {
+  opened ??= await import('./lambda-trace.ts');
+  return opened;
+}
+
+/** The client, its calls recorded where the process is traced. */
+export const traced = <Client>(client: Client): Client => opened?.traceClient(client) ?? client;
