@@ -52,7 +52,7 @@ export interface GuardDesk extends Desk {
 }
 
 /** Throws StoreError when the risk table cannot be used. */
-export async function guard(desk: Desk): Promise<GuardReport> {
+export async function guard(desk: GuardDesk): Promise<GuardReport> {
   const { broker, clock } = desk;
   const reconciled = await reconcile(desk);
   if (!reconciled.ok) {
