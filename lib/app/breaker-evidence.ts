@@ -1,6 +1,11 @@
 // What the circuit breaker judges, gathered from the risk records and the infer runs. Whatever cannot be read says so, and so
 // trips: nothing here stands in for what is not known.
-import type { BreakerEvidence, BreakerLimits, BreakerState } from '../risk/breaker.ts';
+import {
+  type BreakerEvidence,
+  type BreakerLimits,
+  type BreakerState,
+  SEEN_LATE_MS,
+} from '../risk/breaker.ts';
 import type { Reading } from '../risk/effective-mode.ts';
 import type { Scope } from '../risk/gate.ts';
 import {
@@ -9,7 +14,8 @@ import {
   equityRecordSchema,
   GUARD_KEY,
   guardRecordSchema,
-  orderRecordSchema,
+  rejectionKey,
+  rejectionRecordSchema,
   tradeKey,
   tradeRecordSchema,
 } from '../trading/records.ts';
@@ -103,16 +109,18 @@ function dayStartOf(
 }
 
 async function stopHits({ risk, limits }: EvidenceSources, { scope, nowMs }: Asked): Promise<number[]> {
-  const fromKey = tradeKey({ closedAtMs: nowMs - limits.stopHitsWindowMs, symbol: '' });
+  const fromKey = tradeKey({ closedAtMs: nowMs - limits.stopHitsWindowMs - SEEN_LATE_MS, symbol: '' });
   const trades = await risk.list({ scope, prefix: 'trade#', fromKey }, tradeRecordSchema);
   return trades.flatMap(({ value }) => (value.reason === 'stop' ? [value.closedAtMs] : []));
 }
 
 async function rejections({ risk, limits }: EvidenceSources, { scope, nowMs }: Asked): Promise<number[]> {
-  const orders = await risk.list({ scope, prefix: 'order#' }, orderRecordSchema);
-  return orders.flatMap(({ value: { state, updatedAtMs } }) =>
-    state.status === 'rejected' && updatedAtMs >= nowMs - limits.rejectionsWindowMs ? [updatedAtMs] : [],
-  );
+  const atMs = nowMs - limits.rejectionsWindowMs - SEEN_LATE_MS;
+  const query = { scope, prefix: 'rejection#', fromKey: rejectionKey({ atMs, clientOrderId: '' }) };
+  const records = (await risk.list(query, rejectionRecordSchema)).map(({ value }) => value);
+  // An order has two when whoever learnt of its rejection died before he wrote that down.
+  const ofOrders = new Map(records.map((record) => [record.clientOrderId, record.atMs]));
+  return [...ofOrders.values()];
 }
 
 /** By shard, newest first. */

@@ -5,7 +5,13 @@ import { type Result, success } from '../result.ts';
 import type { RiskApproved } from '../risk/gate.ts';
 import type { EntryOrder, ReduceOrder } from '../trading/order.ts';
 import { advanceOrder, isFinal, newOrderState, type OrderEvent } from '../trading/order-state.ts';
-import { type OrderRecord, orderKey, orderRecordSchema } from '../trading/records.ts';
+import {
+  type OrderRecord,
+  orderKey,
+  orderRecordSchema,
+  type RejectionRecord,
+  rejectionKey,
+} from '../trading/records.ts';
 import type { Clock } from './ports.ts';
 import type {
   Broker,
@@ -57,6 +63,7 @@ export function newOrderRecord(
     referencePrice: order.kind === 'entry' ? order.referencePrice : null,
     notionalMicroUsdt: order.kind === 'entry' ? order.notionalMicroUsdt : 0,
     state: newOrderState(quantity),
+    filledAtMs: null,
     bookedQuantity: 0,
     bookedFeeMicroUsdt: 0,
     createdAtMs: nowMs,
@@ -68,7 +75,7 @@ export function newOrderRecord(
 function advanceRecord(
   record: OrderRecord,
   events: readonly OrderEvent[],
-  atMs: number,
+  times: Pick<OrderRecord, 'filledAtMs' | 'updatedAtMs'>,
 ): { readonly record: OrderRecord; readonly anomalies: readonly string[] } {
   const anomalies: string[] = [];
   let state = record.state;
@@ -77,10 +84,17 @@ function advanceRecord(
     if (anomaly !== undefined) anomalies.push(anomaly);
     state = current;
   }
-  const changed =
-    state.status !== record.state.status || state.filledQuantity !== record.state.filledQuantity;
-  return { record: changed ? { ...record, state, updatedAtMs: atMs } : record, anomalies };
+  const hasFilled = state.filledQuantity !== record.state.filledQuantity;
+  if (!hasFilled && state.status === record.state.status) return { record, anomalies };
+  const { updatedAtMs } = times;
+  const filledAtMs = hasFilled ? times.filledAtMs : record.filledAtMs;
+  return { record: { ...record, state, filledAtMs, updatedAtMs }, anomalies };
 }
+
+const timesOf = (report: OrderReport | undefined, nowMs: number) => ({
+  filledAtMs: report?.filledAtMs ?? null,
+  updatedAtMs: report?.updatedAtMs ?? nowMs,
+});
 
 /** What an exchange's answer means for an order; undefined: it has no such order. */
 function eventsOf(report: OrderReport | undefined, sinceSubmitMs: number): readonly OrderEvent[] {
@@ -92,18 +106,24 @@ function eventsOf(report: OrderReport | undefined, sinceSubmitMs: number): reado
   return status === 'filled' ? fill : [{ kind: 'acknowledged' }, ...fill];
 }
 
-/** Changes an order's record, whoever else writes it. Returns it as it then stands; undefined when there is none. */
+/**
+ * Changes an order's record, whoever else writes it. Returns it as it then stands; undefined when there is none. A rejection is
+ * noted for the breaker first: a process that dies in between has it counted, not missed.
+ */
 export async function updateOrder(
-  { risk, broker }: Desk,
+  { risk, broker, clock }: Desk,
   clientOrderId: string,
   change: (record: OrderRecord) => OrderRecord,
 ): Promise<OrderRecord | undefined> {
   const key = orderKey(clientOrderId);
+  const rejection: RejectionRecord = { clientOrderId, atMs: clock.nowMs() };
   for (let attempt = 0; attempt < WRITE_ATTEMPTS_MAX; attempt++) {
     const stored = await risk.get(broker.scope, key, orderRecordSchema);
     if (stored === undefined) return undefined;
     const changed = change(stored.value);
     if (changed === stored.value) return changed;
+    if (changed.state.status === 'rejected' && stored.value.state.status !== 'rejected')
+      await risk.put(broker.scope, rejectionKey(rejection), rejection, { ifAbsent: true });
     if ((await risk.put(broker.scope, key, changed, { ifRevision: stored.revision })) === 'written')
       return changed;
   }
@@ -146,11 +166,11 @@ export async function sendOrder(
   const report = found.ok ? found.value : undefined;
   const acknowledged: OrderEvent = { kind: 'acknowledged' };
   const events = report === undefined ? [acknowledged] : [acknowledged, ...eventsOf(report, 0)];
-  const atMs = report?.updatedAtMs ?? clock.nowMs();
+  const times = timesOf(report, clock.nowMs());
   const after = await updateOrder(
     desk,
     record.clientOrderId,
-    (stored) => advanceRecord(stored, events, atMs).record,
+    (stored) => advanceRecord(stored, events, times).record,
   );
   invariant(after !== undefined, `the record of order ${record.clientOrderId} is gone`);
   return { outcome: 'acknowledged', record: after, detail: '' };
@@ -161,9 +181,9 @@ async function ended(
   { clientOrderId }: OrderRecord,
   outcome: { readonly event: OrderEvent; readonly note: string },
 ): Promise<OrderRecord> {
-  const atMs = desk.clock.nowMs();
+  const times = timesOf(undefined, desk.clock.nowMs());
   const after = await updateOrder(desk, clientOrderId, (stored) => {
-    const { record } = advanceRecord(stored, [outcome.event], atMs);
+    const { record } = advanceRecord(stored, [outcome.event], times);
     return record === stored ? stored : { ...record, note: outcome.note };
   });
   invariant(after !== undefined, `the record of order ${clientOrderId} is gone`);
@@ -186,12 +206,12 @@ export async function findOrder(desk: Desk, record: OrderRecord): Promise<Result
   const report = found.value;
   const nowMs = desk.clock.nowMs();
   const events = eventsOf(report, nowMs - record.createdAtMs);
-  const atMs = report?.updatedAtMs ?? nowMs;
-  const { record: advanced, anomalies } = advanceRecord(record, events, atMs);
+  const times = timesOf(report, nowMs);
+  const { record: advanced, anomalies } = advanceRecord(record, events, times);
   return success({
     record: advanced,
     report,
-    advance: (current) => advanceRecord(current, events, atMs).record,
+    advance: (current) => advanceRecord(current, events, times).record,
     anomalies,
   });
 }

@@ -135,6 +135,7 @@ async function adopt(desk: Desk, view: AccountView, held: BrokerPosition): Promi
     referencePrice: null,
     notionalMicroUsdt: 0,
     state: { status: 'filled', quantity, filledQuantity: quantity, averagePrice: entryPrice },
+    filledAtMs: nowMs,
     bookedQuantity: quantity,
     bookedFeeMicroUsdt: 0,
     note: ADOPTED,
@@ -223,6 +224,8 @@ export async function cancelOpenOrders(desk: Desk, orders: readonly OrderReport[
   return faults;
 }
 
+const lastFillMs = ({ filledAtMs, updatedAtMs }: OrderRecord): number => filledAtMs ?? updatedAtMs;
+
 function tradeOf(trade: {
   entry: OrderRecord;
   legs: readonly OrderRecord[];
@@ -232,7 +235,7 @@ function tradeOf(trade: {
   const { averagePrice, filledQuantity } = entry.state;
   invariant(averagePrice !== null, `entry ${entry.clientOrderId} has no price`);
   const filled = legs.filter(({ state }) => state.filledQuantity > 0);
-  const last = filled.toSorted((a, b) => b.updatedAtMs - a.updatedAtMs)[0];
+  const last = filled.toSorted((a, b) => lastFillMs(b) - lastFillMs(a))[0];
   const closed = filled.reduce((sum, { state }) => sum + state.filledQuantity, 0);
   const proceeds = filled.reduce((sum, { state }) => sum + state.filledQuantity * state.averagePrice!, 0);
   const feesMicroUsdt = [entry, ...filled].reduce((sum, order) => sum + order.bookedFeeMicroUsdt, 0);
@@ -247,8 +250,11 @@ function tradeOf(trade: {
     feesMicroUsdt,
     profitMicroUsdt: microUsdt(gain) - feesMicroUsdt,
     openedAtMs: position.value.openedAtMs,
-    // A leg without a fill was cancelled after the end; only when none has closed it is there no better time.
-    closedAtMs: last?.updatedAtMs ?? Math.max(entry.updatedAtMs, ...legs.map((leg) => leg.updatedAtMs)),
+    // A leg may be cancelled after the end; only when none has closed it is there no better time.
+    closedAtMs:
+      last !== undefined
+        ? lastFillMs(last)
+        : Math.max(entry.updatedAtMs, ...legs.map((leg) => leg.updatedAtMs)),
     entryClientOrderId: entry.clientOrderId,
     ensembleId: entry.ensembleId,
   };

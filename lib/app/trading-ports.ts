@@ -27,6 +27,8 @@ export interface OrderReport extends OrderReference {
   /** Of what is filled; null before the first fill. */
   readonly averagePrice: number | null;
   readonly feeMicroUsdt: number;
+  /** Of the last fill; null before the first. */
+  readonly filledAtMs: number | null;
   readonly updatedAtMs: number;
 }
 

@@ -50,6 +50,8 @@ export interface BreakerLimits {
 }
 
 const MINUTE_MS = 60_000;
+/** The guard and the breaker look once a minute: what happened may be known this much later, and was within a window then. */
+export const SEEN_LATE_MS = LEASE_MS;
 /** A bar's signals are given this long after its close before they count as absent. */
 const INFER_MS_MAX = MINUTE_MS;
 
@@ -84,7 +86,7 @@ export interface BreakerEvidence {
   readonly marks: Reading<readonly EquityMark[]>;
   /** Equity at 00:00 UTC of this day, or at the first mark of the day. */
   readonly dayStartMicroUsdt: Reading<number>;
-  /** Times of the stop-losses hit, at least of the window. */
+  /** Times of the stop-losses hit, at least of the window and SEEN_LATE_MS before it. */
   readonly stopHitsAtMs: Reading<readonly number[]>;
   /** Bar (open time) of the newest signal of every shard: the oldest of these. */
   readonly newestSignalBarMs: Reading<number>;
@@ -94,7 +96,7 @@ export interface BreakerEvidence {
   readonly loadedModels: Reading<number>;
   /** Mean consensus of the newest bars, newest first. */
   readonly consensusFractions: Reading<readonly number[]>;
-  /** Times of the orders that the exchange rejected, at least of the window. */
+  /** Times of the orders that the exchange rejected, as far back as for stop-losses. */
   readonly rejectionsAtMs: Reading<readonly number[]>;
   /** Differences that the last reconciliation left standing. */
   readonly reconciliationDifferences: Reading<number>;
@@ -301,14 +303,21 @@ function equityCauses(evidence: BreakerEvidence, judging: Judging): TripCause[] 
   ];
 }
 
-/** Times that are not provably older than the window; a future or broken one counts. */
-const within = (timesMs: readonly number[], nowMs: number, windowMs: number): number =>
-  timesMs.filter((atMs) => !(atMs < nowMs - windowMs)).length;
+/** Most of the times that lie within one window which ended just now, or since what was seen last; a future or broken one is now. */
+function mostWithin(timesMs: readonly number[], nowMs: number, windowMs: number): number {
+  const recent = timesMs
+    .filter((atMs) => !(atMs < nowMs - windowMs - SEEN_LATE_MS))
+    .map((atMs) => (atMs <= nowMs ? atMs : nowMs));
+  const counts = recent.map(
+    (endMs) => recent.filter((atMs) => atMs <= endMs && atMs >= endMs - windowMs).length,
+  );
+  return Math.max(0, ...counts);
+}
 
 function orderCauses(evidence: BreakerEvidence, { nowMs, limits }: Judging): TripCause[] {
   const counted = (code: 'stop_hits' | 'order_rejections', limit: number, windowMs: number) => {
     return (times: readonly number[]): TripCause | null => {
-      const count = within(times, nowMs, windowMs);
+      const count = mostWithin(times, nowMs, windowMs);
       return count < limit ? null : cause(code, `${count} within ${windowMs / MINUTE_MS} min`);
     };
   };

@@ -30,6 +30,8 @@ export const orderRecordSchema = z.object({
     filledQuantity: z.number().min(0),
     averagePrice: z.number().positive().nullable(),
   }),
+  /** Of the last fill, as the exchange reports it; null before the first, and in records older than this field. */
+  filledAtMs: z.int().nullable().default(null),
   /** Already booked into the ledger, base asset and micro-USDT. */
   bookedQuantity: z.number().min(0),
   bookedFeeMicroUsdt: z.int(),
@@ -40,12 +42,12 @@ export const orderRecordSchema = z.object({
 });
 export type OrderRecord = z.infer<typeof orderRecordSchema>;
 
-/** `position#<symbol>` */
-export const positionRecordSchema = z.object({
 /** `rejection#<13-digit ms at which we learnt of it>#<clientOrderId>`: an order that came to nothing, for the breaker's count. */
 export const rejectionRecordSchema = z.object({ clientOrderId: z.string(), atMs: z.int() });
 export type RejectionRecord = z.infer<typeof rejectionRecordSchema>;
 
+/** `position#<symbol>` */
+export const positionRecordSchema = z.object({
   symbol: z.string(),
   side,
   quantity: z.number().positive(),
@@ -91,10 +93,10 @@ export const equityRecordSchema = z.object({
   walletMicroUsdt: z.int(),
   exposureMicroUsdt: z.int().min(0),
   positions: z.int().min(0),
-});
-export type EquityRecord = z.infer<typeof equityRecordSchema>;
   /** Of the guard that marked; absent before versions were recorded. */
   codeVersion: z.string().optional(),
+});
+export type EquityRecord = z.infer<typeof equityRecordSchema>;
 
 /** `day#<YYYY-MM-DD>` */
 export const dayRecordSchema = z.object({ startMicroUsdt: z.int() });
@@ -145,6 +147,10 @@ export const orderKey = (clientOrderId: string): string => `order#${clientOrderI
 export const positionKey = (symbol: string): string => `position#${symbol}`;
 const sortable = (atMs: number): string => String(atMs).padStart(13, '0');
 
+export const rejectionKey = ({ atMs, clientOrderId }: RejectionRecord): string =>
+  `rejection#${sortable(atMs)}#${clientOrderId}`;
+/** An order of the simulated account that has ended, paper-account.ts. */
+export const paperOrderKey = (clientOrderId: string): string => `paper-order#${clientOrderId}`;
 export const equityKey = (atMs: number): string => `equity#${sortable(atMs)}`;
 export const tradeKey = (trade: { closedAtMs: number; symbol: string }): string =>
   `trade#${sortable(trade.closedAtMs)}#${trade.symbol}`;
@@ -155,6 +161,8 @@ export const parityKey = (atMs: number): string => `parity#${sortable(atMs)}`;
 export const dayKey = (atMs: number): string => `day#${new Date(atMs).toISOString().slice(0, 10)}`;
 export const auditKey = (key: string): string => `audit#${key}`;
 export const GUARD_KEY = 'guard';
+/** The copy of the HTTP API's token hash, api-token.ts. */
+export const API_TOKEN_KEY = 'api-token';
 /** The simulated account behind paper trading, paper-account.ts. */
 export const PAPER_ACCOUNT_KEY = 'paper-account';
 /** The books of the scope, books.ts. */
@@ -162,3 +170,11 @@ export const LEDGER_KEY = 'ledger';
 /** The rollout's state, transition-rollout.ts. It and the decision below are records of the scope `live`. */
 export const ROLLOUT_KEY = 'rollout';
 export const GO_NO_GO_KEY = 'go-no-go';
+
+/** Records that tell what was, and that nothing is decided by after days: they go. What is, the trades and the audit stay. */
+const PASSING = ['order#', 'paper-order#', 'rejection#', 'equity#', 'execute#', 'parity#'] as const;
+const PASSING_KEPT_MS = 90 * 86_400_000;
+
+/** Until when a record written now is to be kept; undefined: for ever. */
+export const keptUntilMs = (key: string, nowMs: number): number | undefined =>
+  PASSING.some((prefix) => key.startsWith(prefix)) ? nowMs + PASSING_KEPT_MS : undefined;

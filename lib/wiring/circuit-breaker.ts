@@ -32,7 +32,7 @@ export function composeCircuitBreaker(
     ...(logOutput && { output: logOutput }),
   });
   const dependencies = {
-    risk: createDynamoRiskStore({ client: clients.dynamodb, table: riskTable }),
+    risk: createDynamoRiskStore({ client: clients.dynamodb, table: riskTable, clock }),
     signals: createDynamoSignalStore({
       client: clients.dynamodb,
       table: signalsTable,

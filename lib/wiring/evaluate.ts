@@ -33,7 +33,7 @@ export function composeEvaluate(
     clock,
   });
   const dependencies: JudgeDependencies = {
-    risk: createDynamoRiskStore({ client: clients.dynamodb, table: riskTable }),
+    risk: createDynamoRiskStore({ client: clients.dynamodb, table: riskTable, clock }),
     objects: createS3ObjectStore({ client: clients.s3, bucket }),
     market: createCcxtMarketData({
       exchange: configuration.exchange,

@@ -35,7 +35,7 @@ export function composeExecute(
   const { exchange, exchangeUrl } = configuration;
   const clients = createClients(endpoints);
   const telemetry = createTelemetry({ service: 'execute', stage, ...(logOutput && { output: logOutput }) });
-  const risk = createDynamoRiskStore({ client: clients.dynamodb, table: riskTable });
+  const risk = createDynamoRiskStore({ client: clients.dynamodb, table: riskTable, clock });
   const dependencies: ExecuteDependencies = {
     signals: createDynamoSignalStore({
       client: clients.dynamodb,

@@ -36,7 +36,7 @@ export function composeGuard(
   const { stage, riskTable, exchange, exchangeUrl } = configuration;
   const clients = createClients(endpoints);
   const telemetry = createTelemetry({ service: 'guard', stage, ...(logOutput && { output: logOutput }) });
-  const risk = createDynamoRiskStore({ client: clients.dynamodb, table: riskTable });
+  const risk = createDynamoRiskStore({ client: clients.dynamodb, table: riskTable, clock });
   const flags = createSsmFlagStore({ client: clients.ssm, stage });
   const brokerOf = openedBrokers({ stage, clients, risk, exchange, exchangeUrl, clock, unlimitedRequests });
   const guardScope = async (scope: Scope): Promise<GuardOutcome> => {

@@ -1,7 +1,8 @@
 // Prepares the embedded services for the local run: tables, bucket, flags, and the starter ensemble where none is in force yet.
-// What stands there already, an operator's flags and promotions above all, stays.
+// What stands there already, an operator's flags and promotions above all, stays; what has expired goes, bit by bit.
 import { createClients, type ServiceEndpoints } from '../adapters/aws/create-clients.ts';
-import { ensureLocalResources } from '../adapters/aws/resources.ts';
+import { deleteExpiredItems } from '../adapters/aws/delete-expired-items.ts';
+import { ensureLocalResources, RISK_TABLE, SIGNALS_TABLE } from '../adapters/aws/resources.ts';
 import { createFolderObjectStore } from '../adapters/files/folder-object-store.ts';
 import { createOnnxModelRuntime } from '../adapters/onnx/onnx-model-runtime.ts';
 import { copyEnsemble } from '../app/model-registry.ts';
@@ -41,4 +42,24 @@ export async function prepareLocalStage(
   return id === copied.value.ensembleId
     ? undefined
     : `ensemble ${id} is in force (the starter is ${copied.value.ensembleId})`;
+}
+
+const HOUR_MS = 3_600_000;
+/** A part of the tables every hour, all of them in a week: no hour costs much, and a restart loses nothing. */
+const PARTS = 7 * 24;
+
+/** Deletes what has expired from the part of the tables whose turn it is in this hour. Throws StoreError. */
+export async function expireLocalItems(endpoints: ServiceEndpoints, nowMs: number): Promise<void> {
+  const clients = createClients(endpoints);
+  const { signalsTable, riskTable } = resourcesOfStage(LOCAL_STAGE);
+  const part = { index: Math.floor(nowMs / HOUR_MS) % PARTS, of: PARTS };
+  try {
+    for (const [name, definition] of [
+      [signalsTable, SIGNALS_TABLE],
+      [riskTable, RISK_TABLE],
+    ] as const)
+      await deleteExpiredItems(clients.dynamodb, { name, definition }, { nowMs, part });
+  } finally {
+    clients.close();
+  }
 }

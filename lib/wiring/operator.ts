@@ -6,21 +6,22 @@ import { readTextParameter } from '../adapters/aws/read-text-parameter.ts';
 import { createS3ObjectStore } from '../adapters/aws/s3-object-store.ts';
 import { createSnsNotifier } from '../adapters/aws/sns-notifier.ts';
 import { createSsmFlagStore } from '../adapters/aws/ssm-flag-store.ts';
+import { createCcxtMarketData } from '../adapters/exchange/ccxt-market-data.ts';
 import { createFileNotifier } from '../adapters/files/file-notifier.ts';
 import { type Clock, type FlagStore, type ObjectStore, type SignalStore, StoreError } from '../app/ports.ts';
 import type { Broker, Notifier, RiskStore } from '../app/trading-ports.ts';
 import type { Scope } from '../risk/gate.ts';
 import { LEASE_MS } from '../risk/latch.ts';
 import { openBroker } from './brokers.ts';
-import { DEFAULT_RETENTION_DAYS } from './configuration.ts';
 import { CODE_VERSION } from './code-version.ts';
+import { DEFAULT_RETENTION_DAYS } from './configuration.ts';
 import { LOCAL_BUCKET, LOCAL_STAGE, localNotificationsFile, resourcesOfStage } from './stage.ts';
 
 export interface OperatorSystem {
   readonly stage: string;
-  readonly objects: ObjectStore;
   /** Of this command. */
   readonly codeVersion: string;
+  readonly objects: ObjectStore;
   readonly signals: SignalStore;
   readonly flags: FlagStore;
   readonly risk: RiskStore;
@@ -84,11 +85,13 @@ export function openLocalStage(
 ): OperatorSystem {
   const clients = createClients(endpoints);
   const stores = openStores(LOCAL_STAGE, clients);
+  const { risk, readClock } = followRun(stores.risk, exchange?.url);
   return {
     ...stores,
+    risk,
     objects: createS3ObjectStore({ client: clients.s3, bucket: LOCAL_BUCKET }),
     notifier: createFileNotifier({ path: localNotificationsFile(stateDir), clock: { nowMs: Date.now } }),
-    readClock: () => readReplayClock(stores.risk),
+    readClock,
     readShards: async () => 1,
     async openBroker(scope) {
       if (exchange === undefined)
@@ -98,10 +101,10 @@ export function openLocalStage(
       const surroundings = {
         stage: LOCAL_STAGE,
         clients,
-        risk: stores.risk,
+        risk,
         exchange: 'binanceusdm' as const,
         exchangeUrl: exchange.url ?? undefined,
-        clock: await readReplayClock(stores.risk),
+        clock: await readClock(),
         unlimitedRequests: exchange.url !== null,
       };
       return openBroker(surroundings, scope);
@@ -113,24 +116,43 @@ function openStores(stage: string, clients: AwsClients) {
   const { signalsTable, riskTable } = resourcesOfStage(stage);
   return {
     stage,
+    codeVersion: CODE_VERSION,
     signals: createDynamoSignalStore({
       client: clients.dynamodb,
       table: signalsTable,
-    codeVersion: CODE_VERSION,
       retentionDays: DEFAULT_RETENTION_DAYS,
       clock: { nowMs: Date.now },
     }),
     flags: createSsmFlagStore({ client: clients.ssm, stage }),
-    risk: createDynamoRiskStore({ client: clients.dynamodb, table: riskTable }),
+    risk: createDynamoRiskStore({ client: clients.dynamodb, table: riskTable, clock: { nowMs: Date.now } }),
     close: async () => clients.close(),
   };
 }
 
-/** A local run lives in a time of its own, and the breaker's last sign of life says which. */
-async function readReplayClock(risk: RiskStore): Promise<Clock> {
-  const gates = await Promise.all([risk.readGate('paper'), risk.readGate('live')]);
-  const tickedMs = Math.max(...gates.map((gate) => (gate?.leaseUntilMs ?? 0) - LEASE_MS));
-  return { nowMs: () => (tickedMs > 0 ? tickedMs : Date.now()) };
+/**
+ * A local run lives in a time of its own: the simulated exchange's, and, where none runs, that of the breaker's last sign of life.
+ * The clock never shows less than a sign of life that was read through it. So a fast replay, which goes on by more than a lease
+ * from one look to the next, looks neither ahead of itself nor dead, and a breaker that died does.
+ */
+function followRun(stored: RiskStore, exchangeUrl: string | null | undefined) {
+  let latestMs = 0;
+  const readGate: RiskStore['readGate'] = async (scope) => {
+    const gate = await stored.readGate(scope);
+    latestMs = Math.max(latestMs, (gate?.leaseUntilMs ?? 0) - LEASE_MS);
+    return gate;
+  };
+  const readClock = async (): Promise<Clock> => {
+    if (exchangeUrl === null) return { nowMs: Date.now };
+    if (exchangeUrl !== undefined) {
+      const once = { attempts: 1, timeoutMs: 1_000 };
+      const market = createCcxtMarketData({ exchange: 'binanceusdm', baseUrl: exchangeUrl, ...once });
+      const time = await market.serverTimeMs();
+      if (time.ok) latestMs = Math.max(latestMs, time.value);
+    }
+    await Promise.all([readGate('paper'), readGate('live')]);
+    return { nowMs: () => (latestMs > 0 ? latestMs : Date.now()) };
+  };
+  return { risk: { ...stored, readGate }, readClock };
 }
 
 function openLater(open: () => Promise<ObjectStore>): ObjectStore {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { BREAKER_LIMITS } from '../risk/breaker.ts';
 import {
+  type ApiConfiguration,
   type CircuitBreakerConfiguration,
   DEFAULT_RETENTION_DAYS,
   type EvaluateConfiguration,
@@ -31,8 +32,14 @@ export const resourcesOfStage = (stage: string): StageResources => ({
   shardsParameter: `/qt/${stage}/resources/shards`,
 });
 
+/** Where the SHA-256 of the HTTP API's token lies, lower-case hex. */
+export const apiTokenParameter = (stage: string): string => `/qt/${stage}/api/token-sha256`;
+
 /** The one bucket of the embedded S3. */
 export const LOCAL_BUCKET = 'qt-local';
+
+/** A laptop keeps signals for less long than a stage on AWS. */
+const LOCAL_RETENTION_DAYS = 14;
 
 /** The infer function's settings in the local run. */
 export const localInferConfiguration = (market: {
@@ -43,7 +50,7 @@ export const localInferConfiguration = (market: {
   stage: LOCAL_STAGE,
   bucket: LOCAL_BUCKET,
   signalsTable: resourcesOfStage(LOCAL_STAGE).signalsTable,
-  signalRetentionDays: DEFAULT_RETENTION_DAYS,
+  signalRetentionDays: LOCAL_RETENTION_DAYS,
 });
 
 /** The evaluate function's settings in the local run. */
@@ -77,4 +84,15 @@ export const localCircuitBreakerConfiguration = (stateDir: string): CircuitBreak
   shards: 1,
   limits: BREAKER_LIMITS,
   notify: { file: localNotificationsFile(stateDir) },
+});
+
+/** The api function's settings in the local run. */
+export const localApiConfiguration = (
+  stateDir: string,
+  market: Parameters<typeof localInferConfiguration>[0],
+): ApiConfiguration => ({
+  ...localExecuteConfiguration(market),
+  shards: 1,
+  notify: { file: localNotificationsFile(stateDir) },
+  authorisation: 'token',
 });

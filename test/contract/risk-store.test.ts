@@ -20,7 +20,11 @@ async function openDynamo(): Promise<{ target: EmbeddedTarget; store: RiskStore;
     riskTable: table,
     stage: 'test',
   });
-  const store = createDynamoRiskStore({ client: target.clients.dynamodb, table });
+  const store = createDynamoRiskStore({
+    client: target.clients.dynamodb,
+    table,
+    clock: { nowMs: Date.now },
+  });
   return { target, store, close: target.close };
 }
 

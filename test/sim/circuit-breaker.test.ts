@@ -21,6 +21,7 @@ import { BREAKER_LIMITS, CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { effectiveMode } from '../../lib/risk/effective-mode.ts';
 import { FLAG_NAMES, parseFlags } from '../../lib/risk/flags.ts';
 import { authorise, type GateItem, type Scope } from '../../lib/risk/gate.ts';
+import { rejectionKey } from '../../lib/trading/records.ts';
 import { composeCircuitBreaker } from '../../lib/wiring/circuit-breaker.ts';
 import { prepareLocalStage } from '../../lib/wiring/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/wiring/operator.ts';
@@ -110,8 +111,8 @@ describe('circuit breaker on the embedded services', () => {
         mode: 'PAPER',
         flagsReadAtMs: at,
         epoch: (await gateOf()).epoch,
-        limits: { exposureMicroUsdt: 1_000_000_000, positions: 50 },
         codeVersion: system.codeVersion,
+        limits: { exposureMicroUsdt: 1_000_000_000, positions: 50 },
         forget: [],
         nowMs: at,
       },
@@ -220,8 +221,8 @@ describe('circuit breaker on the embedded services', () => {
         mode: 'PAPER',
         flagsReadAtMs: nowMs,
         epoch,
-        limits: { exposureMicroUsdt: 1_000, positions: 1 },
         codeVersion: system.codeVersion,
+        limits: { exposureMicroUsdt: 1_000, positions: 1 },
         forget: [],
         nowMs,
       },
@@ -337,8 +338,8 @@ describe('circuit breaker', () => {
         },
       },
       clock: { nowMs: () => nowMs },
-      shards: 1,
       codeVersion: 'v1',
+      shards: 1,
       limits: BREAKER_LIMITS,
     };
   });
@@ -436,26 +437,6 @@ describe('circuit breaker', () => {
   });
 
   const put = (key: string, value: unknown) => writeRecord(risk, 'paper', key, value);
-  const orders = (status: string, ageMs: number) =>
-    Array.from({ length: 3 }, (_, index) => ({
-      clientOrderId: `qt-${index}`,
-      symbol: 'BTCUSDT',
-      leg: 'entry',
-      side: 'BUY',
-      quantity: 1,
-      stopPrice: 1,
-      exitDueMs: 1,
-      barOpenTimeMs: 1,
-      ensembleId: 'e',
-      referencePrice: 1,
-      notionalMicroUsdt: 1,
-      state: { status, quantity: 1, filledQuantity: 0, averagePrice: null },
-      bookedQuantity: 0,
-      bookedFeeMicroUsdt: 0,
-      note: '',
-      createdAtMs: nowMs - ageMs,
-      updatedAtMs: nowMs - ageMs,
-    }));
   const trades = (reason: string, ageMs: number) =>
     Array.from({ length: 5 }, (_, index) => ({
       symbol: `S${index}`,
@@ -492,14 +473,15 @@ describe('circuit breaker', () => {
     [
       'order_rejections',
       async (is) => {
-        for (const order of orders('rejected', is === 'over' ? 14 * MINUTE_MS : 16 * MINUTE_MS))
-          await put(`order#${order.clientOrderId}`, order);
+        const atMs = nowMs - (is === 'over' ? 17 : 18) * MINUTE_MS;
+        for (const clientOrderId of ['qt-0', 'qt-1', 'qt-2'])
+          await put(rejectionKey({ atMs, clientOrderId }), { atMs, clientOrderId });
       },
     ],
     [
       'stop_hits',
       async (is) => {
-        for (const trade of trades('stop', is === 'over' ? 44 * MINUTE_MS : 46 * MINUTE_MS))
+        for (const trade of trades('stop', is === 'over' ? 47 * MINUTE_MS : 48 * MINUTE_MS))
           await put(`trade#${trade.closedAtMs}#${trade.symbol}`, trade);
       },
     ],

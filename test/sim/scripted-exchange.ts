@@ -165,6 +165,7 @@ export class ScriptedExchange {
       filledQuantity: 0,
       averagePrice: null,
       feeMicroUsdt: 0,
+      filledAtMs: null,
       updatedAtMs: this.#clock.nowMs(),
     };
     const resting = { order, report };
@@ -201,6 +202,7 @@ export class ScriptedExchange {
       filledQuantity,
       averagePrice: (before * (report.averagePrice ?? 0) + quantity * price) / filledQuantity,
       feeMicroUsdt: report.feeMicroUsdt + feeMicroUsdt,
+      filledAtMs: updatedAtMs,
       updatedAtMs,
     };
   }

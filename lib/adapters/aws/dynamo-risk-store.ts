@@ -13,12 +13,14 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
-import { StoreError } from '../../app/ports.ts';
+import { type Clock, StoreError } from '../../app/ports.ts';
 import type { RecordCondition, RiskStore, Versioned } from '../../app/trading-ports.ts';
 import { invariant } from '../../invariant.ts';
 import { failure, type Result, success } from '../../result.ts';
 import { type GateItem, gateItemSchema, type Scope } from '../../risk/gate.ts';
 import { firstDenial, type ItemPath, type ItemPlan } from '../../risk/item-plan.ts';
+import { keptUntilMs } from '../../trading/records.ts';
+import { RISK_TABLE } from './resources.ts';
 import { storeError } from './store-failure.ts';
 
 const GATE_KEY = 'gate';
@@ -33,9 +35,17 @@ const recordSchema = z.object({ sk: z.string(), revision: z.int().min(FIRST_REVI
 export function createDynamoRiskStore(settings: {
   client: DynamoDBDocumentClient;
   table: string;
+  /** From its time on a passing record is kept. */
+  clock: Clock;
 }): RiskStore {
-  const { client, table } = settings;
+  const { client, table, clock } = settings;
   const nameOf = (scope: Scope, key: string) => `${scope}/${key} of ${table}`;
+
+  /** The table's TTL deletes what has passed, some time later; nothing here relies on that. */
+  function expiry(key: string): Record<string, number> {
+    const untilMs = keptUntilMs(key, clock.nowMs());
+    return untilMs === undefined ? {} : { [RISK_TABLE.timeToLiveAttribute]: Math.ceil(untilMs / 1000) };
+  }
 
   function malformed(scope: Scope, key: string, error: z.ZodError): StoreError {
     const { path, message } = error.issues[0]!;
@@ -140,7 +150,7 @@ export function createDynamoRiskStore(settings: {
       invariant(z.json().safeParse(value).success, `${nameOf(scope, key)} is not JSON`);
       const command = new PutCommand({
         TableName: table,
-        Item: { scope, sk: key, value, revision: nextRevision(condition) },
+        Item: { scope, sk: key, value, revision: nextRevision(condition), ...expiry(key) },
         ...conditionExpressions(condition),
       });
       const done = await written(client.send(command), `writing ${nameOf(scope, key)}`);

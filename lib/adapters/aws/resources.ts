@@ -43,6 +43,7 @@ export const SIGNALS_TABLE = {
 export const RISK_TABLE = {
   partitionKey: { name: 'scope', type: 'S' },
   sortKey: { name: 'sk', type: 'S' },
+  timeToLiveAttribute: 'expiresAt',
 } as const satisfies TableDefinition;
 
 /** Where a stage's flags stand in Parameter Store, with the slash at the end. */

@@ -10,6 +10,8 @@ import { decimalSchema } from './instruments.ts';
 export interface BinanceFill {
   readonly filledQuantity: number;
   readonly feeMicroUsdt: number;
+  /** Of the last trade. */
+  readonly filledAtMs: number;
 }
 
 const orderSchema = z.object({
@@ -47,7 +49,7 @@ const algoOrderSchema = z.object({
 export type BinanceAlgoOrder = z.infer<typeof algoOrderSchema>;
 
 const tradesSchema = z.array(
-  z.object({ qty: decimalSchema, commission: decimalSchema, commissionAsset: z.string() }),
+  z.object({ qty: decimalSchema, commission: decimalSchema, commissionAsset: z.string(), time: z.int() }),
 );
 const positionsSchema = z.array(
   z.object({
@@ -147,6 +149,7 @@ export function readFill(body: unknown, order: BinanceOrder): BinanceFill {
   return {
     filledQuantity,
     feeMicroUsdt: microUsdt(trades.reduce((sum, { commission }) => sum + commission, 0)),
+    filledAtMs: Math.max(...trades.map(({ time }) => time)),
   };
 }
 const readTrades = reader('a list of trades', tradesSchema);
@@ -160,6 +163,7 @@ export const reportOfOrder = (order: BinanceOrder, fill: BinanceFill | undefined
   filledQuantity: order.executedQty,
   averagePrice: order.executedQty > 0 ? order.avgPrice : null,
   feeMicroUsdt: fill?.feeMicroUsdt ?? 0,
+  filledAtMs: fill?.filledAtMs ?? null,
   updatedAtMs: order.updateTime,
 });
 
@@ -172,6 +176,7 @@ export const reportOfAlgoOrder = (stop: BinanceAlgoOrder, became: OrderReport | 
   filledQuantity: became?.filledQuantity ?? 0,
   averagePrice: became?.averagePrice ?? null,
   feeMicroUsdt: became?.feeMicroUsdt ?? 0,
+  filledAtMs: became?.filledAtMs ?? null,
   updatedAtMs: became?.updatedAtMs ?? stop.updateTime,
 });
 

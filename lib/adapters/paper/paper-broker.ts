@@ -26,7 +26,7 @@ import {
   withoutOrders,
 } from '../../trading/paper-account.ts';
 import type { SymbolFilters } from '../../trading/plan-entry.ts';
-import { PAPER_ACCOUNT_KEY } from '../../trading/records.ts';
+import { PAPER_ACCOUNT_KEY, paperOrderKey } from '../../trading/records.ts';
 import { toBrokerError } from '../exchange/broker-error.ts';
 
 export interface PaperBrokerOptions {
@@ -46,9 +46,6 @@ const FILTERS_AGE_MS_MAX = 3_600_000;
 const IF_ABSENT = { ifAbsent: true } as const;
 
 type Change<E> = (account: PaperAccount) => Result<PaperAccount, E> | Promise<Result<PaperAccount, E>>;
-
-/** Ended orders, each a record of its own: the account stays small, and no id is ever forgotten. */
-const endedOrderKey = (clientOrderId: string): string => `paper-order#${clientOrderId}`;
 
 export function createPaperBroker(options: PaperBrokerOptions): Broker {
   const { market, clock } = options;
@@ -160,7 +157,7 @@ class KeptAccount {
   }
 
   async endedOrder(clientOrderId: string): Promise<PaperOrder | undefined> {
-    const record = await this.#options.records.get('paper', endedOrderKey(clientOrderId), paperOrderSchema);
+    const record = await this.#options.records.get('paper', paperOrderKey(clientOrderId), paperOrderSchema);
     return record?.value;
   }
 
@@ -174,10 +171,11 @@ class KeptAccount {
       // What was caught up with is written even when the change is refused: the candles will not come again.
       const next = changed.ok ? changed.value : caughtUp.value;
       if (next === kept.account && kept.revision !== undefined) return changed;
-      // Only what ended in the account as written: what is put away here has certainly happened.
+      // Only what ended in the account as written: what is put away here has certainly happened. Each is a record of its own, so
+      // that the account stays small, and its id stays known.
       const ended = endedOrders(kept.account);
       for (const order of ended)
-        await records.put('paper', endedOrderKey(order.clientOrderId), order, IF_ABSENT);
+        await records.put('paper', paperOrderKey(order.clientOrderId), order, IF_ABSENT);
       const condition = kept.revision === undefined ? IF_ABSENT : { ifRevision: kept.revision };
       const written = await records.put('paper', PAPER_ACCOUNT_KEY, withoutOrders(next, ended), condition);
       if (written === 'written') return changed;
@@ -264,5 +262,7 @@ const reportOf = (order: PaperOrder): OrderReport => ({
   filledQuantity: order.filledQuantity,
   averagePrice: order.averagePrice,
   feeMicroUsdt: order.feeMicroUsdt,
+  // Whatever fills ends with that fill.
+  filledAtMs: order.filledQuantity > 0 ? order.updatedAtMs : null,
   updatedAtMs: order.updatedAtMs,
 });
