@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dashboardRows } from '../../infra/dashboard-panels.ts';
 import { FUNCTION_NAMES, type FunctionName } from '../../infra/functions.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
 import { createS3ObjectStore } from '../../lib/adapters/aws/s3-object-store.ts';
@@ -198,25 +199,31 @@ const identify = ({ name, dimensions }: Figure): string =>
     .sort()
     .join(' ');
 
-/** What alarms watch and no function has recorded. */
+/** What alarms and dashboards show and no function has recorded. */
 function missingFigures(): string[] {
   const recorded = new Set(
     [...running.values()].flatMap(({ lambda }) => figuresIn(lambda.output()).map(identify)),
   );
-  return stage
+  const ofAlarms = stage
     .ofType('AWS::CloudWatch::Alarm')
     .flatMap(({ properties }) => [
       properties,
       ...(properties.Metrics ?? []).map(({ MetricStat }: Json) => MetricStat?.Metric),
     ])
     .filter((metric) => metric?.Namespace === 'QuantumTrader')
-    .map(({ MetricName, Dimensions }) =>
-      identify({
-        name: MetricName,
-        dimensions: Object.fromEntries(Dimensions.map(({ Name, Value }: Json) => [Name, Value])),
-      }),
-    )
-    .filter((figure) => !recorded.has(figure));
+    .map(({ MetricName, Dimensions }) => ({
+      name: MetricName,
+      dimensions: Object.fromEntries(Dimensions.map(({ Name, Value }: Json) => [Name, Value])),
+    }));
+  const ofPanels = dashboardRows('dev')
+    .flat()
+    .flatMap(({ metrics }) => metrics)
+    .filter(({ namespace }) => namespace === 'QuantumTrader')
+    .map(({ metricName, dimensions }) => ({
+      name: metricName,
+      dimensions: dimensions as Record<string, string>,
+    }));
+  return [...ofAlarms, ...ofPanels].map(identify).filter((figure) => !recorded.has(figure));
 }
 
 /** Of lines in CloudWatch's embedded metric format. */

@@ -1,0 +1,65 @@
+// What the dashboards show, CloudWatch's and Grafana's alike: rows of graphs, each of metrics that the functions record.
+import { Duration } from 'aws-cdk-lib';
+import { type Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import { lambdaMetric, recordedMetric } from './alarms.ts';
+import { FUNCTION_NAMES, type FunctionName } from './functions.ts';
+
+export const PANEL_PERIOD = Duration.minutes(5);
+
+export interface DashboardPanel {
+  readonly title: string;
+  readonly metrics: readonly Metric[];
+}
+
+/** @param stage its name, or what stands for it in the dashboard */
+export function dashboardRows(stage: string): readonly (readonly DashboardPanel[])[] {
+  const recorded = (service: FunctionName, name: string, statistic: string, scope?: string) =>
+    recordedMetric(stage, {
+      service,
+      name,
+      statistic,
+      period: PANEL_PERIOD,
+      ...(scope && { dimensions: { scope } }),
+    });
+  const infer = (name: string, statistic: string = Stats.SUM) => recorded('infer', name, statistic);
+  const bothScopes = (service: FunctionName, name: string, statistic: string) =>
+    (['paper', 'live'] as const).map((scope) =>
+      recorded(service, name, statistic, scope).with({ label: `${name}, ${scope}` }),
+    );
+  const ofFunctions = (name: string, statistic: string) =>
+    FUNCTION_NAMES.map((service) =>
+      lambdaMetric(stage, { service, name, statistic, period: PANEL_PERIOD }).with({ label: service }),
+    );
+  const panel = (title: string, metrics: readonly Metric[]): DashboardPanel => ({ title, metrics });
+  return [
+    [
+      panel('Equity, USDT', bothScopes('guard', 'EquityUsdt', Stats.AVERAGE)),
+      panel('Open positions', bothScopes('guard', 'OpenPositions', Stats.MAXIMUM)),
+      panel('Breaker tripped', bothScopes('circuit-breaker', 'BreakerTripped', Stats.MAXIMUM)),
+    ],
+    [
+      panel('Signals per bar', [infer('SignalsWritten'), infer('Abstentions'), infer('SignalsUnwritten')]),
+      panel('Consensus and confidence', [
+        infer('Consensus', Stats.AVERAGE),
+        infer('Confidence', Stats.AVERAGE),
+      ]),
+      panel(
+        'Orders',
+        ['ActingSignals', 'Entries', 'OrderTroubles'].map((name) => recorded('execute', name, Stats.SUM)),
+      ),
+    ],
+    [
+      panel('Models not serving', [infer('ModelLoadFailures'), infer('FeatureMismatches')]),
+      panel('Latency per symbol, ms', [infer('LatencyPerSymbol', Stats.MAXIMUM)]),
+      panel('Memory of infer, MB', [infer('ResidentMemory', Stats.MAXIMUM)]),
+    ],
+    [
+      panel('Rollout stage and verdict', [
+        recorded('evaluate', 'RolloutStage', Stats.MAXIMUM),
+        recorded('evaluate', 'Go', Stats.MINIMUM),
+      ]),
+      panel('Failed runs', ofFunctions('Errors', Stats.SUM)),
+      panel('Duration, ms', ofFunctions('Duration', Stats.MAXIMUM)),
+    ],
+  ];
+}
