@@ -5,6 +5,7 @@ import {
   type ChosenUniverse,
   chooseUniverse,
   doubtAbout,
+  lastRankThatMatters,
   type PairRanking,
   rankPairs,
   withoutPairs,
@@ -24,8 +25,6 @@ import {
 } from './ports.ts';
 import { readStoredUniverse, writeUniverse, writeUniverseChange } from './universe.ts';
 
-/** Of the size. */
-const HISTORY_ASKED_SHARE = 1.5;
 /** The exchange does not know it, or its candles make no sense: no history that features could be computed from. */
 const SYMBOLS_OWN_FAULTS: ReadonlySet<MarketDataErrorCode> = new Set(['unknown_symbol', 'invalid_candle']);
 
@@ -111,7 +110,7 @@ interface InForce {
   readonly condition: WriteCondition;
 }
 
-/** Of the exchange's pairs, those that can be traded and judged. */
+/** The exchange's pairs that can be traded; as many of the first as matter have the history that features need. */
 export async function rankMarket(
   market: MarketData,
   size: number,
@@ -120,21 +119,37 @@ export async function rankMarket(
   if (!time.ok) return time;
   const pairs = await market.pairs();
   if (!pairs.ok) return pairs;
-  const ranking = rankPairs(pairs.value);
-  // As many more as may prove too young without anybody of interest moving up from further behind.
-  const asked = ranking.ranked.slice(0, Math.ceil(size * HISTORY_ASKED_SHARE)).map(({ symbol }) => symbol);
   const firstNeededMs = lastClosedOpenTimeMs(time.value) - (ROW_WINDOW_BARS - 1) * BAR_MS;
+  let ranking = rankPairs(pairs.value);
+  let judged = 0;
+  // Who is too young lets those behind him move up, and they are asked for in turn.
+  for (;;) {
+    const batch = ranking.ranked.slice(judged, lastRankThatMatters(size)).map(({ symbol }) => symbol);
+    if (batch.length === 0) return success(ranking);
+    const young = await findYoung(market, batch, firstNeededMs);
+    if (!young.ok) return young;
+    ranking = withoutPairs(ranking, young.value, 'too_little_history');
+    judged += batch.length - young.value.size;
+  }
+}
+
+/** Those without a candle at or before the time. */
+async function findYoung(
+  market: MarketData,
+  symbols: readonly string[],
+  lastOpenTimeMs: number,
+): Promise<Result<ReadonlySet<string>, MarketDataError>> {
   const young = new Set<string>();
   const answers = await Promise.all(
-    asked.map((symbol) => market.closedCandles({ symbol, count: 1, lastOpenTimeMs: firstNeededMs })),
+    symbols.map((symbol) => market.closedCandles({ symbol, count: 1, lastOpenTimeMs })),
   );
   for (const [index, answer] of answers.entries()) {
     if (answer.ok && answer.value.length > 0) continue;
     // What the exchange says of this symbol alone is no reason to keep all the others waiting.
     if (!answer.ok && !SYMBOLS_OWN_FAULTS.has(answer.error.code)) return answer;
-    young.add(asked[index]!);
+    young.add(symbols[index]!);
   }
-  return success(withoutPairs(ranking, young, 'too_little_history'));
+  return success(young);
 }
 
 async function askSecondOpinion(
