@@ -1,8 +1,10 @@
-// Makes the code of one function: one minified ES module, and beside it ONNX Runtime for the function that asks models. Without
+// Makes the code of one function: minified ES modules, what is imported later in files of its own so that a cold start does not
+// parse it, and beside them ONNX Runtime for the function that asks models. Without
 // Docker and without npm, so that a fresh clone synthesises offline. Only the files that ONNX Runtime needs on Lambda are copied:
 // with everything that its package brings it is over Lambda's limit of 250 MB.
-import { cpSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
@@ -30,6 +32,39 @@ export interface BundleOptions {
   readonly loadsModels: boolean;
 }
 
+/** What the functions are made of; a test compares it with what esbuild reads. */
+const SOURCES = [
+  'functions',
+  'lib',
+  'infra/bundle-function.ts',
+  'infra/empty-module.cjs',
+  'infra/node-http.cjs',
+  'package-lock.json',
+];
+
+/**
+ * The version that a deploy stamps into all of its functions, 12 hex digits: one for all, since one that stayed the same while
+ * others moved would be blocked for ever. It changes with every byte that may go into any of them.
+ */
+export function codeVersionOf(project: string): string {
+  const hash = createHash('sha256');
+  for (const source of SOURCES) {
+    const path = join(project, source);
+    const files = statSync(path).isDirectory() ? filesUnder(path) : [path];
+    for (const file of files) {
+      const bytes = readFileSync(file);
+      hash.update(`${relative(project, file)}\0${bytes.length}\0`).update(bytes);
+    }
+  }
+  return hash.digest('hex').slice(0, 12);
+}
+
+const filesUnder = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .sort();
+
 /** The code as a CDK asset: `handler.mjs`, exporting `handler`. Its hash is that of its bytes. */
 export function bundleFunction(options: BundleOptions): Code {
   return Code.fromAsset(join(PROJECT, 'functions', options.name), {
@@ -48,11 +83,14 @@ export function bundleFunction(options: BundleOptions): Code {
 
 function writeBundle(folder: string, { name, loadsModels }: BundleOptions): void {
   const empty = './infra/empty-module.cjs';
+  const http = './infra/node-http.cjs';
   buildSync({
     absWorkingDir: PROJECT,
-    entryPoints: [join('functions', name, 'handler.ts')],
-    outfile: join(folder, 'handler.mjs'),
+    entryPoints: [{ in: join('functions', name, 'handler.ts'), out: 'handler' }],
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
     bundle: true,
+    splitting: true,
     minify: true,
     legalComments: 'none',
     platform: 'node',
@@ -60,8 +98,9 @@ function writeBundle(folder: string, { name, loadsModels }: BundleOptions): void
     format: 'esm',
     mainFields: ['module', 'main'],
     external: loadsModels ? ['onnxruntime-node'] : [],
-    alias: { 'protobufjs/minimal': empty, 'protobufjs/minimal.js': empty },
+    alias: { 'protobufjs/minimal': empty, 'protobufjs/minimal.js': empty, 'node:http': http, http },
     banner: { js: REQUIRE_FOR_ESM },
+    define: { QT_CODE_VERSION: JSON.stringify(codeVersionOf(PROJECT)) },
     logLevel: 'error',
   });
   if (!loadsModels) return;
