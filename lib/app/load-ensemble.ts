@@ -16,6 +16,7 @@ import {
   type EnsembleFailure,
   readCurrentEnsemble,
   readEnsemble,
+  readShadowId,
   type StoredEnsemble,
 } from './read-ensemble.ts';
 
@@ -63,7 +64,7 @@ export interface LoadedShadow {
   readonly loaded: Result<LoadedEnsemble, EnsembleFailure>;
 }
 
-/** What one bar works with: both are named by one read of the pointer, and `release` frees both. */
+/** What one bar works with; `release` frees both. */
 interface LoadedRelease extends LoadedEnsemble {
   readonly shadow: LoadedShadow | undefined;
 }
@@ -187,12 +188,15 @@ async function refreshEnsemble(
 /** Whatever goes wrong here is the shadow's failure: the ensemble in force does not notice. */
 async function refreshShadow(
   source: ModelSource,
-  { pointer }: CurrentEnsemble,
+  champion: CurrentEnsemble,
   known: readonly EnsembleState[],
 ): Promise<ShadowState | undefined> {
-  const ensembleId = pointer.shadowEnsembleId;
-  if (ensembleId === undefined || ensembleId === pointer.ensembleId) return undefined;
+  let ensembleId = 'unknown';
   try {
+    const named = await readShadowId(source.store);
+    if (!named.ok) return { ensembleId, loaded: named };
+    if (named.value === undefined || named.value === champion.ensemble.id) return undefined;
+    ensembleId = named.value;
     const stored = await readEnsemble(source.store, ensembleId);
     if (!stored.ok) return { ensembleId, loaded: stored };
     return { ensembleId, loaded: success(await refreshEnsemble(source, stored.value, known)) };

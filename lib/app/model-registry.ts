@@ -17,7 +17,7 @@ import { failure, type Result, success } from '../result.ts';
 import type { ModelIdentity } from '../signals/vote.ts';
 import { loadModel, type ModelSource, oneLine, sha256Of } from './load-model.ts';
 import { type ObjectStore, StoreError } from './ports.ts';
-import { type EnsembleFailure, readCurrentEnsemble } from './read-ensemble.ts';
+import { type EnsembleFailure, readCurrentEnsemble, readShadowId } from './read-ensemble.ts';
 import { readFeatureProfile } from './read-profile.ts';
 import { encodeJson, readPointer } from './release-pointer.ts';
 
@@ -92,17 +92,20 @@ export async function verifyModels(
 
 /** Every ensemble in the store, by id. Throws StoreError. */
 export async function listEnsembles(store: ObjectStore): Promise<ListedEnsemble[]> {
-  const [{ pointer }, found] = await Promise.all([readPointer(store), store.list('ensembles/')]);
+  const [{ pointer }, shadow, found] = await Promise.all([
+    readPointer(store),
+    readShadowId(store),
+    store.list('ensembles/'),
+  ]);
   const ids = found.map(({ key }) => key.slice('ensembles/'.length, -'.json'.length));
   return ids
     .filter((id) => ensembleIdSchema.safeParse(id).success)
-    .map((id) => ({ id, status: statusOf(id, pointer.ok ? pointer.value : undefined) }));
-}
-
-function statusOf(id: string, pointer: EnsemblePointer | undefined): EnsembleStatus {
-  if (id === pointer?.ensembleId) return 'in_force';
-  if (id === pointer?.shadowEnsembleId) return 'shadow';
-  return pointer?.previous.includes(id) ? 'previous' : 'candidate';
+    .map((id) => {
+      if (pointer.ok && id === pointer.value.ensembleId) return { id, status: 'in_force' };
+      if (shadow.ok && id === shadow.value) return { id, status: 'shadow' };
+      const isPrevious = pointer.ok && pointer.value.previous.includes(id);
+      return { id, status: isPrevious ? 'previous' : 'candidate' };
+    });
 }
 
 const memberOf = (ensemble: Result<Ensemble, EnsembleFailure>, model: ModelIdentity) =>

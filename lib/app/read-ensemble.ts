@@ -1,7 +1,13 @@
 // Which ensemble is in force: the pointer, then the ensemble it names. Without a readable answer there is none, and nothing
 // is decided.
-import { type Ensemble, type EnsemblePointer, ensembleKey, POINTER_KEY } from '../models/ensemble.ts';
-import { parseEnsemble, parsePointer } from '../models/parse-document.ts';
+import {
+  type Ensemble,
+  type EnsemblePointer,
+  ensembleKey,
+  POINTER_KEY,
+  SHADOW_KEY,
+} from '../models/ensemble.ts';
+import { parseEnsemble, parsePointer, parseShadow } from '../models/parse-document.ts';
 import { failure, type Result, success } from '../result.ts';
 import { oneLine, sha256Of } from './load-model.ts';
 import type { ObjectStore, StoredObject } from './ports.ts';
@@ -10,7 +16,7 @@ import type { ObjectStore, StoredObject } from './ports.ts';
 export const ENSEMBLE_FAILURES = {
   store_unavailable: 'the store could not be read',
   pointer_missing: 'no ensemble was ever promoted in this store',
-  pointer_invalid: 'the pointer does not name an ensemble',
+  pointer_invalid: 'the pointer, or the shadow’s, does not name an ensemble',
   ensemble_missing: 'the ensemble that the pointer names is not in the store',
   ensemble_invalid: 'the ensemble is not readable, breaks its schema or bears another id',
 } as const;
@@ -45,6 +51,15 @@ export async function readCurrentEnsemble(
   if (!pointer.ok) return fail('pointer_invalid', pointer.error);
   const stored = await readEnsemble(store, pointer.value.ensembleId);
   return stored.ok ? success({ ...stored.value, pointer: pointer.value }) : stored;
+}
+
+/** Id of the ensemble that is to run in shadow, undefined for none. */
+export async function readShadowId(store: ObjectStore): Promise<Result<string | undefined, EnsembleFailure>> {
+  const object = await readObject(store, SHADOW_KEY);
+  if (!object.ok) return object;
+  if (object.value === undefined) return success(undefined);
+  const shadow = parseShadow(object.value.body, SHADOW_KEY);
+  return shadow.ok ? success(shadow.value.ensembleId ?? undefined) : fail('pointer_invalid', shadow.error);
 }
 
 /** An ensemble in the store, in force or not. */

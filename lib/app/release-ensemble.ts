@@ -1,6 +1,13 @@
-// Moves the pointer: promote (a candidate that is proven and better), rollback (to what was in force before) and shadow (a
-// candidate that runs without being counted). Each is one conditional write, so of two at the same moment one wins.
-import { type EnsemblePointer, POINTER_KEY, PREVIOUS_ENSEMBLES_MAX } from '../models/ensemble.ts';
+// Moves the pointer: promote (a candidate that is proven and better) and rollback (to what was in force before); and names the
+// shadow (a candidate that runs without being counted). Each is one conditional write, so of two at the same moment one wins.
+import {
+  type EnsemblePointer,
+  POINTER_KEY,
+  PREVIOUS_ENSEMBLES_MAX,
+  SHADOW_KEY,
+  type ShadowPointer,
+} from '../models/ensemble.ts';
+import { parseShadow } from '../models/parse-document.ts';
 import { type Result, success } from '../result.ts';
 import { openEnsemble } from './load-ensemble.ts';
 import type { ModelSource } from './load-model.ts';
@@ -74,7 +81,6 @@ export function promoteEnsemble(
         condition,
         document: (audit): EnsemblePointer => ({
           ensembleId,
-          ...shadowBeside(champion, ensembleId),
           previous: previous.slice(0, PREVIOUS_ENSEMBLES_MAX),
           audit,
         }),
@@ -113,7 +119,6 @@ export function rollbackEnsemble(
         condition,
         document: (audit): EnsemblePointer => ({
           ensembleId,
-          ...shadowBeside(pointer.value, ensembleId),
           previous,
           audit,
         }),
@@ -130,11 +135,15 @@ export function setShadow(
   actor: ReleaseActor,
 ): Promise<Result<string, ReleaseFailure>> {
   return guardStore(async () => {
-    const { pointer, condition } = await readPointer(source.store);
+    const { pointer } = await readPointer(source.store);
     if (!pointer.ok) return pointer;
-    const { shadowEnsembleId: replaced, ...champion } = pointer.value;
-    if (replaced === ensembleId) return refuse('already_so', `the shadow is ${ensembleId ?? 'none'} already`);
-    if (ensembleId === champion.ensembleId)
+    // Read before the checks: a shadow that someone names meanwhile refuses the write.
+    const stored = await source.store.get(SHADOW_KEY);
+    const shadow = stored && parseShadow(stored.body, SHADOW_KEY);
+    const replaced = shadow?.ok ? shadow.value.ensembleId : null;
+    if (replaced === (ensembleId ?? null) && shadow?.ok !== false)
+      return refuse('already_so', `the shadow is ${ensembleId ?? 'none'} already`);
+    if (ensembleId === pointer.value.ensembleId)
       return refuse('already_so', `${ensembleId} is in force: it would be its own shadow`);
     const fault = ensembleId === undefined ? undefined : await findEnsembleFault(source, ensembleId);
     if (fault !== undefined) return fault;
@@ -144,25 +153,15 @@ export function setShadow(
         action: 'shadow',
         subject: ensembleId ?? 'none',
         actor,
-        evidence: { replaced: replaced ?? null, beside: champion.ensembleId },
+        evidence: { replaced, beside: pointer.value.ensembleId },
       },
       {
-        key: POINTER_KEY,
-        condition,
-        document: (audit): EnsemblePointer => ({
-          ...champion,
-          ...(ensembleId !== undefined && { shadowEnsembleId: ensembleId }),
-          audit,
-        }),
+        key: SHADOW_KEY,
+        condition: stored === undefined ? { ifAbsent: true } : { ifMatch: stored.etag },
+        document: (audit): ShadowPointer => ({ ensembleId: ensembleId ?? null, audit }),
       },
     );
   });
-}
-
-/** The shadow goes on, unless it is the one that comes in force. */
-function shadowBeside(pointer: EnsemblePointer | undefined, ensembleId: string) {
-  const shadowEnsembleId = pointer?.shadowEnsembleId;
-  return shadowEnsembleId === undefined || shadowEnsembleId === ensembleId ? {} : { shadowEnsembleId };
 }
 
 /** undefined: every member passes every check that loading makes, and there are enough of them to decide. */

@@ -41,11 +41,9 @@ export type Ensemble = z.infer<typeof ensembleSchema>;
 /** Ensembles that rollback can return to; older promotions stay in the audit and in the pointer's own versions. */
 export const PREVIOUS_ENSEMBLES_MAX = 20;
 
-/** What is in force, what runs beside it without being counted, and where rollback leads: one object, so one atomic write. */
+/** What is in force, and where rollback leads: one object, so one atomic write. */
 export const pointerSchema = z.strictObject({
   ensembleId: ensembleIdSchema,
-  /** Its votes are recorded and never counted. */
-  shadowEnsembleId: ensembleIdSchema.optional(),
   /** Promoted before this one, newest first. */
   previous: z.array(ensembleIdSchema).max(PREVIOUS_ENSEMBLES_MAX).default([]),
   /** The audit entry of the change that wrote this; absent where a first ensemble was laid down with the system. */
@@ -53,8 +51,19 @@ export const pointerSchema = z.strictObject({
 });
 export type EnsemblePointer = z.infer<typeof pointerSchema>;
 
+/** What runs beside the ensemble in force: its votes are recorded and never counted. Apart from the pointer, so that who may
+ * give a candidate its trial, such as the weekly retraining, need not be able to put anything in force. */
+export const shadowSchema = z.strictObject({
+  /** null: nothing. */
+  ensembleId: ensembleIdSchema.nullable(),
+  /** The audit entry of the change that wrote this. */
+  audit: z.string(),
+});
+export type ShadowPointer = z.infer<typeof shadowSchema>;
+
 /** Keys in the store; a folder such as models/starter is laid out the same. */
 export const POINTER_KEY = 'ensembles/current.json';
+export const SHADOW_KEY = 'ensembles/shadow.json';
 export const ensembleKey = (id: string): string => `ensembles/${id}.json`;
 export const modelKey = (model: { name: string; version: string }): string =>
   `models/${model.name}/${model.version}/model.onnx`;

@@ -2,7 +2,14 @@
 // operator reads that line in the middle of the night, in a log or in `qt models verify`.
 import type { z } from 'zod';
 import { failure, type Result, success } from '../result.ts';
-import { type Ensemble, type EnsemblePointer, ensembleSchema, pointerSchema } from './ensemble.ts';
+import {
+  type Ensemble,
+  type EnsemblePointer,
+  ensembleSchema,
+  pointerSchema,
+  type ShadowPointer,
+  shadowSchema,
+} from './ensemble.ts';
 import { type FeatureProfile, featureProfileSchema } from './feature-profile.ts';
 import { type ModelManifest, manifestSchema } from './manifest.ts';
 import { type QuarantineOrder, quarantineSchema } from './quarantine.ts';
@@ -23,6 +30,11 @@ export function parseEnsemble(bytes: Uint8Array, subject: string): Result<Ensemb
 /** @param subject how the error line starts: the pointer's key */
 export function parsePointer(bytes: Uint8Array, subject: string): Result<EnsemblePointer, string> {
   return parseDocument(pointerSchema, bytes, { subject, remedy: 'promote an ensemble again' });
+}
+
+/** @param subject how the error line starts: the shadow's key */
+export function parseShadow(bytes: Uint8Array, subject: string): Result<ShadowPointer, string> {
+  return parseDocument(shadowSchema, bytes, { subject, remedy: 'name the shadow again, or none' });
 }
 
 /** @param subject how the error line starts: the order's key */

@@ -11,7 +11,13 @@ import type { TestCandles } from '../../../lib/app/release-comparison.ts';
 import { promoteEnsemble, rollbackEnsemble, setShadow } from '../../../lib/app/release-ensemble.ts';
 import { setQuarantine } from '../../../lib/app/release-quarantine.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
-import { ensembleKey, modelKey, POINTER_KEY, quarantineKey } from '../../../lib/models/ensemble.ts';
+import {
+  ensembleKey,
+  modelKey,
+  POINTER_KEY,
+  quarantineKey,
+  SHADOW_KEY,
+} from '../../../lib/models/ensemble.ts';
 import type { ModelManifest } from '../../../lib/models/manifest.ts';
 import { buildModelFolder, DEFAULT_MEMBERS, toJson } from '../../onnx/build-model-folder.ts';
 import { createMemoryObjectStore, type MemoryObjectStore } from '../../onnx/memory-object-store.ts';
@@ -280,25 +286,43 @@ describe('rollback', () => {
 });
 
 describe('shadow', () => {
-  test('is named by the pointer, outlives another promotion and ends with its own', async () => {
+  const inShadow = async () => (await read(SHADOW_KEY)).ensembleId;
+  const statuses = async () => {
+    const { ensembles } = await listModels(store);
+    return Object.fromEntries(ensembles.map(({ id, status }) => [id, status]));
+  };
+
+  test('is named apart from the pointer, and outlives promotions; in force itself it is no shadow', async () => {
     await publishEnsemble('e20240804_000000', 0.02);
     await pointTo(BOLD);
+    const pointer = await store.get(POINTER_KEY);
     expect(await shadow(BOLD)).toMatchObject({ error: { code: 'already_so' } });
     expect(await shadow(undefined)).toMatchObject({ error: { code: 'already_so' } });
     expect(await shadow('e20990101_000000')).toMatchObject({ error: { code: 'ensemble_unusable' } });
     expect(await shadow(CALM)).toMatchObject({ ok: true });
-    expect(await read(POINTER_KEY)).toMatchObject({ ensembleId: BOLD, shadowEnsembleId: CALM });
+    expect(await store.get(POINTER_KEY)).toEqual(pointer);
+    expect(await inShadow()).toBe(CALM);
     await promote('e20240804_000000');
-    expect(await read(POINTER_KEY)).toMatchObject({ ensembleId: 'e20240804_000000', shadowEnsembleId: CALM });
+    expect(await statuses()).toMatchObject({ [CALM]: 'shadow', [BOLD]: 'previous' });
     await promote(CALM);
-    expect(await read(POINTER_KEY)).not.toHaveProperty('shadowEnsembleId');
+    expect(await statuses()).toMatchObject({ [CALM]: 'in_force' });
     await shadow(BOLD);
     expect(await shadow(undefined)).toMatchObject({ ok: true });
+    expect(await inShadow()).toBe(null);
     expect(await read(POINTER_KEY)).toMatchObject({
       ensembleId: CALM,
       previous: ['e20240804_000000', BOLD],
     });
-    expect(await read(POINTER_KEY)).not.toHaveProperty('shadowEnsembleId');
+  });
+
+  test('named by two at once is one of them, and a spoilt name is replaced', async () => {
+    await publishEnsemble('e20240804_000000', 0.02);
+    await pointTo(BOLD);
+    const outcomes = await Promise.all([shadow(CALM), shadow('e20240804_000000')]);
+    expect(outcomes.map(({ ok }) => ok).sort()).toEqual([false, true]);
+    await store.put(SHADOW_KEY, new TextEncoder().encode('<html>'));
+    expect(await shadow(undefined)).toMatchObject({ ok: true });
+    expect(await inShadow()).toBe(null);
   });
 });
 

@@ -8,7 +8,7 @@ import { inferRunSchema } from '../../../lib/app/infer-run.ts';
 import { createEnsembleProvider, type EnsembleProvider } from '../../../lib/app/load-ensemble.ts';
 import type { ModelRuntime, ObjectStore, SignalStore } from '../../../lib/app/ports.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
-import { ensembleKey, modelKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
+import { ensembleKey, modelKey, POINTER_KEY, SHADOW_KEY } from '../../../lib/models/ensemble.ts';
 import { signalSchema } from '../../../lib/signals/signal.ts';
 import { buildModelFolder, DEFAULT_MEMBERS, toJson } from '../../onnx/build-model-folder.ts';
 import { createMemoryObjectStore, type MemoryObjectStore } from '../../onnx/memory-object-store.ts';
@@ -53,7 +53,10 @@ const publish = (id: string, gain: number) =>
     members: DEFAULT_MEMBERS.map((member) => ({ ...member, gain, version: `v${id.slice(1)}` })),
     ensemble: { id },
   });
-const point = (pointer: object) => store.put(POINTER_KEY, toJson(pointer));
+async function point({ ensembleId, shadow }: { ensembleId: string; shadow: string }) {
+  await store.put(POINTER_KEY, toJson({ ensembleId }));
+  await store.put(SHADOW_KEY, toJson({ ensembleId: shadow, audit: 'audit/models/1.json' }));
+}
 
 beforeEach(async () => {
   store = createMemoryObjectStore({ versioned: true });
@@ -63,7 +66,7 @@ beforeEach(async () => {
   await publish(CHAMPION, 0.1);
   // It leans the other way at every RSI.
   await publish(SHADOW, -0.1);
-  await point({ ensembleId: CHAMPION, shadowEnsembleId: SHADOW });
+  await point({ ensembleId: CHAMPION, shadow: SHADOW });
 });
 afterEach(async () => {
   await provider.close();
@@ -163,6 +166,12 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
     /^ensemble_invalid: /,
   ],
   ['it cannot be read', async () => store.failReadsOf(ensembleKey(SHADOW)), /^store_unavailable: /],
+  ['who it is cannot be read', async () => store.failReadsOf(SHADOW_KEY), /^store_unavailable: /],
+  [
+    'who it is is HTML',
+    () => store.put(SHADOW_KEY, new TextEncoder().encode('<html>')),
+    /^pointer_invalid: /,
+  ],
 ])('when %s, cold and warm, the ensemble in force does not notice', async (_, harm, failed) => {
   const expected = await alone();
   await run();
@@ -196,10 +205,10 @@ test('records that cannot be written are told, not thrown', async () => {
   expect((await run({ shadowRecords: undefined })).run.shadow).toMatchObject({ failed: null, signals: 3 });
 });
 
-test('promoted while it is warm it keeps its sessions; a pointer to itself as shadow is no shadow', async () => {
+test('promoted while it is warm it keeps its sessions; in force itself it is no shadow', async () => {
   await run();
   expect(sessions.open).toBe(8);
-  await point({ ensembleId: SHADOW, shadowEnsembleId: SHADOW });
+  await point({ ensembleId: SHADOW, shadow: SHADOW });
   let created = 0;
   const { createSession } = sessions.runtime;
   sessions.runtime.createSession = (model) => {
@@ -210,7 +219,7 @@ test('promoted while it is warm it keeps its sessions; a pointer to itself as sh
   expect(record).toMatchObject({ ensembleId: SHADOW, alreadyDecided: 3 });
   expect(record).not.toHaveProperty('shadow');
   expect([created, sessions.open]).toEqual([0, 4]);
-  await point({ ensembleId: CHAMPION, shadowEnsembleId: SHADOW });
+  await point({ ensembleId: CHAMPION, shadow: SHADOW });
   await run();
   expect([created, sessions.open]).toEqual([4, 8]);
 });
