@@ -18,6 +18,7 @@ import { addSignalsCommand } from './commands/signals.ts';
 import { addStartCommand } from './commands/start.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addStudyCommand } from './commands/study.ts';
+import { addUniverseCommand } from './commands/universe.ts';
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
@@ -38,6 +39,7 @@ deployed on AWS. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     addFeaturesCommand,
     addInferCommand,
     addSignalsCommand,
+    addUniverseCommand,
     addStatusCommand,
     addFlagsCommand,
     addBreakerCommand,

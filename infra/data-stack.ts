@@ -21,7 +21,7 @@ const SHADOW_RECORD_DAYS = 90;
 export class DataStack extends Stack {
   constructor(scope: Construct, id: string, props: StackProps & { readonly settings: StageSettings }) {
     super(scope, id, { ...props, terminationProtection: true });
-    const { stage, shards, universe, notifyEmail } = props.settings;
+    const { stage, exchange, shards, symbols, universe, notifyEmail } = props.settings;
     const names = resourcesOfStage(stage);
     const bucket = this.createBucket(stage);
     const topic = this.createTopic(stage, notifyEmail);
@@ -33,6 +33,8 @@ export class DataStack extends Stack {
       ['Bucket', names.bucketParameter, bucket.bucketName],
       ['AlarmTopic', names.topicParameter, topic.topicArn],
       ['Shards', names.shardsParameter, String(shards)],
+      ['Exchange', names.exchangeParameter, exchange],
+      ['Symbols', names.symbolsParameter, String(symbols)],
     ] as const;
     for (const [what, parameterName, stringValue] of parameters)
       new StringParameter(this, `${what}Parameter`, { parameterName, stringValue });

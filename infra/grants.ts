@@ -75,11 +75,18 @@ const GRANTS = {
     },
   ],
   find_resources: (arns, stage) => {
-    const { bucketParameter, topicParameter, shardsParameter } = resourcesOfStage(stage);
+    const names = resourcesOfStage(stage);
+    const { bucketParameter, topicParameter, shardsParameter, exchangeParameter, symbolsParameter } = names;
     return [
       {
         actions: ['ssm:GetParameter'],
-        resources: [bucketParameter, topicParameter, shardsParameter].map(arns.parameter),
+        resources: [
+          bucketParameter,
+          topicParameter,
+          shardsParameter,
+          exchangeParameter,
+          symbolsParameter,
+        ].map(arns.parameter),
       },
     ];
   },

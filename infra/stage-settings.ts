@@ -2,12 +2,10 @@
 // synthesis with one message that names it, before anything is built.
 import { z } from 'zod';
 import { SYMBOLS_MAX, universeSchema } from '../lib/market/universe.ts';
-import type { Exchange } from '../lib/wiring/configuration.ts';
-
-const exchanges = ['binanceusdm', 'binance'] as const satisfies readonly Exchange[];
+import { exchangeSchema } from '../lib/wiring/configuration.ts';
 
 const stageSettingsSchema = z.strictObject({
-  exchange: z.enum(exchanges),
+  exchange: exchangeSchema,
   /** Schedules of infer, each with its share of the symbols. */
   shards: z.int().min(1).max(100),
   /** How many the universe shall have: those with the largest turnover. */

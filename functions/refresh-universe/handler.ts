@@ -1,6 +1,7 @@
 // The refresh-universe function: once a day. When the universe in force stays because the answer could not be used, the
 // invocation fails, so that its retries and its alarm take over; infer goes on with what is in force.
 import { readRefreshUniverseConfiguration } from '../../lib/wiring/configuration.ts';
+import { onLambda } from '../../lib/wiring/on-lambda.ts';
 import {
   composeRefreshUniverse,
   type RefreshUniverseComposition,
@@ -39,9 +40,6 @@ export function createRefreshUniverseHandler({
   };
 }
 
-let warm: ReturnType<typeof createRefreshUniverseHandler> | undefined;
-
-export const handler = async (): Promise<RefreshUniverseResult> => {
-  warm ??= createRefreshUniverseHandler(composeRefreshUniverse(readRefreshUniverseConfiguration()));
-  return warm();
-};
+export const handler = onLambda(() =>
+  createRefreshUniverseHandler(composeRefreshUniverse(readRefreshUniverseConfiguration())),
+);

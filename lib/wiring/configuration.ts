@@ -6,6 +6,7 @@ import { BREAKER_LIMITS, type BreakerLimits } from '../risk/breaker.ts';
 
 const EXCHANGES = ['binanceusdm', 'binance'] as const;
 export type Exchange = (typeof EXCHANGES)[number];
+export const exchangeSchema = z.enum(EXCHANGES);
 
 const stageSchema = z
   .string()
@@ -16,7 +17,7 @@ export const DEFAULT_RETENTION_DAYS = 90;
 
 const inferEnvironmentSchema = z.object({
   QT_STAGE: stageSchema,
-  QT_EXCHANGE: z.enum(EXCHANGES),
+  QT_EXCHANGE: exchangeSchema,
   /** Origin that replaces the exchange's own, for a simulated exchange. */
   QT_EXCHANGE_URL: z.url().optional(),
   QT_BUCKET: z.string().min(3),

@@ -8,13 +8,21 @@ import { createSnsNotifier } from '../adapters/aws/sns-notifier.ts';
 import { createSsmFlagStore } from '../adapters/aws/ssm-flag-store.ts';
 import { createCcxtMarketData } from '../adapters/exchange/ccxt-market-data.ts';
 import { createFileNotifier } from '../adapters/files/file-notifier.ts';
-import { type Clock, type FlagStore, type ObjectStore, type SignalStore, StoreError } from '../app/ports.ts';
+import {
+  type Clock,
+  type FlagStore,
+  type MarketData,
+  type ObjectStore,
+  type SignalStore,
+  StoreError,
+} from '../app/ports.ts';
 import type { Broker, Notifier, RiskStore } from '../app/trading-ports.ts';
+import { readUniverse } from '../app/universe.ts';
 import type { Scope } from '../risk/gate.ts';
 import { LEASE_MS } from '../risk/latch.ts';
 import { openBroker } from './brokers.ts';
 import { CODE_VERSION } from './code-version.ts';
-import { DEFAULT_RETENTION_DAYS } from './configuration.ts';
+import { DEFAULT_RETENTION_DAYS, exchangeSchema } from './configuration.ts';
 import { LOCAL_BUCKET, LOCAL_STAGE, localNotificationsFile, resourcesOfStage } from './stage.ts';
 
 export interface OperatorSystem {
@@ -30,6 +38,8 @@ export interface OperatorSystem {
   readClock(): Promise<Clock>;
   /** Of the infer function. Throws StoreError. */
   readShards(): Promise<number>;
+  /** What the universe is chosen from, and how many symbols it shall have. Throws StoreError. */
+  openUniverseSource(): Promise<{ readonly market: MarketData; readonly size: number }>;
   /** Rejects with StoreError when the account cannot be reached at all. */
   openBroker(scope: Scope): Promise<Broker>;
   close(): Promise<void>;
@@ -41,7 +51,8 @@ export interface OperatorSystem {
  */
 export async function openAwsStage(stage: string, options = { checked: true }): Promise<OperatorSystem> {
   const clients = createClients();
-  const { bucketParameter, topicParameter, shardsParameter } = resourcesOfStage(stage);
+  const { bucketParameter, topicParameter, shardsParameter, exchangeParameter, symbolsParameter } =
+    resourcesOfStage(stage);
   const objects = async () =>
     createS3ObjectStore({
       client: clients.s3,
@@ -58,6 +69,15 @@ export async function openAwsStage(stage: string, options = { checked: true }): 
     },
     readClock: async () => clock,
     readShards: async () => Number(await readTextParameter(clients.ssm, shardsParameter)),
+    openUniverseSource: async () => {
+      const [exchange, size] = await Promise.all(
+        [exchangeParameter, symbolsParameter].map((name) => readTextParameter(clients.ssm, name)),
+      );
+      return {
+        market: createCcxtMarketData({ exchange: exchangeSchema.parse(exchange) }),
+        size: Number(size),
+      };
+    },
     openBroker: (scope) =>
       openBroker(
         {
@@ -84,20 +104,28 @@ export function openLocalStage(
   exchange?: { readonly url: string | null },
 ): OperatorSystem {
   const clients = createClients(endpoints);
+  const objects = createS3ObjectStore({ client: clients.s3, bucket: LOCAL_BUCKET });
   const stores = openStores(LOCAL_STAGE, clients);
   const { risk, readClock } = followRun(stores.risk, exchange?.url);
   return {
     ...stores,
     risk,
-    objects: createS3ObjectStore({ client: clients.s3, bucket: LOCAL_BUCKET }),
+    objects,
     notifier: createFileNotifier({ path: localNotificationsFile(stateDir), clock: { nowMs: Date.now } }),
     readClock,
     readShards: async () => 1,
+    openUniverseSource: async () => {
+      if (exchange === undefined) throw notRunning();
+      const { symbols } = await readUniverse(objects);
+      const market = createCcxtMarketData({
+        exchange: 'binanceusdm',
+        baseUrl: exchange.url ?? undefined,
+        ...(exchange.url !== null && { weightPerMinute: Number.MAX_SAFE_INTEGER }),
+      });
+      return { market, size: symbols.length };
+    },
     async openBroker(scope) {
-      if (exchange === undefined)
-        throw new StoreError('the local system does not run, and its exchange neither: npm start', {
-          retryable: false,
-        });
+      if (exchange === undefined) throw notRunning();
       const surroundings = {
         stage: LOCAL_STAGE,
         clients,
@@ -111,6 +139,9 @@ export function openLocalStage(
     },
   };
 }
+
+const notRunning = () =>
+  new StoreError('the local system does not run, and its exchange neither: npm start', { retryable: false });
 
 function openStores(stage: string, clients: AwsClients) {
   const { signalsTable, riskTable } = resourcesOfStage(stage);

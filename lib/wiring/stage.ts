@@ -22,6 +22,9 @@ export interface StageResources {
   readonly topicParameter: string;
   /** Parameter that holds the number of infer's shards. */
   readonly shardsParameter: string;
+  /** Parameters that hold what the universe is chosen by: the exchange, and how many symbols. */
+  readonly exchangeParameter: string;
+  readonly symbolsParameter: string;
 }
 
 export const resourcesOfStage = (stage: string): StageResources => ({
@@ -30,6 +33,8 @@ export const resourcesOfStage = (stage: string): StageResources => ({
   bucketParameter: `/qt/${stage}/resources/bucket`,
   topicParameter: `/qt/${stage}/resources/alarm-topic`,
   shardsParameter: `/qt/${stage}/resources/shards`,
+  exchangeParameter: `/qt/${stage}/resources/exchange`,
+  symbolsParameter: `/qt/${stage}/resources/symbols`,
 });
 
 /** Where the SHA-256 of the HTTP API's token lies, lower-case hex. */

@@ -61,7 +61,7 @@ const folderOf = (name: FunctionName) =>
 
 beforeAll(async () => {
   if (runsLambdaNode) installLambdaNode();
-  stage = await synthesise({ bundle: true });
+  stage = await synthesise({ settings: { symbols: 4 }, bundle: true });
   target = await openEmbedded();
   const { signalsTable, riskTable } = resourcesOfStage('dev');
   await ensureLocalResources(target.clients, { bucket: BUCKET, signalsTable, riskTable, stage: 'dev' });
@@ -144,6 +144,7 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     expect(await run('execute', asLambdaSends)).toMatchObject({ entered: 0 });
     expect(await run('guard')).toEqual({ scopes: [{ scope: 'paper', outcome: 'completed' }] });
     expect(await run('evaluate')).toMatchObject({ verdict: 'NO_GO', breaches: [], stage: 'PAPER' });
+    expect(await run('refresh-universe')).toMatchObject({ outcome: 'confirmed', symbols: 4, leaving: [] });
     expect(missingFigures()).toEqual([]);
     await expectTraces();
 

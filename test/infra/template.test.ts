@@ -138,7 +138,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ]),
   ),
   Operator: [
-    ...['bucket', 'alarm-topic', 'shards'].map(
+    ...['bucket', 'alarm-topic', 'shards', 'exchange', 'symbols'].map(
       (name) => `ssm:GetParameter parameter/qt/dev/resources/${name}`,
     ),
     ...READ_FLAGS,
@@ -398,14 +398,16 @@ describe('what is stored', () => {
   });
 
   it('is told to the commands by parameters', () => {
-    const { bucketParameter, topicParameter, shardsParameter } = resourcesOfStage('dev');
+    const names = resourcesOfStage('dev');
     const parameters = Object.fromEntries(
       stage.ofType('AWS::SSM::Parameter').map(({ properties }) => [properties.Name, properties.Value]),
     );
     expect(parameters).toEqual({
-      [bucketParameter]: BUCKET,
-      [topicParameter]: `arn:aws:sns:${REGION}:${ACCOUNT}:qt-dev-alarms`,
-      [shardsParameter]: String(SHARDS),
+      [names.bucketParameter]: BUCKET,
+      [names.topicParameter]: `arn:aws:sns:${REGION}:${ACCOUNT}:qt-dev-alarms`,
+      [names.shardsParameter]: String(SHARDS),
+      [names.exchangeParameter]: 'binanceusdm',
+      [names.symbolsParameter]: '50',
     });
   });
 });
