@@ -32,6 +32,10 @@ export function parseCount(text: string): number {
   return count;
 }
 
+/** How many symbols, or which: `20`, `BTCUSDT,ETHUSDT`. */
+export const parseSymbolChoice = (text: string): number | readonly string[] =>
+  /^\d+$/.test(text) ? parseCount(text) : parseSymbols(text);
+
 /** A folder that exists. */
 export function parseFolder(text: string): string {
   if (!existsSync(text)) throw new InvalidArgumentError(`There is no folder ${text}: check the path.`);

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { CommandFailure, UsageError } from './command-error.ts';
 import { addBacktestCommand } from './commands/backtest.ts';
 import { addBreakerCommand } from './commands/breaker.ts';
+import { addCollectCommand } from './commands/collect.ts';
 import { addDatasetCommand } from './commands/dataset.ts';
 import { addDriftCommand } from './commands/drift.ts';
 import { addEmergencyStopCommand } from './commands/emergency-stop.ts';
@@ -48,6 +49,7 @@ deployed on AWS. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     addGoNoGoCommand,
     addRolloutCommand,
     addModelsCommand,
+    addCollectCommand,
     addDatasetCommand,
     addStudyCommand,
     addBacktestCommand,

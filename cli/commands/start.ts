@@ -1,7 +1,7 @@
 // `qt start`, which `npm start` runs: the whole system on this machine.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CommandFailure, UsageError } from '../command-error.ts';
-import { parseCount, parseFolder, parseInstant, parseSymbols } from '../options.ts';
+import { parseCount, parseFolder, parseInstant, parseSymbolChoice } from '../options.ts';
 
 interface StartOptions {
   readonly bars?: number;
@@ -99,9 +99,6 @@ function parseSpeed(text: string): number | 'max' {
     throw new InvalidArgumentError('It must be a number from 0 (exclusive) to 10000, or "max".');
   return speed;
 }
-
-const parseSymbolChoice = (text: string): number | readonly string[] =>
-  /^\d+$/.test(text) ? parseCount(text) : parseSymbols(text);
 
 function parseSeed(text: string): number {
   const seed = Number(text);

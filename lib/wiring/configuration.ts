@@ -190,6 +190,36 @@ export function readRefreshUniverseConfiguration(
   };
 }
 
+const collectCandlesEnvironmentSchema = inferEnvironmentSchema
+  .pick({ QT_STAGE: true, QT_EXCHANGE: true, QT_EXCHANGE_URL: true, QT_BUCKET: true })
+  .extend({
+    /** Origin that replaces the archive's own. */
+    QT_ARCHIVE_URL: z.url().optional(),
+    /** How far back candles are wanted. */
+    QT_COLLECT_DAYS: z.coerce.number().int().min(1).max(1_460).default(90),
+  });
+
+export interface CollectCandlesConfiguration
+  extends Pick<InferConfiguration, 'stage' | 'exchange' | 'exchangeUrl' | 'bucket'> {
+  readonly archiveUrl: string | undefined;
+  readonly days: number;
+}
+
+/** Throws Error with one line that names every setting at fault. */
+export function readCollectCandlesConfiguration(
+  environment: NodeJS.ProcessEnv = process.env,
+): CollectCandlesConfiguration {
+  const values = readEnvironment(collectCandlesEnvironmentSchema, environment);
+  return {
+    stage: values.QT_STAGE,
+    exchange: values.QT_EXCHANGE,
+    exchangeUrl: values.QT_EXCHANGE_URL,
+    bucket: values.QT_BUCKET,
+    archiveUrl: values.QT_ARCHIVE_URL,
+    days: values.QT_COLLECT_DAYS,
+  };
+}
+
 const apiEnvironmentSchema = guardEnvironmentSchema.extend({
   QT_SIGNALS_TABLE: circuitBreakerEnvironmentSchema.shape.QT_SIGNALS_TABLE,
   QT_SHARDS: circuitBreakerEnvironmentSchema.shape.QT_SHARDS,

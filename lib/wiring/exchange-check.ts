@@ -5,12 +5,17 @@ import { chooseUniverse } from '../market/choose-universe.ts';
 import { failure, type Result, success } from '../result.ts';
 import type { Exchange } from './configuration.ts';
 
-/** @param symbols which, or how many of the largest by 24 h quote volume. Fails with one line. */
+/**
+ * @param symbols which, or how many of the largest by 24 h quote volume
+ * @param baseUrl of a simulated exchange. @default the real one
+ * Fails with one line.
+ */
 export async function chooseSymbols(
   exchange: Exchange,
   symbols: number | readonly string[],
+  baseUrl?: string,
 ): Promise<Result<readonly string[], string>> {
-  const market = createCcxtMarketData({ exchange, deadlineMs: 10_000 });
+  const market = createCcxtMarketData({ exchange, baseUrl, deadlineMs: 10_000 });
   const time = await market.serverTimeMs();
   if (!time.ok) return failure(time.error.message);
   if (typeof symbols !== 'number') return success(symbols);

@@ -50,8 +50,10 @@ const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('stall'), ...scope }),
   /** The connection is torn down without an answer. */
   z.strictObject({ kind: z.literal('reset'), ...scope }),
-  /** Half of the JSON, as if it were whole. */
+  /** Half of the JSON, or of the file, as if it were whole. */
   z.strictObject({ kind: z.literal('truncated'), ...scope }),
+  /** One byte of a file is another: of a zip, or of its checksum. */
+  z.strictObject({ kind: z.literal('corrupted'), ...scope }),
   /** Candles that are wrong in one row. */
   z.strictObject({ kind: z.literal('malformed'), how: z.enum(MALFORMATIONS), ...scope }),
   /** The request is carried out, and its answer lost on the way. */

@@ -15,7 +15,7 @@ export interface ExchangeRequest {
 
 export interface ExchangeReply {
   readonly status: number;
-  /** Sent as JSON. */
+  /** Sent as JSON; bytes as they are. */
   readonly body: unknown;
 }
 

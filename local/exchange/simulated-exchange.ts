@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { ZodError, z } from 'zod';
 import { microUsdt } from '../../lib/trading/money.ts';
+import { archiveFile, isArchivePath } from './archive-files.ts';
 import { rulesOf, type SymbolRules } from './exchange-info.ts';
 import { ActiveFaults, type AnswerFault, type FaultControl } from './faults.ts';
 import type { MarketSource } from './market-source.ts';
@@ -13,7 +14,7 @@ import { type MarketKind, publicRoutes } from './public-routes.ts';
 import { type RateLimits, RequestWeights } from './request-weights.ts';
 import { type ExchangeReply, type ExchangeRequest, type Route, refuse } from './route.ts';
 import { type AccountKeys, parametersOf } from './signed-request.ts';
-import { spoil } from './spoiled-answer.ts';
+import { spoil, spoilFile } from './spoiled-answer.ts';
 import { VisibleMarket } from './visible-market.ts';
 
 interface SimulatedExchangeOptions {
@@ -82,6 +83,7 @@ interface Api {
 class Exchange {
   readonly faults: ActiveFaults;
   readonly #nowMs: () => number;
+  readonly #market: VisibleMarket;
   /** By the first segment of the path: each API has its own limits. */
   readonly #apis: ReadonlyMap<string, Api>;
 
@@ -89,6 +91,7 @@ class Exchange {
     this.faults = new ActiveFaults(options.faultSeed ?? 1);
     this.#nowMs = () => options.clock.nowMs() + this.faults.clockSkewMs();
     const market = new VisibleMarket(options.market, this.#nowMs);
+    this.#market = market;
     const rules = rulesOf(options.market);
     const api = (kind: MarketKind): Api => {
       const limits = { weightPerMinute: WEIGHT_PER_MINUTE[kind], refusalsBeforeBan: 20, banMs: 120_000 };
@@ -139,6 +142,8 @@ class Exchange {
 
   #answer(request: ExchangeRequest, response: ServerResponse): ExchangeReply {
     const { method, path, query } = request;
+    // Files come from another host, which counts no weight.
+    if (method === 'GET' && isArchivePath(path)) return archiveFile(path, this.#market);
     const api = this.#apis.get(path.split('/')[1] ?? '');
     const route = api?.routes.get(`${method} ${path}`);
     if (api === undefined || route === undefined)
@@ -211,6 +216,11 @@ function tooMany(
 }
 
 function send(response: ServerResponse, { status, body }: ExchangeReply): void {
+  if (body instanceof Uint8Array) {
+    response.writeHead(status, { 'Content-Type': 'application/octet-stream' });
+    response.end(body);
+    return;
+  }
   response.writeHead(status, { 'Content-Type': 'application/json;charset=UTF-8' });
   response.end(JSON.stringify(body));
 }
@@ -220,6 +230,11 @@ function sendSpoiled(
   context: { fault: AnswerFault; answer: ExchangeReply; nowMs: number },
 ): void {
   const { fault, answer, nowMs } = context;
+  const file = answer.body instanceof Uint8Array ? spoilFile(fault, answer.body) : undefined;
+  if (file !== undefined) {
+    send(response, { status: 200, body: file });
+    return;
+  }
   const text = spoil(fault, answer.body, nowMs);
   const page = fault.kind === 'html' || fault.kind === 'refused';
   const type = page ? 'text/html' : 'application/json;charset=UTF-8';

@@ -26,6 +26,13 @@ export function spoil(fault: Fault, answer: unknown, nowMs: number): string {
   }
 }
 
+/** Bytes to send instead of those of a file; undefined when the fault leaves them alone. */
+export function spoilFile(fault: Fault, file: Uint8Array): Uint8Array | undefined {
+  const middle = Math.floor(file.length / 2);
+  if (fault.kind === 'truncated') return file.subarray(0, middle);
+  return fault.kind === 'corrupted' ? file.with(middle, file[middle]! ^ 1) : undefined;
+}
+
 const isRows = (answer: unknown): answer is unknown[][] =>
   Array.isArray(answer) && answer.length > 0 && answer.every((row) => Array.isArray(row));
 

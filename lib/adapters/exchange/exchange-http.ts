@@ -25,14 +25,49 @@ interface CcxtResponse {
 
 /** Throws ExchangeFault for everything but an answer that ccxt is to judge: 2xx, and 4xx that carry Binance's error body. */
 export async function exchangeFetch(url: string, init: CcxtRequestInit): Promise<CcxtResponse> {
+  const { method, headers, signal } = init;
+  const request = { method, headers, signal, body: init.body ?? null };
+  const { response, body } = await send(url, request, (answer) => answer.text());
+  if (!response.ok && !body.trimStart().startsWith('{')) {
+    const { host, pathname } = new URL(url);
+    const why = `${host} refused ${method} ${pathname} with ${response.status}: ${excerpt(body)}`;
+    throw new ExchangeFault('rejected', why);
+  }
+  const { status, statusText } = response;
+  return { status, statusText, headers: response.headers, text: async () => body };
+}
+
+/** Bytes of a file; undefined when there is none. Throws ExchangeFault. */
+export async function fetchFile(url: string, timeoutMs: number): Promise<Uint8Array | undefined> {
+  const request = { method: 'GET', signal: AbortSignal.timeout(timeoutMs) };
+  const { response, body } = await send(
+    url,
+    request,
+    async (answer) => new Uint8Array(await answer.arrayBuffer()),
+  );
+  if (response.status === 404) return undefined;
+  if (response.ok) return body;
+  const { host, pathname } = new URL(url);
+  throw new ExchangeFault('rejected', `${host} refused ${pathname} with ${response.status}`);
+}
+
+interface SentRequest extends Omit<RequestInit, 'signal'> {
+  readonly method: string;
+  readonly signal: AbortSignal;
+}
+
+async function send<Body extends string | Uint8Array>(
+  url: string,
+  init: SentRequest,
+  read: (response: Response) => Promise<Body>,
+): Promise<{ response: Response; body: Body }> {
   const { host, pathname } = new URL(url);
   const request = `${init.method} ${pathname}`;
   let response: Response;
-  let body: string;
+  let body: Body;
   try {
-    const { method, headers, signal } = init;
-    response = await fetch(url, { method, headers, signal, body: init.body ?? null, redirect: 'error' });
-    body = await response.text();
+    response = await fetch(url, { ...init, redirect: 'error' });
+    body = await read(response);
   } catch (cause) {
     if (init.signal.aborted)
       throw new ExchangeFault('timeout', `${host} gave no answer in time to ${request}`, { cause });
@@ -45,17 +80,11 @@ export async function exchangeFetch(url: string, init: CcxtRequestInit): Promise
   const code = codeOfStatus(response.status);
   if (code !== undefined) {
     const quietMs = quietOf(code, response.headers.get('retry-after'));
-    const why = `${host} answered ${response.status} to ${request}: ${excerpt(body)}`;
+    const said = excerpt(typeof body === 'string' ? body : new TextDecoder().decode(body));
+    const why = `${host} answered ${response.status} to ${request}: ${said}`;
     throw new ExchangeFault(code, why, quietMs === undefined ? {} : { quietMs });
   }
-  if (!response.ok && !body.trimStart().startsWith('{')) {
-    throw new ExchangeFault(
-      'rejected',
-      `${host} refused ${request} with ${response.status}: ${excerpt(body)}`,
-    );
-  }
-  const { status, statusText } = response;
-  return { status, statusText, headers: response.headers, text: async () => body };
+  return { response, body };
 }
 
 /** 403 is Binance's firewall, 418 its ban: to both the only answer is silence. */

@@ -1,15 +1,20 @@
-// Reads folders of recorded candles: one SYMBOL.csv.gz per symbol, header `ts,open,high,low,close,volume`. A file that breaks
-// the rules is refused whole, with the line at fault: half a history is never taken for a whole one.
+// Reads folders of candles: one SYMBOL.csv.gz per symbol, header `ts,open,high,low,close,volume`, or what `qt collect` has
+// written. A file that breaks the rules is refused whole, with the line at fault: half a history is never taken for a whole one.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { COLLECTED_PREFIX, readCollectedSymbol } from '../../app/collected-candles.ts';
+import { StoreError } from '../../app/ports.ts';
 import { CANDLE_FAULTS } from '../../market/candle.ts';
 import { type CandleSeries, seriesFromCandles } from '../../market/candle-series.ts';
 import { failure, type Result, success } from '../../result.ts';
+import { candleParquet } from './candle-parquet.ts';
+import { createFolderObjectStore } from './folder-object-store.ts';
 
 const HEADER = 'ts,open,high,low,close,volume';
 const SUFFIX = '.csv.gz';
+const COLLECTED = COLLECTED_PREFIX.slice(0, -1);
 const unzip = promisify(gunzip);
 
 export interface CandleFolder {
@@ -19,20 +24,45 @@ export interface CandleFolder {
   read(symbol: string): Promise<Result<CandleSeries, string>>;
 }
 
-/** Fails with one line when the folder cannot be read or holds no candle file. */
+/** Fails with one line when the folder cannot be read, or holds no candles, or holds them in both forms. */
 export async function openCandleFolder(folder: string): Promise<Result<CandleFolder, string>> {
   let names: string[];
+  let collected: string[];
   try {
     names = await readdir(folder);
+    collected = names.includes(COLLECTED) ? await readdir(join(folder, COLLECTED)) : [];
   } catch (error) {
     return failure(`cannot read the folder ${folder} (${errorCode(error)}): check the path`);
   }
-  const symbols = names
-    .filter((name) => name.endsWith(SUFFIX))
-    .map((name) => name.slice(0, -SUFFIX.length))
-    .sort();
-  if (symbols.length === 0) return failure(`no SYMBOL${SUFFIX} file in ${folder}: check the path`);
-  return success({ symbols, read: (symbol) => readCandleFile(join(folder, symbol + SUFFIX)) });
+  const recordedSymbols = symbolsIn(names, /^(.+)\.csv\.gz$/);
+  const collectedSymbols = symbolsIn(collected, /^symbol=(.+)$/);
+  if (recordedSymbols.length === 0 && collectedSymbols.length === 0)
+    return failure(`no SYMBOL${SUFFIX} file and no ${COLLECTED}/symbol=SYMBOL in ${folder}: check the path`);
+  if (collectedSymbols.length === 0)
+    return success({
+      symbols: recordedSymbols,
+      read: (symbol) => readCandleFile(join(folder, symbol + SUFFIX)),
+    });
+  if (recordedSymbols.length > 0)
+    return failure(`${folder} holds both SYMBOL${SUFFIX} files and collected candles: which shall it be?`);
+  const store = { objects: createFolderObjectStore(folder), codec: candleParquet };
+  return success({ symbols: collectedSymbols, read: (symbol) => readCollected(store, { folder, symbol }) });
+}
+
+const symbolsIn = (names: readonly string[], pattern: RegExp): string[] =>
+  names.flatMap((name) => pattern.exec(name)?.[1] ?? []).sort();
+
+async function readCollected(
+  store: Parameters<typeof readCollectedSymbol>[0],
+  { folder, symbol }: { folder: string; symbol: string },
+): Promise<Result<CandleSeries, string>> {
+  try {
+    const series = await readCollectedSymbol(store, symbol);
+    return series.ok ? series : failure(`${folder}/${series.error}`);
+  } catch (error) {
+    if (error instanceof StoreError) return failure(error.message);
+    throw error;
+  }
 }
 
 /** Candles of one `SYMBOL.csv.gz` file. */
