@@ -9,3 +9,12 @@ export class UsageError extends Error {
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure';
 }
+
+/** For outcomes of use cases: what was asked for cannot be used, or something else went wrong. */
+export const toCommandError = ({
+  code,
+  detail,
+}: {
+  readonly code: string;
+  readonly detail: string;
+}): Error => (code === 'input_unusable' ? new UsageError(detail) : new CommandFailure(detail));

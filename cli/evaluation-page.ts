@@ -1,6 +1,6 @@
 // An evaluation as one HTML page with plots, to keep and to pass on: it loads nothing from anywhere and runs no script.
 import type { Evaluation, ProbabilityFigures } from '../lib/app/evaluation.ts';
-import { formatEvaluation, IN_SAMPLE_WORDS } from './evaluation-text.ts';
+import { formatEvaluation, IN_SAMPLE_WORDS, SYMBOL_COLUMNS, symbolCells } from './evaluation-text.ts';
 import { formatDay, formatFigure, formatPercent } from './format-figure.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import { drawPlot, escapeHtml } from './svg-plot.ts';
@@ -128,20 +128,7 @@ function plotDays(name: string, { days, rankIc, rankIcT }: ProbabilityFigures): 
 }
 
 function formatSymbolTable({ ensemble }: Evaluation): string {
-  const head = ['symbol', 'rows', 'log-loss', 'prior', 'ECE', 'sell', 'hold', 'buy', 'gross bps', 'net bps'];
-  const rows = ensemble.bySymbol.map((symbol) => [
-    escapeHtml(symbol.symbol),
-    symbol.rows,
-    formatFigure(symbol.logLoss, 4),
-    formatFigure(symbol.priorLogLoss, 4),
-    formatFigure(symbol.ece, 4),
-    symbol.actions.SELL,
-    symbol.actions.HOLD,
-    symbol.actions.BUY,
-    formatFigure(symbol.grossBps, 1),
-    formatFigure(symbol.netBps, 1),
-  ]);
   const cells = (tag: string, row: readonly (string | number)[]) =>
-    `<tr>${row.map((cell) => `<${tag}>${cell}</${tag}>`).join('')}</tr>`;
-  return `<table>${cells('th', head)}${rows.map((row) => cells('td', row)).join('')}</table>`;
+    `<tr>${row.map((cell) => `<${tag}>${escapeHtml(String(cell))}</${tag}>`).join('')}</tr>`;
+  return `<table>${cells('th', SYMBOL_COLUMNS)}${ensemble.bySymbol.map((symbol) => cells('td', symbolCells(symbol))).join('')}</table>`;
 }

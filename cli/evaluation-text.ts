@@ -131,23 +131,39 @@ function formatStrategy({ ensemble, strategy, edgeThresholdBps }: Evaluation): s
 }
 
 function formatSymbols({ ensemble }: Evaluation): string {
-  const acted = (symbol: (typeof ensemble.bySymbol)[number]) => symbol.actions.BUY + symbol.actions.SELL;
+  const acted = (symbol: SymbolJudgement) => symbol.actions.BUY + symbol.actions.SELL;
   const shown = [...ensemble.bySymbol].sort((a, b) => acted(b) - acted(a)).slice(0, SYMBOLS_SHOWN);
-  const head = ['symbol', 'rows', 'log-loss', 'prior', 'ECE', 'sell', 'hold', 'buy', 'gross bps', 'net bps'];
-  const table = new Table({ head, ...PLAIN });
-  for (const symbol of shown)
-    table.push([
-      symbol.symbol,
-      symbol.rows,
-      formatFigure(symbol.logLoss, 4),
-      formatFigure(symbol.priorLogLoss, 4),
-      formatFigure(symbol.ece, 4),
-      symbol.actions.SELL,
-      symbol.actions.HOLD,
-      symbol.actions.BUY,
-      formatFigure(symbol.grossBps, 1),
-      formatFigure(symbol.netBps, 1),
-    ]);
+  const table = new Table({ head: [...SYMBOL_COLUMNS], ...PLAIN });
+  table.push(...shown.map(symbolCells));
   const more = ensemble.bySymbol.length - shown.length;
   return more > 0 ? `${table}\n${more} more symbols: --json or --report` : table.toString();
 }
+
+type SymbolJudgement = Evaluation['ensemble']['bySymbol'][number];
+
+/** Of the table of symbols, on the terminal and on the page. */
+export const SYMBOL_COLUMNS = [
+  'symbol',
+  'rows',
+  'log-loss',
+  'prior',
+  'ECE',
+  'sell',
+  'hold',
+  'buy',
+  'gross bps',
+  'net bps',
+] as const;
+
+export const symbolCells = (symbol: SymbolJudgement): (string | number)[] => [
+  symbol.symbol,
+  symbol.rows,
+  formatFigure(symbol.logLoss, 4),
+  formatFigure(symbol.priorLogLoss, 4),
+  formatFigure(symbol.ece, 4),
+  symbol.actions.SELL,
+  symbol.actions.HOLD,
+  symbol.actions.BUY,
+  formatFigure(symbol.grossBps, 1),
+  formatFigure(symbol.netBps, 1),
+];

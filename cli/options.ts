@@ -1,6 +1,6 @@
 // Option values that several commands share, parsed once and with the same words when they are wrong.
 import { existsSync } from 'node:fs';
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { BAR_MS } from '../lib/market/candle.ts';
 import { SYMBOL_PATTERN } from '../lib/market/symbol.ts';
 import { UsageError } from './command-error.ts';
@@ -54,3 +54,28 @@ export function checkBarRange({ from, to }: { readonly from?: number; readonly t
 /** For JSON.stringify: a figure that is undefined stays in its place, so that a reader cannot take it for forgotten. */
 export const undefinedAsNull = (_key: string, value: unknown): unknown =>
   value === undefined ? null : value;
+
+/** What commands over a folder of recorded candles take. */
+export interface RecordedOptions {
+  readonly data: string;
+  /** All of the folder when undefined. */
+  readonly symbols?: string[];
+}
+
+export const addRecordedOptions = (command: Command): Command =>
+  command
+    .requiredOption('--data <dir>', 'folder of SYMBOL.csv.gz candle files', parseFolder)
+    .option('--symbols <list>', 'only these, e.g. BTCUSDT,ETHUSDT', parseSymbols);
+
+/** The same for commands that ask models about them. */
+export interface RecordedModelsOptions extends RecordedOptions {
+  /** The starter models when undefined. */
+  readonly models?: string;
+}
+
+export const addRecordedModelsOptions = (command: Command): Command =>
+  addRecordedOptions(command).option(
+    '--models <dir>',
+    'folder laid out like models/starter (default: the starter models)',
+    parseFolder,
+  );

@@ -28,7 +28,7 @@ from training.forest import IR_VERSION, OPSET, calibration_nodes, calibration_te
 from training.trainer import INPUT_NAMES, OUTPUT_NAME, Examples, Params, Run, binary_targets, library_versions
 from training.tree_pair import MOVE, SHARED_BY_TWO, SIDE
 
-MAX_EPOCHS = 3
+MAX_EPOCHS = 10
 PATIENCE = 1
 BATCH_ROWS = 256
 FORWARD_ROWS = 512  # larger batches leave the cache and are slower
@@ -126,7 +126,7 @@ class NetTrainer:
     candidates: tuple[Params, ...]
     build_body: BodyBuilder
     kind: str = "sequence"
-    revision: int = 1
+    revision: int = 2
 
     def libraries(self) -> dict[str, str]:
         return library_versions(torch, np)

@@ -1,23 +1,20 @@
 // `qt backtest`: the past traded by the code that trades the present: same decisions, gate, orders and stops, a simulated clock.
 import type { Command } from 'commander';
-import { CommandFailure, UsageError } from '../command-error.ts';
+import { CommandFailure, toCommandError } from '../command-error.ts';
 import {
+  addRecordedModelsOptions,
   checkBarRange,
   parseCount,
-  parseFolder,
   parseInstant,
-  parseSymbols,
+  type RecordedModelsOptions,
   undefinedAsNull,
 } from '../options.ts';
 import { createProgressLine } from '../progress-line.ts';
 import { writeReport } from '../write-report.ts';
 
-interface BacktestOptions {
-  readonly data: string;
+interface BacktestOptions extends RecordedModelsOptions {
   readonly from: number;
   readonly to: number;
-  readonly symbols?: string[];
-  readonly models?: string;
   readonly deposit: number;
   readonly breaker: boolean;
   readonly predictions?: string;
@@ -28,18 +25,10 @@ interface BacktestOptions {
 const DEPOSIT_USDT = 10_000;
 
 export function addBacktestCommand(program: Command): void {
-  program
-    .command('backtest')
+  addRecordedModelsOptions(program.command('backtest'))
     .description('trade recorded candles on paper with the same decisions, gate, orders and stops')
-    .requiredOption('--data <dir>', 'folder of SYMBOL.csv.gz candle files', parseFolder)
     .requiredOption('--from <iso>', 'first bar to trade; bars before it feed the features', parseInstant)
     .requiredOption('--to <iso>', 'end, exclusive: nothing from then on is read', parseInstant)
-    .option('--symbols <list>', 'only these, e.g. BTCUSDT,ETHUSDT (default: all in the folder)', parseSymbols)
-    .option(
-      '--models <dir>',
-      'folder laid out like models/starter (default: the starter models)',
-      parseFolder,
-    )
     .option('--deposit <usdt>', 'what the account begins with', parseCount, DEPOSIT_USDT)
     .option('--breaker', 'let the circuit breaker judge every bar; a trip ends trading for good', false)
     .option('--predictions <file>', "keep the models' answers here, and use them again when they fit")
@@ -63,10 +52,7 @@ async function runBacktest(options: BacktestOptions): Promise<void> {
     predictionsFile: options.predictions,
     onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}`),
   }).finally(progress.end);
-  if (!tested.ok) {
-    const { code, detail } = tested.error;
-    throw code === 'input_unusable' ? new UsageError(detail) : new CommandFailure(detail);
-  }
+  if (!tested.ok) throw toCommandError(tested.error);
   const { report, replayMs } = tested.value;
   if (options.json) process.stdout.write(`${JSON.stringify(report, undefinedAsNull)}\n`);
   else {

@@ -3,13 +3,12 @@ import type { Command } from 'commander';
 import type { BuildProgress, DatasetSummary } from '../../lib/app/build-dataset.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import type { FolderDatasetError } from '../../lib/wiring/dataset.ts';
-import { CommandFailure, UsageError } from '../command-error.ts';
-import { parseFolder, parseInstant, parseSymbols } from '../options.ts';
+import { CommandFailure, toCommandError, UsageError } from '../command-error.ts';
+import { addRecordedOptions, parseInstant, type RecordedOptions } from '../options.ts';
+import { addFetchCommand } from './dataset-fetch.ts';
 
-interface BuildOptions {
-  readonly data: string;
+interface BuildOptions extends RecordedOptions {
   readonly out: string;
-  readonly symbols?: string[];
   readonly from?: number;
   readonly to?: number;
   readonly force: boolean;
@@ -18,12 +17,10 @@ interface BuildOptions {
 
 export function addDatasetCommand(program: Command): void {
   const dataset = program.command('dataset').description('datasets for training');
-  dataset
-    .command('build')
+  addFetchCommand(dataset);
+  addRecordedOptions(dataset.command('build'))
     .description('compute features and labels of recorded candles: OUT/SYMBOL.parquet and OUT/dataset.json')
-    .requiredOption('--data <dir>', 'folder of SYMBOL.csv.gz candle files', parseFolder)
     .requiredOption('--out <dir>', 'folder to write')
-    .option('--symbols <list>', 'only these, e.g. BTCUSDT,ETHUSDT (default: all in the folder)', parseSymbols)
     .option('--from <iso>', 'first bar to label; bars before it still feed the features', parseInstant)
     .option('--to <iso>', 'end of the data, exclusive: nothing from then on is read', parseInstant)
     .option('--force', 'replace a different dataset in the folder', false)
@@ -43,7 +40,7 @@ async function runBuild(options: BuildOptions): Promise<void> {
     replace: options.force,
     onProgress: progress.show,
   }).finally(progress.end);
-  if (!built.ok) throw toCommandError(built.error, options.out);
+  if (!built.ok) throw toError(built.error, options.out);
   process.stdout.write(options.json ? `${JSON.stringify(built.value)}\n` : await formatSummary(built.value));
   if (built.value.failures.length > 0) throw new CommandFailure(describeFailures(built.value.failures));
 }
@@ -97,12 +94,11 @@ const formatShare = (rows: number, of: number): string => `${rows} (${((100 * ro
 const describeFailures = (failures: DatasetSummary['failures']): string =>
   `left out ${failures.length}: ${failures.map(({ symbol, detail }) => `${symbol} (${detail})`).join('; ')}`;
 
-function toCommandError(error: FolderDatasetError, outFolder: string): Error {
+function toError(error: FolderDatasetError, outFolder: string): Error {
   switch (error.code) {
     case 'input_unusable':
-      return new UsageError(error.detail);
     case 'output_unusable':
-      return new CommandFailure(error.detail);
+      return toCommandError(error);
     case 'refused':
       return new CommandFailure(
         `${outFolder} holds another dataset or other files of these names; nothing was changed: choose another folder or add --force`,

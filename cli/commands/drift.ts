@@ -1,24 +1,25 @@
 // `qt drift`: whether the features of the newest bars still look as they did in training; `qt drift profile` remembers how they did.
 import type { Command } from 'commander';
-import type { DriftError, DriftReport } from '../../lib/app/feature-drift.ts';
-import { CommandFailure, UsageError } from '../command-error.ts';
+import type { DriftReport } from '../../lib/app/feature-drift.ts';
+import { toCommandError, UsageError } from '../command-error.ts';
 import { formatFigure, formatInstant } from '../format-figure.ts';
-import { parseCount, parseFolder, parseInstant, parseSymbols } from '../options.ts';
+import {
+  addRecordedModelsOptions,
+  parseCount,
+  parseInstant,
+  type RecordedModelsOptions,
+  undefinedAsNull,
+} from '../options.ts';
 
 /** A week of bars. */
 const BARS_DEFAULT = 2_016;
 
-interface SourceOptions {
-  readonly data: string;
-  readonly models?: string;
-  readonly symbols?: string[];
-}
-interface DriftOptions extends SourceOptions {
+interface DriftOptions extends RecordedModelsOptions {
   readonly bars: number;
   readonly to?: number;
   readonly json: boolean;
 }
-interface ProfileOptions extends SourceOptions {
+interface ProfileOptions extends RecordedModelsOptions {
   readonly from?: number;
   readonly to?: number;
   readonly force: boolean;
@@ -28,29 +29,18 @@ export function addDriftCommand(program: Command): void {
   const drift = program
     .command('drift')
     .description('population stability of every feature: the newest bars against training');
-  addSourceOptions(drift.command('measure', { isDefault: true }))
+  addRecordedModelsOptions(drift.command('measure', { isDefault: true }))
     .description('PSI per feature with the customary readings (what `qt drift` alone does)')
     .option('--bars <n>', 'how many of the newest bars to look at', parseCount, BARS_DEFAULT)
     .option('--to <iso>', 'look back from here (default: the end of the candles)', parseInstant)
     .option('--json', 'print JSON', false)
     .action(runDrift);
-  addSourceOptions(drift.command('profile'))
+  addRecordedModelsOptions(drift.command('profile'))
     .description('write profiles/<ensembleId>.json beside the models: how the features looked in training')
     .option('--from <iso>', "first bar (default: of the models' training)", parseInstant)
     .option('--to <iso>', "end, exclusive (default: of the models' training)", parseInstant)
     .option('--force', 'replace another profile of the same ensemble', false)
     .action(runProfile);
-}
-
-function addSourceOptions(command: Command): Command {
-  return command
-    .requiredOption('--data <dir>', 'folder of SYMBOL.csv.gz candle files', parseFolder)
-    .option(
-      '--models <dir>',
-      'folder laid out like models/starter (default: the starter models)',
-      parseFolder,
-    )
-    .option('--symbols <list>', 'only these, e.g. BTCUSDT,ETHUSDT', parseSymbols);
 }
 
 async function runDrift(options: DriftOptions): Promise<void> {
@@ -63,7 +53,6 @@ async function runDrift(options: DriftOptions): Promise<void> {
     toMs: options.to,
   });
   if (!measured.ok) throw toCommandError(measured.error);
-  const undefinedAsNull = (_key: string, value: unknown) => (value === undefined ? null : value);
   process.stdout.write(
     options.json
       ? `${JSON.stringify(measured.value, undefinedAsNull)}\n`
@@ -82,18 +71,20 @@ async function runProfile(options: ProfileOptions): Promise<void> {
     range: { fromMs: options.from, toMs: options.to },
     replace: options.force,
   });
-  if (!written.ok) throw toCommandError(written.error);
+  if (!written.ok) throw toError(written.error);
   const { key, profile, stored } = written.value;
   process.stdout.write(
     `${key} ${stored === 'written' ? 'written' : 'was there already, the same'}: ${profile.rows} rows of ${profile.symbols.length} symbols, ${formatInstant(profile.fromMs)} to ${formatInstant(profile.toMs)}\n`,
   );
 }
 
-function toCommandError(error: DriftError | { code: 'input_unusable'; detail: string }): Error {
-  if (error.code === 'input_unusable') return new UsageError(error.detail);
-  if (error.code === 'profile_differs')
-    return new CommandFailure(`${error.detail}: add --force to replace it`);
-  return new CommandFailure(error.detail);
+/** Another profile stands there: the one failure that an option overrides. */
+function toError(error: { code: string; detail: string }): Error {
+  return toCommandError(
+    error.code === 'profile_differs'
+      ? { ...error, detail: `${error.detail}: add --force to replace it` }
+      : error,
+  );
 }
 
 async function formatDrift(report: DriftReport): Promise<string> {

@@ -2,22 +2,19 @@
 import type { Command } from 'commander';
 import type { EvaluationProgress } from '../../lib/app/collect-answers.ts';
 import type { Evaluation } from '../../lib/app/evaluation.ts';
-import { CommandFailure, UsageError } from '../command-error.ts';
+import { CommandFailure, toCommandError } from '../command-error.ts';
 import {
+  addRecordedModelsOptions,
   checkBarRange,
   parseCount,
-  parseFolder,
   parseInstant,
-  parseSymbols,
+  type RecordedModelsOptions,
   undefinedAsNull,
 } from '../options.ts';
 import { createProgressLine } from '../progress-line.ts';
 import { writeReport } from '../write-report.ts';
 
-interface EvaluateOptions {
-  readonly data: string;
-  readonly models?: string;
-  readonly symbols?: string[];
+interface EvaluateOptions extends RecordedModelsOptions {
   readonly from?: number;
   readonly to?: number;
   readonly every: number;
@@ -26,18 +23,10 @@ interface EvaluateOptions {
 }
 
 export function addEvaluateCommand(program: Command): void {
-  program
-    .command('evaluate')
+  addRecordedModelsOptions(program.command('evaluate'))
     .description(
       'judge the models on recorded candles with the serving code: probabilities, direction, a strategy',
     )
-    .requiredOption('--data <dir>', 'folder of SYMBOL.csv.gz candle files', parseFolder)
-    .option(
-      '--models <dir>',
-      'folder laid out like models/starter (default: the starter models)',
-      parseFolder,
-    )
-    .option('--symbols <list>', 'only these, e.g. BTCUSDT,ETHUSDT (default: all in the folder)', parseSymbols)
     .option('--from <iso>', 'first bar to judge; bars before it still feed the features', parseInstant)
     .option('--to <iso>', 'end of the data, exclusive: nothing from then on is read', parseInstant)
     .option('--every <n>', 'judge every n-th bar only, to be quicker', parseCount, 1)
@@ -58,10 +47,7 @@ async function runEvaluate(options: EvaluateOptions): Promise<void> {
     everyBars: options.every,
     onProgress: (done) => progress.show(formatProgress(done), !done.outcome.ok),
   }).finally(progress.end);
-  if (!evaluated.ok) {
-    const { code, detail } = evaluated.error;
-    throw code === 'input_unusable' ? new UsageError(detail) : new CommandFailure(detail);
-  }
+  if (!evaluated.ok) throw toCommandError(evaluated.error);
   await print(evaluated.value, options.json);
   if (options.report !== undefined) {
     const { formatEvaluationPage } = await import('../evaluation-page.ts');

@@ -1,28 +1,17 @@
 // `qt infer`: the serving code on recorded candles at one moment, without any server.
 import type { Command } from 'commander';
 import { CommandFailure } from '../command-error.ts';
-import { parseFolder, parseInstant, parseSymbols } from '../options.ts';
+import { addRecordedModelsOptions, parseInstant, type RecordedModelsOptions } from '../options.ts';
 
-interface InferOptions {
-  readonly data: string;
+interface InferOptions extends RecordedModelsOptions {
   readonly at: number;
-  readonly symbols?: string[];
-  readonly models?: string;
   readonly json: boolean;
 }
 
 export function addInferCommand(program: Command): void {
-  program
-    .command('infer')
+  addRecordedModelsOptions(program.command('infer'))
     .description('signals or abstentions for recorded candles at one moment; uses no server')
-    .requiredOption('--data <dir>', 'folder of SYMBOL.csv.gz candle files', parseFolder)
     .requiredOption('--at <iso>', 'the moment: bars closed by then are seen, none later', parseInstant)
-    .option('--symbols <list>', 'only these, e.g. BTCUSDT,ETHUSDT (default: all in the folder)', parseSymbols)
-    .option(
-      '--models <dir>',
-      'folder laid out like models/starter (default: the starter models)',
-      parseFolder,
-    )
     .option('--json', 'one JSON line per symbol', false)
     .action(runInfer);
 }

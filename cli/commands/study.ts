@@ -1,14 +1,17 @@
 // `qt study`: questions about the strategy, answered from recorded candles.
 import type { Command } from 'commander';
-import { CommandFailure, UsageError } from '../command-error.ts';
-import { checkBarRange, parseFolder, parseInstant, parseSymbols, undefinedAsNull } from '../options.ts';
+import { CommandFailure, toCommandError } from '../command-error.ts';
+import {
+  addRecordedModelsOptions,
+  checkBarRange,
+  parseInstant,
+  type RecordedModelsOptions,
+  undefinedAsNull,
+} from '../options.ts';
 import { createProgressLine } from '../progress-line.ts';
 import { writeReport } from '../write-report.ts';
 
-interface StudyOptions {
-  readonly data: string;
-  readonly models?: string;
-  readonly symbols?: string[];
+interface StudyOptions extends RecordedModelsOptions {
   readonly from?: number;
   readonly to?: number;
   readonly predictions?: string;
@@ -18,20 +21,12 @@ interface StudyOptions {
 
 export function addStudyCommand(program: Command): void {
   const study = program.command('study').description('answer a question from recorded candles');
-  study
-    .command('stops')
+  addRecordedModelsOptions(study.command('stops'))
     .description(
       'which stop, as a multiple of which ATR, survives costs: on the entries that the ensemble makes',
     )
-    .requiredOption('--data <dir>', 'folder of SYMBOL.csv.gz candle files', parseFolder)
-    .option('--symbols <list>', 'only these, e.g. BTCUSDT,ETHUSDT (default: all in the folder)', parseSymbols)
     .option('--from <iso>', 'first bar to decide; bars before it still feed the features', parseInstant)
     .option('--to <iso>', 'end of the data, exclusive: nothing from then on is read', parseInstant)
-    .option(
-      '--models <dir>',
-      'folder laid out like models/starter (default: the starter models)',
-      parseFolder,
-    )
     .option('--predictions <file>', "keep the models' answers here, and use them again when they fit")
     .option('--json', 'print one JSON object; what is undefined is null', false)
     .option('--report <file>', 'write a page here (Markdown)')
@@ -50,10 +45,7 @@ async function runStops(options: StudyOptions): Promise<void> {
     predictionsFile: options.predictions,
     onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}`),
   }).finally(progress.end);
-  if (!studied.ok) {
-    const { code, detail } = studied.error;
-    throw code === 'input_unusable' ? new UsageError(detail) : new CommandFailure(detail);
-  }
+  if (!studied.ok) throw toCommandError(studied.error);
   if (options.json) process.stdout.write(`${JSON.stringify(studied.value, undefinedAsNull)}\n`);
   else {
     const { formatStopStudy } = await import('../stop-study-text.ts');
