@@ -14,6 +14,8 @@ export interface BarView {
   readonly status: SystemStatus;
   /** One line when the function failed on this bar. */
   readonly failed: string | undefined;
+  /** Where the dashboard is, and its token. */
+  readonly dashboard: string;
 }
 
 export interface LiveView {
@@ -63,6 +65,7 @@ export function formatScreen(view: BarView, size: { rows: number; columns: numbe
       view.bars === undefined ? '' : ` of ${view.bars}`
     }  ensemble ${run.ensembleId ?? colours.red('none')}`,
     `mode   ${formatMode(status)}`,
+    `web    ${view.dashboard}`,
     `flags  ${Object.entries(status.flags)
       .map(([name, value]) => `${name}=${value}`)
       .join('  ')}`,

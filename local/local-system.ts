@@ -2,6 +2,7 @@
 // by the run's own clock.
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { DASHBOARD } from '../dashboard/page.ts';
 import { createCircuitBreakerHandler } from '../functions/circuit-breaker/handler.ts';
 import { createEvaluateHandler } from '../functions/evaluate/handler.ts';
 import { createExecuteHandler } from '../functions/execute/handler.ts';
@@ -9,20 +10,25 @@ import { createGuardHandler } from '../functions/guard/handler.ts';
 import { createInferHandler } from '../functions/infer/handler.ts';
 import type { InferRun } from '../lib/app/infer-run.ts';
 import { writeUniverse } from '../lib/app/universe.ts';
+import { composeApi, setApiToken } from '../lib/wiring/api.ts';
 import { composeCircuitBreaker } from '../lib/wiring/circuit-breaker.ts';
 import type { Exchange } from '../lib/wiring/configuration.ts';
 import { composeEvaluate } from '../lib/wiring/evaluate.ts';
 import { composeExecute } from '../lib/wiring/execute.ts';
 import { composeGuard } from '../lib/wiring/guard.ts';
 import { composeInfer } from '../lib/wiring/infer.ts';
-import { prepareLocalStage } from '../lib/wiring/local-stage.ts';
+import { expireLocalItems, prepareLocalStage } from '../lib/wiring/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../lib/wiring/operator.ts';
 import {
+  LOCAL_STAGE,
+  localApiConfiguration,
   localCircuitBreakerConfiguration,
   localEvaluateConfiguration,
   localExecuteConfiguration,
   localInferConfiguration,
 } from '../lib/wiring/stage.ts';
+import { serveApi } from './api-server.ts';
+import { openApiToken } from './api-token-file.ts';
 import { type EmbeddedAws, startEmbeddedAws } from './aws/embedded-aws.ts';
 import { LocalStartError } from './aws/local-start-error.ts';
 import type { MarketSource } from './exchange/market-source.ts';
@@ -33,7 +39,7 @@ import type { Job } from './schedule.ts';
 
 export interface LocalSystemOptions {
   readonly stateDir: string;
-  /** First of four ports in a row: DynamoDB, S3, Parameter Store, exchange. 0: any free ones. */
+  /** First of five ports in a row: DynamoDB, S3, Parameter Store, exchange, HTTP API. 0: any free ones. */
   readonly port: number;
   readonly clock: ReplayClock;
   readonly exchange:
@@ -45,6 +51,8 @@ export interface LocalSystem {
   readonly system: OperatorSystem;
   /** One line when the ensemble in force is not the one that comes with the sources. */
   readonly note: string | undefined;
+  /** Where dashboard and HTTP API are. */
+  readonly apiUrl: string;
   /**
    * Calls one function; infer's success calls execute, as on AWS. A function that fails is told in one line, and the run goes
    * on: the next call tries again.
@@ -63,9 +71,9 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const [dynamodb, s3, ssm, exchangePort] = [0, 1, 2, 3].map((offset) =>
+    const [dynamodb, s3, ssm, exchangePort, apiPort] = [0, 1, 2, 3, 4].map((offset) =>
       port === 0 ? 0 : port + offset,
-    ) as [number, number, number, number];
+    ) as [number, number, number, number, number];
     const aws = await startEmbeddedAws({ stateDir, ports: { dynamodb, s3, ssm } });
     closers.push(aws.close);
     const system = openLocalStage(aws.endpoints, stateDir);
@@ -82,14 +90,9 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
       symbols: [...symbols],
     });
 
-    const handlers = composeHandlers({
-      stateDir,
-      aws,
-      clock,
-      exchange,
-      simulatedUrl: simulated?.url,
-      closers,
-    });
+    const context = { stateDir, aws, clock, exchange, simulatedUrl: simulated?.url, closers };
+    const handlers = composeHandlers(context);
+    const apiUrl = await startApi(context, apiPort);
 
     announceRunningSystem(stateDir, {
       pid: process.pid,
@@ -100,6 +103,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     return {
       system,
       note,
+      apiUrl,
       async call(job) {
         try {
           await handlers[job]();
@@ -117,29 +121,48 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
   }
 }
 
-/** Every function as Lambda calls it, with a log file of its own. */
-function composeHandlers(context: {
-  stateDir: string;
-  aws: EmbeddedAws;
-  clock: ReplayClock;
-  exchange: LocalSystemOptions['exchange'];
-  simulatedUrl: string | undefined;
-  closers: (() => Promise<void>)[];
-}): Record<Job, () => Promise<unknown>> {
-  const { stateDir, aws, clock, exchange, simulatedUrl, closers } = context;
-  const surroundings = (job: string) => {
-    const logOutput = openLog(stateDir, job);
-    closers.push(() => new Promise((resolve) => logOutput.end(resolve)));
-    return { endpoints: aws.endpoints, clock, logOutput, unlimitedRequests: simulatedUrl !== undefined };
-  };
+interface FunctionContext {
+  readonly stateDir: string;
+  readonly aws: EmbeddedAws;
+  readonly clock: ReplayClock;
+  readonly exchange: LocalSystemOptions['exchange'];
+  readonly simulatedUrl: string | undefined;
+  readonly closers: (() => Promise<void>)[];
+}
+
+/** What a function runs in, with a log file of its own. */
+function surroundingsOf({ stateDir, aws, clock, simulatedUrl, closers }: FunctionContext, name: string) {
+  const logOutput = openLog(stateDir, name);
+  closers.push(() => new Promise((resolve) => logOutput.end(resolve)));
+  return { endpoints: aws.endpoints, clock, logOutput, unlimitedRequests: simulatedUrl !== undefined };
+}
+
+const marketOf = ({ exchange, simulatedUrl }: FunctionContext) => ({
+  exchange: 'simulated' in exchange ? ('binanceusdm' as const) : exchange.real,
+  exchangeUrl: simulatedUrl,
+});
+
+/** @returns where it serves */
+async function startApi(context: FunctionContext, port: number): Promise<string> {
+  const { stateDir, aws, closers } = context;
+  await setApiToken(LOCAL_STAGE, openApiToken(stateDir), aws.endpoints);
+  const configuration = localApiConfiguration(stateDir, marketOf(context));
+  const api = composeApi(configuration, DASHBOARD, surroundingsOf(context, 'api'));
+  closers.push(api.close);
+  const server = await serveApi(api, port);
+  closers.push(server.close);
+  return server.endpoint;
+}
+
+/** Every function as Lambda calls it. */
+function composeHandlers(context: FunctionContext): Record<Job, () => Promise<unknown>> {
+  const { stateDir, aws, clock, closers } = context;
+  const surroundings = (job: string) => surroundingsOf(context, job);
   const opened = <C extends { close(): Promise<void> }>(composition: C): C => {
     closers.push(composition.close);
     return composition;
   };
-  const market = {
-    exchange: 'simulated' in exchange ? ('binanceusdm' as const) : exchange.real,
-    exchangeUrl: simulatedUrl,
-  };
+  const market = marketOf(context);
   const trading = localExecuteConfiguration(market);
   const infer = createInferHandler(
     opened(composeInfer(localInferConfiguration(market), surroundings('infer'))),
@@ -159,6 +182,7 @@ function composeHandlers(context: {
     evaluate: createEvaluateHandler(
       opened(composeEvaluate(localEvaluateConfiguration(market), surroundings('evaluate'))),
     ),
+    expire: () => expireLocalItems(aws.endpoints, clock.nowMs()),
   };
 }
 

@@ -5,6 +5,7 @@ import { readSystemStatus } from '../lib/app/system-status.ts';
 import { BAR_MS } from '../lib/market/candle.ts';
 import type { Exchange } from '../lib/wiring/configuration.ts';
 import { chooseSymbols } from '../lib/wiring/exchange-check.ts';
+import { apiTokenFile } from './api-token-file.ts';
 import { describeFileFailure, LocalStartError } from './aws/local-start-error.ts';
 import type { MarketSource } from './exchange/market-source.ts';
 import { createLiveView, formatInstant, type LiveView } from './live-view.ts';
@@ -56,6 +57,9 @@ export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal
   try {
     if (system.note !== undefined) view.progress(system.note);
     if (plan.note !== undefined) view.progress(plan.note);
+    view.progress(
+      `dashboard and HTTP API: ${system.apiUrl}; its token is in ${apiTokenFile(options.stateDir)}`,
+    );
     await runSchedule({ options, plan, system, summary, view, stop });
     trading = await describeTrading(system.system, plan.clock.nowMs());
   } finally {
@@ -194,5 +198,6 @@ async function showBar(
     system.system.signals.ofBar(run.barOpenTimeMs),
     readSystemStatus({ ...system.system, clock: plan.clock }),
   ]);
-  view.show({ bar: summary.bars, bars: options.bars, run, signals, status, failed });
+  const dashboard = `${system.apiUrl} (token in ${apiTokenFile(options.stateDir)})`;
+  view.show({ bar: summary.bars, bars: options.bars, run, signals, status, failed, dashboard });
 }

@@ -13,6 +13,8 @@ const TIMETABLE = {
   guard: { everyMs: MINUTE_MS, afterMs: 20_000 },
   'circuit-breaker': { everyMs: MINUTE_MS, afterMs: 30_000 },
   evaluate: { everyMs: HOUR_MS, afterMs: 40_000 },
+  // DynamoDB's own doing on AWS.
+  expire: { everyMs: HOUR_MS, afterMs: 50_000 },
 } as const;
 
 export type Job = keyof typeof TIMETABLE;

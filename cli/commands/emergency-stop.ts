@@ -1,7 +1,6 @@
 // `qt emergency-stop`: everything off, now. Does what it can with whatever still works, and says what it could not do.
 import type { Command } from 'commander';
 import type { EmergencyStep } from '../../lib/app/emergency-stop.ts';
-import type { Scope } from '../../lib/risk/gate.ts';
 import { CommandFailure, UsageError } from '../command-error.ts';
 import { operatorName } from '../operator-name.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../system.ts';
@@ -44,7 +43,7 @@ async function runEmergencyStop(options: EmergencyStopOptions): Promise<void> {
     options,
     async (system) => {
       const clock = await system.readClock().catch(() => ({ nowMs: Date.now }));
-      const scopes: readonly Scope[] = options.drill ? ['paper'] : await watchedScopes(system);
+      const scopes = options.drill ? (['paper'] as const) : watchedScopes(system);
       const { reason, keepPositions } = options;
       // A trip judges no evidence: how many shards there are does not matter.
       return emergencyStop(

@@ -21,7 +21,8 @@ export interface EmergencyStopDependencies extends BreakerDependencies {
 }
 
 export interface EmergencyStopRequest {
-  readonly scopes: readonly Scope[];
+  /** Flags are closed before it is known which: finding out may need a service that is down. */
+  readonly scopes: readonly Scope[] | Promise<readonly Scope[]>;
   readonly operator: string;
   readonly reason: string;
   /** Positions stay, with their stops. */
@@ -54,17 +55,19 @@ export async function emergencyStop(
 ): Promise<readonly EmergencyStep[]> {
   const step = timed(dependencies.stopwatchMs);
   // Both close the gate, through different services: neither waits for the other's retries.
+  const flags = step('flags', undefined, async ({ done, failures }) => {
+    failures.push(...(await writeFlags(dependencies.flags, EMERGENCY_FLAGS)));
+    if (failures.length === 0) done.push('EMERGENCY_MODE is true');
+  });
+  const scopes = await request.scopes;
   const closed = await Promise.all([
-    ...request.scopes.map((scope) =>
+    ...scopes.map((scope) =>
       step('latch', scope, (progress) => latch(dependencies, { ...request, scope }, progress)),
     ),
-    step('flags', undefined, async ({ done, failures }) => {
-      failures.push(...(await writeFlags(dependencies.flags, EMERGENCY_FLAGS)));
-      if (failures.length === 0) done.push('EMERGENCY_MODE is true');
-    }),
+    flags,
   ]);
   const accounts = await Promise.all(
-    request.scopes.map(async (scope) => {
+    scopes.map(async (scope) => {
       const broker = remembered(() => dependencies.openBroker(scope));
       const cancelled = await step('cancel_orders', scope, async (progress) =>
         cancelEntries(await broker(), progress),

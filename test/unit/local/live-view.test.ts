@@ -67,6 +67,7 @@ const view: BarView = {
     leaseUntilMs: 0,
     exposureMicroUsdt: 0,
     lastBar: null,
+    missedBars: [],
     equity: {
       atMs: 0,
       equityMicroUsdt: 9_990_120_000,
@@ -78,6 +79,7 @@ const view: BarView = {
     unread: [],
   },
   failed: undefined,
+  dashboard: 'http://127.0.0.1:4000 (token in .qt/api-token)',
 };
 
 describe('the live view', () => {

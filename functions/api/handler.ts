@@ -1,0 +1,60 @@
+// The api function: one call of the HTTP API, as API Gateway hands it over (payload format 2.0), to the use case and back. It
+// never fails an invocation: what went wrong is the answer.
+import { z } from 'zod';
+import { DASHBOARD } from '../../dashboard/page.ts';
+import type { ApiRequest } from '../../lib/app/answer-api.ts';
+import { type ApiComposition, composeApi } from '../../lib/wiring/api.ts';
+import { readApiConfiguration } from '../../lib/wiring/configuration.ts';
+import { onLambda } from '../../lib/wiring/on-lambda.ts';
+
+/** What is used of the event; names of headers come in lower case, repeated values joined by commas. */
+const httpEventSchema = z.object({
+  version: z.literal('2.0'),
+  rawPath: z.string(),
+  headers: z.record(z.string(), z.string()),
+  queryStringParameters: z.record(z.string(), z.string()).default({}),
+  body: z.string().default(''),
+  isBase64Encoded: z.boolean().default(false),
+  requestContext: z.object({
+    domainName: z.string(),
+    requestId: z.string(),
+    http: z.object({ method: z.string(), sourceIp: z.string() }),
+    authorizer: z.object({ iam: z.object({ userArn: z.string() }).optional() }).optional(),
+  }),
+});
+export type HttpEvent = z.input<typeof httpEventSchema>;
+
+export interface HttpResult {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** The handler over a composition; `handler` below is the one that Lambda calls. Rejects for what is no event of API Gateway's. */
+export function createApiHandler(
+  { answer }: Pick<ApiComposition, 'answer'>,
+  scheme: 'https' | 'http' = 'https',
+) {
+  return async (event: unknown): Promise<HttpResult> => {
+    const { status, headers, body } = await answer(readRequest(httpEventSchema.parse(event), scheme));
+    return { statusCode: status, headers, body };
+  };
+}
+
+function readRequest(event: z.infer<typeof httpEventSchema>, scheme: string): ApiRequest {
+  const { rawPath, headers, queryStringParameters, body, isBase64Encoded, requestContext } = event;
+  const { domainName, requestId, http, authorizer } = requestContext;
+  return {
+    method: http.method,
+    path: rawPath,
+    query: queryStringParameters,
+    headers,
+    body: isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body,
+    sourceIp: http.sourceIp,
+    requestId,
+    origin: `${scheme}://${domainName}`,
+    iamPrincipal: authorizer?.iam?.userArn,
+  };
+}
+
+export const handler = onLambda(() => createApiHandler(composeApi(readApiConfiguration(), DASHBOARD)));

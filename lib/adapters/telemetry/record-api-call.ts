@@ -1,0 +1,20 @@
+// What a call of the HTTP API tells the outside: one log line, which is the audit trail of everything but stops, and the metrics
+// that alarms watch (EMF).
+import { MetricUnit } from '@aws-lambda-powertools/metrics';
+import type { ApiCall } from '../../app/answer-api.ts';
+import type { Telemetry } from './powertools-telemetry.ts';
+
+const REFUSED = new Set<ApiCall['status']>([401, 403, 429]);
+const INCOMPLETE = 207;
+
+export function recordApiCall({ logger, metrics }: Telemetry, call: ApiCall): void {
+  const { status, isRepeated, ...about } = call;
+  const isFailed = status === INCOMPLETE || (status !== 'begun' && status >= 500);
+  if (!isRepeated)
+    logger[isFailed || status === 'begun' ? 'warn' : 'info']('api call', { call: { ...about, status } });
+  if (status === 'begun') return;
+  metrics.addMetric('ApiCalls', MetricUnit.Count, 1);
+  metrics.addMetric('ApiRefused', MetricUnit.Count, REFUSED.has(status) ? 1 : 0);
+  metrics.addMetric('ApiFailures', MetricUnit.Count, isFailed ? 1 : 0);
+  metrics.publishStoredMetrics();
+}
