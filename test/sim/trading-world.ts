@@ -6,7 +6,7 @@ import { FULL_SIZE } from '../../lib/app/enter-position.ts';
 import { type ExecuteRequest, execute } from '../../lib/app/execute.ts';
 import type { ExecuteReport } from '../../lib/app/execute-report.ts';
 import { type GuardReport, guard } from '../../lib/app/guard.ts';
-import type { FlagStore } from '../../lib/app/ports.ts';
+import type { FlagStore, ObjectStore } from '../../lib/app/ports.ts';
 import { FEATURE_SET_HASH } from '../../lib/features/feature-set.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { type Ensemble, ensembleKey, POINTER_KEY } from '../../lib/models/ensemble.ts';
@@ -49,7 +49,7 @@ const ensemble: Ensemble = {
 };
 
 /** Of all functions, as long as the test does not say otherwise. */
-const VERSION = 'v1';
+export const VERSION = 'v1';
 
 export function signalOf(
   symbol: keyof typeof PRICES,
@@ -87,6 +87,13 @@ export const requestOf = (over: Partial<ExecuteRequest> = {}): ExecuteRequest =>
   featureSetHash: FEATURE_SET_HASH,
   ...over,
 });
+
+/** Puts the signals' ensemble in force. */
+export async function putEnsemble(objects: ObjectStore): Promise<void> {
+  const put = (key: string, value: unknown) => objects.put(key, Buffer.from(JSON.stringify(value)));
+  await put(ensembleKey(ENSEMBLE_ID), ensemble);
+  await put(POINTER_KEY, { ensembleId: ENSEMBLE_ID });
+}
 
 export class Crash extends Error {
   override readonly name = 'Crash';
@@ -156,9 +163,7 @@ export class TradingWorld {
   static async open(...signals: readonly Signal[]): Promise<TradingWorld> {
     const world = new TradingWorld();
     for (const [symbol, price] of Object.entries(PRICES)) world.exchange.prices.set(symbol, price);
-    const put = (key: string, value: unknown) => world.objects.put(key, Buffer.from(JSON.stringify(value)));
-    await put(ensembleKey(ENSEMBLE_ID), ensemble);
-    await put(POINTER_KEY, { ensembleId: ENSEMBLE_ID });
+    await putEnsemble(world.objects);
     await world.risk.createGate('paper', newGate(firstArmed(START_MS)));
     await world.renewLease();
     for (const signal of signals) await world.signals.put(signal);
