@@ -129,6 +129,19 @@ function inferAlarms(stage: string, shards: number): AlarmDefinition[] {
       comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
       periods: 3,
     },
+    {
+      runbook: 'missed-bars',
+      meaning: 'For a bar of the last hour infer has left no run',
+      metric: recordedMetric(stage, {
+        service: 'circuit-breaker',
+        name: 'MissedBars',
+        statistic: Stats.MAXIMUM,
+        period: MINUTE,
+        dimensions: { scope: 'paper' },
+      }),
+      threshold: 1,
+      comparison: AT_LEAST,
+    },
     { runbook: 'signals-unwritten', meaning: 'Signals could not be stored', ...anyOf('SignalsUnwritten') },
     {
       runbook: 'model-load-failure',
@@ -195,6 +208,19 @@ function tradingAlarms(stage: string): AlarmDefinition[] {
   ]);
   return [
     ...perScope,
+    {
+      runbook: 'versions-differ',
+      meaning: 'For 15 minutes the functions have run different versions of the code: no new exposure',
+      metric: recordedMetric(stage, {
+        service: 'execute',
+        name: 'VersionsDiffer',
+        statistic: Stats.MAXIMUM,
+        period: BAR,
+      }),
+      threshold: 1,
+      comparison: AT_LEAST,
+      periods: 3,
+    },
     {
       runbook: 'order-troubles',
       meaning: 'Orders were refused, or their outcome is not known',

@@ -36,6 +36,7 @@ export interface BundleOptions {
 const SOURCES = [
   'functions',
   'lib',
+  'dashboard',
   'infra/bundle-function.ts',
   'infra/empty-module.cjs',
   'infra/node-http.cjs',

@@ -41,6 +41,7 @@ function format(status: SystemStatus, nowMs: number): string {
         ? 'none'
         : `${instant(lastBar.barOpenTimeMs)}: ${lastBar.actions.BUY} BUY, ${lastBar.actions.SELL} SELL, ${lastBar.actions.HOLD} HOLD (${lastBar.ensembleId ?? 'no ensemble'})`,
     ],
+    ...status.missedBars.map((bar): [string, string] => ['missed bar', bar]),
     [
       'equity',
       equity === null ? 'not marked yet' : `${usdt(equity.equityMicroUsdt)} at ${instant(equity.atMs)}`,

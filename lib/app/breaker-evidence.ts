@@ -20,6 +20,7 @@ import {
   tradeRecordSchema,
 } from '../trading/records.ts';
 import type { InferRun } from './infer-run.ts';
+import { MISSED_BARS_RUNS, type MissedBar, missedBars } from './missed-bars.ts';
 import type { SignalStore } from './ports.ts';
 import type { RiskStore } from './trading-ports.ts';
 
@@ -39,11 +40,16 @@ interface Asked {
 
 const DAY_MS = 86_400_000;
 
+export interface CollectedBreakerEvidence extends BreakerEvidence {
+  /** Told, and no cause to trip by itself: `signals_stale` is. */
+  readonly missedBars: Reading<readonly MissedBar[]>;
+}
+
 /** Everything that a tick or a reset is judged by. Never throws. */
 export async function collectBreakerEvidence(
   sources: EvidenceSources,
   asked: Asked,
-): Promise<BreakerEvidence> {
+): Promise<CollectedBreakerEvidence> {
   const [marks, stopHitsAtMs, rejectionsAtMs, guard, runs, dayStart] = await Promise.all([
     read(() => newestMarks(sources, asked)),
     read(() => stopHits(sources, asked)),
@@ -61,6 +67,7 @@ export async function collectBreakerEvidence(
     featureMismatches: derive(runs, (shards) => featureMismatches(shards, asked.state)),
     loadedModels: derive(runs, loadedModels),
     consensusFractions: derive(runs, consensusFractions),
+    missedBars: derive(runs, (shards) => missedBars(shards, asked.nowMs)),
     // Before the guard's first run there is nothing to differ; that it does run has a cause of its own.
     reconciliationDifferences:
       guard.state === 'missing' ? known(0) : derive(guard, ({ value }) => value.differences.length),
@@ -129,7 +136,7 @@ type Runs = readonly (readonly InferRun[])[];
 function newestRuns({ signals, shards, limits }: EvidenceSources): Promise<Runs> {
   return Promise.all(
     Array.from({ length: shards }, (_, shard) =>
-      signals.lastRuns({ shard, of: shards, count: limits.consensusBars }),
+      signals.lastRuns({ shard, of: shards, count: Math.max(limits.consensusBars, MISSED_BARS_RUNS) }),
     ),
   );
 }

@@ -14,6 +14,7 @@ import {
 import { type GateItem, newGate, planBreakerWrite, type Scope } from '../risk/gate.ts';
 import { type AuditRecord, auditKey } from '../trading/records.ts';
 import { collectBreakerEvidence, type EvidenceSources } from './breaker-evidence.ts';
+import type { MissedBar } from './missed-bars.ts';
 import type { Clock, FlagStore } from './ports.ts';
 import { StoreError } from './ports.ts';
 import type { Notifier, RiskStore } from './trading-ports.ts';
@@ -30,6 +31,8 @@ export interface BreakerOutcome {
   readonly scope: Scope;
   /** undefined when the gate could not be read, and so nothing could be decided. Nothing is authorised then either. */
   readonly transition: BreakerTransition | undefined;
+  /** undefined when nobody looked, or the runs could not be read. */
+  readonly missedBars: readonly MissedBar[] | undefined;
   /** Whether the gate now holds what was decided. */
   readonly latched: boolean;
   /** One line each: what could not be done. */
@@ -58,15 +61,19 @@ export async function watchedScopes({
 }
 
 /** One tick of a scope, made where there is no gate yet. Never throws. */
-export function tickBreaker(dependencies: BreakerDependencies, scope: Scope): Promise<BreakerOutcome> {
+export async function tickBreaker(dependencies: BreakerDependencies, scope: Scope): Promise<BreakerOutcome> {
   const nowMs = dependencies.clock.nowMs();
-  return applyEvent(dependencies, scope, async (gate) => {
+  let missed: BreakerOutcome['missedBars'];
+  const outcome = await applyEvent(dependencies, scope, async (gate) => {
     // Whoever closed the latch past the breaker meant it.
     if (gate.latch === 'TRIPPED' && gate.breaker.latch === 'ARMED')
       return { kind: 'trip', nowMs, operator: 'gate item', reason: 'the latch was closed by hand' };
     const asked = { scope, state: gate.breaker, nowMs };
-    return { kind: 'tick', nowMs, evidence: await collectBreakerEvidence(dependencies, asked) };
+    const evidence = await collectBreakerEvidence(dependencies, asked);
+    if (evidence.missedBars.state === 'value') missed = evidence.missedBars.value;
+    return { kind: 'tick', nowMs, evidence };
   });
+  return { ...outcome, missedBars: missed };
 }
 
 interface OperatorRequest {
@@ -124,12 +131,13 @@ async function applyEvent(
     moved = await moveState(dependencies, scope, eventOf, failures);
   });
   const latched = moved !== undefined && failures.length === 0;
-  if (moved === undefined) return { scope, transition: undefined, latched, failures };
+  const outcome = { scope, transition: moved, missedBars: undefined, latched, failures };
+  if (moved === undefined) return outcome;
   for (const effect of moved.effects)
     await attempt(() => carryOut(dependencies, { scope, effect }, failures));
   if (moved.current.latch === 'ARMED' && moved.current.epoch === 1)
     await attempt(() => leaveTrace(dependencies, scope));
-  return { scope, transition: moved, latched, failures };
+  return outcome;
 }
 
 /** Decides on the gate as it is, and writes; decides again when it moved. A write that fails does not take the decision back. */

@@ -1,9 +1,10 @@
 // The system at a glance: what it may do now and why, and what it holds. A part that cannot be read is named; the others are
 // shown all the same, for that is when an operator looks.
 import type { BreakerState } from '../risk/breaker.ts';
+import { versionDifferences } from '../risk/code-version.ts';
 import type { Mode, ModeReason } from '../risk/effective-mode.ts';
 import { FLAG_NAMES, type FlagsState } from '../risk/flags.ts';
-import type { Scope } from '../risk/gate.ts';
+import type { GateItem, Scope } from '../risk/gate.ts';
 import type { RolloutStage } from '../rollout/stage.ts';
 import {
   type EquityRecord,
@@ -12,6 +13,7 @@ import {
   positionRecordSchema,
 } from '../trading/records.ts';
 import type { InferRun } from './infer-run.ts';
+import { MISSED_BARS_RUNS, missedBars } from './missed-bars.ts';
 import type { SignalStore } from './ports.ts';
 import { type ModeSources, readMode } from './read-mode.ts';
 
@@ -27,6 +29,8 @@ export interface SystemStatus {
   readonly leaseUntilMs: number | null;
   readonly exposureMicroUsdt: number | null;
   readonly lastBar: Pick<InferRun, 'barOpenTimeMs' | 'ensembleId' | 'written' | 'actions'> | null;
+  /** One line for each bar of the last hour that a shard has no run of. */
+  readonly missedBars: readonly string[];
   readonly equity: EquityRecord | null;
   readonly positions: readonly PositionRecord[];
   /** One line each: what could not be read. */
@@ -51,12 +55,14 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
   const [equity, positions, runs] = await Promise.all([
     tried(() => risk.list({ scope, prefix: 'equity#', newestFirst: true, count: 1 }, equityRecordSchema)),
     tried(() => risk.list({ scope, prefix: 'position#' }, positionRecordSchema)),
-    tried(async () => signals.lastRuns({ shard: 0, of: await sources.readShards(), count: 1 })),
+    tried(async () => newestRuns(signals, await sources.readShards())),
   ]);
-  const run = runs?.[0];
+  const run = runs?.[0]?.[0];
+  const differences = gate === undefined ? [] : differencesIn({ gate, mark: equity?.[0]?.value, runs });
   return {
-    mode,
-    reasons,
+    // Execute finds out by itself, from the same records.
+    mode: differences.length > 0 ? 'OFF' : mode,
+    reasons: [...differences.map((detail) => ({ code: 'versions_differ' as const, detail })), ...reasons],
     scope,
     stage: stage ?? null,
     flags: describeFlags(flags),
@@ -73,11 +79,34 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
             written: run.written,
             actions: run.actions,
           },
+    missedBars: missedBars(runs ?? [], sources.clock.nowMs()).map(
+      ({ barOpenTimeMs, shard }) => `${new Date(barOpenTimeMs).toISOString()}, shard ${shard}`,
+    ),
     equity: equity?.[0]?.value ?? null,
     positions: positions?.map(({ value }) => value) ?? [],
     unread,
   };
 }
+
+const newestRuns = (signals: SignalStore, shards: number) =>
+  Promise.all(
+    Array.from({ length: shards }, (_, shard) =>
+      signals.lastRuns({ shard, of: shards, count: MISSED_BARS_RUNS }),
+    ),
+  );
+
+/** Of what is there to compare: a record that is missing has a reason, or a line, of its own. */
+const differencesIn = (records: {
+  readonly gate: GateItem;
+  readonly mark: EquityRecord | undefined;
+  readonly runs: readonly (readonly InferRun[])[] | undefined;
+}): string[] =>
+  versionDifferences(records.gate.leaseCodeVersion, [
+    ...(records.mark === undefined ? [] : [['guard', records.mark.codeVersion] as const]),
+    ...(records.runs ?? []).flatMap(([newest]) =>
+      newest === undefined ? [] : [[`infer (shard ${newest.shard})`, newest.codeVersion] as const],
+    ),
+  ]);
 
 const describeFlags = (flags: FlagsState): SystemStatus['flags'] =>
   Object.fromEntries(

@@ -34,6 +34,7 @@ export const MODE_REASONS = {
   stage_unreadable: 'the rollout stage cannot be read',
   stage_paper_only: 'QT_PAPER_TRADING is false, but the rollout stage is PAPER',
   stage_not_approved: 'the rollout stage lacks a sign-off',
+  versions_differ: 'the functions run different versions of the code',
   paper_trading: 'QT_PAPER_TRADING is true',
 } as const;
 export type ModeReasonCode = keyof typeof MODE_REASONS;

@@ -31,6 +31,7 @@ export function signalOf(symbol: string, barOpenTimeMs: number, more: Partial<Si
     stopPrice: 0.00001,
     ensembleId: 'e20240728_000000',
     featureSetHash: 'ab'.repeat(32),
+    codeVersion: 'local',
     reasons: [],
     ...more,
   };
@@ -44,6 +45,7 @@ export function runOf(barOpenTimeMs: number, more: Partial<InferRun> = {}): Infe
     startedAtMs: barOpenTimeMs + BAR_MS + 1500,
     ensembleId: 'e20240728_000000',
     featureSetHash: 'ab'.repeat(32),
+    codeVersion: 'local',
     symbols: 2,
     written: 1,
     alreadyDecided: 0,

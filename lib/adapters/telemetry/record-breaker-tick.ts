@@ -4,17 +4,19 @@ import type { BreakerOutcome } from '../../app/circuit-breaker.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
 export function recordBreakerTick({ logger, metrics }: Telemetry, outcome: BreakerOutcome): void {
-  const { scope, transition, failures } = outcome;
+  const { scope, transition, missedBars, failures } = outcome;
   const current = transition?.current;
   const isTripped = current?.latch === 'TRIPPED';
   logger[isTripped || failures.length > 0 ? 'warn' : 'info']('breaker tick', {
     scope,
     failures,
+    missedBars,
     previousLatch: transition?.previous.latch,
     breaker: current,
   });
   metrics.addDimension('scope', scope);
   metrics.addMetric('BreakerFailures', MetricUnit.Count, failures.length);
   if (current !== undefined) metrics.addMetric('BreakerTripped', MetricUnit.Count, isTripped ? 1 : 0);
+  if (missedBars !== undefined) metrics.addMetric('MissedBars', MetricUnit.Count, missedBars.length);
   metrics.publishStoredMetrics();
 }

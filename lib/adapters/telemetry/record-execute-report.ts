@@ -18,11 +18,13 @@ const TROUBLES: ReadonlySet<DecisionOutcome> = new Set([
 export function recordExecuteReport({ logger, metrics }: Telemetry, report: ExecuteReport): void {
   const outcomes = report.decisions.flatMap((decision) => decision.outcomes);
   const troubles = outcomes.filter((outcome) => TROUBLES.has(outcome)).length;
-  logger[troubles > 0 ? 'warn' : 'info']('execute run', { report });
+  const versionsDiffer = report.versionDifferences.length > 0;
+  logger[troubles > 0 || versionsDiffer ? 'warn' : 'info']('execute run', { report });
   const count = (wanted: DecisionOutcome) => outcomes.filter((outcome) => outcome === wanted).length;
   metrics.addMetric('ActingSignals', MetricUnit.Count, report.decisions.length);
   metrics.addMetric('Entries', MetricUnit.Count, count('entered'));
   metrics.addMetric('EntriesUnknown', MetricUnit.Count, count('entry_unknown'));
   metrics.addMetric('OrderTroubles', MetricUnit.Count, troubles);
+  metrics.addMetric('VersionsDiffer', MetricUnit.Count, versionsDiffer ? 1 : 0);
   metrics.publishStoredMetrics();
 }
