@@ -8,6 +8,7 @@ import { createEvaluateHandler } from '../functions/evaluate/handler.ts';
 import { createExecuteHandler } from '../functions/execute/handler.ts';
 import { createGuardHandler } from '../functions/guard/handler.ts';
 import { createInferHandler } from '../functions/infer/handler.ts';
+import { createRefreshUniverseHandler } from '../functions/refresh-universe/handler.ts';
 import type { InferRun } from '../lib/app/infer-run.ts';
 import { writeUniverse } from '../lib/app/universe.ts';
 import { composeApi, setApiToken } from '../lib/wiring/api.ts';
@@ -19,6 +20,7 @@ import { composeGuard } from '../lib/wiring/guard.ts';
 import { composeInfer } from '../lib/wiring/infer.ts';
 import { expireLocalItems, prepareLocalStage } from '../lib/wiring/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../lib/wiring/operator.ts';
+import { composeRefreshUniverse } from '../lib/wiring/refresh-universe.ts';
 import {
   LOCAL_STAGE,
   localApiConfiguration,
@@ -26,6 +28,7 @@ import {
   localEvaluateConfiguration,
   localExecuteConfiguration,
   localInferConfiguration,
+  localRefreshUniverseConfiguration,
 } from '../lib/wiring/stage.ts';
 import { serveApi } from './api-server.ts';
 import { openApiToken } from './api-token-file.ts';
@@ -42,9 +45,11 @@ export interface LocalSystemOptions {
   /** First of five ports in a row: DynamoDB, S3, Parameter Store, exchange, HTTP API. 0: any free ones. */
   readonly port: number;
   readonly clock: ReplayClock;
-  readonly exchange:
+  /** `named`: the symbols are the user's choice, which no refresh of the universe changes. */
+  readonly exchange: { readonly named: boolean } & (
     | { readonly simulated: MarketSource }
-    | { readonly real: Exchange; readonly symbols: readonly string[] };
+    | { readonly real: Exchange; readonly symbols: readonly string[] }
+  );
 }
 
 export interface LocalSystem {
@@ -83,11 +88,10 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     const simulated =
       'simulated' in exchange ? await startExchange(exchange.simulated, clock, exchangePort) : undefined;
     if (simulated !== undefined) closers.push(simulated.close);
-    const symbols = 'simulated' in exchange ? exchange.simulated.symbols : exchange.symbols;
     await writeUniverse(system.objects, {
       schemaVersion: 1,
       asOf: new Date(clock.nowMs()).toISOString().slice(0, 10),
-      symbols: [...symbols],
+      symbols: [...symbolsOf(exchange)],
     });
 
     const context = { stateDir, aws, clock, exchange, simulatedUrl: simulated?.url, closers };
@@ -179,12 +183,25 @@ function composeHandlers(context: FunctionContext): Record<Job, () => Promise<un
         composeCircuitBreaker(localCircuitBreakerConfiguration(stateDir), surroundings('circuit-breaker')),
       ),
     ),
+    'refresh-universe': context.exchange.named
+      ? async () => undefined
+      : createRefreshUniverseHandler(
+          opened(
+            composeRefreshUniverse(
+              localRefreshUniverseConfiguration(market, symbolsOf(context.exchange).length),
+              surroundings('refresh-universe'),
+            ),
+          ),
+        ),
     evaluate: createEvaluateHandler(
       opened(composeEvaluate(localEvaluateConfiguration(market), surroundings('evaluate'))),
     ),
     expire: () => expireLocalItems(aws.endpoints, clock.nowMs()),
   };
 }
+
+const symbolsOf = (exchange: LocalSystemOptions['exchange']): readonly string[] =>
+  'simulated' in exchange ? exchange.simulated.symbols : exchange.symbols;
 
 /** An asynchronous invocation that fails is repeated twice. */
 async function asLambdaRetries<T>(invoke: () => Promise<T>): Promise<T> {

@@ -105,7 +105,7 @@ async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): P
   );
   return {
     clock: createReplayClock(startMs, market.speed),
-    exchange: { simulated: source },
+    exchange: { simulated: source, named: typeof market.symbols !== 'number' },
     startMs,
     endMs: source.lastOpenTimeMs + 2 * BAR_MS,
     source: name,
@@ -149,7 +149,11 @@ async function planRealRun(
   const nextRunMs = saved?.source === market.exchange ? saved.nextRunMs : startMs;
   return {
     clock: realClock,
-    exchange: { real: market.exchange, symbols: answer.value },
+    exchange: {
+      real: market.exchange,
+      symbols: answer.value,
+      named: typeof market.symbols !== 'number',
+    },
     startMs,
     endMs: Number.POSITIVE_INFINITY,
     source: market.exchange,

@@ -3,6 +3,7 @@ import { BAR_MS } from '../lib/market/candle.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 
 /**
  * Each job runs at every multiple of `everyMs` plus `afterMs`. Within a minute fresh signals come first, then fresh marks, then
@@ -13,6 +14,7 @@ const TIMETABLE = {
   guard: { everyMs: MINUTE_MS, afterMs: 20_000 },
   'circuit-breaker': { everyMs: MINUTE_MS, afterMs: 30_000 },
   evaluate: { everyMs: HOUR_MS, afterMs: 40_000 },
+  'refresh-universe': { everyMs: DAY_MS, afterMs: 20 * MINUTE_MS + 45_000 },
   // DynamoDB's own doing on AWS.
   expire: { everyMs: HOUR_MS, afterMs: 50_000 },
 } as const;

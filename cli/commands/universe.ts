@@ -43,7 +43,7 @@ async function showUniverse(options: UniverseOptions): Promise<void> {
   print(`${universe.symbols.length} symbols, chosen or confirmed on ${universe.asOf}:`);
   for (let index = 0; index < universe.symbols.length; index += SYMBOLS_PER_LINE)
     print(`  ${universe.symbols.slice(index, index + SYMBOLS_PER_LINE).join(' ')}`);
-  if (change === undefined) return print('they were named, not chosen');
+  if (change === undefined) return print('no refresh has changed them');
   print(`newest change: ${change.asOf}`);
   printChange(change);
   if ((change.unconfirmed ?? []).length > 0)

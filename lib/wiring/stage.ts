@@ -9,6 +9,7 @@ import {
   type Exchange,
   type ExecuteConfiguration,
   type InferConfiguration,
+  type RefreshUniverseConfiguration,
 } from './configuration.ts';
 
 export const LOCAL_STAGE = 'local';
@@ -79,6 +80,18 @@ export const localExecuteConfiguration = (market: {
 /** Where the local run tells people. */
 export const localNotificationsFile = (stateDir: string): string =>
   join(stateDir, 'logs', 'notifications.jsonl');
+
+/** The refresh-universe function's settings in the local run. */
+export const localRefreshUniverseConfiguration = (
+  market: Parameters<typeof localInferConfiguration>[0],
+  symbols: number,
+): RefreshUniverseConfiguration => ({
+  ...market,
+  stage: LOCAL_STAGE,
+  bucket: LOCAL_BUCKET,
+  symbols,
+  marketCapUrl: undefined,
+});
 
 /** The circuit breaker's settings in the local run. */
 export const localCircuitBreakerConfiguration = (stateDir: string): CircuitBreakerConfiguration => ({
