@@ -14,8 +14,6 @@ export interface CandleSeries {
   readonly volume: Float64Array;
 }
 
-const COLUMNS = ['openTimeMs', 'open', 'high', 'low', 'close', 'volume'] as const;
-
 /** Series of `length` candles, all zero, to be filled in place by its creator. */
 export function allocateSeries(length: number): CandleSeries {
   const column = () => new Float64Array(length);
@@ -43,7 +41,12 @@ export function seriesFromCandles(candles: readonly Candle[]): Result<CandleSeri
     const candle = candles[index]!;
     const fault = findCandleFault(candle, previousOpenTimeMs);
     if (fault !== undefined) return failure({ index, fault });
-    for (const column of COLUMNS) series[column][index] = candle[column];
+    series.openTimeMs[index] = candle.openTimeMs;
+    series.open[index] = candle.open;
+    series.high[index] = candle.high;
+    series.low[index] = candle.low;
+    series.close[index] = candle.close;
+    series.volume[index] = candle.volume;
     previousOpenTimeMs = candle.openTimeMs;
   }
   return success(series);

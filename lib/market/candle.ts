@@ -32,7 +32,7 @@ export type CandleFault = keyof typeof CANDLE_FAULTS;
  */
 export function findCandleFault(candle: Candle, previousOpenTimeMs?: number): CandleFault | undefined {
   const { openTimeMs, open, high, low, close, volume } = candle;
-  if (![openTimeMs, open, high, low, close, volume].every(Number.isFinite)) return 'not_finite';
+  if (!(areFinite(openTimeMs, open, high) && areFinite(low, close, volume))) return 'not_finite';
   if (open <= 0 || high <= 0 || low <= 0 || close <= 0) return 'price_not_positive';
   if (low > Math.min(open, close)) return 'low_above_body';
   if (high < Math.max(open, close)) return 'high_below_body';
@@ -41,6 +41,9 @@ export function findCandleFault(candle: Candle, previousOpenTimeMs?: number): Ca
   if (previousOpenTimeMs !== undefined && openTimeMs <= previousOpenTimeMs) return 'not_increasing';
   return undefined;
 }
+
+const areFinite = (a: number, b: number, c: number): boolean =>
+  Number.isFinite(a) && Number.isFinite(b) && Number.isFinite(c);
 
 /** Open time of the newest bar that is closed at `nowMs` of the exchange's clock. */
 export function lastClosedOpenTimeMs(nowMs: number): number {

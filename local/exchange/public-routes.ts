@@ -88,7 +88,7 @@ function klines(api: PublicApi, { query }: ExchangeRequest): ExchangeReply {
   const most = KLINES_MAX[api.kind];
   // Futures refuse a limit over the maximum, spot serves the maximum.
   if (limit > most && api.kind === 'usdm') return invalidParameter('limit');
-  return reply(api.market.klines(symbol, { startMs, endMs, limit: Math.min(limit, most) }));
+  return reply(api.market.klinesText(symbol, { startMs, endMs, limit: Math.min(limit, most) }));
 }
 
 function perSymbol(

@@ -13,6 +13,14 @@ export interface ExchangeRequest {
   readonly fillable?: number | undefined;
 }
 
+/** JSON that is written already. */
+export class JsonText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 export interface ExchangeReply {
   readonly status: number;
   /** Sent as JSON; bytes as they are. */

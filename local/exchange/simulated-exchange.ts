@@ -12,7 +12,7 @@ import { type AccountModes, MatchingAccount, type MatchingCosts } from './matchi
 import { privateRoutes } from './private-routes.ts';
 import { type MarketKind, publicRoutes } from './public-routes.ts';
 import { type RateLimits, RequestWeights } from './request-weights.ts';
-import { type ExchangeReply, type ExchangeRequest, type Route, refuse } from './route.ts';
+import { type ExchangeReply, type ExchangeRequest, JsonText, type Route, refuse } from './route.ts';
 import { type AccountKeys, parametersOf } from './signed-request.ts';
 import { spoil, spoilFile } from './spoiled-answer.ts';
 import { VisibleMarket } from './visible-market.ts';
@@ -222,8 +222,11 @@ function send(response: ServerResponse, { status, body }: ExchangeReply): void {
     return;
   }
   response.writeHead(status, { 'Content-Type': 'application/json;charset=UTF-8' });
-  response.end(JSON.stringify(body));
+  response.end(body instanceof JsonText ? body.text : JSON.stringify(body));
 }
+
+const bodyOf = ({ body }: ExchangeReply): unknown =>
+  body instanceof JsonText ? JSON.parse(body.text) : body;
 
 function sendSpoiled(
   response: ServerResponse,
@@ -235,7 +238,7 @@ function sendSpoiled(
     send(response, { status: 200, body: file });
     return;
   }
-  const text = spoil(fault, answer.body, nowMs);
+  const text = spoil(fault, bodyOf(answer), nowMs);
   const page = fault.kind === 'html' || fault.kind === 'refused';
   const type = page ? 'text/html' : 'application/json;charset=UTF-8';
   if (fault.kind === 'stall') {

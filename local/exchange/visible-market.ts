@@ -4,8 +4,11 @@ import { BAR_MS, type Candle } from '../../lib/market/candle.ts';
 import { type CandleSeries, candleAt, countUntil } from '../../lib/market/candle-series.ts';
 import { plainDecimal } from '../../lib/market/plain-decimal.ts';
 import type { MarketSource } from './market-source.ts';
+import { JsonText } from './route.ts';
 
 const DAY_MS = 86_400_000;
+/** Per symbol; the most that one question asks for. */
+const KEPT_ROWS = 1_500;
 
 /** A row as Binance sends it: open time, o, h, l, c, volume, close time, quote volume, trades, taker base, taker quote, "0". */
 type BinanceKline = readonly [
@@ -23,6 +26,12 @@ type BinanceKline = readonly [
   string,
 ];
 
+interface KlinesQuery {
+  readonly startMs: number | undefined;
+  readonly endMs: number | undefined;
+  readonly limit: number;
+}
+
 /** The last 24 hours of a symbol; prices as numbers, volumes in base and quote asset. */
 export interface DaySummary {
   readonly openTimeMs: number;
@@ -38,6 +47,8 @@ export interface DaySummary {
 export class VisibleMarket {
   readonly #market: MarketSource;
   readonly #known: ReadonlySet<string>;
+  /** By symbol: the newest rows that were sent, and the index of the first of them. */
+  readonly #rows = new Map<string, { readonly from: number; readonly texts: string[] }>();
   readonly nowMs: () => number;
 
   constructor(market: MarketSource, nowMs: () => number) {
@@ -56,19 +67,37 @@ export class VisibleMarket {
   }
 
   /** Rows that opened within the bounds (inclusive): the first `limit` when a start is given, else the newest. */
-  klines(
-    symbol: string,
-    query: { startMs: number | undefined; endMs: number | undefined; limit: number },
-  ): BinanceKline[] {
-    const series = this.#market.candles(symbol);
+  klines(symbol: string, query: KlinesQuery): BinanceKline[] {
     const nowMs = this.nowMs();
-    const end = countUntil(series, Math.min(query.endMs ?? nowMs, nowMs));
-    const start = query.startMs === undefined ? 0 : countUntil(series, query.startMs - 1);
-    const from = query.startMs === undefined ? Math.max(0, end - query.limit) : start;
-    const to = Math.min(end, from + query.limit);
-    const rows: BinanceKline[] = [];
-    for (let index = from; index < to; index++) rows.push(klineAt(series, index, nowMs));
-    return rows;
+    const series = this.#market.candles(symbol);
+    const { from, to } = rangeOf(series, query, nowMs);
+    return Array.from({ length: to - from }, (_, row) => klineAt(series, from + row, nowMs));
+  }
+
+  /** The same rows as they are sent. */
+  klinesText(symbol: string, query: KlinesQuery): JsonText {
+    const nowMs = this.nowMs();
+    const series = this.#market.candles(symbol);
+    const { from, to } = rangeOf(series, query, nowMs);
+    const closed = Math.min(to, countUntil(series, nowMs - BAR_MS));
+    const rows = from < closed ? this.#written(symbol, from, closed) : [];
+    for (let index = Math.max(from, closed); index < to; index++) rows.push(textAt(series, index, nowMs));
+    return new JsonText(`[${rows.join(',')}]`);
+  }
+
+  /** Rows of closed bars, `from` to `to` (exclusive). A closed bar stays as it is, and is asked for a thousand times. */
+  #written(symbol: string, from: number, to: number): string[] {
+    const series = this.#market.candles(symbol);
+    const known = this.#rows.get(symbol);
+    const follows = known !== undefined && known.from <= from && from <= known.from + known.texts.length;
+    const window = follows ? known : { from, texts: [] };
+    for (let index = window.from + window.texts.length; index < to; index++)
+      window.texts.push(textAt(series, index, Number.POSITIVE_INFINITY));
+    const wanted = window.texts.slice(from - window.from, to - window.from);
+    const surplus = Math.max(0, window.texts.length - KEPT_ROWS);
+    window.texts.splice(0, surplus);
+    this.#rows.set(symbol, { from: window.from + surplus, texts: window.texts });
+    return wanted;
   }
 
   /** Bars that have closed by now, from the one that opened at `fromMs` or after. */
@@ -107,8 +136,22 @@ export class VisibleMarket {
   }
 }
 
+function rangeOf(
+  series: CandleSeries,
+  query: KlinesQuery,
+  nowMs: number,
+): { readonly from: number; readonly to: number } {
+  const end = countUntil(series, Math.min(query.endMs ?? nowMs, nowMs));
+  const start = query.startMs === undefined ? 0 : countUntil(series, query.startMs - 1);
+  const from = query.startMs === undefined ? Math.max(0, end - query.limit) : start;
+  return { from, to: Math.max(from, Math.min(end, from + query.limit)) };
+}
+
 const isForming = (series: CandleSeries, index: number, nowMs: number): boolean =>
   nowMs < series.openTimeMs[index]! + BAR_MS;
+
+const textAt = (series: CandleSeries, index: number, nowMs: number): string =>
+  JSON.stringify(klineAt(series, index, nowMs));
 
 function klineAt(series: CandleSeries, index: number, nowMs: number): BinanceKline {
   const openTimeMs = series.openTimeMs[index]!;

@@ -6,7 +6,11 @@ import { type CandleSeries, seriesFromCandles } from '../../market/candle-series
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
 
 /** Open time, then open, high, low, close, volume as decimal text; what follows is not used. */
-const klinesSchema = z.array(z.array(z.unknown()).min(6));
+const CELLS_MIN = 6;
+/** Judges rows, not cells: of these there are a million per bar, and each that is used is read below. */
+const klinesSchema = z.array(
+  z.custom<readonly unknown[]>((row) => Array.isArray(row) && row.length >= CELLS_MIN),
+);
 const DECIMAL = /^-?\d+(\.\d+)?$/;
 
 /**

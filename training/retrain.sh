@@ -1,0 +1,19 @@
+#!/bin/sh
+# What the weekly retraining does, in the container or anywhere else: from the candles that the stage has collected to a candidate
+# that runs in shadow. It ends at the first step that fails, and puts nothing in force: promoting is a person's decision.
+#
+#   QT_STAGE=dev training/retrain.sh [options of `python -m training train`]
+#
+# From the project's root. QT_RETRAIN_DIR, a folder that is not there yet or empty, takes what is made on the way.
+set -eu
+stage=${QT_STAGE:?names the stage}
+folder=${QT_RETRAIN_DIR:-/tmp/retraining}
+qt() { node bin/qt.mjs "$@"; }
+
+qt dataset fetch --stage "$stage" --out "$folder/candles"
+qt dataset build --data "$folder/candles" --out "$folder/dataset"
+python -m training train --data "$folder/dataset" --out "$folder/models" --work "$folder/trials" "$@"
+qt models verify "$folder/models"
+qt models publish "$folder/models" --stage "$stage"
+id=$(node -p 'JSON.parse(fs.readFileSync(process.argv[1])).ensembleId' "$folder/models/ensembles/current.json")
+qt models shadow "$id" --stage "$stage" --by retraining --reason 'weekly retraining'
