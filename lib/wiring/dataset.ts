@@ -1,5 +1,6 @@
 // Puts the dataset use case together over folders: recorded candles in, Parquet out.
 import { openCandleFolder } from '../adapters/files/candle-folder.ts';
+import { createFolderObjectStore } from '../adapters/files/folder-object-store.ts';
 import { openParquetDataset } from '../adapters/files/parquet-dataset.ts';
 import {
   type BuildDatasetError,
@@ -7,6 +8,8 @@ import {
   buildDataset,
   type DatasetSummary,
 } from '../app/build-dataset.ts';
+import { copyCollected } from '../app/copy-collected.ts';
+import type { ObjectStore } from '../app/ports.ts';
 import type { OpenTimeRange } from '../labels/dataset-rows.ts';
 import { failure, type Result } from '../result.ts';
 
@@ -54,3 +57,7 @@ export async function buildDatasetInFolder(
     onProgress,
   });
 }
+
+/** Candles of a stage's bucket into a folder; how many files. Throws StoreError. */
+export const fetchCollected = (objects: ObjectStore, folder: string): Promise<number> =>
+  copyCollected(objects, createFolderObjectStore(folder));
