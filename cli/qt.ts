@@ -4,6 +4,7 @@ import { CommandFailure, UsageError } from './command-error.ts';
 import { addBacktestCommand } from './commands/backtest.ts';
 import { addBreakerCommand } from './commands/breaker.ts';
 import { addCollectCommand } from './commands/collect.ts';
+import { addCostCommand } from './commands/cost.ts';
 import { addDatasetCommand } from './commands/dataset.ts';
 import { addDriftCommand } from './commands/drift.ts';
 import { addEmergencyStopCommand } from './commands/emergency-stop.ts';
@@ -55,6 +56,7 @@ deployed on AWS. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     addBacktestCommand,
     addEvaluateCommand,
     addDriftCommand,
+    addCostCommand,
   ])
     add(program);
   return program;
