@@ -38,8 +38,10 @@ export interface OperatorSystem {
   readClock(): Promise<Clock>;
   /** Of the infer function. Throws StoreError. */
   readShards(): Promise<number>;
-  /** What the universe is chosen from, and how many symbols it shall have. Throws StoreError. */
-  openUniverseSource(): Promise<{ readonly market: MarketData; readonly size: number }>;
+  /** The exchange that the universe is chosen from. Throws StoreError. */
+  openMarket(): Promise<MarketData>;
+  /** How many symbols the universe shall have. Throws StoreError. */
+  readUniverseSize(): Promise<number>;
   /** Rejects with StoreError when the account cannot be reached at all. */
   openBroker(scope: Scope): Promise<Broker>;
   close(): Promise<void>;
@@ -69,15 +71,11 @@ export async function openAwsStage(stage: string, options = { checked: true }): 
     },
     readClock: async () => clock,
     readShards: async () => Number(await readTextParameter(clients.ssm, shardsParameter)),
-    openUniverseSource: async () => {
-      const [exchange, size] = await Promise.all(
-        [exchangeParameter, symbolsParameter].map((name) => readTextParameter(clients.ssm, name)),
-      );
-      return {
-        market: createCcxtMarketData({ exchange: exchangeSchema.parse(exchange) }),
-        size: Number(size),
-      };
+    openMarket: async () => {
+      const exchange = exchangeSchema.parse(await readTextParameter(clients.ssm, exchangeParameter));
+      return createCcxtMarketData({ exchange });
     },
+    readUniverseSize: async () => Number(await readTextParameter(clients.ssm, symbolsParameter)),
     openBroker: (scope) =>
       openBroker(
         {
@@ -114,16 +112,15 @@ export function openLocalStage(
     notifier: createFileNotifier({ path: localNotificationsFile(stateDir), clock: { nowMs: Date.now } }),
     readClock,
     readShards: async () => 1,
-    openUniverseSource: async () => {
+    openMarket: async () => {
       if (exchange === undefined) throw notRunning();
-      const { symbols } = await readUniverse(objects);
-      const market = createCcxtMarketData({
+      return createCcxtMarketData({
         exchange: 'binanceusdm',
         baseUrl: exchange.url ?? undefined,
         ...(exchange.url !== null && { weightPerMinute: Number.MAX_SAFE_INTEGER }),
       });
-      return { market, size: symbols.length };
     },
+    readUniverseSize: async () => (await readUniverse(objects)).symbols.length,
     async openBroker(scope) {
       if (exchange === undefined) throw notRunning();
       const surroundings = {
@@ -180,7 +177,10 @@ function followRun(stored: RiskStore, exchangeUrl: string | null | undefined) {
       const time = await market.serverTimeMs();
       if (time.ok) latestMs = Math.max(latestMs, time.value);
     }
-    await Promise.all([readGate('paper'), readGate('live')]);
+    await Promise.all([readGate('paper'), readGate('live')]).catch((error: unknown) => {
+      // The exchange's time will do: an emergency stop must reach the account without the table.
+      if (latestMs === 0) throw error;
+    });
     return { nowMs: () => (latestMs > 0 ? latestMs : Date.now()) };
   };
   return { risk: { ...stored, readGate }, readClock };
