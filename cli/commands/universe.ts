@@ -54,11 +54,14 @@ const SYMBOLS_PER_LINE = 8;
 
 async function refresh(options: RefreshOptions): Promise<void> {
   const { refreshUniverse } = await import('../../lib/app/refresh-universe.ts');
-  const refreshed = await withSystem(options, async ({ objects, openUniverseSource, readClock }) => {
-    const { market, size } = await openUniverseSource();
-    const dependencies = { market, objects, clock: await readClock() };
-    return refreshUniverse(dependencies, { size: options.symbols ?? size, afresh: options.afresh });
-  });
+  const refreshed = await withSystem(
+    options,
+    async ({ objects, openMarket, readUniverseSize, readClock }) => {
+      const dependencies = { market: await openMarket(), objects, clock: await readClock() };
+      const size = options.symbols ?? (await readUniverseSize());
+      return refreshUniverse(dependencies, { size, afresh: options.afresh });
+    },
+  );
   if (options.json) print(JSON.stringify(refreshed));
   if (refreshed.outcome === 'kept') throw new CommandFailure(describeKept(refreshed));
   if (options.json) return;

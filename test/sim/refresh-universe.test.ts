@@ -34,6 +34,8 @@ import {
 import { generateMarket } from '../../local/exchange/generated-market.ts';
 import { type MarketSource, marketOf } from '../../local/exchange/market-source.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
+import { announceRunningSystem, withdrawRunningSystem } from '../../local/running-system.ts';
+import { qt } from '../cli/qt.ts';
 import { type EmbeddedTarget, openEmbedded } from '../contract/aws-target.ts';
 import { buildModelFolder } from '../onnx/build-model-folder.ts';
 
@@ -242,6 +244,32 @@ describe('the refresh-universe function', () => {
     });
     await refresh();
     expect((await inForce()).symbols).not.toContain(second);
+    expect((await inForce()).symbols).toHaveLength(4);
+  });
+});
+
+describe('qt universe', () => {
+  it('chooses and shows the symbols of the running system, and fails with what keeps them', async () => {
+    const state = ['--state', target.stateDir];
+    const endpoints = { ...target.aws.endpoints };
+    announceRunningSystem(target.stateDir, { pid: process.pid, endpoints, exchangeUrl: exchange.url });
+    closers.push(async () => withdrawRunningSystem(target.stateDir));
+    expect(await qt('universe', 'show', ...state)).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/there is no universe\/current\.json in the store: qt universe refresh/),
+    });
+    const refreshed = await qt('universe', 'refresh', '--symbols', '4', ...state);
+    expect(refreshed).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(refreshed.stdout).toMatch(/^changed: 4 symbols, 2024-01-04\n {2}\+ \w+ {2}first, rank 1\n/);
+    expect((await qt('universe', 'refresh', ...state)).stdout).toBe('confirmed: 4 symbols, 2024-01-04\n');
+    const shown = JSON.parse((await qt('universe', 'show', '--json', ...state)).stdout);
+    expect(shown.universe).toEqual(await inForce());
+    expect(shown.change.entering).toHaveLength(4);
+    expect(await qt('universe', 'refresh', '--symbols', '21', ...state)).toMatchObject({
+      exitCode: 1,
+      stderr:
+        'error: the universe of 2024-01-04 stays: too_few_pairs: 10 pairs can be traded, asked for were 21\n',
+    });
     expect((await inForce()).symbols).toHaveLength(4);
   });
 });
