@@ -4,7 +4,7 @@
 // with everything that its package brings it is over Lambda's limit of 250 MB.
 import { createHash } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
@@ -30,6 +30,8 @@ export interface BundleOptions {
   readonly name: string;
   /** Whether it loads models; a function that does not, and imports ONNX Runtime all the same, fails the build. */
   readonly loadsModels: boolean;
+  /** Copied beside the code, each by its name without the folders. @default none */
+  readonly files?: readonly string[] | undefined;
 }
 
 /** What the functions are made of; a test compares it with what esbuild reads. */
@@ -82,7 +84,7 @@ export function bundleFunction(options: BundleOptions): Code {
   });
 }
 
-function writeBundle(folder: string, { name, loadsModels }: BundleOptions): void {
+function writeBundle(folder: string, { name, loadsModels, files = [] }: BundleOptions): void {
   const empty = './infra/empty-module.cjs';
   const http = './infra/node-http.cjs';
   buildSync({
@@ -104,6 +106,7 @@ function writeBundle(folder: string, { name, loadsModels }: BundleOptions): void
     define: { QT_CODE_VERSION: JSON.stringify(codeVersionOf(PROJECT)) },
     logLevel: 'error',
   });
+  for (const file of files) cpSync(join(PROJECT, file), join(folder, basename(file)));
   if (!loadsModels) return;
   for (const file of ONNX_RUNTIME_FILES) {
     const source = join(PROJECT, 'node_modules', file);

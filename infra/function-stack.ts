@@ -4,6 +4,7 @@ import { Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { resourcesOfStage } from '../lib/wiring/stage.ts';
 import { FUNCTION_NAMES, FUNCTIONS, type FunctionDefinition } from './functions.ts';
+import { PublicApi } from './public-api.ts';
 import { ScheduledFunction } from './scheduled-function.ts';
 import { bucketNameOf, sharedArns } from './shared-resources.ts';
 import type { StageSettings } from './stage-settings.ts';
@@ -16,7 +17,7 @@ interface FunctionStackProps extends StackProps {
 export class FunctionStack extends Stack {
   constructor(scope: Construct, id: string, props: FunctionStackProps) {
     super(scope, id, props);
-    const { stage, exchange, shards, symbols, marketCapUrl } = props.settings;
+    const { stage, exchange, shards, symbols, marketCapUrl, apiAuthorisation } = props.settings;
     const { signalsTable, riskTable } = resourcesOfStage(stage);
     const environment = {
       QT_STAGE: stage,
@@ -28,9 +29,12 @@ export class FunctionStack extends Stack {
       QT_ALARM_TOPIC_ARN: sharedArns(this, stage).topic,
       QT_SYMBOLS: String(symbols),
       QT_MARKET_CAP_URL: marketCapUrl,
+      QT_API_AUTHORISATION: apiAuthorisation,
     };
-    for (const name of FUNCTION_NAMES)
-      if (FUNCTIONS[name].stack === props.concern)
-        new ScheduledFunction(this, name, { name, stage, environment, shards });
+    for (const name of FUNCTION_NAMES.filter((each) => FUNCTIONS[each].stack === props.concern)) {
+      const { lambda } = new ScheduledFunction(this, name, { name, stage, environment, shards });
+      if (FUNCTIONS[name].servesHttp)
+        new PublicApi(this, 'PublicApi', { settings: props.settings, handler: lambda });
+    }
   }
 }

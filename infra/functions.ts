@@ -10,13 +10,18 @@ export type EnvironmentName =
   | 'QT_SHARDS'
   | 'QT_ALARM_TOPIC_ARN'
   | 'QT_SYMBOLS'
-  | 'QT_MARKET_CAP_URL';
+  | 'QT_MARKET_CAP_URL'
+  | 'QT_API_AUTHORISATION';
 
 export interface FunctionDefinition {
   readonly stack: 'inference' | 'trading' | 'data-jobs';
   readonly description: string;
   readonly loadsModels: boolean;
   /** Lambda gives a share of a core with it: 1769 MB are one. */
+  /** Put beside its code, each by its name without the folders. @default none */
+  readonly files?: readonly string[];
+  /** Whether API Gateway calls it. @default false */
+  readonly servesHttp?: boolean;
   readonly memoryMb: number;
   readonly timeoutS: number;
   /** Runs at once at most. @default not limited */
@@ -38,6 +43,7 @@ export type FunctionName =
   | 'guard'
   | 'circuit-breaker'
   | 'evaluate'
+  | 'api'
   | 'refresh-universe';
 
 export const EVERY_MINUTE = { cron: 'cron(* * * * ? *)', times: 'once' } as const;
@@ -106,6 +112,38 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
   'refresh-universe': {
     stack: 'data-jobs',
     description:
+  api: {
+    stack: 'trading',
+    description: 'Emergency stop, status and signals over HTTP, and the dashboard',
+    loadsModels: false,
+    files: ['dashboard/page.html'],
+    servesHttp: true,
+    memoryMb: 1024,
+    // API Gateway waits for half of it. A stop goes on all the same: with a store silent its retries take longer.
+    timeoutS: 60,
+    // A flood of calls takes no more than these from the functions that trade.
+    concurrency: 10,
+    retry: { attempts: 0, ageMaxS: 60 },
+    environment: [
+      'QT_STAGE',
+      'QT_EXCHANGE',
+      'QT_SIGNALS_TABLE',
+      'QT_RISK_TABLE',
+      'QT_SHARDS',
+      'QT_ALARM_TOPIC_ARN',
+      'QT_API_AUTHORISATION',
+    ],
+    grants: [
+      'read_api_token',
+      'read_signals',
+      'read_flags',
+      'close_flags',
+      'declare_emergency',
+      'read_exchange_keys',
+      'change_risk',
+      'notify',
+    ],
+  },
       'Chooses the symbols to trade, or keeps those in force when the exchange gives no plausible answer',
     loadsModels: false,
     memoryMb: 512,

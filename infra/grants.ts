@@ -4,11 +4,12 @@ import { Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import { SIGNALS_TABLE } from '../lib/adapters/aws/resources.ts';
+import { EMERGENCY_FLAGS } from '../lib/app/emergency-stop.ts';
 import { UNIVERSE_KEY } from '../lib/market/universe.ts';
 import { CLOSED_FLAGS } from '../lib/risk/breaker.ts';
 import { FLAG_NAMES } from '../lib/risk/flags.ts';
 import { credentialParameters } from '../lib/wiring/brokers.ts';
-import { resourcesOfStage } from '../lib/wiring/stage.ts';
+import { apiTokenParameter, resourcesOfStage } from '../lib/wiring/stage.ts';
 import { type SharedArns, sharedArns } from './shared-resources.ts';
 
 interface Allowed {
@@ -83,6 +84,7 @@ const GRANTS = {
         resources: [
           bucketParameter,
           topicParameter,
+  declare_emergency: onFlags(['PutParameter'], Object.keys(EMERGENCY_FLAGS)),
           shardsParameter,
           exchangeParameter,
           symbolsParameter,
@@ -91,6 +93,12 @@ const GRANTS = {
     ];
   },
   read_released: readObjects(...RELEASED, 'shadow/*'),
+  read_api_token: (arns, stage) => [
+    { actions: ['ssm:GetParameter'], resources: [arns.parameter(apiTokenParameter(stage))] },
+  ],
+  write_api_token: (arns, stage) => [
+    { actions: ['ssm:PutParameter'], resources: [arns.parameter(apiTokenParameter(stage))] },
+  ],
   release: writeObjects(...RELEASED),
   notify: ({ topic }) => [{ actions: ['sns:Publish'], resources: [topic] }],
 } as const satisfies Record<string, Grant>;
@@ -132,6 +140,7 @@ export function acknowledgeWildcards(
     });
 }
 
+  'write_api_token',
 /** As cdk-nag writes a resource: references in pointed brackets. */
 function flatten(stack: Stack, resource: string): string {
   const resolved: unknown = stack.resolve(resource);

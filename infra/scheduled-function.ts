@@ -29,7 +29,7 @@ interface ScheduledFunctionProps {
 export class ScheduledFunction extends Construct {
   private readonly definition: FunctionDefinition;
   private readonly arns: SharedArns;
-  private readonly lambda: LambdaFunction;
+  readonly lambda: LambdaFunction;
   /** Events whose last attempt failed, with the error. */
   private readonly failedEvents: Queue;
 
@@ -60,7 +60,7 @@ export class ScheduledFunction extends Construct {
       description: definition.description,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.X86_64,
-      code: bundleFunction({ name, loadsModels: definition.loadsModels }),
+      code: bundleFunction({ name, loadsModels: definition.loadsModels, files: definition.files }),
       handler: 'handler.handler',
       memorySize: definition.memoryMb,
       timeout: Duration.seconds(definition.timeoutS),

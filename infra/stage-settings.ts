@@ -14,6 +14,8 @@ const stageSettingsSchema = z.strictObject({
   marketCapUrl: z.url().optional(),
   /** Stored by the first deploy, where the store holds none; later changes are not the deploy's. @default none */
   universe: universeSchema.omit({ schemaVersion: true, change: true }).optional(),
+  /** Who may call the HTTP API: whoever has the token, or whom IAM lets. With `iam` every call is signed, the page's too. */
+  apiAuthorisation: z.enum(['token', 'iam']).default('token'),
   /** Is sent a mail to confirm by AWS. Without it nobody is told until someone subscribes to the topic. */
   notifyEmail: z.email().optional(),
   /** The exchange must serve it: Binance refuses requests from the United States. @default the region of the credentials */

@@ -42,7 +42,7 @@ export function addStartCommand(program: Command): void {
         .default('simulated'),
     )
     .option('--state <dir>', 'folder that keeps the state', '.qt')
-    .option('--port <n>', 'first of four ports in a row (default: any free ones)', parsePort, 0)
+    .option('--port <n>', 'first of five ports in a row (default: any free ones)', parsePort, 0)
     .action(runStart);
 }
 
@@ -109,7 +109,7 @@ function parseSeed(text: string): number {
 
 function parsePort(text: string): number {
   const port = Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65_532)
-    throw new InvalidArgumentError('It must be a port from 1 to 65532, or 0 for any free ones.');
+  if (!Number.isInteger(port) || port < 0 || port > 65_531)
+    throw new InvalidArgumentError('It must be a port from 1 to 65531, or 0 for any free ones.');
   return port;
 }

@@ -46,7 +46,7 @@ interface Progress {
 }
 
 /** What the operator's flags say after an emergency stop; the breaker closes its own. */
-const EMERGENCY_FLAGS = { EMERGENCY_MODE: 'true' } as const;
+export const EMERGENCY_FLAGS = { EMERGENCY_MODE: 'true' } as const;
 
 /** Every step, in the order in which they were begun. Never throws. */
 export async function emergencyStop(

@@ -1,6 +1,6 @@
 // The functions as they are deployed: the bundles of a synthesis, each in a process of its own on Node 24 with the settings and
 // the permissions of the template, against the embedded AWS and the simulated exchange.
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
@@ -17,6 +17,7 @@ import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
 import { GUARD_KEY } from '../../lib/trading/records.ts';
 import { resourcesOfStage } from '../../lib/wiring/stage.ts';
+import { setApiToken } from '../../lib/wiring/api.ts';
 import { generateMarket } from '../../local/exchange/generated-market.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { type EmbeddedTarget, openEmbedded } from '../contract/aws-target.ts';
@@ -145,6 +146,7 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     expect(await run('guard')).toEqual({ scopes: [{ scope: 'paper', outcome: 'completed' }] });
     expect(await run('evaluate')).toMatchObject({ verdict: 'NO_GO', breaches: [], stage: 'PAPER' });
     expect(await run('refresh-universe')).toMatchObject({ outcome: 'confirmed', symbols: 4, leaving: [] });
+    expect(await run('api', httpEvent('GET', '/'))).toMatchObject({ statusCode: 200 });
     expect(missingFigures()).toEqual([]);
     await expectTraces();
 
@@ -199,6 +201,50 @@ const identify = ({ name, dimensions }: Figure): string =>
   ]
     .sort()
     .join(' ');
+describe.runIf(runsLambdaNode)('the HTTP API on Node 24, with the permissions of its role', () => {
+  const token = 'a-token-of-the-right-length-0123456789abcdef';
+
+  it('serves the page, refuses without the token, and stops everything with it', async () => {
+    await setApiToken('dev', token, target.aws.endpoints);
+    const ask = async (method: string, path: string, more: { token?: string; body?: string } = {}) =>
+      (await run('api', httpEvent(method, path, more))) as Json;
+    expect((await ask('GET', '/')).body).toBe(readFileSync('dashboard/page.html', 'utf8'));
+    expect((await ask('GET', '/api/status')).statusCode).toBe(401);
+    const status = await ask('GET', '/api/status', { token });
+    expect([status.statusCode, JSON.parse(status.body).unread]).toEqual([200, []]);
+    const signals = await ask('GET', '/api/signals', { token });
+    expect([signals.statusCode, JSON.parse(signals.body).signals.length]).toEqual([200, 4]);
+    const body = JSON.stringify({ reason: 'an artefact', by: 'ada' });
+    const stopped = await ask('POST', '/api/emergency/stop', { token, body });
+    expect([stopped.statusCode, JSON.parse(stopped.body).failures]).toEqual([200, []]);
+    const flags = createSsmFlagStore({ client: target.clients.ssm, stage: 'dev' });
+    expect((await flags.read(['EMERGENCY_MODE'])).get('EMERGENCY_MODE')).toEqual({
+      kind: 'text',
+      text: 'true',
+    });
+  });
+});
+
+/** As API Gateway hands a call over. */
+const httpEvent = (
+  method: string,
+  path: string,
+  { token, body }: { token?: string; body?: string } = {},
+) => ({
+  version: '2.0',
+  rawPath: path,
+  headers: {
+    'content-type': 'application/json',
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+  },
+  ...(body !== undefined && { body, isBase64Encoded: false }),
+  requestContext: {
+    domainName: 'abc.execute-api.eu-central-1.amazonaws.com',
+    requestId: 'r1',
+    http: { method, path, sourceIp: '192.0.2.1' },
+  },
+});
+
 
 /** What alarms and dashboards show and no function has recorded. */
 function missingFigures(): string[] {

@@ -9,9 +9,11 @@ import { FUNCTION_NAMES, FUNCTIONS } from '../../infra/functions.ts';
 import { flagPath, RISK_TABLE, SIGNALS_TABLE } from '../../lib/adapters/aws/resources.ts';
 import { createSsmFlagStore } from '../../lib/adapters/aws/ssm-flag-store.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { API_ROUTES } from '../../lib/app/api-contract.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
 import {
   readCircuitBreakerConfiguration,
+  readApiConfiguration,
   readEvaluateConfiguration,
   readExecuteConfiguration,
   readGuardConfiguration,
@@ -119,6 +121,16 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   'evaluate/Role': [
     ...own('evaluate'),
+  'api/Role': [
+    ...own('api'),
+    'ssm:GetParameter parameter/qt/dev/api/token-sha256',
+    ...READ_SIGNALS,
+    ...READ_FLAGS,
+    ...READ_KEYS,
+    ...CHANGE_RISK,
+    ...[...Object.keys(CLOSED_FLAGS), 'EMERGENCY_MODE'].map((name) => `ssm:PutParameter ${flag(name)}`),
+    'sns:Publish qt-dev-alarms',
+  ],
     ...READ_SIGNALS,
     `s3:GetObject ${BUCKET}/universe/current.json`,
     `s3:ListBucket ${BUCKET}`,
@@ -161,12 +173,13 @@ describe('the roles', () => {
     expect([...roles.keys()].sort()).toEqual([...Object.keys(ALLOWED), 'CreateOnce/Role'].sort());
   });
 
+    'ssm:PutParameter parameter/qt/dev/api/token-sha256',
   it.each(Object.keys(ALLOWED))('%s may do exactly what it needs', (role) => {
     expect(allowedOf(role)).toEqual([...ALLOWED[role]!].sort());
   });
 
-  it('write flags in the hands of the breaker, the operator, and the deploy that may not overwrite', () => {
-    expect(rolesThatMay(/^ssm:PutParameter /)).toEqual([
+  it('write flags in the hands of the breaker, the operator, his API, and the deploy that may not overwrite', () => {
+    expect(rolesThatMay(/^ssm:PutParameter .*flags/)).toEqual([
       'CreateOnce/Role',
       'Operator',
       'circuit-breaker/Role',
@@ -178,10 +191,11 @@ describe('the roles', () => {
         expect(condition).toEqual({ Null: { 's3:if-none-match': 'false' } });
       else expect(actions).toEqual(['logs:CreateLogStream', 'logs:PutLogEvents']);
     }
+      'api/Role',
   });
 
   it('keep the keys of the exchange from whoever does not trade', () => {
-    expect(rolesThatMay(/exchange\//)).toEqual(['Operator', 'execute/Role', 'guard/Role']);
+    expect(rolesThatMay(/exchange\//)).toEqual(['Operator', 'api/Role', 'execute/Role', 'guard/Role']);
   });
 
   it('hold no action by wildcard, and nothing of AWS’s own policies', () => {
@@ -238,6 +252,7 @@ describe('the functions', () => {
         read.add(String(key));
         return Reflect.get(target, key);
       },
+    ['api', readApiConfiguration],
     });
     const { signalsTable, riskTable } = resourcesOfStage('dev');
     const configuration: Record<string, unknown> = { ...readConfiguration(watched) };
@@ -315,6 +330,64 @@ describe('the flags', () => {
       },
     }));
   const flagCreations = () => creations().filter(({ call }) => call.action === 'PutParameter');
+describe('the HTTP API', () => {
+  const ofApi = (type: string, from = stage) =>
+    from.ofType(`AWS::ApiGatewayV2::${type}`).map(({ properties }) => properties);
+
+  it('has the routes of its contract and no other, each to the function alone', () => {
+    const routes = Object.values(API_ROUTES).map(({ method, path }) => `${method} ${path}`);
+    expect(
+      ofApi('Route')
+        .map(({ RouteKey }) => RouteKey)
+        .sort(),
+    ).toEqual(routes.sort());
+    expect(ofApi('Integration')).toEqual([
+      expect.objectContaining({
+        IntegrationType: 'AWS_PROXY',
+        IntegrationUri: `arn:aws:lambda:${REGION}:${ACCOUNT}:function:qt-dev-api`,
+        PayloadFormatVersion: '2.0',
+      }),
+    ]);
+    for (const { properties } of stage.ofType('AWS::Lambda::Permission'))
+      expect(properties).toMatchObject({
+        Action: 'lambda:InvokeFunction',
+        Principal: 'apigateway.amazonaws.com',
+      });
+    expect(ofApi('Api')[0]).not.toHaveProperty('CorsConfiguration');
+  });
+
+  it('bounds the calls, those of the emergency stop apart, and logs them without their headers', () => {
+    const [served] = ofApi('Stage');
+    expect(served.DefaultRouteSettings).toEqual({ ThrottlingRateLimit: 5, ThrottlingBurstLimit: 10 });
+    expect(served.RouteSettings).toEqual({
+      'POST /api/emergency/stop': { ThrottlingRateLimit: 5, ThrottlingBurstLimit: 10 },
+    });
+    const { Format } = served.AccessLogSettings;
+    expect(Object.keys(JSON.parse(Format))).toEqual(
+      expect.arrayContaining(['ip', 'route', 'status', 'requestId']),
+    );
+    expect(Format).not.toMatch(/header|authorization/i);
+  });
+
+  it('asks for a signature on every route where the stage says so, and for the token else', async () => {
+    expect(new Set(ofApi('Route').map(({ AuthorizationType }) => AuthorizationType))).toEqual(
+      new Set(['NONE']),
+    );
+    const authorisationOf = (from: SynthesisedStage) =>
+      from.ofType('AWS::Lambda::Function').find(({ path }) => path === 'api/Function')!.properties.Environment
+        .Variables.QT_API_AUTHORISATION;
+    expect(authorisationOf(stage)).toBe('token');
+    const signed = await synthesise({ settings: { apiAuthorisation: 'iam' }, bundle: false });
+    try {
+      const kinds = new Set(ofApi('Route', signed).map(({ AuthorizationType }) => AuthorizationType));
+      expect([...kinds]).toEqual(['AWS_IAM']);
+      expect(authorisationOf(signed)).toBe('iam');
+    } finally {
+      await rm(signed.folder, { recursive: true });
+    }
+  });
+});
+
 
   it('are created once: a change of their definition, and their removal, call nothing', () => {
     expect(creations()).toHaveLength(FLAG_NAMES.length + 1);
