@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { codeVersionOf } from '../../infra/bundle-function.ts';
 import { dashboardRows } from '../../infra/dashboard-panels.ts';
 import { FUNCTION_NAMES, type FunctionName } from '../../infra/functions.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
@@ -127,6 +128,16 @@ describe('the bundles', () => {
     );
     expect(withPackages).toEqual(['infer']);
   });
+});
+
+it('the functions of one synthesis that trade together carry the same version of the code', () => {
+  const version = codeVersionOf(process.cwd());
+  const stamped = FUNCTION_NAMES.filter((name) =>
+    readdirSync(folderOf(name))
+      .filter((file) => file.endsWith('.mjs'))
+      .some((file) => readFileSync(join(folderOf(name), file), 'utf8').includes(version)),
+  );
+  expect(stamped).toEqual(expect.arrayContaining(['infer', 'execute', 'guard', 'circuit-breaker']));
 });
 
 describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles', () => {

@@ -1,6 +1,7 @@
 // What a deploy would create, read from the templates: who may do what above all.
 import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { type App, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -409,6 +410,25 @@ describe('the HTTP API', () => {
           });
       };
       const flags = createSsmFlagStore({ client: target.clients.ssm, stage: 'dev' });
+  it('are not in the change set of a deploy with other settings, and what is calls nothing', async () => {
+    const settings = { shards: SHARDS + 1, universe: { ...UNIVERSE, symbols: ['SOLUSDT'] } };
+    const second = await synthesise({ settings, bundle: false });
+    await rm(second.folder, { recursive: true });
+    const before = new Map(stage.resources.map(({ stack, id, raw }) => [`${stack}/${id}`, raw]));
+    const changed = second.resources.filter(
+      ({ stack, id, raw }) => !isDeepStrictEqual(raw, before.get(`${stack}/${id}`)),
+    );
+    const paths = changed.map(({ path }) => path);
+    expect(paths).toContain('infer/Schedule-2-of-3');
+    expect(paths.filter((path) => FLAG_NAMES.some((name) => path.includes(name)))).toEqual([]);
+    const calls = changed.filter(({ type }) => type.startsWith('Custom::'));
+    expect(calls.map(({ path }) => path)).toEqual(['CreateOnce/Universe/Default']);
+    for (const { properties } of calls) {
+      expect(properties).not.toHaveProperty('Update');
+      expect(properties).not.toHaveProperty('Delete');
+    }
+  });
+
       const values = async () =>
         Object.fromEntries(
           Object.entries(parseFlags(await flags.read(FLAG_NAMES))).map(([name, state]) => [
@@ -535,3 +555,5 @@ describe('the alarms', () => {
       expect(runbooks).toContain(runbook);
   });
 });
+      'missed-bars',
+      'versions-differ',
