@@ -1,6 +1,7 @@
 // The `qt` command. Each command is a file of its own and loads its machinery only when it runs, so that help is instant.
 import { Command, CommanderError } from 'commander';
 import { CommandFailure, UsageError } from './command-error.ts';
+import { addApiTokenCommand } from './commands/api-token.ts';
 import { addBacktestCommand } from './commands/backtest.ts';
 import { addBreakerCommand } from './commands/breaker.ts';
 import { addCollectCommand } from './commands/collect.ts';
@@ -46,6 +47,7 @@ deployed on AWS. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     addFlagsCommand,
     addBreakerCommand,
     addEmergencyStopCommand,
+    addApiTokenCommand,
     addLocalCommand,
     addGoNoGoCommand,
     addRolloutCommand,
