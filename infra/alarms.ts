@@ -1,7 +1,7 @@
 // What wakes people, and nothing else: every alarm has its runbook in docs/OPERATIONS.md, under a heading that is the alarm's
 // name. Where silence is the danger, missing figures sound the alarm; where a figure exists only when something happened, they
 // do not.
-import { Duration } from 'aws-cdk-lib';
+import { Aws, Duration } from 'aws-cdk-lib';
 import {
   ComparisonOperator,
   type IMetric,
@@ -11,7 +11,7 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { EVERY_MINUTE, FUNCTION_NAMES, FUNCTIONS, type FunctionName } from './functions.ts';
-import { failedEventsNameOf, functionNameOf } from './shared-resources.ts';
+import { failedEventsNameOf, functionNameOf, RETRAINING } from './shared-resources.ts';
 
 export interface AlarmDefinition {
   /** Heading of the runbook. */
@@ -76,9 +76,11 @@ export const lambdaMetric = (
 export function alarmDefinitions({
   stage,
   shards,
+  retraining,
 }: {
   readonly stage: string;
   readonly shards: number;
+  readonly retraining?: object | undefined;
 }): readonly AlarmDefinition[] {
   return [
     ...inferAlarms(stage, shards),
@@ -86,6 +88,7 @@ export function alarmDefinitions({
     ...rolloutAlarms(stage),
     ...universeAlarms(stage),
     ...FUNCTION_NAMES.flatMap((name) => functionAlarms(stage, name)),
+    ...(retraining === undefined ? [] : retrainingAlarms(stage)),
   ];
 }
 
@@ -334,18 +337,53 @@ function functionAlarms(stage: string, service: FunctionName): AlarmDefinition[]
       threshold: timeoutS * 1000 * DURATION_SHARE_MAX,
       comparison: AT_LEAST,
     },
+    failedEventsAlarm(stage, service),
+  ];
+}
+
+const failedEventsAlarm = (stage: string, name: string): AlarmDefinition => ({
+  runbook: 'failed-events',
+  of: name,
+  meaning: `An event for ${name} was given up after its last attempt`,
+  metric: new Metric({
+    namespace: 'AWS/SQS',
+    metricName: 'ApproximateNumberOfMessagesVisible',
+    statistic: Stats.MAXIMUM,
+    period: BAR,
+    dimensionsMap: { QueueName: failedEventsNameOf(stage, name) },
+  }),
+  threshold: 1,
+  comparison: AT_LEAST,
+});
+
+function retrainingAlarms(stage: string): AlarmDefinition[] {
+  const machine = `arn:${Aws.PARTITION}:states:${Aws.REGION}:${Aws.ACCOUNT_ID}:stateMachine:${functionNameOf(stage, RETRAINING)}`;
+  const ended = (metricName: string) =>
+    new Metric({
+      namespace: 'AWS/States',
+      metricName,
+      statistic: Stats.SUM,
+      period: BAR,
+      dimensionsMap: { StateMachineArn: machine },
+    });
+  return [
     {
-      runbook: 'failed-events',
-      meaning: `An event for ${service} was given up after its last attempt`,
-      metric: new Metric({
-        namespace: 'AWS/SQS',
-        metricName: 'ApproximateNumberOfMessagesVisible',
-        statistic: Stats.MAXIMUM,
+      runbook: 'retraining-failed',
+      meaning: 'The weekly retraining gave no candidate in shadow',
+      metric: new MathExpression({
+        expression: 'failed + stopped + late',
+        label: 'Retrainings without success',
         period: BAR,
-        dimensionsMap: { QueueName: failedEventsNameOf(stage, service) },
+        usingMetrics: {
+          failed: ended('ExecutionsFailed'),
+          stopped: ended('ExecutionsAborted'),
+          late: ended('ExecutionsTimedOut'),
+        },
       }),
-      ...any,
+      threshold: 1,
+      comparison: AT_LEAST,
     },
+    failedEventsAlarm(stage, RETRAINING),
   ];
 }
 

@@ -5,6 +5,8 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { DataStack } from './data-stack.ts';
 import { FunctionStack } from './function-stack.ts';
 import { MonitoringStack } from './monitoring-stack.ts';
+import { RetrainingStack } from './retraining-stack.ts';
+import { RETRAINING } from './shared-resources.ts';
 import type { StageSettings } from './stage-settings.ts';
 
 /** Synthesis fails on every finding of cdk-nag that is not acknowledged where it stands. */
@@ -22,6 +24,13 @@ export function createStage(app: App, settings: StageSettings): void {
   inference.addStackDependency(trading);
   monitoring.addStackDependency(inference);
   monitoring.addStackDependency(dataJobs);
+  if (settings.retraining !== undefined) {
+    const { retraining } = settings;
+    const { settings: _, ...stackProps } = props;
+    const weekly = new RetrainingStack(app, id(RETRAINING), { ...stackProps, stage, retraining });
+    weekly.addStackDependency(dataJobs);
+    monitoring.addStackDependency(weekly);
+  }
   Tags.of(app).add('application', 'quantum-trader');
   Tags.of(app).add('stage', stage);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

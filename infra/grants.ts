@@ -5,7 +5,9 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import { SIGNALS_TABLE } from '../lib/adapters/aws/resources.ts';
 import { EMERGENCY_FLAGS } from '../lib/app/emergency-stop.ts';
+import { COLLECTED_PREFIX } from '../lib/app/collected-candles.ts';
 import { UNIVERSE_KEY } from '../lib/market/universe.ts';
+import { SHADOW_KEY } from '../lib/models/ensemble.ts';
 import { CLOSED_FLAGS } from '../lib/risk/breaker.ts';
 import { FLAG_NAMES } from '../lib/risk/flags.ts';
 import { credentialParameters } from '../lib/wiring/brokers.ts';
@@ -15,6 +17,8 @@ import { type SharedArns, sharedArns } from './shared-resources.ts';
 interface Allowed {
   readonly actions: readonly string[];
   readonly resources: readonly string[];
+  /** @default none */
+  readonly conditions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 type Grant = (arns: SharedArns, stage: string) => readonly Allowed[];
@@ -29,6 +33,16 @@ const readObjects =
 const writeObjects =
   (...keys: readonly string[]): Grant =>
   (arns) => [{ actions: ['s3:PutObject'], resources: keys.map(arns.objects) }];
+/** Objects that are not there yet: S3 refuses a write that does not say so itself. */
+const addObjects =
+  (...keys: readonly string[]): Grant =>
+  (arns) => [
+    {
+      actions: ['s3:PutObject'],
+      resources: keys.map(arns.objects),
+      conditions: { Null: { 's3:if-none-match': 'false' } },
+    },
+  ];
 const onRisk =
   (...actions: readonly string[]): Grant =>
   (arns) => [{ actions: actions.map((action) => `dynamodb:${action}`), resources: [arns.riskTable] }];
@@ -51,6 +65,7 @@ const GRANTS = {
   read_ensemble: readObjects('ensembles/*'),
   read_universe: readObjects(UNIVERSE_KEY),
   write_universe: writeObjects('universe/*'),
+  read_candles: readObjects(`${COLLECTED_PREFIX}*`),
   write_shadow: writeObjects('shadow/*'),
   write_evidence: writeObjects('evidence/*'),
   write_signals: ({ signalsTable }) => [{ actions: ['dynamodb:PutItem'], resources: [signalsTable] }],
@@ -100,6 +115,13 @@ const GRANTS = {
     { actions: ['ssm:PutParameter'], resources: [arns.parameter(apiTokenParameter(stage))] },
   ],
   release: writeObjects(...RELEASED),
+  read_profiles: readObjects('profiles/*'),
+  find_bucket: (arns, stage) => [
+    { actions: ['ssm:GetParameter'], resources: [arns.parameter(resourcesOfStage(stage).bucketParameter)] },
+  ],
+  // An ensemble's id begins with e, and the pointer's name does not.
+  add_candidates: addObjects('models/*', 'ensembles/e*', 'profiles/*', 'audit/models/*'),
+  name_shadow: writeObjects(SHADOW_KEY),
   notify: ({ topic }) => [{ actions: ['sns:Publish'], resources: [topic] }],
 } as const satisfies Record<string, Grant>;
 
@@ -117,11 +139,26 @@ export const OPERATOR_GRANTS = [
   'notify',
 ] as const satisfies readonly GrantName[];
 
+/** The retraining adds a candidate and gives it a trial. It cannot replace, put in force or delete anything. */
+export const RETRAINING_GRANTS = [
+  'find_bucket',
+  'read_candles',
+  'read_models',
+  'read_profiles',
+  'add_candidates',
+  'name_shadow',
+] as const satisfies readonly GrantName[];
+
 export const statementsOf = (grants: readonly GrantName[], stack: Stack, stage: string): PolicyStatement[] =>
   grants
     .flatMap((grant) => (GRANTS[grant] as Grant)(sharedArns(stack, stage), stage))
     .map(
-      ({ actions, resources }) => new PolicyStatement({ actions: [...actions], resources: [...resources] }),
+      ({ actions, resources, conditions }) =>
+        new PolicyStatement({
+          actions: [...actions],
+          resources: [...resources],
+          ...(conditions !== undefined && { conditions }),
+        }),
     );
 
 /** cdk-nag wants a reason for every `*` in a policy, each by its text. */

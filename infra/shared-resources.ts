@@ -8,6 +8,8 @@ import { resourcesOfStage } from '../lib/wiring/stage.ts';
 export const bucketNameOf = (stage: string): string => `qt-${stage}-${Aws.ACCOUNT_ID}-${Aws.REGION}`;
 export const topicNameOf = (stage: string): string => `qt-${stage}-alarms`;
 export const functionNameOf = (stage: string, name: string): string => `qt-${stage}-${name}`;
+/** Name of the state machine, its schedule and its queue, in the stage. */
+export const RETRAINING = 'retraining';
 /** Queue of the events that the function was given and could not deal with. */
 export const failedEventsNameOf = (stage: string, name: string): string => `qt-${stage}-${name}-failed`;
 

@@ -14,6 +14,18 @@ const stageSettingsSchema = z.strictObject({
   marketCapUrl: z.url().optional(),
   /** Stored by the first deploy, where the store holds none; later changes are not the deploy's. @default none */
   universe: universeSchema.omit({ schemaVersion: true, change: true }).optional(),
+  /** Weekly retraining in a container, which needs Docker to deploy. @default none */
+  retraining: z
+    .strictObject({
+      /** UTC; on a Sunday night the collector's day is done. */
+      cron: z
+        .string()
+        .regex(/^cron\(.+\)$/, 'must look like cron(0 3 ? * SUN *)')
+        .default('cron(0 3 ? * SUN *)'),
+      /** Options of `python -m training train`. */
+      trainArguments: z.array(z.string()).default([]),
+    })
+    .optional(),
   /** Who may call the HTTP API: whoever has the token, or whom IAM lets. With `iam` every call is signed, the page's too. */
   apiAuthorisation: z.enum(['token', 'iam']).default('token'),
   /** Is sent a mail to confirm by AWS. Without it nobody is told until someone subscribes to the topic. */
