@@ -87,6 +87,7 @@ export function alarmDefinitions({
     ...tradingAlarms(stage),
     ...rolloutAlarms(stage),
     ...universeAlarms(stage),
+    ...candleAlarms(stage),
     ...FUNCTION_NAMES.flatMap((name) => functionAlarms(stage, name)),
     ...(retraining === undefined ? [] : retrainingAlarms(stage)),
   ];
@@ -288,6 +289,29 @@ function universeAlarms(stage: string): AlarmDefinition[] {
       runbook: 'universe-stale',
       meaning: 'For two days no universe was chosen or confirmed',
       metric: metric('UniverseRefreshed', Duration.days(1)),
+      threshold: 1,
+      comparison: BELOW,
+      periods: 2,
+      soundsWhenMissing: true,
+    },
+  ];
+}
+
+function candleAlarms(stage: string): AlarmDefinition[] {
+  const metric = (name: string, statistic: string, period: Duration) =>
+    recordedMetric(stage, { service: 'collect-candles', name, statistic, period });
+  return [
+    {
+      runbook: 'candles-behind',
+      meaning: 'Of some symbols the stored candles do not reach the last closed bar',
+      metric: metric('SymbolsBehind', Stats.MAXIMUM, BAR),
+      threshold: 1,
+      comparison: AT_LEAST,
+    },
+    {
+      runbook: 'candles-stale',
+      meaning: 'For two days no symbol was collected',
+      metric: metric('SymbolsCollected', Stats.SUM, Duration.days(1)),
       threshold: 1,
       comparison: BELOW,
       periods: 2,

@@ -9,14 +9,25 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { RISK_TABLE, SIGNALS_TABLE, type TableDefinition } from '../lib/adapters/aws/resources.ts';
+import { COLLECTED_PREFIX } from '../lib/app/collected-candles.ts';
 import { resourcesOfStage } from '../lib/wiring/stage.ts';
 import { CreateOnce } from './create-once.ts';
 import { acknowledgeWildcards, OPERATOR_GRANTS, statementsOf } from './grants.ts';
 import { bucketNameOf, topicNameOf } from './shared-resources.ts';
 import type { StageSettings } from './stage-settings.ts';
 
-const KEPT_FOR_EVER = ['models', 'ensembles', 'quarantine', 'profiles', 'audit', 'evidence'] as const;
+const KEPT_FOR_EVER = [
+  'candles',
+  'models',
+  'ensembles',
+  'quarantine',
+  'profiles',
+  'audit',
+  'evidence',
+] as const;
 const SHADOW_RECORD_DAYS = 90;
+/** The month under way is written anew every day. */
+const REPLACED_CANDLE_DAYS = 30;
 
 export class DataStack extends Stack {
   constructor(scope: Construct, id: string, props: StackProps & { readonly settings: StageSettings }) {
@@ -78,6 +89,11 @@ export class DataStack extends Stack {
           prefix: 'shadow/',
           expiration: Duration.days(SHADOW_RECORD_DAYS),
           noncurrentVersionExpiration: Duration.days(1),
+        },
+        {
+          id: 'replaced-candles',
+          prefix: COLLECTED_PREFIX,
+          noncurrentVersionExpiration: Duration.days(REPLACED_CANDLE_DAYS),
         },
       ],
     });

@@ -1,4 +1,5 @@
 // The functions of a stage: what runs each, with what means, and everything that it may do. A new function is one more entry.
+import { COLLECTION_S } from '../lib/wiring/configuration.ts';
 import type { GrantName } from './grants.ts';
 
 export type EnvironmentName =
@@ -17,11 +18,11 @@ export interface FunctionDefinition {
   readonly stack: 'inference' | 'trading' | 'data-jobs';
   readonly description: string;
   readonly loadsModels: boolean;
-  /** Lambda gives a share of a core with it: 1769 MB are one. */
   /** Put beside its code, each by its name without the folders. @default none */
   readonly files?: readonly string[];
   /** Whether API Gateway calls it. @default false */
   readonly servesHttp?: boolean;
+  /** Lambda gives a share of a core with it: 1769 MB are one. */
   readonly memoryMb: number;
   readonly timeoutS: number;
   /** Runs at once at most. @default not limited */
@@ -44,7 +45,8 @@ export type FunctionName =
   | 'circuit-breaker'
   | 'evaluate'
   | 'api'
-  | 'refresh-universe';
+  | 'refresh-universe'
+  | 'collect-candles';
 
 export const EVERY_MINUTE = { cron: 'cron(* * * * ? *)', times: 'once' } as const;
 
@@ -109,9 +111,6 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SIGNALS_TABLE', 'QT_RISK_TABLE', 'QT_SHARDS'],
     grants: ['read_universe', 'read_signals', 'write_evidence', 'judge'],
   },
-  'refresh-universe': {
-    stack: 'data-jobs',
-    description:
   api: {
     stack: 'trading',
     description: 'Emergency stop, status and signals over HTTP, and the dashboard',
@@ -144,6 +143,9 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
       'notify',
     ],
   },
+  'refresh-universe': {
+    stack: 'data-jobs',
+    description:
       'Chooses the symbols to trade, or keeps those in force when the exchange gives no plausible answer',
     loadsModels: false,
     memoryMb: 512,
@@ -153,6 +155,20 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     retry: { attempts: 2, ageMaxS: 3_600 },
     environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SYMBOLS', 'QT_MARKET_CAP_URL'],
     grants: ['read_universe', 'write_universe'],
+  },
+  'collect-candles': {
+    stack: 'data-jobs',
+    description: 'Brings the stored candles of the universe up to the last closed bar',
+    loadsModels: false,
+    memoryMb: 1024,
+    // Lambda's longest. What a first collection does not get done in it, the next day does.
+    timeoutS: COLLECTION_S + 180,
+    concurrency: 1,
+    // The exchange has published the files of the day before by then.
+    schedule: { cron: 'cron(40 9 * * ? *)', times: 'once' },
+    retry: { attempts: 2, ageMaxS: 21_600 },
+    environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET'],
+    grants: ['read_universe', 'read_candles', 'write_candles'],
   },
 };
 

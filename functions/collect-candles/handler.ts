@@ -2,12 +2,8 @@
 // other reason the invocation fails, so that its retries take up where it stopped, and its alarm says so.
 import type { CollectionReport } from '../../lib/app/collect-candles.ts';
 import { type CollectCandlesComposition, composeCollectCandles } from '../../lib/wiring/collect-candles.ts';
-import { readCollectCandlesConfiguration } from '../../lib/wiring/configuration.ts';
-
-/** What Lambda says of the run. */
-interface RunContext {
-  getRemainingTimeInMillis(): number;
-}
+import { COLLECTION_S, readCollectCandlesConfiguration } from '../../lib/wiring/configuration.ts';
+import { onLambda } from '../../lib/wiring/on-lambda.ts';
 
 export interface CollectCandlesResult {
   readonly symbols: number;
@@ -16,16 +12,13 @@ export interface CollectCandlesResult {
   readonly postponed: number;
 }
 
-/** A month of one symbol that has been begun may need so long. */
-const RESERVE_MS = 150_000;
-
-/** The handler over a composition; `handler` below is the one that Lambda calls. */
-export function createCollectCandlesHandler({
+function createCollectCandlesHandler({
   collect,
   record,
 }: Pick<CollectCandlesComposition, 'collect' | 'record'>) {
-  return async (_event: unknown, context: RunContext): Promise<CollectCandlesResult> => {
-    const report = await collect(() => context.getRemainingTimeInMillis() < RESERVE_MS);
+  return async (): Promise<CollectCandlesResult> => {
+    const endsMs = performance.now() + COLLECTION_S * 1000;
+    const report = await collect(() => performance.now() >= endsMs);
     record(report);
     const behind = report.symbols.filter(({ outcome }) => outcome === 'lagging' || outcome === 'failed');
     const [first] = behind;
@@ -45,9 +38,6 @@ function describe({ symbols }: CollectionReport): CollectCandlesResult {
   };
 }
 
-let warm: ReturnType<typeof createCollectCandlesHandler> | undefined;
-
-export const handler = async (event: unknown, context: RunContext): Promise<CollectCandlesResult> => {
-  warm ??= createCollectCandlesHandler(composeCollectCandles(readCollectCandlesConfiguration()));
-  return warm(event, context);
-};
+export const handler = onLambda(() =>
+  createCollectCandlesHandler(composeCollectCandles(readCollectCandlesConfiguration())),
+);

@@ -1,4 +1,5 @@
 // The collector, composed: for the daily function, and for the `qt collect` command into a folder or a stage's bucket.
+import { mkdir } from 'node:fs/promises';
 import { createClients } from '../adapters/aws/create-clients.ts';
 import { createS3ObjectStore } from '../adapters/aws/s3-object-store.ts';
 import { createBinanceArchive } from '../adapters/exchange/binance-archive.ts';
@@ -79,8 +80,13 @@ export interface CollectQuery
   readonly into: { readonly folder: string } | { readonly objects: ObjectStore };
 }
 
-/** Fails with one line when the exchange does not answer. */
+/** Fails with one line when the folder cannot be made, or the exchange does not answer. */
 export async function collect({ into, ...query }: CollectQuery): Promise<Result<CollectionReport, string>> {
+  if ('folder' in into) {
+    const made = await mkdir(into.folder, { recursive: true }).catch((error: NodeJS.ErrnoException) => error);
+    if (made instanceof Error)
+      return failure(`cannot write to the folder ${into.folder} (${made.code}): check the path`);
+  }
   const objects = 'folder' in into ? createFolderObjectStore(into.folder) : into.objects;
   const collected = await collectCandles(
     { ...openSources(query), objects },

@@ -190,6 +190,9 @@ export function readRefreshUniverseConfiguration(
   };
 }
 
+/** A collection begins nothing new after so long; a month of one symbol that has been begun may take some more. */
+export const COLLECTION_S = 720;
+
 const collectCandlesEnvironmentSchema = inferEnvironmentSchema
   .pick({ QT_STAGE: true, QT_EXCHANGE: true, QT_EXCHANGE_URL: true, QT_BUCKET: true })
   .extend({

@@ -15,27 +15,48 @@ const COLUMNS =
 /** How long after its end a day and a month are published. */
 const PUBLISHED_AFTER_MS = { daily: DAY_MS / 4, monthly: 3 * DAY_MS } as const;
 const MICROSECONDS_SINCE_MS = Date.UTC(2025, 0, 1);
+/** Without a time of its own, a zip would differ from one call to the next. */
+const ZIP_OPTIONS = { level: 1, mtime: new Date(2020, 0, 2) } as const;
 const NO_SUCH_FILE = refuse(-5000, 'NoSuchKey: The specified key does not exist.', 404);
 
 export const isArchivePath = (path: string): boolean => path.startsWith('/data/');
 
-/** The file of that path, or 404: also for one that is not published yet, or that would hold no candle. */
-export function archiveFile(path: string, market: VisibleMarket): ExchangeReply {
-  const [, folder, kind, symbol, period, checksum] = PATH.exec(path) ?? [];
-  if (symbol === undefined || period === undefined || !market.lists(symbol)) return NO_SUCH_FILE;
-  const published = PUBLISHED_AFTER_MS[kind as 'daily' | 'monthly'];
-  const { fromMs, toMs } = rangeOfPeriod(period);
-  const isWanted = (kind === 'daily') === (period.length === 'YYYY-MM-DD'.length);
-  if (!isWanted || !(toMs + published <= market.nowMs())) return NO_SUCH_FILE;
-  const limit = (toMs - fromMs) / BAR_MS;
-  const rows = market.klines(symbol, { startMs: fromMs, endMs: toMs - 1, limit });
-  if (rows.length === 0) return NO_SUCH_FILE;
-  const name = `${symbol}-5m-${period}`;
-  const csv = csvOf(rows, folder === 'spot' ? 'spot' : 'usdm');
-  const zip = zipSync({ [`${name}.csv`]: [strToU8(csv), { mtime: new Date(Date.UTC(2020, 0, 2)) }] });
-  if (checksum === undefined) return { status: 200, body: zip };
-  const sha256 = createHash('sha256').update(zip).digest('hex');
-  return { status: 200, body: strToU8(`${sha256}  ${name}.zip\n`) };
+export class ArchiveFiles {
+  readonly #market: VisibleMarket;
+  /** What is published stays as it is. */
+  readonly #zips = new Map<string, Uint8Array>();
+
+  constructor(market: VisibleMarket) {
+    this.#market = market;
+  }
+
+  /** The file of that path, or 404: also for one that is not published yet, or that would hold no candle. */
+  answer(path: string): ExchangeReply {
+    const [, folder, kind, symbol, period, checksum] = PATH.exec(path) ?? [];
+    if (symbol === undefined || period === undefined || !this.#market.lists(symbol)) return NO_SUCH_FILE;
+    const isWanted = (kind === 'daily') === (period.length === 'YYYY-MM-DD'.length);
+    const publishedMs = rangeOfPeriod(period).toMs + PUBLISHED_AFTER_MS[kind as 'daily' | 'monthly'];
+    if (!isWanted || !(publishedMs <= this.#market.nowMs())) return NO_SUCH_FILE;
+    const zip = this.#zip(folder === 'spot' ? 'spot' : 'usdm', { symbol, period });
+    if (zip === undefined) return NO_SUCH_FILE;
+    if (checksum === undefined) return { status: 200, body: zip };
+    const sha256 = createHash('sha256').update(zip).digest('hex');
+    return { status: 200, body: strToU8(`${sha256}  ${symbol}-5m-${period}.zip\n`) };
+  }
+
+  #zip(kind: MarketKind, { symbol, period }: { symbol: string; period: string }): Uint8Array | undefined {
+    const key = `${kind} ${symbol} ${period}`;
+    const known = this.#zips.get(key);
+    if (known !== undefined) return known;
+    const { fromMs, toMs } = rangeOfPeriod(period);
+    const limit = (toMs - fromMs) / BAR_MS;
+    const rows = this.#market.klines(symbol, { startMs: fromMs, endMs: toMs - 1, limit });
+    if (rows.length === 0) return undefined;
+    const csv = strToU8(csvOf(rows, kind));
+    const zip = zipSync({ [`${symbol}-5m-${period}.csv`]: [csv, ZIP_OPTIONS] });
+    this.#zips.set(key, zip);
+    return zip;
+  }
 }
 
 function csvOf(rows: ReturnType<VisibleMarket['klines']>, kind: MarketKind): string {

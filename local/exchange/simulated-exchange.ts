@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { ZodError, z } from 'zod';
 import { microUsdt } from '../../lib/trading/money.ts';
-import { archiveFile, isArchivePath } from './archive-files.ts';
+import { ArchiveFiles, isArchivePath } from './archive-files.ts';
 import { rulesOf, type SymbolRules } from './exchange-info.ts';
 import { ActiveFaults, type AnswerFault, type FaultControl } from './faults.ts';
 import type { MarketSource } from './market-source.ts';
@@ -83,7 +83,7 @@ interface Api {
 class Exchange {
   readonly faults: ActiveFaults;
   readonly #nowMs: () => number;
-  readonly #market: VisibleMarket;
+  readonly #files: ArchiveFiles;
   /** By the first segment of the path: each API has its own limits. */
   readonly #apis: ReadonlyMap<string, Api>;
 
@@ -91,7 +91,7 @@ class Exchange {
     this.faults = new ActiveFaults(options.faultSeed ?? 1);
     this.#nowMs = () => options.clock.nowMs() + this.faults.clockSkewMs();
     const market = new VisibleMarket(options.market, this.#nowMs);
-    this.#market = market;
+    this.#files = new ArchiveFiles(market);
     const rules = rulesOf(options.market);
     const api = (kind: MarketKind): Api => {
       const limits = { weightPerMinute: WEIGHT_PER_MINUTE[kind], refusalsBeforeBan: 20, banMs: 120_000 };
@@ -143,7 +143,7 @@ class Exchange {
   #answer(request: ExchangeRequest, response: ServerResponse): ExchangeReply {
     const { method, path, query } = request;
     // Files come from another host, which counts no weight.
-    if (method === 'GET' && isArchivePath(path)) return archiveFile(path, this.#market);
+    if (method === 'GET' && isArchivePath(path)) return this.#files.answer(path);
     const api = this.#apis.get(path.split('/')[1] ?? '');
     const route = api?.routes.get(`${method} ${path}`);
     if (api === undefined || route === undefined)

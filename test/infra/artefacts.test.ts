@@ -17,8 +17,8 @@ import { REQUEST_BARS } from '../../lib/market/grid.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
 import { GUARD_KEY } from '../../lib/trading/records.ts';
-import { resourcesOfStage } from '../../lib/wiring/stage.ts';
 import { setApiToken } from '../../lib/wiring/api.ts';
+import { resourcesOfStage } from '../../lib/wiring/stage.ts';
 import { generateMarket } from '../../local/exchange/generated-market.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { type EmbeddedTarget, openEmbedded } from '../contract/aws-target.ts';
@@ -157,6 +157,9 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     expect(await run('guard')).toEqual({ scopes: [{ scope: 'paper', outcome: 'completed' }] });
     expect(await run('evaluate')).toMatchObject({ verdict: 'NO_GO', breaches: [], stage: 'PAPER' });
     expect(await run('refresh-universe')).toMatchObject({ outcome: 'confirmed', symbols: 4, leaving: [] });
+    const collected = { symbols: 4, complete: 4, postponed: 0 };
+    expect(await run('collect-candles')).toMatchObject({ ...collected, added: 4 * REQUEST_BARS });
+    expect(await run('collect-candles')).toMatchObject(collected);
     expect(await run('api', httpEvent('GET', '/'))).toMatchObject({ statusCode: 200 });
     expect(missingFigures()).toEqual([]);
     await expectTraces();
@@ -197,21 +200,6 @@ async function expectTraces(): Promise<void> {
     expect(annotations).toMatchObject({ barOpenTimeMs: startMs - 10_000 - BAR_MS, shard: 0 });
 }
 
-interface Figure {
-  readonly name: string;
-  readonly dimensions: Readonly<Record<string, string>>;
-}
-
-/** Two figures are one to CloudWatch when all their dimensions are. Which scope trades, and which criterion has a value, differs. */
-const identify = ({ name, dimensions }: Figure): string =>
-  [
-    name,
-    ...Object.entries(dimensions).map(([key, value]) =>
-      /^(scope|criterion)$/.test(key) ? key : `${key}=${value}`,
-    ),
-  ]
-    .sort()
-    .join(' ');
 describe.runIf(runsLambdaNode)('the HTTP API on Node 24, with the permissions of its role', () => {
   const token = 'a-token-of-the-right-length-0123456789abcdef';
 
@@ -256,6 +244,21 @@ const httpEvent = (
   },
 });
 
+interface Figure {
+  readonly name: string;
+  readonly dimensions: Readonly<Record<string, string>>;
+}
+
+/** Two figures are one to CloudWatch when all their dimensions are. Which scope trades, and which criterion has a value, differs. */
+const identify = ({ name, dimensions }: Figure): string =>
+  [
+    name,
+    ...Object.entries(dimensions).map(([key, value]) =>
+      /^(scope|criterion)$/.test(key) ? key : `${key}=${value}`,
+    ),
+  ]
+    .sort()
+    .join(' ');
 
 /** What alarms and dashboards show and no function has recorded. */
 function missingFigures(): string[] {

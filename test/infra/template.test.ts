@@ -9,12 +9,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FUNCTION_NAMES, FUNCTIONS } from '../../infra/functions.ts';
 import { flagPath, RISK_TABLE, SIGNALS_TABLE } from '../../lib/adapters/aws/resources.ts';
 import { createSsmFlagStore } from '../../lib/adapters/aws/ssm-flag-store.ts';
-import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { API_ROUTES } from '../../lib/app/api-contract.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
 import {
-  readCircuitBreakerConfiguration,
   readApiConfiguration,
+  readCircuitBreakerConfiguration,
+  readCollectCandlesConfiguration,
   readEvaluateConfiguration,
   readExecuteConfiguration,
   readGuardConfiguration,
@@ -120,8 +121,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...Object.keys(CLOSED_FLAGS).map((name) => `ssm:PutParameter ${flag(name)}`),
     'sns:Publish qt-dev-alarms',
   ],
-  'evaluate/Role': [
-    ...own('evaluate'),
   'api/Role': [
     ...own('api'),
     'ssm:GetParameter parameter/qt/dev/api/token-sha256',
@@ -132,6 +131,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...[...Object.keys(CLOSED_FLAGS), 'EMERGENCY_MODE'].map((name) => `ssm:PutParameter ${flag(name)}`),
     'sns:Publish qt-dev-alarms',
   ],
+  'evaluate/Role': [
+    ...own('evaluate'),
     ...READ_SIGNALS,
     `s3:GetObject ${BUCKET}/universe/current.json`,
     `s3:ListBucket ${BUCKET}`,
@@ -144,8 +145,15 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     `s3:ListBucket ${BUCKET}`,
     `s3:PutObject ${BUCKET}/universe/*`,
   ],
+  'collect-candles/Role': [
+    ...own('collect-candles'),
+    `s3:GetObject ${BUCKET}/candles/*`,
+    `s3:GetObject ${BUCKET}/universe/current.json`,
+    `s3:ListBucket ${BUCKET}`,
+    `s3:PutObject ${BUCKET}/candles/*`,
+  ],
   ...Object.fromEntries(
-    ['infer', 'guard', 'circuit-breaker', 'evaluate', 'refresh-universe'].map((name) => [
+    ['infer', 'guard', 'circuit-breaker', 'evaluate', 'refresh-universe', 'collect-candles'].map((name) => [
       `${name}/SchedulerRole`,
       [`lambda:InvokeFunction function:qt-dev-${name}`, `sqs:SendMessage qt-dev-${name}-failed`],
     ]),
@@ -157,7 +165,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...READ_FLAGS,
     ...FLAG_NAMES.map((name) => `ssm:GetParameterHistory ${flag(name)}`),
     ...FLAG_NAMES.map((name) => `ssm:PutParameter ${flag(name)}`),
-    ...['models', 'ensembles', 'quarantine', 'profiles', 'audit', 'evidence', 'universe'].flatMap(
+    ...['models', 'ensembles', 'quarantine', 'profiles', 'audit', 'evidence', 'universe', 'candles'].flatMap(
       (prefix) => [`s3:GetObject ${BUCKET}/${prefix}/*`, `s3:PutObject ${BUCKET}/${prefix}/*`],
     ),
     `s3:GetObject ${BUCKET}/shadow/*`,
@@ -165,6 +173,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...READ_SIGNALS,
     ...CHANGE_RISK,
     ...READ_KEYS,
+    'ssm:PutParameter parameter/qt/dev/api/token-sha256',
     'sns:Publish qt-dev-alarms',
   ],
 };
@@ -174,7 +183,6 @@ describe('the roles', () => {
     expect([...roles.keys()].sort()).toEqual([...Object.keys(ALLOWED), 'CreateOnce/Role'].sort());
   });
 
-    'ssm:PutParameter parameter/qt/dev/api/token-sha256',
   it.each(Object.keys(ALLOWED))('%s may do exactly what it needs', (role) => {
     expect(allowedOf(role)).toEqual([...ALLOWED[role]!].sort());
   });
@@ -183,6 +191,7 @@ describe('the roles', () => {
     expect(rolesThatMay(/^ssm:PutParameter .*flags/)).toEqual([
       'CreateOnce/Role',
       'Operator',
+      'api/Role',
       'circuit-breaker/Role',
     ]);
     for (const { actions, condition } of roles.get('CreateOnce/Role')!) {
@@ -192,7 +201,6 @@ describe('the roles', () => {
         expect(condition).toEqual({ Null: { 's3:if-none-match': 'false' } });
       else expect(actions).toEqual(['logs:CreateLogStream', 'logs:PutLogEvents']);
     }
-      'api/Role',
   });
 
   it('keep the keys of the exchange from whoever does not trade', () => {
@@ -212,7 +220,7 @@ describe('the roles', () => {
       Effect: 'Deny',
       Principal: { AWS: '*' },
       Action: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
-      Resource: ['models', 'ensembles', 'quarantine', 'profiles', 'audit', 'evidence'].map(
+      Resource: ['candles', 'models', 'ensembles', 'quarantine', 'profiles', 'audit', 'evidence'].map(
         (prefix) => `arn:aws:s3:::${BUCKET}/${prefix}/*`,
       ),
     });
@@ -244,7 +252,9 @@ describe('the functions', () => {
     ['guard', readGuardConfiguration],
     ['circuit-breaker', readCircuitBreakerConfiguration],
     ['evaluate', readEvaluateConfiguration],
+    ['api', readApiConfiguration],
     ['refresh-universe', readRefreshUniverseConfiguration],
+    ['collect-candles', readCollectCandlesConfiguration],
   ] as const)('%s finds every setting it reads, and no other', (name, readConfiguration) => {
     const environment: Record<string, string> = lambda(name).Environment.Variables;
     const read = new Set<string>();
@@ -253,7 +263,6 @@ describe('the functions', () => {
         read.add(String(key));
         return Reflect.get(target, key);
       },
-    ['api', readApiConfiguration],
     });
     const { signalsTable, riskTable } = resourcesOfStage('dev');
     const configuration: Record<string, unknown> = { ...readConfiguration(watched) };
@@ -288,7 +297,7 @@ describe('the functions', () => {
 
   it('one at a time are those that must not overlap', () => {
     const limited = FUNCTION_NAMES.filter((name) => lambda(name).ReservedConcurrentExecutions === 1);
-    expect(limited).toEqual(['guard', 'circuit-breaker', 'evaluate', 'refresh-universe']);
+    expect(limited).toEqual(['guard', 'circuit-breaker', 'evaluate', 'refresh-universe', 'collect-candles']);
   });
 
   it('infer starts execute when it succeeds, and nothing else starts anything', () => {
@@ -311,6 +320,7 @@ describe('the functions', () => {
       ]);
     expect(schedules).toEqual([
       ['qt-dev-refresh-universe', 'cron(20 0 * * ? *)', {}],
+      ['qt-dev-collect-candles', 'cron(40 9 * * ? *)', {}],
       ['qt-dev-guard', 'cron(* * * * ? *)', {}],
       ['qt-dev-circuit-breaker', 'cron(* * * * ? *)', {}],
       ['qt-dev-evaluate', 'cron(7 * * * ? *)', {}],
@@ -320,17 +330,6 @@ describe('the functions', () => {
   });
 });
 
-describe('the flags', () => {
-  const creations = () =>
-    stage.ofType('Custom::AWS').map(({ properties }) => ({
-      properties,
-      call: JSON.parse(properties.Create) as {
-        action: string;
-        ignoreErrorCodesMatching: string;
-        parameters: ConstructorParameters<typeof PutParameterCommand>[0];
-      },
-    }));
-  const flagCreations = () => creations().filter(({ call }) => call.action === 'PutParameter');
 describe('the HTTP API', () => {
   const ofApi = (type: string, from = stage) =>
     from.ofType(`AWS::ApiGatewayV2::${type}`).map(({ properties }) => properties);
@@ -389,6 +388,17 @@ describe('the HTTP API', () => {
   });
 });
 
+describe('the flags', () => {
+  const creations = () =>
+    stage.ofType('Custom::AWS').map(({ properties }) => ({
+      properties,
+      call: JSON.parse(properties.Create) as {
+        action: string;
+        ignoreErrorCodesMatching: string;
+        parameters: ConstructorParameters<typeof PutParameterCommand>[0];
+      },
+    }));
+  const flagCreations = () => creations().filter(({ call }) => call.action === 'PutParameter');
 
   it('are created once: a change of their definition, and their removal, call nothing', () => {
     expect(creations()).toHaveLength(FLAG_NAMES.length + 1);
@@ -400,16 +410,6 @@ describe('the HTTP API', () => {
     expect(owned.filter((name) => name.startsWith(flagPath('dev')))).toEqual([]);
   });
 
-  it('are closed after the first deploy, on paper; a second one leaves what the operator wrote', async () => {
-    const target = await openEmbedded();
-    try {
-      const deploy = async () => {
-        for (const { call } of flagCreations())
-          await target.clients.ssm.send(new PutParameterCommand(call.parameters)).catch((error: Error) => {
-            if (!new RegExp(call.ignoreErrorCodesMatching).test(error.name)) throw error;
-          });
-      };
-      const flags = createSsmFlagStore({ client: target.clients.ssm, stage: 'dev' });
   it('are not in the change set of a deploy with other settings, and what is calls nothing', async () => {
     const settings = { shards: SHARDS + 1, universe: { ...UNIVERSE, symbols: ['SOLUSDT'] } };
     const second = await synthesise({ settings, bundle: false });
@@ -429,6 +429,16 @@ describe('the HTTP API', () => {
     }
   });
 
+  it('are closed after the first deploy, on paper; a second one leaves what the operator wrote', async () => {
+    const target = await openEmbedded();
+    try {
+      const deploy = async () => {
+        for (const { call } of flagCreations())
+          await target.clients.ssm.send(new PutParameterCommand(call.parameters)).catch((error: Error) => {
+            if (!new RegExp(call.ignoreErrorCodesMatching).test(error.name)) throw error;
+          });
+      };
+      const flags = createSsmFlagStore({ client: target.clients.ssm, stage: 'dev' });
       const values = async () =>
         Object.fromEntries(
           Object.entries(parseFlags(await flags.read(FLAG_NAMES))).map(([name, state]) => [
@@ -528,6 +538,7 @@ describe('the alarms', () => {
       .filter(({ TreatMissingData }) => TreatMissingData === 'breaching')
       .map(({ AlarmName }) => AlarmName);
     expect(names.sort()).toEqual([
+      'qt-dev-candles-stale',
       'qt-dev-guard-silent',
       'qt-dev-lease-expired',
       'qt-dev-no-signals',
@@ -550,10 +561,10 @@ describe('the alarms', () => {
       'failed-events',
       'drawdown',
       'consensus',
+      'missed-bars',
+      'versions-differ',
       'universe-kept',
     ])
       expect(runbooks).toContain(runbook);
   });
 });
-      'missed-bars',
-      'versions-differ',

@@ -2,7 +2,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createBinanceArchive } from '../../lib/adapters/exchange/binance-archive.ts';
 import { createCcxtMarketData } from '../../lib/adapters/exchange/ccxt-market-data.ts';
 import { openCandleFolder } from '../../lib/adapters/files/candle-folder.ts';
@@ -58,16 +58,20 @@ let folder: string;
 let exchange: SimulatedExchange;
 let nowMs: number;
 
+beforeAll(async () => {
+  // Its minute never ends: the limits have a test of their own.
+  const rateLimits = { weightPerMinute: 1_000_000 };
+  exchange = await startSimulatedExchange({ market, clock: { nowMs: () => nowMs }, rateLimits });
+});
+
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'qt-collect-'));
   nowMs = NOW_MS;
-  exchange = await startSimulatedExchange({ market, clock: { nowMs: () => nowMs } });
+  exchange.faults.clear();
 });
 
-afterEach(async () => {
-  await exchange.close();
-  await rm(folder, { recursive: true });
-});
+afterEach(() => rm(folder, { recursive: true }));
+afterAll(() => exchange.close());
 
 interface RunOptions {
   readonly symbols?: readonly string[];
@@ -282,6 +286,37 @@ describe('what goes wrong at the exchange', () => {
     expect(outcomes(await run({ symbols: [STEADY] }))).toEqual(['complete']);
     expect(await read(STEADY)).toEqual(expected(STEADY));
   });
+});
+
+it('asks no faster than the exchange allows', async () => {
+  const strict = await startSimulatedExchange({
+    market,
+    clock: { nowMs: () => nowMs },
+    rateLimits: { weightPerMinute: 100, refusalsBeforeBan: 0 },
+  });
+  try {
+    strict.faults.inject({ kind: 'refused', status: 404, path: '/data/' });
+    const waits: number[] = [];
+    const sleep = async (durationMs: number) => {
+      waits.push(durationMs);
+      nowMs += durationMs;
+    };
+    const at = { exchange: 'binanceusdm', baseUrl: strict.url, nowMs: () => nowMs, sleep } as const;
+    const collected = await collectCandles(
+      {
+        market: createCcxtMarketData({ ...at, weightPerMinute: 100, deadlineMs: 600_000 }),
+        archive: createBinanceArchive(at),
+        objects: createFolderObjectStore(folder),
+        codec: candleParquet,
+      },
+      { symbols: market.symbols, days: DAYS, source: 'x', isTimeUp: () => false, onProgress: () => {} },
+    );
+    // One refusal would be a ban, and a ban would leave symbols behind.
+    expect(collected.ok && outcomes(collected.value)).toEqual(['complete', 'complete', 'complete']);
+    expect(waits.length).toBeGreaterThan(0);
+  } finally {
+    await strict.close();
+  }
 });
 
 describe('a run that is killed', () => {
