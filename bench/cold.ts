@@ -43,7 +43,6 @@ const TARGETS_MS: Readonly<Record<string, number>> = {
 
 /** What the functions work on, and the time they live in. */
 interface World {
-  readonly folder: string;
   start(name: FunctionName | 'empty'): Promise<EmulatedFunction>;
   /** Lets the next bar close. */
   nextBar(): void;
@@ -117,7 +116,6 @@ async function openWorld(launcher: readonly string[]): Promise<World> {
     AWS_SECRET_ACCESS_KEY: 'secret',
   };
   return {
-    folder,
     start: (name) =>
       startFunction({
         ...(name === 'empty'
