@@ -45,6 +45,16 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('recover' as const) }),
 );
 
+const CLOSING: readonly (readonly [FlagName, string | undefined])[] = [
+  ['EMERGENCY_MODE', 'true'],
+  ['CIRCUIT_BREAKER_TRIGGERED', 'true'],
+  ['QT_ENABLE_AI_TRADING', 'false'],
+  ['QT_PAPER_TRADING', 'false'],
+  ['QT_ENABLE_EXECUTION', 'True '],
+  ['QT_ENABLE_AI_TRADING', undefined],
+  ['QT_MAX_CAPITAL_ALLOCATION', '1.5'],
+];
+
 async function follow(steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[]) {
   const risk = createMemoryRiskStore();
   const signals = createMemorySignalStore();
@@ -79,6 +89,22 @@ async function follow(steps: readonly (typeof step extends fc.Arbitrary<infer S>
   const healthy = () => beHealthy(dependencies, { scope: 'paper', nowMs });
   const openFlags = () => {
     for (const [name, { local }] of Object.entries(FLAGS)) texts.set(name, local);
+  };
+  const attempt = async () => {
+    const now = await readMode(dependencies);
+    return authorise(
+      { scope: 'paper', clientOrderId: `qt-${orders}`, symbol: `S${orders++}`, notionalMicroUsdt: 1 },
+      {
+        mode: now.mode,
+        flagsReadAtMs: now.flagsReadAtMs,
+        epoch: now.gate?.epoch ?? 0,
+        codeVersion: 'v1',
+        limits: { exposureMicroUsdt: 1_000_000, positions: 1_000 },
+        forget: [],
+        nowMs,
+      },
+      risk.commit,
+    );
   };
   const reset = async (by: string) => {
     const before = (await risk.readGate('paper'))?.breaker;
@@ -138,20 +164,7 @@ async function follow(steps: readonly (typeof step extends fc.Arbitrary<infer S>
     if (before?.latch === 'TRIPPED' && !['approve', 'recover'].includes(event.kind))
       expect(after?.latch).toBe('TRIPPED');
     if (event.kind !== 'authorise') continue;
-    const now = await readMode(dependencies);
-    const result = await authorise(
-      { scope: 'paper', clientOrderId: `qt-${orders}`, symbol: `S${orders++}`, notionalMicroUsdt: 1 },
-      {
-        mode: now.mode,
-        flagsReadAtMs: now.flagsReadAtMs,
-        epoch: now.gate?.epoch ?? 0,
-        codeVersion: 'v1',
-        limits: { exposureMicroUsdt: 1_000_000, positions: 1_000 },
-        forget: [],
-        nowMs,
-      },
-      risk.commit,
-    );
+    const result = await attempt();
     const open =
       before?.latch === 'ARMED' &&
       before.leaseUntilMs > nowMs &&
@@ -162,7 +175,16 @@ async function follow(steps: readonly (typeof step extends fc.Arbitrary<infer S>
       texts.get('QT_MAX_POSITIONS') !== undefined &&
       /^\d+$/.test(texts.get('QT_MAX_POSITIONS') ?? '');
     expect(result.ok).toBe(open);
-    if (result.ok) seen.approvals++;
+    if (!result.ok) continue;
+    seen.approvals++;
+    // With all else open, each of these alone closes it.
+    for (const [name, text] of CLOSING) {
+      const { [name]: before } = Object.fromEntries(texts);
+      if (text === undefined) texts.delete(name);
+      else texts.set(name, text);
+      expect((await attempt()).ok, `${name} ${text}`).toBe(false);
+      texts.set(name, before!);
+    }
   }
   return seen;
 }
