@@ -28,7 +28,7 @@ export const API_ERRORS = {
 } as const;
 export type ApiErrorCode = keyof typeof API_ERRORS;
 
-export const apiErrorSchema = z.strictObject({
+const apiErrorSchema = z.strictObject({
   error: z.strictObject({
     code: z.enum(Object.keys(API_ERRORS) as [ApiErrorCode]),
     /** One line. */
@@ -71,7 +71,7 @@ export const stopAnswerSchema = z.strictObject({
 });
 
 const flagValueSchema = z.union([z.string(), z.number(), z.boolean()]);
-export const statusAnswerSchema = z.strictObject({
+const statusAnswerSchema = z.strictObject({
   mode: z.enum(['OFF', 'PAPER', 'LIVE']),
   reasons: z.array(
     z.strictObject({ code: z.enum(Object.keys(MODE_REASONS) as [ModeReasonCode]), detail: z.string() }),
@@ -110,7 +110,7 @@ export const signalsQuerySchema = z
   })
   .refine(({ symbol, bar }) => symbol === undefined || bar === undefined, 'ask for a symbol or for a bar');
 
-export const signalsAnswerSchema = z.strictObject({ signals: z.array(signalSchema) });
+const signalsAnswerSchema = z.strictObject({ signals: z.array(signalSchema) });
 
 /** Schemas that the document names. */
 export const NAMED_SCHEMAS = {

@@ -17,6 +17,7 @@ describe('settings of a stage', () => {
     const settings = {
       ...good,
       marketCapUrl: 'https://api.coingecko.com',
+      apiAuthorisation: 'iam',
       universe: { asOf: '2026-01-31', symbols: ['BTCUSDT'] },
       notifyEmail: 'desk@example.com',
       region: 'eu-central-1',
@@ -30,6 +31,7 @@ describe('settings of a stage', () => {
 
   it.each([
     ['no symbols to follow', { ...good, symbols: 0 }, /stages\.dev\.symbols/],
+    ['a way to authorise that there is not', { ...good, apiAuthorisation: 'none' }, /apiAuthorisation/],
     ['an address of a ranking that is none', { ...good, marketCapUrl: 'coingecko' }, /marketCapUrl/],
     ['no exchange', { shards: 1 }, /stages\.dev\.exchange/],
     ['an unknown exchange', { ...good, exchange: 'mtgox' }, /stages\.dev\.exchange/],
