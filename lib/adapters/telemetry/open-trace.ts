@@ -1,11 +1,12 @@
 // Whether this process is traced: only once a function has opened its trace. One per process, as the X-Ray SDK's own context is.
-type Trace = typeof import('./lambda-trace.ts');
+type Trace = Pick<typeof import('./lambda-trace.ts'), 'traceClient' | 'traceRun'>;
 
 let opened: Trace | undefined;
 
 /** Before the first client is made: those made earlier are not in the trace. */
 export async function openTrace(): Promise<Trace> {
-  opened ??= await import('./lambda-trace.ts');
+  const { traceClient, traceRun } = await import('./lambda-trace.ts');
+  opened = { traceClient, traceRun };
   return opened;
 }
 
