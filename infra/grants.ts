@@ -4,8 +4,8 @@ import { Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import { SIGNALS_TABLE } from '../lib/adapters/aws/resources.ts';
-import { EMERGENCY_FLAGS } from '../lib/app/emergency-stop.ts';
 import { COLLECTED_PREFIX } from '../lib/app/collected-candles.ts';
+import { EMERGENCY_FLAGS } from '../lib/app/emergency-stop.ts';
 import { UNIVERSE_KEY } from '../lib/market/universe.ts';
 import { SHADOW_KEY } from '../lib/models/ensemble.ts';
 import { CLOSED_FLAGS } from '../lib/risk/breaker.ts';
@@ -83,6 +83,7 @@ const GRANTS = {
   judge: onRisk('GetItem', 'PutItem', 'Query'),
   read_flags: onFlags(['GetParameters'], FLAG_NAMES),
   close_flags: onFlags(['PutParameter'], Object.keys(CLOSED_FLAGS)),
+  declare_emergency: onFlags(['PutParameter'], Object.keys(EMERGENCY_FLAGS)),
   operate_flags: onFlags(['GetParameters', 'GetParameterHistory', 'PutParameter'], FLAG_NAMES),
   // AWS's own key for Parameter Store lets whoever may read the parameter decrypt it.
   read_exchange_keys: (arns, stage) => [
@@ -90,6 +91,12 @@ const GRANTS = {
       actions: ['ssm:GetParameter'],
       resources: Object.values(credentialParameters(stage)).map(arns.parameter),
     },
+  ],
+  read_api_token: (arns, stage) => [
+    { actions: ['ssm:GetParameter'], resources: [arns.parameter(apiTokenParameter(stage))] },
+  ],
+  write_api_token: (arns, stage) => [
+    { actions: ['ssm:PutParameter'], resources: [arns.parameter(apiTokenParameter(stage))] },
   ],
   find_resources: (arns, stage) => {
     const names = resourcesOfStage(stage);
@@ -100,7 +107,6 @@ const GRANTS = {
         resources: [
           bucketParameter,
           topicParameter,
-  declare_emergency: onFlags(['PutParameter'], Object.keys(EMERGENCY_FLAGS)),
           shardsParameter,
           exchangeParameter,
           symbolsParameter,
@@ -109,12 +115,6 @@ const GRANTS = {
     ];
   },
   read_released: readObjects(...RELEASED, 'shadow/*'),
-  read_api_token: (arns, stage) => [
-    { actions: ['ssm:GetParameter'], resources: [arns.parameter(apiTokenParameter(stage))] },
-  ],
-  write_api_token: (arns, stage) => [
-    { actions: ['ssm:PutParameter'], resources: [arns.parameter(apiTokenParameter(stage))] },
-  ],
   release: writeObjects(...RELEASED),
   read_profiles: readObjects('profiles/*'),
   find_bucket: (arns, stage) => [
@@ -139,6 +139,7 @@ export const OPERATOR_GRANTS = [
   'read_signals',
   'change_risk',
   'read_exchange_keys',
+  'write_api_token',
   'notify',
 ] as const satisfies readonly GrantName[];
 
@@ -180,7 +181,6 @@ export function acknowledgeWildcards(
     });
 }
 
-  'write_api_token',
 /** As cdk-nag writes a resource: references in pointed brackets. */
 function flatten(stack: Stack, resource: string): string {
   const resolved: unknown = stack.resolve(resource);
