@@ -64,7 +64,11 @@ export interface RecordedOptions {
 
 export const addRecordedOptions = (command: Command): Command =>
   command
-    .requiredOption('--data <dir>', 'folder of candles: SYMBOL.csv.gz files, or what qt collect wrote', parseFolder)
+    .requiredOption(
+      '--data <dir>',
+      'folder of candles: SYMBOL.csv.gz files, or what qt collect wrote',
+      parseFolder,
+    )
     .option('--symbols <list>', 'only these, e.g. BTCUSDT,ETHUSDT', parseSymbols);
 
 /** The same for commands that ask models about them. */

@@ -38,7 +38,11 @@ export function addReleaseCommands(models: Command): void {
     add('promote', 'put a candidate in force that is proven, and better than the ensemble in force'),
   )
     .argument('<id>', 'id of the ensemble', parseEnsembleId)
-    .option('--data <dir>', 'candles to compare on: SYMBOL.csv.gz files, or what qt collect wrote', parseFolder)
+    .option(
+      '--data <dir>',
+      'candles to compare on: SYMBOL.csv.gz files, or what qt collect wrote',
+      parseFolder,
+    )
     .option('--from <iso>', 'first bar to compare on (default: after the training of both)', parseInstant)
     .option('--to <iso>', 'end of the comparison, exclusive', parseInstant)
     .option('--force', 'without comparison; needs a --reason, and still every check', false)
