@@ -160,7 +160,10 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     const collected = { symbols: 4, complete: 4, postponed: 0 };
     expect(await run('collect-candles')).toMatchObject({ ...collected, added: 4 * REQUEST_BARS });
     expect(await run('collect-candles')).toMatchObject(collected);
-    expect(await run('api', httpEvent('GET', '/'))).toMatchObject({ statusCode: 200 });
+    const unknown = httpEvent('GET', '/api/status', {
+      token: 'a-token-that-nobody-has-set-0123456789abcdef',
+    });
+    expect(await run('api', unknown)).toMatchObject({ statusCode: 503 });
     expect(missingFigures()).toEqual([]);
     await expectTraces();
 

@@ -422,7 +422,7 @@ describe('the flags', () => {
     expect(paths).toContain('infer/Schedule-2-of-3');
     expect(paths.filter((path) => FLAG_NAMES.some((name) => path.includes(name)))).toEqual([]);
     const calls = changed.filter(({ type }) => type.startsWith('Custom::'));
-    expect(calls.map(({ path }) => path)).toEqual(['CreateOnce/Universe/Default']);
+    expect(calls.map(({ path }) => path)).toEqual(['CreateOnce/Universe/Resource/Default']);
     for (const { properties } of calls) {
       expect(properties).not.toHaveProperty('Update');
       expect(properties).not.toHaveProperty('Delete');
