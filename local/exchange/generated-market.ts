@@ -30,7 +30,7 @@ interface Listing {
   readonly turnoverUsdt: number;
 }
 
-const SYMBOLS_MAX = 200;
+const SYMBOLS_MAX = 1_000;
 /** Trades-like moves within a bar, from which its high and low come. */
 const STEPS = 8;
 const MARKET_DEVIATION = 0.0011;

@@ -1,0 +1,12 @@
+// What the processes of the scale benchmark agree on.
+import { REQUEST_BARS } from '../lib/market/grid.ts';
+
+export const SHARDS = 10;
+/** Bars that are decided; the first pays for the start of the processes. */
+export const BARS = 4;
+export const SCALE_MARKET = {
+  seed: 9,
+  symbols: 1_000,
+  fromMs: Date.UTC(2024, 0, 1),
+  bars: REQUEST_BARS + BARS + 3,
+} as const;
