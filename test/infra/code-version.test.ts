@@ -69,7 +69,8 @@ it('covers every file of the project that the bundles are made of', () => {
     logLevel: 'error',
     packages: 'external',
   });
-  const own = Object.keys(metafile.inputs);
+  // Dependencies are what the lock file says.
+  const own = Object.keys(metafile.inputs).filter((file) => !file.startsWith('node_modules/'));
   expect(own).toContain('lib/risk/gate.ts');
   const before = codeVersionOf(project);
   for (const file of own) {
