@@ -35,6 +35,8 @@ const { GREATER_THAN_OR_EQUAL_TO_THRESHOLD: AT_LEAST, LESS_THAN_THRESHOLD: BELOW
 const SCOPES = ['paper', 'live'] as const;
 /** Of the function's memory, above which the next model could be one too many. */
 const MEMORY_SHARE_MAX = 0.85;
+/** Of 49. Of 68 weekly samples of recorded candles none had more than two, that of 2024-08-05 included. */
+const DRIFTED_FEATURES_MIN = 3;
 /** Of the function's time limit. */
 const DURATION_SHARE_MAX = 0.8;
 
@@ -270,6 +272,14 @@ function rolloutAlarms(stage: string): AlarmDefinition[] {
       meaning: 'The same candles gave two different features',
       metric: metric('ParityMismatches'),
       ...any,
+    },
+    {
+      runbook: 'drift',
+      meaning: 'For three hours three features or more have been far from what the models were trained on',
+      metric: metric('DriftedFeatures'),
+      threshold: DRIFTED_FEATURES_MIN,
+      comparison: AT_LEAST,
+      periods: 3,
     },
   ];
 }

@@ -58,6 +58,10 @@ export function dashboardRows(stage: string): readonly (readonly DashboardPanel[
         recorded('evaluate', 'RolloutStage', Stats.MAXIMUM),
         recorded('evaluate', 'Go', Stats.MINIMUM),
       ]),
+      panel(
+        'Drifted features',
+        ['DriftedFeatures', 'DriftUnmeasured'].map((name) => recorded('evaluate', name, Stats.MAXIMUM)),
+      ),
       panel('Failed runs', ofFunctions('Errors', Stats.SUM)),
       panel('Duration, ms', ofFunctions('Duration', Stats.MAXIMUM)),
     ],

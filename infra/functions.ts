@@ -101,7 +101,8 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
   },
   evaluate: {
     stack: 'trading',
-    description: 'Judges GO or NO-GO with its evidence, and steps the rollout down when a bound is broken',
+    description:
+      'Judges GO or NO-GO with its evidence, steps the rollout down when a bound is broken, and watches drift',
     loadsModels: false,
     memoryMb: 1769,
     timeoutS: 300,
@@ -109,7 +110,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     schedule: { cron: 'cron(7 * * * ? *)', times: 'once' },
     retry: { attempts: 2, ageMaxS: 1_800 },
     environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SIGNALS_TABLE', 'QT_RISK_TABLE', 'QT_SHARDS'],
-    grants: ['read_universe', 'read_signals', 'write_evidence', 'judge'],
+    grants: ['read_universe', 'read_ensemble', 'read_profiles', 'read_signals', 'write_evidence', 'judge'],
   },
   api: {
     stack: 'trading',

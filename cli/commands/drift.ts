@@ -1,6 +1,7 @@
 // `qt drift`: whether the features of the newest bars still look as they did in training; `qt drift profile` remembers how they did.
 import type { Command } from 'commander';
 import type { DriftReport } from '../../lib/app/feature-drift.ts';
+import type { ObjectStore } from '../../lib/app/ports.ts';
 import { toCommandError, UsageError } from '../command-error.ts';
 import { formatFigure, formatInstant } from '../format-figure.ts';
 import {
@@ -10,11 +11,14 @@ import {
   type RecordedModelsOptions,
   undefinedAsNull,
 } from '../options.ts';
+import { withSystem } from '../system.ts';
 
 /** A week of bars. */
 const BARS_DEFAULT = 2_016;
 
 interface DriftOptions extends RecordedModelsOptions {
+  readonly stage?: string;
+  readonly state?: string;
   readonly bars: number;
   readonly to?: number;
   readonly json: boolean;
@@ -33,6 +37,8 @@ export function addDriftCommand(program: Command): void {
     .description('PSI per feature with the customary readings (what `qt drift` alone does)')
     .option('--bars <n>', 'how many of the newest bars to look at', parseCount, BARS_DEFAULT)
     .option('--to <iso>', 'look back from here (default: the end of the candles)', parseInstant)
+    .option('--stage <name>', 'the ensemble in force on this stage of AWS, in place of --models')
+    .option('--state <dir>', 'the ensemble in force in the local system of this folder, in place of --models')
     .option('--json', 'print JSON', false)
     .action(runDrift);
   addRecordedModelsOptions(drift.command('profile'))
@@ -44,14 +50,25 @@ export function addDriftCommand(program: Command): void {
 }
 
 async function runDrift(options: DriftOptions): Promise<void> {
+  const { stage, state, models } = options;
+  if ([stage, state, models].filter((each) => each !== undefined).length > 1)
+    throw new UsageError('give one of --models, --stage and --state');
   const { measureFolderDrift } = await import('../../lib/wiring/evaluation.ts');
-  const measured = await measureFolderDrift({
-    dataFolder: options.data,
-    modelsFolder: options.models,
-    symbols: options.symbols,
-    bars: options.bars,
-    toMs: options.to,
-  });
+  const measure = (store: ObjectStore | undefined) =>
+    measureFolderDrift({
+      dataFolder: options.data,
+      modelsFolder: models,
+      store,
+      symbols: options.symbols,
+      bars: options.bars,
+      toMs: options.to,
+    });
+  const measured =
+    stage === undefined && state === undefined
+      ? await measure(undefined)
+      : await withSystem({ state: state ?? '', ...(stage !== undefined && { stage }) }, ({ objects }) =>
+          measure(objects),
+        );
   if (!measured.ok) throw toCommandError(measured.error);
   process.stdout.write(
     options.json

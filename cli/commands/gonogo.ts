@@ -59,9 +59,17 @@ function describe({ decision, collected, stored }: GoNoGoReport): string[] {
   return [
     `${decision.verdict} over ${hours} h, ${formatInstant(fromMs)} to ${formatInstant(toMs)} UTC`,
     ...decision.results.map(describeResult),
+    describeDrift(collected.drift),
     ...collected.unreadable.map((why) => `unreadable: ${why}`),
     `evidence ${stored.key} sha256 ${stored.sha256}`,
   ];
+}
+
+function describeDrift(drift: GoNoGoReport['collected']['drift']): string {
+  if (drift === undefined) return '  drift was not measured';
+  if (drift.outcome === 'unmeasured') return `  drift is not known: ${drift.code}: ${drift.detail}`;
+  const named = drift.features.slice(0, drift.drifted).map(({ name }) => name);
+  return `  drift: ${drift.drifted} of the features drifted${named.length > 0 ? `, ${named.join(', ')} most` : ''}`;
 }
 
 const FIGURES: Partial<Record<GoCriterion, (value: number) => string>> = {

@@ -1,6 +1,7 @@
-// The evaluate function: once an hour GO or NO_GO, the evidence for it, and the parity proof. A broken bound steps the rollout
-// down in the same run; what could not be stored fails the invocation, so that its retry and its alarm take over.
+// The evaluate function: once an hour GO or NO_GO, the evidence for it, the parity proof, and drift. A broken bound steps the
+// rollout down in the same run; what could not be stored fails the invocation, so that its retry and its alarm take over.
 import type { RolloutJudgement } from '../../lib/app/judge-rollout.ts';
+import type { DriftRecord } from '../../lib/trading/records.ts';
 import { readEvaluateConfiguration } from '../../lib/wiring/configuration.ts';
 import { composeEvaluate, type EvaluateComposition } from '../../lib/wiring/evaluate.ts';
 import { onLambda } from '../../lib/wiring/on-lambda.ts';
@@ -14,18 +15,28 @@ export interface EvaluateResult {
   readonly evidenceSha256: string;
   /** After this evaluation; null when it could not be read. */
   readonly stage: string | null;
+  /** null when drift could not be measured; the log says why. */
+  readonly driftedFeatures: number | null;
 }
 
 /** The handler over a composition; `handler` below is the one that Lambda calls. */
-export function createEvaluateHandler({ judge, record }: Pick<EvaluateComposition, 'judge' | 'record'>) {
+export function createEvaluateHandler({
+  judge,
+  record,
+  watchDrift,
+}: Pick<EvaluateComposition, 'judge' | 'record' | 'watchDrift'>) {
   return async (): Promise<EvaluateResult> => {
     const judgement = await judge();
     record(judgement);
-    return describe(judgement);
+    // Last: neither a decision nor its alarms wait for what decides nothing.
+    return describe(judgement, await watchDrift());
   };
 }
 
-function describe({ decision, stored, stage, steppedDown }: RolloutJudgement): EvaluateResult {
+function describe(
+  { decision, stored, stage, steppedDown }: RolloutJudgement,
+  drift: DriftRecord,
+): EvaluateResult {
   const { criteria, breaches } = decision.verdict === 'GO' ? { criteria: [], breaches: [] } : decision;
   return {
     verdict: decision.verdict,
@@ -34,6 +45,7 @@ function describe({ decision, stored, stage, steppedDown }: RolloutJudgement): E
     evidenceKey: stored.key,
     evidenceSha256: stored.sha256,
     stage: steppedDown?.current.stage ?? stage ?? null,
+    driftedFeatures: drift.outcome === 'measured' ? drift.drifted : null,
   };
 }
 

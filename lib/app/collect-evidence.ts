@@ -5,7 +5,13 @@ import { BAR_MS } from '../market/candle.ts';
 import type { Scope } from '../risk/gate.ts';
 import type { GoNoGoEvidence } from '../rollout/go-no-go.ts';
 import type { ModelAbstentionReason } from '../signals/signal.ts';
-import { parityKey, parityRecordSchema } from '../trading/records.ts';
+import {
+  type DriftRecord,
+  driftKey,
+  driftRecordSchema,
+  parityKey,
+  parityRecordSchema,
+} from '../trading/records.ts';
 import type { InferRun } from './infer-run.ts';
 import { oneLine } from './load-model.ts';
 import type { SignalStore } from './ports.ts';
@@ -31,6 +37,8 @@ export interface EvidenceWindow {
 export interface CollectedEvidence {
   readonly evidence: GoNoGoEvidence;
   readonly window: EvidenceWindow;
+  /** The newest measurement of the window; undefined without one. It is told, and decides nothing. */
+  readonly drift: DriftRecord | undefined;
   /** One line each: what could not be read. */
   readonly unreadable: readonly string[];
 }
@@ -70,10 +78,11 @@ export async function collectEvidence(
       unreadable.push(oneLine(error));
       return undefined;
     });
-  const [runs, signals, proofs, trading] = await Promise.all([
+  const [runs, signals, proofs, drift, trading] = await Promise.all([
     attempt(readRuns(sources, window)),
     attempt(tallySignals(sources.tallies, window)),
     attempt(readProofs(sources.risk, window)),
+    attempt(readDrift(sources.risk, window)),
     attempt(collectTrading(sources.risk, { ...window, ...asked })),
   ]);
   const evidence = {
@@ -87,7 +96,7 @@ export async function collectEvidence(
     latencyMsPerSymbol: largest(runs?.filter(({ symbols }) => symbols > 0).map(latencyMsPerSymbol)),
     ...(trading ?? NOT_TRADED),
   };
-  return { evidence, window, unreadable };
+  return { evidence, window, drift, unreadable };
 }
 
 const largest = (values: readonly number[] | undefined): number | undefined =>
@@ -133,6 +142,15 @@ type Proof = z.infer<typeof parityRecordSchema>;
 async function readProofs(risk: GoNoGoSources['risk'], window: EvidenceWindow): Promise<Proof[]> {
   const query = { scope: 'paper', prefix: 'parity#', fromKey: parityKey(window.fromMs) } as const;
   return (await risk.list(query, parityRecordSchema)).map(({ value }) => value);
+}
+
+async function readDrift(
+  risk: GoNoGoSources['risk'],
+  window: EvidenceWindow,
+): Promise<DriftRecord | undefined> {
+  const fromKey = driftKey(window.fromMs);
+  const query = { scope: 'paper', prefix: 'drift#', fromKey, newestFirst: true, count: 1 } as const;
+  return (await risk.list(query, driftRecordSchema))[0]?.value;
 }
 
 function judgeModels(

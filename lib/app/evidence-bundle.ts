@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { failure, type Result, success } from '../result.ts';
 import { decideGoNoGo, GO_CRITERIA, type GoCriterion, type GoNoGo } from '../rollout/go-no-go.ts';
 import { ROLLOUT_STAGES, type RolloutStage } from '../rollout/stage.ts';
+import { driftRecordSchema } from '../trading/records.ts';
 import type { CollectedEvidence } from './collect-evidence.ts';
 import { sha256Of } from './load-model.ts';
 import type { ObjectStore } from './ports.ts';
@@ -40,6 +41,8 @@ const bundleSchema = z.strictObject({
       typeof figure
     >,
   ),
+  /** null: not measured in the window; absent before drift was watched. */
+  drift: driftRecordSchema.nullish(),
   unreadable: z.array(z.string()),
   verdict: z.enum(['GO', 'NO_GO']),
   results: z.array(
@@ -74,6 +77,7 @@ export function packEvidence(decided: {
     evidence: Object.fromEntries(
       EVIDENCE_FIGURES.map((name) => [name, finiteOrNull(collected.evidence[name])]),
     ) as EvidenceBundle['evidence'],
+    drift: collected.drift ?? null,
     unreadable: [...collected.unreadable],
     verdict: decision.verdict,
     results: decision.results.map((result) => ({ ...result, value: result.value ?? null })),

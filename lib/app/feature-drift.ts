@@ -32,9 +32,14 @@ const BLOCK_BARS = 288;
 const DRAWS = 1_000;
 const LEVEL = 0.95;
 
-/** Closed: why there is no drift report or profile; one line each. */
+/** Closed: why there is no drift report; one line each. */
 export interface DriftError {
-  readonly code: 'no_ensemble' | 'no_profile' | 'profile_unusable' | 'profile_differs' | 'no_rows';
+  readonly code: 'no_ensemble' | 'no_profile' | 'profile_unusable' | 'no_rows';
+  readonly detail: string;
+}
+/** Closed: why no profile was written. */
+export interface ProfileError {
+  readonly code: 'no_ensemble' | 'profile_differs' | 'no_rows';
   readonly detail: string;
 }
 
@@ -81,7 +86,7 @@ export async function writeFeatureProfile(
     readonly range: OpenTimeRange;
     readonly replace: boolean;
   },
-): Promise<Result<ProfileOutcome, DriftError>> {
+): Promise<Result<ProfileOutcome, ProfileError>> {
   const current = await readCurrentEnsemble(store);
   if (!current.ok) return failure({ code: 'no_ensemble', detail: current.error.detail });
   const { ensemble } = current.value;
@@ -147,7 +152,7 @@ async function storeProfile(
   store: ObjectStore,
   profile: FeatureProfile,
   replace: boolean,
-): Promise<Result<ProfileOutcome, DriftError>> {
+): Promise<Result<ProfileOutcome, ProfileError>> {
   const key = featureProfileKey(profile.ensembleId);
   const body = new TextEncoder().encode(`${JSON.stringify(profile)}\n`);
   const put = await store.put(key, body, replace ? undefined : { ifAbsent: true });

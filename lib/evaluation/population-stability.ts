@@ -15,6 +15,7 @@ export type FeatureBins =
 
 /** Readings customary in credit scoring (Siddiqi 2006, ch. 9): below 0.10, up to 0.25, above. */
 export type DriftReading = 'stable' | 'moderate' | 'significant';
+export const SIGNIFICANT_ABOVE = 0.25;
 
 /**
  * Bins from the values seen in training: deciles, equal edges merged; by value for a feature of few distinct values.
@@ -118,7 +119,7 @@ export function featureDrift(input: {
 }
 
 const readDrift = (psi: number): DriftReading =>
-  psi < 0.1 ? 'stable' : psi <= 0.25 ? 'moderate' : 'significant';
+  psi < 0.1 ? 'stable' : psi <= SIGNIFICANT_ABOVE ? 'moderate' : 'significant';
 
 function total(counts: ArrayLike<number>): number {
   let sum = 0;

@@ -131,6 +131,44 @@ export const parityRecordSchema = z.strictObject({
   remarks: z.array(z.string()),
 });
 
+/** Why drift could not be measured. Closed. */
+const DRIFT_UNMEASURED = [
+  'no_universe',
+  'no_ensemble',
+  'no_profile',
+  'profile_unusable',
+  'exchange_unavailable',
+  'store_unavailable',
+  'no_rows',
+  'too_few_rows',
+] as const;
+
+/** `drift#<13-digit ms>`: how far the features of the newest week are from those of training, watch-drift.ts. */
+export const driftRecordSchema = z.discriminatedUnion('outcome', [
+  z.strictObject({
+    outcome: z.literal('measured'),
+    atMs: z.int(),
+    ensembleId: z.string(),
+    /** Of the sample: open times of its first and last bar. */
+    fromMs: z.int(),
+    toMs: z.int(),
+    rows: z.int().positive(),
+    symbols: z.array(z.string()),
+    /** Features whose PSI is significant even at the lower end of its interval. */
+    drifted: z.int().min(0),
+    /** The most drifted first, drifted or not; `low` is the lower end of the 95 % interval. */
+    features: z.array(z.strictObject({ name: z.string(), psi: z.number(), low: z.number() })),
+  }),
+  z.strictObject({
+    outcome: z.literal('unmeasured'),
+    atMs: z.int(),
+    code: z.enum(DRIFT_UNMEASURED),
+    /** One line for the operator. */
+    detail: z.string(),
+  }),
+]);
+export type DriftRecord = z.infer<typeof driftRecordSchema>;
+
 /** `go-no-go`: the newest decision of the hourly evaluation, and the evidence it stands on. */
 export const goNoGoRecordSchema = z.strictObject({
   verdict: z.enum(['GO', 'NO_GO']),
@@ -158,6 +196,7 @@ export const tradeKey = (trade: { closedAtMs: number; symbol: string }): string 
 export const executeKey = (run: { barOpenTimeMs: number; shard: number }): string =>
   `execute#${sortable(run.barOpenTimeMs)}#${run.shard}`;
 export const parityKey = (atMs: number): string => `parity#${sortable(atMs)}`;
+export const driftKey = (atMs: number): string => `drift#${sortable(atMs)}`;
 export const dayKey = (atMs: number): string => `day#${new Date(atMs).toISOString().slice(0, 10)}`;
 export const auditKey = (key: string): string => `audit#${key}`;
 export const GUARD_KEY = 'guard';
@@ -172,7 +211,7 @@ export const ROLLOUT_KEY = 'rollout';
 export const GO_NO_GO_KEY = 'go-no-go';
 
 /** Records that tell what was, and that nothing is decided by after days: they go. What is, the trades and the audit stay. */
-const PASSING = ['order#', 'paper-order#', 'rejection#', 'equity#', 'execute#', 'parity#'] as const;
+const PASSING = ['order#', 'paper-order#', 'rejection#', 'equity#', 'execute#', 'parity#', 'drift#'] as const;
 const PASSING_KEPT_MS = 90 * 86_400_000;
 
 /** Until when a record written now is to be kept; undefined: for ever. */

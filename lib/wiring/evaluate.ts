@@ -5,10 +5,14 @@ import { createDynamoSignalStore } from '../adapters/aws/dynamo-signal-store.ts'
 import { createS3ObjectStore } from '../adapters/aws/s3-object-store.ts';
 import { createCcxtMarketData } from '../adapters/exchange/ccxt-market-data.ts';
 import { createTelemetry } from '../adapters/telemetry/powertools-telemetry.ts';
+import { recordDrift } from '../adapters/telemetry/record-drift.ts';
 import { recordRolloutJudgement } from '../adapters/telemetry/record-rollout-judgement.ts';
 import { type JudgeDependencies, judgeRollout, type RolloutJudgement } from '../app/judge-rollout.ts';
 import { createBarTallies } from '../app/tally-bars.ts';
+import { watchDrift } from '../app/watch-drift.ts';
+import type { DriftRecord } from '../trading/records.ts';
 import type { EvaluateConfiguration } from './configuration.ts';
+import { seededDraws } from './seeded-draws.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export interface EvaluateComposition {
@@ -16,6 +20,8 @@ export interface EvaluateComposition {
   judge(): Promise<RolloutJudgement>;
   /** Writes a judgement to logs and metrics. */
   record(judgement: RolloutJudgement): void;
+  /** Measures drift, and writes it to logs and metrics. */
+  watchDrift(): Promise<DriftRecord>;
   close(): Promise<void>;
 }
 
@@ -48,6 +54,11 @@ export function composeEvaluate(
   return {
     judge: () => judgeRollout(dependencies),
     record: (judgement) => recordRolloutJudgement(telemetry, judgement),
+    async watchDrift() {
+      const drift = await watchDrift({ ...dependencies, draws: seededDraws });
+      recordDrift(telemetry, drift);
+      return drift;
+    },
     async close() {
       clients.close();
     },

@@ -6,19 +6,16 @@ import {
   type DriftError,
   type DriftReport,
   measureDrift,
+  type ProfileError,
   type ProfileOutcome,
   writeFeatureProfile,
 } from '../app/feature-drift.ts';
 import { createEnsembleProvider } from '../app/load-ensemble.ts';
+import type { ObjectStore } from '../app/ports.ts';
 import type { OpenTimeRange } from '../labels/dataset-rows.ts';
 import type { Result } from '../result.ts';
-import {
-  type FolderQuery,
-  type InputUnusable,
-  openInput,
-  openModels,
-  seededDraws,
-} from './recorded-input.ts';
+import { type FolderQuery, type InputUnusable, openInput, openModels } from './recorded-input.ts';
+import { seededDraws } from './seeded-draws.ts';
 
 export async function evaluateFolder(
   query: FolderQuery & Omit<EvaluateRequest, 'symbols'>,
@@ -38,15 +35,22 @@ export async function evaluateFolder(
   }
 }
 
-/** @param query.toMs the moment to look back from; the end of the candles when undefined */
+/**
+ * @param query.toMs the moment to look back from; the end of the candles when undefined
+ * @param query.store where ensemble and profile are; `modelsFolder` when undefined
+ */
 export async function measureFolderDrift(
-  query: FolderQuery & { readonly bars: number; readonly toMs: number | undefined },
+  query: FolderQuery & {
+    readonly bars: number;
+    readonly toMs: number | undefined;
+    readonly store: ObjectStore | undefined;
+  },
 ): Promise<Result<DriftReport, DriftError | InputUnusable>> {
   const input = await openInput(query);
   if (!input.ok) return input;
   const { folder, symbols } = input.value;
   return measureDrift(
-    { source: folder, store: openModels(query.modelsFolder), drawIndex: seededDraws() },
+    { source: folder, store: query.store ?? openModels(query.modelsFolder), drawIndex: seededDraws() },
     { symbols, bars: query.bars, toMs: query.toMs },
   );
 }
@@ -54,7 +58,7 @@ export async function measureFolderDrift(
 /** @param query.range the models' own training range where undefined */
 export async function writeFolderProfile(
   query: FolderQuery & { readonly range: OpenTimeRange; readonly replace: boolean },
-): Promise<Result<ProfileOutcome, DriftError | InputUnusable>> {
+): Promise<Result<ProfileOutcome, ProfileError | InputUnusable>> {
   const input = await openInput(query);
   if (!input.ok) return input;
   return writeFeatureProfile(

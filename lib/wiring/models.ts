@@ -9,7 +9,7 @@ import { promoteEnsemble, rollbackEnsemble, setShadow } from '../app/release-ens
 import type { ReleaseActor } from '../app/release-pointer.ts';
 import type { OpenTimeRange } from '../labels/dataset-rows.ts';
 import { type Result, success } from '../result.ts';
-import { seededDraws } from './recorded-input.ts';
+import { seededDraws } from './seeded-draws.ts';
 
 export const openModelsFolder = createFolderObjectStore;
 

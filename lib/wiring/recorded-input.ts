@@ -1,14 +1,8 @@
 // What every command over recorded candles begins with: a folder of candles, the symbols asked for, and the models.
-import { uniformInt } from 'pure-rand/distribution/uniformInt';
-import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { type CandleFolder, openCandleFolder } from '../adapters/files/candle-folder.ts';
 import { createFolderObjectStore } from '../adapters/files/folder-object-store.ts';
-import type { DrawIndex } from '../evaluation/block-bootstrap.ts';
 import { failure, type Result, success } from '../result.ts';
 import { STARTER_MODELS_FOLDER } from './starter-models.ts';
-
-/** The same call gives the same intervals. */
-const SEED = 20_240_801;
 
 export interface FolderQuery {
   readonly dataFolder: string;
@@ -37,9 +31,4 @@ export async function openInput({
   const unknown = (symbols ?? []).filter((symbol) => !folder.value.symbols.includes(symbol));
   if (unknown.length > 0) return refuse(`no candles of ${unknown.join(', ')} in ${dataFolder}`);
   return success({ folder: folder.value, symbols: symbols ?? folder.value.symbols });
-}
-
-export function seededDraws(): DrawIndex {
-  const generator = xoroshiro128plus(SEED);
-  return (count) => uniformInt(generator, 0, count - 1);
 }

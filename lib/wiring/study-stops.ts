@@ -6,13 +6,8 @@ import { predictOnce } from '../app/predictions.ts';
 import { type StopStudy, studyStops } from '../app/study-stops.ts';
 import type { OpenTimeRange } from '../labels/dataset-rows.ts';
 import { failure, type Result, success } from '../result.ts';
-import {
-  type FolderQuery,
-  type InputUnusable,
-  openInput,
-  openModels,
-  seededDraws,
-} from './recorded-input.ts';
+import { type FolderQuery, type InputUnusable, openInput, openModels } from './recorded-input.ts';
+import { seededDraws } from './seeded-draws.ts';
 
 /** @param query.predictionsFile kept and used again; undefined keeps none. Fails with one line. */
 export async function studyFolderStops(

@@ -134,6 +134,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'evaluate/Role': [
     ...own('evaluate'),
     ...READ_SIGNALS,
+    `s3:GetObject ${BUCKET}/ensembles/*`,
+    `s3:GetObject ${BUCKET}/profiles/*`,
     `s3:GetObject ${BUCKET}/universe/current.json`,
     `s3:ListBucket ${BUCKET}`,
     `s3:PutObject ${BUCKET}/evidence/*`,

@@ -210,6 +210,7 @@ describe('the local tables', () => {
     'equity#1',
     'execute#1#0',
     'parity#1',
+    'drift#1',
   ];
   const kept = [
     auditKey('1'),
