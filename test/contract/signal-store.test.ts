@@ -39,7 +39,6 @@ describe('signals on DynamoDB', () => {
     ['a missing field', { close: undefined }, 'close'],
     ['text for a number', { atr: '1.5' }, 'atr'],
     ['an unknown action', { action: 'HODL' }, 'action'],
-    ['a field that is not ours', { extra: 1 }, 'extra'],
     ['a probability above 1', { probabilities: { sell: 0, hold: 0, buy: 1.1 } }, 'probabilities.buy'],
   ])('names the item and the field of a malformed item: %s', async (_, damage, field) => {
     const { close, ...rest } = signalOf('AUSDT', FIRST_BAR_MS);
@@ -51,6 +50,12 @@ describe('signals on DynamoDB', () => {
       expect((error as Error).message).toContain(field);
       expect(error).toMatchObject({ retryable: false });
     }
+  });
+
+  it('reads what a newer version has written more into, without it', async () => {
+    const signal = signalOf('AUSDT', FIRST_BAR_MS);
+    await putRaw({ ...signal, fromTheFuture: 1 });
+    expect(await store.ofBar(FIRST_BAR_MS)).toEqual([signal]);
   });
 
   it('refuses to read a run that is malformed', async () => {
