@@ -11,9 +11,11 @@ import { FUNCTION_NAMES, type FunctionName } from '../../infra/functions.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
 import { createS3ObjectStore } from '../../lib/adapters/aws/s3-object-store.ts';
 import { createSsmFlagStore } from '../../lib/adapters/aws/ssm-flag-store.ts';
+import { writeFeatureProfile } from '../../lib/app/feature-drift.ts';
 import { writeUniverse } from '../../lib/app/universe.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
-import { REQUEST_BARS } from '../../lib/market/grid.ts';
+import { ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
+import { success } from '../../lib/result.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
 import { GUARD_KEY } from '../../lib/trading/records.ts';
@@ -41,9 +43,11 @@ import {
 
 const BYTES_MAX = 60 * 2 ** 20;
 const BUCKET = `qt-dev-${ACCOUNT}-${REGION}`;
-const market = generateMarket({ seed: 3, symbols: 4, fromMs: Date.UTC(2024, 0, 1), bars: REQUEST_BARS + 10 });
+/** A week of rows, which drift is measured on. */
+const HISTORY_BARS = ROW_WINDOW_BARS - 1 + 7 * 288;
+const market = generateMarket({ seed: 3, symbols: 4, fromMs: Date.UTC(2024, 0, 1), bars: HISTORY_BARS + 10 });
 /** Ten seconds after the close of a bar. */
-const startMs = market.firstOpenTimeMs + REQUEST_BARS * BAR_MS + 10_000;
+const startMs = market.firstOpenTimeMs + HISTORY_BARS * BAR_MS + 10_000;
 const clockOffsetMs = startMs - Date.now();
 
 interface Running {
@@ -69,6 +73,16 @@ beforeAll(async () => {
   await ensureLocalResources(target.clients, { bucket: BUCKET, signalsTable, riskTable, stage: 'dev' });
   const objects = createS3ObjectStore({ client: target.clients.s3, bucket: BUCKET });
   await buildModelFolder({ store: objects, ensemble: { edgeThresholdBps: -1_000 } });
+  const profile = await writeFeatureProfile(
+    { source: { read: async (symbol) => success(market.candles(symbol)) }, store: objects },
+    {
+      available: market.symbols,
+      symbols: market.symbols,
+      range: { fromMs: market.firstOpenTimeMs, toMs: startMs },
+      replace: false,
+    },
+  );
+  expect(profile).toMatchObject({ ok: true });
   await writeUniverse(objects, { schemaVersion: 1, asOf: '2024-01-01', symbols: [...market.symbols] });
   exchange = await startSimulatedExchange({ market, clock: { nowMs: () => Date.now() + clockOffsetMs } });
 }, 240_000);
@@ -155,10 +169,15 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     expect(await run('execute', asLambdaSends)).toMatchObject({ mode: 'PAPER', decisions: 4, entered: 4 });
     expect(await run('execute', asLambdaSends)).toMatchObject({ entered: 0 });
     expect(await run('guard')).toEqual({ scopes: [{ scope: 'paper', outcome: 'completed' }] });
-    expect(await run('evaluate')).toMatchObject({ verdict: 'NO_GO', breaches: [], stage: 'PAPER' });
+    expect(await run('evaluate')).toMatchObject({
+      verdict: 'NO_GO',
+      breaches: [],
+      stage: 'PAPER',
+      driftedFeatures: 0,
+    });
     expect(await run('refresh-universe')).toMatchObject({ outcome: 'confirmed', symbols: 4, leaving: [] });
     const collected = { symbols: 4, complete: 4, postponed: 0 };
-    expect(await run('collect-candles')).toMatchObject({ ...collected, added: 4 * REQUEST_BARS });
+    expect(await run('collect-candles')).toMatchObject({ ...collected, added: 4 * HISTORY_BARS });
     expect(await run('collect-candles')).toMatchObject(collected);
     const unknown = httpEvent('GET', '/api/status', {
       token: 'a-token-that-nobody-has-set-0123456789abcdef',

@@ -1,6 +1,6 @@
 // The evaluate function watches drift, on the embedded services and the simulated exchange: a market like that of training has none,
 // one of another temper is told, and what cannot be measured has a reason in place of a figure.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -15,6 +15,9 @@ import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
 import { POINTER_KEY } from '../../lib/models/ensemble.ts';
 import { featureProfileKey } from '../../lib/models/feature-profile.ts';
 import { success } from '../../lib/result.ts';
+import { firstArmed } from '../../lib/risk/breaker.ts';
+import { newGate } from '../../lib/risk/gate.ts';
+import { LEASE_MS } from '../../lib/risk/latch.ts';
 import { composeEvaluate, type EvaluateComposition } from '../../lib/wiring/evaluate.ts';
 import { prepareLocalStage } from '../../lib/wiring/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/wiring/operator.ts';
@@ -23,6 +26,8 @@ import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws
 import { generateMarket } from '../../local/exchange/generated-market.ts';
 import { type MarketSource, marketOf } from '../../local/exchange/market-source.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
+import { toCsv } from '../cli/candle-csv.ts';
+import { qt } from '../cli/qt.ts';
 
 const HOUR_MS = 3_600_000;
 const WEEK_BARS = 7 * 288;
@@ -55,8 +60,7 @@ let nowMs = END_MS + 10_000;
 
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'qt-drift-'));
-  aws = await startEmbeddedAws({ stateDir });
-  system = openLocalStage(aws.endpoints, stateDir);
+  await start();
   await prepareLocalStage(aws.endpoints, system.objects);
   // Training was this very week: whatever differs from it was made to.
   const source = { read: async (symbol: string) => success(calm.candles(symbol)) };
@@ -86,6 +90,11 @@ afterAll(async () => {
   await aws.close();
   await rm(stateDir, { recursive: true });
 });
+
+async function start(): Promise<void> {
+  aws = await startEmbeddedAws({ stateDir });
+  system = openLocalStage(aws.endpoints, stateDir);
+}
 
 const universe = (symbols: readonly string[]) =>
   writeUniverse(system.objects, { schemaVersion: 1, asOf: '2024-06-11', symbols: [...symbols] });
@@ -170,6 +179,24 @@ describe('evaluate', () => {
     ]);
   });
 
+  it('takes two days of seven for chance, although their PSI is significant, and six for drift', async () => {
+    const stretched = (days: number) =>
+      change(calm, (series) => {
+        const factor = (bar: number) => (bar >= BARS - days * 288 ? 0.02 : 0);
+        return {
+          ...series,
+          high: series.high.map((high, bar) => high * (1 + factor(bar))),
+          low: series.low.map((low, bar) => low * (1 - factor(bar))),
+        };
+      });
+    const two = await evaluated(stretched(2));
+    expect(two.drift).toMatchObject({ outcome: 'measured', drifted: 0 });
+    expect(two.drift.features!.some(({ psi }) => psi > 0.25)).toBe(true);
+    nowMs += HOUR_MS;
+    const six = await evaluated(stretched(6));
+    expect(six.drift.drifted).toBeGreaterThan(0);
+  });
+
   it('has the newest measurement in the evidence of the next decision, proven with it', async () => {
     const { drift } = await evaluated(change(calm, agitate));
     nowMs += HOUR_MS;
@@ -203,6 +230,35 @@ describe('evaluate', () => {
   });
 });
 
+describe('the commands, on the saved state of a system that does not run', () => {
+  it('qt drift --state measures against the ensemble in force there, and qt gonogo names what drifted', async () => {
+    const { drift } = await evaluated(change(calm, agitate));
+    await system.risk.createGate('paper', { ...newGate(firstArmed(nowMs)), leaseUntilMs: nowMs + LEASE_MS });
+    await system.close();
+    await aws.close();
+    try {
+      const data = join(stateDir, 'recorded');
+      await mkdir(data);
+      for (const symbol of calm.symbols.slice(0, 2))
+        await writeFile(join(data, `${symbol}.csv.gz`), toCsv(calm.candles(symbol)));
+      const measured = await qt('drift', '--data', data, '--state', stateDir, '--json');
+      expect(measured).toMatchObject({ exitCode: 0, stderr: '' });
+      const report = JSON.parse(measured.stdout);
+      expect(report.training).toMatchObject({ fromMs: FROM_MS + 880 * BAR_MS, symbols: calm.symbols });
+      expect(report.recent.rows).toBe(2 * WEEK_BARS);
+      const both = await qt('drift', '--data', data, '--state', stateDir, '--models', 'models/starter');
+      expect(both).toMatchObject({ exitCode: 2, stdout: '' });
+
+      const told = await qt('gonogo', '--state', stateDir);
+      expect(told.stdout).toMatch(
+        new RegExp(`^  drift: ${drift.drifted} of the features drifted, [a-z0-9_, ]+ most$`, 'm'),
+      );
+    } finally {
+      await start();
+    }
+  });
+});
+
 const edit = (changed: (document: Record<string, unknown>) => unknown) => async () => {
   const document = JSON.parse(Buffer.from(profile).toString());
   await system.objects.put(KEY, Buffer.from(JSON.stringify(changed(document))));
@@ -216,6 +272,9 @@ const editFeature = (changed: (feature: Feature) => void) =>
 
 describe('what cannot be measured has its reason and no figure', () => {
   const early = change(calm, (series) => sliceSeries(series, series.length - 998, series.length));
+  const mostlyNew = change(calm, (series, index) =>
+    index < 3 ? series : early.candles(calm.symbols[index]!),
+  );
   it.each<[string, string, () => Promise<unknown>, MarketSource]>([
     ['a profile cut short', 'profile_unusable', () => system.objects.put(KEY, profile.slice(0, 1_000)), calm],
     ['an empty profile', 'profile_unusable', () => system.objects.put(KEY, new Uint8Array()), calm],
@@ -234,6 +293,7 @@ describe('what cannot be measured has its reason and no figure', () => {
     ['counts of nothing', 'profile_unusable', editFeature(({ counts }) => counts.fill(0)), calm],
     ['bins in disorder', 'profile_unusable', editFeature(({ bins }) => bins.edges.reverse()), calm],
     ['a history of less than a week', 'too_few_rows', async () => {}, early],
+    ['three old symbols among new ones', 'too_few_rows', async () => {}, mostlyNew],
     ['symbols that the exchange does not know', 'no_rows', () => universe(['AUSDT', 'BUSDT']), calm],
     [
       'a universe that cannot be read',

@@ -3,10 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createFolderObjectStore } from '../../../lib/adapters/files/folder-object-store.ts';
-import { type CandleSeries, candleAt } from '../../../lib/market/candle-series.ts';
+import { toCsv } from '../../cli/candle-csv.ts';
 import { buildModelFolder } from '../../onnx/build-model-folder.ts';
 import { randomWalk } from '../labels/random-walk.ts';
 
@@ -31,14 +30,6 @@ beforeAll(async () => {
   await buildModelFolder({ store: createFolderObjectStore(models) });
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-function toCsv(series: CandleSeries): Buffer {
-  const lines = Array.from({ length: series.length }, (_, index) => {
-    const { openTimeMs, open, high, low, close, volume } = candleAt(series, index);
-    return [openTimeMs, open, high, low, close, volume].join(',');
-  });
-  return gzipSync(['ts,open,high,low,close,volume', ...lines, ''].join('\n'));
-}
 
 function qt(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['bin/qt.mjs', ...args], {

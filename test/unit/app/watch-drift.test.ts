@@ -1,0 +1,45 @@
+// What stops a measurement of drift halfway: a store that fails has a reason, a defect is not taken for one.
+import { expect, test } from 'vitest';
+import { createRecordedMarket } from '../../../lib/adapters/files/folder-market-data.ts';
+import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
+import { type ObjectStore, StoreError } from '../../../lib/app/ports.ts';
+import { writeUniverse } from '../../../lib/app/universe.ts';
+import { watchDrift } from '../../../lib/app/watch-drift.ts';
+import { failure } from '../../../lib/result.ts';
+import { driftKey, driftRecordSchema } from '../../../lib/trading/records.ts';
+import { buildModelFolder } from '../../onnx/build-model-folder.ts';
+import { createMemoryObjectStore } from '../../onnx/memory-object-store.ts';
+
+const NOW_MS = Date.UTC(2024, 7, 6, 12, 7);
+
+async function watchWith(error: Error) {
+  const objects = createMemoryObjectStore({ versioned: false });
+  await buildModelFolder({ store: objects });
+  await writeUniverse(objects, { schemaVersion: 1, asOf: '2024-08-06', symbols: ['AUSDT'] });
+  const failing: ObjectStore = {
+    ...objects,
+    get: (key) => (key.startsWith('profiles/') ? Promise.reject(error) : objects.get(key)),
+  };
+  const clock = { nowMs: () => NOW_MS };
+  const market = createRecordedMarket({ symbols: [], read: async () => failure('none') }, clock);
+  const risk = createMemoryRiskStore();
+  const watched = watchDrift({ market, objects: failing, risk, clock, draws: () => () => 0 });
+  return { watched, record: () => risk.get('paper', driftKey(NOW_MS), driftRecordSchema) };
+}
+
+test('a store that breaks off is a reason, and is on record', async () => {
+  const { watched, record } = await watchWith(new StoreError('503 from S3', { retryable: true }));
+  expect(await watched).toEqual({
+    outcome: 'unmeasured',
+    atMs: NOW_MS,
+    code: 'store_unavailable',
+    detail: '503 from S3',
+  });
+  expect((await record())?.value).toEqual(await watched);
+});
+
+test('a defect fails the run', async () => {
+  const { watched, record } = await watchWith(new TypeError('a defect'));
+  await expect(watched).rejects.toThrow('a defect');
+  expect(await record()).toBeUndefined();
+});
