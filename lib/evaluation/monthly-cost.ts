@@ -51,7 +51,7 @@ function functionLoads({ symbols, shards }: StageSize): Readonly<Record<string, 
     execute: { runsPerHour: perBar, durationMs: 250, logBytes: 1_200, metrics: 5 },
     guard: { runsPerHour: 60, durationMs: 200, logBytes: 1_300, metrics: 4 },
     'circuit-breaker': { runsPerHour: 60, durationMs: 200, logBytes: 1_100, metrics: 3 },
-    evaluate: { runsPerHour: 1, durationMs: 6_000 + 30 * symbols, logBytes: 3_900, metrics: 20 },
+    evaluate: { runsPerHour: 1, durationMs: 6_000 + 30 * symbols, logBytes: 4_100, metrics: 20 },
     api: { runsPerHour: 0, durationMs: 0, logBytes: 0, metrics: 0 },
     'refresh-universe': { runsPerHour: daily, durationMs: 3_000, logBytes: 5_000, metrics: 6 * daily },
     'collect-candles': {
@@ -83,7 +83,7 @@ const CANDLE_DAYS = 365;
 const EVALUATED_BARS = BARS_PER_DAY;
 
 /** Of infra/alarms.ts: metrics that its alarms watch. */
-export const ALARM_METRICS = 63;
+export const ALARM_METRICS = 65;
 
 export interface StageSize {
   /** 1…1000 */
