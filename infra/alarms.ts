@@ -37,6 +37,8 @@ const SCOPES = ['paper', 'live'] as const;
 const MEMORY_SHARE_MAX = 0.85;
 /** Of 49. Of 68 weekly samples of recorded candles none had more than two, that of 2024-08-05 included. */
 const DRIFTED_FEATURES_MIN = 3;
+/** Within five minutes: more than a person with an old token calls. */
+const API_REFUSALS_MIN = 20;
 /** Of the function's time limit. */
 const DURATION_SHARE_MAX = 0.8;
 
@@ -90,6 +92,7 @@ export function alarmDefinitions({
     ...rolloutAlarms(stage),
     ...universeAlarms(stage),
     ...candleAlarms(stage),
+    ...apiAlarms(stage),
     ...FUNCTION_NAMES.flatMap((name) => functionAlarms(stage, name)),
     ...(retraining === undefined ? [] : retrainingAlarms(stage)),
   ];
@@ -330,6 +333,27 @@ function candleAlarms(stage: string): AlarmDefinition[] {
   ];
 }
 
+function apiAlarms(stage: string): AlarmDefinition[] {
+  const metric = (name: string) =>
+    recordedMetric(stage, { service: 'api', name, statistic: Stats.SUM, period: BAR });
+  return [
+    {
+      runbook: 'api-failures',
+      meaning: 'A call of the HTTP API failed, or an emergency stop could not do everything',
+      metric: metric('ApiFailures'),
+      threshold: 1,
+      comparison: AT_LEAST,
+    },
+    {
+      runbook: 'api-refusals',
+      meaning: `${API_REFUSALS_MIN} calls of the HTTP API or more were refused within five minutes`,
+      metric: metric('ApiRefused'),
+      threshold: API_REFUSALS_MIN,
+      comparison: AT_LEAST,
+    },
+  ];
+}
+
 function functionAlarms(stage: string, service: FunctionName): AlarmDefinition[] {
   const { schedule, timeoutS } = FUNCTIONS[service];
   const metric = (name: string, period: Duration, statistic: string = Stats.SUM) =>
@@ -405,7 +429,7 @@ function retrainingAlarms(stage: string): AlarmDefinition[] {
       runbook: 'retraining-failed',
       meaning: 'The weekly retraining gave no candidate in shadow',
       metric: new MathExpression({
-        expression: 'failed + stopped + late',
+        expression: 'FILL(failed, 0) + FILL(stopped, 0) + FILL(late, 0)',
         label: 'Retrainings without success',
         period: BAR,
         usingMetrics: {

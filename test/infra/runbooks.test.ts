@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { synthesise } from './synthesised-stage.ts';
 
-it('every alarm has its runbook in docs/OPERATIONS.md', async () => {
+it('every alarm has its runbook in docs/OPERATIONS.md, and every runbook its alarm', async () => {
   const stage = await synthesise({ settings: { retraining: {} }, bundle: false });
   await rm(stage.folder, { recursive: true });
   const runbooks = stage
@@ -15,4 +15,5 @@ it('every alarm has its runbook in docs/OPERATIONS.md', async () => {
   const texts = new Map(sections.map((section) => [section.split('\n')[0]!, section.split('\n')[1] ?? '']));
   const missing = runbooks.filter((runbook) => (texts.get(runbook) ?? '').length < 40);
   expect(missing).toEqual([]);
+  expect([...texts.keys()].sort()).toEqual([...new Set(runbooks)].sort());
 }, 120_000);
