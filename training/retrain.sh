@@ -14,6 +14,7 @@ qt dataset fetch --stage "$stage" --out "$folder/candles"
 qt dataset build --data "$folder/candles" --out "$folder/dataset"
 python -m training train --data "$folder/dataset" --out "$folder/models" --work "$folder/trials" "$@"
 qt models verify "$folder/models"
+qt drift profile --data "$folder/candles" --models "$folder/models"
 qt models publish "$folder/models" --stage "$stage"
 id=$(node -p 'JSON.parse(fs.readFileSync(process.argv[1])).ensembleId' "$folder/models/ensembles/current.json")
 qt models shadow "$id" --stage "$stage" --by retraining --reason 'weekly retraining'

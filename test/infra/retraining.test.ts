@@ -13,11 +13,13 @@ import { createFolderObjectStore } from '../../lib/adapters/files/folder-object-
 import { CollectedSymbol } from '../../lib/app/collected-candles.ts';
 import type { ObjectStore } from '../../lib/app/ports.ts';
 import { monthOf } from '../../lib/market/bar-range.ts';
+import { BAR_MS } from '../../lib/market/candle.ts';
 import { POINTER_KEY, SHADOW_KEY } from '../../lib/models/ensemble.ts';
+import { featureProfileKey } from '../../lib/models/feature-profile.ts';
 import { resourcesOfStage } from '../../lib/wiring/stage.ts';
 import { type EmbeddedTarget, openEmbedded } from '../contract/aws-target.ts';
-import { buildModelFolder } from '../onnx/build-model-folder.ts';
-import { randomWalk } from '../unit/labels/random-walk.ts';
+import { buildModelFolder, membersTrainedOn } from '../onnx/build-model-folder.ts';
+import { randomWalk, WALK_START_MS } from '../unit/labels/random-walk.ts';
 import { type GuardedAws, guardAws } from './guarded-aws.ts';
 import {
   ACCOUNT,
@@ -133,14 +135,19 @@ describe('the steps of the retraining, with the permissions of its role', () => 
       new PutParameterCommand({ Name: bucketParameter, Value: BUCKET, Type: 'String' }),
     );
     objects = createS3ObjectStore({ client: target.clients.s3, bucket: BUCKET });
-    await buildModelFolder({ store: objects, ensemble: { id: CHAMPION } });
+    const members = membersTrainedOn({
+      fromMs: WALK_START_MS,
+      toMs: WALK_START_MS + 1_300 * BAR_MS,
+      symbols: ['AAAUSDT', 'BBUSDT'],
+    });
+    await buildModelFolder({ store: objects, ensemble: { id: CHAMPION }, members });
     await collect(objects, 'AAAUSDT', 1);
     await collect(objects, 'BBUSDT', 2);
     aws = await guardAws(target.aws.endpoints, roles.get('TaskRole')!);
     folder = await mkdtemp(join(tmpdir(), 'qt-retraining-'));
     // Training takes minutes and Python; here its part is to bring what it would have brought, if it is asked rightly.
     const trained = join(folder, 'trained');
-    await buildModelFolder({ store: createFolderObjectStore(trained), ensemble: { id: CANDIDATE } });
+    await buildModelFolder({ store: createFolderObjectStore(trained), ensemble: { id: CANDIDATE }, members });
     const python = join(folder, 'python');
     await writeFile(
       python,
@@ -175,6 +182,7 @@ describe('the steps of the retraining, with the permissions of its role', () => 
       `-m training train --data ${out}/dataset --out ${out}/models --work ${out}/trials --folds 4`.split(' '),
     );
     expect(await read(SHADOW_KEY)).toMatchObject({ ensembleId: CANDIDATE });
+    expect(await read(featureProfileKey(CANDIDATE))).toMatchObject({ symbols: ['AAAUSDT', 'BBUSDT'] });
     expect(await objects.get(POINTER_KEY)).toEqual(pointer);
     await expect(retrain('again')).rejects.toMatchObject({ stderr: expect.stringMatching(/already_so/) });
     expect(await objects.get(POINTER_KEY)).toEqual(pointer);

@@ -164,3 +164,13 @@ function encodeFloats(values: Float32Array): string {
 
 export const toJson = (document: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(document));
 const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+/** The usual members, their manifests saying what they were trained on. */
+export const membersTrainedOn = (training: { fromMs: number; toMs: number; symbols: string[] }) =>
+  DEFAULT_MEMBERS.map((member) => ({
+    ...member,
+    manifest: (manifest: { training: object }) => ({
+      ...manifest,
+      training: { ...manifest.training, ...training },
+    }),
+  }));

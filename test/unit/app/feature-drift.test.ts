@@ -10,7 +10,7 @@ import { BAR_MS } from '../../../lib/market/candle.ts';
 import type { CandleSeries } from '../../../lib/market/candle-series.ts';
 import { type FeatureProfile, featureProfileKey } from '../../../lib/models/feature-profile.ts';
 import { failure, success } from '../../../lib/result.ts';
-import { buildModelFolder, DEFAULT_MEMBERS, toJson } from '../../onnx/build-model-folder.ts';
+import { buildModelFolder, membersTrainedOn, toJson } from '../../onnx/build-model-folder.ts';
 import { createMemoryObjectStore } from '../../onnx/memory-object-store.ts';
 import { randomWalk, WALK_START_MS } from '../labels/random-walk.ts';
 
@@ -31,18 +31,11 @@ const sourceOf = (series: CandleSeries) => ({
 
 async function buildStore() {
   const store = createMemoryObjectStore({ versioned: false });
-  const members = DEFAULT_MEMBERS.map((member) => ({
-    ...member,
-    manifest: (manifest: { training: object }) => ({
-      ...manifest,
-      training: {
-        ...manifest.training,
-        fromMs: WALK_START_MS,
-        toMs: PROFILE_END_MS - BAR_MS,
-        symbols: ['AUSDT'],
-      },
-    }),
-  }));
+  const members = membersTrainedOn({
+    fromMs: WALK_START_MS,
+    toMs: PROFILE_END_MS - BAR_MS,
+    symbols: ['AUSDT'],
+  });
   await buildModelFolder({ store, members });
   return store;
 }
