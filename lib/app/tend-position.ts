@@ -44,7 +44,9 @@ export async function tendSymbol(
   if (entry !== undefined && entry.state.filledQuantity > 0) {
     return keepSafe(desk, view, { held, entry, position: position ?? (await openPosition(desk, entry)) });
   }
-  return known.adoptable ? adopt(desk, view, held) : ['waiting'];
+  // An entry is written down before its position is, and goes after months: then its position has outlived it.
+  const isOrphan = position !== undefined && entry === undefined;
+  return known.adoptable || isOrphan ? adopt(desk, view, held) : ['waiting'];
 }
 
 interface Kept {
@@ -100,11 +102,27 @@ const ADOPTED = 'adopted';
 
 /** Gives a position without a decision the records that every position has, and closes it. */
 async function adopt(desk: Desk, view: AccountView, held: BrokerPosition): Promise<Actions> {
-  const { risk, broker, clock } = desk;
-  const { symbol, entryPrice, markPrice } = held;
+  const entry = await standInFor(desk, {
+    symbol: held.symbol,
+    side: held.quantity > 0 ? 'BUY' : 'SELL',
+    quantity: Math.abs(held.quantity),
+    entryPrice: held.entryPrice,
+    markPrice: held.markPrice,
+  });
+  const known = view.positions.get(held.symbol);
+  const position =
+    known === undefined ? await openPosition(desk, entry) : await handOver(desk, view, known, entry);
+  if (position === undefined) return ['conflict'];
+  return ['adopted', ...(await keepSafe(desk, view, { held, entry, position }))];
+}
+
+/** Writes down an order in the place of the entry that a position lacks: filled, booked, and due to be closed. */
+async function standInFor(
+  { risk, broker, clock }: Desk,
+  position: Pick<OrderRecord, 'symbol' | 'side' | 'quantity'> & { entryPrice: number; markPrice: number },
+): Promise<OrderRecord> {
+  const { symbol, side, quantity, entryPrice, markPrice } = position;
   const nowMs = clock.nowMs();
-  const side = held.quantity > 0 ? 'BUY' : 'SELL';
-  const quantity = Math.abs(held.quantity);
   const barOpenTimeMs = lastClosedOpenTimeMs(nowMs);
   const filters = await broker.filters();
   const tickSize = filters.ok ? (filters.value.get(symbol)?.tickSize ?? Number.MIN_VALUE) : Number.MIN_VALUE;
@@ -143,8 +161,23 @@ async function adopt(desk: Desk, view: AccountView, held: BrokerPosition): Promi
     updatedAtMs: nowMs,
   };
   await risk.put(broker.scope, orderKey(record.clientOrderId), record, { ifAbsent: true });
-  const position = await openPosition(desk, record);
-  return ['adopted', ...(await keepSafe(desk, view, { held, entry: record, position }))];
+  return record;
+}
+
+/** Names the new entry in the position. A stop that is open stays; the names of other orders follow from the old entry. */
+function handOver(
+  desk: Desk,
+  view: AccountView,
+  position: Versioned<PositionRecord>,
+  { clientOrderId: entryClientOrderId }: OrderRecord,
+): Promise<Versioned<PositionRecord> | undefined> {
+  const { stopClientOrderId } = position.value;
+  return changePosition(desk, position, {
+    entryClientOrderId,
+    exitDueMs: desk.clock.nowMs(),
+    exitClientOrderId: null,
+    stopClientOrderId: stopOf(view, position.value).open === undefined ? null : stopClientOrderId,
+  });
 }
 
 /** Ends a trade whose position is gone: its orders first, then its record, last what the gate holds for it. */
@@ -155,6 +188,12 @@ async function closeUp(desk: Desk, view: AccountView, symbol: string): Promise<A
   const reservation = view.gate?.reserved[symbol];
   const entryId = position?.value.entryClientOrderId ?? reservation?.clientOrderId;
   const entry = entryId === undefined ? undefined : view.orders.get(entryId);
+  if (entry === undefined && position !== undefined) {
+    // It has outlived its entry's record. The next run ends it, with what is left to tell of it.
+    const { side, quantity, entryPrice } = position.value;
+    const standIn = await standInFor(desk, { symbol, side, quantity, entryPrice, markPrice: entryPrice });
+    return [(await handOver(desk, view, position, standIn)) === undefined ? 'conflict' : 'adopted'];
+  }
   if (entry === undefined) {
     // Authorised, and never written down: then it was never sent.
     const atMs = entryId === undefined ? 0 : (view.gate?.authorised[entryId]?.atMs ?? 0);

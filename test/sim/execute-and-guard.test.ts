@@ -8,6 +8,7 @@ import {
   equityRecordSchema,
   GUARD_KEY,
   guardRecordSchema,
+  orderRecordSchema,
   positionRecordSchema,
   tradeRecordSchema,
 } from '../../lib/trading/records.ts';
@@ -370,6 +371,57 @@ describe('an exchange that misbehaves', () => {
       'settled: SOLUSDT: the exchange holds 3, the books 0',
     ]);
     expect((await world.minute()).differences).toEqual([]);
+    await expectSafe(world);
+  });
+
+  /** As the table does with orders that were last written months ago. */
+  async function forgetOrders(world: TradingWorld): Promise<void> {
+    for (const { key, revision } of await world.risk.list(
+      { scope: 'paper', prefix: 'order#' },
+      orderRecordSchema,
+    ))
+      await world.risk.remove('paper', key, { ifRevision: revision });
+  }
+  const positionsOf = (world: TradingWorld) =>
+    world.risk.list({ scope: 'paper', prefix: 'position#' }, positionRecordSchema);
+
+  it.each(['fill', 'reject'] as const)(
+    'a position that has outlived the records of its orders keeps its stop and is closed; first answer: %s',
+    async (answer) => {
+      const world = await open();
+      await world.execute();
+      await forgetOrders(world);
+      const [stop] = world.exchange.openStops('BTCUSDT');
+      world.exchange.answer = () => answer;
+      await world.minute();
+      if (answer === 'reject') {
+        expect(world.exchange.openStops('BTCUSDT')).toEqual([stop]);
+        world.exchange.answer = () => 'fill';
+      }
+      await world.minutes(3);
+      expect(world.exchange.held.size).toBe(0);
+      expect(world.exchange.openStops('BTCUSDT')).toEqual([]);
+      expect(await positionsOf(world)).toEqual([]);
+      await expectSafe(world);
+      const trades = await world.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
+      expect(trades.map(({ value }) => [value.symbol, value.reason])).toEqual(
+        expect.arrayContaining([
+          ['BTCUSDT', 'adopted'],
+          ['ETHUSDT', 'adopted'],
+        ]),
+      );
+    },
+  );
+
+  it('a position that ended after the records of its orders had gone leaves nothing behind', async () => {
+    const world = await open();
+    await world.execute();
+    await forgetOrders(world);
+    world.exchange.move('BTCUSDT', PRICES.BTCUSDT * 0.5);
+    world.exchange.move('ETHUSDT', PRICES.ETHUSDT * 2);
+    expect(world.exchange.held.size).toBe(0);
+    await world.minutes(4);
+    expect(await positionsOf(world)).toEqual([]);
     await expectSafe(world);
   });
 
