@@ -64,7 +64,7 @@ export class PublicApi extends Construct {
     const log = new LogGroup(this, 'AccessLog', {
       logGroupName: `/aws/vendedlogs/${name}`,
       retention: RetentionDays.ONE_YEAR,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
     const stage = new HttpStage(this, 'Stage', {
       httpApi: api,

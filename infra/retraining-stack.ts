@@ -77,7 +77,7 @@ export class RetrainingStack extends Stack {
     const logGroup = new LogGroup(this, 'Log', {
       logGroupName: `/qt/${this.stage}/${RETRAINING}`,
       retention: RetentionDays.THREE_MONTHS,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
     const taskRole = new Role(this, 'TaskRole', {
       assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),

@@ -484,6 +484,13 @@ describe('what is stored', () => {
     });
   });
 
+  it('keeps the logs of a function that goes, but not those of a deploy that failed: their names are free again', () => {
+    const logs = stage.ofType('AWS::Logs::LogGroup').filter(({ properties }) => properties.LogGroupName);
+    expect(logs.length).toBe(FUNCTION_NAMES.length + 1);
+    for (const { raw } of logs)
+      expect(raw).toMatchObject({ DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' });
+  });
+
   it('has the tables of the local run', () => {
     const keysOf = (name: string) => {
       const { KeySchema, TimeToLiveSpecification } = stage
