@@ -1,4 +1,5 @@
 // What the operator's commands work on: the stores of one stage, on AWS or of the local run.
+import { z } from 'zod';
 import { type AwsClients, createClients, type ServiceEndpoints } from '../adapters/aws/create-clients.ts';
 import { createDynamoRiskStore } from '../adapters/aws/dynamo-risk-store.ts';
 import { createDynamoSignalStore } from '../adapters/aws/dynamo-signal-store.ts';
@@ -70,12 +71,10 @@ export async function openAwsStage(stage: string, options = { checked: true }): 
         createSnsNotifier({ topicArn: await readTextParameter(clients.ssm, topicParameter) }).notify(message),
     },
     readClock: async () => clock,
-    readShards: async () => Number(await readTextParameter(clients.ssm, shardsParameter)),
-    openMarket: async () => {
-      const exchange = exchangeSchema.parse(await readTextParameter(clients.ssm, exchangeParameter));
-      return createCcxtMarketData({ exchange });
-    },
-    readUniverseSize: async () => Number(await readTextParameter(clients.ssm, symbolsParameter)),
+    readShards: () => readSetting(clients, shardsParameter, countSchema),
+    openMarket: async () =>
+      createCcxtMarketData({ exchange: await readSetting(clients, exchangeParameter, exchangeSchema) }),
+    readUniverseSize: () => readSetting(clients, symbolsParameter, countSchema),
     openBroker: (scope) =>
       openBroker(
         {
@@ -90,6 +89,19 @@ export async function openAwsStage(stage: string, options = { checked: true }): 
         scope,
       ),
   };
+}
+
+const countSchema = z.coerce.number().int().min(1);
+
+/** What a deploy has left for the commands. Throws StoreError, also for what it cannot have left: a reset judges by it. */
+async function readSetting<T>({ ssm }: AwsClients, parameter: string, schema: z.ZodType<T>): Promise<T> {
+  const text = await readTextParameter(ssm, parameter);
+  const setting = schema.safeParse(text);
+  if (setting.success) return setting.data;
+  const why = setting.error.issues[0]!.message;
+  throw new StoreError(`parameter ${parameter} says ${JSON.stringify(text)}: ${why}; deploy again`, {
+    retryable: false,
+  });
 }
 
 /**
