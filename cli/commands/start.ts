@@ -30,7 +30,7 @@ export function addStartCommand(program: Command): void {
     )
     .option(
       '--data <dir>',
-      'replay this folder of SYMBOL.csv.gz files (default: a generated market)',
+      'replay this folder of candles (default: a generated market)',
       parseFolder,
     )
     .option('--symbols <n or list>', 'how many symbols, the largest first, or which', parseSymbolChoice, 20)
