@@ -51,8 +51,12 @@ async function measureSample(
   { market, objects, draws }: WatchDriftDependencies,
   atMs: number,
 ): Promise<Result<DriftReport, Unmeasured>> {
-  const universe = await readUniverse(objects).catch((error: unknown) => error as Error);
-  if (universe instanceof Error) return failure({ code: 'no_universe', detail: universe.message });
+  const universe = await readUniverse(objects).catch((error: unknown) => {
+    // One that is not there, or malformed; a store that does not answer says nothing of it.
+    if (error instanceof StoreError && !error.retryable) return error;
+    throw error;
+  });
+  if (universe instanceof StoreError) return failure({ code: 'no_universe', detail: universe.message });
   const symbols = spreadOver(universe.symbols, atMs);
   const serverTime = await market.serverTimeMs();
   if (!serverTime.ok) return failure({ code: 'exchange_unavailable', detail: serverTime.error.message });

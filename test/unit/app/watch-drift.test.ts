@@ -12,13 +12,15 @@ import { createMemoryObjectStore } from '../../onnx/memory-object-store.ts';
 
 const NOW_MS = Date.UTC(2024, 7, 6, 12, 7);
 
-async function watchWith(error: Error) {
+const PREFIXES = ['universe/', 'profiles/'] as const;
+
+async function watchWith(error: Error, prefix: (typeof PREFIXES)[number]) {
   const objects = createMemoryObjectStore({ versioned: false });
   await buildModelFolder({ store: objects });
   await writeUniverse(objects, { schemaVersion: 1, asOf: '2024-08-06', symbols: ['AUSDT'] });
   const failing: ObjectStore = {
     ...objects,
-    get: (key) => (key.startsWith('profiles/') ? Promise.reject(error) : objects.get(key)),
+    get: (key) => (key.startsWith(prefix) ? Promise.reject(error) : objects.get(key)),
   };
   const clock = { nowMs: () => NOW_MS };
   const market = createRecordedMarket({ symbols: [], read: async () => failure('none') }, clock);
@@ -27,8 +29,8 @@ async function watchWith(error: Error) {
   return { watched, record: () => risk.get('paper', driftKey(NOW_MS), driftRecordSchema) };
 }
 
-test('a store that breaks off is a reason, and is on record', async () => {
-  const { watched, record } = await watchWith(new StoreError('503 from S3', { retryable: true }));
+test.each(PREFIXES)('a store that breaks off at %s is a reason, and is on record', async (prefix) => {
+  const { watched, record } = await watchWith(new StoreError('503 from S3', { retryable: true }), prefix);
   expect(await watched).toEqual({
     outcome: 'unmeasured',
     atMs: NOW_MS,
@@ -38,8 +40,8 @@ test('a store that breaks off is a reason, and is on record', async () => {
   expect((await record())?.value).toEqual(await watched);
 });
 
-test('a defect fails the run', async () => {
-  const { watched, record } = await watchWith(new TypeError('a defect'));
+test.each(PREFIXES)('a defect at %s fails the run', async (prefix) => {
+  const { watched, record } = await watchWith(new TypeError('a defect'), prefix);
   await expect(watched).rejects.toThrow('a defect');
   expect(await record()).toBeUndefined();
 });
