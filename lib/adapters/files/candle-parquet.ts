@@ -53,7 +53,8 @@ async function decode(bytes: Uint8Array): Promise<Result<CandleSeries, string>> 
   const columns: Columns = new Map();
   try {
     await parquetRead({
-      file: bytes.slice().buffer,
+      // A Buffer's own slice() would share the memory of others.
+      file: Uint8Array.from(bytes).buffer,
       compressors: { GZIP: (compressed) => new Uint8Array(gunzipSync(compressed)) },
       onChunk: ({ columnName, columnData, rowStart }) => {
         const chunks = columns.get(columnName) ?? [];
