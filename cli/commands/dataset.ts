@@ -1,10 +1,10 @@
 // `qt dataset build`: recorded candles in, the dataset that training reads out.
 import type { Command } from 'commander';
 import type { BuildProgress, DatasetSummary } from '../../lib/app/build-dataset.ts';
-import { BAR_MS } from '../../lib/market/candle.ts';
 import type { FolderDatasetError } from '../../lib/wiring/dataset.ts';
-import { CommandFailure, toCommandError, UsageError } from '../command-error.ts';
-import { addRecordedOptions, parseInstant, type RecordedOptions } from '../options.ts';
+import { CommandFailure, toCommandError } from '../command-error.ts';
+import { addRecordedOptions, checkBarRange, parseInstant, type RecordedOptions } from '../options.ts';
+import { createProgressLine } from '../progress-line.ts';
 import { addFetchCommand } from './dataset-fetch.ts';
 
 interface BuildOptions extends RecordedOptions {
@@ -29,7 +29,7 @@ export function addDatasetCommand(program: Command): void {
 }
 
 async function runBuild(options: BuildOptions): Promise<void> {
-  checkRange(options);
+  checkBarRange(options);
   const { buildDatasetInFolder } = await import('../../lib/wiring/dataset.ts');
   const progress = await createProgressLine();
   const built = await buildDatasetInFolder({
@@ -38,34 +38,11 @@ async function runBuild(options: BuildOptions): Promise<void> {
     symbols: options.symbols,
     range: { fromMs: options.from, toMs: options.to },
     replace: options.force,
-    onProgress: progress.show,
+    onProgress: (done) => progress.show(formatProgress(done), !done.outcome.ok),
   }).finally(progress.end);
   if (!built.ok) throw toError(built.error, options.out);
   process.stdout.write(options.json ? `${JSON.stringify(built.value)}\n` : await formatSummary(built.value));
   if (built.value.failures.length > 0) throw new CommandFailure(describeFailures(built.value.failures));
-}
-
-function checkRange({ from, to }: BuildOptions): void {
-  for (const [name, instantMs] of Object.entries({ from, to }))
-    if (instantMs !== undefined && instantMs % BAR_MS !== 0)
-      throw new UsageError(`--${name} must be the open of a 5-minute bar, such as 2024-08-05T00:05Z`);
-  if (from !== undefined && to !== undefined && from >= to)
-    throw new UsageError('--from must be before --to');
-}
-
-/** Shows each symbol on stderr: one line that changes on a terminal, a line each otherwise. */
-async function createProgressLine(): Promise<{ show: (progress: BuildProgress) => void; end: () => void }> {
-  if (!process.stderr.isTTY)
-    return { show: (progress) => process.stderr.write(`${formatProgress(progress)}\n`), end: () => {} };
-  const { createLogUpdate } = await import('log-update');
-  const line = createLogUpdate(process.stderr);
-  return {
-    show: (progress) => {
-      line(formatProgress(progress));
-      if (!progress.outcome.ok) line.done();
-    },
-    end: line.clear,
-  };
 }
 
 function formatProgress({ done, of, symbol, outcome }: BuildProgress): string {

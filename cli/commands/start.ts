@@ -28,11 +28,7 @@ export function addStartCommand(program: Command): void {
       `times real time, or "max" (default: ${SPEED_DEFAULT} simulated, 1 real)`,
       parseSpeed,
     )
-    .option(
-      '--data <dir>',
-      'replay this folder of candles (default: a generated market)',
-      parseFolder,
-    )
+    .option('--data <dir>', 'replay this folder of candles (default: a generated market)', parseFolder)
     .option('--symbols <n or list>', 'how many symbols, the largest first, or which', parseSymbolChoice, 20)
     .option('--from <iso>', 'start the replay here (default: where the last run stopped)', parseInstant)
     .option('--seed <n>', 'seed of the generated market', parseSeed, 7)
