@@ -1,6 +1,6 @@
 // Gets the missing bars of one symbol and month: whole months and days from the exchange's archive files, the rest by asking the
 // exchange. It also proves what the exchange lacks: a bar is taken for absent only when an answer that holds a bar known to exist
-// skips it. An empty or shortened answer proves nothing.
+// skips it, or, before the first bar of all, when two answers say so. An empty or shortened answer alone proves nothing.
 import {
   type BarRange,
   clipRange,
@@ -126,6 +126,10 @@ async function askExchange(
       return { answers, absent, trouble: inconsistent(symbol, { bracket, newestMs }) };
     const oldestMs = series.openTimeMs[0]!;
     if (series.length === 1 && bracket !== undefined && count > 1) {
+      // A shortened answer looks the same: that there was nothing before has to be said a second time, in other words.
+      const before = await market.closedCandles({ symbol, count: 1, lastOpenTimeMs: bracket - BAR_MS });
+      if (!before.ok) return { answers, absent, trouble: before.error };
+      if (before.value.length > 0) return { answers, absent, trouble: shortened(symbol, bracket) };
       const older = clipRange({ fromMs: range.fromMs, toMs: bracket }, range);
       return { answers, absent: older === undefined ? absent : [...absent, older], trouble: undefined };
     }
@@ -142,6 +146,12 @@ function holesOf(series: CandleSeries, range: BarRange): BarRange[] {
     clipRange({ fromMs: times[index]! + BAR_MS, toMs: times[index + 1]! }, range),
   ).filter((hole) => hole !== undefined);
 }
+
+const shortened = (symbol: string, firstMs: number): MarketDataError => ({
+  code: 'invalid_response',
+  message: `the exchange gave ${new Date(firstMs).toISOString()} as the first candle of ${symbol}, and then an earlier one`,
+  retryable: true,
+});
 
 function inconsistent(
   symbol: string,
