@@ -3,11 +3,14 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import { ACCOUNT, REGION, type Statement } from './synthesised-stage.ts';
 
 interface Asked {
   readonly action: string;
   readonly resources: readonly string[];
+  /** S3's condition key: whether the write says that it replaces nothing. @default false */
+  readonly ifNoneMatch?: boolean;
 }
 
 export interface GuardedAws {
@@ -22,12 +25,22 @@ export interface GuardedAws {
 
 const arn = (service: string, rest: string) => `arn:aws:${service}:${REGION}:${ACCOUNT}:${rest}`;
 
-function isAllowed(statements: readonly Statement[], action: string, resource: string): boolean {
+const ONLY_NEW = { Null: { 's3:if-none-match': 'false' } };
+
+function isAllowed(
+  statements: readonly Statement[],
+  { action, ifNoneMatch = false }: Asked,
+  resource: string,
+): boolean {
   const matches = (pattern: string) =>
     pattern.endsWith('*') ? resource.startsWith(pattern.slice(0, -1)) : pattern === resource;
   return statements.some(
     (statement) =>
-      statement.effect === 'Allow' && statement.actions.includes(action) && statement.resources.some(matches),
+      statement.effect === 'Allow' &&
+      statement.actions.includes(action) &&
+      statement.resources.some(matches) &&
+      (statement.condition === undefined ||
+        (ifNoneMatch && isDeepStrictEqual(statement.condition, ONLY_NEW))),
   );
 }
 
@@ -45,8 +58,9 @@ export async function guardAws(
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
       const body = Buffer.concat(chunks);
-      const { action, resources } = readAsked(request, body);
-      const refused = resources.filter((resource) => !isAllowed(statements, action, resource));
+      const asked = readAsked(request, body);
+      const { action, resources } = asked;
+      const refused = resources.filter((resource) => !isAllowed(statements, asked, resource));
       if (refused.length > 0) {
         denied.push(...refused.map((resource) => `${action} ${resource}`));
         return response.writeHead(403).end(JSON.stringify({ __type: 'AccessDeniedException' }));
@@ -122,6 +136,7 @@ function askedOfS3(request: IncomingMessage): Asked {
   return {
     action: url.searchParams.has('versionId') ? 's3:GetObjectVersion' : (action ?? `s3:${request.method}`),
     resources: [`arn:aws:s3:::${bucket}/${key.join('/')}`],
+    ifNoneMatch: request.headers['if-none-match'] !== undefined,
   };
 }
 
