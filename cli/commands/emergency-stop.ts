@@ -14,8 +14,8 @@ interface EmergencyStopOptions extends SystemOptions {
 }
 
 const AFTERWARDS = `To trade again: two operators reset the breaker after its cooldown (qt breaker reset --reason TEXT, then
-qt breaker reset --approve --by OTHER), and open the flags: qt flags set EMERGENCY_MODE false, CIRCUIT_BREAKER_TRIGGERED false,
-QT_ENABLE_AI_TRADING true.
+qt breaker reset --approve --by OTHER; with --scope live that of the real account), and open the flags: qt flags set EMERGENCY_MODE
+false, CIRCUIT_BREAKER_TRIGGERED false, QT_ENABLE_AI_TRADING true, and for the real account QT_ENABLE_EXECUTION true.
 `;
 
 export function addEmergencyStopCommand(program: Command): void {
