@@ -1,9 +1,10 @@
 // Whether a call carries the token. Only the SHA-256 of the token is kept: in Parameter Store, which decides, and a copy in the
 // risk table, by which an emergency stop is still let through when Parameter Store is down. A missing, a malformed and a wrong
 // token are told apart by nothing: the same work is done for each.
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { API_TOKEN_KEY } from '../trading/records.ts';
+import { sha256Of } from './load-model.ts';
 import { StoreError } from './ports.ts';
 import type { RiskStore } from './trading-ports.ts';
 
@@ -28,8 +29,6 @@ export interface TokenCheck {
   /** Brings the copy up to date with what Parameter Store last said. Throws StoreError. */
   keepCopy(): Promise<void>;
 }
-
-export const sha256Of = (token: string): string => createHash('sha256').update(token).digest('hex');
 
 export function createTokenCheck({ readParameter, risk, stopwatchMs }: TokenSources): TokenCheck {
   let known: { readonly sha256: string; readonly readMs: number } | undefined;

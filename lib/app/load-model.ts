@@ -166,9 +166,9 @@ const missing = (key: string) => fault('model_missing', `${key} is not in the st
 const describeHash = (file: string, actual: string, expected: string) =>
   `sha256 of ${file} is ${actual.slice(0, 12)}…, must be ${expected.slice(0, 12)}…`;
 
-/** Lower-case hex. */
-export function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+/** Lower-case hex; text as UTF-8. */
+export function sha256Of(content: Uint8Array | string): string {
+  return createHash('sha256').update(content).digest('hex');
 }
 
 /** An error as the operator reads it: its message, in one line. */

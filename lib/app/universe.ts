@@ -9,6 +9,7 @@ import {
   universeSchema,
 } from '../market/universe.ts';
 import { type ObjectStore, StoreError, type WriteCondition } from './ports.ts';
+import { encodeJson } from './release-pointer.ts';
 
 /** Throws StoreError with one line of what is wrong and what to do. */
 export async function readUniverse(store: ObjectStore): Promise<Universe> {
@@ -44,7 +45,7 @@ export async function writeUniverse(
   universe: Universe,
   condition?: WriteCondition,
 ): Promise<'stored' | 'conflict'> {
-  return (await store.put(UNIVERSE_KEY, encode(universe), condition)).outcome;
+  return (await store.put(UNIVERSE_KEY, encodeJson(universe), condition)).outcome;
 }
 
 /** A change is written once: `conflict` when there is one of the same time. */
@@ -52,10 +53,8 @@ export async function writeUniverseChange(
   store: ObjectStore,
   change: UniverseChange,
 ): Promise<'stored' | 'conflict'> {
-  return (await store.put(universeChangeKey(change.atMs), encode(change), { ifAbsent: true })).outcome;
+  return (await store.put(universeChangeKey(change.atMs), encodeJson(change), { ifAbsent: true })).outcome;
 }
-
-const encode = (document: object): Uint8Array => Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
 
 function parse<T>(schema: z.ZodType<T>, key: string, bytes: Uint8Array): T {
   const parsed = schema.safeParse(parseJson(key, bytes));

@@ -10,7 +10,7 @@ import { createFileNotifier } from '../adapters/files/file-notifier.ts';
 import { createTelemetry } from '../adapters/telemetry/powertools-telemetry.ts';
 import { recordApiCall } from '../adapters/telemetry/record-api-call.ts';
 import { type ApiAnswer, type ApiDependencies, type ApiRequest, createApi } from '../app/answer-api.ts';
-import { sha256Of } from '../app/api-token.ts';
+import { sha256Of } from '../app/load-model.ts';
 import { BREAKER_LIMITS } from '../risk/breaker.ts';
 import { openedBrokers } from './brokers.ts';
 import { CODE_VERSION } from './code-version.ts';
