@@ -73,8 +73,8 @@ const RISK_WRITES_PER_MINUTE = 3;
 /** Gate, account, day, runs, marks, positions, trades; an empty answer counts as one. */
 const RISK_READS_PER_MINUTE = 24;
 const RISK_BYTES_PER_MINUTE = 400 + ITEM_OVERHEAD_BYTES;
-/** Pointer, ensemble, universe, and of four models the identity and the quarantine order. */
-const S3_READS_PER_INFER = 11;
+/** Pointer, ensemble, the name of the shadow, universe, and of four models the identity and the quarantine order. */
+const S3_READS_PER_INFER = 12;
 /** 5-minute candles as compressed Parquet, about, per symbol and day; and models, their versions included. */
 const CANDLE_BYTES_PER_DAY = 9_000;
 const MODELS_BYTES = 50e6;
