@@ -2,26 +2,33 @@
 import { COLLECTED_PREFIX } from './collected-candles.ts';
 import type { ObjectStore } from './ports.ts';
 
-/** Of files that are fetched at once: some MB of memory, and no longer a wait for each answer. */
-const BATCH = 16;
+/** Symbols at once: some MB of memory, and no longer a wait for each answer. */
+const BATCH = 4;
 
 /**
- * Copies byte for byte; what is wrong with a file its reader says. Throws StoreError.
+ * Copies byte for byte; what is wrong with a file its reader says, also when a collection was under way. Throws StoreError.
  * @returns how many files there are
  */
 export async function copyCollected(
   from: Pick<ObjectStore, 'list' | 'get'>,
   to: Pick<ObjectStore, 'put'>,
 ): Promise<number> {
-  const listed = await from.list(COLLECTED_PREFIX);
-  // Files before their manifest, which vouches for the file that it replaces as well: a collection that runs does no harm.
-  const keys = listed.map(({ key }) => key).sort((a, b) => (a < b ? 1 : -1));
-  for (let start = 0; start < keys.length; start += BATCH)
-    await Promise.all(
-      keys.slice(start, start + BATCH).map(async (key) => {
-        const object = await from.get(key);
-        if (object !== undefined) await to.put(key, object.body);
-      }),
-    );
+  const keys = (await from.list(COLLECTED_PREFIX)).map(({ key }) => key);
+  const copy = async (key: string) => {
+    const object = await from.get(key);
+    if (object !== undefined) await to.put(key, object.body);
+  };
+  // A manifest after its symbol's files: it vouches for the one that is being replaced as well, and files alone are no candles.
+  const isManifest = (key: string) => key.endsWith('/manifest.json');
+  const copySymbol = async (folder: string) => {
+    const ofSymbol = keys.filter((key) => folderOf(key) === folder);
+    await Promise.all(ofSymbol.filter((key) => !isManifest(key)).map(copy));
+    await Promise.all(ofSymbol.filter(isManifest).map(copy));
+  };
+  const folders = [...new Set(keys.map(folderOf))];
+  for (let start = 0; start < folders.length; start += BATCH)
+    await Promise.all(folders.slice(start, start + BATCH).map(copySymbol));
   return keys.length;
 }
+
+const folderOf = (key: string): string => key.slice(0, key.lastIndexOf('/'));
