@@ -24,6 +24,7 @@ const KEPT_FOR_EVER = [
   'profiles',
   'audit',
   'evidence',
+  'universe',
 ] as const;
 const SHADOW_RECORD_DAYS = 90;
 /** The month under way is written anew every day. */

@@ -222,9 +222,16 @@ describe('the roles', () => {
       Effect: 'Deny',
       Principal: { AWS: '*' },
       Action: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
-      Resource: ['candles', 'models', 'ensembles', 'quarantine', 'profiles', 'audit', 'evidence'].map(
-        (prefix) => `arn:aws:s3:::${BUCKET}/${prefix}/*`,
-      ),
+      Resource: [
+        'candles',
+        'models',
+        'ensembles',
+        'quarantine',
+        'profiles',
+        'audit',
+        'evidence',
+        'universe',
+      ].map((prefix) => `arn:aws:s3:::${BUCKET}/${prefix}/*`),
     });
   });
 
