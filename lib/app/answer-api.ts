@@ -3,7 +3,7 @@
 // are refused never write to a table.
 import type { z } from 'zod';
 import type { Scope } from '../risk/gate.ts';
-import { type AuditRecord, auditKey } from '../trading/records.ts';
+import { type AuditRecord, auditKey, sortable } from '../trading/records.ts';
 import {
   API_ERRORS,
   API_ROUTES,
@@ -304,7 +304,7 @@ async function auditStop(
     by: operator,
     detail: `${reason}; from ${request.sourceIp}, request ${request.requestId}; ${outcome}`,
   };
-  const key = auditKey(`api#${String(atMs).padStart(13, '0')}#${request.requestId}`);
+  const key = auditKey(`api#${sortable(atMs)}#${request.requestId}`);
   const written = await Promise.allSettled(
     scopes.map((scope) => risk.put(scope, key, record, { ifAbsent: true })),
   );

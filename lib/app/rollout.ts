@@ -22,6 +22,7 @@ import {
   type GoNoGoRecord,
   goNoGoRecordSchema,
   ROLLOUT_KEY,
+  sortable,
 } from '../trading/records.ts';
 import { verifyEvidence } from './evidence-bundle.ts';
 import { type ObjectStore, StoreError } from './ports.ts';
@@ -205,7 +206,7 @@ async function moveRollout(
     by,
     detail,
   };
-  const key = auditKey(`rollout#${String(atMs).padStart(13, '0')}#${revision}#${moved.outcome}`);
+  const key = auditKey(`rollout#${sortable(atMs)}#${revision}#${moved.outcome}`);
   const audited = await risk.put(ROLLOUT_SCOPE, key, audit, { ifAbsent: true });
   // An entry left by an attempt that was cut off says the same of a step down, and does not hold it up.
   if (audited === 'conflict' && !isDown) return failure([refusal('conflict')]);

@@ -183,7 +183,8 @@ export type GoNoGoRecord = z.infer<typeof goNoGoRecordSchema>;
 
 export const orderKey = (clientOrderId: string): string => `order#${clientOrderId}`;
 export const positionKey = (symbol: string): string => `position#${symbol}`;
-const sortable = (atMs: number): string => String(atMs).padStart(13, '0');
+/** Times of keys sort as text. */
+export const sortable = (atMs: number): string => String(atMs).padStart(13, '0');
 
 export const rejectionKey = ({ atMs, clientOrderId }: RejectionRecord): string =>
   `rejection#${sortable(atMs)}#${clientOrderId}`;
