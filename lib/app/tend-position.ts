@@ -44,8 +44,8 @@ export async function tendSymbol(
   if (entry !== undefined && entry.state.filledQuantity > 0) {
     return keepSafe(desk, view, { held, entry, position: position ?? (await openPosition(desk, entry)) });
   }
-  // An entry is written down before its position is, and goes after months: then its position has outlived it.
-  const isOrphan = position !== undefined && entry === undefined;
+  // An entry is written down before its position is, and goes after months: what is held has then outlived it.
+  const isOrphan = entryId !== undefined && entry === undefined && isGivenUp(desk, view, entryId);
   return known.adoptable || isOrphan ? adopt(desk, view, held) : ['waiting'];
 }
 
@@ -195,9 +195,8 @@ async function closeUp(desk: Desk, view: AccountView, symbol: string): Promise<A
     return [(await handOver(desk, view, position, standIn)) === undefined ? 'conflict' : 'adopted'];
   }
   if (entry === undefined) {
-    // Authorised, and never written down: then it was never sent.
-    const atMs = entryId === undefined ? 0 : (view.gate?.authorised[entryId]?.atMs ?? 0);
-    return desk.clock.nowMs() - atMs > ARRIVAL_MS_MAX ? release(desk, view, symbol) : ['waiting'];
+    const isOver = entryId === undefined || isGivenUp(desk, view, entryId);
+    return isOver ? release(desk, view, symbol) : ['waiting'];
   }
   if (!isSettled(entry)) return ['waiting'];
   const faults = await cancelOpenOrders(
@@ -210,6 +209,10 @@ async function closeUp(desk: Desk, view: AccountView, symbol: string): Promise<A
   if (legs.some((leg) => !isSettled(leg))) return ['waiting'];
   return endTrade(desk, view, { entry, legs, position });
 }
+
+/** Of an entry without a record: it is sent within the time or not at all, and written down before. */
+const isGivenUp = ({ clock }: Desk, { gate }: AccountView, entryId: string): boolean =>
+  clock.nowMs() - (gate?.authorised[entryId]?.atMs ?? 0) > ARRIVAL_MS_MAX;
 
 async function endTrade(
   desk: Desk,

@@ -413,6 +413,17 @@ describe('an exchange that misbehaves', () => {
     },
   );
 
+  it('what is held of a symbol of which only the gate knows is closed, and given back', async () => {
+    const world = await open();
+    await world.execute();
+    await forgetOrders(world);
+    for (const { key, revision } of await positionsOf(world))
+      await world.risk.remove('paper', key, { ifRevision: revision });
+    await world.minutes(4);
+    expect(world.exchange.held.size).toBe(0);
+    await expectSafe(world);
+  });
+
   it('a position that ended after the records of its orders had gone leaves nothing behind', async () => {
     const world = await open();
     await world.execute();
