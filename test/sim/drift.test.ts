@@ -350,7 +350,7 @@ describe('what cannot be measured has its reason and no figure', () => {
     aws.faults.s3.inject({ kind: 'error', times: 10_000, operation: 'GetObject' });
     await evaluate().finally(() => aws.faults.s3.clear());
     const drifts = log.filter(({ message }) => message === 'drift watched');
-    expect(drifts.at(-1)).toMatchObject({ drift: { outcome: 'unmeasured', code: 'no_universe' } });
+    expect(drifts.at(-1)).toMatchObject({ drift: { outcome: 'unmeasured', code: 'store_unavailable' } });
     expect(log.filter(({ message }) => message === 'rollout judged')).toHaveLength(2);
   });
 });
