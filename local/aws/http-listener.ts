@@ -39,6 +39,9 @@ export async function listen(
 ): Promise<Listener> {
   const serving = new Set<Promise<void>>();
   const server = createServer((request, response) => {
+    // A client whose clock is set to another time, as in a replay, would take the Date for a skew of its own, and send again
+    // whatever is refused.
+    response.sendDate = false;
     const served = serve(service, faults, request, response).catch(() => {
       response.destroy();
     });
