@@ -8,14 +8,7 @@ import { FLAGS } from '../../lib/risk/flags.ts';
 import { markLedger } from '../../lib/trading/ledger.ts';
 import { equityRecordSchema } from '../../lib/trading/records.ts';
 import type { Answer } from '../sim/scripted-exchange.ts';
-import {
-  Crash,
-  CrashPlan,
-  MINUTE_MS,
-  PRICES,
-  requestOf,
-  TradingWorld,
-} from '../sim/trading-world.ts';
+import { Crash, CrashPlan, MINUTE_MS, PRICES, requestOf, TradingWorld } from '../sim/trading-world.ts';
 
 type Symbol = keyof typeof PRICES;
 const SYMBOLS = Object.keys(PRICES) as Symbol[];
