@@ -1,4 +1,6 @@
 // The real ccxt client against a misbehaving exchange: every fault ends in a typed error or in recovery, never in a wrong candle.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type CcxtMarketDataOptions,
@@ -110,6 +112,22 @@ describe('a fault that lasts', () => {
     expect(answer).toMatchObject({ ok: false, error: { code, retryable: false } });
     expect(!answer.ok && answer.error.message).toMatch(new RegExp(`${status}.*<!DOCTYPE.{0,40}…$`));
     expect(time.sleptMs).toEqual([]);
+  });
+
+  it('a body that stalls ends at the deadline although garbage is collected meanwhile', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    simulated.faults.inject({ kind: 'stall' });
+    const collecting = setInterval(collect, 5);
+    try {
+      const { marketData } = openClient({ attempts: 1 });
+      expect(await marketData.closedCandles(request)).toMatchObject({
+        ok: false,
+        error: { code: 'timeout' },
+      });
+    } finally {
+      clearInterval(collecting);
+    }
   });
 
   it('serves no row of an answer that is wrong anywhere', async () => {

@@ -63,11 +63,16 @@ async function send<Body extends string | Uint8Array>(
 ): Promise<{ response: Response; body: Body }> {
   const { host, pathname } = new URL(url);
   const request = `${init.method} ${pathname}`;
+  // Node's fetch holds the signal weakly: after a garbage collection it would wait for a stalled body for ever.
+  const broken = new Promise<never>((_, reject) => {
+    init.signal.addEventListener('abort', () => reject(init.signal.reason), { once: true });
+  });
+  broken.catch(() => {});
   let response: Response;
   let body: Body;
   try {
-    response = await fetch(url, { ...init, redirect: 'error' });
-    body = await read(response);
+    response = await Promise.race([fetch(url, { ...init, redirect: 'error' }), broken]);
+    body = await Promise.race([read(response), broken]);
   } catch (cause) {
     if (init.signal.aborted)
       throw new ExchangeFault('timeout', `${host} gave no answer in time to ${request}`, { cause });
