@@ -73,7 +73,7 @@ function plotDrawdown({ strategy }: Evaluation): string {
     title: 'Below the high, at the end of each day',
     lines: [{ name: 'drawdown', colour: ORANGE, points }],
     formatX: formatDay,
-    formatY: (value) => formatPercent(value),
+    formatY: (value) => formatPercent(value, 2),
   });
 }
 

@@ -601,7 +601,7 @@ describe('the dashboard', () => {
     expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
     const policy = String(page.headers['content-security-policy']);
     expect(policy).toMatch(
-      /^default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-[^']+'; connect-src 'self';/,
+      /^default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-[^']+'; connect-src 'self'; img-src data:;/,
     );
     expect(policy).not.toContain('unsafe');
     expect(page.text).not.toMatch(/(src|href)="(?!data:,)/);
@@ -611,13 +611,15 @@ describe('the dashboard', () => {
   });
 
   it('shows the status, and stops when it is told to and confirmed', async () => {
+    // As a bar's signals come: by symbol. On the page those that act stand first.
+    await system.signals.put(signalOf('AAUSDT', 0, { action: 'HOLD' }));
     await system.signals.put(signalOf('AUSDT', 0));
     await system.signals.putRun(runOf(0, { codeVersion: system.codeVersion }));
     await withPage(async (page) => {
       page.submit('connect', { token: TOKEN });
       await expect.poll(() => page.text('mode') + page.text('reasons')).toMatch(/^PAPER/);
       expect(page.text('reasons')).toContain('paper_trading');
-      expect(page.text('signals')).toContain('AUSDTBUY');
+      expect(page.text('signals')).toMatch(/AUSDTBUY[\s\S]*AAUSDTHOLD/);
       page.submit('stop', { reason: 'seen on the page', by: 'ada' });
       await page.idle();
       expect(await latch()).toBe('ARMED');
