@@ -1,5 +1,5 @@
 // What a state folder is the state of: which market, and how far its replay has come. A restart goes on at the next bar; another
-// market, or another time, gets a fresh state, and the old one is kept beside it.
+// market, another time, or a finished run told to start over gets a fresh state, and the old one is kept beside it.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -10,6 +10,8 @@ const positionSchema = z.strictObject({
   source: z.string(),
   /** When the next run is due, epoch ms of the market's time. */
   nextRunMs: z.int(),
+  /** Where its replay was told to start, while that run is unfinished: told so again, it goes on. */
+  fromMs: z.int().nullable().default(null),
 });
 export type ReplayPosition = z.infer<typeof positionSchema>;
 

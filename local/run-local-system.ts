@@ -77,6 +77,8 @@ interface RunPlan {
   readonly endMs: number;
   /** What is traded. */
   readonly source: string;
+  /** As ReplayPosition's. */
+  readonly fromMs: number | null;
   /** One line when the folder held the state of something else. */
   readonly note: string | undefined;
 }
@@ -97,11 +99,13 @@ async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): P
   const dataFolder = market.dataFolder && resolve(market.dataFolder);
   const { market: source, source: name } = await chooseMarket({ ...market, dataFolder }, market.fromMs);
   const saved = readReplayPosition(stateDir);
-  const resumed = saved?.source === name ? saved.nextRunMs : undefined;
-  const startMs = market.fromMs ?? resumed ?? firstRunMs(source);
+  const goesOn = saved?.source === name && [undefined, saved.fromMs].includes(market.fromMs);
+  const { nextRunMs: startMs, fromMs } = goesOn
+    ? saved
+    : { nextRunMs: market.fromMs ?? firstRunMs(source), fromMs: market.fromMs ?? null };
   checkReplayRange(source, startMs);
   view.progress(
-    `${source.symbols.length} symbols, ${formatInstant(source.firstOpenTimeMs)} to ${formatInstant(source.lastOpenTimeMs)} UTC; starting at ${formatInstant(startMs)}`,
+    `${source.symbols.length} symbols, ${formatInstant(source.firstOpenTimeMs)} to ${formatInstant(source.lastOpenTimeMs)} UTC; ${goesOn ? 'going on' : 'starting'} at ${formatInstant(startMs)}`,
   );
   return {
     clock: createReplayClock(startMs, market.speed),
@@ -109,12 +113,13 @@ async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): P
     startMs,
     endMs: source.lastOpenTimeMs + 2 * BAR_MS,
     source: name,
+    fromMs,
     note: keepApart(stateDir, { source: name, nextRunMs: startMs }),
   };
 }
 
 /** A folder's state is of one market and one line of time: anything else in it is moved aside, never mixed and never lost. */
-function keepApart(stateDir: string, start: ReplayPosition): string | undefined {
+function keepApart(stateDir: string, start: Omit<ReplayPosition, 'fromMs'>): string | undefined {
   const running = findRunningSystem(stateDir);
   if (running !== undefined) throw new LocalStartError(describeRunning(stateDir, running));
   const saved = readReplayPosition(stateDir);
@@ -157,6 +162,7 @@ async function planRealRun(
     startMs,
     endMs: Number.POSITIVE_INFINITY,
     source: market.exchange,
+    fromMs: null,
     note: keepApart(stateDir, { source: market.exchange, nextRunMs }),
   };
 }
@@ -171,9 +177,15 @@ async function runSchedule(run: {
 }): Promise<void> {
   const { options, plan, system, summary, stop } = run;
   const done = () => summary.bars >= (options.bars ?? Number.POSITIVE_INFINITY);
+  const save = (nextRunMs: number, finished: boolean) =>
+    saveReplayPosition(options.stateDir, {
+      source: plan.source,
+      nextRunMs,
+      fromMs: finished ? null : plan.fromMs,
+    });
   for (const { job, dueMs } of scheduledRuns(plan.startMs)) {
     // After the last bar guard and breaker still have their say: what was entered is booked, protected and judged.
-    if (dueMs > plan.endMs || (done() && job === 'infer')) return;
+    if (dueMs > plan.endMs || (done() && job === 'infer')) return save(dueMs, true);
     try {
       await plan.clock.waitUntil(dueMs, stop);
     } catch (error) {
@@ -183,8 +195,9 @@ async function runSchedule(run: {
     const { failed } = await system.call(job);
     if (failed !== undefined) summary.addFailure(failed);
     if (job === 'infer') await showBar(run, failed);
-    saveReplayPosition(options.stateDir, { source: plan.source, nextRunMs: dueMs + 1 });
-    if (done() && job === 'circuit-breaker') return;
+    const finished = done() && job === 'circuit-breaker';
+    save(dueMs + 1, finished);
+    if (finished) return;
   }
 }
 

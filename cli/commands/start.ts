@@ -30,7 +30,11 @@ export function addStartCommand(program: Command): void {
     )
     .option('--data <dir>', 'replay this folder of candles (default: a generated market)', parseFolder)
     .option('--symbols <n or list>', 'how many symbols, the largest first, or which', parseSymbolChoice, 20)
-    .option('--from <iso>', 'start the replay here (default: where the last run stopped)', parseInstant)
+    .option(
+      '--from <iso>',
+      'start the replay here, or go on with the unfinished one from here (default: where the last run stopped)',
+      parseInstant,
+    )
     .option('--seed <n>', 'seed of the generated market', parseSeed, 7)
     .addOption(
       new Option('--exchange <name>', 'the real exchange to follow instead of the simulated one')

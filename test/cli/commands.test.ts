@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,7 +12,7 @@ import { REQUEST_BARS } from '../../lib/market/grid.ts';
 import { signalSchema } from '../../lib/signals/signal.ts';
 import { generateMarket } from '../../local/exchange/generated-market.ts';
 import { buildModelFolder } from '../onnx/build-model-folder.ts';
-import { qt } from './qt.ts';
+import { QT, qt } from './qt.ts';
 
 const market = generateMarket({
   seed: 11,
@@ -317,6 +318,27 @@ describe('the local system', () => {
       stderr: expect.stringMatching(/nothing to replay at 2030-01-01/),
     });
   });
+
+  it('begins afresh when a finished run is asked for again, and goes on with the latch closed when one was killed', async () => {
+    const state = join(folder, 'state-from');
+    const from = new Date(market.lastOpenTimeMs - 600 * 300_000).toISOString();
+    const args = ['--data', data, '--from', from];
+    const bars = /2 bars, (.*) to .* UTC, 2 symbols/;
+    const [, began] = bars.exec((await start(state, ...args)).stdout)!;
+    const again = await start(state, ...args);
+    expect(bars.exec(again.stdout)?.[1]).toBe(began);
+    expect(again.stdout).toContain('its state is kept in');
+
+    const child = spawn(process.execPath, [QT, 'start', '--speed', 'max', '--state', state, ...args]);
+    for await (const chunk of child.stdout) if (String(chunk).includes('signals:')) child.kill('SIGKILL');
+    const trip = await qt('breaker', 'trip', '--reason', 'a test', '--by', 'ada', '--state', state);
+    expect(trip).toMatchObject({ exitCode: 0 });
+    const gone = await start(state, ...args);
+    expect(gone.stdout).toContain('UTC; going on at ');
+    expect(gone.stdout).not.toContain('its state is kept in');
+    const status = await qt('status', '--state', state, '--json');
+    expect(JSON.parse(status.stdout)).toMatchObject({ mode: 'OFF', breaker: { latch: 'TRIPPED' } });
+  }, 120_000);
 
   it('says which port is taken', async () => {
     const server = createServer().listen(0, '127.0.0.1');

@@ -2,7 +2,8 @@
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 
-const QT = resolve(import.meta.dirname, '../../bin/qt.mjs');
+/** The command's file. */
+export const QT = resolve(import.meta.dirname, '../../bin/qt.mjs');
 
 export interface QtOutcome {
   readonly exitCode: number;
