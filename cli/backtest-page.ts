@@ -2,12 +2,12 @@
 import type { BacktestReport } from '../lib/app/backtest-report.ts';
 import { formatBacktest, groupCells, summaryRows } from './backtest-text.ts';
 import { IN_SAMPLE_WORDS } from './evaluation-text.ts';
-import { formatDay, formatInstant, formatPercent } from './format-figure.ts';
+import { formatDay, formatInstant } from './format-figure.ts';
 import { PAGE_STYLE } from './page-style.ts';
+import { plotDrawdown } from './plot-drawdown.ts';
 import { drawPlot, escapeHtml } from './svg-plot.ts';
 
 const BLUE = '#1f5fae';
-const ORANGE = '#c25e00';
 const GREEN = '#2b7a3d';
 
 export function formatBacktestPage(report: BacktestReport): string {
@@ -19,7 +19,7 @@ export function formatBacktestPage(report: BacktestReport): string {
     `<title>Backtest of ${escapeHtml(ensembleId)}</title><style>${PAGE_STYLE}</style></head><body>`,
     `<h1>Backtest of ensemble ${escapeHtml(ensembleId)}</h1>`,
     `<p class="verdict${inSample === false ? '' : ' seen'}">${escapeHtml(IN_SAMPLE_WORDS[`${inSample}`])}</p>`,
-    `<div class="plots">${plotEquity(report)}${plotDrawdown(report)}${plotTrades(report)}</div>`,
+    `<div class="plots">${plotEquity(report)}${plotDrawdown(report.equity)}${plotTrades(report)}</div>`,
     '<h2>Pairs</h2>',
     formatTable(
       ['pair', ...group],
@@ -67,20 +67,6 @@ function plotEquity({ equity }: BacktestReport): string {
     lines: [{ name: 'net of fees, slippage and funding', colour: BLUE, points }],
     formatX: formatDay,
     formatY: (value) => value.toFixed(0),
-  });
-}
-
-function plotDrawdown({ equity }: BacktestReport): string {
-  let high = Number.NEGATIVE_INFINITY;
-  const points = equity.timeMs.map((ms, mark) => {
-    high = Math.max(high, equity.equityUsdt[mark]!);
-    return [ms, equity.equityUsdt[mark]! / high - 1] as const;
-  });
-  return drawPlot({
-    title: 'Below the high, at the end of each day',
-    lines: [{ name: 'drawdown', colour: ORANGE, points }],
-    formatX: formatDay,
-    formatY: (value) => formatPercent(value, 2),
   });
 }
 

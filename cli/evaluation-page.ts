@@ -3,10 +3,10 @@ import type { Evaluation, ProbabilityFigures } from '../lib/app/evaluation.ts';
 import { formatEvaluation, IN_SAMPLE_WORDS, SYMBOL_COLUMNS, symbolCells } from './evaluation-text.ts';
 import { formatDay, formatFigure, formatPercent } from './format-figure.ts';
 import { PAGE_STYLE } from './page-style.ts';
+import { plotDrawdown } from './plot-drawdown.ts';
 import { drawPlot, escapeHtml } from './svg-plot.ts';
 
 const BLUE = '#1f5fae';
-const ORANGE = '#c25e00';
 const GREY = '#8a8a8a';
 
 export function formatEvaluationPage(evaluation: Evaluation): string {
@@ -20,7 +20,7 @@ export function formatEvaluationPage(evaluation: Evaluation): string {
     `<p class="verdict${inSample === false ? '' : ' seen'}">${escapeHtml(IN_SAMPLE_WORDS[`${inSample}`])}</p>`,
     '<h2>Strategy</h2>',
     formatStrategyTable(evaluation),
-    `<div class="plots">${plotEquity(evaluation)}${plotDrawdown(evaluation)}</div>`,
+    `<div class="plots">${plotEquity(evaluation)}${plotDrawdown(evaluation.strategy.equity)}</div>`,
     '<h2>Probabilities by week</h2>',
     `<div class="plots">${voters.map(([name, figures]) => plotWeeks(name, figures)).join('')}</div>`,
     '<h2>Calibration</h2>',
@@ -59,21 +59,6 @@ function plotEquity({ strategy }: Evaluation): string {
     lines: [{ name: 'net of fees and slippage', colour: BLUE, points }],
     formatX: formatDay,
     formatY: (value) => value.toFixed(0),
-  });
-}
-
-function plotDrawdown({ strategy }: Evaluation): string {
-  const { timeMs, equityUsdt } = strategy.equity;
-  let high = Number.NEGATIVE_INFINITY;
-  const points = Array.from(timeMs, (ms, mark) => {
-    high = Math.max(high, equityUsdt[mark]!);
-    return [ms, equityUsdt[mark]! / high - 1] as const;
-  });
-  return drawPlot({
-    title: 'Below the high, at the end of each day',
-    lines: [{ name: 'drawdown', colour: ORANGE, points }],
-    formatX: formatDay,
-    formatY: (value) => formatPercent(value, 2),
   });
 }
 

@@ -12,12 +12,7 @@ import { createLiveView, formatInstant, type LiveView } from './live-view.ts';
 import { type LocalSystem, startLocalSystem } from './local-system.ts';
 import { chooseMarket, firstRunMs } from './market-choice.ts';
 import { createReplayClock, type ReplayClock, realClock } from './replay-clock.ts';
-import {
-  archiveState,
-  type ReplayPosition,
-  readReplayPosition,
-  saveReplayPosition,
-} from './replay-position.ts';
+import { archiveState, readReplayPosition, saveReplayPosition } from './replay-position.ts';
 import { RunSummary } from './run-summary.ts';
 import { describeRunning, findRunningSystem } from './running-system.ts';
 import { scheduledRuns } from './schedule.ts';
@@ -114,17 +109,15 @@ async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): P
     endMs: source.lastOpenTimeMs + 2 * BAR_MS,
     source: name,
     fromMs,
-    note: keepApart(stateDir, { source: name, nextRunMs: startMs }),
+    note: keepApart(stateDir, goesOn),
   };
 }
 
 /** A folder's state is of one market and one line of time: anything else in it is moved aside, never mixed and never lost. */
-function keepApart(stateDir: string, start: Omit<ReplayPosition, 'fromMs'>): string | undefined {
+function keepApart(stateDir: string, goesOn: boolean): string | undefined {
   const running = findRunningSystem(stateDir);
   if (running !== undefined) throw new LocalStartError(describeRunning(stateDir, running));
-  const saved = readReplayPosition(stateDir);
-  if (saved === undefined) return undefined;
-  if (saved.source === start.source && saved.nextRunMs === start.nextRunMs) return undefined;
+  if (goesOn || readReplayPosition(stateDir) === undefined) return undefined;
   const kept = archiveState(stateDir, new Date().toISOString().replaceAll(':', '-'));
   return `another market or time than the last run: its state is kept in ${kept}`;
 }
@@ -150,8 +143,7 @@ async function planRealRun(
     );
   // The bar that has just closed is decided at once.
   const startMs = Math.floor(Date.now() / BAR_MS) * BAR_MS;
-  const saved = readReplayPosition(stateDir);
-  const nextRunMs = saved?.source === market.exchange ? saved.nextRunMs : startMs;
+  const goesOn = readReplayPosition(stateDir)?.source === market.exchange;
   return {
     clock: realClock,
     exchange: {
@@ -163,7 +155,7 @@ async function planRealRun(
     endMs: Number.POSITIVE_INFINITY,
     source: market.exchange,
     fromMs: null,
-    note: keepApart(stateDir, { source: market.exchange, nextRunMs }),
+    note: keepApart(stateDir, goesOn),
   };
 }
 
