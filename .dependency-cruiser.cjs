@@ -45,7 +45,7 @@ module.exports = {
     },
     {
       name: 'vendors-only-in-adapters',
-      comment: 'Vendor packages stay behind their adapter: use a port from lib/app/ports.ts.',
+      comment: 'Vendor packages stay behind their adapter: use a port from lib/risk/ports.ts.',
       severity: 'error',
       from: { path: '^(functions|cli|local|lib)/', pathNot: '^lib/adapters/' },
       to: { path: '(^|/)node_modules/(@aws-sdk|ccxt|onnxruntime-node|@aws-lambda-powertools)/' },

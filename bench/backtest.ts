@@ -1,15 +1,15 @@
 // What a backtest costs: symbol-bars per second with answers that are known already, with the models asked, and whether twice the
 // bars or twice the symbols cost twice the time.
 import { createOnnxModelRuntime } from '../lib/adapters/onnx/onnx-model-runtime.ts';
-import { createEnsembleProvider, type LoadedEnsemble } from '../lib/app/load-ensemble.ts';
-import { type Predictions, predictSymbol } from '../lib/app/predictions.ts';
-import { invariant } from '../lib/invariant.ts';
+import { invariant } from '../lib/core/invariant.ts';
 import { BAR_MS } from '../lib/market/candle.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../lib/market/candle-series.ts';
 import { ROW_WINDOW_BARS, SEQUENCE_STEPS } from '../lib/market/grid.ts';
-import { replayPast } from '../lib/wiring/backtest.ts';
-import { openModels } from '../lib/wiring/recorded-input.ts';
-import { generateMarket } from '../local/exchange/generated-market.ts';
+import { createEnsembleProvider, type LoadedEnsemble } from '../lib/models/use-cases/load-ensemble.ts';
+import { type Predictions, predictSymbol } from '../lib/research/use-cases/predictions.ts';
+import { replayPast } from '../lib/runtime/compose/backtest.ts';
+import { openModels } from '../lib/runtime/compose/recorded-input.ts';
+import { generateMarket } from '../local/market/generated-market.ts';
 
 const SYMBOLS = 100;
 /** Two days. */

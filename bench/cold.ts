@@ -5,25 +5,25 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FUNCTION_NAMES, type FunctionName } from '../infra/functions.ts';
-import { createS3ObjectStore } from '../lib/adapters/aws/s3-object-store.ts';
-import { writeUniverse } from '../lib/app/universe.ts';
-import { invariant } from '../lib/invariant.ts';
+import { FUNCTION_NAMES, type FunctionName } from '../infra/catalog/functions.ts';
+import { createS3ObjectStore } from '../lib/adapters/aws/s3/s3-object-store.ts';
+import { invariant } from '../lib/core/invariant.ts';
 import { BAR_MS } from '../lib/market/candle.ts';
 import { REQUEST_BARS } from '../lib/market/grid.ts';
 import { symbolsOfShard } from '../lib/market/universe.ts';
-import { prepareLocalStage } from '../lib/wiring/local-stage.ts';
-import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../lib/wiring/stage.ts';
-import { generateMarket } from '../local/exchange/generated-market.ts';
+import { writeUniverse } from '../lib/market/use-cases/active-universe.ts';
+import { prepareLocalStage } from '../lib/runtime/compose/local-stage.ts';
+import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../lib/runtime/config/stage.ts';
 import { startSimulatedExchange } from '../local/exchange/simulated-exchange.ts';
-import { openEmbedded } from '../test/contract/aws-target.ts';
+import { generateMarket } from '../local/market/generated-market.ts';
+import { openEmbedded } from '../test/support/aws-target.ts';
 import {
   type EmulatedFunction,
   installLambdaNode,
   runsLambdaNode,
   startFunction,
-} from '../test/infra/lambda-emulator.ts';
-import { type SynthesisedStage, synthesise } from '../test/infra/synthesised-stage.ts';
+} from '../test/support/infra/lambda-emulator.ts';
+import { type SynthesisedStage, synthesise } from '../test/support/infra/synthesised-stage.ts';
 
 const STARTS = 15;
 const SYMBOLS = 100;

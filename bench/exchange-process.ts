@@ -1,8 +1,8 @@
 // The simulated exchange in a process of its own, so that a benchmark of the client does not also time the server. Ends with its
 // parent.
 import { BAR_MS } from '../lib/market/candle.ts';
-import { generateMarket } from '../local/exchange/generated-market.ts';
 import { startSimulatedExchange } from '../local/exchange/simulated-exchange.ts';
+import { generateMarket } from '../local/market/generated-market.ts';
 
 const market = generateMarket({ seed: 1, symbols: 100, fromMs: Date.UTC(2024, 0, 1), bars: 1_010 });
 const nowMs = market.lastOpenTimeMs + BAR_MS + 1_000;

@@ -7,11 +7,11 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
+import { invariant } from '../lib/core/invariant.ts';
 import { computeFeatures } from '../lib/features/compute-features.ts';
 import { FEATURE_COUNT } from '../lib/features/feature-set.ts';
-import { invariant } from '../lib/invariant.ts';
 import type { CandleSeries } from '../lib/market/candle-series.ts';
-import { generateMarket } from '../local/exchange/generated-market.ts';
+import { generateMarket } from '../local/market/generated-market.ts';
 
 /** 90 days of 5-minute bars. */
 const BARS = 25_920;

@@ -1,14 +1,14 @@
 // What a decision costs without the network: 998 candles of 100 symbols to signals, through the code that serves.
 import { createFolderObjectStore } from '../lib/adapters/files/folder-object-store.ts';
 import { createOnnxModelRuntime } from '../lib/adapters/onnx/onnx-model-runtime.ts';
-import { askModels, type SymbolRow, toSymbolRow } from '../lib/app/ask-models.ts';
-import { createEnsembleProvider } from '../lib/app/load-ensemble.ts';
+import { invariant } from '../lib/core/invariant.ts';
 import { computeFeatures } from '../lib/features/compute-features.ts';
-import { invariant } from '../lib/invariant.ts';
+import { askModels, type SymbolRow, toSymbolRow } from '../lib/inference/use-cases/ask-models.ts';
 import type { CandleSeries } from '../lib/market/candle-series.ts';
 import { judgeWindow, REQUEST_BARS, SEQUENCE_STEPS } from '../lib/market/grid.ts';
-import { STARTER_MODELS_FOLDER } from '../lib/wiring/starter-models.ts';
-import { generateMarket } from '../local/exchange/generated-market.ts';
+import { createEnsembleProvider } from '../lib/models/use-cases/load-ensemble.ts';
+import { STARTER_MODELS_FOLDER } from '../lib/runtime/config/starter-models.ts';
+import { generateMarket } from '../local/market/generated-market.ts';
 
 const SYMBOLS = 100;
 const RUNS = 31;

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { openParquetDataset } from '../lib/adapters/files/parquet-dataset.ts';
 import { createOnnxModelRuntime } from '../lib/adapters/onnx/onnx-model-runtime.ts';
-import { buildDataset } from '../lib/app/build-dataset.ts';
+import { invariant } from '../lib/core/invariant.ts';
+import { success } from '../lib/core/result.ts';
 import { FEATURE_COUNT, FEATURE_NAMES } from '../lib/features/feature-set.ts';
-import { invariant } from '../lib/invariant.ts';
-import { success } from '../lib/result.ts';
-import { generateMarket } from '../local/exchange/generated-market.ts';
+import { buildDataset } from '../lib/research/use-cases/build-dataset.ts';
+import { generateMarket } from '../local/market/generated-market.ts';
 
 /** One bar of a universe, and many of a backtest. */
 const BATCHES = [100, 10_000];

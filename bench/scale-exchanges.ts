@@ -1,7 +1,8 @@
 // The exchanges of the scale benchmark, one for each address that asks, in a process of their own so that they do not hold up the
 // embedded AWS. Told the time at which a bar is opened, from which it goes on at its own speed. Ends with its parent.
-import { generateMarket } from '../local/exchange/generated-market.ts';
+
 import { startSimulatedExchange } from '../local/exchange/simulated-exchange.ts';
+import { generateMarket } from '../local/market/generated-market.ts';
 import { SCALE_MARKET, SHARDS } from './scale-market.ts';
 
 let openedMs = 0;

@@ -1,7 +1,7 @@
 // One shard of infer in a process of its own, as Lambda keeps it: started once, called for every bar. Ends with its parent.
-import type { InferRun } from '../lib/app/infer-run.ts';
-import { composeInfer, type InferComposition } from '../lib/wiring/infer.ts';
-import { localInferConfiguration } from '../lib/wiring/stage.ts';
+import type { InferRun } from '../lib/inference/infer-run.ts';
+import { composeInfer, type InferComposition } from '../lib/runtime/compose/infer.ts';
+import { localInferConfiguration } from '../lib/runtime/config/stage.ts';
 import type { ShardOrder } from './scale.ts';
 
 /** By the exchange that it asks. */

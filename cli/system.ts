@@ -1,7 +1,7 @@
 // Which system a command works on: the local one (running, or its saved state), or with --stage one on AWS.
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { OperatorSystem } from '../lib/wiring/operator.ts';
+import type { OperatorSystem } from '../lib/runtime/compose/operator.ts';
 import { CommandFailure } from './command-error.ts';
 
 export interface SystemOptions {
@@ -42,14 +42,14 @@ async function openSystem(
   { stage, state }: SystemOptions,
   opening: { readonly checked: boolean },
 ): Promise<OpenedSystem> {
-  const { openAwsStage, openLocalStage } = await import('../lib/wiring/operator.ts');
+  const { openAwsStage, openLocalStage } = await import('../lib/runtime/compose/operator.ts');
   if (stage !== undefined) {
     const system = await openAwsStage(stage, opening).catch((error: unknown) => {
       throw new CommandFailure(`stage ${stage}: ${error instanceof Error ? error.message : error}`);
     });
     return { system, close: () => system.close() };
   }
-  const { findRunningSystem } = await import('../local/running-system.ts');
+  const { findRunningSystem } = await import('../local/run/running-system.ts');
   const running = findRunningSystem(state);
   if (running !== undefined) {
     const system = openLocalStage(running.endpoints, state, { url: running.exchangeUrl });
@@ -65,7 +65,7 @@ async function openSystem(
 async function openSavedState(state: string): Promise<OpenedSystem> {
   const { startEmbeddedAws } = await import('../local/aws/embedded-aws.ts');
   const { LocalStartError } = await import('../local/aws/local-start-error.ts');
-  const { openLocalStage } = await import('../lib/wiring/operator.ts');
+  const { openLocalStage } = await import('../lib/runtime/compose/operator.ts');
   const aws = await startEmbeddedAws({ stateDir: state }).catch((error: unknown) => {
     throw error instanceof LocalStartError ? new CommandFailure(error.message) : error;
   });

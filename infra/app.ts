@@ -1,7 +1,7 @@
 // What `cdk` runs: the stage that the context names, `npx cdk deploy --all -c stage=NAME`.
 import { App } from 'aws-cdk-lib';
+import { readStageSettings } from './catalog/stage-settings.ts';
 import { createStage } from './create-stage.ts';
-import { readStageSettings } from './stage-settings.ts';
 
 const app = new App();
 try {

@@ -2,12 +2,12 @@
 // execute), monitoring.
 import { type App, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { DataStack } from './data-stack.ts';
-import { FunctionStack } from './function-stack.ts';
-import { MonitoringStack } from './monitoring-stack.ts';
-import { RetrainingStack } from './retraining-stack.ts';
-import { RETRAINING } from './shared-resources.ts';
-import type { StageSettings } from './stage-settings.ts';
+import type { StageSettings } from './catalog/stage-settings.ts';
+import { FunctionStack } from './constructs/function-stack.ts';
+import { RETRAINING } from './constructs/shared-resources.ts';
+import { DataStack } from './stacks/data-stack.ts';
+import { MonitoringStack } from './stacks/monitoring-stack.ts';
+import { RetrainingStack } from './stacks/retraining-stack.ts';
 
 /** Synthesis fails on every finding of cdk-nag that is not acknowledged where it stands. */
 export function createStage(app: App, settings: StageSettings): void {

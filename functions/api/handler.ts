@@ -2,10 +2,10 @@
 // never fails an invocation: what went wrong is the answer.
 import { z } from 'zod';
 import { DASHBOARD } from '../../dashboard/page.ts';
-import type { ApiRequest } from '../../lib/app/answer-api.ts';
-import { type ApiComposition, composeApi } from '../../lib/wiring/api.ts';
-import { readApiConfiguration } from '../../lib/wiring/configuration.ts';
-import { onLambda } from '../../lib/wiring/on-lambda.ts';
+import type { ApiRequest } from '../../lib/api/answer-api.ts';
+import { type ApiComposition, composeApi } from '../../lib/runtime/compose/api.ts';
+import { readApiConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { onLambda } from '../../lib/runtime/lambda.ts';
 
 /** What is used of the event; names of headers come in lower case, repeated values joined by commas. */
 const httpEventSchema = z.object({

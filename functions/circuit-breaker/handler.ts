@@ -1,9 +1,12 @@
 // The circuit-breaker function: one tick per minute. What it could not do fails the invocation, so that the alarm on its errors
 // sounds; the next tick tries again.
-import type { BreakerOutcome } from '../../lib/app/circuit-breaker.ts';
-import { type CircuitBreakerComposition, composeCircuitBreaker } from '../../lib/wiring/circuit-breaker.ts';
-import { readCircuitBreakerConfiguration } from '../../lib/wiring/configuration.ts';
-import { onLambda } from '../../lib/wiring/on-lambda.ts';
+import type { BreakerOutcome } from '../../lib/risk/use-cases/circuit-breaker.ts';
+import {
+  type CircuitBreakerComposition,
+  composeCircuitBreaker,
+} from '../../lib/runtime/compose/circuit-breaker.ts';
+import { readCircuitBreakerConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface CircuitBreakerResult {
   readonly scopes: readonly {

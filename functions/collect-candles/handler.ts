@@ -1,9 +1,12 @@
 // The collect-candles function: once a day. What it has no time for is left to the next run; when symbols stay behind for any
 // other reason the invocation fails, so that its retries take up where it stopped, and its alarm says so.
-import type { CollectionReport } from '../../lib/app/collect-candles.ts';
-import { type CollectCandlesComposition, composeCollectCandles } from '../../lib/wiring/collect-candles.ts';
-import { COLLECTION_S, readCollectCandlesConfiguration } from '../../lib/wiring/configuration.ts';
-import { onLambda } from '../../lib/wiring/on-lambda.ts';
+import type { CollectionReport } from '../../lib/market/use-cases/collect-candles.ts';
+import {
+  type CollectCandlesComposition,
+  composeCollectCandles,
+} from '../../lib/runtime/compose/collect-candles.ts';
+import { COLLECTION_S, readCollectCandlesConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface CollectCandlesResult {
   readonly symbols: number;

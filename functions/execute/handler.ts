@@ -1,11 +1,11 @@
 // The execute function: started by infer's success with the bar and shard that were decided. A run that fails is repeated by
 // Lambda, which is harmless: the gate lets every decision through once.
 import { z } from 'zod';
-import { type ExecuteRequest, executeRequestSchema } from '../../lib/app/execute.ts';
-import type { ExecuteReport } from '../../lib/app/execute-report.ts';
-import { readExecuteConfiguration } from '../../lib/wiring/configuration.ts';
-import { composeExecute, type ExecuteComposition } from '../../lib/wiring/execute.ts';
-import { onLambda } from '../../lib/wiring/on-lambda.ts';
+import type { ExecuteReport } from '../../lib/execution/execute-report.ts';
+import { type ExecuteRequest, executeRequestSchema } from '../../lib/execution/use-cases/execute.ts';
+import { composeExecute, type ExecuteComposition } from '../../lib/runtime/compose/execute.ts';
+import { readExecuteConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { onLambda } from '../../lib/runtime/lambda.ts';
 
 /** Infer's result as Lambda's on-success destination wraps it, or bare. */
 const eventSchema = z.union([

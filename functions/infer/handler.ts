@@ -1,10 +1,10 @@
 // The infer function: one run per 5-minute event. Its result names the bar and shard that were decided, for the executor that
 // starts on its success. Signals that could not be stored fail the invocation, so that its retry completes them.
 import { z } from 'zod';
-import type { InferRun } from '../../lib/app/infer-run.ts';
-import { readInferConfiguration } from '../../lib/wiring/configuration.ts';
-import { composeInfer, type InferComposition } from '../../lib/wiring/infer.ts';
-import { onLambda } from '../../lib/wiring/on-lambda.ts';
+import type { InferRun } from '../../lib/inference/infer-run.ts';
+import { composeInfer, type InferComposition } from '../../lib/runtime/compose/infer.ts';
+import { readInferConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { onLambda } from '../../lib/runtime/lambda.ts';
 
 /** EventBridge Scheduler sends what the stack configured; anything else in the event is ignored. */
 const eventSchema = z

@@ -1,11 +1,12 @@
 // The refresh-universe function: once a day. When the universe in force stays because the answer could not be used, the
 // invocation fails, so that its retries and its alarm take over; infer goes on with what is in force.
-import { readRefreshUniverseConfiguration } from '../../lib/wiring/configuration.ts';
-import { onLambda } from '../../lib/wiring/on-lambda.ts';
+
 import {
   composeRefreshUniverse,
   type RefreshUniverseComposition,
-} from '../../lib/wiring/refresh-universe.ts';
+} from '../../lib/runtime/compose/refresh-universe.ts';
+import { readRefreshUniverseConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface RefreshUniverseResult {
   readonly outcome: 'changed' | 'confirmed';

@@ -1,5 +1,5 @@
 // The one implementation of the features: training, backtest, serving and the parity check all call this function.
-import { invariant } from '../invariant.ts';
+import { invariant } from '../core/invariant.ts';
 import { BAR_MS } from '../market/candle.ts';
 import { type CandleSeries, sliceSeries } from '../market/candle-series.ts';
 import { FEATURE_COUNT } from './feature-set.ts';

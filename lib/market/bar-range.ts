@@ -64,3 +64,9 @@ export function uniteRanges(ranges: readonly BarRange[]): BarRange[] {
 /** Of ranges that do not overlap. */
 export const countBars = (ranges: readonly BarRange[]): number =>
   ranges.reduce((sum, { fromMs, toMs }) => sum + (toMs - fromMs) / BAR_MS, 0);
+
+/** Half-open range of open times, epoch ms; undefined is without limit. */
+export interface OpenTimeRange {
+  readonly fromMs: number | undefined;
+  readonly toMs: number | undefined;
+}

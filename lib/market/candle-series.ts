@@ -1,6 +1,6 @@
 // Candles of one symbol as columns: the form that features are computed from, fast to scan and cheap to slice.
 
-import { failure, type Result, success } from '../result.ts';
+import { failure, type Result, success } from '../core/result.ts';
 import { type Candle, type CandleFault, findCandleFault } from './candle.ts';
 
 /** Valid candles, strictly increasing in time; gaps are possible. All columns have the same length. */

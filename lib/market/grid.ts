@@ -1,8 +1,8 @@
 // The complete 5-minute grid and the gap policy: the one place where missing bars are filled and where a bar is judged
 // fit for a decision. Training and serving both come through here.
 
-import { invariant } from '../invariant.ts';
-import { failure, type Result, success } from '../result.ts';
+import { invariant } from '../core/invariant.ts';
+import { failure, type Result, success } from '../core/result.ts';
 import type { AbstentionReason } from './abstention.ts';
 import { BAR_MS } from './candle.ts';
 import { allocateSeries, type CandleSeries } from './candle-series.ts';

@@ -2,9 +2,9 @@
 // computes? Nothing runs where the answer is no.
 import { FEATURE_NAMES, FEATURE_SET_HASH, SEQUENCE_COLUMNS } from '../features/feature-set.ts';
 import { SEQUENCE_STEPS } from '../market/grid.ts';
-import type { ModelAbstentionReason } from '../signals/signal.ts';
 import type { Ensemble, EnsembleMember } from './ensemble.ts';
 import { labelSchema, type ModelInput, type ModelManifest } from './manifest.ts';
+import type { ModelAbstentionReason } from './vote.ts';
 
 const LABEL_FIELDS = labelSchema.keyof().options;
 

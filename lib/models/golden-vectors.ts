@@ -1,10 +1,10 @@
 // Golden vectors: the trainer's own answers for some inputs. A session that does not reproduce them computes something
 // else than what was validated, whatever its checksum says.
-import { failure, type Result, success } from '../result.ts';
-import { CLASSES } from '../signals/signal.ts';
+import { failure, type Result, success } from '../core/result.ts';
 import { type ModelFault, valuesPerRow } from './check-manifest.ts';
 import type { ModelManifest } from './manifest.ts';
 import { readProbabilities } from './model-output.ts';
+import { CLASSES } from './vote.ts';
 
 /** Largest allowed difference of one probability between trainer and ONNX Runtime. */
 const GOLDEN_TOLERANCE = 1e-5;

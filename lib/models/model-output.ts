@@ -1,6 +1,6 @@
 // Reads what a model answered: every row is a probability vector, or that row is no answer at all.
-import { invariant } from '../invariant.ts';
-import { CLASSES, type Probabilities } from '../signals/signal.ts';
+import { invariant } from '../core/invariant.ts';
+import { CLASSES, type Probabilities } from './vote.ts';
 
 const RANGE_TOLERANCE = 1e-6;
 const SUM_TOLERANCE = 1e-4;

@@ -1,7 +1,8 @@
 // Turns the bytes of a stored JSON document into its type, or into one line that says what is wrong and what to do: an
 // operator reads that line in the middle of the night, in a log or in `qt models verify`.
 import type { z } from 'zod';
-import { failure, type Result, success } from '../result.ts';
+import { failure, type Result, success } from '../core/result.ts';
+import { type FeatureProfile, featureProfileSchema } from '../features/feature-profile.ts';
 import {
   type Ensemble,
   type EnsemblePointer,
@@ -10,7 +11,6 @@ import {
   type ShadowPointer,
   shadowSchema,
 } from './ensemble.ts';
-import { type FeatureProfile, featureProfileSchema } from './feature-profile.ts';
 import { type ModelManifest, manifestSchema } from './manifest.ts';
 import { type QuarantineOrder, quarantineSchema } from './quarantine.ts';
 

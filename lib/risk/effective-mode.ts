@@ -1,10 +1,10 @@
 // Whether the system may take on new exposure, and with what: the most restrictive of flags, latch, lease and rollout stage.
 // Everything has to be proven open; whatever is missing, malformed, unreadable or out of date is OFF.
 
-import type { RolloutStage } from '../rollout/stage.ts';
 import type { FlagName, FlagState, FlagsState } from './flags.ts';
 import { FLAG_NAMES } from './flags.ts';
 import { type Latch, leaseBounds } from './latch.ts';
+import type { RolloutStage } from './level.ts';
 
 export type Mode = 'OFF' | 'PAPER' | 'LIVE';
 

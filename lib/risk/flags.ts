@@ -2,7 +2,7 @@
 // flag, the same that Parameter Store enforces on writing, and whatever does not match it closes the gate: a flag that says
 // `True ` was meant by someone, but nobody knows as what.
 
-import { failure, type Result, success } from '../result.ts';
+import { failure, type Result, success } from '../core/result.ts';
 
 interface BooleanKind {
   readonly kind: 'boolean';

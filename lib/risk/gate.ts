@@ -3,8 +3,8 @@
 // The approval that brokers demand is made here and nowhere else.
 
 import { z } from 'zod';
-import { invariant } from '../invariant.ts';
-import { failure, type Result, success } from '../result.ts';
+import { invariant } from '../core/invariant.ts';
+import { failure, type Result, success } from '../core/result.ts';
 import { type BreakerState, breakerStateSchema } from './breaker.ts';
 import type { Mode } from './effective-mode.ts';
 import { applyChanges, firstDenial, type ItemPlan } from './item-plan.ts';

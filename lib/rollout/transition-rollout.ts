@@ -1,8 +1,8 @@
 // How the rollout moves between its stages: up one at a time, with time, fresh evidence and two people; down at once.
 // A pure total function; storing the state and proving who signed is the caller's.
 import { z } from 'zod';
+import { ROLLOUT_STAGES, type RolloutStage } from '../risk/level.ts';
 import type { GoNoGo } from './go-no-go.ts';
-import { ROLLOUT_STAGES, type RolloutStage } from './stage.ts';
 
 export const SIGN_OFF_ROLES = ['technical_lead', 'risk_manager'] as const;
 export type SignOffRole = (typeof SIGN_OFF_ROLES)[number];

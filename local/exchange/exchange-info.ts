@@ -2,7 +2,7 @@
 // the decimals that the prices and volumes really have.
 import type { CandleSeries } from '../../lib/market/candle-series.ts';
 import { decimalPlaces } from '../../lib/market/plain-decimal.ts';
-import type { MarketSource } from './market-source.ts';
+import type { MarketSource } from '../market/market-source.ts';
 
 /** `step` and `tick` are powers of ten. */
 export interface SymbolRules {

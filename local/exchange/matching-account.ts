@@ -1,9 +1,10 @@
 // One futures account on the simulated exchange, and the matching of its orders against the market as the exchange's clock moves:
 // market orders trade at once, conditional ones when a bar's range reaches their trigger. Refusals carry Binance's numbers.
+
+import { MICRO, microUsdt } from '../../lib/core/money.ts';
+import { bookFill, bookFunding, type Ledger, newLedger } from '../../lib/execution/ledger.ts';
+import type { OrderSide } from '../../lib/execution/order.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
-import { bookFill, bookFunding, type Ledger, newLedger } from '../../lib/trading/ledger.ts';
-import { MICRO, microUsdt } from '../../lib/trading/money.ts';
-import type { OrderSide } from '../../lib/trading/order.ts';
 import { minNotionalOf, type SymbolRules } from './exchange-info.ts';
 import { type ExchangeReply, refuse } from './route.ts';
 import type { VisibleMarket } from './visible-market.ts';

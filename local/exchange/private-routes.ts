@@ -1,8 +1,8 @@
 // Private endpoints of Binance USDT-M futures, as far as a trading system needs them: questions and answers in the shapes of its
 // API documentation, about one account, to whoever signs with that account's key.
 
+import { MICRO } from '../../lib/core/money.ts';
 import { plainDecimal } from '../../lib/market/plain-decimal.ts';
-import { MICRO } from '../../lib/trading/money.ts';
 import type { Income, MatchedOrder, MatchingAccount, StopOrder } from './matching-account.ts';
 import { type ExchangeReply, type ExchangeRequest, type Route, refuse, reply } from './route.ts';
 import { type AccountKeys, parametersOf, refuseUnsigned } from './signed-request.ts';

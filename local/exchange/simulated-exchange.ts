@@ -3,11 +3,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ZodError, z } from 'zod';
-import { microUsdt } from '../../lib/trading/money.ts';
+import { microUsdt } from '../../lib/core/money.ts';
+import type { MarketSource } from '../market/market-source.ts';
 import { ArchiveFiles, isArchivePath } from './archive-files.ts';
 import { rulesOf, type SymbolRules } from './exchange-info.ts';
 import { ActiveFaults, type AnswerFault, type FaultControl } from './faults.ts';
-import type { MarketSource } from './market-source.ts';
 import { type AccountModes, MatchingAccount, type MatchingCosts } from './matching-account.ts';
 import { privateRoutes } from './private-routes.ts';
 import { type MarketKind, publicRoutes } from './public-routes.ts';

@@ -3,7 +3,7 @@
 import { BAR_MS, type Candle } from '../../lib/market/candle.ts';
 import { type CandleSeries, candleAt, countUntil } from '../../lib/market/candle-series.ts';
 import { plainDecimal } from '../../lib/market/plain-decimal.ts';
-import type { MarketSource } from './market-source.ts';
+import type { MarketSource } from '../market/market-source.ts';
 import { JsonText } from './route.ts';
 
 const DAY_MS = 86_400_000;

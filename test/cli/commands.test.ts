@@ -7,12 +7,12 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createFolderObjectStore } from '../../lib/adapters/files/folder-object-store.ts';
 import { FEATURE_SET_HASH } from '../../lib/features/feature-set.ts';
+import { signalSchema } from '../../lib/inference/signal.ts';
 import type { CandleSeries } from '../../lib/market/candle-series.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
-import { signalSchema } from '../../lib/signals/signal.ts';
-import { generateMarket } from '../../local/exchange/generated-market.ts';
-import { buildModelFolder } from '../onnx/build-model-folder.ts';
-import { QT, qt } from './qt.ts';
+import { generateMarket } from '../../local/market/generated-market.ts';
+import { buildModelFolder } from '../support/models/build-model-folder.ts';
+import { QT, qt } from '../support/qt.ts';
 
 const market = generateMarket({
   seed: 11,

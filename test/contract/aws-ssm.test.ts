@@ -1,4 +1,4 @@
+import { awsTargets } from '../support/aws-target.ts';
 import { describeSsmConformance } from './aws-ssm.ts';
-import { awsTargets } from './aws-target.ts';
 
 for (const { name, open } of awsTargets()) describeSsmConformance(name, open);

@@ -1,13 +1,13 @@
 // What every implementation of the Broker port keeps, run against each of them on the same market.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Broker, OrderReference, OrderReport } from '../../lib/app/trading-ports.ts';
-import { InvariantError } from '../../lib/invariant.ts';
+import { InvariantError } from '../../lib/core/invariant.ts';
+import { type Result, success } from '../../lib/core/result.ts';
+import type { EntryOrder, OrderSide, ReduceOrder } from '../../lib/execution/order.ts';
+import type { Broker, OrderReference, OrderReport } from '../../lib/execution/ports.ts';
 import { BAR_MS, type Candle } from '../../lib/market/candle.ts';
 import { seriesFromCandles } from '../../lib/market/candle-series.ts';
-import { type Result, success } from '../../lib/result.ts';
 import { approveReduction, authorise, type RiskApproved, type Scope } from '../../lib/risk/gate.ts';
-import type { EntryOrder, OrderSide, ReduceOrder } from '../../lib/trading/order.ts';
-import { marketOf } from '../../local/exchange/market-source.ts';
+import { marketOf } from '../../local/market/market-source.ts';
 
 const DEPOSIT_MICRO_USDT = 10_000_000_000;
 export const BROKER_TERMS = {

@@ -6,9 +6,13 @@ import { join } from 'node:path';
 import { parquetMetadata, parquetReadObjects, parquetSchema } from 'hyparquet';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openParquetDataset } from '../../lib/adapters/files/parquet-dataset.ts';
-import type { DatasetDescription, DatasetSink, WrittenFile } from '../../lib/app/build-dataset.ts';
 import { FEATURE_COUNT, FEATURE_NAMES, FEATURE_SET_HASH } from '../../lib/features/feature-set.ts';
-import type { DatasetRows } from '../../lib/labels/dataset-rows.ts';
+import type { DatasetRows } from '../../lib/research/labels/dataset-rows.ts';
+import type {
+  DatasetDescription,
+  DatasetSink,
+  WrittenFile,
+} from '../../lib/research/use-cases/build-dataset.ts';
 
 const HORIZONS = [3, 6, 12, 36];
 let folder: string;

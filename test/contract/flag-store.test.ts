@@ -2,10 +2,11 @@
 import { GetParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
-import { createSsmFlagStore } from '../../lib/adapters/aws/ssm-flag-store.ts';
-import { type FlagStore, StoreError } from '../../lib/app/ports.ts';
+import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts';
+import { StoreError } from '../../lib/core/store-error.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
-import { type EmbeddedTarget, openEmbedded } from './aws-target.ts';
+import type { FlagStore } from '../../lib/risk/ports.ts';
+import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
 
 const names = { bucket: 'qt-test', signalsTable: 'qt-signals', riskTable: 'qt-risk', stage: 'test' };
 const GENEROUS_MS = 20_000;

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { createCcxtMarketData } from '../../lib/adapters/exchange/ccxt-market-data.ts';
+import { createCcxtMarketData } from '../../lib/adapters/binance/ccxt-market-data.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
-import { generateMarket } from '../../local/exchange/generated-market.ts';
-import { loadRecordedMarket, type MarketSource } from '../../local/exchange/market-source.ts';
 import { startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
+import { generateMarket } from '../../local/market/generated-market.ts';
+import { loadRecordedMarket, type MarketSource } from '../../local/market/market-source.ts';
 import { describeMarketDataContract } from './market-data.ts';
 
 const generated = generateMarket({ seed: 7, symbols: 2, fromMs: Date.UTC(2024, 0, 1), bars: 1_100 });

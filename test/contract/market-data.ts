@@ -1,12 +1,12 @@
 // What every implementation of the MarketData port keeps, run against each of them on the same market.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { MarketData } from '../../lib/app/ports.ts';
-import { InvariantError } from '../../lib/invariant.ts';
+import { InvariantError } from '../../lib/core/invariant.ts';
+import { roundToStep } from '../../lib/execution/round-to-step.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import { candleAt, countUntil } from '../../lib/market/candle-series.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
-import { roundToStep } from '../../lib/trading/round-to-step.ts';
-import type { MarketSource } from '../../local/exchange/market-source.ts';
+import type { MarketData } from '../../lib/market/ports.ts';
+import type { MarketSource } from '../../local/market/market-source.ts';
 
 interface MarketDataUnderTest {
   readonly marketData: MarketData;

@@ -1,17 +1,17 @@
 // What every ModelRuntime must do, run on ONNX Runtime: answers per row, whatever the batch, and one line for what is no model.
 import { describe, expect, test } from 'vitest';
 import { createOnnxModelRuntime } from '../../lib/adapters/onnx/onnx-model-runtime.ts';
-import type { ModelSession } from '../../lib/app/ports.ts';
 import { FEATURE_COUNT, FEATURE_NAMES, SEQUENCE_COLUMNS } from '../../lib/features/feature-set.ts';
 import type { ModelInput } from '../../lib/models/manifest.ts';
+import type { ModelSession } from '../../lib/models/ports.ts';
 import {
   answerLinear,
   buildLinearModel,
   buildTreeModel,
   INPUT_NAME,
   OUTPUT_NAME,
-} from '../onnx/build-model.ts';
-import { rsiNet } from '../onnx/build-model-folder.ts';
+} from '../support/models/build-model.ts';
+import { rsiNet } from '../support/models/build-model-folder.ts';
 
 const runtime = createOnnxModelRuntime();
 const TABULAR: ModelInput = { kind: 'tabular', name: INPUT_NAME, columns: [...FEATURE_NAMES] };

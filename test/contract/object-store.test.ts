@@ -3,12 +3,13 @@ import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { CreateBucketCommand, PutBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createS3ObjectStore } from '../../lib/adapters/aws/s3-object-store.ts';
+import { createS3ObjectStore } from '../../lib/adapters/aws/s3/s3-object-store.ts';
 import { createFolderObjectStore } from '../../lib/adapters/files/folder-object-store.ts';
-import { type ObjectStore, StoreError } from '../../lib/app/ports.ts';
-import { type EmbeddedTarget, openEmbedded } from './aws-target.ts';
+import type { ObjectStore } from '../../lib/core/ports.ts';
+import { StoreError } from '../../lib/core/store-error.ts';
+import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
+import { becomeOrdinaryUser } from '../support/ordinary-user.ts';
 import { describeObjectStoreContract } from './object-store.ts';
-import { becomeOrdinaryUser } from './ordinary-user.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

@@ -1,7 +1,8 @@
 // What every implementation of the ObjectStore port keeps.
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ObjectStore, StoreError, type WriteOutcome } from '../../lib/app/ports.ts';
+import type { ObjectStore, WriteOutcome } from '../../lib/core/ports.ts';
+import { StoreError } from '../../lib/core/store-error.ts';
 
 interface ObjectStoreUnderTest {
   readonly store: ObjectStore;

@@ -1,13 +1,13 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createDynamoRiskStore } from '../../lib/adapters/aws/dynamo-risk-store.ts';
+import { createDynamoRiskStore } from '../../lib/adapters/aws/dynamodb/dynamo-risk-store.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
-import { StoreError } from '../../lib/app/ports.ts';
-import type { RiskStore } from '../../lib/app/trading-ports.ts';
+import { StoreError } from '../../lib/core/store-error.ts';
 import { authorise } from '../../lib/risk/gate.ts';
-import { type EmbeddedTarget, openEmbedded } from './aws-target.ts';
+import type { RiskStore } from '../../lib/risk/ports.ts';
+import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
 import { contextOf, describeRiskStoreContract, openGate, orderOf, planOf } from './risk-store.ts';
 
 const table = 'qt-test-risk';

@@ -1,8 +1,7 @@
 // What every RiskStore keeps: one winner per conditional write, limits that hold under concurrency, records under revisions.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { RiskStore } from '../../lib/app/trading-ports.ts';
-import { InvariantError } from '../../lib/invariant.ts';
+import { InvariantError } from '../../lib/core/invariant.ts';
 import { firstArmed, lostState } from '../../lib/risk/breaker.ts';
 import {
   type AuthorisationContext,
@@ -16,6 +15,7 @@ import {
   planRelease,
 } from '../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../lib/risk/latch.ts';
+import type { RiskStore } from '../../lib/risk/ports.ts';
 
 const NOW_MS = 1_722_816_000_000;
 const LIMITS = { exposureMicroUsdt: 1_000_000_000, positions: 5 };

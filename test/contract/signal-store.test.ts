@@ -1,11 +1,12 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createDynamoSignalStore } from '../../lib/adapters/aws/dynamo-signal-store.ts';
+import { createDynamoSignalStore } from '../../lib/adapters/aws/dynamodb/dynamo-signal-store.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
-import { type SignalStore, StoreError } from '../../lib/app/ports.ts';
-import { InvariantError } from '../../lib/invariant.ts';
-import { type EmbeddedTarget, openEmbedded } from './aws-target.ts';
+import { InvariantError } from '../../lib/core/invariant.ts';
+import { StoreError } from '../../lib/core/store-error.ts';
+import type { SignalStore } from '../../lib/inference/ports.ts';
+import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
 import { describeSignalStoreContract, FIRST_BAR_MS, runOf, signalOf } from './signal-store.ts';
 
 const table = 'qt-test-signals';

@@ -1,9 +1,9 @@
 // What every implementation of the SignalStore port keeps.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { InferRun } from '../../lib/app/infer-run.ts';
-import type { SignalStore } from '../../lib/app/ports.ts';
+import type { InferRun } from '../../lib/inference/infer-run.ts';
+import type { SignalStore } from '../../lib/inference/ports.ts';
+import type { Signal } from '../../lib/inference/signal.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
-import type { Signal } from '../../lib/signals/signal.ts';
 
 export const FIRST_BAR_MS = 1_720_000_200_000;
 

@@ -5,33 +5,32 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { codeVersionOf } from '../../infra/bundle-function.ts';
-import { dashboardRows } from '../../infra/dashboard-panels.ts';
-import { FUNCTION_NAMES, type FunctionName } from '../../infra/functions.ts';
+import { dashboardRows } from '../../infra/catalog/dashboard-panels.ts';
+import { FUNCTION_NAMES, type FunctionName } from '../../infra/catalog/functions.ts';
+import { codeVersionOf } from '../../infra/constructs/bundle-function.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
-import { createS3ObjectStore } from '../../lib/adapters/aws/s3-object-store.ts';
-import { createSsmFlagStore } from '../../lib/adapters/aws/ssm-flag-store.ts';
-import { writeFeatureProfile } from '../../lib/app/feature-drift.ts';
-import { writeUniverse } from '../../lib/app/universe.ts';
+import { createS3ObjectStore } from '../../lib/adapters/aws/s3/s3-object-store.ts';
+import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts';
+import { success } from '../../lib/core/result.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
-import { success } from '../../lib/result.ts';
+import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
+import { writeFeatureProfile } from '../../lib/models/use-cases/measure-drift.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
-import { GUARD_KEY } from '../../lib/trading/records.ts';
-import { setApiToken } from '../../lib/wiring/api.ts';
-import { resourcesOfStage } from '../../lib/wiring/stage.ts';
-import { generateMarket } from '../../local/exchange/generated-market.ts';
+import { GUARD_KEY } from '../../lib/risk/records.ts';
+import { setApiToken } from '../../lib/runtime/compose/api.ts';
+import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { type EmbeddedTarget, openEmbedded } from '../contract/aws-target.ts';
-import { buildModelFolder } from '../onnx/build-model-folder.ts';
-import { type GuardedAws, guardAws } from './guarded-aws.ts';
+import { generateMarket } from '../../local/market/generated-market.ts';
+import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
+import { type GuardedAws, guardAws } from '../support/infra/guarded-aws.ts';
 import {
   type EmulatedFunction,
   installLambdaNode,
   runsLambdaNode,
   startFunction,
-} from './lambda-emulator.ts';
+} from '../support/infra/lambda-emulator.ts';
 import {
   ACCOUNT,
   type Json,
@@ -39,7 +38,8 @@ import {
   REGION,
   type SynthesisedStage,
   synthesise,
-} from './synthesised-stage.ts';
+} from '../support/infra/synthesised-stage.ts';
+import { buildModelFolder } from '../support/models/build-model-folder.ts';
 
 const BYTES_MAX = 60 * 2 ** 20;
 const BUCKET = `qt-dev-${ACCOUNT}-${REGION}`;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { codeVersionOf } from '../../infra/bundle-function.ts';
+import { codeVersionOf } from '../../infra/constructs/bundle-function.ts';
 
 let project: string;
 beforeEach(() => {
@@ -31,7 +31,7 @@ it('is another one after any change of a source, a dependency or the bundling', 
     appendFileSync(join(project, file), '\n');
     changed();
   }
-  appendFileSync(join(project, 'infra/bundle-function.ts'), '\n');
+  appendFileSync(join(project, 'infra/constructs/bundle-function.ts'), '\n');
   changed();
   write('lib/risk/new.ts', '');
   changed();
@@ -53,7 +53,7 @@ it('is not touched by documents, tests or the stacks', () => {
   appendFileSync(join(project, 'README.md'), 'More.\n');
   write('docs/NEW.md', 'New.\n');
   write('test/unit/new.test.ts', '');
-  appendFileSync(join(project, 'infra/alarms.ts'), '\n');
+  appendFileSync(join(project, 'infra/catalog/alarms.ts'), '\n');
   expect(codeVersionOf(project)).toBe(before);
 });
 

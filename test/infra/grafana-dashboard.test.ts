@@ -3,12 +3,12 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import ts from 'typescript';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { alarmDefinitions } from '../../infra/alarms.ts';
+import { alarmDefinitions } from '../../infra/catalog/alarms.ts';
 
 const print = (...options: string[]) =>
   promisify(execFile)(process.execPath, [
     'node_modules/tsx/dist/cli.mjs',
-    'infra/print-grafana-dashboard.ts',
+    'infra/grafana/print-grafana-dashboard.ts',
     ...options,
   ]);
 

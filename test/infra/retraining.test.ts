@@ -7,20 +7,18 @@ import { promisify } from 'node:util';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
-import { createS3ObjectStore } from '../../lib/adapters/aws/s3-object-store.ts';
+import { createS3ObjectStore } from '../../lib/adapters/aws/s3/s3-object-store.ts';
 import { candleParquet } from '../../lib/adapters/files/candle-parquet.ts';
 import { createFolderObjectStore } from '../../lib/adapters/files/folder-object-store.ts';
-import { CollectedSymbol } from '../../lib/app/collected-candles.ts';
-import type { ObjectStore } from '../../lib/app/ports.ts';
+import type { ObjectStore } from '../../lib/core/ports.ts';
+import { featureProfileKey } from '../../lib/features/feature-profile.ts';
 import { monthOf } from '../../lib/market/bar-range.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
+import { CollectedSymbol } from '../../lib/market/use-cases/collected-candles.ts';
 import { POINTER_KEY, SHADOW_KEY } from '../../lib/models/ensemble.ts';
-import { featureProfileKey } from '../../lib/models/feature-profile.ts';
-import { resourcesOfStage } from '../../lib/wiring/stage.ts';
-import { type EmbeddedTarget, openEmbedded } from '../contract/aws-target.ts';
-import { buildModelFolder, membersTrainedOn } from '../onnx/build-model-folder.ts';
-import { randomWalk, WALK_START_MS } from '../unit/labels/random-walk.ts';
-import { type GuardedAws, guardAws } from './guarded-aws.ts';
+import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
+import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
+import { type GuardedAws, guardAws } from '../support/infra/guarded-aws.ts';
 import {
   ACCOUNT,
   permissionsByRole,
@@ -28,7 +26,9 @@ import {
   type Statement,
   type SynthesisedStage,
   synthesise,
-} from './synthesised-stage.ts';
+} from '../support/infra/synthesised-stage.ts';
+import { randomWalk, WALK_START_MS } from '../support/market/random-walk.ts';
+import { buildModelFolder, membersTrainedOn } from '../support/models/build-model-folder.ts';
 
 const BUCKET = `qt-dev-${ACCOUNT}-${REGION}`;
 let stage: SynthesisedStage;

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { expect, it } from 'vitest';
-import { synthesise } from './synthesised-stage.ts';
+import { synthesise } from '../support/infra/synthesised-stage.ts';
 
 it('every alarm has its runbook in docs/OPERATIONS.md, and every runbook its alarm', async () => {
   const stage = await synthesise({ settings: { retraining: {} }, bundle: false });

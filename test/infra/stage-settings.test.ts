@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readStageSettings } from '../../infra/stage-settings.ts';
+import { readStageSettings } from '../../infra/catalog/stage-settings.ts';
 
 const good = { exchange: 'binanceusdm', shards: 2, symbols: 50 };
 const read = (settings: unknown, stage: unknown = 'dev') =>

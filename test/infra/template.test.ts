@@ -6,10 +6,10 @@ import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { type App, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FUNCTION_NAMES, FUNCTIONS } from '../../infra/functions.ts';
+import { FUNCTION_NAMES, FUNCTIONS } from '../../infra/catalog/functions.ts';
 import { flagPath, RISK_TABLE, SIGNALS_TABLE } from '../../lib/adapters/aws/resources.ts';
-import { createSsmFlagStore } from '../../lib/adapters/aws/ssm-flag-store.ts';
-import { API_ROUTES } from '../../lib/app/api-contract.ts';
+import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts';
+import { API_ROUTES } from '../../lib/api/api-contract.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
 import {
@@ -21,9 +21,9 @@ import {
   readGuardConfiguration,
   readInferConfiguration,
   readRefreshUniverseConfiguration,
-} from '../../lib/wiring/configuration.ts';
-import { resourcesOfStage } from '../../lib/wiring/stage.ts';
-import { openEmbedded } from '../contract/aws-target.ts';
+} from '../../lib/runtime/config/configuration.ts';
+import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
+import { openEmbedded } from '../support/aws-target.ts';
 import {
   ACCOUNT,
   permissionsByRole,
@@ -31,7 +31,7 @@ import {
   type Statement,
   type SynthesisedStage,
   synthesise,
-} from './synthesised-stage.ts';
+} from '../support/infra/synthesised-stage.ts';
 
 const SHARDS = 2;
 const UNIVERSE = { asOf: '2026-01-31', symbols: ['BTCUSDT', 'ETHUSDT'] };

@@ -46,7 +46,7 @@ describe('the import rules', () => {
   it('let pass what the architecture allows', async () => {
     await put('lib/market/candle.ts', 'export type Candle = { close: number };\n');
     await put(
-      'lib/app/infer.ts',
+      'lib/inference/use-cases/infer.ts',
       "import type { Candle } from '../market/candle.ts';\nexport const infer = (candle: Candle) => candle;\n",
     );
     await put(
@@ -54,12 +54,12 @@ describe('the import rules', () => {
       "import { S3Client } from '@aws-sdk/client-s3';\nexport const client = new S3Client({});\n",
     );
     await put(
-      'lib/wiring/infer.ts',
+      'lib/runtime/compose/infer.ts',
       "import { client } from '../adapters/aws/store.ts';\nimport { infer } from '../app/infer.ts';\nexport const composed = { client, infer };\n",
     );
     await put(
       'functions/infer/handler.ts',
-      "import { composed } from '../../lib/wiring/infer.ts';\nexport const handler = () => composed;\n",
+      "import { composed } from '../../lib/runtime/compose/infer.ts';\nexport const handler = () => composed;\n",
     );
     expect(await brokenRules()).toEqual([]);
   });

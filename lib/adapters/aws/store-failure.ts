@@ -1,5 +1,5 @@
 // What an error of the AWS SDK means to the application: one line for the operator, and whether trying again can help.
-import { StoreError } from '../../app/ports.ts';
+import { StoreError } from '../../core/store-error.ts';
 
 interface AwsFailure {
   readonly name: string;

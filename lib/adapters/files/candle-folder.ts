@@ -4,11 +4,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { COLLECTED_PREFIX, readCollectedSymbol } from '../../app/collected-candles.ts';
-import { StoreError } from '../../app/ports.ts';
+import { failure, type Result, success } from '../../core/result.ts';
+import { StoreError } from '../../core/store-error.ts';
 import { CANDLE_FAULTS } from '../../market/candle.ts';
 import { type CandleSeries, seriesFromCandles } from '../../market/candle-series.ts';
-import { failure, type Result, success } from '../../result.ts';
+import { COLLECTED_PREFIX, readCollectedSymbol } from '../../market/use-cases/collected-candles.ts';
 import { candleParquet } from './candle-parquet.ts';
 import { createFolderObjectStore } from './folder-object-store.ts';
 

@@ -3,10 +3,10 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { parquetRead } from 'hyparquet';
 import { ByteWriter, type ColumnSource, ParquetWriter, schemaFromColumnData } from 'hyparquet-writer';
-import type { CandleCodec } from '../../app/ports.ts';
+import { failure, type Result, success } from '../../core/result.ts';
 import { CANDLE_FAULTS } from '../../market/candle.ts';
 import { allocateSeries, type CandleSeries, findInvalidCandle } from '../../market/candle-series.ts';
-import { failure, type Result, success } from '../../result.ts';
+import type { CandleCodec } from '../../market/ports.ts';
 
 const PRICES_AND_VOLUME = ['open', 'high', 'low', 'close', 'volume'] as const;
 /** A month has 8,928 bars at most. */

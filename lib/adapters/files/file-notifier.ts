@@ -1,9 +1,9 @@
 // Where the local run tells people: one JSON line per message, in a file that can be followed.
 import { appendFile, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Clock } from '../../app/ports.ts';
-import { StoreError } from '../../app/ports.ts';
-import type { Notifier } from '../../app/trading-ports.ts';
+import type { Clock } from '../../core/ports.ts';
+import { StoreError } from '../../core/store-error.ts';
+import type { Notifier } from '../../risk/ports.ts';
 
 /** Throws StoreError. */
 export function createFileNotifier(settings: { path: string; clock: Clock }): Notifier {

@@ -1,10 +1,12 @@
 // Recorded candles as market data, seen at the moment that a clock shows: nothing later than that moment is ever returned.
-import type { Clock, MarketData, MarketDataError } from '../../app/ports.ts';
+
+import type { Clock } from '../../core/ports.ts';
+import { failure, type Result, success } from '../../core/result.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
-import { failure, type Result, success } from '../../result.ts';
-import { deriveFilters } from '../../trading/derive-filters.ts';
-import type { SymbolFilters } from '../../trading/plan-entry.ts';
+import { deriveFilters } from '../../market/derive-filters.ts';
+import type { MarketData, MarketDataError } from '../../market/ports.ts';
+import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import type { CandleFolder } from './candle-folder.ts';
 
 const DAY_MS = 86_400_000;

@@ -4,13 +4,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve, sep } from 'node:path';
-import {
-  type ObjectInfo,
-  type ObjectStore,
-  type StoredObject,
-  StoreError,
-  type WriteCondition,
-} from '../../app/ports.ts';
+import type { ObjectInfo, ObjectStore, StoredObject, WriteCondition } from '../../core/ports.ts';
+import { StoreError } from '../../core/store-error.ts';
 
 const TEMPORARY_PREFIX = '.writing-';
 /** Codes with which a file system says that there is no such file. */

@@ -5,10 +5,10 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { basename, join } from 'node:path';
 import { ByteWriter, type ColumnSource, ParquetWriter, schemaFromColumnData } from 'hyparquet-writer';
 import { z } from 'zod';
-import type { DatasetDescription, DatasetSink, WrittenFile } from '../../app/build-dataset.ts';
+import { failure, type Result, success } from '../../core/result.ts';
 import { FEATURE_NAMES, FEATURE_SET_HASH } from '../../features/feature-set.ts';
-import { type DatasetRows, featureColumn } from '../../labels/dataset-rows.ts';
-import { failure, type Result, success } from '../../result.ts';
+import { type DatasetRows, featureColumn } from '../../research/labels/dataset-rows.ts';
+import type { DatasetDescription, DatasetSink, WrittenFile } from '../../research/use-cases/build-dataset.ts';
 
 const DESCRIPTION_FILE = 'dataset.json';
 const STAGING_PREFIX = '.building-';

@@ -3,8 +3,12 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { z } from 'zod';
-import { allocatePredictions, type PredictionCache, type Predictions } from '../../app/predictions.ts';
-import { failure, type Result, success } from '../../result.ts';
+import { failure, type Result, success } from '../../core/result.ts';
+import {
+  allocatePredictions,
+  type PredictionCache,
+  type Predictions,
+} from '../../research/use-cases/predictions.ts';
 
 const headerSchema = z.strictObject({
   schemaVersion: z.literal(1),

@@ -1,8 +1,8 @@
 // The ranking of coins by market capitalisation that CoinGecko publishes: a second opinion on the universe. It is asked once and
 // briefly, because nothing waits for its answer.
 import { z } from 'zod';
-import type { MarketCapRanking } from '../../app/ports.ts';
-import { failure, success } from '../../result.ts';
+import { failure, success } from '../../core/result.ts';
+import type { MarketCapRanking } from '../../market/ports.ts';
 
 /** The largest page that `/coins/markets` gives. */
 const COINS = 250;

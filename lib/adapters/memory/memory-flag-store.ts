@@ -1,6 +1,8 @@
 // Flags in memory, for backtests: every flag as `npm start` seeds it unless given otherwise.
-import { type FlagStore, StoreError } from '../../app/ports.ts';
+
+import { StoreError } from '../../core/store-error.ts';
 import { FLAG_NAMES, FLAGS, type FlagName, parseFlag } from '../../risk/flags.ts';
+import type { FlagStore } from '../../risk/ports.ts';
 
 export function createMemoryFlagStore(texts: Readonly<Partial<Record<FlagName, string>>> = {}): FlagStore {
   const flags = new Map<string, string>(FLAG_NAMES.map((name) => [name, texts[name] ?? FLAGS[name].local]));

@@ -1,10 +1,10 @@
 // Risk records in memory: for backtests and properties. Same contract as the table on DynamoDB; the gate's write is the plan
 // carried out on the item, so that both mean the same.
 import type { z } from 'zod';
-import { StoreError } from '../../app/ports.ts';
-import type { RecordCondition, RiskStore, Versioned } from '../../app/trading-ports.ts';
-import { invariant } from '../../invariant.ts';
+import { invariant } from '../../core/invariant.ts';
+import { StoreError } from '../../core/store-error.ts';
 import { commitToItem, type GateItem, gateItemSchema, type Scope } from '../../risk/gate.ts';
+import type { RecordCondition, RiskStore, Versioned } from '../../risk/ports.ts';
 
 const FIRST_REVISION = 1;
 

@@ -1,7 +1,7 @@
 // Signals in memory: for commands and backtests that need no server. Same contract as the table on DynamoDB.
-import type { InferRun } from '../../app/infer-run.ts';
-import type { SignalStore } from '../../app/ports.ts';
-import type { Signal } from '../../signals/signal.ts';
+import type { InferRun } from '../../inference/infer-run.ts';
+import type { SignalStore } from '../../inference/ports.ts';
+import type { Signal } from '../../inference/signal.ts';
 
 export function createMemorySignalStore(): SignalStore {
   const signals = new Map<string, Signal>();

@@ -1,12 +1,12 @@
 // Runs models with ONNX Runtime, single-threaded: a Lambda has one core, and a fixed thread count keeps answers the same
 // on every machine. Bytes that are not a model, or a model whose input or output is not as declared, are refused here.
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { ModelRuntime, ModelSession } from '../../app/ports.ts';
-import { invariant } from '../../invariant.ts';
+import { invariant } from '../../core/invariant.ts';
+import { failure, type Result, success } from '../../core/result.ts';
 import { valuesPerRow } from '../../models/check-manifest.ts';
 import type { ModelInput } from '../../models/manifest.ts';
-import { failure, type Result, success } from '../../result.ts';
-import { CLASSES } from '../../signals/signal.ts';
+import type { ModelRuntime, ModelSession } from '../../models/ports.ts';
+import { CLASSES } from '../../models/vote.ts';
 
 /** Sequence nets keep their working set in cache this way: 100 rows at once are slower than 4 times 25. */
 const SEQUENCE_CHUNK_ROWS = 25;

@@ -2,12 +2,10 @@
 // brought up to date with closed candles whenever somebody looks.
 import pLimit from 'p-limit';
 import { z } from 'zod';
-import { type Clock, type MarketData, StoreError } from '../../app/ports.ts';
-import type { Broker, BrokerError, OrderReference, OrderReport, RiskStore } from '../../app/trading-ports.ts';
-import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
-import { failure, type Result, success } from '../../result.ts';
-import { RiskApproved } from '../../risk/gate.ts';
-import { MICRO } from '../../trading/money.ts';
+import { MICRO } from '../../core/money.ts';
+import type { Clock } from '../../core/ports.ts';
+import { failure, type Result, success } from '../../core/result.ts';
+import { StoreError } from '../../core/store-error.ts';
 import {
   cancelOrder,
   endedOrders,
@@ -24,10 +22,15 @@ import {
   unseenBars,
   walletOf,
   withoutOrders,
-} from '../../trading/paper-account.ts';
-import type { SymbolFilters } from '../../trading/plan-entry.ts';
-import { PAPER_ACCOUNT_KEY, paperOrderKey } from '../../trading/records.ts';
-import { toBrokerError } from '../exchange/broker-error.ts';
+} from '../../execution/paper-account.ts';
+import type { Broker, BrokerError, OrderReference, OrderReport } from '../../execution/ports.ts';
+import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
+import type { MarketData } from '../../market/ports.ts';
+import type { SymbolFilters } from '../../market/symbol-filters.ts';
+import { RiskApproved } from '../../risk/gate.ts';
+import type { RiskStore } from '../../risk/ports.ts';
+import { PAPER_ACCOUNT_KEY, paperOrderKey } from '../../risk/records.ts';
+import { toBrokerError } from '../binance/broker-error.ts';
 
 export interface PaperBrokerOptions {
   readonly records: Pick<RiskStore, 'get' | 'put'>;

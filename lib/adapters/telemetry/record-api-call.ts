@@ -1,7 +1,7 @@
 // What a call of the HTTP API tells the outside: one log line, which is the audit trail of everything but stops, and the metrics
 // that alarms watch (EMF).
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import type { ApiCall } from '../../app/answer-api.ts';
+import type { ApiCall } from '../../api/answer-api.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
 const REFUSED = new Set<ApiCall['status']>([401, 403, 429]);

@@ -1,6 +1,6 @@
 // What a tick of the circuit breaker tells the outside: one log line, and the metrics that alarms watch (EMF).
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import type { BreakerOutcome } from '../../app/circuit-breaker.ts';
+import type { BreakerOutcome } from '../../risk/use-cases/circuit-breaker.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
 export function recordBreakerTick({ logger, metrics }: Telemetry, outcome: BreakerOutcome): void {

@@ -1,6 +1,6 @@
 // What a collection of candles tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import type { CollectionReport } from '../../app/collect-candles.ts';
+import type { CollectionReport } from '../../market/use-cases/collect-candles.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
 export function recordCollection({ logger, metrics }: Telemetry, report: CollectionReport): void {

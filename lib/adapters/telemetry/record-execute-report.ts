@@ -1,6 +1,6 @@
 // What a run of execute tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import type { DecisionOutcome, ExecuteReport } from '../../app/execute-report.ts';
+import type { DecisionOutcome, ExecuteReport } from '../../execution/execute-report.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
 /** What the exchange did not do as it was asked. */

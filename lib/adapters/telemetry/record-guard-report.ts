@@ -1,8 +1,8 @@
 // What a run of guard tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import type { GuardReport } from '../../app/guard.ts';
+import { MICRO } from '../../core/money.ts';
+import type { GuardReport } from '../../execution/use-cases/manage-positions.ts';
 import type { Scope } from '../../risk/gate.ts';
-import { MICRO } from '../../trading/money.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
 export function recordGuardReport(

@@ -1,6 +1,6 @@
 // What an infer run tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
-import type { InferRun } from '../../app/infer-run.ts';
+import type { InferRun } from '../../inference/infer-run.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
 export function recordInferRun({ logger, metrics }: Telemetry, run: InferRun): void {

@@ -1,7 +1,7 @@
 // What an hourly evaluation tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import type { RolloutJudgement } from '../../app/judge-rollout.ts';
-import { ROLLOUT_STAGES } from '../../rollout/stage.ts';
+import { ROLLOUT_STAGES } from '../../risk/level.ts';
+import type { RolloutJudgement } from '../../rollout/use-cases/assess-rollout.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
 export function recordRolloutJudgement({ logger, metrics }: Telemetry, judgement: RolloutJudgement): void {

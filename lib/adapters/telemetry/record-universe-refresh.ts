@@ -1,6 +1,6 @@
 // What a refresh of the universe tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import type { UniverseRefresh } from '../../app/refresh-universe.ts';
+import type { UniverseRefresh } from '../../market/use-cases/refresh-universe.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
 export function recordUniverseRefresh({ logger, metrics }: Telemetry, refresh: UniverseRefresh): void {

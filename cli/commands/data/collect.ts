@@ -1,0 +1,154 @@
+// `qt collect`: the exchange's candles into a folder, which every command over recorded candles takes as its --data, or into the
+// bucket of a stage.
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { CollectionOfSymbol, CollectionReport } from '../../../lib/market/use-cases/collect-candles.ts';
+import type { CollectQuery } from '../../../lib/runtime/compose/collect-candles.ts';
+import { CommandFailure, UsageError } from '../../command-error.ts';
+import { createProgressLine } from '../../format/progress-line.ts';
+import { parseCount, parseSymbolChoice } from '../../options.ts';
+import { withSystem } from '../../system.ts';
+
+interface CollectOptions {
+  readonly days: number;
+  readonly out?: string;
+  readonly stage?: string;
+  readonly symbols?: number | readonly string[];
+  readonly exchange: 'binanceusdm' | 'binance' | 'simulated';
+  readonly archive?: string;
+  readonly state: string;
+  readonly json: boolean;
+}
+
+const SYMBOLS_DEFAULT = 100;
+const DAYS_DEFAULT = 90;
+/** 4 years, as many as a grid of bars may have. */
+const DAYS_MAX = 4 * 365;
+const BAR_CELLS = 20;
+/** Of symbols that are behind, so many are named. */
+const NAMED_MAX = 5;
+
+export function addCollectCommand(program: Command): void {
+  program
+    .command('collect')
+    .description(
+      "collect closed 5-minute candles, from the exchange's archive files and its API; goes on where it stopped",
+    )
+    .option('--days <n>', 'from so many days ago', parseDays, DAYS_DEFAULT)
+    .option('--out <dir>', 'folder to write; usable as --data DIR')
+    .option('--stage <name>', 'write to the bucket of this stage on AWS instead')
+    .option(
+      '--symbols <n or list>',
+      `how many, the largest first, or which (default: ${SYMBOLS_DEFAULT}; with --stage its universe)`,
+      parseSymbolChoice,
+    )
+    .addOption(
+      new Option('--exchange <name>', 'whose candles; "simulated" is that of the running npm start')
+        .choices(['binanceusdm', 'binance', 'simulated'])
+        .default('binanceusdm'),
+    )
+    .option('--archive <url>', "origin of the archive files (default: the exchange's own)", parseUrl)
+    .option('--state <dir>', 'state folder of the local system, for --exchange simulated', '.qt')
+    .option('--json', 'print the report as JSON', false)
+    .action(runCollect);
+}
+
+async function runCollect(options: CollectOptions): Promise<void> {
+  const { out, stage } = options;
+  if ((out === undefined) === (stage === undefined))
+    throw new UsageError('name either a folder (--out DIR) or a stage (--stage NAME)');
+  if (out !== undefined) return collectInto(options, { folder: out }, async () => SYMBOLS_DEFAULT);
+  if (options.exchange === 'simulated')
+    throw new UsageError('candles of the simulated exchange go into a folder: --out DIR');
+  await withSystem(options, async ({ objects }) => {
+    const { readStageUniverse } = await import('../../../lib/runtime/compose/collect-candles.ts');
+    await collectInto(options, { objects }, async () => (await readStageUniverse(objects)).symbols);
+  });
+}
+
+async function collectInto(
+  options: CollectOptions,
+  into: CollectQuery['into'],
+  defaultSymbols: () => Promise<number | readonly string[]>,
+): Promise<void> {
+  const { collect } = await import('../../../lib/runtime/compose/collect-candles.ts');
+  const { chooseSymbols } = await import('../../../lib/runtime/compose/exchange-check.ts');
+  const exchange = options.exchange === 'simulated' ? 'binanceusdm' : options.exchange;
+  const exchangeUrl =
+    options.exchange === 'simulated' ? await findSimulatedExchange(options.state) : undefined;
+  const symbols = await chooseSymbols(exchange, options.symbols ?? (await defaultSymbols()), exchangeUrl);
+  if (!symbols.ok) throw new CommandFailure(symbols.error);
+  const progress = await createProgressLine();
+  const collected = await collect({
+    exchange,
+    exchangeUrl,
+    archiveUrl: options.archive,
+    into,
+    symbols: symbols.value,
+    days: options.days,
+    source: options.exchange,
+    onProgress: ({ done, of, symbol }) =>
+      progress.show(formatProgress({ done, of, symbol }), symbol.outcome !== 'complete'),
+  }).finally(progress.end);
+  if (!collected.ok) throw new CommandFailure(collected.error);
+  const report = collected.value;
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : formatReport(report));
+  const behind = report.symbols.filter(({ outcome }) => outcome !== 'complete');
+  if (behind.length > 0)
+    throw new CommandFailure(
+      `${behind.length} symbols are not complete; the same command goes on: ${nameSome(behind)}`,
+    );
+}
+
+async function findSimulatedExchange(state: string): Promise<string> {
+  const { findRunningSystem } = await import('../../../local/run/running-system.ts');
+  const url = findRunningSystem(state)?.exchangeUrl;
+  if (url === undefined || url === null)
+    throw new CommandFailure(`no simulated exchange runs on ${state}: npm start`);
+  return url;
+}
+
+function formatProgress({
+  done,
+  of,
+  symbol,
+}: {
+  done: number;
+  of: number;
+  symbol: CollectionOfSymbol;
+}): string {
+  const cells = Math.round((BAR_CELLS * done) / of);
+  const bar = '#'.repeat(cells).padEnd(BAR_CELLS, '.');
+  const what =
+    symbol.outcome === 'complete' ? `${symbol.candles} bars` : `${symbol.outcome}, ${symbol.detail}`;
+  return `[${bar}] ${done}/${of} ${symbol.symbol}: ${what}, ${symbol.added} new`;
+}
+
+function formatReport({ window, symbols, archive }: CollectionReport): string {
+  const sum = (of: (symbol: CollectionOfSymbol) => number) =>
+    symbols.reduce((total, symbol) => total + of(symbol), 0);
+  const [from, to] = [window.fromMs, window.toMs].map((ms) => new Date(ms).toISOString().slice(0, 16));
+  const lines = [
+    `${sum(({ candles }) => candles)} candles of ${symbols.length} symbols, ${from} to ${to}`,
+    `${sum(({ added }) => added)} new, ${sum(({ missing }) => missing)} missing, ${sum(({ gaps }) => gaps)} that the exchange itself lacks`,
+    `${archive.used} archive files used, ${archive.refused} refused${archive.lastRefusal === undefined ? '' : `: ${archive.lastRefusal}`}`,
+    ...symbols.flatMap(({ symbol, damaged }) => damaged.map((what) => `${symbol} was damaged: ${what}`)),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function nameSome(behind: readonly CollectionOfSymbol[]): string {
+  const named = behind.slice(0, NAMED_MAX).map(({ symbol, detail }) => `${symbol} (${detail})`);
+  return [...named, ...(behind.length > NAMED_MAX ? ['…'] : [])].join(', ');
+}
+
+function parseDays(text: string): number {
+  const days = parseCount(text);
+  if (days > DAYS_MAX) throw new InvalidArgumentError(`It must be at most ${DAYS_MAX}.`);
+  return days;
+}
+
+function parseUrl(text: string): string {
+  if (!URL.canParse(text))
+    throw new InvalidArgumentError('It must be an address such as https://data.example.com.');
+  return text;
+}

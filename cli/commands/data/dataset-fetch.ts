@@ -1,0 +1,18 @@
+// `qt dataset fetch`: the candles that a stage has collected, into a folder to build a dataset from.
+import type { Command } from 'commander';
+import { CommandFailure } from '../../command-error.ts';
+import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
+
+export function addFetchCommand(dataset: Command): void {
+  addSystemOptions(dataset.command('fetch'))
+    .description('copy the candles that a stage has collected into a folder, usable as --data DIR')
+    .requiredOption('--out <dir>', 'folder to write')
+    .action(runFetch);
+}
+
+async function runFetch(options: SystemOptions & { readonly out: string }): Promise<void> {
+  const { fetchCollected } = await import('../../../lib/runtime/compose/dataset.ts');
+  const files = await withSystem(options, ({ objects }) => fetchCollected(objects, options.out));
+  if (files === 0) throw new CommandFailure('nothing has been collected there yet: qt collect');
+  process.stdout.write(`${files} files of collected candles in ${options.out}\n`);
+}

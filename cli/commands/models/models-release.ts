@@ -1,0 +1,202 @@
+// `qt models publish|show|promote|rollback|quarantine|shadow`: how an ensemble comes into force, and out of it.
+import { userInfo } from 'node:os';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Result } from '../../../lib/core/result.ts';
+import { ensembleIdSchema } from '../../../lib/models/ensemble.ts';
+import { modelNameSchema, modelVersionSchema } from '../../../lib/models/manifest.ts';
+import type { PromotionRequest } from '../../../lib/models/use-cases/release-ensemble.ts';
+import type { ReleaseActor, ReleaseFailure } from '../../../lib/models/use-cases/release-pointer.ts';
+import type { ModelIdentity } from '../../../lib/models/vote.ts';
+import type { EnsembleComparison } from '../../../lib/research/use-cases/compare-ensembles.ts';
+import { CommandFailure, UsageError } from '../../command-error.ts';
+import { parseFolder, parseInstant } from '../../options.ts';
+import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
+
+type ActorOptions = SystemOptions & { readonly by?: string; readonly reason?: string };
+
+interface PromoteOptions extends ActorOptions {
+  readonly data?: string;
+  readonly from?: number;
+  readonly to?: number;
+  readonly force: boolean;
+}
+
+export function addReleaseCommands(models: Command): void {
+  const add = (name: string, description: string) =>
+    addSystemOptions(models.command(name)).description(description);
+  add(
+    'publish',
+    'prove the ensemble of a folder and put it into the store as a candidate; nothing comes in force',
+  )
+    .argument('<dir>', 'folder laid out like models/starter', parseFolder)
+    .action(runPublish);
+  add('show', 'the card of a model or an ensemble')
+    .argument('<what>', 'NAME/VERSION, or the id of an ensemble', parseSubject)
+    .option('--json', 'print JSON', false)
+    .action(runShow);
+  addActorOptions(
+    add('promote', 'put a candidate in force that is proven, and better than the ensemble in force'),
+  )
+    .argument('<id>', 'id of the ensemble', parseEnsembleId)
+    .option(
+      '--data <dir>',
+      'candles to compare on: SYMBOL.csv.gz files, or what qt collect wrote',
+      parseFolder,
+    )
+    .option('--from <iso>', 'first bar to compare on (default: after the training of both)', parseInstant)
+    .option('--to <iso>', 'end of the comparison, exclusive', parseInstant)
+    .option('--force', 'without comparison; needs a --reason, and still every check', false)
+    .action(runPromote);
+  addActorOptions(add('rollback', 'put back what was in force before')).action(runRollback);
+  addActorOptions(
+    add('shadow', 'run a candidate beside the ensemble in force: votes are recorded, not counted'),
+  )
+    .argument('<id>', 'id of the ensemble, or none', (text) =>
+      text === 'none' ? undefined : parseEnsembleId(text),
+    )
+    .action(runShadowCommand);
+  addActorOptions(add('quarantine', 'take one model version out of service, in every ensemble'))
+    .argument('<model>', 'NAME/VERSION', parseModel)
+    .option('--lift', 'let it serve again', false)
+    .action(runQuarantine);
+}
+
+const addActorOptions = (command: Command): Command =>
+  command
+    .option('--reason <text>', 'why, for the audit')
+    .option('--by <who>', 'who decides this (default: the name of the user on this machine)');
+
+async function runPublish(folder: string, options: SystemOptions): Promise<void> {
+  const { publishFolder } = await import('../../../lib/runtime/compose/models.ts');
+  const published = await withSystem(options, ({ objects }) => publishFolder(folder, objects));
+  if (!published.ok) throw new CommandFailure(`${published.error.code}: ${published.error.detail}`);
+  const { ensembleId, uploaded } = published.value;
+  print(
+    `${ensembleId} is a candidate (${uploaded} objects uploaded); qt models promote ${ensembleId} puts it in force`,
+  );
+}
+
+async function runShow(
+  what: string | ModelIdentity,
+  options: SystemOptions & { json: boolean },
+): Promise<void> {
+  const { readEnsembleCard, readModelCard } = await import('../../../lib/models/use-cases/release-card.ts');
+  const { formatEnsembleCard, formatModelCard } = await import('../../reports/model-card.ts');
+  const show = async <T>(card: T, format: (card: T) => string | Promise<string>) =>
+    process.stdout.write(options.json ? `${JSON.stringify(card)}\n` : await format(card));
+  await withSystem(options, async ({ objects }) => {
+    if (typeof what === 'string')
+      await show(orFail(await readEnsembleCard(objects, what)), formatEnsembleCard);
+    else await show(orFail(await readModelCard(objects, what)), formatModelCard);
+  });
+}
+
+async function runPromote(ensembleId: string, options: PromoteOptions): Promise<void> {
+  const evidence = await openEvidence(options);
+  const actor = actorOf(options, 'better on the same rows');
+  const { composeRelease } = await import('../../../lib/runtime/compose/models.ts');
+  const promoted = await withSystem(options, ({ objects }) =>
+    composeRelease(objects).promote({ ensembleId, actor, evidence }),
+  );
+  const { replaced, auditKey, comparison } = orFail(promoted);
+  if (comparison !== null) print(describeComparison(comparison));
+  print(`${ensembleId} is in force, instead of ${replaced ?? 'nothing'} (${auditKey})`);
+}
+
+async function openEvidence(options: PromoteOptions): Promise<PromotionRequest['evidence']> {
+  const { data, from, to, force, reason } = options;
+  if (force) {
+    if (data !== undefined) throw new UsageError('--force compares nothing: give it or --data, not both');
+    if (reason === undefined) throw new UsageError('--force needs a --reason');
+    return 'forced';
+  }
+  if (data === undefined)
+    throw new UsageError('give --data with candles to compare on, or --force with a --reason');
+  if (from !== undefined && to !== undefined && from >= to)
+    throw new UsageError('--from must be before --to');
+  const { openTestCandles } = await import('../../../lib/runtime/compose/models.ts');
+  const candles = await openTestCandles({
+    dataFolder: data,
+    range: { fromMs: from, toMs: to },
+    onProgress: ({ done, of, symbol }) => process.stderr.write(`${done}/${of} ${symbol}\n`),
+  });
+  if (!candles.ok) throw new UsageError(candles.error);
+  return candles.value;
+}
+
+function describeComparison(comparison: EnsembleComparison): string {
+  const { challengerLogLoss, championLogLoss, championId, rows, days, interval, leftOut } = comparison;
+  const bounds = interval && ` (95 % interval ${interval.low.toFixed(5)} to ${interval.high.toFixed(5)})`;
+  const missing = leftOut.length === 0 ? '' : `; left out: ${leftOut.join('; ')}`;
+  return (
+    `log-loss ${challengerLogLoss.toFixed(5)} against ${championLogLoss.toFixed(5)} of ${championId}: ` +
+    `${comparison.meanDifference.toFixed(5)}${bounds ?? ''} on ${rows} rows of ${days} days${missing}`
+  );
+}
+
+async function runRollback(options: ActorOptions): Promise<void> {
+  const { composeRelease } = await import('../../../lib/runtime/compose/models.ts');
+  const actor = actorOf(options, 'rollback');
+  const moved = await withSystem(options, ({ objects }) => composeRelease(objects).rollback(actor));
+  const { ensembleId, replaced, auditKey } = orFail(moved);
+  print(`${ensembleId} is in force again, instead of ${replaced} (${auditKey})`);
+}
+
+async function runShadowCommand(ensembleId: string | undefined, options: ActorOptions): Promise<void> {
+  const { composeRelease } = await import('../../../lib/runtime/compose/models.ts');
+  const actor = actorOf(options, 'trial');
+  const auditKey = orFail(
+    await withSystem(options, ({ objects }) => composeRelease(objects).shadow(ensembleId, actor)),
+  );
+  print(
+    ensembleId === undefined ? `no shadow runs (${auditKey})` : `${ensembleId} runs in shadow (${auditKey})`,
+  );
+}
+
+async function runQuarantine(model: ModelIdentity, options: ActorOptions & { lift: boolean }): Promise<void> {
+  if (options.reason === undefined) throw new UsageError('quarantine needs a --reason');
+  const { setQuarantine } = await import('../../../lib/models/use-cases/release-quarantine.ts');
+  const state = options.lift ? 'lifted' : 'quarantined';
+  const actor = actorOf(options, options.reason);
+  const auditKey = orFail(
+    await withSystem(options, ({ objects }) => setQuarantine(objects, model, { state, actor })),
+  );
+  print(
+    `${model.name} ${model.version}: quarantine ${options.lift ? 'lifted' : 'in force at the next bar'} (${auditKey})`,
+  );
+}
+
+function actorOf({ by, reason }: ActorOptions, defaultReason: string): ReleaseActor {
+  return { by: by ?? readUserName(), reason: reason ?? defaultReason, atMs: Date.now() };
+}
+
+function readUserName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    throw new UsageError('this user has no name on this machine: say --by');
+  }
+}
+
+function orFail<T>(result: Result<T, ReleaseFailure>): T {
+  if (!result.ok) throw new CommandFailure(`${result.error.code}: ${result.error.detail}`);
+  return result.value;
+}
+
+function parseEnsembleId(text: string): string {
+  if (ensembleIdSchema.safeParse(text).success) return text;
+  throw new InvalidArgumentError('It must be the id of an ensemble such as e20240728_000000.');
+}
+
+function parseModel(text: string): ModelIdentity {
+  const [name, version, ...rest] = text.split('/');
+  const isModel = modelNameSchema.safeParse(name).success && modelVersionSchema.safeParse(version).success;
+  if (!isModel || rest.length > 0)
+    throw new InvalidArgumentError('It must be a model version such as xgboost/v20240728_000000.');
+  return { name: name!, version: version! };
+}
+
+const parseSubject = (text: string): string | ModelIdentity =>
+  text.includes('/') ? parseModel(text) : parseEnsembleId(text);
+
+const print = (text: string) => process.stdout.write(`${text}\n`);

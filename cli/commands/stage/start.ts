@@ -1,0 +1,115 @@
+// `qt start`, which `npm start` runs: the whole system on this machine.
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { CommandFailure, UsageError } from '../../command-error.ts';
+import { parseCount, parseFolder, parseInstant, parseSymbolChoice } from '../../options.ts';
+
+interface StartOptions {
+  readonly bars?: number;
+  readonly speed?: number | 'max';
+  readonly data?: string;
+  readonly symbols: number | readonly string[];
+  readonly from?: number;
+  readonly seed: number;
+  readonly exchange: 'simulated' | 'binanceusdm' | 'binance';
+  readonly state: string;
+  readonly port: number;
+}
+
+const SPEED_DEFAULT = 60;
+const EXIT_INTERRUPTED = 130;
+
+export function addStartCommand(program: Command): void {
+  program
+    .command('start')
+    .description('run the whole system here: embedded AWS, a simulated exchange, the real functions')
+    .option('--bars <n>', 'stop after n bars (default: until Ctrl-C)', parseCount)
+    .option(
+      '--speed <x>',
+      `times real time, or "max" (default: ${SPEED_DEFAULT} simulated, 1 real)`,
+      parseSpeed,
+    )
+    .option('--data <dir>', 'replay this folder of candles (default: a generated market)', parseFolder)
+    .option('--symbols <n or list>', 'how many symbols, the largest first, or which', parseSymbolChoice, 20)
+    .option(
+      '--from <iso>',
+      'start the replay here, or go on with the unfinished one from here (default: where the last run stopped)',
+      parseInstant,
+    )
+    .option('--seed <n>', 'seed of the generated market', parseSeed, 7)
+    .addOption(
+      new Option('--exchange <name>', 'the real exchange to follow instead of the simulated one')
+        .choices(['simulated', 'binanceusdm', 'binance'])
+        .default('simulated'),
+    )
+    .option('--state <dir>', 'folder that keeps the state', '.qt')
+    .option('--port <n>', 'first of five ports in a row (default: any free ones)', parsePort, 0)
+    .action(runStart);
+}
+
+async function runStart(options: StartOptions): Promise<void> {
+  const { exchange } = options;
+  if (exchange !== 'simulated') {
+    for (const name of ['data', 'from', 'speed'] as const)
+      if (options[name] !== undefined)
+        throw new UsageError(
+          `--${name} belongs to the simulated exchange: leave it out with --exchange ${exchange}`,
+        );
+  }
+  const { runLocalSystem } = await import('../../../local/run/run-local-system.ts');
+  const { LocalStartError } = await import('../../../local/aws/local-start-error.ts');
+  const stop = new AbortController();
+  const interrupt = () => {
+    // The second Ctrl-C does not wait for the bar in flight.
+    if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED);
+    stop.abort();
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  try {
+    await runLocalSystem(
+      {
+        bars: options.bars,
+        stateDir: options.state,
+        port: options.port,
+        market:
+          exchange === 'simulated'
+            ? {
+                dataFolder: options.data,
+                seed: options.seed,
+                symbols: options.symbols,
+                fromMs: options.from,
+                speed: options.speed ?? SPEED_DEFAULT,
+              }
+            : { exchange, symbols: options.symbols },
+      },
+      stop.signal,
+    );
+  } catch (error) {
+    const expected =
+      error instanceof LocalStartError || (error instanceof Error && error.name === 'StoreError');
+    throw expected ? new CommandFailure(error.message) : error;
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+function parseSpeed(text: string): number | 'max' {
+  if (text === 'max') return 'max';
+  const speed = Number(text);
+  if (!(speed > 0 && speed <= 10_000))
+    throw new InvalidArgumentError('It must be a number from 0 (exclusive) to 10000, or "max".');
+  return speed;
+}
+
+function parseSeed(text: string): number {
+  const seed = Number(text);
+  if (!Number.isInteger(seed) || Math.abs(seed) >= 2 ** 31)
+    throw new InvalidArgumentError('It must be a whole number of 32 bits.');
+  return seed;
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_531)
+    throw new InvalidArgumentError('It must be a port from 1 to 65531, or 0 for any free ones.');
+  return port;
+}

@@ -1,0 +1,49 @@
+// `qt flags`: the operator's switches. A value that the gate would not understand is refused here, before it is written.
+import type { Command } from 'commander';
+import { FLAG_NAMES, FLAGS, type FlagName, parseFlag, parseFlags } from '../../../lib/risk/flags.ts';
+import { UsageError } from '../../command-error.ts';
+import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
+
+export function addFlagsCommand(program: Command): void {
+  const flags = program.command('flags').description("read and set the operator's flags");
+  addSystemOptions(flags.command('get').argument('[name]', 'one flag (default: all)'))
+    .description('print the flags as they are now')
+    .option('--json', 'print JSON', false)
+    .action(getFlags);
+  addSystemOptions(flags.command('set').argument('<name>', FLAG_NAMES.join(', ')).argument('<value>'))
+    .description('set one flag; takes effect at the next decision')
+    .action(setFlag);
+}
+
+async function getFlags(
+  name: string | undefined,
+  options: SystemOptions & { readonly json: boolean },
+): Promise<void> {
+  const names = name === undefined ? FLAG_NAMES : [requireFlag(name)];
+  const readings = await withSystem(options, ({ flags }) => flags.read(names));
+  const states = parseFlags(readings);
+  const rows = names.map((flag) => ({ name: flag, ...states[flag] }));
+  if (options.json) return print(JSON.stringify(rows));
+  const width = Math.max(...names.map((flag) => flag.length));
+  for (const row of rows)
+    print(`${row.name.padEnd(width)}  ${row.state === 'value' ? row.value : `${row.state}: ${row.why}`}`);
+}
+
+async function setFlag(name: string, value: string, options: SystemOptions): Promise<void> {
+  const flag = requireFlag(name);
+  const parsed = parseFlag(flag, value);
+  if (!parsed.ok) throw new UsageError(parsed.error);
+  const before = await withSystem(options, async ({ flags }) => {
+    const reading = (await flags.read([flag])).get(flag);
+    await flags.write(flag, value);
+    return reading?.kind === 'text' ? reading.text : reading?.kind;
+  });
+  print(`${flag}: ${before} -> ${value}`);
+}
+
+function requireFlag(name: string): FlagName {
+  if (Object.hasOwn(FLAGS, name)) return name as FlagName;
+  throw new UsageError(`there is no flag ${name}: the flags are ${FLAG_NAMES.join(', ')}`);
+}
+
+const print = (line: string) => void process.stdout.write(`${line}\n`);

@@ -1,0 +1,111 @@
+// `qt rollout`: the stage of live trading, what stands before the next one, and the people's part in it.
+import { type Command, Option } from 'commander';
+import type { Result } from '../../../lib/core/result.ts';
+import { STAGE_LIMITS } from '../../../lib/risk/level.ts';
+import {
+  type RolloutTransition,
+  SIGN_OFF_ROLES,
+  type SignOffRole,
+} from '../../../lib/rollout/transition-rollout.ts';
+import type { RolloutRefusal } from '../../../lib/rollout/use-cases/move-rollout.ts';
+import type { OperatorSystem } from '../../../lib/runtime/compose/operator.ts';
+import { CommandFailure } from '../../command-error.ts';
+import { formatInstant, formatPercent } from '../../format/format-figure.ts';
+import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
+
+interface ByOptions extends SystemOptions {
+  readonly by: string;
+}
+
+export function addRolloutCommand(program: Command): void {
+  const rollout = program.command('rollout').description('the stage of live trading');
+  addSystemOptions(rollout.command('status'))
+    .description('the stage, its sign-offs, the newest decision, and what the next stage lacks')
+    .option('--json', 'print JSON', false)
+    .action(runStatus);
+  addSystemOptions(rollout.command('approve'))
+    .description('sign off the step to the next stage')
+    .addOption(new Option('--role <role>', 'in which role').choices(SIGN_OFF_ROLES).makeOptionMandatory())
+    .requiredOption('--by <who>', 'who signs')
+    .action(runApprove);
+  addSystemOptions(rollout.command('advance'))
+    .description('go up one stage: needs its time, a fresh GO and both sign-offs')
+    .requiredOption('--by <who>', 'who advances')
+    .action(runAdvance);
+  addSystemOptions(rollout.command('step-down'))
+    .description('go down one stage at once')
+    .requiredOption('--by <who>', 'who steps down')
+    .requiredOption('--reason <text>', 'why')
+    .action(runStepDown);
+}
+
+const nowOf = async (system: OperatorSystem): Promise<number> => (await system.readClock()).nowMs();
+
+async function runStatus(options: SystemOptions & { readonly json: boolean }): Promise<void> {
+  const { readRollout, readDecision, findAdvanceDenials } = await import(
+    '../../../lib/rollout/use-cases/move-rollout.ts'
+  );
+  const status = await withSystem(options, async (system) => {
+    const nowMs = await nowOf(system);
+    const state = await readRollout(system.risk, nowMs);
+    if (!state.ok) throw new CommandFailure(state.error.detail);
+    const decision = await readDecision(system.risk);
+    const denials = await findAdvanceDenials(system, state.value, nowMs);
+    return { ...state.value, limits: STAGE_LIMITS[state.value.stage], decision: decision ?? null, denials };
+  });
+  if (options.json) return print(JSON.stringify(status));
+  const { stage, enteredAtMs, limits, signOffs, decision, denials } = status;
+  print(`stage ${stage} since ${formatInstant(enteredAtMs)} UTC`);
+  print(`limits: ${formatPercent(limits.capitalFraction, 0)} of capital, ${limits.positions} positions`);
+  for (const role of SIGN_OFF_ROLES) {
+    const made = signOffs[role];
+    print(`${role}: ${made ? `${made.operator}, ${formatInstant(made.atMs)} UTC` : 'not signed'}`);
+  }
+  if (decision === null) print('no GO/NO-GO decision yet');
+  else
+    print(
+      `newest decision: ${decision.verdict}, ${formatInstant(decision.decidedAtMs)} UTC, ${decision.evidenceKey}`,
+    );
+  print(denials.length === 0 ? 'the next stage is open: qt rollout advance' : 'the next stage lacks:');
+  for (const { code, detail } of denials) print(`  ${code}: ${detail}`);
+}
+
+async function runApprove(options: ByOptions & { readonly role: SignOffRole }): Promise<void> {
+  const { readRollout, signOffRollout } = await import('../../../lib/rollout/use-cases/move-rollout.ts');
+  const moved = await withSystem(options, async (system) => {
+    const nowMs = await nowOf(system);
+    await readRollout(system.risk, nowMs);
+    return signOffRollout(system.risk, { role: options.role, by: options.by, nowMs });
+  });
+  const { stage, signOffs } = requireMove(moved).current;
+  const missing = SIGN_OFF_ROLES.filter((role) => signOffs[role] === null);
+  print(`${options.role} ${options.by} signed off the step from ${stage}`);
+  if (missing.length > 0) print(`still missing: ${missing.join(', ')}`);
+}
+
+async function runAdvance(options: ByOptions): Promise<void> {
+  const { advanceRollout } = await import('../../../lib/rollout/use-cases/move-rollout.ts');
+  const moved = await withSystem(options, async (system) =>
+    advanceRollout(system, { by: options.by, nowMs: await nowOf(system) }),
+  );
+  printMove(requireMove(moved));
+}
+
+async function runStepDown(options: ByOptions & { readonly reason: string }): Promise<void> {
+  const { stepDownRollout } = await import('../../../lib/rollout/use-cases/move-rollout.ts');
+  const { by, reason } = options;
+  const moved = await withSystem(options, async (system) =>
+    stepDownRollout(system.risk, { kind: 'step_down', by, reason, nowMs: await nowOf(system) }),
+  );
+  printMove(moved);
+}
+
+function requireMove(moved: Result<RolloutTransition, readonly RolloutRefusal[]>): RolloutTransition {
+  if (moved.ok) return moved.value;
+  throw new CommandFailure(moved.error.map(({ code, detail }) => `${code}: ${detail}`).join('; '));
+}
+
+const printMove = ({ previous, current, outcome }: RolloutTransition) =>
+  print(`${outcome}: ${previous.stage} -> ${current.stage}`);
+
+const print = (line: string) => void process.stdout.write(`${line}\n`);

@@ -1,0 +1,100 @@
+// The card of a model or an ensemble, for people: what it reads, what it was trained on, how it fared, whether it serves.
+
+import type { LabelDefinition, ModelManifest } from '../../lib/models/manifest.ts';
+import type { EnsembleCard, ModelCard } from '../../lib/models/use-cases/release-card.ts';
+import { formatDay, formatFigure, formatInstant } from '../format/format-figure.ts';
+
+export async function formatModelCard(card: ModelCard): Promise<string> {
+  const { manifest } = card;
+  const { input, training, calibration } = manifest;
+  const { kind, ...calibrationValues } = calibration;
+  const shape =
+    input.kind === 'tabular'
+      ? `[rows, ${input.columns.length}]`
+      : `[rows, ${input.steps}, ${input.columns.length}]`;
+  return lines([
+    ['model', `${manifest.name} ${manifest.version}`],
+    ['status', card.quarantine === null ? 'not in quarantine' : `in quarantine: ${card.quarantine}`],
+    ['ensembles', listOr(card.ensembles.map(describeMembership), 'in none')],
+    ['reads', `${input.kind} ${shape}: ${input.columns.slice(0, 4).join(', ')}, …`],
+    ['label', describeLabel(manifest.label)],
+    [
+      'trained on',
+      `${formatInstant(training.fromMs)} to ${formatInstant(training.toMs)} UTC, ${training.rows} rows, embargo ${training.embargoBars} bars, seed ${training.seed}`,
+    ],
+    ['symbols', `${training.symbols.length}: ${training.symbols.join(', ')}`],
+    ['calibration', `${kind} ${JSON.stringify(calibrationValues)}`],
+    ['libraries', describeRecord(manifest.libraries)],
+    ['opset', describeRecord(manifest.opset)],
+    ['size', `${manifest.bytes} bytes, ${manifest.goldenRows} golden vectors`],
+    ['sha256', `${manifest.sha256} (model.onnx)`],
+    ['', `${card.manifestSha256} (manifest.json)`],
+    ['features', manifest.featureSetHash],
+    ['dataset', training.datasetSha256],
+  ]).concat(await formatFolds(manifest.metrics));
+}
+
+export function formatEnsembleCard(card: EnsembleCard): string {
+  const { ensemble, pointer } = card;
+  const quarantined = new Map(card.quarantined.map(({ name, reason }) => [name, reason]));
+  const members = ensemble.members.map(({ name, version, weight, versionId }) => {
+    const order = quarantined.has(name) ? `, in quarantine: ${quarantined.get(name)}` : '';
+    return `${name} ${version} weight ${weight.toFixed(3)} (S3 version ${versionId ?? 'none'})${order}`;
+  });
+  return lines([
+    ['ensemble', ensemble.id],
+    ['status', card.status.replace('_', ' ')],
+    ...members.map((member, index): [string, string] => [index === 0 ? 'members' : '', member]),
+    ['label', describeLabel(ensemble.label)],
+    ['costs', `${ensemble.costs.feeBps} bps fee and ${ensemble.costs.slippageBps} bps slippage each side`],
+    ['acts above', `${ensemble.edgeThresholdBps} bps expected net edge`],
+    ['stop', `${ensemble.stopAtrMultiple} ATR`],
+    ['features', ensemble.featureSetHash],
+    ['as a shadow', `${card.shadowBars} bars recorded`],
+    ...(pointer === null
+      ? []
+      : [
+          ['rollback to', listOr(pointer.previous, 'nothing')] as [string, string],
+          ['last change', pointer.audit ?? 'laid down with the system'] as [string, string],
+        ]),
+  ]);
+}
+
+const LABEL_WIDTH = 13;
+const lines = (rows: [string, string][]): string =>
+  rows.map(([label, text]) => `${label.padEnd(LABEL_WIDTH)}${text}\n`).join('');
+
+const describeMembership = ({ id, status, weight }: ModelCard['ensembles'][number]): string =>
+  `${id} (${status.replace('_', ' ')}, weight ${weight.toFixed(3)})`;
+
+const describeLabel = ({ horizonBars, atrMultiple, minBarrierBps }: LabelDefinition): string =>
+  `triple barrier, ${horizonBars} bars, ${atrMultiple} ATR, at least ${minBarrierBps} bps`;
+
+const describeRecord = (record: Readonly<Record<string, string | number>>): string =>
+  listOr(
+    Object.entries(record).map(([name, version]) => `${name} ${version}`),
+    'none recorded',
+  );
+
+const listOr = (items: readonly string[], none: string): string =>
+  items.length === 0 ? none : items.join(', ');
+
+async function formatFolds({ folds, outOfFold }: ModelManifest['metrics']): Promise<string> {
+  if (folds.length === 0 && outOfFold === null) return 'trained without validation folds\n';
+  const { default: Table } = await import('cli-table3');
+  const table = new Table({
+    head: ['fold', 'from', 'to', 'rows', 'log-loss', 'prior', 'brier', 'ECE', 'rank IC'],
+    style: { head: [], border: [] },
+  });
+  const figures = (fold: NonNullable<typeof outOfFold>) => [
+    fold.rows,
+    ...[fold.logLoss, fold.priorLogLoss, fold.brier, fold.ece, fold.rankIc].map((figure) =>
+      formatFigure(figure ?? undefined, 4),
+    ),
+  ];
+  folds.forEach((fold, index) => {
+    table.push([index + 1, formatDay(fold.fromMs), formatDay(fold.toMs), ...figures(fold)]);
+  });
+  if (outOfFold !== null) table.push(['all', '', '', ...figures(outOfFold)]);
+  return `${table.toString()}\n`;
+}

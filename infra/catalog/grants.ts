@@ -1,0 +1,190 @@
+// Everything that a function, or an operator, may be allowed, by what it is for. A grant names single actions on single resources,
+// or on the objects under one prefix: never a whole service, and never the deletion of what decisions rest on.
+import { Stack, Validations } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { Construct } from 'constructs';
+import { SIGNALS_TABLE } from '../../lib/adapters/aws/resources.ts';
+import { EMERGENCY_FLAGS } from '../../lib/execution/use-cases/emergency-stop.ts';
+import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
+import { COLLECTED_PREFIX } from '../../lib/market/use-cases/collected-candles.ts';
+import { SHADOW_KEY } from '../../lib/models/ensemble.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { FLAG_NAMES } from '../../lib/risk/flags.ts';
+import { credentialParameters } from '../../lib/runtime/compose/brokers.ts';
+import { apiTokenParameter, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
+import { type SharedArns, sharedArns } from '../constructs/shared-resources.ts';
+
+interface Allowed {
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+  /** @default none */
+  readonly conditions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+type Grant = (arns: SharedArns, stage: string) => readonly Allowed[];
+
+const readObjects =
+  (...keys: readonly string[]): Grant =>
+  (arns) => [
+    { actions: ['s3:GetObject'], resources: keys.map(arns.objects) },
+    // Without it S3 answers 403 for a key that is not there, and not 404.
+    { actions: ['s3:ListBucket'], resources: [arns.bucket] },
+  ];
+const writeObjects =
+  (...keys: readonly string[]): Grant =>
+  (arns) => [{ actions: ['s3:PutObject'], resources: keys.map(arns.objects) }];
+/** Objects that are not there yet: S3 refuses a write that does not say so itself. */
+const addObjects =
+  (...keys: readonly string[]): Grant =>
+  (arns) => [
+    {
+      actions: ['s3:PutObject'],
+      resources: keys.map(arns.objects),
+      conditions: { Null: { 's3:if-none-match': 'false' } },
+    },
+  ];
+const onRisk =
+  (...actions: readonly string[]): Grant =>
+  (arns) => [{ actions: actions.map((action) => `dynamodb:${action}`), resources: [arns.riskTable] }];
+const onFlags =
+  (actions: readonly string[], names: readonly string[]): Grant =>
+  (arns) => [{ actions: actions.map((action) => `ssm:${action}`), resources: names.map(arns.flag) }];
+
+const RELEASED = [
+  'models/*',
+  'ensembles/*',
+  'quarantine/*',
+  'profiles/*',
+  'audit/*',
+  'evidence/*',
+  'universe/*',
+] as const;
+
+const GRANTS = {
+  read_models: readObjects('models/*', 'ensembles/*', 'quarantine/*'),
+  read_ensemble: readObjects('ensembles/*'),
+  read_universe: readObjects(UNIVERSE_KEY),
+  write_universe: writeObjects('universe/*'),
+  read_candles: readObjects(`${COLLECTED_PREFIX}*`),
+  write_candles: writeObjects(`${COLLECTED_PREFIX}*`),
+  write_shadow: writeObjects('shadow/*'),
+  write_evidence: writeObjects('evidence/*'),
+  write_signals: ({ signalsTable }) => [{ actions: ['dynamodb:PutItem'], resources: [signalsTable] }],
+  read_signals: ({ signalsTable }) => [
+    {
+      actions: ['dynamodb:Query'],
+      resources: [signalsTable, `${signalsTable}/index/${SIGNALS_TABLE.byBar.name}`],
+    },
+  ],
+  /** Gate, latch and orders. */
+  change_risk: onRisk('GetItem', 'PutItem', 'Query', 'UpdateItem'),
+  /** Removes the record of a position that is closed. */
+  close_positions: onRisk('DeleteItem'),
+  judge: onRisk('GetItem', 'PutItem', 'Query'),
+  read_flags: onFlags(['GetParameters'], FLAG_NAMES),
+  close_flags: onFlags(['PutParameter'], Object.keys(CLOSED_FLAGS)),
+  declare_emergency: onFlags(['PutParameter'], Object.keys(EMERGENCY_FLAGS)),
+  operate_flags: onFlags(['GetParameters', 'GetParameterHistory', 'PutParameter'], FLAG_NAMES),
+  // AWS's own key for Parameter Store lets whoever may read the parameter decrypt it.
+  read_exchange_keys: (arns, stage) => [
+    {
+      actions: ['ssm:GetParameter'],
+      resources: Object.values(credentialParameters(stage)).map(arns.parameter),
+    },
+  ],
+  read_api_token: (arns, stage) => [
+    { actions: ['ssm:GetParameter'], resources: [arns.parameter(apiTokenParameter(stage))] },
+  ],
+  write_api_token: (arns, stage) => [
+    { actions: ['ssm:PutParameter'], resources: [arns.parameter(apiTokenParameter(stage))] },
+  ],
+  find_resources: (arns, stage) => {
+    const names = resourcesOfStage(stage);
+    const { bucketParameter, topicParameter, shardsParameter, exchangeParameter, symbolsParameter } = names;
+    return [
+      {
+        actions: ['ssm:GetParameter'],
+        resources: [
+          bucketParameter,
+          topicParameter,
+          shardsParameter,
+          exchangeParameter,
+          symbolsParameter,
+        ].map(arns.parameter),
+      },
+    ];
+  },
+  read_released: readObjects(...RELEASED, 'shadow/*'),
+  release: writeObjects(...RELEASED),
+  read_profiles: readObjects('profiles/*'),
+  find_bucket: (arns, stage) => [
+    { actions: ['ssm:GetParameter'], resources: [arns.parameter(resourcesOfStage(stage).bucketParameter)] },
+  ],
+  // An ensemble's id begins with e, and the pointer's name does not.
+  add_candidates: addObjects('models/*', 'ensembles/e*', 'profiles/*', 'audit/models/*'),
+  name_shadow: writeObjects(SHADOW_KEY),
+  notify: ({ topic }) => [{ actions: ['sns:Publish'], resources: [topic] }],
+} as const satisfies Record<string, Grant>;
+
+export type GrantName = keyof typeof GRANTS;
+
+/** What a person needs for the `qt` command, the emergency stop above all. */
+export const OPERATOR_GRANTS = [
+  'find_resources',
+  'operate_flags',
+  'read_released',
+  'release',
+  'read_candles',
+  'write_candles',
+  'read_signals',
+  'change_risk',
+  'read_exchange_keys',
+  'write_api_token',
+  'notify',
+] as const satisfies readonly GrantName[];
+
+/** The retraining adds a candidate and gives it a trial. It cannot replace, put in force or delete anything. */
+export const RETRAINING_GRANTS = [
+  'find_bucket',
+  'read_candles',
+  'read_models',
+  'read_profiles',
+  'add_candidates',
+  'name_shadow',
+] as const satisfies readonly GrantName[];
+
+export const statementsOf = (grants: readonly GrantName[], stack: Stack, stage: string): PolicyStatement[] =>
+  grants
+    .flatMap((grant) => (GRANTS[grant] as Grant)(sharedArns(stack, stage), stage))
+    .map(
+      ({ actions, resources, conditions }) =>
+        new PolicyStatement({
+          actions: [...actions],
+          resources: [...resources],
+          ...(conditions !== undefined && { conditions }),
+        }),
+    );
+
+/** cdk-nag wants a reason for every `*` in a policy, each by its text. */
+export function acknowledgeWildcards(
+  construct: Construct,
+  statements: readonly PolicyStatement[],
+  reason: string,
+): void {
+  const wildcards = new Set(
+    statements.flatMap(({ resources }) => resources).filter((resource) => resource.endsWith('*')),
+  );
+  for (const wildcard of wildcards)
+    Validations.of(construct).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::${flatten(Stack.of(construct), wildcard)}]`,
+      reason,
+    });
+}
+
+/** As cdk-nag writes a resource: references in pointed brackets. */
+function flatten(stack: Stack, resource: string): string {
+  const resolved: unknown = stack.resolve(resource);
+  if (typeof resolved === 'string') return resolved;
+  const { 'Fn::Join': join } = resolved as { 'Fn::Join': [string, (string | { Ref: string })[]] };
+  return join[1].map((part) => (typeof part === 'string' ? part : `<${part.Ref}>`)).join(join[0]);
+}

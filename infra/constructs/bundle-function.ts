@@ -1,0 +1,115 @@
+// Makes the code of one function: minified ES modules, what is imported later in files of its own so that a cold start does not
+// parse it, and beside them ONNX Runtime for the function that asks models. Without
+// Docker and without npm, so that a fresh clone synthesises offline. Only the files that ONNX Runtime needs on Lambda are copied:
+// with everything that its package brings it is over Lambda's limit of 250 MB.
+import { createHash } from 'node:crypto';
+import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AssetHashType, DockerImage } from 'aws-cdk-lib';
+import { Code } from 'aws-cdk-lib/aws-lambda';
+import { buildSync } from 'esbuild';
+
+const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
+
+const ONNX_RUNTIME_FILES = [
+  'onnxruntime-node/package.json',
+  'onnxruntime-node/dist',
+  'onnxruntime-node/bin/napi-v6/linux/x64/onnxruntime_binding.node',
+  'onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1',
+  'onnxruntime-common/package.json',
+  'onnxruntime-common/dist/cjs',
+];
+
+/** CommonJS packages inside the module call `require` for what Node brings. */
+const REQUIRE_FOR_ESM =
+  "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+
+export interface BundleOptions {
+  /** Folder in functions/. */
+  readonly name: string;
+  /** Whether it loads models; a function that does not, and imports ONNX Runtime all the same, fails the build. */
+  readonly loadsModels: boolean;
+  /** Copied beside the code, each by its name without the folders. @default none */
+  readonly files?: readonly string[] | undefined;
+}
+
+/** What the functions are made of; a test compares it with what esbuild reads. */
+const SOURCES = [
+  'functions',
+  'lib',
+  'dashboard',
+  'infra/constructs/bundle-function.ts',
+  'infra/constructs/empty-module.cjs',
+  'infra/constructs/node-http.cjs',
+  'package-lock.json',
+];
+
+/**
+ * The version that a deploy stamps into all of its functions, 12 hex digits: one for all, since one that stayed the same while
+ * others moved would be blocked for ever. It changes with every byte that may go into any of them.
+ */
+export function codeVersionOf(project: string): string {
+  const hash = createHash('sha256');
+  for (const source of SOURCES) {
+    const path = join(project, source);
+    const files = statSync(path).isDirectory() ? filesUnder(path) : [path];
+    for (const file of files) {
+      const bytes = readFileSync(file);
+      hash.update(`${relative(project, file)}\0${bytes.length}\0`).update(bytes);
+    }
+  }
+  return hash.digest('hex').slice(0, 12);
+}
+
+const filesUnder = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .sort();
+
+/** The code as a CDK asset: `handler.mjs`, exporting `handler`. Its hash is that of its bytes. */
+export function bundleFunction(options: BundleOptions): Code {
+  return Code.fromAsset(join(PROJECT, 'functions', options.name), {
+    assetHashType: AssetHashType.OUTPUT,
+    bundling: {
+      image: DockerImage.fromRegistry('scratch'),
+      local: {
+        tryBundle(outputFolder) {
+          writeBundle(outputFolder, options);
+          return true;
+        },
+      },
+    },
+  });
+}
+
+function writeBundle(folder: string, { name, loadsModels, files = [] }: BundleOptions): void {
+  const empty = './infra/empty-module.cjs';
+  const http = './infra/node-http.cjs';
+  buildSync({
+    absWorkingDir: PROJECT,
+    entryPoints: [{ in: join('functions', name, 'handler.ts'), out: 'handler' }],
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    minify: true,
+    legalComments: 'none',
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    mainFields: ['module', 'main'],
+    external: loadsModels ? ['onnxruntime-node'] : [],
+    alias: { 'protobufjs/minimal': empty, 'protobufjs/minimal.js': empty, 'node:http': http, http },
+    banner: { js: REQUIRE_FOR_ESM },
+    define: { QT_CODE_VERSION: JSON.stringify(codeVersionOf(PROJECT)) },
+    logLevel: 'error',
+  });
+  for (const file of files) cpSync(join(PROJECT, file), join(folder, basename(file)));
+  if (!loadsModels) return;
+  for (const file of ONNX_RUNTIME_FILES) {
+    const source = join(PROJECT, 'node_modules', file);
+    cpSync(source, join(folder, 'node_modules', file), { recursive: statSync(source).isDirectory() });
+  }
+}

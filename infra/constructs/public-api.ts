@@ -1,0 +1,87 @@
+// The door from outside: an HTTP API before the api function, with the routes of its contract and no others. What the function
+// cannot bound by itself is bounded here: calls per second, of the emergency stop by a limit of its own, so that no other route
+// can use up its calls.
+import { CfnOutput, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
+import {
+  type CfnStage,
+  HttpApi,
+  type HttpMethod,
+  HttpStage,
+  LogGroupLogDestination,
+} from 'aws-cdk-lib/aws-apigatewayv2';
+import { HttpIamAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { API_ROUTES } from '../../lib/api/api-contract.ts';
+import type { StageSettings } from '../catalog/stage-settings.ts';
+import { functionNameOf } from './shared-resources.ts';
+
+const CALLS_PER_SECOND = { rateLimit: 5, burstLimit: 10 } as const;
+const { stop } = API_ROUTES;
+const STOP_ROUTE = `${stop.method} ${stop.path}`;
+
+/** Who called what, from where, with which outcome. Headers, and so the token, are in none of it. */
+const LOGGED = {
+  requestId: '$context.requestId',
+  time: '$context.requestTime',
+  ip: '$context.identity.sourceIp',
+  user: '$context.authorizer.iam.userArn',
+  route: '$context.routeKey',
+  status: '$context.status',
+  latencyMs: '$context.responseLatency',
+  error: '$context.error.message',
+} as const;
+
+export class PublicApi extends Construct {
+  constructor(
+    scope: Construct,
+    id: string,
+    props: { readonly settings: StageSettings; readonly handler: IFunction },
+  ) {
+    super(scope, id);
+    const { settings, handler } = props;
+    const name = functionNameOf(settings.stage, 'api');
+    const isSigned = settings.apiAuthorisation === 'iam';
+    const api = new HttpApi(this, 'Api', {
+      apiName: name,
+      description: 'Emergency stop and status',
+      createDefaultStage: false,
+      ...(isSigned && { defaultAuthorizer: new HttpIamAuthorizer() }),
+    });
+    const integration = new HttpLambdaIntegration('Function', handler);
+    const routes = Object.values(API_ROUTES).flatMap(({ method, path }) =>
+      api.addRoutes({ path, methods: [method as HttpMethod], integration }),
+    );
+    if (!isSigned)
+      for (const route of routes)
+        Validations.of(route).acknowledge({
+          id: 'AwsSolutions-APIG4',
+          reason: 'The function compares the token in constant time; page and document hold nothing secret.',
+        });
+    const log = new LogGroup(this, 'AccessLog', {
+      logGroupName: `/aws/vendedlogs/${name}`,
+      retention: RetentionDays.ONE_YEAR,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    });
+    const stage = new HttpStage(this, 'Stage', {
+      httpApi: api,
+      stageName: '$default',
+      autoDeploy: true,
+      throttle: CALLS_PER_SECOND,
+      accessLogSettings: {
+        destination: new LogGroupLogDestination(log),
+        format: AccessLogFormat.custom(JSON.stringify(LOGGED)),
+      },
+    });
+    const { rateLimit, burstLimit } = CALLS_PER_SECOND;
+    (stage.node.defaultChild as CfnStage).routeSettings = {
+      [STOP_ROUTE]: { ThrottlingRateLimit: rateLimit, ThrottlingBurstLimit: burstLimit },
+    };
+    // A route must be there before a setting of it.
+    for (const route of routes) stage.node.addDependency(route);
+    new CfnOutput(this, 'Url', { value: api.apiEndpoint });
+  }
+}

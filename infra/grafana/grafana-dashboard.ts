@@ -1,0 +1,141 @@
+// The same graphs and alarms for those who watch with Grafana: one dashboard over its CloudWatch data source, for any stage.
+
+import {
+  MetricEditorMode,
+  MetricQueryType,
+  MetricsQueryBuilder,
+} from '@grafana/grafana-foundation-sdk/cloudwatch';
+import {
+  GraphThresholdsStyleConfigBuilder,
+  GraphThresholdsStyleMode,
+  LegendDisplayMode,
+  LegendPlacement,
+  VizLegendOptionsBuilder,
+} from '@grafana/grafana-foundation-sdk/common';
+import {
+  CustomVariableBuilder,
+  type Dashboard,
+  DashboardBuilder,
+  DatasourceVariableBuilder,
+  RowBuilder,
+  ThresholdsConfigBuilder,
+  ThresholdsMode,
+} from '@grafana/grafana-foundation-sdk/dashboard';
+import { PanelBuilder } from '@grafana/grafana-foundation-sdk/timeseries';
+import { type IMetric, MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import { type AlarmDefinition, alarmDefinitions } from '../catalog/alarms.ts';
+import { dashboardRows } from '../catalog/dashboard-panels.ts';
+import type { StageSettings } from '../catalog/stage-settings.ts';
+
+/** What Grafana replaces by the stage that is looked at. */
+const STAGE = '$stage';
+const DATA_SOURCE = { type: 'cloudwatch', uid: '$datasource' };
+const PANEL = { widthOf24: 8, height: 8 };
+
+/** @param settings of the stage that is shown first; the alarms' lines are its own */
+export function grafanaDashboard(
+  { stage, shards }: Pick<StageSettings, 'stage' | 'shards'>,
+  stages: readonly string[],
+): Dashboard {
+  const dashboard = new DashboardBuilder('Quantum Trader')
+    .uid('quantum-trader')
+    .tags(['quantum-trader'])
+    .timezone('utc')
+    .time({ from: 'now-24h', to: 'now' })
+    .refresh('1m')
+    .withVariable(new DatasourceVariableBuilder('datasource').label('Data source').type('cloudwatch'))
+    .withVariable(
+      new CustomVariableBuilder('stage')
+        .label('Stage')
+        .values(stages.join(','))
+        .current({ text: stage, value: stage }),
+    );
+  for (const { title, metrics } of dashboardRows(STAGE).flat()) dashboard.withPanel(graph(title, metrics));
+  dashboard.withRow(new RowBuilder('What the alarms watch'));
+  const alarms = alarmDefinitions({ stage: STAGE, shards });
+  for (const runbook of new Set(alarms.map((alarm) => alarm.runbook)))
+    dashboard.withPanel(
+      alarmGraph(
+        runbook,
+        alarms.filter((alarm) => alarm.runbook === runbook),
+      ),
+    );
+  return dashboard.build();
+}
+
+/** One graph for all alarms with one runbook; the line above or below which they sound, where it is the same for all. */
+function alarmGraph(runbook: string, alarms: readonly AlarmDefinition[]): PanelBuilder {
+  const panel = graph(
+    runbook,
+    alarms.map(({ metric }) => metric),
+  ).description(`${alarms.map(({ meaning }) => meaning).join('. ')}. Runbook: docs/OPERATIONS.md#${runbook}`);
+  const [threshold, ...others] = new Set(alarms.map((alarm) => alarm.threshold));
+  if (threshold === undefined || others.length > 0) return panel;
+  return panel
+    .thresholds(
+      new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps([
+        { value: null, color: 'transparent' },
+        { value: threshold, color: 'red' },
+      ]),
+    )
+    .thresholdsStyle(new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Line));
+}
+
+function graph(title: string, metrics: readonly IMetric[]): PanelBuilder {
+  const panel = new PanelBuilder()
+    .title(title)
+    .datasource(DATA_SOURCE)
+    .span(PANEL.widthOf24)
+    .height(PANEL.height)
+    .legend(
+      new VizLegendOptionsBuilder()
+        .displayMode(LegendDisplayMode.List)
+        .placement(LegendPlacement.Bottom)
+        .showLegend(true)
+        .calcs([]),
+    );
+  for (const [index, metric] of metrics.entries())
+    for (const target of targetsOf(metric, `q${index}`)) panel.withTarget(target);
+  return panel;
+}
+
+/** @param id unique in its panel */
+function targetsOf(metric: IMetric, id: string): MetricsQueryBuilder[] {
+  if (metric instanceof Metric) return [metricTarget(metric, id)];
+  if (!(metric instanceof MathExpression)) throw new Error(`the metric of ${id} is of no known kind`);
+  const { expression, usingMetrics, label, period } = metric;
+  // Names of an expression's metrics are unique in the expression, in Grafana in the whole panel.
+  const named = expression.replace(/\b[a-z]\w*\b/g, (name) =>
+    name in usingMetrics ? `${id}_${name}` : name,
+  );
+  return [
+    ...Object.entries(usingMetrics).map(([name, used]) =>
+      metricTarget(used as Metric, `${id}_${name}`).hide(true),
+    ),
+    target(id)
+      .metricEditorMode(MetricEditorMode.Code)
+      .expression(named)
+      .period(String(period.toSeconds()))
+      .label(label ?? id),
+  ];
+}
+
+function metricTarget({ namespace, metricName, dimensions, statistic, period, label }: Metric, id: string) {
+  return target(id)
+    .metricEditorMode(MetricEditorMode.Builder)
+    .namespace(namespace)
+    .metricName(metricName)
+    .dimensions(dimensions as Record<string, string>)
+    .statistic(statistic)
+    .period(String(period.toSeconds()))
+    .label(label ?? metricName);
+}
+
+const target = (id: string): MetricsQueryBuilder =>
+  new MetricsQueryBuilder()
+    .id(id)
+    .refId(id)
+    .datasource(DATA_SOURCE)
+    .region('default')
+    .metricQueryType(MetricQueryType.Search)
+    .matchExact(true);

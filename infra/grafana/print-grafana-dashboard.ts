@@ -1,0 +1,16 @@
+// `npm run --silent grafana -- --stage NAME`: the dashboard as JSON, to be imported into Grafana.
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { readStageSettings } from '../catalog/stage-settings.ts';
+import { grafanaDashboard } from './grafana-dashboard.ts';
+
+const { context } = JSON.parse(readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'));
+try {
+  const { values } = parseArgs({ options: { stage: { type: 'string', default: context.stage } } });
+  const settings = readStageSettings((key) => ({ ...context, ...values })[key]);
+  const dashboard = grafanaDashboard(settings, Object.keys(context.stages));
+  process.stdout.write(`${JSON.stringify(dashboard, null, 2)}\n`);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}

@@ -1,0 +1,149 @@
+// Signals and infer runs in the signals table. What is read back is parsed as strictly as what comes from outside: an item
+// that is not a signal is an error that names it, never half a signal.
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import {
+  type DynamoDBDocumentClient,
+  PutCommand,
+  paginateQuery,
+  type QueryCommandInput,
+} from '@aws-sdk/lib-dynamodb';
+import type { z } from 'zod';
+import { invariant } from '../../../core/invariant.ts';
+import type { Clock } from '../../../core/ports.ts';
+import { StoreError } from '../../../core/store-error.ts';
+import { type InferRun, inferRunSchema } from '../../../inference/infer-run.ts';
+import type { SignalStore } from '../../../inference/ports.ts';
+import { type Signal, signalSchema } from '../../../inference/signal.ts';
+import { SIGNALS_TABLE } from '../resources.ts';
+import { storeError } from '../store-failure.ts';
+
+const DAY_S = 86_400;
+/** Runs stand beside the signals under keys that no symbol begins with, and that sort before every symbol. */
+const RUN_MARK = '#';
+const AFTER_RUNS = '$';
+
+/**
+ * SignalStore on DynamoDB. Throws StoreError; for an item that breaks its schema one that names the item and the field.
+ * @param settings.retentionDays items are deleted by the table's TTL this long after they were written
+ */
+export function createDynamoSignalStore(settings: {
+  client: DynamoDBDocumentClient;
+  table: string;
+  retentionDays: number;
+  clock: Clock;
+}): SignalStore {
+  const { client, table, retentionDays, clock } = settings;
+  const expiry = () => ({
+    [SIGNALS_TABLE.timeToLiveAttribute]: Math.floor(clock.nowMs() / 1000) + retentionDays * DAY_S,
+  });
+
+  async function query<T>(
+    parse: (item: TableItem) => z.ZodSafeParseResult<T>,
+    condition: Omit<QueryCommandInput, 'TableName'>,
+    count = Number.POSITIVE_INFINITY,
+  ): Promise<T[]> {
+    const found: T[] = [];
+    const pages = paginateQuery(
+      { client, ...(Number.isFinite(count) && { pageSize: count }) },
+      { TableName: table, ...condition },
+    );
+    for await (const page of pages) {
+      for (const item of page.Items ?? []) {
+        const parsed = parse(item);
+        if (!parsed.success) {
+          const why = `item ${item.symbol}/${item.barOpenTimeMs} of ${table} is malformed: ${describeIssue(parsed.error)}`;
+          throw new StoreError(why, { cause: parsed.error, retryable: false });
+        }
+        found.push(parsed.data);
+        if (found.length === count) return found;
+      }
+    }
+    return found;
+  }
+
+  const newestOf = (symbol: string): Omit<QueryCommandInput, 'TableName'> => ({
+    KeyConditionExpression: 'symbol = :symbol',
+    ExpressionAttributeValues: { ':symbol': symbol },
+    ScanIndexForward: false,
+    ConsistentRead: true,
+  });
+
+  return {
+    async put(signal) {
+      const parsed = signalSchema.safeParse(signal);
+      invariant(parsed.success, `not a signal: ${parsed.success || describeIssue(parsed.error)}`);
+      invariant(!signal.symbol.startsWith(RUN_MARK), `${signal.symbol} is not a symbol`);
+      try {
+        await client.send(
+          new PutCommand({
+            TableName: table,
+            Item: { ...signal, ...expiry() },
+            ConditionExpression: 'attribute_not_exists(symbol)',
+          }),
+        );
+        return 'written';
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException) return 'already_decided';
+        throw storeError(
+          `writing the signal of ${signal.symbol} at ${signal.barOpenTimeMs} to ${table}`,
+          error,
+        );
+      }
+    },
+
+    async lastOfSymbol(symbol, count) {
+      if (count <= 0) return [];
+      return query(parseSignal, newestOf(symbol), count).catch((error: unknown) => {
+        throw storeError(`reading the signals of ${symbol} from ${table}`, error);
+      });
+    },
+
+    async ofBar(barOpenTimeMs) {
+      return query(parseSignal, {
+        IndexName: SIGNALS_TABLE.byBar.name,
+        KeyConditionExpression: 'barOpenTimeMs = :bar AND symbol >= :afterRuns',
+        ExpressionAttributeValues: { ':bar': barOpenTimeMs, ':afterRuns': AFTER_RUNS },
+      }).catch((error: unknown) => {
+        throw storeError(`reading the signals of bar ${barOpenTimeMs} from ${table}`, error);
+      });
+    },
+
+    async putRun(run) {
+      const parsed = inferRunSchema.safeParse(run);
+      invariant(parsed.success, `not an infer run: ${parsed.success || describeIssue(parsed.error)}`);
+      const item = { ...run, symbol: runKey(run), ...expiry() };
+      await client.send(new PutCommand({ TableName: table, Item: item })).catch((error: unknown) => {
+        throw storeError(`writing the infer run of ${run.barOpenTimeMs} to ${table}`, error);
+      });
+    },
+
+    async lastRuns({ shard, of, count }) {
+      if (count <= 0) return [];
+      return query(parseRun, newestOf(runKey({ shard, of })), count).catch((error: unknown) => {
+        throw storeError(`reading the infer runs of shard ${shard}/${of} from ${table}`, error);
+      });
+    },
+  };
+}
+
+const runKey = ({ shard, of }: { shard: number; of: number }) => `${RUN_MARK}run/${shard}/${of}`;
+
+const describeIssue = (error: z.ZodError) =>
+  `${error.issues[0]!.path.join('.')}: ${error.issues[0]!.message}`;
+
+type TableItem = Record<string, unknown>;
+
+function parseSignal({
+  [SIGNALS_TABLE.timeToLiveAttribute]: _,
+  ...signal
+}: TableItem): z.ZodSafeParseResult<Signal> {
+  return signalSchema.safeParse(signal);
+}
+
+function parseRun({
+  [SIGNALS_TABLE.timeToLiveAttribute]: _,
+  symbol,
+  ...run
+}: TableItem): z.ZodSafeParseResult<InferRun> {
+  return inferRunSchema.safeParse(run);
+}

@@ -1,0 +1,94 @@
+// Signed requests to a Binance USDT-M futures account: in the exchange's time, within one request budget, and an order never
+// more than once.
+import type { Result } from '../../core/result.ts';
+import { type ExchangeCredentials, openCcxtClient } from './ccxt-client.ts';
+import { ExchangeFault } from './exchange-fault.ts';
+import { type CallerOptions, PatientCaller } from './patient-caller.ts';
+
+export interface BinanceAccountOptions extends CallerOptions {
+  /** Origin of a simulated exchange. @default the real exchange */
+  readonly baseUrl?: string | undefined;
+  readonly credentials: ExchangeCredentials;
+  /** One request, from connecting to the last byte. @default 5000 */
+  readonly timeoutMs?: number;
+  /** How old a request may be when it arrives. @default 5000 */
+  readonly recvWindowMs?: number;
+  /** @default a quarter of the exchange's limit per address: market data has the rest */
+  readonly weightPerMinute?: number;
+}
+
+export interface SignedRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  /** @default 1 */
+  readonly version?: 1 | 3;
+  readonly parameters?: Readonly<Record<string, string | number | boolean>>;
+  /** From Binance's API documentation. */
+  readonly weight: number;
+}
+
+const WEIGHT_PER_MINUTE = 600;
+const CLOCK_REFUSED = -1021;
+
+interface Client {
+  request(request: SignedRequest): Promise<unknown>;
+  serverTimeMs(): Promise<number>;
+}
+
+export class BinanceAccount {
+  readonly #caller: PatientCaller<Client>;
+  /** What the exchange's clock is ahead of ours; undefined until it was asked. */
+  #clockOffsetMs: number | undefined;
+
+  constructor(options: BinanceAccountOptions) {
+    const { weightPerMinute = WEIGHT_PER_MINUTE } = options;
+    this.#caller = new PatientCaller(weightPerMinute, () => this.#open(options), options);
+  }
+
+  /** Repeated until answered: for what changes nothing, or nothing more the second time. */
+  ask<T>(request: SignedRequest, read: (body: unknown) => T): Promise<Result<T, ExchangeFault>> {
+    return this.#caller.call(request.weight, async (client) => read(await this.#send(client, request)));
+  }
+
+  /** Sent at most once, but for a request that was refused unread because of its time. */
+  submit<T>(request: SignedRequest, read: (body: unknown) => T): Promise<Result<T, ExchangeFault>> {
+    const send = async (client: Client) => read(await this.#send(client, request));
+    return this.#caller.call(request.weight, send, { attempts: 1 });
+  }
+
+  async #send(client: Client, request: SignedRequest): Promise<unknown> {
+    if (this.#clockOffsetMs === undefined) await this.#readClock(client);
+    try {
+      return await client.request(request);
+    } catch (error) {
+      if (!(error instanceof ExchangeFault && error.refusalCode === CLOCK_REFUSED)) throw error;
+    }
+    // Refused before anything was done: the one case in which sending again is not sending twice.
+    await this.#readClock(client);
+    return client.request(request);
+  }
+
+  async #readClock(client: Client): Promise<void> {
+    const sentAtMs = this.#caller.nowMs();
+    const serverTimeMs = await client.serverTimeMs();
+    this.#clockOffsetMs = serverTimeMs - Math.round((sentAtMs + this.#caller.nowMs()) / 2);
+  }
+
+  async #open(options: BinanceAccountOptions): Promise<Client> {
+    const { baseUrl, credentials, timeoutMs = 5_000, recvWindowMs = 5_000 } = options;
+    const timestampMs = () => this.#caller.nowMs() + (this.#clockOffsetMs ?? 0);
+    const signing = { credentials, recvWindowMs, timestampMs };
+    const { client, call } = await openCcxtClient({ exchange: 'binanceusdm', baseUrl, timeoutMs, signing });
+    return {
+      request: ({ method, path, version = 1, parameters = {} }) =>
+        call(() =>
+          client.request(path, version === 3 ? 'fapiPrivateV3' : 'fapiPrivate', method, { ...parameters }),
+        ),
+      serverTimeMs: async () => {
+        const timeMs = await call(() => client.fetchTime());
+        if (timeMs !== undefined && timeMs > 0) return timeMs;
+        throw new ExchangeFault('invalid_response', 'the exchange answered without its time');
+      },
+    };
+  }
+}

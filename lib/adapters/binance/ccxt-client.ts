@@ -1,0 +1,123 @@
+// Opens the one ccxt exchange that is asked for, pointed at the real exchange or at a simulated one. ccxt gives the signing and
+// the addresses; pacing, retries, timeouts and the reading of errors are ours, because ccxt's cannot be stopped or tested, and
+// because its error classes lose the number by which an order's fate is told.
+import type { MarketDataErrorCode } from '../../market/ports.ts';
+import { ExchangeFault, excerpt } from './exchange-fault.ts';
+import { exchangeFetch } from './exchange-http.ts';
+
+export type CcxtExchangeId = 'binanceusdm' | 'binance';
+
+export interface ExchangeCredentials {
+  readonly apiKey: string;
+  readonly secret: string;
+}
+
+interface CcxtClientOptions {
+  readonly exchange: CcxtExchangeId;
+  /** Origin of a simulated exchange; undefined for the real one. */
+  readonly baseUrl: string | undefined;
+  /** Of one request, from connecting to the last byte of the body. */
+  readonly timeoutMs: number;
+  /** Only for signed requests. */
+  readonly signing?: {
+    readonly credentials: ExchangeCredentials;
+    /** The exchange's time, as well as it is known. */
+    readonly timestampMs: () => number;
+    /** How old a request may be when it arrives. */
+    readonly recvWindowMs: number;
+  };
+}
+
+/** Binance's numbers whose meaning is not "no": from its API documentation, "Error Codes". */
+const CODE_OF_REFUSAL: Readonly<Record<number, MarketDataErrorCode>> = {
+  [-1000]: 'unavailable',
+  [-1001]: 'unavailable',
+  [-1004]: 'unavailable',
+  [-1006]: 'unavailable',
+  [-1007]: 'unavailable',
+  [-1008]: 'unavailable',
+  [-1003]: 'rate_limited',
+  [-1015]: 'rate_limited',
+  [-1121]: 'unknown_symbol',
+  [-1002]: 'unauthorised',
+  [-1022]: 'unauthorised',
+  [-2014]: 'unauthorised',
+  [-2015]: 'unauthorised',
+  [-2017]: 'unauthorised',
+};
+const REASON_CHARS_MAX = 120;
+
+/**
+ * Loads ccxt's class on first use: a single file takes a quarter of the time and memory of the whole package. The path is spelled
+ * out because ccxt does not export it, and so that Node, tsx and esbuild all find the same file.
+ * Every call of `client` is to be made through `call`, which throws ExchangeFault alone.
+ */
+export async function openCcxtClient(options: CcxtClientOptions) {
+  const { default: Base } =
+    options.exchange === 'binance'
+      ? await import('../../../node_modules/ccxt/js/src/binance.js')
+      : await import('../../../node_modules/ccxt/js/src/binanceusdm.js');
+  const { BaseError } = await import('../../../node_modules/ccxt/js/src/base/errors.js');
+  const answeredAtMs = new WeakMap<object, number>();
+  const { signing } = options;
+
+  class RedirectedExchange extends Base {
+    override handleErrors(...answer: Parameters<InstanceType<typeof Base>['handleErrors']>): undefined {
+      const [, , , , headers, , body] = answer;
+      const dateMs = Date.parse(headers?.Date ?? '');
+      if (typeof body === 'object' && body !== null && !Number.isNaN(dateMs)) answeredAtMs.set(body, dateMs);
+      throwRefusal(body);
+      return super.handleErrors(...answer);
+    }
+
+    override nonce(): number {
+      return signing?.timestampMs() ?? super.nonce();
+    }
+  }
+
+  const client = new RedirectedExchange({
+    ...(signing === undefined ? {} : signing.credentials),
+    enableRateLimit: false,
+    timeout: options.timeoutMs,
+    fetchImplementation: exchangeFetch,
+    options: {
+      fetchCurrencies: false,
+      maxRetriesOnFailure: 0,
+      ...(signing === undefined ? {} : { recvWindow: signing.recvWindowMs }),
+    },
+  });
+  if (options.baseUrl !== undefined) redirect(client.urls, options.baseUrl);
+
+  const call = async <T>(send: () => Promise<T>): Promise<T> => {
+    try {
+      return await send();
+    } catch (cause) {
+      if (cause instanceof ExchangeFault) throw cause;
+      // Whatever is not ccxt's own verdict is a defect of ours and must not pass for the exchange's.
+      if (!(cause instanceof BaseError)) throw cause;
+      throw new ExchangeFault('rejected', `the exchange refused the request: ${excerpt(cause.message)}`, {
+        cause,
+      });
+    }
+  };
+  return { client, call, answeredAtMs };
+}
+
+/** Binance's error body is `{"code": -2019, "msg": "…"}`; a success may carry a code of 200. */
+function throwRefusal(body: unknown): void {
+  if (typeof body !== 'object' || body === null || !('code' in body)) return;
+  const refusalCode = Number(body.code);
+  if (!(Number.isInteger(refusalCode) && refusalCode < 0)) return;
+  const said = 'msg' in body && typeof body.msg === 'string' ? body.msg : 'no reason given';
+  throw new ExchangeFault(
+    CODE_OF_REFUSAL[refusalCode] ?? 'rejected',
+    `the exchange refused: ${refusalCode} ${excerpt(said, REASON_CHARS_MAX)}`,
+    { refusalCode },
+  );
+}
+
+function redirect(urls: { api?: unknown }, baseUrl: string): void {
+  const { origin } = new URL(baseUrl);
+  const api = urls.api as Record<string, string>;
+  for (const [name, original] of Object.entries(api)) api[name] = origin + new URL(original).pathname;
+}

@@ -1,0 +1,118 @@
+// One HTTP request to an exchange, as ccxt's `fetchImplementation`. Own code, because ccxt stops its timer at the headers (a body
+// that stalls would hang for ever), hides Retry-After, and quotes whole pages in its messages.
+import type { MarketDataErrorCode } from '../../market/ports.ts';
+import { ExchangeFault, excerpt } from './exchange-fault.ts';
+
+/** Binance's shortest ban; the quiet to keep when the exchange names none. */
+const BAN_MS_DEFAULT = 120_000;
+const RATE_LIMIT_MS_DEFAULT = 10_000;
+/** Binance's longest ban; a longer Retry-After is a mistake or an attack. */
+const QUIET_MS_MAX = 3 * 86_400_000;
+
+interface CcxtRequestInit {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+interface CcxtResponse {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Headers;
+  text(): Promise<string>;
+}
+
+/** Throws ExchangeFault for everything but an answer that ccxt is to judge: 2xx, and 4xx that carry Binance's error body. */
+export async function exchangeFetch(url: string, init: CcxtRequestInit): Promise<CcxtResponse> {
+  const { method, headers, signal } = init;
+  const request = { method, headers, signal, body: init.body ?? null };
+  const { response, body } = await send(url, request, (answer) => answer.text());
+  if (!response.ok && !body.trimStart().startsWith('{')) {
+    const { host, pathname } = new URL(url);
+    const why = `${host} refused ${method} ${pathname} with ${response.status}: ${excerpt(body)}`;
+    throw new ExchangeFault('rejected', why);
+  }
+  const { status, statusText } = response;
+  return { status, statusText, headers: response.headers, text: async () => body };
+}
+
+/** Bytes of a file; undefined when there is none. Throws ExchangeFault. */
+export async function fetchFile(url: string, timeoutMs: number): Promise<Uint8Array | undefined> {
+  const request = { method: 'GET', signal: AbortSignal.timeout(timeoutMs) };
+  const { response, body } = await send(
+    url,
+    request,
+    async (answer) => new Uint8Array(await answer.arrayBuffer()),
+  );
+  if (response.status === 404) return undefined;
+  if (response.ok) return body;
+  const { host, pathname } = new URL(url);
+  throw new ExchangeFault('rejected', `${host} refused ${pathname} with ${response.status}`);
+}
+
+interface SentRequest extends Omit<RequestInit, 'signal'> {
+  readonly method: string;
+  readonly signal: AbortSignal;
+}
+
+async function send<Body extends string | Uint8Array>(
+  url: string,
+  init: SentRequest,
+  read: (response: Response) => Promise<Body>,
+): Promise<{ response: Response; body: Body }> {
+  const { host, pathname } = new URL(url);
+  const request = `${init.method} ${pathname}`;
+  // Node's fetch holds the signal weakly: after a garbage collection it would wait for a stalled body for ever.
+  const broken = new Promise<never>((_, reject) => {
+    init.signal.addEventListener('abort', () => reject(init.signal.reason), { once: true });
+  });
+  broken.catch(() => {});
+  let response: Response;
+  let body: Body;
+  try {
+    response = await Promise.race([fetch(url, { ...init, redirect: 'error' }), broken]);
+    body = await Promise.race([read(response), broken]);
+  } catch (cause) {
+    if (init.signal.aborted)
+      throw new ExchangeFault('timeout', `${host} gave no answer in time to ${request}`, { cause });
+    throw new ExchangeFault(
+      'network',
+      `cannot reach ${host} (${networkCode(cause)}): check the network and the exchange's address`,
+      { cause },
+    );
+  }
+  const code = codeOfStatus(response.status);
+  if (code !== undefined) {
+    const quietMs = quietOf(code, response.headers.get('retry-after'));
+    const said = excerpt(typeof body === 'string' ? body : new TextDecoder().decode(body));
+    const why = `${host} answered ${response.status} to ${request}: ${said}`;
+    throw new ExchangeFault(code, why, quietMs === undefined ? {} : { quietMs });
+  }
+  return { response, body };
+}
+
+/** 403 is Binance's firewall, 418 its ban: to both the only answer is silence. */
+function codeOfStatus(status: number): MarketDataErrorCode | undefined {
+  if (status === 418 || status === 403) return 'banned';
+  if (status === 429) return 'rate_limited';
+  if (status >= 500) return 'unavailable';
+  return undefined;
+}
+
+function quietOf(code: MarketDataErrorCode, retryAfter: string | null): number | undefined {
+  if (code !== 'banned' && code !== 'rate_limited') return undefined;
+  const seconds = retryAfter !== null && /^\d+$/.test(retryAfter) ? Number(retryAfter) : undefined;
+  if (seconds === undefined) return code === 'banned' ? BAN_MS_DEFAULT : RATE_LIMIT_MS_DEFAULT;
+  return Math.min(seconds * 1000, QUIET_MS_MAX);
+}
+
+/** undici hides the system's code one or two causes deep. */
+function networkCode(error: unknown): string {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code } = at as NodeJS.ErrnoException;
+    if (code !== undefined) return code;
+    if (at.cause === undefined) return excerpt(at.message);
+  }
+  return 'unknown error';
+}

@@ -1,0 +1,128 @@
+// Reads what an exchange says of its symbols: filters, last prices, volumes. As with candles nothing is repaired: an answer that
+// is no such list is refused whole; a symbol whose own row cannot be used is left out, and so cannot be traded.
+import { z } from 'zod';
+import type { ListedPair } from '../../market/pair-exclusion.ts';
+import type { SymbolFilters } from '../../market/symbol-filters.ts';
+import { symbolSchema } from '../../market/universe.ts';
+import { ExchangeFault, excerpt } from './exchange-fault.ts';
+
+/** Plain decimal text, as Binance sends every number that is not a time. */
+export const decimalSchema = z
+  .string()
+  .regex(/^-?\d{1,20}(\.\d{1,20})?$/)
+  .transform(Number);
+
+const rowsSchema = z.array(z.record(z.string(), z.unknown())).min(1);
+const exchangeInfoSchema = z.object({ symbols: rowsSchema });
+
+/** Futures contracts that end, and those on stocks, are not traded; spot pairs name no contract. */
+const pairSchema = z.object({
+  symbol: symbolSchema,
+  quoteAsset: z.literal('USDT'),
+  contractType: z.literal('PERPETUAL').optional(),
+});
+const tradingSchema = pairSchema.extend({ status: z.literal('TRADING') });
+const listedSchema = pairSchema.extend({ status: z.string(), baseAsset: z.string().min(1) });
+const priceRowSchema = z.object({ symbol: z.string().min(1), price: decimalSchema });
+const volumeRowSchema = z.object({ symbol: z.string().min(1), quoteVolume: decimalSchema });
+
+const step = decimalSchema.refine((value) => value > 0);
+const lot = { minQty: decimalSchema, maxQty: step, stepSize: decimalSchema };
+const filterSchema = z.discriminatedUnion('filterType', [
+  z.object({ filterType: z.literal('PRICE_FILTER'), tickSize: step }),
+  z.object({ filterType: z.literal('LOT_SIZE'), ...lot }),
+  /** For market orders alone; a step of 0 adds none. */
+  z.object({ filterType: z.literal('MARKET_LOT_SIZE'), ...lot }),
+  /** Futures … */
+  z.object({ filterType: z.literal('MIN_NOTIONAL'), notional: decimalSchema }),
+  /** … and spot. */
+  z.object({ filterType: z.literal('NOTIONAL'), minNotional: decimalSchema }),
+]);
+type BinanceFilter = z.infer<typeof filterSchema>;
+const KNOWN_FILTERS: ReadonlySet<unknown> = new Set(
+  filterSchema.options.map((option) => option.shape.filterType.value),
+);
+const filtersSchema = z
+  .array(z.looseObject({ filterType: z.string() }))
+  .transform((all) => all.filter(({ filterType }) => KNOWN_FILTERS.has(filterType)))
+  .pipe(z.array(filterSchema));
+
+/** Filters of the pairs that trade against USDT now. @throws ExchangeFault `invalid_response` */
+export function readFilters(body: unknown): ReadonlyMap<string, SymbolFilters> {
+  const all = new Map<string, SymbolFilters>();
+  for (const row of tradingPairs(body)) {
+    const parsed = filtersSchema.safeParse(row.filters);
+    const filters = parsed.success ? filtersOf(parsed.data) : undefined;
+    if (filters !== undefined) all.set(row.symbol, filters);
+  }
+  if (all.size === 0) throw refused('no filters that can be used', body);
+  return all;
+}
+
+/**
+ * The pairs against USDT whose names we can use, whether they trade or not; futures contracts that end are none.
+ * @param volumes what `readQuoteVolumes` gave
+ * @throws ExchangeFault `invalid_response`
+ */
+export function readListedPairs(body: unknown, volumes: ReadonlyMap<string, number>): ListedPair[] {
+  return rowsOf(body, listedSchema).map(({ pair: { symbol, baseAsset, status } }) => ({
+    symbol,
+    base: baseAsset,
+    isTrading: status === 'TRADING',
+    quoteVolumeUsdt: volumes.get(symbol),
+  }));
+}
+
+/** Last price by symbol; one of 0 (never traded) is none. @throws ExchangeFault `invalid_response` */
+export function readPrices(body: unknown): ReadonlyMap<string, number> {
+  const rows = z.array(priceRowSchema).min(1).safeParse(body);
+  if (!rows.success) throw refused('no list of prices', body);
+  return new Map(rows.data.filter(({ price }) => price > 0).map(({ symbol, price }) => [symbol, price]));
+}
+
+/** Volume of the last 24 h in the quote asset, by symbol. @throws ExchangeFault `invalid_response` */
+export function readQuoteVolumes(body: unknown): ReadonlyMap<string, number> {
+  const rows = z.array(volumeRowSchema).min(1).safeParse(body);
+  if (!rows.success) throw refused('no list of volumes', body);
+  return new Map(rows.data.map(({ symbol, quoteVolume }) => [symbol, quoteVolume]));
+}
+
+const tradingPairs = (body: unknown): { readonly symbol: string; readonly filters: unknown }[] =>
+  rowsOf(body, tradingSchema).map(({ pair: { symbol }, filters }) => ({ symbol, filters }));
+
+/** The rows that are what the schema says; the others are of no interest. */
+function rowsOf<T>(body: unknown, schema: z.ZodType<T>): { readonly pair: T; readonly filters: unknown }[] {
+  const info = exchangeInfoSchema.safeParse(body);
+  if (!info.success) throw refused('no list of symbols', body);
+  return info.data.symbols.flatMap((row) => {
+    const pair = schema.safeParse(row);
+    return pair.success ? [{ pair: pair.data, filters: row.filters }] : [];
+  });
+}
+
+/** undefined when a filter that every order needs is missing. */
+function filtersOf(filters: readonly BinanceFilter[]): SymbolFilters | undefined {
+  const find = <Type extends BinanceFilter['filterType']>(type: Type) =>
+    filters.find(
+      (filter): filter is Extract<BinanceFilter, { filterType: Type }> => filter.filterType === type,
+    );
+  const lotSize = find('LOT_SIZE');
+  const price = find('PRICE_FILTER');
+  const minNotionalUsdt = find('MIN_NOTIONAL')?.notional ?? find('NOTIONAL')?.minNotional;
+  if (lotSize === undefined || price === undefined || minNotionalUsdt === undefined) return undefined;
+  const market = find('MARKET_LOT_SIZE') ?? lotSize;
+  const stepSize = Math.max(lotSize.stepSize, market.stepSize);
+  if (!(stepSize > 0)) return undefined;
+  return {
+    tickSize: price.tickSize,
+    stepSize,
+    minQuantity: Math.max(lotSize.minQty, market.minQty),
+    maxQuantity: Math.min(lotSize.maxQty, market.maxQty),
+    minNotionalUsdt,
+  };
+}
+
+function refused(what: string, body: unknown): ExchangeFault {
+  const seen = excerpt(typeof body === 'string' ? body : (JSON.stringify(body) ?? 'nothing'));
+  return new ExchangeFault('invalid_response', `the exchange sent ${what}, but: ${seen}`);
+}

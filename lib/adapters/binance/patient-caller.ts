@@ -1,0 +1,106 @@
+// How often, how long and how fast an exchange is asked: a question is repeated until it is answered, refused for good, or its
+// time is up, and all of them share one request budget.
+import { failure, type Result, success } from '../../core/result.ts';
+import { ExchangeFault } from './exchange-fault.ts';
+import { RequestBudget } from './request-budget.ts';
+
+export interface CallerOptions {
+  /** One call: queueing, waiting and retries; a request under way may overrun it by its own timeout. @default 20000 */
+  readonly deadlineMs?: number;
+  /** Requests per call, the first included. @default 4 */
+  readonly attempts?: number;
+  /** This machine's clock, not a replayed one; `sleep` must advance it. @default the real one */
+  readonly nowMs?: () => number;
+  readonly sleep?: (durationMs: number) => Promise<void>;
+  /** In [0, 1). @default Math.random */
+  readonly random?: () => number;
+}
+
+const BACKOFF_MS_FIRST = 250;
+const BACKOFF_MS_MAX = 5_000;
+
+/** `open` is called once, before the first request. */
+export class PatientCaller<Exchange> {
+  readonly nowMs: () => number;
+  readonly #sleep: (durationMs: number) => Promise<void>;
+  readonly #random: () => number;
+  readonly #deadlineMs: number;
+  readonly #attempts: number;
+  readonly #budget: RequestBudget;
+  readonly #open: () => Promise<Exchange>;
+  #exchange: Promise<Exchange> | undefined;
+
+  constructor(weightPerMinute: number, open: () => Promise<Exchange>, options: CallerOptions) {
+    this.nowMs = options.nowMs ?? Date.now;
+    this.#sleep = options.sleep ?? sleepFor;
+    this.#random = options.random ?? Math.random;
+    this.#deadlineMs = options.deadlineMs ?? 20_000;
+    this.#attempts = options.attempts ?? 4;
+    this.#budget = new RequestBudget(weightPerMinute);
+    this.#open = open;
+  }
+
+  /** `attempts: 1` sends at most once: for what must not be repeated. */
+  async call<T>(
+    weight: number,
+    ask: (exchange: Exchange) => Promise<T>,
+    { startedAtMs = this.nowMs(), attempts = this.#attempts } = {},
+  ): Promise<Result<T, ExchangeFault>> {
+    this.#exchange ??= this.#open();
+    const exchange = await this.#exchange;
+    const deadlineAtMs = startedAtMs + this.#deadlineMs;
+    for (let attempt = 1; ; attempt++) {
+      const held = await this.#waitForBudget(weight, deadlineAtMs);
+      if (held !== undefined) return failure(held);
+      const outcome = await settle(() => ask(exchange));
+      if (outcome.ok) return outcome;
+      const fault = outcome.error;
+      this.#heed(fault);
+      const backoffMs = this.#random() * Math.min(BACKOFF_MS_MAX, BACKOFF_MS_FIRST * 2 ** (attempt - 1));
+      const exhausted = attempt >= attempts || this.nowMs() + backoffMs >= deadlineAtMs;
+      if (!fault.retryable || exhausted) return failure(fault);
+      await this.#sleep(backoffMs);
+    }
+  }
+
+  /** The fault to report when the request cannot leave in time; a ban is never waited for. */
+  async #waitForBudget(weight: number, deadlineAtMs: number): Promise<ExchangeFault | undefined> {
+    for (;;) {
+      const nowMs = this.nowMs();
+      if (nowMs >= deadlineAtMs) {
+        return new ExchangeFault('timeout', 'the time for the call was up before the request could leave');
+      }
+      const { waitMs, because } = this.#budget.admit({ weight, nowMs });
+      if (waitMs === 0) return undefined;
+      const seconds = Math.ceil(waitMs / 1000);
+      if (because === 'banned') {
+        return new ExchangeFault(
+          'banned',
+          `banned by the exchange for another ${seconds} s: nothing is sent until then`,
+        );
+      }
+      if (nowMs + waitMs >= deadlineAtMs) {
+        const whose = because === 'own_limit' ? 'our own request limit' : "the exchange's request limit";
+        return new ExchangeFault('rate_limited', `${whose} leaves no room for another ${seconds} s`);
+      }
+      await this.#sleep(waitMs);
+    }
+  }
+
+  #heed(fault: ExchangeFault): void {
+    if (fault.quietMs === undefined) return;
+    const because = fault.code === 'banned' ? 'banned' : 'rate_limited';
+    this.#budget.keepQuiet({ untilMs: this.nowMs() + fault.quietMs, because });
+  }
+}
+
+async function settle<T>(ask: () => Promise<T>): Promise<Result<T, ExchangeFault>> {
+  try {
+    return success(await ask());
+  } catch (error) {
+    if (error instanceof ExchangeFault) return failure(error);
+    throw error;
+  }
+}
+
+const sleepFor = (durationMs: number): Promise<void> => new Promise((wake) => setTimeout(wake, durationMs));

@@ -1,0 +1,15 @@
+// Money as integers: one micro-USDT is a millionth of a USDT. Sums are then exact, whatever their order, and the books
+// balance to the last digit; up to 9 thousand million USDT fit.
+
+import { invariant } from './invariant.ts';
+
+export const MICRO = 1_000_000;
+
+/** Integer micro-USDT of an amount in USDT. Throws for what is not a number, or too large to be exact. */
+export function microUsdt(usdt: number, rounding: 'nearest' | 'up' | 'down' = 'nearest'): number {
+  const exact = usdt * MICRO;
+  const rounded = { nearest: Math.round, up: Math.ceil, down: Math.floor }[rounding](exact);
+  invariant(Number.isSafeInteger(rounded), `${usdt} USDT is not an amount of money`);
+  // −0 would be a second zero.
+  return rounded === 0 ? 0 : rounded;
+}

@@ -1,0 +1,194 @@
+// The books as they are stored: the ledger, and what of each order is already in it. Both are one record and so one write:
+// a fill, a fee or a funding payment is booked exactly once, wherever a run is cut off.
+
+import { z } from 'zod';
+import { invariant } from '../core/invariant.ts';
+import { microUsdt } from '../core/money.ts';
+import { bookFill, type Ledger, ledgerSchema, newLedger } from './ledger.ts';
+import type { OrderSide } from './order.ts';
+
+export const booksSchema = z.strictObject({
+  ledger: ledgerSchema,
+  /** By client order id, of the orders that may still bring something. */
+  orders: z.record(
+    z.string(),
+    z.strictObject({
+      quantity: z.number().min(0),
+      averagePrice: z.number().positive().nullable(),
+      feeMicroUsdt: z.int(),
+    }),
+  ),
+  funding: z.strictObject({
+    /** Earliest payment that is booked: the deposit already held the ones before. */
+    fromMs: z.int(),
+    /** Newest payment booked. */
+    untilMs: z.int(),
+    /** Payments booked that lie within the time that is asked for again. */
+    recent: z.array(z.strictObject({ id: z.string(), atMs: z.int() })),
+  }),
+});
+export type Books = Readonly<z.infer<typeof booksSchema>>;
+
+export const newBooks = (depositMicroUsdt: number, nowMs: number): Books => ({
+  ledger: newLedger(depositMicroUsdt),
+  orders: {},
+  funding: { fromMs: nowMs + 1, untilMs: nowMs, recent: [] },
+});
+
+/** What an exchange says of an order so far: cumulative. */
+export interface OrderFills {
+  readonly clientOrderId: string;
+  readonly symbol: string;
+  readonly side: OrderSide;
+  readonly filledQuantity: number;
+  readonly averagePrice: number | null;
+  readonly feeMicroUsdt: number;
+}
+
+const NOTHING_BOOKED = { quantity: 0, averagePrice: null, feeMicroUsdt: 0 };
+/** Finer than any exchange's step. */
+const QUANTITY_DUST = 5e-9;
+
+/** The books with what is new about an order. The order is then known to them, even without a fill. */
+export function bookOrder(books: Books, fills: OrderFills): Books {
+  const { clientOrderId, symbol, side, filledQuantity, averagePrice } = fills;
+  const before = books.orders[clientOrderId] ?? NOTHING_BOOKED;
+  const quantity = filledQuantity - before.quantity;
+  const feeMicroUsdt = fills.feeMicroUsdt - before.feeMicroUsdt;
+  // An answer older than one before it.
+  if (quantity < -QUANTITY_DUST) return books;
+  const isNew = quantity > QUANTITY_DUST && averagePrice !== null;
+  const withOrder = (ledger: Ledger, booked: Books['orders'][string]): Books => ({
+    ...books,
+    ledger,
+    orders: { ...books.orders, [clientOrderId]: booked },
+  });
+  if (!isNew) {
+    if (feeMicroUsdt === 0 && clientOrderId in books.orders) return books;
+    const { ledger } = books;
+    const cashMicroUsdt = ledger.cashMicroUsdt - feeMicroUsdt;
+    const feesMicroUsdt = ledger.feesMicroUsdt + feeMicroUsdt;
+    const booked = { ...before, feeMicroUsdt: fills.feeMicroUsdt };
+    return withOrder({ ...ledger, cashMicroUsdt, feesMicroUsdt }, booked);
+  }
+  const cost = filledQuantity * averagePrice - before.quantity * (before.averagePrice ?? 0);
+  // Averages are rounded: a small last fill may seem to have cost nothing.
+  const price = cost > 0 ? cost / quantity : averagePrice;
+  const ledger = bookFill(books.ledger, { symbol, side, quantity, price, feeMicroUsdt });
+  return withOrder(ledger, { quantity: filledQuantity, averagePrice, feeMicroUsdt: fills.feeMicroUsdt });
+}
+
+/** The books without orders that can bring nothing more. */
+export function forgetOrders(books: Books, ended: ReadonlySet<string>): Books {
+  if (!Object.keys(books.orders).some((id) => ended.has(id))) return books;
+  const orders = Object.fromEntries(Object.entries(books.orders).filter(([id]) => !ended.has(id)));
+  return { ...books, orders };
+}
+
+/** Payments may be listed a little late: so far back are they asked for again. */
+const FUNDING_LATE_MS = 600_000;
+
+/** From when on funding payments have to be asked for. */
+export const fundingSinceMs = ({ funding }: Books): number =>
+  Math.max(funding.fromMs, funding.untilMs - FUNDING_LATE_MS);
+
+/** The books with the payments that are new; the others change nothing. */
+export function bookPayments(
+  books: Books,
+  payments: readonly { readonly id: string; readonly atMs: number; readonly amountMicroUsdt: number }[],
+): Books {
+  const known = new Set(books.funding.recent.map(({ id }) => id));
+  const fresh = payments.filter(({ id, atMs }) => !known.has(id) && atMs >= fundingSinceMs(books));
+  if (fresh.length === 0) return books;
+  const received = fresh.reduce((sum, { amountMicroUsdt }) => sum + amountMicroUsdt, 0);
+  invariant(Number.isSafeInteger(received), `funding of ${received} micro-USDT is not an amount`);
+  const { ledger } = books;
+  const untilMs = Math.max(books.funding.untilMs, ...fresh.map(({ atMs }) => atMs));
+  const recent = [...books.funding.recent, ...fresh.map(({ id, atMs }) => ({ id, atMs }))].filter(
+    ({ atMs }) => atMs >= untilMs - FUNDING_LATE_MS,
+  );
+  return {
+    ...books,
+    ledger: {
+      ...ledger,
+      cashMicroUsdt: ledger.cashMicroUsdt + received,
+      fundingMicroUsdt: ledger.fundingMicroUsdt + received,
+    },
+    funding: { ...books.funding, untilMs, recent },
+  };
+}
+
+/** What the exchange says the account holds. */
+export interface AccountStatement {
+  readonly walletMicroUsdt: number;
+  readonly positions: readonly {
+    readonly symbol: string;
+    readonly quantity: number;
+    readonly entryPrice: number;
+  }[];
+}
+
+/** Deposits, plus everything realised, less fees, plus funding. */
+const walletOf = (ledger: Ledger): number =>
+  ledger.depositMicroUsdt + ledger.realisedMicroUsdt - ledger.feesMicroUsdt + ledger.fundingMicroUsdt;
+
+/** Partial fills are rounded one by one there and together here. */
+const WALLET_TOLERANCE_MICRO_USDT = 10_000;
+
+/** One line for each thing that exchange and ledger differ in. */
+export function differencesOf(ledger: Ledger, statement: AccountStatement): readonly string[] {
+  const theirs = new Map(statement.positions.map(({ symbol, quantity }) => [symbol, quantity]));
+  const symbols = [...new Set([...Object.keys(ledger.positions), ...theirs.keys()])].sort();
+  const lines = symbols.flatMap((symbol) => {
+    const exchange = theirs.get(symbol) ?? 0;
+    const books = ledger.positions[symbol]?.quantity ?? 0;
+    return Math.abs(exchange - books) <= QUANTITY_DUST
+      ? []
+      : [`${symbol}: the exchange holds ${exchange}, the books ${books}`];
+  });
+  const missing = statement.walletMicroUsdt - walletOf(ledger);
+  if (Math.abs(missing) <= WALLET_TOLERANCE_MICRO_USDT) return lines;
+  return [
+    ...lines,
+    `wallet: the exchange holds ${statement.walletMicroUsdt}, the books ${walletOf(ledger)} micro-USDT`,
+  ];
+}
+
+/**
+ * The ledger with the exchange's costs of the positions that both hold alike; what they differ in was realised. The two part
+ * when an order fills piece by piece with another one in between: an exchange tells the sum of its fills, not their order.
+ */
+export function atExchangeCosts(ledger: Ledger, statement: AccountStatement): Ledger {
+  const positions = { ...ledger.positions };
+  let { realisedMicroUsdt } = ledger;
+  for (const { symbol, quantity, entryPrice } of statement.positions) {
+    const ours = ledger.positions[symbol];
+    if (ours === undefined || Math.abs(ours.quantity - quantity) > QUANTITY_DUST) continue;
+    const costMicroUsdt = microUsdt(ours.quantity * entryPrice);
+    realisedMicroUsdt += costMicroUsdt - ours.costMicroUsdt;
+    positions[symbol] = { ...ours, costMicroUsdt };
+  }
+  // Cash holds the realised less the costs: both moved by the same.
+  return { ...ledger, realisedMicroUsdt, positions };
+}
+
+/**
+ * The ledger with the exchange's positions and wallet taken over where they differ: what the exchange holds is what there is.
+ * What cannot be explained goes to the deposit, so that the identity of the books holds.
+ */
+export function takeOver(given: Ledger, statement: AccountStatement): Ledger {
+  const ledger = atExchangeCosts(given, statement);
+  const theirs = statement.positions.map(({ symbol, quantity, entryPrice }) => {
+    const ours = ledger.positions[symbol];
+    const isSame = ours !== undefined && Math.abs(ours.quantity - quantity) <= QUANTITY_DUST;
+    return [symbol, isSame ? ours : { quantity, costMicroUsdt: microUsdt(quantity * entryPrice) }] as const;
+  });
+  const unexplained = statement.walletMicroUsdt - walletOf(ledger);
+  const cost = theirs.reduce((sum, [, { costMicroUsdt }]) => sum + costMicroUsdt, 0);
+  return {
+    ...ledger,
+    depositMicroUsdt: ledger.depositMicroUsdt + unexplained,
+    cashMicroUsdt: statement.walletMicroUsdt - cost,
+    positions: Object.fromEntries(theirs),
+  };
+}

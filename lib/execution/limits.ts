@@ -1,0 +1,54 @@
+// What one order, and all of them together, may put at risk.
+
+import { type RolloutStage, STAGE_LIMITS } from '../risk/level.ts';
+
+export interface TradingLimits {
+  /** Largest position, as a share of the allocated equity. */
+  readonly positionFractionMax: number;
+  /** Largest sum of all positions, as a share of the allocated equity … */
+  readonly exposureFractionMax: number;
+  /** … and as a multiple of the whole equity. */
+  readonly leverageMax: number;
+  readonly targetDailyVolatility: number;
+  /** Farthest the price may have moved since the signal's close, basis points, either way. */
+  readonly priceCollarBps: number;
+  /** Entries authorised within any 60 s. */
+  readonly ordersPerMinuteMax: number;
+  readonly signalAgeMsMax: number;
+}
+
+export const TRADING_LIMITS: TradingLimits = {
+  positionFractionMax: 0.1,
+  exposureFractionMax: 1,
+  leverageMax: 1,
+  targetDailyVolatility: 0.003,
+  priceCollarBps: 100,
+  ordersPerMinuteMax: 20,
+  signalAgeMsMax: 120_000,
+};
+
+/** What may be traded with now: the operator's flags and the rollout stage, whichever is lower. Rounded down. */
+export function allocation(given: {
+  readonly equityMicroUsdt: number;
+  readonly capitalFraction: number;
+  readonly positions: number;
+  readonly stage: RolloutStage;
+}): { readonly allocatedMicroUsdt: number; readonly positions: number } {
+  const stage = STAGE_LIMITS[given.stage];
+  const fraction = Math.min(given.capitalFraction, stage.capitalFraction);
+  return {
+    allocatedMicroUsdt: Math.max(0, Math.floor(given.equityMicroUsdt * fraction)),
+    positions: Math.min(given.positions, stage.positions),
+  };
+}
+
+/** Largest total exposure, for sizing and for the gate alike. Rounded down. */
+export function exposureLimit(
+  account: { readonly equityMicroUsdt: number; readonly allocatedMicroUsdt: number },
+  limits: TradingLimits,
+): number {
+  const { equityMicroUsdt, allocatedMicroUsdt } = account;
+  return Math.floor(
+    Math.min(allocatedMicroUsdt * limits.exposureFractionMax, equityMicroUsdt * limits.leverageMax),
+  );
+}

@@ -1,0 +1,161 @@
+// From a signal to an order that may be put to the gate, or to every reason why not. The gate repeats the limits that more
+// than one process can break together (exposure, count, duplicates); what is checked here alone concerns this order alone.
+
+import { MICRO, microUsdt } from '../core/money.ts';
+import { failure, type Result, success } from '../core/result.ts';
+import type { Signal } from '../inference/signal.ts';
+import { BAR_MS } from '../market/candle.ts';
+import type { SymbolFilters } from '../market/symbol-filters.ts';
+import type { Scope } from '../risk/gate.ts';
+import { CLOCK_SKEW_MS_MAX } from '../risk/latch.ts';
+import { clientOrderId } from './client-order-id.ts';
+import { exposureLimit, type TradingLimits } from './limits.ts';
+import type { EntryOrder, OrderSide } from './order.ts';
+import { roundToStep } from './round-to-step.ts';
+import { SIZING_DENIALS, sizeEntry } from './sizing.ts';
+import { stopPrice } from './stop-price.ts';
+
+/** Closed list of why a signal leads to no order. */
+export const PRE_TRADE_DENIALS = {
+  ...SIZING_DENIALS,
+  signal_hold: 'the signal is HOLD',
+  signal_stale: 'the signal is older than 120 s',
+  signal_in_future: 'the signal is of a bar that has not closed yet',
+  position_open: 'the symbol has an open position, or an order that will make one',
+  position_count: 'the number of positions is at its limit',
+  order_rate: 'too many entries within a minute',
+  price_unknown: 'there is no price to size the order at',
+  price_collar: 'the price has moved too far since the signal',
+  stop_invalid: 'there is no stop on the protective side of the price',
+  symbol_filters: "the quantity does not fit the symbol's filters",
+  min_notional: 'the order is smaller than the exchange accepts',
+  max_position: 'the position would be over its limit',
+  total_exposure: 'total exposure would be over its share of the allocated equity',
+  leverage_cap: "total exposure would be over the account's leverage cap",
+} as const;
+export type PreTradeDenial = keyof typeof PRE_TRADE_DENIALS;
+
+export interface EntryRequest {
+  readonly scope: Scope;
+  readonly signal: Signal;
+  /** Current price of the symbol. */
+  readonly price: number;
+  readonly volatilityPerBar: number;
+  readonly policy: number;
+  readonly stopAtrMultiple: number;
+  readonly filters: SymbolFilters;
+  readonly account: {
+    readonly equityMicroUsdt: number;
+    readonly allocatedMicroUsdt: number;
+    readonly positions: number;
+    /** Of the gate item. */
+    readonly exposureMicroUsdt: number;
+    readonly positionCount: number;
+    /** Symbols that hold a reservation. */
+    readonly reservedSymbols: ReadonlySet<string>;
+    /** Entries authorised within the last 60 s. */
+    readonly ordersLastMinute: number;
+  };
+  readonly limits: TradingLimits;
+  readonly nowMs: number;
+}
+
+// Comparisons say what is provably fine and are then negated: NaN denies.
+
+function timingDenials({ signal, limits, nowMs }: EntryRequest): PreTradeDenial[] {
+  const ageMs = nowMs - (signal.barOpenTimeMs + BAR_MS);
+  if (!(ageMs <= limits.signalAgeMsMax)) return ['signal_stale'];
+  return ageMs >= -CLOCK_SKEW_MS_MAX ? [] : ['signal_in_future'];
+}
+
+function accountDenials({ signal, account, limits }: EntryRequest): PreTradeDenial[] {
+  const denials: PreTradeDenial[] = [];
+  if (account.reservedSymbols.has(signal.symbol)) denials.push('position_open');
+  if (!(account.positionCount < account.positions)) denials.push('position_count');
+  if (!(account.ordersLastMinute < limits.ordersPerMinuteMax)) denials.push('order_rate');
+  return denials;
+}
+
+function priceDenials({ signal, price, limits }: EntryRequest): PreTradeDenial[] {
+  if (!(Number.isFinite(price) && price > 0)) return ['price_unknown'];
+  const movedBps = Math.abs(price / signal.close - 1) * 10_000;
+  return movedBps <= limits.priceCollarBps ? [] : ['price_collar'];
+}
+
+/** Quantity on the symbol's grid for a notional, rounded down; both as they will be ordered. */
+function quantityFor(
+  notionalMicroUsdt: number,
+  { price, filters }: EntryRequest,
+): Result<{ quantity: number; notionalMicroUsdt: number }, PreTradeDenial> {
+  const quantity = roundToStep(
+    Math.min(notionalMicroUsdt / MICRO / price, filters.maxQuantity),
+    filters.stepSize,
+    'down',
+  );
+  if (quantity === undefined || !(quantity > 0 && quantity >= filters.minQuantity)) {
+    return failure('symbol_filters');
+  }
+  if (!(quantity * price >= filters.minNotionalUsdt)) return failure('min_notional');
+  // The gate counts in whole micro-USDT; rounding up by one may not push the order over what it was sized to.
+  return success({
+    quantity,
+    notionalMicroUsdt: Math.min(microUsdt(quantity * price, 'up'), notionalMicroUsdt),
+  });
+}
+
+/** Says again of the finished order what sizing should have seen to: a fault in one is caught by the other. */
+function limitDenials(notionalMicroUsdt: number, { account, limits }: EntryRequest): PreTradeDenial[] {
+  const exposure = account.exposureMicroUsdt + notionalMicroUsdt;
+  const denials: PreTradeDenial[] = [];
+  if (!(notionalMicroUsdt <= account.allocatedMicroUsdt * limits.positionFractionMax))
+    denials.push('max_position');
+  if (!(exposure <= account.allocatedMicroUsdt * limits.exposureFractionMax)) denials.push('total_exposure');
+  if (!(exposure <= account.equityMicroUsdt * limits.leverageMax)) denials.push('leverage_cap');
+  return denials;
+}
+
+function sizedOrder(side: OrderSide, request: EntryRequest): Result<EntryOrder, readonly PreTradeDenial[]> {
+  const { scope, signal, price, account, limits } = request;
+  const size = sizeEntry({
+    allocatedMicroUsdt: account.allocatedMicroUsdt,
+    volatilityPerBar: request.volatilityPerBar,
+    targetDailyVolatility: limits.targetDailyVolatility,
+    policy: request.policy,
+    positionFractionMax: limits.positionFractionMax,
+    exposureMicroUsdtMax: exposureLimit(account, limits),
+    exposureMicroUsdt: account.exposureMicroUsdt,
+  });
+  if (!size.ok) return failure([size.error]);
+  const fitted = quantityFor(size.value, request);
+  if (!fitted.ok) return failure([fitted.error]);
+  const denials = limitDenials(fitted.value.notionalMicroUsdt, request);
+  const { atr, symbol, barOpenTimeMs, ensembleId } = signal;
+  const stop = stopPrice({
+    side,
+    entryPrice: price,
+    atr,
+    atrMultiple: request.stopAtrMultiple,
+    tickSize: request.filters.tickSize,
+  });
+  if (!stop.ok || denials.length > 0) return failure(stop.ok ? denials : [...denials, stop.error]);
+  return success({
+    kind: 'entry',
+    scope,
+    clientOrderId: clientOrderId({ scope, symbol, barOpenTimeMs, side, ensembleId, leg: 'entry' }),
+    symbol,
+    side,
+    ...fitted.value,
+    barOpenTimeMs,
+    ensembleId,
+    referencePrice: price,
+    stopPrice: stop.value,
+  });
+}
+
+/** The entry that a signal calls for, ready for the gate; or every denial that was found. Never throws. */
+export function planEntry(request: EntryRequest): Result<EntryOrder, readonly PreTradeDenial[]> {
+  const { action } = request.signal;
+  if (action === 'HOLD') return failure(['signal_hold']);
+  const denials = [...timingDenials(request), ...accountDenials(request), ...priceDenials(request)];
+  return denials.length > 0 ? failure(denials) : sizedOrder(action, request);
+}

@@ -1,0 +1,239 @@
+// One entry, from a signal to a protected position. Nothing is entered that is not proven allowed at that moment: flags, latch,
+// lease and stage are read again before every single authorisation, and the gate's one conditional write decides.
+//
+// Between any two steps the process may die, run a second time, or run twice at once:
+//   after …                           left behind                         repaired by
+//   1 authorise (gate write)          a reservation, id spent             guard: released after 60 s, nothing was sent
+//   2 record `authorised`             the same, and a record              guard: looked up, not found for 60 s → released
+//   3 submit                          an order at the exchange            guard: looked up by its id, booked, protected
+//   4 record acknowledged / filled    an open position, no stop           guard: stop within its next run
+//   5 position record                 the same, named naked since then    guard: the same
+//   6 stop named, recorded, sent      a stop, known or looked up          guard: confirmed, or the next one placed
+// A repetition is denied by step 1 (`duplicate`), for the id follows from the decision alone; steps 2 to 6 are only ever
+// taken by the process that won step 1, or by guard. A process held up between 1 and 3 for more than 10 s does not send.
+
+import { failure, type Result, success } from '../../core/result.ts';
+import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
+import type { Signal } from '../../inference/signal.ts';
+import { BAR_MS } from '../../market/candle.ts';
+import type { SymbolFilters } from '../../market/symbol-filters.ts';
+import { versionDifferences } from '../../risk/code-version.ts';
+import { authorise, type GateItem, planRelease, prunableIds, type RiskApproved } from '../../risk/gate.ts';
+import type { RolloutStage } from '../../risk/level.ts';
+import {
+  type EquityRecord,
+  type OrderRecord,
+  positionKey,
+  positionRecordSchema,
+} from '../../risk/records.ts';
+import { type ModeNow, type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
+import type { DecisionOutcome } from '../execute-report.ts';
+import { allocation, exposureLimit, TRADING_LIMITS } from '../limits.ts';
+import type { EntryOrder } from '../order.ts';
+import { type EntryRequest, planEntry } from '../plan-entry.ts';
+import { openPosition, protect } from './protect-position.ts';
+import { type Desk, newOrderRecord, sendOrder } from './send-order.ts';
+
+export type ActingSignal = Signal & { readonly action: 'BUY' | 'SELL' };
+
+/** Scales an entry, 0…1. */
+export type Policy = (signal: Signal) => number;
+
+/** Until a policy is learned, every entry has its full size. */
+export const FULL_SIZE: Policy = () => 1;
+
+/** What all entries of a run have in common. */
+export interface EntrySession {
+  readonly modes: ModeSources;
+  readonly policy: Policy;
+  /** Of this function. */
+  readonly codeVersion: string;
+  readonly desk: Desk;
+  readonly ensemble: { readonly id: string; readonly stopAtrMultiple: number; readonly horizonBars: number };
+  /** undefined when there is no fresh mark. */
+  readonly equity: EquityRecord | undefined;
+  readonly filters: ReadonlyMap<string, SymbolFilters>;
+  /** As they were when the run began. */
+  readonly prices: ReadonlyMap<string, number>;
+}
+
+interface EntryOutcome {
+  readonly outcomes: readonly DecisionOutcome[];
+  readonly detail: string;
+}
+
+const outcome = (code: DecisionOutcome, detail = ''): EntryOutcome => ({ outcomes: [code], detail });
+
+/** Why a signal may not act, on whichever side: it is not of this code and ensemble, or too old. */
+export function originDenial({ ensemble, desk }: EntrySession, signal: Signal): DecisionOutcome | undefined {
+  if (signal.featureSetHash !== FEATURE_SET_HASH) return 'feature_set_mismatch';
+  if (signal.ensembleId !== ensemble.id) return 'ensemble_mismatch';
+  const ageMs = desk.clock.nowMs() - (signal.barOpenTimeMs + BAR_MS);
+  return ageMs <= TRADING_LIMITS.signalAgeMsMax ? undefined : 'signal_stale';
+}
+
+export async function enterPosition(session: EntrySession, signal: ActingSignal): Promise<EntryOutcome> {
+  const { desk } = session;
+  const denial = originDenial(session, signal);
+  if (denial !== undefined) return outcome(denial);
+  // Planned once at the prices at hand, so that most denials cost the exchange nothing, then again at a fresh one.
+  const first = await planNow(session, signal, session.prices.get(signal.symbol));
+  if (!first.ok) return { outcomes: first.error, detail: '' };
+  const prepared = await desk.broker.prepare(signal.symbol);
+  if (!prepared.ok) return outcome('exchange_unavailable', prepared.error.message);
+  const fresh = await desk.broker.prices([signal.symbol]);
+  if (!fresh.ok) return outcome('exchange_unavailable', fresh.error.message);
+  const planned = await planNow(session, signal, fresh.value.get(signal.symbol));
+  if (!planned.ok) return { outcomes: planned.error, detail: '' };
+
+  const { order, gate, now, limits } = planned.value;
+  const nowMs = desk.clock.nowMs();
+  const approved = await authorise(
+    order,
+    {
+      mode: now.mode,
+      flagsReadAtMs: now.flagsReadAtMs,
+      epoch: gate.epoch,
+      codeVersion: session.codeVersion,
+      limits,
+      forget: prunableIds(gate, nowMs),
+      nowMs,
+    },
+    (scope, plan) => desk.risk.commit(scope, plan),
+  );
+  return approved.ok ? send(session, approved.value, nowMs) : outcome(approved.error);
+}
+
+interface PlannedEntry {
+  readonly order: EntryOrder;
+  readonly now: ModeNow;
+  readonly gate: GateItem;
+  readonly limits: { readonly exposureMicroUsdt: number; readonly positions: number };
+}
+
+/** The entry as flags, gate and rollout allow it now, or everything that stands against it. */
+async function planNow(
+  session: EntrySession,
+  signal: ActingSignal,
+  price: number | undefined,
+): Promise<Result<PlannedEntry, readonly DecisionOutcome[]>> {
+  const { desk, equity, filters: allFilters, ensemble, policy } = session;
+  const { risk, broker, clock } = desk;
+  const filters = allFilters.get(signal.symbol);
+  if (equity === undefined) return failure(['equity_unknown']);
+  if (filters === undefined) return failure(['symbol_filters']);
+  // A position without a reservation: one that guard has adopted.
+  const position = await risk.get(broker.scope, positionKey(signal.symbol), positionRecordSchema);
+  if (position !== undefined) return failure(['position_open']);
+  const now = await readMode(session.modes);
+  const given = allowance(now, equity);
+  if (given === undefined || now.scope !== broker.scope) return failure(['mode_off']);
+  const { gate, account } = given;
+  const differences = versionDifferences(session.codeVersion, [
+    ['infer', signal.codeVersion],
+    ['guard', equity.codeVersion],
+    ['circuit-breaker', gate.leaseCodeVersion],
+  ]);
+  if (differences.length > 0) return failure(['version_mismatch']);
+  const planned = planEntry({
+    scope: broker.scope,
+    signal,
+    price: price ?? Number.NaN,
+    volatilityPerBar: volatilityPerBar(signal),
+    policy: policy(signal),
+    stopAtrMultiple: ensemble.stopAtrMultiple,
+    filters,
+    account: { ...account, ...usage(gate, clock.nowMs()) },
+    limits: TRADING_LIMITS,
+    nowMs: clock.nowMs(),
+  });
+  if (!planned.ok) return planned;
+  const limits = { exposureMicroUsdt: exposureLimit(account, TRADING_LIMITS), positions: account.positions };
+  return success({ order: planned.value, now, gate, limits });
+}
+
+type Allowance = Pick<EntryRequest['account'], 'equityMicroUsdt' | 'allocatedMicroUsdt' | 'positions'>;
+
+/** What may be traded with; undefined while nothing may. */
+function allowance(
+  { mode, flags, gate, stage }: ModeNow,
+  { equityMicroUsdt }: EquityRecord,
+): { readonly gate: GateItem; readonly account: Allowance } | undefined {
+  const { QT_MAX_CAPITAL_ALLOCATION: capital, QT_MAX_POSITIONS: positions } = flags;
+  if (mode === 'OFF' || gate === undefined || stage === undefined) return undefined;
+  if (capital.state !== 'value' || positions.state !== 'value') return undefined;
+  return {
+    gate,
+    account: {
+      equityMicroUsdt,
+      ...allocation({
+        equityMicroUsdt,
+        capitalFraction: capital.value,
+        positions: positions.value,
+        stage: stage satisfies RolloutStage,
+      }),
+    },
+  };
+}
+
+const MINUTE_MS = 60_000;
+
+/** What is taken of it already. */
+function usage(gate: GateItem, nowMs: number): Omit<EntryRequest['account'], keyof Allowance> {
+  return {
+    exposureMicroUsdt: gate.exposureMicroUsdt,
+    positionCount: gate.positionCount,
+    reservedSymbols: new Set(Object.keys(gate.reserved)),
+    ordersLastMinute: Object.values(gate.authorised).filter(({ atMs }) => atMs > nowMs - MINUTE_MS).length,
+  };
+}
+
+/**
+ * Standard deviation of a bar's log return, from the average true range: the range of a Brownian path is √(8/π) ≈ 1.596 times
+ * its standard deviation on average (Feller 1951, Ann. Math. Stat. 22).
+ */
+const volatilityPerBar = ({ atr, close }: Signal): number => atr / close / Math.sqrt(8 / Math.PI);
+
+/** From here on only the process that the gate has let through acts, or guard after it. */
+async function send(
+  session: EntrySession,
+  approved: RiskApproved<EntryOrder>,
+  authorisedAtMs: number,
+): Promise<EntryOutcome> {
+  const { desk, ensemble } = session;
+  const { order } = approved;
+  const { barOpenTimeMs, ensembleId } = order;
+  const record = newOrderRecord(order, {
+    leg: 'entry',
+    barOpenTimeMs,
+    ensembleId,
+    exitDueMs: barOpenTimeMs + (1 + ensemble.horizonBars) * BAR_MS,
+    note: '',
+    // The time allowed for sending runs from the gate's write.
+    nowMs: authorisedAtMs,
+  });
+  const sent = await sendOrder(desk, approved, record);
+  switch (sent.outcome) {
+    case 'acknowledged':
+      await protectFilled(desk, sent.record);
+      return outcome('entered');
+    case 'unknown':
+      return outcome('entry_unknown', sent.detail);
+    case 'in_hands':
+      return outcome('duplicate');
+    case 'rejected':
+    case 'too_late': {
+      await desk.risk.commit(desk.broker.scope, planRelease(order));
+      return outcome(`entry_${sent.outcome}`, sent.detail);
+    }
+  }
+}
+
+async function protectFilled(desk: Desk, entry: OrderRecord): Promise<void> {
+  const { filledQuantity } = entry.state;
+  // Not filled yet: guard protects what will be.
+  if (filledQuantity === 0) return;
+  const position = await openPosition(desk, entry);
+  if (position.value.entryClientOrderId !== entry.clientOrderId) return;
+  await protect(desk, position, { entry, quantity: filledQuantity, replace: false });
+}

@@ -1,0 +1,222 @@
+// Turns the signals of one bar and shard into orders: exits of positions that a signal is against, then entries, the largest
+// expected edge first. Nothing is entered that is not proven allowed at that moment: flags, latch, lease and stage are read
+// again before every single authorisation, and the gate's one conditional write decides.
+import { z } from 'zod';
+import type { ObjectStore } from '../../core/ports.ts';
+import { failure, type Result, success } from '../../core/result.ts';
+import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
+import type { SignalStore } from '../../inference/ports.ts';
+import type { Signal } from '../../inference/signal.ts';
+import { symbolsOfShard } from '../../market/universe.ts';
+import { readCurrentEnsemble } from '../../models/use-cases/read-ensemble.ts';
+import { versionDifferences } from '../../risk/code-version.ts';
+import type { Scope } from '../../risk/gate.ts';
+import type { RiskStore, Versioned } from '../../risk/ports.ts';
+import {
+  type EquityRecord,
+  equityRecordSchema,
+  executeKey,
+  orderKey,
+  orderRecordSchema,
+  type PositionRecord,
+  positionRecordSchema,
+} from '../../risk/records.ts';
+import { type ModeNow, type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
+import type { Decision, DecisionOutcome, ExecuteReport } from '../execute-report.ts';
+import type { Broker } from '../ports.ts';
+import {
+  type ActingSignal,
+  type EntrySession,
+  enterPosition,
+  originDenial,
+  type Policy,
+} from './enter-position.ts';
+import { sendExit } from './protect-position.ts';
+import type { Desk } from './send-order.ts';
+
+/** What infer hands over on its success. */
+export const executeRequestSchema = z.object({
+  barOpenTimeMs: z.int(),
+  shard: z.int().min(0),
+  of: z.int().min(1),
+  ensembleId: z.string().nullable(),
+  featureSetHash: z.string(),
+});
+export type ExecuteRequest = z.infer<typeof executeRequestSchema>;
+
+export interface ExecuteDependencies extends ModeSources {
+  readonly signals: SignalStore;
+  /** Holds the ensemble in force: its horizon and stop distance. */
+  readonly objects: ObjectStore;
+  /** Rejects when the account cannot be opened at all. */
+  readonly brokerOf: (scope: Scope) => Broker | Promise<Broker>;
+  readonly policy: Policy;
+  /** Of this function. */
+  readonly codeVersion: string;
+}
+
+/** Throws StoreError when a store cannot be used: the run is then repeated, which is harmless. */
+export async function execute(
+  dependencies: ExecuteDependencies,
+  request: ExecuteRequest,
+): Promise<ExecuteReport> {
+  const { signals: store, risk, clock, codeVersion } = dependencies;
+  const now = await readMode(dependencies);
+  const [mine, mark] = await Promise.all([signalsOf(store, request), newestMark(risk, now.scope)]);
+  const acting = mine.filter(acts).sort((a, b) => (b.expectedEdgeBps ?? 0) - (a.expectedEdgeBps ?? 0));
+  const decisions = now.mode === 'OFF' ? [] : await decideAll(dependencies, { now, request, acting, mark });
+  const report: ExecuteReport = {
+    barOpenTimeMs: request.barOpenTimeMs,
+    shard: request.shard,
+    of: request.of,
+    atMs: clock.nowMs(),
+    scope: now.scope,
+    mode: now.mode,
+    reasons: [...now.reasons],
+    versionDifferences: versionDifferences(codeVersion, [
+      ...mine.map((signal) => ['infer', signal.codeVersion] as const),
+      ...(mark === undefined ? [] : [['guard', mark.codeVersion] as const]),
+      ...(now.gate === undefined ? [] : [['circuit-breaker', now.gate.leaseCodeVersion] as const]),
+    ]),
+    held: mine.length - acting.length,
+    decisions,
+  };
+  // The first report stands: a repetition could only add its own denials.
+  await risk.put(now.scope, executeKey(request), report, { ifAbsent: true });
+  return report;
+}
+
+const acts = (signal: Signal): signal is ActingSignal => signal.action !== 'HOLD';
+
+async function signalsOf(
+  store: SignalStore,
+  { barOpenTimeMs, shard, of }: ExecuteRequest,
+): Promise<Signal[]> {
+  const ofBar = await store.ofBar(barOpenTimeMs);
+  const mine = new Set(
+    symbolsOfShard(
+      ofBar.map(({ symbol }) => symbol),
+      { shard, of },
+    ),
+  );
+  return ofBar.filter(({ symbol }) => mine.has(symbol));
+}
+
+const decided = (signal: ActingSignal, outcomes: readonly DecisionOutcome[], detail = ''): Decision => ({
+  symbol: signal.symbol,
+  action: signal.action,
+  outcomes: [...outcomes],
+  detail,
+});
+
+async function decideAll(
+  dependencies: ExecuteDependencies,
+  run: {
+    now: ModeNow;
+    request: ExecuteRequest;
+    acting: readonly ActingSignal[];
+    mark: EquityRecord | undefined;
+  },
+): Promise<Decision[]> {
+  const { now, request, acting, mark } = run;
+  if (acting.length === 0) return [];
+  const all = (outcome: DecisionOutcome, detail: string) =>
+    acting.map((signal) => decided(signal, [outcome], detail));
+  if (request.featureSetHash !== FEATURE_SET_HASH)
+    return all('feature_set_mismatch', `the event says ${request.featureSetHash}`);
+  const current = await readCurrentEnsemble(dependencies.objects);
+  if (!current.ok) return all('ensemble_unavailable', current.error.detail);
+  const { id, stopAtrMultiple, label } = current.value.ensemble;
+  if (request.ensembleId !== id) return all('ensemble_mismatch', `${id} is in force`);
+  const { risk, clock, brokerOf } = dependencies;
+  const broker = await brokerOf(now.scope);
+  const desk: Desk = { risk, clock, broker };
+  const market = await readMarket(broker, acting);
+  if (!market.ok) return all('exchange_unavailable', market.error);
+  const session: EntrySession = {
+    modes: dependencies,
+    policy: dependencies.policy,
+    desk,
+    ensemble: { id, stopAtrMultiple, horizonBars: label.horizonBars },
+    codeVersion: dependencies.codeVersion,
+    equity: mark !== undefined && clock.nowMs() - mark.atMs <= EQUITY_AGE_MS_MAX ? mark : undefined,
+    ...market.value,
+  };
+  const decisions: Decision[] = [];
+  const { against, free } = await splitByPosition(desk, acting);
+  for (const { signal, position } of against) decisions.push(await leave(session, signal, position));
+  for (const signal of free) {
+    const { outcomes, detail } = await enterPosition(session, signal);
+    decisions.push(decided(signal, outcomes, detail));
+  }
+  return decisions;
+}
+
+async function readMarket(
+  broker: Broker,
+  acting: readonly ActingSignal[],
+): Promise<Result<Pick<EntrySession, 'filters' | 'prices'>, string>> {
+  const [filters, prices] = await Promise.all([
+    broker.filters(),
+    broker.prices(acting.map(({ symbol }) => symbol)),
+  ]);
+  if (!filters.ok) return failure(filters.error.message);
+  return prices.ok
+    ? success({ filters: filters.value, prices: prices.value })
+    : failure(prices.error.message);
+}
+
+/** A mark older than this says nothing: the guard that makes them is silent. */
+const EQUITY_AGE_MS_MAX = 150_000;
+
+async function newestMark(risk: RiskStore, scope: Scope): Promise<EquityRecord | undefined> {
+  const query = { scope, prefix: 'equity#', newestFirst: true, count: 1 };
+  return (await risk.list(query, equityRecordSchema))[0]?.value;
+}
+
+/** A signal against an open position closes it and goes no further in this bar; all others may enter. */
+async function splitByPosition({ risk, broker }: Desk, acting: readonly ActingSignal[]) {
+  const stored = await risk.list({ scope: broker.scope, prefix: 'position#' }, positionRecordSchema);
+  const positions = new Map(stored.map((position) => [position.value.symbol, position]));
+  const against: { signal: ActingSignal; position: Versioned<PositionRecord> }[] = [];
+  const free: ActingSignal[] = [];
+  for (const signal of acting) {
+    const position = positions.get(signal.symbol);
+    if (position !== undefined && position.value.side !== signal.action) against.push({ signal, position });
+    else free.push(signal);
+  }
+  return { against, free };
+}
+
+/** Closes a position that the signal is against. Nothing of it needs the gate. */
+async function leave(
+  session: EntrySession,
+  signal: ActingSignal,
+  position: Versioned<PositionRecord>,
+): Promise<Decision> {
+  const { desk } = session;
+  const denial = originDenial(session, signal);
+  if (denial !== undefined) return decided(signal, [denial]);
+  const key = orderKey(position.value.entryClientOrderId);
+  const entry = await desk.risk.get(desk.broker.scope, key, orderRecordSchema);
+  if (entry === undefined) return decided(signal, ['exit_pending'], 'the entry has no record: guard ends it');
+  const { symbol, quantity } = position.value;
+  // Guard's exit or the stop may have closed it since guard last ran: the exchange would refuse a second exit.
+  const held = await desk.broker.positions();
+  if (!held.ok) return decided(signal, ['exchange_unavailable'], held.error.message);
+  if (!held.value.some((one) => one.symbol === symbol))
+    return decided(signal, ['exit_pending'], 'nothing is held any more: guard ends it');
+  const exit = await sendExit(desk, position, { entry: entry.value, quantity, reason: 'signal' });
+  switch (exit.outcome) {
+    case 'acknowledged':
+      return decided(signal, ['exited']);
+    case 'rejected':
+    case 'unknown':
+      return decided(signal, [`exit_${exit.outcome}`], exit.detail);
+    case 'too_late':
+      return decided(signal, ['exit_unknown'], exit.detail);
+    case 'in_hands':
+    case 'conflict':
+      return decided(signal, ['exit_pending']);
+  }
+}

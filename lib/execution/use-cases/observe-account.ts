@@ -1,0 +1,260 @@
+// What guard sees of one account: our records, what the exchange says of our open orders (booked at once, exactly once), what
+// it holds, and where the two differ. Reading in this order matters: an order is looked up before the positions are read, and
+// the gate before both, so that what has just been opened or closed is never taken for a stranger.
+import { failure, type Result, success } from '../../core/result.ts';
+import type { GateItem } from '../../risk/gate.ts';
+import type { Versioned } from '../../risk/ports.ts';
+import {
+  LEDGER_KEY,
+  type OrderRecord,
+  orderKey,
+  orderRecordSchema,
+  type PositionRecord,
+  positionRecordSchema,
+} from '../../risk/records.ts';
+import {
+  type AccountStatement,
+  atExchangeCosts,
+  type Books,
+  bookOrder,
+  bookPayments,
+  booksSchema,
+  differencesOf,
+  forgetOrders,
+  fundingSinceMs,
+  newBooks,
+} from '../booked-ledger.ts';
+import { isFinal } from '../order-state.ts';
+import type { BrokerPosition, OrderReport } from '../ports.ts';
+import { legIds } from './protect-position.ts';
+import { type Desk, type FoundOrder, findOrder, isSettled, updateOrder } from './send-order.ts';
+
+export interface AccountView {
+  readonly gate: GateItem | undefined;
+  readonly books: Versioned<Books>;
+  /** By symbol. */
+  readonly positions: ReadonlyMap<string, Versioned<PositionRecord>>;
+  /** By client order id: every order that a reservation, a position or the books name, as the exchange has it now. */
+  readonly orders: ReadonlyMap<string, OrderRecord>;
+  readonly held: ReadonlyMap<string, BrokerPosition>;
+  readonly openOrders: readonly OrderReport[];
+  readonly walletMicroUsdt: number;
+  /** One line each: what exchange and books differ in. */
+  readonly differences: readonly string[];
+  /** One line each: orders that did what they should not. */
+  readonly anomalies: readonly string[];
+  /** One line each: what could not be looked up. */
+  readonly faults: readonly string[];
+}
+
+/** Why there is no view. `overtaken`: another guard books at the same time, and has the better view. */
+export interface ViewFailure {
+  readonly code: 'exchange_unavailable' | 'overtaken';
+  readonly detail: string;
+}
+
+const fail = (code: ViewFailure['code'], detail: string) => failure<ViewFailure>({ code, detail });
+
+/** @param options.thorough looks at every order record, not only at those that something names: for when the books do not balance */
+export async function observeAccount(
+  desk: Desk,
+  { thorough }: { thorough: boolean },
+): Promise<Result<AccountView, ViewFailure>> {
+  const { risk, broker } = desk;
+  const { scope } = broker;
+  const stored = await storedBooks(desk);
+  if (!stored.ok) return stored;
+  const gate = await risk.readGate(scope);
+  const positions = new Map(
+    (await risk.list({ scope, prefix: 'position#' }, positionRecordSchema)).map(
+      ({ value, revision }) => [value.symbol, { value, revision }] as const,
+    ),
+  );
+  const orders = thorough
+    ? new Map(
+        (await risk.list({ scope, prefix: 'order#' }, orderRecordSchema)).map(({ value }) => [
+          value.clientOrderId,
+          value,
+        ]),
+      )
+    : await ordersNamedBy(desk, { gate, positions, books: stored.value.value });
+
+  const looked = await lookUp(desk, orders);
+  const booked = await book(desk, { books: stored.value, orders, found: looked.found });
+  if (!booked.ok) return booked;
+
+  // A stop that triggers in between is then seen as open, and its position as gone: never as a position without a stop.
+  const openOrders = await broker.openOrders();
+  if (!openOrders.ok) return fail('exchange_unavailable', openOrders.error.message);
+  const [held, wallet] = await Promise.all([broker.positions(), broker.walletMicroUsdt()]);
+  if (!held.ok) return fail('exchange_unavailable', held.error.message);
+  if (!wallet.ok) return fail('exchange_unavailable', wallet.error.message);
+  const statement = { walletMicroUsdt: wallet.value, positions: held.value };
+  const compared = await compare(desk, booked.value.books, statement);
+  if (!compared.ok) return compared;
+  return success({
+    ...compared.value,
+    gate,
+    positions,
+    orders,
+    held: new Map(held.value.map((position) => [position.symbol, position])),
+    openOrders: openOrders.value,
+    walletMicroUsdt: wallet.value,
+    anomalies: looked.anomalies,
+    faults: [...looked.faults, ...booked.value.faults],
+  });
+}
+
+/** What exchange and books differ in; the costs of the positions alone are no difference, and are taken over at once. */
+async function compare(
+  desk: Desk,
+  books: Versioned<Books>,
+  statement: AccountStatement,
+): Promise<Result<Pick<AccountView, 'books' | 'differences'>, ViewFailure>> {
+  const differences = differencesOf(books.value.ledger, statement);
+  const ledger = atExchangeCosts(books.value.ledger, statement);
+  if (differences.length === 0 || differencesOf(ledger, statement).length > 0)
+    return success({ books, differences });
+  const written = await writeBooks(desk, books, { ...books.value, ledger });
+  return written === undefined
+    ? fail('overtaken', 'the books were changed by another run')
+    : success({ books: written, differences: [] });
+}
+
+/** The books; opened with the wallet as deposit when there are none yet. */
+async function storedBooks({ risk, broker, clock }: Desk): Promise<Result<Versioned<Books>, ViewFailure>> {
+  const stored = await risk.get(broker.scope, LEDGER_KEY, booksSchema);
+  if (stored !== undefined) return success(stored);
+  const wallet = await broker.walletMicroUsdt();
+  if (!wallet.ok) return fail('exchange_unavailable', wallet.error.message);
+  await risk.put(broker.scope, LEDGER_KEY, newBooks(wallet.value, clock.nowMs()), { ifAbsent: true });
+  const opened = await risk.get(broker.scope, LEDGER_KEY, booksSchema);
+  return opened === undefined ? fail('overtaken', 'the books are gone') : success(opened);
+}
+
+async function ordersNamedBy(
+  { risk, broker }: Desk,
+  {
+    gate,
+    positions,
+    books,
+  }: { gate: GateItem | undefined; positions: AccountView['positions']; books: Books },
+): Promise<Map<string, OrderRecord>> {
+  const ids = new Set([
+    ...Object.values(gate?.reserved ?? {}).map(({ clientOrderId }) => clientOrderId),
+    ...[...positions.values()].flatMap(({ value }) => [
+      value.entryClientOrderId,
+      ...(value.stopClientOrderId === null ? [] : [value.stopClientOrderId]),
+      ...(value.exitClientOrderId === null ? [] : [value.exitClientOrderId]),
+    ]),
+    ...Object.keys(books.orders),
+  ]);
+  const orders = await readOrders({ risk, broker }, ids);
+  // What became of the orders before the newest of a leg has to be known before the trade can end.
+  const earlier = [...positions.values()].flatMap(({ value }) => {
+    const entry = orders.get(value.entryClientOrderId);
+    if (entry === undefined) return [];
+    return [
+      ...legIds({ broker }, entry, 'stop', value.stopClientOrderId),
+      ...legIds({ broker }, entry, 'exit', value.exitClientOrderId),
+    ].filter((id) => !ids.has(id));
+  });
+  return new Map([...orders, ...(await readOrders({ risk, broker }, new Set(earlier)))]);
+}
+
+async function readOrders(
+  { risk, broker }: Pick<Desk, 'risk' | 'broker'>,
+  ids: ReadonlySet<string>,
+): Promise<Map<string, OrderRecord>> {
+  const records = await Promise.all(
+    [...ids].map((id) => risk.get(broker.scope, orderKey(id), orderRecordSchema)),
+  );
+  return new Map(records.flatMap((record) => (record ? [[record.value.clientOrderId, record.value]] : [])));
+}
+
+async function lookUp(desk: Desk, orders: ReadonlyMap<string, OrderRecord>) {
+  const open = [...orders.values()].filter((record) => !isSettled(record));
+  const answers = await Promise.all(open.map((record) => findOrder(desk, record)));
+  const found = new Map<string, FoundOrder>();
+  const faults: string[] = [];
+  const anomalies: string[] = [];
+  for (const [index, answer] of answers.entries()) {
+    const { clientOrderId, symbol } = open[index]!;
+    if (!answer.ok) faults.push(`${symbol}: order ${clientOrderId}: ${answer.error.message}`);
+    else {
+      found.set(clientOrderId, answer.value);
+      anomalies.push(...answer.value.anomalies.map((code) => `${symbol}: order ${clientOrderId}: ${code}`));
+    }
+  }
+  return { found, faults, anomalies };
+}
+
+/** Books fills, fees and funding in one write, then writes the orders down as they were found; `orders` is brought up to date. */
+async function book(
+  desk: Desk,
+  view: {
+    books: Versioned<Books>;
+    orders: Map<string, OrderRecord>;
+    found: ReadonlyMap<string, FoundOrder>;
+  },
+): Promise<Result<{ books: Versioned<Books>; faults: string[] }, ViewFailure>> {
+  const { orders, found } = view;
+  const before = view.books.value;
+  const settled = new Set([...orders.values()].filter(isSettled).map(({ clientOrderId }) => clientOrderId));
+  let books = forgetOrders(before, settled);
+  for (const [clientOrderId, { record, report }] of found) {
+    if (report === undefined) continue;
+    const { filledQuantity, averagePrice, feeMicroUsdt } = report;
+    const { symbol, side } = record;
+    books = bookOrder(books, { clientOrderId, symbol, side, filledQuantity, averagePrice, feeMicroUsdt });
+  }
+  const funding = await desk.broker.fundingSince(fundingSinceMs(books));
+  if (funding.ok) books = bookPayments(books, funding.value);
+  const written = await writeBooks(desk, view.books, books);
+  if (written === undefined) return fail('overtaken', 'the books were changed by another run');
+  for (const [clientOrderId, { advance }] of found) {
+    const booked = books.orders[clientOrderId];
+    const after = await updateOrder(desk, clientOrderId, (current) => withBooked(advance(current), booked));
+    if (after !== undefined) orders.set(clientOrderId, after);
+  }
+  return success({ books: written, faults: funding.ok ? [] : [`funding: ${funding.error.message}`] });
+}
+
+function withBooked(record: OrderRecord, booked: Books['orders'][string] | undefined): OrderRecord {
+  if (booked === undefined) return record;
+  const { quantity: bookedQuantity, feeMicroUsdt: bookedFeeMicroUsdt } = booked;
+  const same = record.bookedQuantity === bookedQuantity && record.bookedFeeMicroUsdt === bookedFeeMicroUsdt;
+  return same ? record : { ...record, bookedQuantity, bookedFeeMicroUsdt };
+}
+
+/** @returns the books as they then stand; undefined when another run has written since */
+export async function writeBooks(
+  { risk, broker }: Desk,
+  before: Versioned<Books>,
+  books: Books,
+): Promise<Versioned<Books> | undefined> {
+  if (books === before.value) return before;
+  const written = await risk.put(broker.scope, LEDGER_KEY, books, { ifRevision: before.revision });
+  return written === 'conflict' ? undefined : risk.get(broker.scope, LEDGER_KEY, booksSchema);
+}
+
+/** Symbols that the exchange holds a position of and we know nothing of. */
+export function strangersOf({ gate, held, positions }: AccountView): readonly string[] {
+  return [...held.keys()].filter((symbol) => gate?.reserved[symbol] === undefined && !positions.has(symbol));
+}
+
+/** Orders that the exchange has open and nothing of ours names any more. */
+export function straysOf({ gate, openOrders, positions }: AccountView): readonly OrderReport[] {
+  return openOrders.filter(({ symbol, clientOrderId }) => {
+    const position = positions.get(symbol)?.value;
+    const names = [
+      gate?.reserved[symbol]?.clientOrderId,
+      position?.stopClientOrderId,
+      position?.exitClientOrderId,
+    ];
+    return !names.includes(clientOrderId);
+  });
+}
+
+export const isOpen = (record: OrderRecord | undefined): boolean =>
+  record !== undefined && !isFinal(record.state.status);

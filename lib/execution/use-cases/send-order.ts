@@ -1,0 +1,211 @@
+// How an order leaves: written down first, sent once, and what became of it written down after. A process that dies anywhere
+// in between leaves a record by which guard looks the order up; none is ever sent a second time.
+import { invariant } from '../../core/invariant.ts';
+import type { Clock } from '../../core/ports.ts';
+import { type Result, success } from '../../core/result.ts';
+import type { RiskApproved } from '../../risk/gate.ts';
+import type { RiskStore } from '../../risk/ports.ts';
+import {
+  type OrderRecord,
+  orderKey,
+  orderRecordSchema,
+  type RejectionRecord,
+  rejectionKey,
+} from '../../risk/records.ts';
+import type { EntryOrder, ReduceOrder } from '../order.ts';
+import { advanceOrder, isFinal, newOrderState, type OrderEvent } from '../order-state.ts';
+import type { Broker, BrokerError, OrderReference, OrderReport, Submission } from '../ports.ts';
+
+/** What everything that deals with orders of one scope needs. */
+export interface Desk {
+  readonly risk: RiskStore;
+  readonly broker: Broker;
+  readonly clock: Clock;
+}
+
+/**
+ * After this long an order that was written down is not sent any more. Guard gives it up after ARRIVAL_MS_MAX (60 s): a process
+ * that was stopped in between must not send what was given up.
+ */
+export const SEND_MS_MAX = 10_000;
+const WRITE_ATTEMPTS_MAX = 8;
+
+const referenceOf = ({ symbol, clientOrderId, stopPrice, leg }: OrderRecord): OrderReference => ({
+  symbol,
+  clientOrderId,
+  kind: leg === 'stop' && stopPrice !== null ? 'stop' : 'market',
+});
+
+/** Nothing more can come of it, and what came is in the books. */
+export const isSettled = ({ state, bookedQuantity }: OrderRecord): boolean =>
+  isFinal(state.status) && bookedQuantity >= state.filledQuantity;
+
+/** The record of an order that is about to be sent. */
+export function newOrderRecord(
+  order: EntryOrder | ReduceOrder,
+  about: Pick<OrderRecord, 'leg' | 'barOpenTimeMs' | 'ensembleId' | 'exitDueMs' | 'note'> & { nowMs: number },
+): OrderRecord {
+  const { nowMs, ...rest } = about;
+  const { clientOrderId, symbol, side, quantity, stopPrice } = order;
+  return {
+    ...rest,
+    clientOrderId,
+    symbol,
+    side,
+    quantity,
+    stopPrice,
+    referencePrice: order.kind === 'entry' ? order.referencePrice : null,
+    notionalMicroUsdt: order.kind === 'entry' ? order.notionalMicroUsdt : 0,
+    state: newOrderState(quantity),
+    filledAtMs: null,
+    bookedQuantity: 0,
+    bookedFeeMicroUsdt: 0,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+  };
+}
+
+/** The record after events, in order, and the anomalies that they were. */
+function advanceRecord(
+  record: OrderRecord,
+  events: readonly OrderEvent[],
+  times: Pick<OrderRecord, 'filledAtMs' | 'updatedAtMs'>,
+): { readonly record: OrderRecord; readonly anomalies: readonly string[] } {
+  const anomalies: string[] = [];
+  let state = record.state;
+  for (const event of events) {
+    const { current, anomaly } = advanceOrder(state, event);
+    if (anomaly !== undefined) anomalies.push(anomaly);
+    state = current;
+  }
+  const hasFilled = state.filledQuantity !== record.state.filledQuantity;
+  if (!hasFilled && state.status === record.state.status) return { record, anomalies };
+  const { updatedAtMs } = times;
+  const filledAtMs = hasFilled ? times.filledAtMs : record.filledAtMs;
+  return { record: { ...record, state, filledAtMs, updatedAtMs }, anomalies };
+}
+
+const timesOf = (report: OrderReport | undefined, nowMs: number) => ({
+  filledAtMs: report?.filledAtMs ?? null,
+  updatedAtMs: report?.updatedAtMs ?? nowMs,
+});
+
+/** What an exchange's answer means for an order; undefined: it has no such order. */
+function eventsOf(report: OrderReport | undefined, sinceSubmitMs: number): readonly OrderEvent[] {
+  if (report === undefined) return [{ kind: 'not_found', sinceSubmitMs }];
+  const { status, filledQuantity, averagePrice } = report;
+  const fill: OrderEvent[] =
+    filledQuantity > 0 && averagePrice !== null ? [{ kind: 'filled', filledQuantity, averagePrice }] : [];
+  if (status === 'cancelled' || status === 'rejected') return [...fill, { kind: status }];
+  return status === 'filled' ? fill : [{ kind: 'acknowledged' }, ...fill];
+}
+
+/**
+ * Changes an order's record, whoever else writes it. Returns it as it then stands; undefined when there is none. A rejection is
+ * noted for the breaker first: a process that dies in between has it counted, not missed.
+ */
+export async function updateOrder(
+  { risk, broker, clock }: Desk,
+  clientOrderId: string,
+  change: (record: OrderRecord) => OrderRecord,
+): Promise<OrderRecord | undefined> {
+  const key = orderKey(clientOrderId);
+  const rejection: RejectionRecord = { clientOrderId, atMs: clock.nowMs() };
+  for (let attempt = 0; attempt < WRITE_ATTEMPTS_MAX; attempt++) {
+    const stored = await risk.get(broker.scope, key, orderRecordSchema);
+    if (stored === undefined) return undefined;
+    const changed = change(stored.value);
+    if (changed === stored.value) return changed;
+    if (changed.state.status === 'rejected' && stored.value.state.status !== 'rejected')
+      await risk.put(broker.scope, rejectionKey(rejection), rejection, { ifAbsent: true });
+    if ((await risk.put(broker.scope, key, changed, { ifRevision: stored.revision })) === 'written')
+      return changed;
+  }
+  throw new Error(`the record of order ${clientOrderId} is written by others all the time`);
+}
+
+/** `in_hands`: another process has written this very order down. Its record is then theirs, and guard's. */
+export type Sent =
+  | {
+      readonly outcome: Submission['outcome'] | 'too_late';
+      readonly record: OrderRecord;
+      readonly detail: string;
+    }
+  | { readonly outcome: 'in_hands' };
+
+/** Writes the order down, sends it once, and writes down the answer and what it has filled by then. */
+export async function sendOrder(
+  desk: Desk,
+  approved: RiskApproved<EntryOrder | ReduceOrder>,
+  record: OrderRecord,
+): Promise<Sent> {
+  const { risk, broker, clock } = desk;
+  const key = orderKey(record.clientOrderId);
+  if ((await risk.put(broker.scope, key, record, { ifAbsent: true })) === 'conflict')
+    return { outcome: 'in_hands' };
+  if (clock.nowMs() - record.createdAtMs > SEND_MS_MAX) {
+    const late = await ended(desk, record, { event: { kind: 'cancelled' }, note: 'too late to be sent' });
+    return { outcome: 'too_late', record: late, detail: late.note };
+  }
+  const submission = await broker.submit(approved);
+  if (submission.outcome === 'rejected') {
+    const rejected = await ended(desk, record, { event: { kind: 'rejected' }, note: submission.reason });
+    return { outcome: 'rejected', record: rejected, detail: submission.reason };
+  }
+  if (submission.outcome === 'unknown') {
+    const unknown = await ended(desk, record, { event: { kind: 'outcome_unknown' }, note: record.note });
+    return { outcome: 'unknown', record: unknown, detail: submission.why };
+  }
+  const found = await broker.find(referenceOf(record));
+  const report = found.ok ? found.value : undefined;
+  const acknowledged: OrderEvent = { kind: 'acknowledged' };
+  const events = report === undefined ? [acknowledged] : [acknowledged, ...eventsOf(report, 0)];
+  const times = timesOf(report, clock.nowMs());
+  const after = await updateOrder(
+    desk,
+    record.clientOrderId,
+    (stored) => advanceRecord(stored, events, times).record,
+  );
+  invariant(after !== undefined, `the record of order ${record.clientOrderId} is gone`);
+  return { outcome: 'acknowledged', record: after, detail: '' };
+}
+
+async function ended(
+  desk: Desk,
+  { clientOrderId }: OrderRecord,
+  outcome: { readonly event: OrderEvent; readonly note: string },
+): Promise<OrderRecord> {
+  const times = timesOf(undefined, desk.clock.nowMs());
+  const after = await updateOrder(desk, clientOrderId, (stored) => {
+    const { record } = advanceRecord(stored, [outcome.event], times);
+    return record === stored ? stored : { ...record, note: outcome.note };
+  });
+  invariant(after !== undefined, `the record of order ${clientOrderId} is gone`);
+  return after;
+}
+
+/** An order as the exchange has it now; nothing is written. */
+export interface FoundOrder {
+  readonly record: OrderRecord;
+  readonly report: OrderReport | undefined;
+  /** The same step on the record as it then stands. */
+  readonly advance: (record: OrderRecord) => OrderRecord;
+  readonly anomalies: readonly string[];
+}
+
+/** Looks an order up by its client order id. Fails when the exchange does not answer. */
+export async function findOrder(desk: Desk, record: OrderRecord): Promise<Result<FoundOrder, BrokerError>> {
+  const found = await desk.broker.find(referenceOf(record));
+  if (!found.ok) return found;
+  const report = found.value;
+  const nowMs = desk.clock.nowMs();
+  const events = eventsOf(report, nowMs - record.createdAtMs);
+  const times = timesOf(report, nowMs);
+  const { record: advanced, anomalies } = advanceRecord(record, events, times);
+  return success({
+    record: advanced,
+    report,
+    advance: (current) => advanceRecord(current, events, times).record,
+    anomalies,
+  });
+}

@@ -1,0 +1,118 @@
+// The system at a glance: what it may do now and why, and what it holds. A part that cannot be read is named; the others are
+// shown all the same, for that is when an operator looks.
+
+import type { InferRun } from '../../inference/infer-run.ts';
+import { MISSED_BARS_RUNS, missedBars } from '../../inference/missed-bars.ts';
+import type { SignalStore } from '../../inference/ports.ts';
+import type { BreakerState } from '../../risk/breaker.ts';
+import { versionDifferences } from '../../risk/code-version.ts';
+import type { Mode, ModeReason } from '../../risk/effective-mode.ts';
+import { FLAG_NAMES, type FlagsState } from '../../risk/flags.ts';
+import type { GateItem, Scope } from '../../risk/gate.ts';
+import type { RolloutStage } from '../../risk/level.ts';
+import {
+  type EquityRecord,
+  equityRecordSchema,
+  type PositionRecord,
+  positionRecordSchema,
+} from '../../risk/records.ts';
+import { type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
+
+export interface SystemStatus {
+  readonly mode: Mode;
+  readonly reasons: readonly ModeReason[];
+  readonly scope: Scope;
+  readonly stage: RolloutStage | null;
+  /** Each flag's value, or what is wrong with it. */
+  readonly flags: Readonly<Record<string, string | number | boolean>>;
+  readonly breaker: BreakerState | null;
+  readonly epoch: number | null;
+  readonly leaseUntilMs: number | null;
+  readonly exposureMicroUsdt: number | null;
+  readonly lastBar: Pick<InferRun, 'barOpenTimeMs' | 'ensembleId' | 'written' | 'actions'> | null;
+  /** One line for each bar of the last hour that a shard has no run of. */
+  readonly missedBars: readonly string[];
+  readonly equity: EquityRecord | null;
+  readonly positions: readonly PositionRecord[];
+  /** One line each: what could not be read. */
+  readonly unread: readonly string[];
+}
+
+interface StatusSources extends ModeSources {
+  readonly signals: SignalStore;
+  readonly readShards: () => Promise<number>;
+}
+
+/** Never throws. */
+export async function readSystemStatus(sources: StatusSources): Promise<SystemStatus> {
+  const { risk, signals } = sources;
+  const { mode, reasons, scope, flags, gate, stage } = await readMode(sources);
+  const unread: string[] = [];
+  const tried = <T>(work: () => Promise<T>) =>
+    work().catch((error: unknown) => {
+      unread.push(error instanceof Error ? error.message : String(error));
+      return undefined;
+    });
+  const [equity, positions, runs] = await Promise.all([
+    tried(() => risk.list({ scope, prefix: 'equity#', newestFirst: true, count: 1 }, equityRecordSchema)),
+    tried(() => risk.list({ scope, prefix: 'position#' }, positionRecordSchema)),
+    tried(async () => newestRuns(signals, await sources.readShards())),
+  ]);
+  const run = runs?.[0]?.[0];
+  const differences = gate === undefined ? [] : differencesIn({ gate, mark: equity?.[0]?.value, runs });
+  return {
+    // Execute finds out by itself, from the same records.
+    mode: differences.length > 0 ? 'OFF' : mode,
+    reasons: [...differences.map((detail) => ({ code: 'versions_differ' as const, detail })), ...reasons],
+    scope,
+    stage: stage ?? null,
+    flags: describeFlags(flags),
+    breaker: gate?.breaker ?? null,
+    epoch: gate?.epoch ?? null,
+    leaseUntilMs: gate?.leaseUntilMs ?? null,
+    exposureMicroUsdt: gate?.exposureMicroUsdt ?? null,
+    lastBar:
+      run === undefined
+        ? null
+        : {
+            barOpenTimeMs: run.barOpenTimeMs,
+            ensembleId: run.ensembleId,
+            written: run.written,
+            actions: run.actions,
+          },
+    missedBars: missedBars(runs ?? [], sources.clock.nowMs()).map(
+      ({ barOpenTimeMs, shard }) => `${new Date(barOpenTimeMs).toISOString()}, shard ${shard}`,
+    ),
+    equity: equity?.[0]?.value ?? null,
+    positions: positions?.map(({ value }) => value) ?? [],
+    unread,
+  };
+}
+
+const newestRuns = (signals: SignalStore, shards: number) =>
+  Promise.all(
+    Array.from({ length: shards }, (_, shard) =>
+      signals.lastRuns({ shard, of: shards, count: MISSED_BARS_RUNS }),
+    ),
+  );
+
+/** Of what is there to compare: a record that is missing has a reason, or a line, of its own. */
+const differencesIn = (records: {
+  readonly gate: GateItem;
+  readonly mark: EquityRecord | undefined;
+  readonly runs: readonly (readonly InferRun[])[] | undefined;
+}): string[] =>
+  versionDifferences(records.gate.leaseCodeVersion, [
+    ...(records.mark === undefined ? [] : [['guard', records.mark.codeVersion] as const]),
+    ...(records.runs ?? []).flatMap(([newest]) =>
+      newest === undefined ? [] : [[`infer (shard ${newest.shard})`, newest.codeVersion] as const],
+    ),
+  ]);
+
+const describeFlags = (flags: FlagsState): SystemStatus['flags'] =>
+  Object.fromEntries(
+    FLAG_NAMES.map((name) => {
+      const flag = flags[name];
+      return [name, flag.state === 'value' ? flag.value : `${flag.state}: ${flag.why}`];
+    }),
+  );

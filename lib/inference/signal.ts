@@ -1,0 +1,42 @@
+// The signal: what is decided for one symbol and one bar, once, with everything needed to see why.
+
+import { z } from 'zod';
+import { ACTIONS, probabilitiesSchema, probability, voteSchema } from '../models/vote.ts';
+
+/** Why a signal is HOLD. Empty for BUY and SELL. */
+const HOLD_REASONS = {
+  insufficient_models: 'fewer than 2 models answered',
+  no_consensus: 'fewer than two thirds of the active models lean to the same side',
+  ensemble_disagrees: 'the weighted probabilities do not lean to the side that most models lean to',
+  edge_below_threshold: "the expected edge net of costs is not above the ensemble's threshold",
+  stop_invalid: 'no protective stop fits between zero and the close, or beyond it for a short',
+} as const;
+export type HoldReason = keyof typeof HOLD_REASONS;
+
+// Not strict: a version of the code that is newer may say more, and the older one must be able to go on, above all after a rollback.
+export const signalSchema = z.object({
+  symbol: z.string(),
+  barOpenTimeMs: z.int(),
+  action: z.enum(ACTIONS),
+  /** Calibrated probability of the action taken; 0 when fewer than 2 models answered. */
+  confidence: probability,
+  /** Weighted mean over the models that answered; null when fewer than 2 did. */
+  probabilities: probabilitiesSchema.nullable(),
+  /** |p_buy − p_sell| × barrier distance − fees − slippage, basis points; null without probabilities. */
+  expectedEdgeBps: z.number().nullable(),
+  votes: z.array(voteSchema),
+  /** Share of the active models that lean to the side most of them lean to, 0…1; 0 without active models. */
+  consensusFraction: z.number().min(0).max(1),
+  activeModels: z.int().min(0),
+  close: z.number().positive(),
+  /** Average true range (Wilder, 14 bars) in price units. */
+  atr: z.number().min(0),
+  /** Protective stop, entry at close: null for HOLD. */
+  stopPrice: z.number().positive().nullable(),
+  ensembleId: z.string(),
+  featureSetHash: z.string(),
+  /** Of the function that decided; absent where no function did, and before versions were recorded. */
+  codeVersion: z.string().optional(),
+  reasons: z.array(z.enum(Object.keys(HOLD_REASONS) as [HoldReason])),
+});
+export type Signal = z.infer<typeof signalSchema>;

@@ -1,0 +1,68 @@
+// The shadow: a candidate ensemble that decides every bar on the same rows as the one in force, after it, without being
+// counted. What it would have done is kept in the store; whatever it does wrong ends as one line in the run.
+
+import { oneLine } from '../../core/message-of.ts';
+import type { ObjectStore } from '../../core/ports.ts';
+import type { LoadedShadow } from '../../models/use-cases/load-ensemble.ts';
+import type { ShadowRun } from '../infer-run.ts';
+import type { Signal } from '../signal.ts';
+import { askModels, type SymbolRow } from './ask-models.ts';
+
+interface ShadowBar {
+  readonly barOpenTimeMs: number;
+  readonly shard: number;
+  readonly of: number;
+  readonly rows: readonly SymbolRow[];
+  /** What the ensemble in force decided, in the order of `rows`. */
+  readonly championSignals: readonly Signal[];
+}
+
+/** Prefix of all that one ensemble decided as a shadow. */
+const shadowPrefix = (ensembleId: string): string => `shadow/${ensembleId}/`;
+const shadowKey = (ensembleId: string, { barOpenTimeMs, shard, of }: ShadowBar): string =>
+  `${shadowPrefix(ensembleId)}${barOpenTimeMs}-${shard}-of-${of}.json`;
+
+/**
+ * Decides the bar as the shadow would and keeps it: one object per bar and shard, written once. Never throws.
+ * @param records where to; undefined keeps nothing but the run's own figures
+ */
+export async function runShadow(
+  { ensembleId, loaded }: LoadedShadow,
+  bar: ShadowBar,
+  records: ObjectStore | undefined,
+): Promise<ShadowRun> {
+  const run: ShadowRun = { ensembleId, failed: null, signals: 0, agreement: null, quarantined: [] };
+  if (!loaded.ok) return { ...run, failed: `${loaded.error.code}: ${loaded.error.detail}` };
+  try {
+    const { signals, quarantined } = await askModels(loaded.value, bar.rows);
+    // A bar is decided once, by its first run; a repeated run finds the object there.
+    await records?.put(shadowKey(ensembleId, bar), encodeBar(bar, signals), { ifAbsent: true });
+    return { ...run, signals: signals.length, agreement: agreementOf(signals, bar), quarantined };
+  } catch (error) {
+    return { ...run, failed: oneLine(error) };
+  }
+}
+
+/** How many bars (times shards) an ensemble has decided as a shadow. Throws StoreError. */
+export async function countShadowBars(store: ObjectStore, ensembleId: string): Promise<number> {
+  return (await store.list(shadowPrefix(ensembleId))).length;
+}
+
+/** Share of the symbols for which shadow and ensemble in force take the same action, 0…1; null without symbols. */
+function agreementOf(signals: readonly Signal[], { championSignals }: ShadowBar): number | null {
+  if (signals.length === 0) return null;
+  const same = signals.filter(({ action }, index) => action === championSignals[index]!.action);
+  return same.length / signals.length;
+}
+
+function encodeBar({ barOpenTimeMs, shard, of, championSignals }: ShadowBar, signals: readonly Signal[]) {
+  const record = {
+    schemaVersion: 1,
+    barOpenTimeMs,
+    shard,
+    of,
+    championEnsembleId: championSignals[0]?.ensembleId ?? null,
+    signals,
+  };
+  return new TextEncoder().encode(`${JSON.stringify(record)}\n`);
+}

@@ -1,0 +1,205 @@
+// Once a day the universe is chosen anew. What an exchange answers is believed only when it is whole and plausible: everything
+// else keeps the universe in force and says why. Every change is written down, with a reason for each symbol, before it counts.
+
+import type { Clock, ObjectStore, WriteCondition } from '../../core/ports.ts';
+import { type Result, success } from '../../core/result.ts';
+import { StoreError } from '../../core/store-error.ts';
+import { BAR_MS, lastClosedOpenTimeMs } from '../candle.ts';
+import {
+  type ChosenUniverse,
+  chooseUniverse,
+  doubtAbout,
+  lastRankThatMatters,
+  type PairRanking,
+  rankPairs,
+  withoutPairs,
+} from '../choose-universe.ts';
+import { ROW_WINDOW_BARS } from '../grid.ts';
+import type { MarketCapRanking, MarketData, MarketDataError, MarketDataErrorCode } from '../ports.ts';
+import { UNIVERSE_KEY, type Universe, type UniverseChange, universeChangeKey } from '../universe.ts';
+import { readStoredUniverse, writeUniverse, writeUniverseChange } from './active-universe.ts';
+
+/** The exchange does not know it, or its candles make no sense: no history that features could be computed from. */
+const SYMBOLS_OWN_FAULTS: ReadonlySet<MarketDataErrorCode> = new Set(['unknown_symbol', 'invalid_candle']);
+
+/** Closed list of why the universe in force stays as it is. */
+export interface Kept {
+  readonly code:
+    | 'exchange_unavailable'
+    | 'too_few_pairs'
+    | 'too_many_gone'
+    | 'store_unavailable'
+    | 'conflict';
+  /** One line. */
+  readonly detail: string;
+}
+
+export type UniverseRefresh =
+  | {
+      readonly outcome: 'changed' | 'confirmed';
+      readonly universe: Universe;
+      readonly chosen: ChosenUniverse;
+      readonly secondOpinion: SecondOpinion;
+    }
+  | { readonly outcome: 'kept'; readonly why: Kept; readonly universe: Universe | undefined };
+
+/** What the market-cap ranking says of the universe. It changes nothing: it is there for people. */
+type SecondOpinion =
+  | { readonly state: 'not_asked' }
+  | { readonly state: 'unavailable'; readonly detail: string }
+  | { readonly state: 'given'; readonly unconfirmed: readonly string[] };
+
+export interface RefreshDependencies {
+  readonly market: MarketData;
+  readonly objects: ObjectStore;
+  readonly clock: Clock;
+  /** @default not asked */
+  readonly marketCaps?: MarketCapRanking | undefined;
+}
+
+interface RefreshQuery {
+  /** How many symbols. */
+  readonly size: number;
+  /** Choose as if there were no universe in force: an operator's way past a doubt, and past one that cannot be read. */
+  readonly afresh: boolean;
+}
+
+/** Never rejects for what a store or an exchange does. */
+export async function refreshUniverse(
+  dependencies: RefreshDependencies,
+  { size, afresh }: RefreshQuery,
+): Promise<UniverseRefresh> {
+  const { objects, market } = dependencies;
+  let inForce: Universe | undefined;
+  const keep = (why: Kept): UniverseRefresh => ({ outcome: 'kept', why, universe: inForce });
+  try {
+    const { universe, condition } = await readInForce(objects, afresh);
+    inForce = universe;
+    const members = universe?.symbols ?? [];
+    const ranking = await rankMarket(market, size);
+    if (!ranking.ok) return keep({ code: 'exchange_unavailable', detail: ranking.error.message });
+    const doubt = doubtAbout(ranking.value, { members, size });
+    if (doubt !== undefined) return keep(doubt);
+    const chosen = chooseUniverse(ranking.value, { members, size });
+    const secondOpinion = await askSecondOpinion(dependencies.marketCaps, ranking.value, chosen);
+    const written = await write(dependencies, { inForce, condition, size, chosen, secondOpinion });
+    if (written === undefined)
+      return keep({ code: 'conflict', detail: 'it was changed by someone else meanwhile' });
+    return { ...written, chosen, secondOpinion };
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return keep({ code: 'store_unavailable', detail: error.message });
+  }
+}
+
+async function readInForce(objects: ObjectStore, afresh: boolean): Promise<InForce> {
+  const absent: InForce = { universe: undefined, condition: { ifAbsent: true } };
+  if (!afresh) return (await readStoredUniverse(objects)) ?? absent;
+  const info = await objects.head(UNIVERSE_KEY);
+  return info === undefined ? absent : { universe: undefined, condition: { ifMatch: info.etag } };
+}
+
+interface InForce {
+  readonly universe: Universe | undefined;
+  readonly condition: WriteCondition;
+}
+
+/** The exchange's pairs that can be traded; as many of the first as matter have the history that features need. */
+export async function rankMarket(
+  market: MarketData,
+  size: number,
+): Promise<Result<PairRanking, MarketDataError>> {
+  const time = await market.serverTimeMs();
+  if (!time.ok) return time;
+  const pairs = await market.pairs();
+  if (!pairs.ok) return pairs;
+  const firstNeededMs = lastClosedOpenTimeMs(time.value) - (ROW_WINDOW_BARS - 1) * BAR_MS;
+  let ranking = rankPairs(pairs.value);
+  let judged = 0;
+  // Who is too young lets those behind him move up, and they are asked for in turn.
+  for (;;) {
+    const batch = ranking.ranked.slice(judged, lastRankThatMatters(size)).map(({ symbol }) => symbol);
+    if (batch.length === 0) return success(ranking);
+    const young = await findYoung(market, batch, firstNeededMs);
+    if (!young.ok) return young;
+    ranking = withoutPairs(ranking, young.value, 'too_little_history');
+    judged += batch.length - young.value.size;
+  }
+}
+
+/** Those without a candle at or before the time. */
+async function findYoung(
+  market: MarketData,
+  symbols: readonly string[],
+  lastOpenTimeMs: number,
+): Promise<Result<ReadonlySet<string>, MarketDataError>> {
+  const young = new Set<string>();
+  const answers = await Promise.all(
+    symbols.map((symbol) => market.closedCandles({ symbol, count: 1, lastOpenTimeMs })),
+  );
+  for (const [index, answer] of answers.entries()) {
+    if (answer.ok && answer.value.length > 0) continue;
+    // What the exchange says of this symbol alone is no reason to keep all the others waiting.
+    if (!answer.ok && !SYMBOLS_OWN_FAULTS.has(answer.error.code)) return answer;
+    young.add(symbols[index]!);
+  }
+  return success(young);
+}
+
+async function askSecondOpinion(
+  marketCaps: MarketCapRanking | undefined,
+  { ranked }: PairRanking,
+  { symbols }: ChosenUniverse,
+): Promise<SecondOpinion> {
+  if (marketCaps === undefined) return { state: 'not_asked' };
+  const ranks = await marketCaps.ranks();
+  if (!ranks.ok) return { state: 'unavailable', detail: ranks.error };
+  const known = new Set(
+    ranked.filter(({ base }) => ranks.value.has(coinOf(base))).map(({ symbol }) => symbol),
+  );
+  return { state: 'given', unconfirmed: symbols.filter((symbol) => !known.has(symbol)) };
+}
+
+/** Exchanges trade small coins by the thousand or the million: 1000PEPE, 1MBABYDOGE. */
+const coinOf = (base: string): string => base.replace(/^(?:1000|1000000|1M)(?=[A-Z])/, '');
+
+/** The change first: a universe in force never lacks its reasons. undefined when someone else was faster. */
+async function write(
+  { objects, clock }: RefreshDependencies,
+  change: {
+    readonly inForce: Universe | undefined;
+    readonly condition: WriteCondition;
+    readonly size: number;
+    readonly chosen: ChosenUniverse;
+    readonly secondOpinion: SecondOpinion;
+  },
+): Promise<{ outcome: 'changed' | 'confirmed'; universe: Universe } | undefined> {
+  const { inForce, condition, size, secondOpinion } = change;
+  const { symbols, entering, leaving } = change.chosen;
+  const atMs = clock.nowMs();
+  const asOf = new Date(atMs).toISOString().slice(0, 10);
+  const isChanged = inForce === undefined || entering.length + leaving.length > 0;
+  if (!isChanged && inForce.asOf === asOf) return { outcome: 'confirmed', universe: inForce };
+  const key = isChanged ? universeChangeKey(atMs) : inForce.change;
+  if (isChanged) {
+    const record: UniverseChange = {
+      schemaVersion: 1,
+      asOf,
+      atMs,
+      previousAsOf: inForce?.asOf ?? null,
+      size,
+      entering: [...entering],
+      leaving: [...leaving],
+      unconfirmed: secondOpinion.state === 'given' ? [...secondOpinion.unconfirmed] : null,
+    };
+    if ((await writeUniverseChange(objects, record)) === 'conflict') return undefined;
+  }
+  const universe: Universe = {
+    schemaVersion: 1,
+    asOf,
+    symbols: [...symbols],
+    ...(key !== undefined && { change: key }),
+  };
+  if ((await writeUniverse(objects, universe, condition)) === 'conflict') return undefined;
+  return { outcome: isChanged ? 'changed' : 'confirmed', universe };
+}

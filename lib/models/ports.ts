@@ -1,0 +1,19 @@
+// What models need from outside: a runtime that opens them.
+import type { Result } from '../core/result.ts';
+import type { ModelInput } from './manifest.ts';
+
+/** One loaded model. Not to be used after `release`. */
+export interface ModelSession {
+  /** @param input float32, row-major [rows, …]; @returns float32 [rows, 3]: sell, hold, buy. Throws when the runtime fails. */
+  probabilities(input: Float32Array, rows: number): Promise<Float32Array>;
+  release(): Promise<void>;
+}
+
+export interface ModelRuntime {
+  /** Fails (with one line of why) for bytes that are not a model, or a model whose input or output is not as declared. */
+  createSession(model: {
+    bytes: Uint8Array;
+    input: ModelInput;
+    outputName: string;
+  }): Promise<Result<ModelSession, string>>;
+}

@@ -1,0 +1,205 @@
+// Moves the pointer: promote (a candidate that is proven and better) and rollback (to what was in force before); and names the
+// shadow (a candidate that runs without being counted). Each is one conditional write, so of two at the same moment one wins.
+
+import { type Result, success } from '../../core/result.ts';
+import {
+  compareEnsembles,
+  type EnsembleComparison,
+  type TestCandles,
+} from '../../research/use-cases/compare-ensembles.ts';
+import {
+  type EnsemblePointer,
+  POINTER_KEY,
+  PREVIOUS_ENSEMBLES_MAX,
+  SHADOW_KEY,
+  type ShadowPointer,
+} from '../ensemble.ts';
+import { parseShadow } from '../parse-document.ts';
+import { openEnsemble } from './load-ensemble.ts';
+import type { ModelSource } from './load-model.ts';
+import {
+  guardStore,
+  type ReleaseActor,
+  type ReleaseFailure,
+  readPointer,
+  refuse,
+  writeAudited,
+} from './release-pointer.ts';
+
+/** A signal needs two models that answer; an ensemble with fewer would hold for ever. */
+const SERVING_MODELS_MIN = 2;
+
+interface MovedPointer {
+  readonly ensembleId: string;
+  /** In force until now; null when nothing was. */
+  readonly replaced: string | null;
+  readonly auditKey: string;
+}
+
+interface Promotion extends MovedPointer {
+  /** null when the promotion was forced. */
+  readonly comparison: EnsembleComparison | null;
+}
+
+export interface PromotionRequest {
+  readonly ensembleId: string;
+  readonly actor: ReleaseActor;
+  /** Candles on which the candidate must be better; `forced` waives this demand, and no other. */
+  readonly evidence: TestCandles | 'forced';
+}
+
+/**
+ * Puts a candidate in force: every member passes every check of loading, and its log-loss on the same rows, after what either
+ * ensemble was trained on, is better than that of the ensemble in force (95 % interval by day below 0).
+ */
+export function promoteEnsemble(
+  source: ModelSource,
+  { ensembleId, actor, evidence }: PromotionRequest,
+): Promise<Result<Promotion, ReleaseFailure>> {
+  return guardStore(async () => {
+    // Read before the comparison: a pointer that moves while it runs refuses the write.
+    const { pointer, condition } = await readPointer(source.store);
+    const champion = pointer.ok ? pointer.value : undefined;
+    if (champion?.ensembleId === ensembleId) return refuse('already_so', `${ensembleId} is in force already`);
+    const fault = await findEnsembleFault(source, ensembleId);
+    if (fault !== undefined) return fault;
+
+    let comparison: EnsembleComparison | null = null;
+    if (evidence !== 'forced') {
+      if (!pointer.ok) return pointer;
+      const judged = await judgeBetter(source, pointer.value.ensembleId, ensembleId, evidence);
+      if (!judged.ok) return judged;
+      comparison = judged.value;
+    }
+    const replaced = champion?.ensembleId ?? null;
+    const previous = champion === undefined ? [] : [champion.ensembleId, ...champion.previous];
+    const written = await writeAudited(
+      source.store,
+      {
+        action: 'promote',
+        subject: ensembleId,
+        actor,
+        evidence: { replaced, forced: evidence === 'forced', comparison },
+      },
+      {
+        key: POINTER_KEY,
+        condition,
+        document: (audit): EnsemblePointer => ({
+          ensembleId,
+          previous: previous.slice(0, PREVIOUS_ENSEMBLES_MAX),
+          audit,
+        }),
+      },
+    );
+    return written.ok ? success({ ensembleId, replaced, auditKey: written.value, comparison }) : written;
+  });
+}
+
+/**
+ * Puts back what was in force before; once more, what was in force before that. A member that fails its checks abstains, but
+ * with fewer than 2 left nothing changes.
+ */
+export function rollbackEnsemble(
+  source: ModelSource,
+  actor: ReleaseActor,
+): Promise<Result<MovedPointer, ReleaseFailure>> {
+  return guardStore(async () => {
+    const { pointer, condition } = await readPointer(source.store);
+    if (!pointer.ok) return pointer;
+    const replaced = pointer.value.ensembleId;
+    const [ensembleId, ...previous] = pointer.value.previous;
+    if (ensembleId === undefined)
+      return refuse('no_predecessor', `nothing that is known was in force before ${replaced}`);
+    const opened = await openEnsemble(source, ensembleId);
+    if (!opened.ok) return refuse('ensemble_unusable', opened.error.detail);
+    await opened.value.release();
+    const abstaining = opened.value.quarantined.map(describeFault);
+    if (opened.value.serving.length < SERVING_MODELS_MIN)
+      return refuse('verification_failed', `${ensembleId} could not decide: ${abstaining.join('; ')}`);
+    const written = await writeAudited(
+      source.store,
+      { action: 'rollback', subject: ensembleId, actor, evidence: { replaced, abstaining } },
+      {
+        key: POINTER_KEY,
+        condition,
+        document: (audit): EnsemblePointer => ({
+          ensembleId,
+          previous,
+          audit,
+        }),
+      },
+    );
+    return written.ok ? success({ ensembleId, replaced, auditKey: written.value }) : written;
+  });
+}
+
+/** @param ensembleId undefined ends the shadow @returns the key of the audit entry */
+export function setShadow(
+  source: ModelSource,
+  ensembleId: string | undefined,
+  actor: ReleaseActor,
+): Promise<Result<string, ReleaseFailure>> {
+  return guardStore(async () => {
+    const { pointer } = await readPointer(source.store);
+    if (!pointer.ok) return pointer;
+    // Read before the checks: a shadow that someone names meanwhile refuses the write.
+    const stored = await source.store.get(SHADOW_KEY);
+    const shadow = stored && parseShadow(stored.body, SHADOW_KEY);
+    const replaced = shadow?.ok ? shadow.value.ensembleId : null;
+    if (replaced === (ensembleId ?? null) && shadow?.ok !== false)
+      return refuse('already_so', `the shadow is ${ensembleId ?? 'none'} already`);
+    if (ensembleId === pointer.value.ensembleId)
+      return refuse('already_so', `${ensembleId} is in force: it would be its own shadow`);
+    const fault = ensembleId === undefined ? undefined : await findEnsembleFault(source, ensembleId);
+    if (fault !== undefined) return fault;
+    return writeAudited(
+      source.store,
+      {
+        action: 'shadow',
+        subject: ensembleId ?? 'none',
+        actor,
+        evidence: { replaced, beside: pointer.value.ensembleId },
+      },
+      {
+        key: SHADOW_KEY,
+        condition: stored === undefined ? { ifAbsent: true } : { ifMatch: stored.etag },
+        document: (audit): ShadowPointer => ({ ensembleId: ensembleId ?? null, audit }),
+      },
+    );
+  });
+}
+
+/** undefined: every member passes every check that loading makes, and there are enough of them to decide. */
+async function findEnsembleFault(source: ModelSource, ensembleId: string) {
+  const opened = await openEnsemble(source, ensembleId);
+  if (!opened.ok) return refuse('ensemble_unusable', opened.error.detail);
+  await opened.value.release();
+  const { serving, quarantined } = opened.value;
+  if (quarantined.length > 0) return refuse('verification_failed', quarantined.map(describeFault).join('; '));
+  if (serving.length >= SERVING_MODELS_MIN) return undefined;
+  return refuse('ensemble_unusable', `${ensembleId} has one model, a signal needs ${SERVING_MODELS_MIN}`);
+}
+
+async function judgeBetter(
+  source: ModelSource,
+  championId: string,
+  challengerId: string,
+  candles: TestCandles,
+): Promise<Result<EnsembleComparison, ReleaseFailure>> {
+  const compared = await compareEnsembles(source, { championId, challengerId, candles });
+  if (!compared.ok) return refuse('comparison_impossible', compared.error);
+  const { challengerIsBetter, meanDifference, interval, rows, days } = compared.value;
+  if (challengerIsBetter) return compared;
+  const bounds =
+    interval === undefined
+      ? 'too few days for an interval'
+      : `95 % interval ${interval.low.toFixed(5)}…${interval.high.toFixed(5)}`;
+  return refuse(
+    'not_better',
+    `${challengerId} is not shown to be better than ${championId}: log-loss difference ${meanDifference.toFixed(5)} nats, ` +
+      `${bounds}, ${rows} rows of ${days} days; promote it only with --force and a reason`,
+  );
+}
+
+const describeFault = (fault: { model: string; version: string; reason: string; detail: string }) =>
+  `${fault.model} ${fault.version}: ${fault.reason}: ${fault.detail}`;

@@ -1,0 +1,105 @@
+// Every change of what serves: the audit entry first, then the one write that makes it so. The entry is never overwritten,
+// and a change is never unaudited; an entry that no version of the pointer or of a quarantine order names did not come about.
+import { encodeJson } from '../../core/json.ts';
+import { oneLine } from '../../core/message-of.ts';
+import type { ObjectStore, WriteCondition } from '../../core/ports.ts';
+import { failure, type Result, success } from '../../core/result.ts';
+import { StoreError } from '../../core/store-error.ts';
+import { type EnsemblePointer, POINTER_KEY } from '../ensemble.ts';
+import { parsePointer } from '../parse-document.ts';
+
+/** Why a release command changed nothing. Closed. */
+export interface ReleaseFailure {
+  readonly code:
+    | 'store_unavailable'
+    /** No pointer, or one that cannot be read. */
+    | 'nothing_in_force'
+    | 'ensemble_unusable'
+    | 'verification_failed'
+    | 'already_so'
+    | 'comparison_impossible'
+    | 'not_better'
+    | 'no_predecessor'
+    | 'model_unknown'
+    /** Someone else changed the same object meanwhile. */
+    | 'conflict';
+  /** One line for the operator. */
+  readonly detail: string;
+}
+
+/** Who changes what serves, and when by the caller's clock. */
+export interface ReleaseActor {
+  readonly by: string;
+  readonly reason: string;
+  readonly atMs: number;
+}
+
+interface AuditEntry {
+  readonly action: 'promote' | 'rollback' | 'shadow' | 'quarantine' | 'lift';
+  /** The ensemble id, or `<name>-<version>` of a model. */
+  readonly subject: string;
+  readonly actor: ReleaseActor;
+  /** What the change stands on, e.g. the comparison's figures. */
+  readonly evidence: object;
+}
+
+/** The pointer as it stands, and the condition under which a change to it is still a change to this. */
+interface PointerState {
+  readonly pointer: Result<EnsemblePointer, ReleaseFailure>;
+  readonly condition: WriteCondition;
+}
+
+export const refuse = (code: ReleaseFailure['code'], detail: string) =>
+  failure<ReleaseFailure>({ code, detail });
+
+/** A store that fails is an outcome of the command, told in one line. */
+export async function guardStore<T>(
+  work: () => Promise<Result<T, ReleaseFailure>>,
+): Promise<Result<T, ReleaseFailure>> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof StoreError) return refuse('store_unavailable', oneLine(error));
+    throw error;
+  }
+}
+
+/** Throws StoreError. */
+export async function readPointer(store: ObjectStore): Promise<PointerState> {
+  const stored = await store.get(POINTER_KEY);
+  if (stored === undefined)
+    return {
+      pointer: refuse('nothing_in_force', `${POINTER_KEY} is not in the store: promote an ensemble first`),
+      condition: { ifAbsent: true },
+    };
+  const pointer = parsePointer(stored.body, POINTER_KEY);
+  return {
+    pointer: pointer.ok ? pointer : refuse('nothing_in_force', pointer.error),
+    condition: { ifMatch: stored.etag },
+  };
+}
+
+/**
+ * Writes the audit entry, then `key` on condition that nobody changed it meanwhile. Throws StoreError.
+ * @param document what to write, given the key of the audit entry
+ * @returns the key of the audit entry
+ */
+export async function writeAudited(
+  store: ObjectStore,
+  entry: AuditEntry,
+  change: {
+    readonly key: string;
+    readonly condition: WriteCondition;
+    readonly document: (auditKey: string) => object;
+  },
+): Promise<Result<string, ReleaseFailure>> {
+  const meanwhile = () =>
+    refuse('conflict', `${change.key} was changed by someone else meanwhile: look at it and try again`);
+  const { action, subject, actor, evidence } = entry;
+  const auditKey = `audit/models/${new Date(actor.atMs).toISOString().replaceAll(':', '')}-${action}-${subject}.json`;
+  const record = { schemaVersion: 1, action, subject, ...actor, evidence };
+  const audited = await store.put(auditKey, encodeJson(record), { ifAbsent: true });
+  if (audited.outcome === 'conflict') return meanwhile();
+  const put = await store.put(change.key, encodeJson(change.document(auditKey)), change.condition);
+  return put.outcome === 'stored' ? success(auditKey) : meanwhile();
+}

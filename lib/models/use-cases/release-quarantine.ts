@@ -1,0 +1,48 @@
+// Takes one model version out of service by an operator's word, or lifts that order: in force at the next bar of every function.
+
+import type { ObjectStore } from '../../core/ports.ts';
+import type { Result } from '../../core/result.ts';
+import { modelKey, quarantineKey } from '../ensemble.ts';
+import type { QuarantineOrder } from '../quarantine.ts';
+import type { ModelIdentity } from '../vote.ts';
+import { findQuarantine } from './load-model.ts';
+import {
+  guardStore,
+  type ReleaseActor,
+  type ReleaseFailure,
+  refuse,
+  writeAudited,
+} from './release-pointer.ts';
+
+/** Refuses what is so already, and a model that is not in the store: that is a misspelt name. @returns the key of the audit entry */
+export function setQuarantine(
+  store: ObjectStore,
+  model: ModelIdentity,
+  change: { readonly state: QuarantineOrder['state']; readonly actor: ReleaseActor },
+): Promise<Result<string, ReleaseFailure>> {
+  return guardStore(async () => {
+    const { state, actor } = change;
+    const { name, version } = model;
+    const key = quarantineKey(model);
+    const stored = await store.get(key);
+    const isQuarantined = stored !== undefined && findQuarantine(stored) !== undefined;
+    if (isQuarantined === (state === 'quarantined'))
+      return refuse('already_so', `${name} ${version} is ${isQuarantined ? '' : 'not '}in quarantine`);
+    if (state === 'quarantined' && (await store.head(modelKey(model))) === undefined)
+      return refuse('model_unknown', `${modelKey(model)} is not in the store`);
+    return writeAudited(
+      store,
+      {
+        action: state === 'quarantined' ? 'quarantine' : 'lift',
+        subject: `${name}-${version}`,
+        actor,
+        evidence: {},
+      },
+      {
+        key,
+        condition: stored === undefined ? { ifAbsent: true } : { ifMatch: stored.etag },
+        document: (audit): QuarantineOrder => ({ schemaVersion: 1, name, version, state, ...actor, audit }),
+      },
+    );
+  });
+}

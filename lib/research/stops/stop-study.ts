@@ -1,0 +1,251 @@
+// Which stop distance survives costs: every entry is followed once per stop, so that all stops are compared on the same entries,
+// and beside it an entry by the toss of a coin, which shows what a stop does to a trade that knows nothing.
+import { invariant } from '../../core/invariant.ts';
+import { blockBootstrap, type DrawIndex, type Interval } from '../../core/statistics/block-bootstrap.ts';
+import type { CandleSeries } from '../../market/candle-series.ts';
+import { DAY_MS } from '../../risk/equity-curve.ts';
+import type { TradingCosts } from '../labels/triple-barrier.ts';
+import { followSignal } from './follow-signal.ts';
+
+export const ATR_TIMEFRAMES = ['5m', '1h', '4h'] as const;
+export type AtrTimeframe = (typeof ATR_TIMEFRAMES)[number];
+
+/** A stop at a multiple of an ATR, or none: then only the horizon ends the trade. */
+export type StopRule =
+  | { readonly kind: 'atr'; readonly multiple: number; readonly timeframe: AtrTimeframe }
+  | { readonly kind: 'none' };
+
+const MULTIPLES = [0.8, 1, 1.2, 1.5, 2, 2.5, 3, 4];
+/** Settles the tails that a family-wise interval looks at. */
+const DRAWS = 10_000;
+const LEVEL = 0.95;
+
+/** Every multiple at every timeframe, and no stop; first the rule in force, which the others are compared with. */
+export function stopRules(multipleInForce: number): readonly StopRule[] {
+  const multiples = [...new Set([...MULTIPLES, multipleInForce])].sort((a, b) => a - b);
+  const rules = ATR_TIMEFRAMES.flatMap((timeframe) =>
+    multiples.map((multiple) => ({ kind: 'atr', multiple, timeframe }) as const),
+  );
+  const isInForce = (rule: (typeof rules)[number]) =>
+    rule.timeframe === '5m' && rule.multiple === multipleInForce;
+  return [...rules.filter(isInForce), ...rules.filter((rule) => !isInForce(rule)), { kind: 'none' }];
+}
+
+/** `1.2 x ATR 5m` */
+export const nameRule = (rule: StopRule): string =>
+  rule.kind === 'none' ? 'no stop' : `${rule.multiple} x ATR ${rule.timeframe}`;
+
+export interface StudiedEntry {
+  /** Bar that decided, as an index into the series; `horizonBars` bars must follow it. */
+  readonly bar: number;
+  readonly side: 'BUY' | 'SELL';
+  /** As known at the close of that bar, price units, > 0. */
+  readonly atr: Readonly<Record<AtrTimeframe, number>>;
+  readonly horizonBars: number;
+}
+
+export interface StopOutcome {
+  readonly grossBps: number;
+  readonly netBps: number;
+  readonly stopped: boolean;
+  /** Farthest that the price went against the entry while it was held, ≥ 0. */
+  readonly adverseBps: number;
+}
+
+/** Entry at the next bar's open, stop from that price, exit at the horizon's close; in bps of the entry price. */
+export function followStop(
+  series: CandleSeries,
+  entry: StudiedEntry,
+  { rule, costs }: { rule: StopRule; costs: TradingCosts },
+): StopOutcome {
+  const { bar, side, atr, horizonBars } = entry;
+  const sign = side === 'BUY' ? 1 : -1;
+  const distance = rule.kind === 'none' ? Number.POSITIVE_INFINITY : rule.multiple * atr[rule.timeframe];
+  invariant(distance > 0, `a stop ${distance} away is none`);
+  const stopPrice = series.open[bar + 1]! - sign * distance;
+  // Without a target, and with the stop alone on the loss side.
+  const barrierFraction = Number.POSITIVE_INFINITY;
+  const path = followSignal(series, { bar, side, barrierFraction, stopPrice, horizonBars });
+  const { entryPrice, exitPrice, exitBar } = path;
+  const worst = side === 'BUY' ? series.low : series.high;
+  let adverse = Math.max(0, sign * (entryPrice - exitPrice));
+  const stopped = path.exit === 'stop';
+  const lastHeld = stopped ? exitBar - 1 : exitBar;
+  for (let held = bar + 1; held <= lastHeld; held++)
+    adverse = Math.max(adverse, sign * (entryPrice - worst[held]!));
+  const slippage = (sign * costs.slippageBps) / 10_000;
+  const paid = entryPrice * (1 + slippage);
+  const got = exitPrice * (1 - slippage);
+  const net = sign * (got - paid) - (costs.feeBps / 10_000) * (paid + got);
+  const bps = (amount: number) => (10_000 * amount) / entryPrice;
+  return {
+    grossBps: bps(sign * (exitPrice - entryPrice)),
+    netBps: bps(net),
+    stopped,
+    adverseBps: bps(adverse),
+  };
+}
+
+/** Mean of paired differences per trade, bps. `family` holds for all rules of the study at once (Bonferroni). */
+interface PairedDifference {
+  readonly meanBps: number | undefined;
+  readonly interval: Interval | undefined;
+  readonly family: Interval | undefined;
+}
+
+/** Undefined without trades; intervals below 5 days. */
+export interface StopFigures {
+  readonly trades: number;
+  readonly stopHitRate: number | undefined;
+  readonly grossBps: number | undefined;
+  readonly netBps: number | undefined;
+  /** 95 % of the mean net, UTC days drawn with replacement … */
+  readonly netInterval: Interval | undefined;
+  /** … and so wide that all rules' intervals hold at once with 95 % (Bonferroni). */
+  readonly netFamily: Interval | undefined;
+  /** Of net results; undefined when nothing was lost. */
+  readonly profitFactor: number | undefined;
+  readonly adverseBps: number | undefined;
+  /** Mean net without the day that has most trades: what is left when one day does not speak for all. */
+  readonly otherDaysNetBps: number | undefined;
+}
+
+export interface BusiestDay {
+  readonly startMs: number;
+  readonly trades: number;
+}
+
+export interface RuleReport {
+  readonly rule: StopRule;
+  readonly name: string;
+  readonly signals: StopFigures;
+  /** The same entries with the side by a coin. */
+  readonly control: StopFigures;
+  /** Net of the signals: this rule less the rule in force; all undefined for the rule in force itself. */
+  readonly versusInForce: PairedDifference;
+  /** Net: the signals less the coin. */
+  readonly versusControl: PairedDifference;
+}
+
+const COLUMNS = ['trades', 'gross', 'net', 'stopped', 'adverse', 'won', 'lost'] as const;
+type Sums = Record<(typeof COLUMNS)[number], number>;
+const newSums = (): Sums => ({ trades: 0, gross: 0, net: 0, stopped: 0, adverse: 0, won: 0, lost: 0 });
+
+function addOutcome(sums: Sums, { grossBps, netBps, stopped, adverseBps }: StopOutcome): void {
+  sums.trades++;
+  sums.gross += grossBps;
+  sums.net += netBps;
+  sums.stopped += stopped ? 1 : 0;
+  sums.adverse += adverseBps;
+  if (netBps > 0) sums.won += netBps;
+  else sums.lost -= netBps;
+}
+
+/** Sums by rule and UTC day; memory does not grow with the entries. */
+export class StopStudyTally {
+  readonly #rules: readonly StopRule[];
+  readonly #costs: TradingCosts;
+  readonly #days = new Map<number, { signals: readonly Sums[]; control: readonly Sums[] }>();
+
+  constructor(study: { readonly rules: readonly StopRule[]; readonly costs: TradingCosts }) {
+    this.#rules = study.rules;
+    this.#costs = study.costs;
+  }
+
+  /** @param coin the side of the control's entry at the same bar */
+  add(series: CandleSeries, entry: StudiedEntry, coin: 'BUY' | 'SELL'): void {
+    const dayNumber = Math.floor(series.openTimeMs[entry.bar]! / DAY_MS);
+    let day = this.#days.get(dayNumber);
+    if (day === undefined) {
+      day = { signals: this.#rules.map(newSums), control: this.#rules.map(newSums) };
+      this.#days.set(dayNumber, day);
+    }
+    for (const [index, rule] of this.#rules.entries()) {
+      const own = followStop(series, entry, { rule, costs: this.#costs });
+      addOutcome(day.signals[index]!, own);
+      const tossed =
+        coin === entry.side
+          ? own
+          : followStop(series, { ...entry, side: coin }, { rule, costs: this.#costs });
+      addOutcome(day.control[index]!, tossed);
+    }
+  }
+
+  summary(drawIndex: DrawIndex): {
+    readonly days: number;
+    /** The first of equal ones; undefined without trades. */
+    readonly busiestDay: BusiestDay | undefined;
+    readonly rules: readonly RuleReport[];
+  } {
+    // In order of days, so that the order in which symbols came does not change the draws.
+    const dated = [...this.#days].sort(([a], [b]) => a - b);
+    const days = dated.map(([, day]) => day);
+    const busiestDay = dated
+      .map(([dayNumber, day]) => ({ startMs: dayNumber * DAY_MS, trades: day.signals[0]!.trades }))
+      .reduce<BusiestDay | undefined>(
+        (most, day) => (day.trades > (most?.trades ?? 0) ? day : most),
+        undefined,
+      );
+    const busiest = dated.findIndex(([dayNumber]) => dayNumber * DAY_MS === busiestDay?.startMs);
+    const estimate = (rows: readonly (readonly [sum: number, trades: number])[]): PairedDifference => {
+      const total = rows.reduce(([sum, trades], row) => [sum + row[0], trades + row[1]], [0, 0]);
+      const interval = (level: number) =>
+        blockBootstrap({ blocks: rows, statistic: ratio, draws: DRAWS, level, drawIndex });
+      return {
+        meanBps: ratio(total),
+        interval: interval(LEVEL),
+        family: interval(1 - (1 - LEVEL) / this.#rules.length),
+      };
+    };
+    return {
+      days: days.length,
+      busiestDay,
+      rules: this.#rules.map((rule, index) => {
+        const signals = days.map((day) => day.signals[index]!);
+        const control = days.map((day) => day.control[index]!);
+        const less = (other: (day: number) => Sums) =>
+          estimate(signals.map((sums, day) => [sums.net - other(day).net, sums.trades]));
+        return {
+          rule,
+          name: nameRule(rule),
+          signals: figuresOf(signals, { busiest, estimate }),
+          control: figuresOf(control, { busiest, estimate }),
+          versusInForce: index === 0 ? NO_DIFFERENCE : less((day) => days[day]!.signals[0]!),
+          versusControl: less((day) => control[day]!),
+        };
+      }),
+    };
+  }
+}
+
+const NO_DIFFERENCE: PairedDifference = { meanBps: undefined, interval: undefined, family: undefined };
+
+const ratio = (sums: ArrayLike<number>): number | undefined =>
+  sums[1]! > 0 ? sums[0]! / sums[1]! : undefined;
+
+function figuresOf(
+  days: readonly Sums[],
+  {
+    busiest,
+    estimate,
+  }: { busiest: number; estimate: (rows: readonly (readonly [number, number])[]) => PairedDifference },
+): StopFigures {
+  const total = newSums();
+  for (const day of days) for (const column of COLUMNS) total[column] += day[column];
+  const mean = (column: keyof Sums) => ratio([total[column], total.trades]);
+  const net = estimate(days.map((day) => [day.net, day.trades]));
+  return {
+    trades: total.trades,
+    stopHitRate: mean('stopped'),
+    grossBps: mean('gross'),
+    netBps: net.meanBps,
+    netInterval: net.interval,
+    netFamily: net.family,
+    profitFactor: total.lost > 0 ? total.won / total.lost : undefined,
+    adverseBps: mean('adverse'),
+    otherDaysNetBps: ratio([
+      total.net - (days[busiest]?.net ?? 0),
+      total.trades - (days[busiest]?.trades ?? 0),
+    ]),
+  };
+}

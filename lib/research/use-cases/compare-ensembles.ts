@@ -1,0 +1,189 @@
+// Is the candidate better than the ensemble in force? Both answer the same labelled rows through the serving code, on bars that
+// neither was trained on; the difference of their log-losses is judged by day.
+
+import { failure, type Result, success } from '../../core/result.ts';
+import type { DrawIndex } from '../../core/statistics/block-bootstrap.ts';
+import type { Signal } from '../../inference/signal.ts';
+import { askModels, type SymbolRow } from '../../inference/use-cases/ask-models.ts';
+import type { OpenTimeRange } from '../../market/bar-range.ts';
+import { BAR_MS } from '../../market/candle.ts';
+import type { CandleSource } from '../../market/ports.ts';
+import { labelSchema } from '../../models/manifest.ts';
+import { type LoadedEnsemble, openEnsemble } from '../../models/use-cases/load-ensemble.ts';
+import type { ModelSource } from '../../models/use-cases/load-model.ts';
+import { type ClassIndex, rowLogLoss } from '../metrics/classification.ts';
+import { type PairedComparison, PairedLossTally } from '../metrics/paired-comparison.ts';
+import { type LabelledBars, labelledBars } from './labelled-bars.ts';
+
+/** Candles to compare on. */
+export interface TestCandles {
+  readonly source: CandleSource;
+  readonly symbols: readonly string[];
+  /** Without `fromMs` it starts after both ensembles' training. */
+  readonly range: OpenTimeRange;
+  readonly drawIndex: DrawIndex;
+  readonly onProgress: (progress: { done: number; of: number; symbol: string }) => void;
+}
+
+export interface EnsembleComparison extends PairedComparison {
+  readonly championId: string;
+  readonly challengerId: string;
+  readonly fromMs: number;
+  readonly toMs: number | null;
+  /** Means over the rows, nats. */
+  readonly championLogLoss: number;
+  readonly challengerLogLoss: number;
+  /** Rows that fewer than 2 of its models answered; they cost what a uniform answer costs. */
+  readonly championUnanswered: number;
+  readonly challengerUnanswered: number;
+  /** Symbols left out because their candles could not be used, one line each. */
+  readonly leftOut: readonly string[];
+}
+
+const LABEL_FIELDS = labelSchema.keyof().options;
+const DRAWS = 2000;
+const LEVEL = 0.95;
+/** Rows put to the models at once: PatchTST's memory grows with it. */
+const BATCH_ROWS = 100;
+const UNIFORM_LOSS = Math.log(3);
+
+interface Pair<T> {
+  readonly champion: T;
+  readonly challenger: T;
+}
+
+/** Fails with one line of why the two cannot be compared on these candles. */
+export async function compareEnsembles(
+  source: ModelSource,
+  compared: { championId: string; challengerId: string; candles: TestCandles },
+): Promise<Result<EnsembleComparison, string>> {
+  const champion = await openEnsemble(source, compared.championId);
+  if (!champion.ok) return failure(`the ensemble in force: ${champion.error.detail}`);
+  try {
+    const challenger = await openEnsemble(source, compared.challengerId);
+    if (!challenger.ok) return failure(`the candidate: ${challenger.error.detail}`);
+    try {
+      return await compareLoaded(
+        { champion: champion.value, challenger: challenger.value },
+        compared.candles,
+      );
+    } finally {
+      await challenger.value.release();
+    }
+  } finally {
+    await champion.value.release();
+  }
+}
+
+async function compareLoaded(
+  pair: Pair<LoadedEnsemble>,
+  candles: TestCandles,
+): Promise<Result<EnsembleComparison, string>> {
+  const range = rangeAfterTraining(pair, candles.range);
+  if (!range.ok) return range;
+  const label = pair.champion.ensemble.label;
+  const differing = LABEL_FIELDS.find((field) => label[field] !== pair.challenger.ensemble.label[field]);
+  if (differing !== undefined)
+    return failure(
+      `the two predict different labels (${differing}): their log-losses say nothing of each other`,
+    );
+
+  const tally = createTally();
+  const leftOut: string[] = [];
+  for (const [index, symbol] of candles.symbols.entries()) {
+    const read = await candles.source.read(symbol);
+    const bars = read.ok
+      ? labelledBars(symbol, read.value, { range: range.value, label, withSequences: true })
+      : read;
+    if (bars.ok) await compareSymbol(pair, bars.value, { strideBars: label.horizonBars, tally });
+    else leftOut.push(`${symbol}: ${bars.error}`);
+    candles.onProgress({ done: index + 1, of: candles.symbols.length, symbol });
+  }
+  const figures = tally.figures(candles.drawIndex);
+  if (figures === undefined)
+    return failure('these candles have no row in that range that both could be judged on');
+  return success({
+    ...figures,
+    championId: pair.champion.ensemble.id,
+    challengerId: pair.challenger.ensemble.id,
+    fromMs: range.value.fromMs,
+    toMs: range.value.toMs ?? null,
+    leftOut,
+  });
+}
+
+/** The range asked for, its start after all that any serving model of either saw in training, labels included. */
+function rangeAfterTraining(
+  { champion, challenger }: Pair<LoadedEnsemble>,
+  asked: OpenTimeRange,
+): Result<{ fromMs: number; toMs: number | undefined }, string> {
+  const models = [...champion.serving, ...challenger.serving];
+  if (models.length === 0) return failure('no model of either ensemble can be loaded');
+  const trainedToMs = Math.max(...models.map((model) => model.trainedToMs));
+  const fromMs = asked.fromMs ?? trainedToMs + BAR_MS;
+  if (fromMs > trainedToMs) return success({ fromMs, toMs: asked.toMs });
+  return failure(
+    `the range starts at ${new Date(fromMs).toISOString()}, but a model was trained on bars up to ` +
+      `${new Date(trainedToMs).toISOString()}: start after that`,
+  );
+}
+
+/** Rows one horizon apart, at the same bars for all symbols: those between share their future, and add cost, not evidence. */
+async function compareSymbol(
+  pair: Pair<LoadedEnsemble>,
+  bars: LabelledBars,
+  { strideBars, tally }: { strideBars: number; tally: LossTally },
+): Promise<void> {
+  const chosen = [...bars.classes.keys()].filter(
+    (index) => (bars.grid.openTimeMs[bars.bars[index]!]! / BAR_MS) % strideBars === 0,
+  );
+  for (let start = 0; start < chosen.length; start += BATCH_ROWS) {
+    const batch = chosen.slice(start, start + BATCH_ROWS);
+    const rows = batch.map((index) => bars.row(index));
+    const champion = await askModels(pair.champion, rows);
+    const challenger = await askModels(pair.challenger, rows);
+    batch.forEach((index, row) => {
+      const label = bars.classes[index] as ClassIndex;
+      tally.add(rows[row]!, label, {
+        champion: champion.signals[row]!,
+        challenger: challenger.signals[row]!,
+      });
+    });
+  }
+}
+
+type LossTally = ReturnType<typeof createTally>;
+
+function createTally() {
+  const paired = new PairedLossTally();
+  const losses = { champion: 0, challenger: 0 };
+  const unanswered = { champion: 0, challenger: 0 };
+  const lossOf = (side: keyof typeof losses, { probabilities }: Signal, label: ClassIndex): number => {
+    if (probabilities === null) unanswered[side]++;
+    const loss =
+      probabilities === null
+        ? UNIFORM_LOSS
+        : rowLogLoss([probabilities.sell, probabilities.hold, probabilities.buy], 0, label);
+    losses[side] += loss;
+    return loss;
+  };
+  return {
+    add({ barOpenTimeMs }: SymbolRow, label: ClassIndex, signals: Pair<Signal>): void {
+      const championLoss = lossOf('champion', signals.champion, label);
+      const challengerLoss = lossOf('challenger', signals.challenger, label);
+      paired.add({ barOpenTimeMs, championLoss, challengerLoss });
+    },
+    /** undefined without rows. */
+    figures(drawIndex: DrawIndex) {
+      const comparison = paired.compare({ draws: DRAWS, level: LEVEL, drawIndex });
+      if (comparison === undefined) return undefined;
+      return {
+        ...comparison,
+        championLogLoss: losses.champion / comparison.rows,
+        challengerLogLoss: losses.challenger / comparison.rows,
+        championUnanswered: unanswered.champion,
+        challengerUnanswered: unanswered.challenger,
+      };
+    },
+  };
+}

@@ -1,0 +1,181 @@
+// What every model answered at every past bar of a symbol, as columns of numbers: asked once in batches, then decided bar by bar
+// by the same function that decides when serving. A year of a hundred symbols has to fit in memory, and a repeated backtest
+// must not ask the models again.
+import { createHash } from 'node:crypto';
+import { invariant } from '../../core/invariant.ts';
+import { failure, type Result, success } from '../../core/result.ts';
+import { decideSignal } from '../../inference/decide-signal.ts';
+import type { Signal } from '../../inference/signal.ts';
+import { askModels } from '../../inference/use-cases/ask-models.ts';
+import type { OpenTimeRange } from '../../market/bar-range.ts';
+import { BAR_MS } from '../../market/candle.ts';
+import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
+import { fillGaps, GRID_BARS_MAX, judgeBars } from '../../market/grid.ts';
+import type { Ensemble } from '../../models/ensemble.ts';
+import type { LoadedEnsemble } from '../../models/use-cases/load-ensemble.ts';
+import {
+  abstain,
+  CLASSES,
+  castVote,
+  MODEL_ABSTENTION_REASONS,
+  type ModelAbstentionReason,
+  type Vote,
+} from '../../models/vote.ts';
+import { servedRows } from './served-rows.ts';
+
+/** A batch of sequences is then 786 KB. */
+const BATCH_ROWS = 256;
+const REASONS = Object.keys(MODEL_ABSTENTION_REASONS) as ModelAbstentionReason[];
+
+/** One element per bar at which serving would decide, ascending in time. Members by name. */
+export interface Predictions {
+  readonly symbol: string;
+  readonly openTimeMs: Float64Array;
+  readonly close: Float64Array;
+  readonly atr: Float64Array;
+  /** [rows, members, 3]: sell, hold, buy; zeros where the member abstained. */
+  readonly probabilities: Float64Array;
+  /** [rows, members]: 0 where the member answered, else one more than the index of its reason. */
+  readonly abstentions: Uint8Array;
+}
+
+/** Answers of earlier runs, each under a hash of all that it follows from. */
+export interface PredictionCache {
+  get(symbol: string, key: string): Predictions | undefined;
+  put(predictions: Predictions, key: string): void;
+}
+
+export const allocatePredictions = (
+  symbol: string,
+  { rows, members }: { rows: number; members: number },
+): Predictions => ({
+  symbol,
+  openTimeMs: new Float64Array(rows),
+  close: new Float64Array(rows),
+  atr: new Float64Array(rows),
+  probabilities: new Float64Array(rows * members * CLASSES.length),
+  abstentions: new Uint8Array(rows * members),
+});
+
+/**
+ * Asks the models at every bar of the range at which serving would not abstain. Candles before `fromMs` feed the features, none
+ * from `toMs` on is looked at. Fails with one line when the candles span more bars than a grid may have.
+ */
+export async function predictSymbol(
+  loaded: LoadedEnsemble,
+  symbol: string,
+  { candles, range }: { candles: CandleSeries; range: OpenTimeRange },
+): Promise<Result<Predictions, string>> {
+  const known = range.toMs === undefined ? candles.length : countUntil(candles, range.toMs - 1);
+  const series = sliceSeries(candles, 0, known);
+  const spanBars = known === 0 ? 0 : (series.openTimeMs[known - 1]! - series.openTimeMs[0]!) / BAR_MS + 1;
+  if (spanBars > GRID_BARS_MAX)
+    return failure(`the candles span ${spanBars} bars, more than ${GRID_BARS_MAX}: check their dates`);
+  const grid = fillGaps(series);
+  const verdicts = judgeBars(grid);
+  const first = range.fromMs === undefined ? 0 : countUntil(grid, range.fromMs - 1);
+  const bars = Int32Array.from(
+    verdicts.flatMap((verdict, bar) => (verdict === undefined && bar >= first ? [bar] : [])),
+  );
+  const withSequences = loaded.serving.some(({ input }) => input.kind === 'sequence');
+  const rowOf = servedRows(symbol, grid, { bars, verdicts: withSequences ? verdicts : undefined });
+  const predictions = allocatePredictions(symbol, {
+    rows: bars.length,
+    members: loaded.ensemble.members.length,
+  });
+  for (let start = 0; start < bars.length; start += BATCH_ROWS) {
+    const batch = Array.from(bars.subarray(start, start + BATCH_ROWS), rowOf);
+    const { signals } = await askModels(loaded, batch);
+    signals.forEach((signal, offset) => {
+      keepSignal(predictions, start + offset, signal);
+    });
+  }
+  return success(predictions);
+}
+
+function keepSignal(predictions: Predictions, row: number, signal: Signal): void {
+  const { votes } = signal;
+  predictions.openTimeMs[row] = signal.barOpenTimeMs;
+  predictions.close[row] = signal.close;
+  predictions.atr[row] = signal.atr;
+  votes.forEach((vote, member) => {
+    const position = row * votes.length + member;
+    if ('abstained' in vote) {
+      predictions.abstentions[position] = REASONS.indexOf(vote.abstained) + 1;
+      return;
+    }
+    CLASSES.forEach((name, index) => {
+      predictions.probabilities[position * CLASSES.length + index] = vote.probabilities[name];
+    });
+  });
+}
+
+/** `predictSymbol`, unless the cache has the same symbol's answers to the same candles by the same models. */
+export async function predictOnce(
+  loaded: LoadedEnsemble,
+  symbol: string,
+  input: { candles: CandleSeries; range: OpenTimeRange; cache: PredictionCache | undefined },
+): Promise<Result<Predictions, string>> {
+  const key = input.cache && keyOf(loaded, symbol, input);
+  const known = key === undefined ? undefined : input.cache?.get(symbol, key);
+  if (known !== undefined) return success(known);
+  const predictions = await predictSymbol(loaded, symbol, input);
+  if (predictions.ok && key !== undefined) input.cache?.put(predictions.value, key);
+  return predictions;
+}
+
+function keyOf(
+  { ensemble, quarantined }: LoadedEnsemble,
+  symbol: string,
+  { candles, range }: { candles: CandleSeries; range: OpenTimeRange },
+): string {
+  const { id, featureSetHash, members } = ensemble;
+  const models = members.map(({ name, version, sha256 }) => [name, version, sha256]);
+  const silent = quarantined.map(({ model, reason }) => [model, reason]);
+  const { fromMs = null, toMs = null } = range;
+  const hash = createHash('sha256').update(
+    JSON.stringify([id, featureSetHash, models, silent, symbol, fromMs, toMs]),
+  );
+  const known = toMs === null ? candles.length : countUntil(candles, toMs - 1);
+  const { openTimeMs, open, high, low, close, volume } = sliceSeries(candles, 0, known);
+  for (const column of [openTimeMs, open, high, low, close, volume])
+    hash.update(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
+  return hash.digest('hex');
+}
+
+/** The signal of one row: the same, to the last bit, as when the models are asked at that bar. */
+export function signalOfRow(predictions: Predictions, row: number, ensemble: Ensemble): Signal {
+  const { symbol, openTimeMs, close, atr } = predictions;
+  invariant(row >= 0 && row < openTimeMs.length, `${symbol} has no row ${row}`);
+  return decideSignal({
+    symbol,
+    barOpenTimeMs: openTimeMs[row]!,
+    close: close[row]!,
+    atr: atr[row]!,
+    votes: membersByName(ensemble).map((member, index) => voteOf(predictions, row, { member, index })),
+    ensemble,
+  });
+}
+
+const sortedMembers = new WeakMap<Ensemble, Ensemble['members']>();
+
+function membersByName(ensemble: Ensemble): Ensemble['members'] {
+  const known = sortedMembers.get(ensemble);
+  if (known !== undefined) return known;
+  const sorted = [...ensemble.members].sort((a, b) => (a.name < b.name ? -1 : 1));
+  sortedMembers.set(ensemble, sorted);
+  return sorted;
+}
+
+function voteOf(
+  { probabilities, abstentions, openTimeMs }: Predictions,
+  row: number,
+  { member, index }: { member: Ensemble['members'][number]; index: number },
+): Vote {
+  const position = row * (abstentions.length / openTimeMs.length) + index;
+  const abstention = abstentions[position]!;
+  if (abstention > 0) return abstain(member, REASONS[abstention - 1]!);
+  const start = position * CLASSES.length;
+  const [sell, hold, buy] = [probabilities[start]!, probabilities[start + 1]!, probabilities[start + 2]!];
+  return castVote(member, { sell, hold, buy });
+}

@@ -1,0 +1,222 @@
+// Use case: trade the past with the code that trades the present. Bar by bar the guard closes what is over, the gate's lease is
+// renewed or the breaker judges, and execute turns the bar's signals into orders of the paper broker, all on a simulated clock.
+// The candles know five minutes, and so does the replay: within a bar nobody looks, and the broker assumes the worse order of
+// events.
+
+import { invariant } from '../../core/invariant.ts';
+import type { Clock, ObjectStore } from '../../core/ports.ts';
+import { type Books, booksSchema } from '../../execution/booked-ledger.ts';
+import type { DecisionOutcome } from '../../execution/execute-report.ts';
+import type { Broker } from '../../execution/ports.ts';
+import { FULL_SIZE } from '../../execution/use-cases/enter-position.ts';
+import { execute } from '../../execution/use-cases/execute.ts';
+import { type GuardReport, guard } from '../../execution/use-cases/manage-positions.ts';
+import { forgetOldRecords } from '../../execution/use-cases/prune-records.ts';
+import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
+import type { SignalStore } from '../../inference/ports.ts';
+import { BAR_MS } from '../../market/candle.ts';
+import { BREAKER_LIMITS, firstArmed } from '../../risk/breaker.ts';
+import { newGate, planBreakerWrite } from '../../risk/gate.ts';
+import { LEASE_MS } from '../../risk/latch.ts';
+import type { FlagStore, RiskStore } from '../../risk/ports.ts';
+import {
+  type EquityRecord,
+  LEDGER_KEY,
+  type PositionRecord,
+  positionRecordSchema,
+  type TradeRecord,
+  tradeRecordSchema,
+} from '../../risk/records.ts';
+import { tickBreaker } from '../../risk/use-cases/circuit-breaker.ts';
+import { REPLAY_VERSION } from './predicted-signals.ts';
+
+/** Stands still until it is set. */
+export interface SimulatedClock extends Clock {
+  set(nowMs: number): void;
+}
+
+export interface BacktestDependencies {
+  readonly signals: SignalStore;
+  readonly objects: ObjectStore;
+  /** Empty: the run makes its own gate. */
+  readonly risk: RiskStore;
+  readonly flags: FlagStore;
+  readonly broker: Broker;
+  readonly clock: SimulatedClock;
+}
+
+export interface BacktestRequest {
+  readonly ensembleId: string;
+  /** Longest that a position stays open. */
+  readonly horizonBars: number;
+  /** Of the bars' open times, half open; multiples of 5 minutes. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Whether the breaker judges every bar, and a trip ends trading for good; else its lease is renewed unseen. */
+  readonly withBreaker: boolean;
+}
+
+/** What happened, in the words of the records. */
+export interface BacktestRun {
+  /** In order of closing. */
+  readonly trades: readonly TradeRecord[];
+  readonly open: readonly (PositionRecord & { readonly markPrice: number })[];
+  /** At every bar's close; without gaps. */
+  readonly marks: readonly { readonly atMs: number; readonly equityMicroUsdt: number }[];
+  readonly books: Books;
+  /** How often each came of a BUY or SELL; a signal that several things stand against counts for each. */
+  readonly outcomes: Readonly<Partial<Record<DecisionOutcome, number>>>;
+  readonly trip: { readonly atMs: number; readonly detail: string } | undefined;
+  /** One line each: what guard could not do, and where books and account differed. */
+  readonly problems: readonly string[];
+}
+
+/** After a bar's close: guard first, so that what is over makes room, then the breaker, then execute on infer's success. */
+const GUARD_MS = 1_000;
+const BREAKER_MS = 2_000;
+const EXECUTE_MS = 3_000;
+/** The guard's next minute, in which what it has sent is settled; later ones would see nothing new before the next close. */
+const SETTLE_MS = 61_000;
+const FORGET_EVERY_MS = 6 * 3_600_000;
+
+export async function runBacktest(
+  dependencies: BacktestDependencies,
+  request: BacktestRequest,
+): Promise<BacktestRun> {
+  const { fromMs, toMs, withBreaker } = request;
+  const { risk, clock, signals, broker } = dependencies;
+  invariant(fromMs % BAR_MS === 0 && toMs % BAR_MS === 0 && fromMs < toMs, 'a backtest runs over whole bars');
+  const run = new RunningBacktest(dependencies, request);
+  await run.open();
+  for (let closeMs = fromMs + BAR_MS; closeMs <= toMs; closeMs += BAR_MS) {
+    const barOpenTimeMs = closeMs - BAR_MS;
+    const acts = (await signals.ofBar(barOpenTimeMs)).some(({ action }) => action !== 'HOLD');
+    const isLast = closeMs === toMs;
+    const holds = ((await risk.readGate('paper'))?.positionCount ?? 0) > 0;
+    // Flat and without a wish to act, nothing can change: neither equity nor records.
+    const looks = acts || holds || withBreaker || isLast;
+    const hasActed = looks && (await run.guardAt(closeMs + GUARD_MS));
+    // Books and last mark then say the same.
+    if (isLast) await run.guardAt(closeMs + SETTLE_MS);
+    run.mark(closeMs);
+    if (isLast) break;
+    // Nothing is entered at the end: the next open is not among the candles.
+    if (withBreaker || acts) await run.watchAt(closeMs + BREAKER_MS);
+    const hasLeft = acts && (await run.executeAt(closeMs + EXECUTE_MS, barOpenTimeMs));
+    if (hasActed || hasLeft) await run.guardAt(closeMs + SETTLE_MS);
+    if (closeMs % FORGET_EVERY_MS === 0)
+      await forgetOldRecords(risk, broker.scope, clock.nowMs() - (request.horizonBars + 12) * BAR_MS);
+  }
+  return run.result();
+}
+
+class RunningBacktest {
+  readonly #dependencies: BacktestDependencies;
+  readonly #request: BacktestRequest;
+  readonly #marks: { atMs: number; equityMicroUsdt: number }[] = [];
+  readonly #outcomes: Partial<Record<DecisionOutcome, number>> = {};
+  readonly #problems: string[] = [];
+  #trip: BacktestRun['trip'];
+  #equity: EquityRecord | undefined;
+
+  constructor(dependencies: BacktestDependencies, request: BacktestRequest) {
+    this.#dependencies = dependencies;
+    this.#request = request;
+  }
+
+  /** The gate, and the books with the deposit. */
+  async open(): Promise<void> {
+    const { risk, clock } = this.#dependencies;
+    clock.set(this.#request.fromMs);
+    await risk.createGate('paper', newGate(firstArmed(clock.nowMs())));
+    await this.guardAt(clock.nowMs());
+    this.mark(clock.nowMs());
+  }
+
+  /** @returns whether it did anything */
+  async guardAt(atMs: number): Promise<boolean> {
+    const { risk, broker, clock } = this.#dependencies;
+    clock.set(atMs);
+    const report = await guard({ risk, broker, clock, codeVersion: REPLAY_VERSION });
+    this.#equity = report.equity ?? this.#equity;
+    this.#problems.push(...problemsOf(report));
+    return report.actions.length > 0;
+  }
+
+  mark(atMs: number): void {
+    invariant(this.#equity !== undefined, 'the guard marks the equity before anything else');
+    this.#marks.push({ atMs, equityMicroUsdt: this.#equity.equityMicroUsdt });
+  }
+
+  async watchAt(atMs: number): Promise<void> {
+    const { risk, clock, flags, signals } = this.#dependencies;
+    clock.set(atMs);
+    if (!this.#request.withBreaker) return this.#renewLease();
+    const notifier = { notify: async () => undefined };
+    const codeVersion = REPLAY_VERSION;
+    const sources = { risk, signals, shards: 1, limits: BREAKER_LIMITS, flags, notifier, clock, codeVersion };
+    const { transition, failures } = await tickBreaker(sources, 'paper');
+    this.#problems.push(...failures);
+    const current = transition?.current;
+    if (this.#trip === undefined && current?.latch === 'TRIPPED')
+      this.#trip = {
+        atMs: current.trippedAtMs,
+        detail: current.causes.map(({ code, detail }) => `${code}: ${detail}`).join('; '),
+      };
+  }
+
+  /** The gate's own write, without any judgement. */
+  async #renewLease(): Promise<void> {
+    const { risk, clock } = this.#dependencies;
+    const previous = (await risk.readGate('paper'))!.breaker;
+    const current = { ...previous, revision: previous.revision + 1 };
+    const lease = { untilMs: clock.nowMs() + LEASE_MS, codeVersion: REPLAY_VERSION };
+    const plan = planBreakerWrite({ previous, current, lease });
+    invariant((await risk.commit('paper', plan)).ok, 'nobody else writes the gate');
+  }
+
+  /** @returns whether it closed a position */
+  async executeAt(atMs: number, barOpenTimeMs: number): Promise<boolean> {
+    const { broker, clock, ...stores } = this.#dependencies;
+    clock.set(atMs);
+    const report = await execute(
+      { ...stores, clock, brokerOf: () => broker, policy: FULL_SIZE, codeVersion: REPLAY_VERSION },
+      {
+        barOpenTimeMs,
+        shard: 0,
+        of: 1,
+        ensembleId: this.#request.ensembleId,
+        featureSetHash: FEATURE_SET_HASH,
+      },
+    );
+    const outcomes = report.decisions.flatMap((decision) => decision.outcomes);
+    for (const outcome of outcomes) this.#outcomes[outcome] = (this.#outcomes[outcome] ?? 0) + 1;
+    return outcomes.includes('exited');
+  }
+
+  async result(): Promise<BacktestRun> {
+    const { risk, broker } = this.#dependencies;
+    const { scope } = broker;
+    const trades = await risk.list({ scope, prefix: 'trade#' }, tradeRecordSchema);
+    const positions = await risk.list({ scope, prefix: 'position#' }, positionRecordSchema);
+    const books = await risk.get(scope, LEDGER_KEY, booksSchema);
+    const held = await broker.positions();
+    invariant(books !== undefined && held.ok, 'the guard keeps the books of the account');
+    const marks = new Map(held.value.map(({ symbol, markPrice }) => [symbol, markPrice]));
+    return {
+      trades: trades.map(({ value }) => value),
+      open: positions.map(({ value }) => ({ ...value, markPrice: marks.get(value.symbol) ?? Number.NaN })),
+      marks: this.#marks,
+      books: books.value,
+      outcomes: this.#outcomes,
+      trip: this.#trip,
+      problems: this.#problems,
+    };
+  }
+}
+
+function problemsOf({ atMs, outcome, faults, differences }: GuardReport): string[] {
+  const at = new Date(atMs).toISOString();
+  const lines = [...faults, ...differences].map((line) => `${at} ${line}`);
+  return outcome === 'completed' || lines.length > 0 ? lines : [`${at} guard: ${outcome}`];
+}

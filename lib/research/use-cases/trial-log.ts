@@ -1,0 +1,44 @@
+// Reads how many strategies training tried and how each fared: `training-log.json`, which training writes beside the models.
+// Without it nobody can say how lucky the one shown was, and the deflated Sharpe ratio is undefined.
+import { z } from 'zod';
+import { oneLine } from '../../core/message-of.ts';
+import type { ObjectStore } from '../../core/ports.ts';
+import { failure, type Result, success } from '../../core/result.ts';
+
+const TRIAL_LOG_KEY = 'training-log.json';
+
+const figure = z.number().nullable().optional();
+const trialLogSchema = z.looseObject({
+  trials: z.array(
+    z.looseObject({
+      outOfFold: z.looseObject({ topNetBps: figure, topNetStandardErrorBps: figure, topDays: figure }),
+    }),
+  ),
+});
+
+export interface TrialLog {
+  readonly trials: number;
+  /**
+   * Sharpe ratio per day of each trial's top signals, out of fold, net of costs: their mean over its standard error clustered
+   * by day is a t over days, and t / √days is the ratio per day. Trials without these figures are missing here.
+   */
+  readonly dailySharpes: readonly number[];
+}
+
+/** Fails with one line of why there is no log to use. */
+export async function readTrialLog(store: ObjectStore): Promise<Result<TrialLog, string>> {
+  try {
+    const stored = await store.get(TRIAL_LOG_KEY);
+    if (stored === undefined) return failure(`no ${TRIAL_LOG_KEY} beside the models`);
+    const parsed = trialLogSchema.safeParse(JSON.parse(new TextDecoder().decode(stored.body)));
+    if (!parsed.success) return failure(`${TRIAL_LOG_KEY} lists no trials as training writes them`);
+    const { trials } = parsed.data;
+    const dailySharpes = trials.flatMap(({ outOfFold }) => {
+      const { topNetBps: net, topNetStandardErrorBps: error, topDays: days } = outOfFold;
+      return typeof net === 'number' && error && days ? [net / error / Math.sqrt(days)] : [];
+    });
+    return success({ trials: trials.length, dailySharpes });
+  } catch (error) {
+    return failure(`${TRIAL_LOG_KEY} cannot be read: ${oneLine(error)}`);
+  }
+}

@@ -1,0 +1,181 @@
+// What the circuit breaker judges, gathered from the risk records and the infer runs. Whatever cannot be read says so, and so
+// trips: nothing here stands in for what is not known.
+
+import type { InferRun } from '../../inference/infer-run.ts';
+import { MISSED_BARS_RUNS, type MissedBar, missedBars } from '../../inference/missed-bars.ts';
+import type { SignalStore } from '../../inference/ports.ts';
+import { type BreakerEvidence, type BreakerLimits, type BreakerState, SEEN_LATE_MS } from '../breaker.ts';
+import type { Reading } from '../effective-mode.ts';
+import type { Scope } from '../gate.ts';
+import type { RiskStore } from '../ports.ts';
+import {
+  dayKey,
+  dayRecordSchema,
+  equityRecordSchema,
+  GUARD_KEY,
+  guardRecordSchema,
+  rejectionKey,
+  rejectionRecordSchema,
+  tradeKey,
+  tradeRecordSchema,
+} from '../records.ts';
+
+export interface EvidenceSources {
+  readonly risk: RiskStore;
+  readonly signals: SignalStore;
+  /** Of the infer function. */
+  readonly shards: number;
+  readonly limits: BreakerLimits;
+}
+
+interface Asked {
+  readonly scope: Scope;
+  readonly state: BreakerState;
+  readonly nowMs: number;
+}
+
+const DAY_MS = 86_400_000;
+
+export interface CollectedBreakerEvidence extends BreakerEvidence {
+  /** Told, and no cause to trip by itself: `signals_stale` is. */
+  readonly missedBars: Reading<readonly MissedBar[]>;
+}
+
+/** Everything that a tick or a reset is judged by. Never throws. */
+export async function collectBreakerEvidence(
+  sources: EvidenceSources,
+  asked: Asked,
+): Promise<CollectedBreakerEvidence> {
+  const [marks, stopHitsAtMs, rejectionsAtMs, guard, runs, dayStart] = await Promise.all([
+    read(() => newestMarks(sources, asked)),
+    read(() => stopHits(sources, asked)),
+    read(() => rejections(sources, asked)),
+    read(() => sources.risk.get(asked.scope, GUARD_KEY, guardRecordSchema)),
+    read(() => newestRuns(sources)),
+    read(() => sources.risk.get(asked.scope, dayKey(asked.nowMs), dayRecordSchema)),
+  ]);
+  return {
+    marks,
+    dayStartMicroUsdt: dayStartOf(dayStart, marks, { ...asked, limits: sources.limits }),
+    stopHitsAtMs,
+    rejectionsAtMs,
+    newestSignalBarMs: derive(runs, newestSignalBarMs),
+    featureMismatches: derive(runs, (shards) => featureMismatches(shards, asked.state)),
+    loadedModels: derive(runs, loadedModels),
+    consensusFractions: derive(runs, consensusFractions),
+    missedBars: derive(runs, (shards) => missedBars(shards, asked.nowMs)),
+    // Before the guard's first run there is nothing to differ; that it does run has a cause of its own.
+    reconciliationDifferences:
+      guard.state === 'missing' ? known(0) : derive(guard, ({ value }) => value.differences.length),
+    nakedSinceMs: guard.state === 'missing' ? known(null) : derive(guard, ({ value }) => value.nakedSinceMs),
+    guardAtMs: derive(guard, ({ value }) => value.completedAtMs),
+  };
+}
+
+const known = <T>(value: T): Reading<T> => ({ state: 'value', value });
+
+async function read<T>(work: () => Promise<T | undefined>): Promise<Reading<T>> {
+  try {
+    const value = await work();
+    return value === undefined ? { state: 'missing' } : known(value);
+  } catch (error) {
+    return { state: 'unreadable', why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function derive<T, U>(reading: Reading<T>, what: (value: T) => U | undefined): Reading<U> {
+  if (reading.state !== 'value') return reading;
+  const value = what(reading.value);
+  return value === undefined ? { state: 'missing' } : known(value);
+}
+
+type Marks = { readonly atMs: number; readonly equityMicroUsdt: number }[];
+
+async function newestMarks({ risk }: EvidenceSources, { scope }: Asked): Promise<Marks> {
+  const query = { scope, prefix: 'equity#', newestFirst: true, count: 2 };
+  return (await risk.list(query, equityRecordSchema)).map(({ value }) => value);
+}
+
+/** The guard opens the day with its first mark of it. Until that is due, the day starts with the last mark of the one before. */
+function dayStartOf(
+  record: Reading<{ readonly value: { readonly startMicroUsdt: number } }>,
+  marks: Reading<Marks>,
+  { nowMs, limits }: Asked & { readonly limits: BreakerLimits },
+): Reading<number> {
+  const sinceMidnightMs = nowMs % DAY_MS;
+  if (record.state !== 'missing' || sinceMidnightMs > limits.guardSilentMs)
+    return derive(record, ({ value }) => value.startMicroUsdt);
+  return derive(marks, (newest) => {
+    const before = newest.find(({ atMs }) => atMs < nowMs - sinceMidnightMs) ?? newest.at(-1);
+    return before?.equityMicroUsdt;
+  });
+}
+
+async function stopHits({ risk, limits }: EvidenceSources, { scope, nowMs }: Asked): Promise<number[]> {
+  const fromKey = tradeKey({ closedAtMs: nowMs - limits.stopHitsWindowMs - SEEN_LATE_MS, symbol: '' });
+  const trades = await risk.list({ scope, prefix: 'trade#', fromKey }, tradeRecordSchema);
+  return trades.flatMap(({ value }) => (value.reason === 'stop' ? [value.closedAtMs] : []));
+}
+
+async function rejections({ risk, limits }: EvidenceSources, { scope, nowMs }: Asked): Promise<number[]> {
+  const atMs = nowMs - limits.rejectionsWindowMs - SEEN_LATE_MS;
+  const query = { scope, prefix: 'rejection#', fromKey: rejectionKey({ atMs, clientOrderId: '' }) };
+  const records = (await risk.list(query, rejectionRecordSchema)).map(({ value }) => value);
+  // An order has two when whoever learnt of its rejection died before he wrote that down.
+  const ofOrders = new Map(records.map((record) => [record.clientOrderId, record.atMs]));
+  return [...ofOrders.values()];
+}
+
+/** By shard, newest first. */
+type Runs = readonly (readonly InferRun[])[];
+
+function newestRuns({ signals, shards, limits }: EvidenceSources): Promise<Runs> {
+  return Promise.all(
+    Array.from({ length: shards }, (_, shard) =>
+      signals.lastRuns({ shard, of: shards, count: Math.max(limits.consensusBars, MISSED_BARS_RUNS) }),
+    ),
+  );
+}
+
+const signalsOf = ({ written, alreadyDecided }: InferRun): number => written + alreadyDecided;
+
+/** The smallest of what the shards give; undefined when one of them gives nothing. */
+function leastOfShards(
+  runs: Runs,
+  ofShard: (shard: readonly InferRun[]) => number | undefined,
+): number | undefined {
+  const values = runs.map(ofShard);
+  return values.includes(undefined) ? undefined : Math.min(...(values as number[]));
+}
+
+const newestSignalBarMs = (runs: Runs) =>
+  leastOfShards(runs, (shard) => shard.find((run) => signalsOf(run) > 0)?.barOpenTimeMs);
+
+const loadedModels = (runs: Runs) => leastOfShards(runs, (shard) => shard[0]?.servedModels);
+
+function featureMismatches(runs: Runs, state: BreakerState): number {
+  const judged = runs.flatMap((shard) =>
+    state.latch === 'TRIPPED'
+      ? shard.slice(0, 1)
+      : shard.filter(({ startedAtMs }) => startedAtMs >= state.armedAtMs),
+  );
+  const mismatches = judged.flatMap(({ quarantined }) =>
+    quarantined.filter(({ reason }) => reason === 'feature_set_mismatch'),
+  );
+  return mismatches.length;
+}
+
+/** Mean over the signals of each bar, newest bar first; a bar without signals has none. */
+function consensusFractions(runs: Runs): number[] {
+  const bars = new Map<number, { sum: number; signals: number }>();
+  for (const run of runs.flat()) {
+    const signals = signalsOf(run);
+    if (run.meanConsensus === null || signals === 0) continue;
+    const bar = bars.get(run.barOpenTimeMs) ?? { sum: 0, signals: 0 };
+    bars.set(run.barOpenTimeMs, {
+      sum: bar.sum + run.meanConsensus * signals,
+      signals: bar.signals + signals,
+    });
+  }
+  return [...bars].sort(([a], [b]) => b - a).map(([, { sum, signals }]) => sum / signals);
+}

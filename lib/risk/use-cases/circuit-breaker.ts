@@ -1,0 +1,241 @@
+// The circuit breaker at work: gathers evidence, moves the state by `transition`, and carries out the effects in their order:
+// latch, flags, audit, notification. What fails is reported and done again by the next tick; nothing waits for anything else.
+import { z } from 'zod';
+import { invariant } from '../../core/invariant.ts';
+import type { Clock } from '../../core/ports.ts';
+import { StoreError } from '../../core/store-error.ts';
+import type { MissedBar } from '../../inference/missed-bars.ts';
+import {
+  type BreakerEffect,
+  type BreakerEvent,
+  type BreakerTransition,
+  CLOSED_FLAGS,
+  firstArmed,
+  lostState,
+  transition,
+} from '../breaker.ts';
+import { type GateItem, newGate, planBreakerWrite, type Scope } from '../gate.ts';
+import type { FlagStore, Notifier, RiskStore } from '../ports.ts';
+import { type AuditRecord, auditKey } from '../records.ts';
+import { collectBreakerEvidence, type EvidenceSources } from './breaker-evidence.ts';
+
+export interface BreakerDependencies extends EvidenceSources {
+  readonly flags: FlagStore;
+  readonly notifier: Notifier;
+  readonly clock: Clock;
+  /** Of whoever acts; the tick leaves it with the lease. */
+  readonly codeVersion: string;
+}
+
+export interface BreakerOutcome {
+  readonly scope: Scope;
+  /** undefined when the gate could not be read, and so nothing could be decided. Nothing is authorised then either. */
+  readonly transition: BreakerTransition | undefined;
+  /** undefined when nobody looked, or the runs could not be read. */
+  readonly missedBars: readonly MissedBar[] | undefined;
+  /** Whether the gate now holds what was decided. */
+  readonly latched: boolean;
+  /** One line each: what could not be done. */
+  readonly failures: readonly string[];
+}
+
+/** How often a decision is made again because someone else wrote the gate in between. */
+const DECISIONS_MAX = 5;
+const AUDIT_PREFIX = auditKey('breaker#');
+
+/**
+ * The scopes that the breaker watches and the guard therefore marks: paper always, live from the day on when QT_PAPER_TRADING
+ * was first false. A live gate that cannot be read counts as one.
+ */
+export async function watchedScopes({
+  risk,
+  flags,
+}: {
+  risk: RiskStore;
+  flags: FlagStore;
+}): Promise<readonly Scope[]> {
+  const paper = (await flags.read(['QT_PAPER_TRADING'])).get('QT_PAPER_TRADING');
+  if (paper?.kind === 'text' && paper.text === 'false') return ['paper', 'live'];
+  const live = await risk.readGate('live').catch(() => 'unreadable' as const);
+  return live === undefined ? ['paper'] : ['paper', 'live'];
+}
+
+/** One tick of a scope, made where there is no gate yet. Never throws. */
+export async function tickBreaker(dependencies: BreakerDependencies, scope: Scope): Promise<BreakerOutcome> {
+  const nowMs = dependencies.clock.nowMs();
+  let missed: BreakerOutcome['missedBars'];
+  const outcome = await applyEvent(dependencies, scope, async (gate) => {
+    // Whoever closed the latch past the breaker meant it.
+    if (gate.latch === 'TRIPPED' && gate.breaker.latch === 'ARMED')
+      return { kind: 'trip', nowMs, operator: 'gate item', reason: 'the latch was closed by hand' };
+    const asked = { scope, state: gate.breaker, nowMs };
+    const evidence = await collectBreakerEvidence(dependencies, asked);
+    if (evidence.missedBars.state === 'value') missed = evidence.missedBars.value;
+    return { kind: 'tick', nowMs, evidence };
+  });
+  return { ...outcome, missedBars: missed };
+}
+
+interface OperatorRequest {
+  readonly scope: Scope;
+  readonly operator: string;
+  readonly reason: string;
+}
+
+/** Trips the breaker of a scope by an operator's word. Never throws. */
+export function tripBreaker(
+  dependencies: BreakerDependencies,
+  { scope, operator, reason }: OperatorRequest,
+): Promise<BreakerOutcome> {
+  const nowMs = dependencies.clock.nowMs();
+  return applyEvent(dependencies, scope, async () => ({ kind: 'trip', nowMs, operator, reason }));
+}
+
+/** First of the two steps of a reset. The transition's refusal says why not. Never throws. */
+export function requestBreakerReset(
+  dependencies: BreakerDependencies,
+  { scope, operator, reason }: OperatorRequest,
+): Promise<BreakerOutcome> {
+  const nowMs = dependencies.clock.nowMs();
+  return applyEvent(dependencies, scope, async () => ({ kind: 'reset_requested', nowMs, operator, reason }));
+}
+
+/** Second step, by another operator. The transition's refusal says why not. Flags stay closed. Never throws. */
+export function approveBreakerReset(
+  dependencies: BreakerDependencies,
+  { scope, operator }: Omit<OperatorRequest, 'reason'>,
+): Promise<BreakerOutcome> {
+  const nowMs = dependencies.clock.nowMs();
+  return applyEvent(dependencies, scope, async ({ breaker }) => {
+    const asked = { scope, state: breaker, nowMs };
+    const evidence = await collectBreakerEvidence(dependencies, asked);
+    return { kind: 'reset_approved', nowMs, operator, evidence };
+  });
+}
+
+type EventOf = (gate: GateItem) => Promise<BreakerEvent>;
+
+async function applyEvent(
+  dependencies: BreakerDependencies,
+  scope: Scope,
+  eventOf: EventOf,
+): Promise<BreakerOutcome> {
+  const failures: string[] = [];
+  const attempt = async (work: () => Promise<unknown>) => {
+    await work().catch((error: unknown) =>
+      failures.push(error instanceof Error ? error.message : String(error)),
+    );
+  };
+  let moved: BreakerTransition | undefined;
+  await attempt(async () => {
+    moved = await moveState(dependencies, scope, eventOf, failures);
+  });
+  const latched = moved !== undefined && failures.length === 0;
+  const outcome = { scope, transition: moved, missedBars: undefined, latched, failures };
+  if (moved === undefined) return outcome;
+  for (const effect of moved.effects)
+    await attempt(() => carryOut(dependencies, { scope, effect }, failures));
+  if (moved.current.latch === 'ARMED' && moved.current.epoch === 1)
+    await attempt(() => leaveTrace(dependencies, scope));
+  return outcome;
+}
+
+/** Decides on the gate as it is, and writes; decides again when it moved. A write that fails does not take the decision back. */
+async function moveState(
+  { risk, clock, limits, codeVersion }: BreakerDependencies,
+  scope: Scope,
+  eventOf: EventOf,
+  failures: string[],
+): Promise<BreakerTransition> {
+  for (let decision = 1; decision <= DECISIONS_MAX; decision++) {
+    const gate = await openGate({ risk, clock }, scope);
+    const moved = transition(gate.breaker, await eventOf(gate), limits);
+    const write = moved.effects.find((effect) => effect.kind === 'write_state');
+    if (write === undefined) return moved;
+    const { previous, current } = moved;
+    try {
+      const { leaseUntilMs: untilMs } = write;
+      const lease = untilMs === undefined ? undefined : { untilMs, codeVersion };
+      const plan = planBreakerWrite({ previous, current, lease });
+      if ((await risk.commit(scope, plan)).ok) return moved;
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error));
+      return moved;
+    }
+  }
+  throw new StoreError(`the ${scope} gate moves too often, or its epoch is not the breaker's`, {
+    retryable: true,
+  });
+}
+
+/** The gate, made when the scope has none. One that was there before, as the breaker's own records show, is made tripped. */
+async function openGate(
+  { risk, clock }: Pick<BreakerDependencies, 'risk' | 'clock'>,
+  scope: Scope,
+): Promise<GateItem> {
+  const gate = await risk.readGate(scope);
+  if (gate !== undefined) return gate;
+  const traces = await risk.list({ scope, prefix: AUDIT_PREFIX, count: 1 }, z.unknown());
+  const nowMs = clock.nowMs();
+  await risk.createGate(scope, newGate(traces.length === 0 ? firstArmed(nowMs) : lostState(nowMs)));
+  const created = await risk.readGate(scope);
+  invariant(created !== undefined, `the ${scope} gate was deleted while it was made`);
+  return created;
+}
+
+/** By this record a lost gate is told from one that never was. */
+async function leaveTrace({ risk, clock }: BreakerDependencies, scope: Scope): Promise<void> {
+  const record: AuditRecord = {
+    atMs: clock.nowMs(),
+    what: 'armed',
+    by: 'circuit-breaker',
+    detail: 'the first arming of this scope',
+  };
+  await risk.put(scope, `${AUDIT_PREFIX}1#armed`, record, { ifAbsent: true });
+}
+
+async function carryOut(
+  dependencies: BreakerDependencies,
+  { scope, effect }: { scope: Scope; effect: BreakerEffect },
+  failures: string[],
+): Promise<void> {
+  const { risk, flags, notifier, clock } = dependencies;
+  switch (effect.kind) {
+    case 'write_state':
+      return; // Done where it was decided.
+    case 'close_flags':
+      failures.push(...(await writeFlags(flags, CLOSED_FLAGS)));
+      return;
+    case 'audit': {
+      const { key, what, by, detail } = effect;
+      const record: AuditRecord = { atMs: clock.nowMs(), what, by, detail };
+      await risk.put(scope, AUDIT_PREFIX + key, record, { ifAbsent: true });
+      return;
+    }
+    case 'notify': {
+      const subject = `Quantum Trader (${scope}): ${effect.text.split('.')[0]}`;
+      await notifier.notify({ subject, text: effect.text });
+      const event: BreakerEvent = { kind: 'notified', epoch: effect.epoch };
+      await moveState(dependencies, scope, async () => event, failures);
+    }
+  }
+}
+
+/**
+ * Brings flags to these texts; one that says so already is not written again, so that its history shows who moved it when.
+ * @returns one line for each that could not be written
+ */
+export async function writeFlags(
+  flags: FlagStore,
+  texts: Readonly<Record<string, string>>,
+): Promise<readonly string[]> {
+  const readings = await flags.read(Object.keys(texts));
+  const differing = Object.entries(texts).filter(([name, text]) => {
+    const reading = readings.get(name);
+    return !(reading?.kind === 'text' && reading.text === text);
+  });
+  const outcomes = await Promise.allSettled(differing.map(([name, text]) => flags.write(name, text)));
+  return outcomes.flatMap((outcome) =>
+    outcome.status === 'rejected' ? [String(outcome.reason?.message ?? outcome.reason)] : [],
+  );
+}

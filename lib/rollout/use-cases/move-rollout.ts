@@ -1,0 +1,223 @@
+// The rollout at work: reads its state, decides by `transitionRollout`, and writes under the condition that nobody moved it
+// meanwhile. The audit entry comes first: no change is without one, and one that the state does not bear out did not come about.
+import { z } from 'zod';
+import type { ObjectStore } from '../../core/ports.ts';
+import { failure, type Result, success } from '../../core/result.ts';
+import { StoreError } from '../../core/store-error.ts';
+import type { Scope } from '../../risk/gate.ts';
+import type { RolloutStage } from '../../risk/level.ts';
+import type { RecordCondition, RiskStore } from '../../risk/ports.ts';
+import {
+  type AuditRecord,
+  auditKey,
+  GO_NO_GO_KEY,
+  type GoNoGoRecord,
+  goNoGoRecordSchema,
+  ROLLOUT_KEY,
+  sortable,
+} from '../../risk/records.ts';
+import {
+  initialRollout,
+  ROLLOUT_DENIALS,
+  type RolloutDenial,
+  type RolloutEvent,
+  type RolloutState,
+  type RolloutTransition,
+  rolloutStateSchema,
+  type SignOffRole,
+  transitionRollout,
+} from '../transition-rollout.ts';
+import { verifyEvidence } from './evidence-bundle.ts';
+
+/** There is one rollout; it is live trading that it lets grow. */
+const ROLLOUT_SCOPE: Scope = 'live';
+/** How often less risk is tried again because someone else moved the rollout. */
+const ATTEMPTS_MAX = 5;
+
+/** The operator's clock may be behind that of the functions by so much; a replay's is read by the minute. */
+const CLOCK_SKEW_MS_MAX = 120_000;
+
+/** Why a change was refused. Closed. */
+const REFUSALS = {
+  ...ROLLOUT_DENIALS,
+  state_unreadable: 'the rollout record is malformed: step down to begin on paper again',
+  evidence_invalid: 'the evidence of the decision cannot be proven',
+  conflict: 'someone else moved the rollout meanwhile: look at it and try again',
+} as const;
+export interface RolloutRefusal {
+  readonly code: keyof typeof REFUSALS;
+  /** One line for the operator. */
+  readonly detail: string;
+}
+
+type RecordState =
+  | { readonly kind: 'value'; readonly state: RolloutState; readonly revision: number }
+  | { readonly kind: 'malformed'; readonly revision: number }
+  | { readonly kind: 'missing' };
+
+async function readRecord(risk: RiskStore): Promise<RecordState> {
+  const record = await risk.get(ROLLOUT_SCOPE, ROLLOUT_KEY, z.unknown());
+  if (record === undefined) return { kind: 'missing' };
+  const { revision } = record;
+  const state = rolloutStateSchema.safeParse(record.value);
+  return state.success ? { kind: 'value', state: state.data, revision } : { kind: 'malformed', revision };
+}
+
+/** The stage in force: paper before the rollout ever began, undefined when it cannot be read. Never rejects. */
+export async function readRolloutStage(risk: RiskStore): Promise<RolloutStage | undefined> {
+  const record = await readRecord(risk).catch(() => undefined);
+  if (record === undefined || record.kind === 'malformed') return undefined;
+  return record.kind === 'missing' ? initialRollout(0).stage : record.state.stage;
+}
+
+/** The state, begun on paper now when there is none. A malformed record is a refusal. Throws StoreError. */
+export async function readRollout(
+  risk: RiskStore,
+  nowMs: number,
+): Promise<Result<RolloutState, RolloutRefusal>> {
+  let record = await readRecord(risk);
+  if (record.kind === 'missing') {
+    await risk.put(ROLLOUT_SCOPE, ROLLOUT_KEY, initialRollout(nowMs), { ifAbsent: true });
+    record = await readRecord(risk);
+  }
+  if (record.kind === 'value') return success(record.state);
+  return failure({ code: 'state_unreadable', detail: REFUSALS.state_unreadable });
+}
+
+/** The newest decision of the hourly evaluation. Throws StoreError. */
+export async function readDecision(risk: RiskStore): Promise<GoNoGoRecord | undefined> {
+  return (await risk.get(ROLLOUT_SCOPE, GO_NO_GO_KEY, goNoGoRecordSchema))?.value;
+}
+
+/** Keeps the decision, unless there is a newer one. Throws StoreError. */
+export async function keepDecision(risk: RiskStore, decision: GoNoGoRecord): Promise<void> {
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    const before = await risk.get(ROLLOUT_SCOPE, GO_NO_GO_KEY, z.unknown());
+    const known = goNoGoRecordSchema.safeParse(before?.value);
+    if (known.success && known.data.decidedAtMs > decision.decidedAtMs) return;
+    const condition: RecordCondition = before ? { ifRevision: before.revision } : { ifAbsent: true };
+    if ((await risk.put(ROLLOUT_SCOPE, GO_NO_GO_KEY, decision, condition)) === 'written') return;
+  }
+  throw new StoreError('the newest GO/NO-GO decision is written too often', { retryable: true });
+}
+
+/** Now, but not before what has just happened by a clock that is a little ahead. */
+const notBefore = (nowMs: number, happenedAtMs: number): number =>
+  happenedAtMs - nowMs <= CLOCK_SKEW_MS_MAX ? Math.max(nowMs, happenedAtMs) : nowMs;
+
+interface Signature {
+  readonly role: SignOffRole;
+  readonly by: string;
+  readonly nowMs: number;
+}
+
+/** A sign-off for the step from this stage to the next. Throws StoreError. */
+export async function signOffRollout(
+  risk: RiskStore,
+  { role, by, nowMs }: Signature,
+): Promise<Result<RolloutTransition, readonly RolloutRefusal[]>> {
+  const event: RolloutEvent = { kind: 'sign_off', role, operator: by, atMs: nowMs };
+  return moveRollout(risk, event, { by, detail: `signs off as ${role}` });
+}
+
+/** What an advance would need now; the evidence of a GO is proven first. Throws StoreError. */
+async function advanceEvent(
+  { risk, objects }: { risk: RiskStore; objects: ObjectStore },
+  nowMs: number,
+): Promise<Result<{ event: RolloutEvent; decision: GoNoGoRecord | undefined }, RolloutRefusal>> {
+  const decision = await readDecision(risk);
+  if (decision?.verdict === 'GO') {
+    const { evidenceKey: key, evidenceSha256: sha256 } = decision;
+    const proven = await verifyEvidence(objects, { key, sha256 });
+    if (!proven.ok) return failure({ code: 'evidence_invalid', detail: proven.error });
+    const { verdict, decidedAtMs } = proven.value;
+    if (verdict !== 'GO' || decidedAtMs !== decision.decidedAtMs)
+      return failure({ code: 'evidence_invalid', detail: `${key} is the evidence of another decision` });
+  }
+  const atMs = decision === undefined ? nowMs : notBefore(nowMs, decision.decidedAtMs);
+  return success({ event: { kind: 'advance', atMs, decision }, decision });
+}
+
+interface RolloutStores {
+  readonly risk: RiskStore;
+  readonly objects: ObjectStore;
+}
+
+/** Everything that stands between this stage and the next; empty when nothing does. Throws StoreError. */
+export async function findAdvanceDenials(
+  stores: RolloutStores,
+  state: RolloutState,
+  nowMs: number,
+): Promise<readonly RolloutRefusal[]> {
+  const asked = await advanceEvent(stores, nowMs);
+  if (!asked.ok) return [asked.error];
+  const { event } = asked.value;
+  return transitionRollout(state, { ...event, atMs: notBefore(event.atMs, state.enteredAtMs) }).denials.map(
+    refusal,
+  );
+}
+
+/** One stage up. Of two at once one is refused. Throws StoreError. */
+export async function advanceRollout(
+  stores: RolloutStores,
+  { by, nowMs }: { readonly by: string; readonly nowMs: number },
+): Promise<Result<RolloutTransition, readonly RolloutRefusal[]>> {
+  const asked = await advanceEvent(stores, nowMs);
+  if (!asked.ok) return failure([asked.error]);
+  const { event, decision } = asked.value;
+  const detail = `on ${decision?.evidenceKey} sha256 ${decision?.evidenceSha256}`;
+  return moveRollout(stores.risk, event, { by, detail });
+}
+
+/** One stage down, tried until it holds; on paper the day begins again. Also mends a malformed record. Throws StoreError. */
+export async function stepDownRollout(
+  risk: RiskStore,
+  asked: {
+    readonly kind: 'breach' | 'step_down';
+    readonly by: string;
+    readonly reason: string;
+    readonly nowMs: number;
+  },
+): Promise<RolloutTransition> {
+  const event: RolloutEvent = { kind: asked.kind, atMs: asked.nowMs };
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    const moved = await moveRollout(risk, event, { by: asked.by, detail: asked.reason });
+    if (moved.ok) return moved.value;
+  }
+  throw new StoreError('the rollout is moved too often: it could not be stepped down', { retryable: true });
+}
+
+async function moveRollout(
+  risk: RiskStore,
+  event: RolloutEvent,
+  { by, detail }: { by: string; detail: string },
+): Promise<Result<RolloutTransition, readonly RolloutRefusal[]>> {
+  const record = await readRecord(risk);
+  const isDown = event.kind === 'breach' || event.kind === 'step_down';
+  if (record.kind === 'malformed' && !isDown) return failure([refusal('state_unreadable')]);
+  const state = record.kind === 'value' ? record.state : initialRollout(event.atMs);
+  const atMs = notBefore(event.atMs, state.enteredAtMs);
+  const moved = transitionRollout(state, { ...event, atMs });
+  if (moved.outcome === 'denied') return failure(moved.denials.map(refusal));
+
+  const revision = record.kind === 'missing' ? 0 : record.revision;
+  const audit: AuditRecord = {
+    atMs,
+    what: `rollout ${moved.outcome}: ${moved.previous.stage} -> ${moved.current.stage}`,
+    by,
+    detail,
+  };
+  const key = auditKey(`rollout#${sortable(atMs)}#${revision}#${moved.outcome}`);
+  const audited = await risk.put(ROLLOUT_SCOPE, key, audit, { ifAbsent: true });
+  // An entry left by an attempt that was cut off says the same of a step down, and does not hold it up.
+  if (audited === 'conflict' && !isDown) return failure([refusal('conflict')]);
+  const condition: RecordCondition =
+    record.kind === 'missing' ? { ifAbsent: true } : { ifRevision: record.revision };
+  const written = await risk.put(ROLLOUT_SCOPE, ROLLOUT_KEY, moved.current, condition);
+  return written === 'written' ? success(moved) : failure([refusal('conflict')]);
+}
+
+const refusal = (code: RolloutDenial | keyof typeof REFUSALS): RolloutRefusal => ({
+  code,
+  detail: REFUSALS[code],
+});

@@ -1,0 +1,108 @@
+// What the traded scopes show for GO/NO-GO: positions, stops hit, the deepest fall of a day, profit. It says something only where
+// the guard's marks are without gaps.
+
+import { MICRO } from '../../core/money.ts';
+import { worstDailyDrawdown } from '../../risk/drawdown.ts';
+import type { Scope } from '../../risk/gate.ts';
+import type { RiskStore } from '../../risk/ports.ts';
+import {
+  type EquityRecord,
+  equityKey,
+  equityRecordSchema,
+  positionRecordSchema,
+  tradeKey,
+  tradeRecordSchema,
+} from '../../risk/records.ts';
+import type { GoNoGoEvidence } from '../go-no-go.ts';
+
+export type TradingEvidence = Pick<
+  GoNoGoEvidence,
+  'positionsOpened' | 'stopLossHits' | 'worstDailyDrawdown' | 'profitUsdt'
+>;
+
+export const NOT_TRADED: TradingEvidence = {
+  positionsOpened: undefined,
+  stopLossHits: undefined,
+  worstDailyDrawdown: undefined,
+  profitUsdt: undefined,
+};
+
+/** The guard marks every minute; a longer silence may hide any fall. */
+const MARK_GAP_MS_MAX = 15 * 60_000;
+/** A fall as deep as this is told even where marks are missing; that there was none takes all of them. */
+const CERTAIN_FALL = 0.05;
+
+interface Asked {
+  readonly scopes: readonly Scope[];
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly nowMs: number;
+}
+
+/** Positions are those held at some time since `fromMs`. Rejects when a record cannot be read. */
+export async function collectTrading(risk: Pick<RiskStore, 'list'>, asked: Asked): Promise<TradingEvidence> {
+  const scopes = await Promise.all(asked.scopes.map((scope) => readScope(risk, scope, asked)));
+  const marked = scopes.filter(({ marks }) => marks.length > 0);
+  const falls = marked.map(({ marks }) => worstFall(marks));
+  const worst = falls.includes(undefined) ? undefined : largest(falls as number[]);
+  if (!isWithoutGap(marked, asked))
+    return { ...NOT_TRADED, worstDailyDrawdown: (worst ?? 0) >= CERTAIN_FALL ? worst : undefined };
+  return {
+    positionsOpened: sum(scopes.map(({ positions }) => positions)),
+    stopLossHits: sum(scopes.map(({ stopHits }) => stopHits)),
+    worstDailyDrawdown: worst,
+    profitUsdt: sum(marked.map(profitMicroUsdt)) / MICRO,
+  };
+}
+
+/** What one scope did: its marks, oldest first, and its positions. */
+interface ScopeTrading {
+  readonly marks: readonly EquityRecord[];
+  readonly positions: number;
+  readonly stopHits: number;
+  /** Of the positions that were closed. */
+  readonly realisedMicroUsdt: number;
+}
+
+async function readScope(
+  risk: Pick<RiskStore, 'list'>,
+  scope: Scope,
+  { fromMs, nowMs }: Asked,
+): Promise<ScopeTrading> {
+  const tradesFrom = tradeKey({ closedAtMs: fromMs, symbol: '' });
+  const [marks, trades, open] = await Promise.all([
+    risk.list({ scope, prefix: 'equity#', fromKey: equityKey(fromMs) }, equityRecordSchema),
+    risk.list({ scope, prefix: 'trade#', fromKey: tradesFrom }, tradeRecordSchema),
+    risk.list({ scope, prefix: 'position#' }, positionRecordSchema),
+  ]);
+  const closed = trades.map(({ value }) => value).filter(({ closedAtMs }) => closedAtMs <= nowMs);
+  return {
+    marks: marks.map(({ value }) => value).filter(({ atMs }) => atMs <= nowMs),
+    positions: closed.length + open.length,
+    stopHits: closed.filter(({ reason }) => reason === 'stop').length,
+    realisedMicroUsdt: closed.reduce((sum, { profitMicroUsdt }) => sum + profitMicroUsdt, 0),
+  };
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+const largest = (values: readonly number[]): number | undefined =>
+  values.length === 0 ? undefined : Math.max(...values);
+
+const worstFall = (marks: readonly EquityRecord[]): number | undefined =>
+  worstDailyDrawdown({
+    timeMs: marks.map(({ atMs }) => atMs),
+    equityUsdt: marks.map(({ equityMicroUsdt }) => equityMicroUsdt / MICRO),
+  });
+
+/** The smaller of equity gained and profit realised: neither a deposit nor what may still be lost again is a profit. */
+function profitMicroUsdt({ marks, realisedMicroUsdt }: ScopeTrading): number {
+  const gained = marks.at(-1)!.equityMicroUsdt - marks[0]!.equityMicroUsdt;
+  return Math.min(gained, realisedMicroUsdt);
+}
+
+function isWithoutGap(scopes: readonly ScopeTrading[], { fromMs, toMs }: Asked): boolean {
+  const marks = scopes.flatMap((scope) => scope.marks.map(({ atMs }) => atMs)).sort((a, b) => a - b);
+  const times = [fromMs, ...marks, toMs];
+  return times.every((time, index) => index === 0 || time - times[index - 1]! <= MARK_GAP_MS_MAX);
+}

@@ -1,0 +1,70 @@
+// The hourly evaluate function, composed: adapters from settings, one use case, and its logs and metrics.
+import { createClients } from '../../adapters/aws/create-clients.ts';
+import { createDynamoRiskStore } from '../../adapters/aws/dynamodb/dynamo-risk-store.ts';
+import { createDynamoSignalStore } from '../../adapters/aws/dynamodb/dynamo-signal-store.ts';
+import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
+import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts';
+import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
+import { recordDrift } from '../../adapters/telemetry/record-drift.ts';
+import { recordRolloutJudgement } from '../../adapters/telemetry/record-rollout-judgement.ts';
+import { createBarTallies } from '../../inference/use-cases/tally-bars.ts';
+import { watchDrift } from '../../models/use-cases/watch-drift.ts';
+import type { DriftRecord } from '../../risk/records.ts';
+import {
+  type JudgeDependencies,
+  judgeRollout,
+  type RolloutJudgement,
+} from '../../rollout/use-cases/assess-rollout.ts';
+import type { EvaluateConfiguration } from '../config/configuration.ts';
+import type { Surroundings } from '../config/runtime-overrides.ts';
+import { seededDraws } from './seeded-draws.ts';
+
+export interface EvaluateComposition {
+  /** One hourly evaluation. */
+  judge(): Promise<RolloutJudgement>;
+  /** Writes a judgement to logs and metrics. */
+  record(judgement: RolloutJudgement): void;
+  /** Measures drift, and writes it to logs and metrics. */
+  watchDrift(): Promise<DriftRecord>;
+  close(): Promise<void>;
+}
+
+export function composeEvaluate(
+  configuration: EvaluateConfiguration,
+  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: Surroundings = {},
+): EvaluateComposition {
+  const { stage, bucket, signalsTable, signalRetentionDays, riskTable, shards } = configuration;
+  const clients = createClients(endpoints);
+  const telemetry = createTelemetry({ service: 'evaluate', stage, ...(logOutput && { output: logOutput }) });
+  const signals = createDynamoSignalStore({
+    client: clients.dynamodb,
+    table: signalsTable,
+    retentionDays: signalRetentionDays,
+    clock,
+  });
+  const dependencies: JudgeDependencies = {
+    risk: createDynamoRiskStore({ client: clients.dynamodb, table: riskTable, clock }),
+    objects: createS3ObjectStore({ client: clients.s3, bucket }),
+    market: createCcxtMarketData({
+      exchange: configuration.exchange,
+      baseUrl: configuration.exchangeUrl,
+      ...(unlimitedRequests && { weightPerMinute: Number.MAX_SAFE_INTEGER }),
+    }),
+    signals,
+    tallies: createBarTallies(signals),
+    clock,
+    shards,
+  };
+  return {
+    judge: () => judgeRollout(dependencies),
+    record: (judgement) => recordRolloutJudgement(telemetry, judgement),
+    async watchDrift() {
+      const drift = await watchDrift({ ...dependencies, draws: seededDraws });
+      recordDrift(telemetry, drift);
+      return drift;
+    },
+    async close() {
+      clients.close();
+    },
+  };
+}

@@ -1,0 +1,55 @@
+// Models and their release, composed: a store, the ONNX runtime that proves models, and candles of a folder to compare them on.
+import { openCandleFolder } from '../../adapters/files/candle-folder.ts';
+import { createFolderObjectStore } from '../../adapters/files/folder-object-store.ts';
+import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
+import type { ObjectStore } from '../../core/ports.ts';
+import { type Result, success } from '../../core/result.ts';
+import type { OpenTimeRange } from '../../market/bar-range.ts';
+import { copyEnsemble, verifyModels } from '../../models/use-cases/model-registry.ts';
+import { promoteEnsemble, rollbackEnsemble, setShadow } from '../../models/use-cases/release-ensemble.ts';
+import type { ReleaseActor } from '../../models/use-cases/release-pointer.ts';
+import type { TestCandles } from '../../research/use-cases/compare-ensembles.ts';
+import { seededDraws } from './seeded-draws.ts';
+
+export const openModelsFolder = createFolderObjectStore;
+
+/** Loads and proves every model in the store. Throws StoreError when the store cannot be read. */
+export const verifyStoredModels = (store: ObjectStore): ReturnType<typeof verifyModels> =>
+  verifyModels(store, createOnnxModelRuntime());
+
+/** The ensemble that the folder's pointer names, proven, into the store; nothing comes in force. */
+export const publishFolder = (folder: string, store: ObjectStore): ReturnType<typeof copyEnsemble> =>
+  copyEnsemble({
+    from: createFolderObjectStore(folder),
+    to: store,
+    runtime: createOnnxModelRuntime(),
+    pointer: 'untouched',
+  });
+
+/** Fails with one line when the folder of candles cannot be used. */
+export async function openTestCandles(query: {
+  readonly dataFolder: string;
+  readonly range: OpenTimeRange;
+  readonly onProgress: TestCandles['onProgress'];
+}): Promise<Result<TestCandles, string>> {
+  const folder = await openCandleFolder(query.dataFolder);
+  if (!folder.ok) return folder;
+  const { range, onProgress } = query;
+  return success({
+    source: folder.value,
+    symbols: folder.value.symbols,
+    range,
+    drawIndex: seededDraws(),
+    onProgress,
+  });
+}
+
+/** Promote, roll back and shadow in one store. */
+export function composeRelease(store: ObjectStore) {
+  const source = { store, runtime: createOnnxModelRuntime() };
+  return {
+    promote: (request: Parameters<typeof promoteEnsemble>[1]) => promoteEnsemble(source, request),
+    rollback: (actor: ReleaseActor) => rollbackEnsemble(source, actor),
+    shadow: (ensembleId: string | undefined, actor: ReleaseActor) => setShadow(source, ensembleId, actor),
+  };
+}

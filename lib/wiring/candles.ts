@@ -1,4 +1,0 @@
-// Candle files for the commands.
-import { readCandleFile } from '../adapters/files/candle-folder.ts';
-
-export const readCandles = readCandleFile;

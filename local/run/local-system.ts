@@ -1,0 +1,230 @@
+// The whole system on one machine: embedded AWS, an exchange (simulated or real), and the real handlers of all functions, called
+// by the run's own clock.
+import { createWriteStream, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DASHBOARD } from '../../dashboard/page.ts';
+import { createCircuitBreakerHandler } from '../../functions/circuit-breaker/handler.ts';
+import { createEvaluateHandler } from '../../functions/evaluate-rollout/handler.ts';
+import { createExecuteHandler } from '../../functions/execute/handler.ts';
+import { createInferHandler } from '../../functions/infer/handler.ts';
+import { createGuardHandler } from '../../functions/manage-positions/handler.ts';
+import { createRefreshUniverseHandler } from '../../functions/refresh-universe/handler.ts';
+import type { InferRun } from '../../lib/inference/infer-run.ts';
+import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
+import { composeApi, setApiToken } from '../../lib/runtime/compose/api.ts';
+import { composeCircuitBreaker } from '../../lib/runtime/compose/circuit-breaker.ts';
+import { composeEvaluate } from '../../lib/runtime/compose/evaluate-rollout.ts';
+import { composeExecute } from '../../lib/runtime/compose/execute.ts';
+import { composeInfer } from '../../lib/runtime/compose/infer.ts';
+import { expireLocalItems, prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
+import { composeGuard } from '../../lib/runtime/compose/manage-positions.ts';
+import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
+import { composeRefreshUniverse } from '../../lib/runtime/compose/refresh-universe.ts';
+import type { Exchange } from '../../lib/runtime/config/configuration.ts';
+import {
+  LOCAL_STAGE,
+  localApiConfiguration,
+  localCircuitBreakerConfiguration,
+  localEvaluateConfiguration,
+  localExecuteConfiguration,
+  localInferConfiguration,
+  localRefreshUniverseConfiguration,
+} from '../../lib/runtime/config/stage.ts';
+import { type EmbeddedAws, startEmbeddedAws } from '../aws/embedded-aws.ts';
+import { LocalStartError } from '../aws/local-start-error.ts';
+import { startSimulatedExchange } from '../exchange/simulated-exchange.ts';
+import type { MarketSource } from '../market/market-source.ts';
+import { serveApi } from './api-server.ts';
+import { openApiToken } from './api-token-file.ts';
+import type { ReplayClock } from './replay-clock.ts';
+import { announceRunningSystem, withdrawRunningSystem } from './running-system.ts';
+import type { Job } from './schedule.ts';
+
+export interface LocalSystemOptions {
+  readonly stateDir: string;
+  /** First of five ports in a row: DynamoDB, S3, Parameter Store, exchange, HTTP API. 0: any free ones. */
+  readonly port: number;
+  readonly clock: ReplayClock;
+  /** `named`: the symbols are the user's choice, which no refresh of the universe changes. */
+  readonly exchange: { readonly named: boolean } & (
+    | { readonly simulated: MarketSource }
+    | { readonly real: Exchange; readonly symbols: readonly string[] }
+  );
+}
+
+export interface LocalSystem {
+  readonly system: OperatorSystem;
+  /** One line when the ensemble in force is not the one that comes with the sources. */
+  readonly note: string | undefined;
+  /** Where dashboard and HTTP API are. */
+  readonly apiUrl: string;
+  /**
+   * Calls one function; infer's success calls execute, as on AWS. A function that fails is told in one line, and the run goes
+   * on: the next call tries again.
+   */
+  call(job: Job): Promise<{ readonly failed: string | undefined }>;
+  /** The newest infer run; undefined before the first. */
+  lastRun(): Promise<InferRun | undefined>;
+  close(): Promise<void>;
+}
+
+/** Throws LocalStartError with one line of what is wrong and what to do. */
+export async function startLocalSystem(options: LocalSystemOptions): Promise<LocalSystem> {
+  const { stateDir, port, clock, exchange } = options;
+  const closers: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    const [dynamodb, s3, ssm, exchangePort, apiPort] = [0, 1, 2, 3, 4].map((offset) =>
+      port === 0 ? 0 : port + offset,
+    ) as [number, number, number, number, number];
+    const aws = await startEmbeddedAws({ stateDir, ports: { dynamodb, s3, ssm } });
+    closers.push(aws.close);
+    const system = openLocalStage(aws.endpoints, stateDir);
+    closers.push(system.close);
+    const note = await prepareLocalStage(aws.endpoints, system.objects);
+
+    const simulated =
+      'simulated' in exchange ? await startExchange(exchange.simulated, clock, exchangePort) : undefined;
+    if (simulated !== undefined) closers.push(simulated.close);
+    await writeUniverse(system.objects, {
+      schemaVersion: 1,
+      asOf: new Date(clock.nowMs()).toISOString().slice(0, 10),
+      symbols: [...symbolsOf(exchange)],
+    });
+
+    const context = { stateDir, aws, clock, exchange, simulatedUrl: simulated?.url, closers };
+    const handlers = composeHandlers(context);
+    const apiUrl = await startApi(context, apiPort);
+
+    announceRunningSystem(stateDir, {
+      pid: process.pid,
+      endpoints: { ...aws.endpoints },
+      exchangeUrl: simulated?.url ?? null,
+    });
+    closers.push(async () => withdrawRunningSystem(stateDir));
+    return {
+      system,
+      note,
+      apiUrl,
+      async call(job) {
+        try {
+          await handlers[job]();
+          return { failed: undefined };
+        } catch (error) {
+          return { failed: `${job}: ${error instanceof Error ? error.message : error}` };
+        }
+      },
+      lastRun: async () => (await system.signals.lastRuns({ shard: 0, of: 1, count: 1 }))[0],
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface FunctionContext {
+  readonly stateDir: string;
+  readonly aws: EmbeddedAws;
+  readonly clock: ReplayClock;
+  readonly exchange: LocalSystemOptions['exchange'];
+  readonly simulatedUrl: string | undefined;
+  readonly closers: (() => Promise<void>)[];
+}
+
+/** What a function runs in, with a log file of its own. */
+function surroundingsOf({ stateDir, aws, clock, simulatedUrl, closers }: FunctionContext, name: string) {
+  const logOutput = openLog(stateDir, name);
+  closers.push(() => new Promise((resolve) => logOutput.end(resolve)));
+  return { endpoints: aws.endpoints, clock, logOutput, unlimitedRequests: simulatedUrl !== undefined };
+}
+
+const marketOf = ({ exchange, simulatedUrl }: FunctionContext) => ({
+  exchange: 'simulated' in exchange ? ('binanceusdm' as const) : exchange.real,
+  exchangeUrl: simulatedUrl,
+});
+
+/** @returns where it serves */
+async function startApi(context: FunctionContext, port: number): Promise<string> {
+  const { stateDir, aws, closers } = context;
+  await setApiToken(LOCAL_STAGE, openApiToken(stateDir), aws.endpoints);
+  const configuration = localApiConfiguration(stateDir, marketOf(context));
+  const api = composeApi(configuration, DASHBOARD, surroundingsOf(context, 'api'));
+  closers.push(api.close);
+  const server = await serveApi(api, port);
+  closers.push(server.close);
+  return server.endpoint;
+}
+
+/** Every function as Lambda calls it. */
+function composeHandlers(context: FunctionContext): Record<Job, () => Promise<unknown>> {
+  const { stateDir, aws, clock, closers } = context;
+  const surroundings = (job: string) => surroundingsOf(context, job);
+  const opened = <C extends { close(): Promise<void> }>(composition: C): C => {
+    closers.push(composition.close);
+    return composition;
+  };
+  const market = marketOf(context);
+  const trading = localExecuteConfiguration(market);
+  const infer = createInferHandler(
+    opened(composeInfer(localInferConfiguration(market), surroundings('infer'))),
+  );
+  const execute = createExecuteHandler(opened(composeExecute(trading, surroundings('execute'))));
+  return {
+    infer: async () => {
+      const decided = await asLambdaRetries(() => infer({}));
+      return asLambdaRetries(() => execute(decided));
+    },
+    guard: createGuardHandler(opened(composeGuard(trading, surroundings('guard')))),
+    'circuit-breaker': createCircuitBreakerHandler(
+      opened(
+        composeCircuitBreaker(localCircuitBreakerConfiguration(stateDir), surroundings('circuit-breaker')),
+      ),
+    ),
+    'refresh-universe': context.exchange.named
+      ? async () => undefined
+      : createRefreshUniverseHandler(
+          opened(
+            composeRefreshUniverse(
+              localRefreshUniverseConfiguration(market, symbolsOf(context.exchange).length),
+              surroundings('refresh-universe'),
+            ),
+          ),
+        ),
+    evaluate: createEvaluateHandler(
+      opened(composeEvaluate(localEvaluateConfiguration(market), surroundings('evaluate'))),
+    ),
+    expire: () => expireLocalItems(aws.endpoints, clock.nowMs()),
+  };
+}
+
+const symbolsOf = (exchange: LocalSystemOptions['exchange']): readonly string[] =>
+  'simulated' in exchange ? exchange.simulated.symbols : exchange.symbols;
+
+/** An asynchronous invocation that fails is repeated twice. */
+async function asLambdaRetries<T>(invoke: () => Promise<T>): Promise<T> {
+  for (let retriesLeft = 2; ; retriesLeft--) {
+    try {
+      return await invoke();
+    } catch (error) {
+      if (retriesLeft === 0) throw error;
+    }
+  }
+}
+
+async function startExchange(market: MarketSource, clock: ReplayClock, port: number) {
+  try {
+    return await startSimulatedExchange({ market, clock, port });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new LocalStartError(`port ${port} is taken: free it, or choose another --port`);
+  }
+}
+
+function openLog(stateDir: string, job: string) {
+  const folder = join(stateDir, 'logs');
+  mkdirSync(folder, { recursive: true });
+  return createWriteStream(join(folder, `${job}.jsonl`), { flags: 'a' });
+}

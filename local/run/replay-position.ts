@@ -1,0 +1,45 @@
+// What a state folder is the state of: which market, and how far its replay has come. A restart goes on at the next bar; another
+// market, another time, or a finished run told to start over gets a fresh state, and the old one is kept beside it.
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LocalStartError } from '../aws/local-start-error.ts';
+
+const positionSchema = z.strictObject({
+  /** What is traded, e.g. `generated market, seed 7`. */
+  source: z.string(),
+  /** When the next run is due, epoch ms of the market's time. */
+  nextRunMs: z.int(),
+  /** Where its replay was told to start, while that run is unfinished: told so again, it goes on. */
+  fromMs: z.int().nullable().default(null),
+});
+export type ReplayPosition = z.infer<typeof positionSchema>;
+
+const FILE = 'replay.json';
+const ARCHIVE = 'archive';
+
+/** Undefined when nothing has run on this folder yet. Throws LocalStartError for a file that is not readable as a position. */
+export function readReplayPosition(stateDir: string): ReplayPosition | undefined {
+  const file = join(stateDir, FILE);
+  if (!existsSync(file)) return undefined;
+  try {
+    return positionSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch {
+    throw new LocalStartError(`${file} is not readable as saved state; move it away to start over`);
+  }
+}
+
+export function saveReplayPosition(stateDir: string, position: ReplayPosition): void {
+  const unfinished = join(stateDir, `${FILE}.part`);
+  writeFileSync(unfinished, `${JSON.stringify(position)}\n`);
+  renameSync(unfinished, join(stateDir, FILE));
+}
+
+/** Moves everything in the folder aside. @param name of the folder that keeps it, unique. @returns where it is now */
+export function archiveState(stateDir: string, name: string): string {
+  const archive = join(stateDir, ARCHIVE, name);
+  mkdirSync(archive, { recursive: true });
+  for (const entry of readdirSync(stateDir))
+    if (entry !== ARCHIVE) renameSync(join(stateDir, entry), join(archive, entry));
+  return archive;
+}

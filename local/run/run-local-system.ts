@@ -1,0 +1,212 @@
+// One local run from start to summary: chooses the market, starts the system, calls its functions by the schedule.
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts';
+import { BAR_MS } from '../../lib/market/candle.ts';
+import { chooseSymbols } from '../../lib/runtime/compose/exchange-check.ts';
+import type { Exchange } from '../../lib/runtime/config/configuration.ts';
+import { describeFileFailure, LocalStartError } from '../aws/local-start-error.ts';
+import type { MarketSource } from '../market/market-source.ts';
+import { apiTokenFile } from './api-token-file.ts';
+import { createLiveView, formatInstant, type LiveView } from './live-view.ts';
+import { type LocalSystem, startLocalSystem } from './local-system.ts';
+import { chooseMarket, firstRunMs } from './market-choice.ts';
+import { createReplayClock, type ReplayClock, realClock } from './replay-clock.ts';
+import { archiveState, readReplayPosition, saveReplayPosition } from './replay-position.ts';
+import { RunSummary } from './run-summary.ts';
+import { describeRunning, findRunningSystem } from './running-system.ts';
+import { scheduledRuns } from './schedule.ts';
+import { describeTrading } from './trading-summary.ts';
+
+export interface LocalRunOptions {
+  /** How many bars to decide; until interrupted when undefined. */
+  readonly bars: number | undefined;
+  readonly stateDir: string;
+  readonly port: number;
+  readonly market:
+    | SimulatedMarketOptions
+    | { readonly exchange: Exchange; readonly symbols: number | readonly string[] };
+}
+
+interface SimulatedMarketOptions {
+  readonly dataFolder: string | undefined;
+  readonly seed: number;
+  readonly symbols: number | readonly string[];
+  readonly fromMs: number | undefined;
+  readonly speed: number | 'max';
+}
+
+/** Throws LocalStartError, or StoreError when a store fails for good. Stops early, in good order, when the signal is given. */
+export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal): Promise<void> {
+  makeStateFolder(options.stateDir);
+  const view = createLiveView(process.stdout);
+  const plan = await planRun(options, view);
+  const system = await startLocalSystem({
+    stateDir: options.stateDir,
+    port: options.port,
+    clock: plan.clock,
+    exchange: plan.exchange,
+  });
+  const summary = new RunSummary();
+  let trading = '';
+  try {
+    if (system.note !== undefined) view.progress(system.note);
+    if (plan.note !== undefined) view.progress(plan.note);
+    view.progress(
+      `dashboard and HTTP API: ${system.apiUrl}; its token is in ${apiTokenFile(options.stateDir)}`,
+    );
+    await runSchedule({ options, plan, system, summary, view, stop });
+    trading = await describeTrading(system.system, plan.clock.nowMs());
+  } finally {
+    view.end();
+    await system.close();
+  }
+  process.stdout.write(`\n${summary.format(options.stateDir)}${trading}\n`);
+}
+
+interface RunPlan {
+  readonly clock: ReplayClock;
+  readonly exchange: Parameters<typeof startLocalSystem>[0]['exchange'];
+  /** When the schedule begins, and after which nothing is due, epoch ms of the run's clock. */
+  readonly startMs: number;
+  readonly endMs: number;
+  /** What is traded. */
+  readonly source: string;
+  /** As ReplayPosition's. */
+  readonly fromMs: number | null;
+  /** One line when the folder held the state of something else. */
+  readonly note: string | undefined;
+}
+
+function makeStateFolder(stateDir: string): void {
+  try {
+    mkdirSync(stateDir, { recursive: true });
+  } catch (error) {
+    throw describeFileFailure(stateDir, error);
+  }
+}
+
+async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): Promise<RunPlan> {
+  if ('exchange' in market) return planRealRun(market, stateDir, view);
+  view.progress(
+    market.dataFolder === undefined ? 'generating a market …' : `loading candles of ${market.dataFolder} …`,
+  );
+  const dataFolder = market.dataFolder && resolve(market.dataFolder);
+  const { market: source, source: name } = await chooseMarket({ ...market, dataFolder }, market.fromMs);
+  const saved = readReplayPosition(stateDir);
+  const goesOn = saved?.source === name && [undefined, saved.fromMs].includes(market.fromMs);
+  const { nextRunMs: startMs, fromMs } = goesOn
+    ? saved
+    : { nextRunMs: market.fromMs ?? firstRunMs(source), fromMs: market.fromMs ?? null };
+  checkReplayRange(source, startMs);
+  view.progress(
+    `${source.symbols.length} symbols, ${formatInstant(source.firstOpenTimeMs)} to ${formatInstant(source.lastOpenTimeMs)} UTC; ${goesOn ? 'going on' : 'starting'} at ${formatInstant(startMs)}`,
+  );
+  return {
+    clock: createReplayClock(startMs, market.speed),
+    exchange: { simulated: source, named: typeof market.symbols !== 'number' },
+    startMs,
+    endMs: source.lastOpenTimeMs + 2 * BAR_MS,
+    source: name,
+    fromMs,
+    note: keepApart(stateDir, goesOn),
+  };
+}
+
+/** A folder's state is of one market and one line of time: anything else in it is moved aside, never mixed and never lost. */
+function keepApart(stateDir: string, goesOn: boolean): string | undefined {
+  const running = findRunningSystem(stateDir);
+  if (running !== undefined) throw new LocalStartError(describeRunning(stateDir, running));
+  if (goesOn || readReplayPosition(stateDir) === undefined) return undefined;
+  const kept = archiveState(stateDir, new Date().toISOString().replaceAll(':', '-'));
+  return `another market or time than the last run: its state is kept in ${kept}`;
+}
+
+function checkReplayRange(market: MarketSource, startMs: number): void {
+  const { firstOpenTimeMs, lastOpenTimeMs } = market;
+  if (startMs > firstOpenTimeMs && startMs <= lastOpenTimeMs + BAR_MS) return;
+  throw new LocalStartError(
+    `nothing to replay at ${formatInstant(startMs)}: the market goes from ${formatInstant(firstOpenTimeMs)} to ${formatInstant(lastOpenTimeMs)}; choose --from within it`,
+  );
+}
+
+async function planRealRun(
+  market: { exchange: Exchange; symbols: number | readonly string[] },
+  stateDir: string,
+  view: LiveView,
+): Promise<RunPlan> {
+  view.progress(`asking ${market.exchange} for its time and its largest pairs …`);
+  const answer = await chooseSymbols(market.exchange, market.symbols);
+  if (!answer.ok)
+    throw new LocalStartError(
+      `${market.exchange} cannot be used: ${answer.error}; or leave --exchange out for the simulated one`,
+    );
+  // The bar that has just closed is decided at once.
+  const startMs = Math.floor(Date.now() / BAR_MS) * BAR_MS;
+  const goesOn = readReplayPosition(stateDir)?.source === market.exchange;
+  return {
+    clock: realClock,
+    exchange: {
+      real: market.exchange,
+      symbols: answer.value,
+      named: typeof market.symbols !== 'number',
+    },
+    startMs,
+    endMs: Number.POSITIVE_INFINITY,
+    source: market.exchange,
+    fromMs: null,
+    note: keepApart(stateDir, goesOn),
+  };
+}
+
+async function runSchedule(run: {
+  options: LocalRunOptions;
+  plan: RunPlan;
+  system: LocalSystem;
+  summary: RunSummary;
+  view: LiveView;
+  stop: AbortSignal;
+}): Promise<void> {
+  const { options, plan, system, summary, stop } = run;
+  const done = () => summary.bars >= (options.bars ?? Number.POSITIVE_INFINITY);
+  const save = (nextRunMs: number, finished: boolean) =>
+    saveReplayPosition(options.stateDir, {
+      source: plan.source,
+      nextRunMs,
+      fromMs: finished ? null : plan.fromMs,
+    });
+  for (const { job, dueMs } of scheduledRuns(plan.startMs)) {
+    // After the last bar guard and breaker still have their say: what was entered is booked, protected and judged.
+    if (dueMs > plan.endMs || (done() && job === 'infer')) return save(dueMs, true);
+    try {
+      await plan.clock.waitUntil(dueMs, stop);
+    } catch (error) {
+      if (stop.aborted) return;
+      throw error;
+    }
+    const { failed } = await system.call(job);
+    if (failed !== undefined) summary.addFailure(failed);
+    if (job === 'infer') await showBar(run, failed);
+    const finished = done() && job === 'circuit-breaker';
+    save(dueMs + 1, finished);
+    if (finished) return;
+  }
+}
+
+async function showBar(
+  { options, plan, system, summary, view }: Parameters<typeof runSchedule>[0],
+  failed: string | undefined,
+): Promise<void> {
+  const run = await system.lastRun();
+  if (run === undefined || run.barOpenTimeMs === summary.lastBarOpenTimeMs) {
+    view.progress(failed ?? 'the exchange has no newer bar');
+    return;
+  }
+  summary.add(run);
+  const [signals, status] = await Promise.all([
+    system.system.signals.ofBar(run.barOpenTimeMs),
+    readSystemStatus({ ...system.system, clock: plan.clock }),
+  ]);
+  const dashboard = `${system.apiUrl} (token in ${apiTokenFile(options.stateDir)})`;
+  view.show({ bar: summary.bars, bars: options.bars, run, signals, status, failed, dashboard });
+}

@@ -1,0 +1,68 @@
+// What a local run did, for its last words.
+import type { InferRun } from '../../lib/inference/infer-run.ts';
+import { BAR_MS } from '../../lib/market/candle.ts';
+import { formatCounts, formatInstant } from './live-view.ts';
+
+export class RunSummary {
+  #bars = 0;
+  #written = 0;
+  #alreadyDecided = 0;
+  #first: InferRun | undefined;
+  #last: InferRun | undefined;
+  readonly #actions = { SELL: 0, HOLD: 0, BUY: 0 };
+  readonly #abstained: string[] = [];
+  readonly #models: string[] = [];
+  readonly #totalMs: number[] = [];
+  readonly #failures: string[] = [];
+
+  add(run: InferRun): void {
+    this.#first ??= run;
+    this.#last = run;
+    this.#bars++;
+    this.#written += run.written;
+    this.#alreadyDecided += run.alreadyDecided;
+    for (const action of ['SELL', 'HOLD', 'BUY'] as const) this.#actions[action] += run.actions[action];
+    this.#abstained.push(...run.abstentions.map(({ abstained }) => abstained));
+    this.#models.push(...run.quarantined.map(({ model, reason }) => `${model} ${reason}`));
+    this.#totalMs.push(run.timingsMs.total);
+  }
+
+  /** @param failed one line: which function, and why */
+  addFailure(failed: string): void {
+    this.#failures.push(failed);
+  }
+
+  get bars(): number {
+    return this.#bars;
+  }
+
+  get lastBarOpenTimeMs(): number | undefined {
+    return this.#last?.barOpenTimeMs;
+  }
+
+  #missed(): number {
+    if (this.#first === undefined || this.#last === undefined) return 0;
+    return (this.#last.barOpenTimeMs - this.#first.barOpenTimeMs) / BAR_MS + 1 - this.#bars;
+  }
+
+  format(stateDir: string): string {
+    if (this.#first === undefined || this.#last === undefined)
+      return ['no bar was decided', ...this.#failures.slice(-1)].join('; ');
+    const sorted = [...this.#totalMs].sort((a, b) => a - b);
+    const quantile = (share: number) => Math.round(sorted[Math.ceil(share * sorted.length) - 1]!);
+    const { BUY, SELL, HOLD } = this.#actions;
+    const lines = [
+      `${this.#bars} bars, ${formatInstant(this.#first.barOpenTimeMs)} to ${formatInstant(this.#last.barOpenTimeMs)} UTC, ${this.#last.symbols} symbols`,
+      `signals   ${this.#written} stored${this.#alreadyDecided > 0 ? `, ${this.#alreadyDecided} decided before` : ''}: ${BUY} BUY, ${SELL} SELL, ${HOLD} HOLD`,
+      `abstained ${this.#abstained.length}${this.#abstained.length > 0 ? ` (${formatCounts(this.#abstained)})` : ''}`,
+      `models    ${this.#models.length === 0 ? 'all verified in every bar' : `out, per bar: ${formatCounts(this.#models)}`}`,
+      `time      ${quantile(0.5)} ms per bar (median), ${quantile(1)} ms at most`,
+      ...(this.#missed() > 0 ? [`missed    ${this.#missed()} bars passed without a run`] : []),
+      ...(this.#failures.length > 0
+        ? [`failed    ${this.#failures.length} calls, the last: ${this.#failures.at(-1)}`]
+        : []),
+      `state     ${stateDir} (npx qt status, npx qt signals, npx qt models list)`,
+    ];
+    return lines.join('\n');
+  }
+}

@@ -1,0 +1,43 @@
+// When the local run calls which function: the schedules that EventBridge keeps on AWS.
+import { BAR_MS } from '../../lib/market/candle.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/**
+ * Each job runs at every multiple of `everyMs` plus `afterMs`. Within a minute fresh signals come first, then fresh marks, then
+ * the breaker that judges them: so a start after a pause is not taken for a silence.
+ */
+const TIMETABLE = {
+  infer: { everyMs: BAR_MS, afterMs: 3_000 },
+  guard: { everyMs: MINUTE_MS, afterMs: 20_000 },
+  'circuit-breaker': { everyMs: MINUTE_MS, afterMs: 30_000 },
+  evaluate: { everyMs: HOUR_MS, afterMs: 40_000 },
+  'refresh-universe': { everyMs: DAY_MS, afterMs: 20 * MINUTE_MS + 45_000 },
+  // DynamoDB's own doing on AWS.
+  expire: { everyMs: HOUR_MS, afterMs: 50_000 },
+} as const;
+
+export type Job = keyof typeof TIMETABLE;
+const JOBS = Object.keys(TIMETABLE) as readonly Job[];
+
+export interface ScheduledRun {
+  readonly job: Job;
+  readonly dueMs: number;
+}
+
+/** Endless: the runs due at or after `fromMs`, in order of time. */
+export function* scheduledRuns(fromMs: number): Generator<ScheduledRun, never> {
+  const due = new Map(JOBS.map((job) => [job, firstDue(job, fromMs)]));
+  for (;;) {
+    const [job, dueMs] = [...due].reduce((first, next) => (next[1] < first[1] ? next : first));
+    yield { job, dueMs };
+    due.set(job, dueMs + TIMETABLE[job].everyMs);
+  }
+}
+
+function firstDue(job: Job, fromMs: number): number {
+  const { everyMs, afterMs } = TIMETABLE[job];
+  return Math.ceil((fromMs - afterMs) / everyMs) * everyMs + afterMs;
+}

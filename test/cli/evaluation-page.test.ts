@@ -1,0 +1,117 @@
+// The page stands alone: it loads nothing, runs nothing, and lets no text of a name become markup.
+import { beforeAll, describe, expect, test } from 'vitest';
+import { formatEvaluationPage } from '../../cli/reports/evaluation-page.ts';
+import { formatEvaluation } from '../../cli/reports/evaluation-text.ts';
+import { drawPlot, escapeHtml } from '../../cli/reports/svg-plot.ts';
+import { createOnnxModelRuntime } from '../../lib/adapters/onnx/onnx-model-runtime.ts';
+import { success } from '../../lib/core/result.ts';
+import { BAR_MS } from '../../lib/market/candle.ts';
+import { createEnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
+import type { Evaluation } from '../../lib/research/evaluation.ts';
+import { evaluateModels } from '../../lib/research/use-cases/evaluate-models.ts';
+import { randomWalk, WALK_START_MS } from '../support/market/random-walk.ts';
+import { buildModelFolder } from '../support/models/build-model-folder.ts';
+import { createMemoryObjectStore } from '../support/models/memory-object-store.ts';
+
+async function evaluate(edgeThresholdBps: number): Promise<Evaluation> {
+  const store = createMemoryObjectStore({ versioned: false });
+  await buildModelFolder({ store, ensemble: { edgeThresholdBps } });
+  const ensembles = createEnsembleProvider({ store, runtime: createOnnxModelRuntime() });
+  const result = await evaluateModels(
+    {
+      source: { read: async (symbol) => success(randomWalk({ seed: symbol.length, bars: 1_300 })) },
+      ensembles,
+      store,
+      drawIndex: () => 0,
+    },
+    {
+      symbols: ['AUSDT', 'BBUSDT'],
+      range: { fromMs: WALK_START_MS + 1_000 * BAR_MS, toMs: undefined },
+      everyBars: 1,
+      onProgress: () => {},
+    },
+  );
+  await ensembles.close();
+  if (!result.ok) throw new Error(result.error.detail);
+  return result.value;
+}
+
+describe('a page', () => {
+  let evaluation: Evaluation;
+  beforeAll(async () => {
+    evaluation = await evaluate(2);
+  });
+
+  test('needs nothing from anywhere else and runs no script', () => {
+    const page = formatEvaluationPage(evaluation);
+    expect(page).not.toMatch(/https?:|\/\/[a-z]|<script|<link|<img|<iframe|@import|url\(|\bon[a-z]+=/i);
+    // Account, drawdown, and three plots for each of four models and the ensemble.
+    expect(page.match(/<figure>/g)).toHaveLength(2 + 3 * 5);
+  });
+
+  test.each([
+    [true, /^IN SAMPLE/m],
+    ['partly', /^PARTLY IN SAMPLE/m],
+    [false, /^out of sample/m],
+  ] as const)('says loudly whether it is in sample: %s', (inSample, words) => {
+    const text = formatEvaluation({ ...evaluation, inSample });
+    expect(text).toMatch(words);
+    const page = formatEvaluationPage({ ...evaluation, inSample });
+    expect(page.includes('class="verdict seen"')).toBe(inSample !== false);
+  });
+
+  test('draws no number that is not one', () => {
+    const page = formatEvaluationPage(evaluation);
+    expect(page).not.toMatch(/NaN|Infinity|\bnull\b/);
+  });
+
+  test('says undefined where nothing was acted on and nothing correlates', async () => {
+    const idle = await evaluate(1e6);
+    const text = formatEvaluation(idle);
+    expect(text).toMatch(/Sharpe undefined, Sortino undefined, Calmar undefined, profit factor undefined/);
+    expect(text).toMatch(/gross undefined bps/);
+    const page = formatEvaluationPage(idle);
+    // Two symbols have no rank correlation: five plots without a point.
+    expect(page.match(/<p>undefined<\/p>/g)).toHaveLength(5);
+    expect(page).not.toMatch(/NaN|Infinity/);
+  });
+
+  test('lets no text become markup', () => {
+    const page = formatEvaluationPage({ ...evaluation, ensembleId: '<b onload="x">&' });
+    expect(page).not.toContain('<b onload');
+    expect(escapeHtml(`<&>"'`)).toBe('&#60;&#38;&#62;&#34;&#39;');
+  });
+});
+
+describe('a plot', () => {
+  const formats = { formatX: String, formatY: String };
+  const line = (points: [number, number][]) => ({ name: 'a', colour: '#000', points });
+
+  test('puts the corners of its span on the corners of its frame', () => {
+    const corners: [number, number][] = [
+      [0, 0],
+      [1, 1],
+    ];
+    const plot = drawPlot({ title: 't', lines: [line(corners)], span: { x: [0, 1], y: [0, 1] }, ...formats });
+    // Left 58, bottom 260 − 46; right 460 − 12, top 12.
+    expect(plot).toContain('points="58.0,214.0 448.0,12.0"');
+  });
+
+  test('gives a single point an axis of some length', () => {
+    for (const value of [0, -3, 7]) {
+      const plot = drawPlot({ title: 't', lines: [line([[value, value]])], ...formats });
+      expect(plot).toContain('points="253.0,113.0"');
+      expect(plot).not.toMatch(/NaN|Infinity/);
+    }
+  });
+
+  test('draws bars from zero, up and down', () => {
+    const points: [number, number][] = [
+      [0, 1],
+      [1, -1],
+    ];
+    const plot = drawPlot({ title: 't', lines: [{ ...line(points), style: 'bars' }], ...formats });
+    expect(plot).toContain('y="12.0" width="12.0" height="101.0"');
+    expect(plot).toContain('y="113.0" width="12.0" height="101.0"');
+  });
+});

@@ -1,0 +1,99 @@
+// Fills, fees and funding enter the books once, and what they differ in from the exchange is told and taken over.
+import { describe, expect, it } from 'vitest';
+import {
+  atExchangeCosts,
+  bookOrder,
+  bookPayments,
+  differencesOf,
+  forgetOrders,
+  fundingSinceMs,
+  newBooks,
+  takeOver,
+} from '../../lib/execution/booked-ledger.ts';
+
+const START_MS = 1_722_816_000_000;
+const opened = newBooks(1_000_000_000, START_MS);
+const order = { clientOrderId: 'qt-1', symbol: 'BTCUSDT', side: 'BUY' } as const;
+const half = { ...order, filledQuantity: 0.001, averagePrice: 50_000, feeMicroUsdt: 20_000 };
+const whole = { ...order, filledQuantity: 0.002, averagePrice: 50_100, feeMicroUsdt: 40_080 };
+
+describe('bookOrder', () => {
+  it('books only what is new of a cumulative report', () => {
+    const books = bookOrder(bookOrder(bookOrder(opened, half), half), whole);
+    expect(books.ledger).toMatchObject({
+      feesMicroUsdt: 40_080,
+      cashMicroUsdt: 1_000_000_000 - 100_200_000 - 40_080,
+      positions: { BTCUSDT: { quantity: 0.002, costMicroUsdt: 100_200_000 } },
+    });
+    expect(bookOrder(books, whole)).toBe(books);
+    expect(bookOrder(books, half)).toBe(books);
+  });
+
+  it('books a fee that is told after its fill', () => {
+    const books = bookOrder(bookOrder(opened, { ...half, feeMicroUsdt: 0 }), half);
+    expect(books.ledger.feesMicroUsdt).toBe(20_000);
+    expect(books.ledger.positions.BTCUSDT!.quantity).toBe(0.001);
+  });
+
+  it('forgets ended orders and nothing of what they brought', () => {
+    const books = bookOrder(opened, half);
+    expect(forgetOrders(books, new Set(['qt-1']))).toEqual({ ...books, orders: {} });
+    expect(forgetOrders(books, new Set(['qt-2']))).toBe(books);
+  });
+});
+
+describe('bookPayments', () => {
+  const payment = (id: string, atMs: number) => ({ id, atMs, amountMicroUsdt: -7 });
+
+  it('books each payment once, late ones too, and none from before the books were opened', () => {
+    const first = bookPayments(opened, [payment('a', START_MS), payment('b', START_MS + 1_000)]);
+    expect(first.ledger).toMatchObject({ fundingMicroUsdt: -7, cashMicroUsdt: 999_999_993 });
+    const later = START_MS + 3_600_000;
+    const second = bookPayments(first, [payment('b', START_MS + 1_000), payment('d', later)]);
+    const third = bookPayments(second, [payment('c', later - 1_000), payment('d', later)]);
+    expect(third.ledger.fundingMicroUsdt).toBe(-21);
+    expect(fundingSinceMs(third)).toBeLessThan(later - 1_000);
+    expect(bookPayments(third, [payment('b', START_MS + 1_000), payment('d', later)])).toBe(third);
+    expect(third.funding.recent.map(({ id }) => id)).toEqual(['d', 'c']);
+  });
+});
+
+describe('differences', () => {
+  const { ledger } = bookOrder(opened, half);
+  const wallet = 1_000_000_000 - 20_000;
+  const position = { symbol: 'BTCUSDT', quantity: 0.001, entryPrice: 50_000 };
+
+  it('are none when both hold the same, to a cent', () => {
+    expect(differencesOf(ledger, { walletMicroUsdt: wallet + 10_000, positions: [position] })).toEqual([]);
+    expect(differencesOf(ledger, { walletMicroUsdt: wallet + 10_001, positions: [position] })).toHaveLength(
+      1,
+    );
+  });
+
+  it('are gone once the exchange is taken over, and the identity holds', () => {
+    const positions = [
+      { ...position, quantity: -0.004 },
+      { symbol: 'ETHUSDT', quantity: 1, entryPrice: 2_500 },
+    ];
+    const statement = { walletMicroUsdt: wallet - 5_000_000, positions };
+    expect(differencesOf(ledger, statement)).toHaveLength(3);
+    const taken = takeOver(ledger, statement);
+    expect(differencesOf(taken, statement)).toEqual([]);
+    const cost = Object.values(taken.positions).reduce((sum, { costMicroUsdt }) => sum + costMicroUsdt, 0);
+    const { depositMicroUsdt, realisedMicroUsdt, feesMicroUsdt, fundingMicroUsdt, cashMicroUsdt } = taken;
+    expect(depositMicroUsdt + realisedMicroUsdt - feesMicroUsdt + fundingMicroUsdt).toBe(
+      cashMicroUsdt + cost,
+    );
+  });
+
+  it('in cost alone are what was realised in another order', () => {
+    const statement = {
+      walletMicroUsdt: wallet - 1_000_000,
+      positions: [{ ...position, entryPrice: 49_000 }],
+    };
+    expect(differencesOf(ledger, statement)).toHaveLength(1);
+    const moved = atExchangeCosts(ledger, statement);
+    expect(differencesOf(moved, statement)).toEqual([]);
+    expect(moved).toMatchObject({ realisedMicroUsdt: -1_000_000, cashMicroUsdt: ledger.cashMicroUsdt });
+  });
+});

@@ -1,0 +1,163 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { anchoredBlocks } from '../../lib/features/anchored-blocks.ts';
+import { computeFeatures } from '../../lib/features/compute-features.ts';
+import { truncatedEma } from '../../lib/features/truncated-ema.ts';
+import { highest14, lowest14 } from '../../lib/features/window-extremes.ts';
+import { windowSquares, windowSums } from '../../lib/features/window-sums.ts';
+import { flatThen, seriesOfRows } from '../support/features/bars.ts';
+
+const values = fc
+  .array(fc.double({ min: -1e9, max: 1e9, noNaN: true }), { minLength: 40, maxLength: 120 })
+  .map((list) => Float64Array.from(list));
+const windowLength = fc.integer({ min: 4, max: 30 });
+
+const firstIndex = fc.nat(6_000_000);
+
+describe('window sums', () => {
+  it('are the sums of the window, to the rounding of each addition', () => {
+    fc.assert(
+      fc.property(values, windowLength, firstIndex, (list, window, index) => {
+        const from = window - 1;
+        const sums = windowSums(list, { window, from, firstIndex: index });
+        for (let bar = from; bar < list.length; bar++) {
+          const inWindow = list.slice(bar - window + 1, bar + 1);
+          const expected = inWindow.reduce((total, value) => total + value, 0);
+          const size = inWindow.reduce((total, value) => total + Math.abs(value), 0);
+          expect(Math.abs(sums[bar]! - expected)).toBeLessThanOrEqual(size * window * 1.2e-16);
+        }
+      }),
+    );
+  });
+
+  it('are not disturbed by a spike that has left the window', () => {
+    const list = Float64Array.from({ length: 60 }, (_, i) => (i === 20 ? 1e18 : 0.1));
+    const sums = windowSums(list, { window: 20, from: 19, firstIndex: 7 });
+    for (let bar = 40; bar < 60; bar++) expect(Math.abs(sums[bar]! - 2)).toBeLessThan(1e-14);
+  });
+
+  it('of squares are those around the mean, to the rounding of each step', () => {
+    fc.assert(
+      fc.property(values, windowLength, firstIndex, (list, window, index) => {
+        const from = window - 1;
+        const squares = windowSquares(list, { window, from, firstIndex: index });
+        for (let bar = from; bar < list.length; bar++) {
+          const inWindow = list.slice(bar - window + 1, bar + 1);
+          const mean = inWindow.reduce((total, value) => total + value, 0) / window;
+          const expected = inWindow.reduce((total, value) => total + (value - mean) * (value - mean), 0);
+          const size = inWindow.reduce((total, value) => total + value * value, 0);
+          expect(Math.abs(squares[bar]! - expected)).toBeLessThanOrEqual(
+            1e-12 * expected + 1e-30 * size + 1e-300,
+          );
+        }
+      }),
+    );
+  });
+
+  it('of squares keep their precision where values are large and close together', () => {
+    const list = Float64Array.from({ length: 200 }, (_, i) => 1e5 + (i % 2) * 0.01);
+    const squares = windowSquares(list, { window: 20, from: 19, firstIndex: 3 });
+    for (let bar = 19; bar < 200; bar++) expect(squares[bar]! / (20 * 0.005 * 0.005)).toBeCloseTo(1, 8);
+  });
+
+  it('of squares are exactly 0 where all values are equal, and only there', () => {
+    const list = Float64Array.from([0.7, ...new Array<number>(50).fill(0.1), 0.2, 0.2]);
+    for (let index = 0; index < 20; index++) {
+      const squares = windowSquares(list, { window: 20, from: 19, firstIndex: index });
+      expect(squares[19]).toBeGreaterThan(0.3);
+      expect([...squares.slice(20, 51)]).toEqual(new Array(31).fill(0));
+      expect(squares[51]).toBeGreaterThan(0.009);
+    }
+  });
+
+  it('have the same bits whatever stands before the window', () => {
+    fc.assert(
+      fc.property(values, windowLength, firstIndex, fc.nat(60), (list, window, index, start) => {
+        const from = window - 1;
+        const late = list.subarray(start);
+        for (const compute of [windowSums, windowSquares]) {
+          const whole = compute(list, { window, from, firstIndex: index });
+          const part = compute(late, { window, from, firstIndex: index + start });
+          for (let bar = from; bar < late.length; bar++) expect(part[bar]).toBe(whole[start + bar]);
+        }
+      }),
+    );
+  });
+});
+
+describe('extremes of 14 values', () => {
+  it('are those of the window', () => {
+    fc.assert(
+      fc.property(values, fc.nat(8), (list, later) => {
+        const from = 13 + later;
+        const highest = highest14(list, from);
+        const lowest = lowest14(list, from);
+        for (let bar = from; bar < list.length; bar++) {
+          expect(highest[bar]).toBe(Math.max(...list.slice(bar - 13, bar + 1)));
+          expect(lowest[bar]).toBe(Math.min(...list.slice(bar - 13, bar + 1)));
+        }
+      }),
+    );
+  });
+});
+
+describe('truncated average', () => {
+  const list = Float64Array.from({ length: 2000 }, (_, i) => 100 + ((i * 7919) % 101) / 10);
+
+  it('is the normalised weighted mean of 800 values, at every place in a block', () => {
+    const averages = truncatedEma(list, { period: 200, from: 799, firstIndex: 12_345 });
+    const decay = 199 / 201;
+    for (let bar = 799; bar < list.length; bar += 13) {
+      let weighted = 0;
+      let weights = 0;
+      for (let age = 0; age < 800; age++) {
+        weighted += decay ** age * list[bar - age]!;
+        weights += decay ** age;
+      }
+      expect(Math.abs(averages[bar]! - weighted / weights)).toBeLessThan(1e-11);
+    }
+  });
+
+  it('has the same bits whatever stands before its 800 values', () => {
+    const whole = truncatedEma(list, { period: 50, from: 799, firstIndex: 0 });
+    for (const start of [1, 399, 800, 1200]) {
+      const late = truncatedEma(list.subarray(start), { period: 50, from: 799, firstIndex: start });
+      expect(late.slice(799)).toEqual(whole.slice(start + 799));
+    }
+  });
+});
+
+describe('anchored blocks', () => {
+  it('cover the bars once, in order, each seeded at the same absolute bar, 432 to 863 bars back', () => {
+    fc.assert(
+      fc.property(fc.nat(6_000_000), fc.nat(3000), (firstIndex, length) => {
+        const from = 879;
+        let next = from;
+        for (const block of anchoredBlocks(firstIndex, from, from + length)) {
+          expect(block.from).toBe(next);
+          expect(block.to).toBeGreaterThan(block.from);
+          expect((firstIndex + block.anchor) % 432).toBe(0);
+          expect(block.from - block.anchor).toBeGreaterThanOrEqual(432);
+          expect(block.to - 1 - block.anchor).toBeLessThanOrEqual(863);
+          next = block.to;
+        }
+        expect(next).toBe(from + length);
+      }),
+    );
+  });
+});
+
+describe('the rows asked for', () => {
+  it('are none in a grid too short for one', () => {
+    expect(computeFeatures(seriesOfRows([]))).toHaveLength(0);
+    expect(computeFeatures(seriesOfRows(new Array(879).fill([1, 1, 1, 1, 1])))).toHaveLength(0);
+  });
+
+  it('are refused without the bars they depend on, beyond the end, or across a gap', () => {
+    const series = flatThen([]);
+    expect(() => computeFeatures(series, { from: 878, to: 880 })).toThrow('no rows 878');
+    expect(() => computeFeatures(series, { from: 879, to: 881 })).toThrow('no rows 879');
+    series.openTimeMs[879] = series.openTimeMs[879]! + 300_000;
+    expect(() => computeFeatures(series)).toThrow('without gaps');
+  });
+});

@@ -1,0 +1,170 @@
+// Decisions worked out by hand, at the edges where a sign or a comparison could be wrong.
+import { describe, expect, test } from 'vitest';
+import { decideSignal } from '../../lib/inference/decide-signal.ts';
+import type { Signal } from '../../lib/inference/signal.ts';
+import type { Ensemble } from '../../lib/models/ensemble.ts';
+import type { Probabilities, Vote } from '../../lib/models/vote.ts';
+import { abstain, castVote, leanOf } from '../../lib/models/vote.ts';
+
+const version = 'v20240728_000000';
+const NAMES = ['a', 'b', 'c', 'd'];
+const BUY: Probabilities = { sell: 0.125, hold: 0.25, buy: 0.625 };
+const SELL: Probabilities = { sell: 0.625, hold: 0.25, buy: 0.125 };
+const EVEN: Probabilities = { sell: 0.375, hold: 0.25, buy: 0.375 };
+
+function ensembleOf(members: number, change: Partial<Ensemble> = {}): Ensemble {
+  return {
+    schemaVersion: 1,
+    id: 'e20240728_000000',
+    featureSetHash: 'a'.repeat(64),
+    label: { kind: 'triple_barrier', horizonBars: 12, atrMultiple: 2, minBarrierBps: 30 },
+    members: NAMES.slice(0, members).map((name) => ({
+      name,
+      version,
+      sha256: 'a'.repeat(64),
+      manifestSha256: 'b'.repeat(64),
+      versionId: null,
+      weight: 1,
+    })),
+    costs: { feeBps: 5, slippageBps: 2 },
+    edgeThresholdBps: 10,
+    stopAtrMultiple: 1.5,
+    ...change,
+  };
+}
+
+function decide(
+  answers: (Probabilities | null)[],
+  { ensemble = ensembleOf(answers.length), close = 1000, atr = 4 } = {},
+): Signal {
+  const votes = answers.map((answer, index): Vote => {
+    const model = { name: NAMES[index]!, version };
+    return answer === null ? abstain(model, 'model_missing') : castVote(model, answer);
+  });
+  return decideSignal({ symbol: 'BTCUSDT', barOpenTimeMs: 300_000, close, atr, votes, ensemble });
+}
+
+describe('the expected edge', () => {
+  test('is the difference of probabilities times the barrier of 2 ATR, less two fees and two slippages', () => {
+    // |0.625 − 0.125| × 80 bps − 14 bps
+    expect(decide([BUY, BUY, BUY, BUY])).toMatchObject({
+      action: 'BUY',
+      confidence: 0.625,
+      probabilities: BUY,
+      consensusFraction: 1,
+      activeModels: 4,
+      stopPrice: 994,
+      reasons: [],
+    });
+    expect(decide([BUY, BUY, BUY, BUY]).expectedEdgeBps).toBeCloseTo(26, 9);
+    expect(decide([SELL, SELL])).toMatchObject({ action: 'SELL', confidence: 0.625, stopPrice: 1006 });
+  });
+
+  test('uses the minimum barrier in a quiet market', () => {
+    const quiet = decide([BUY, BUY], { atr: 0.5 });
+    expect(quiet.expectedEdgeBps).toBeCloseTo(0.5 * 30 - 14, 9);
+    expect(quiet).toMatchObject({ action: 'HOLD', confidence: 0.25, reasons: ['edge_below_threshold'] });
+  });
+
+  test('equal to the threshold is not above it', () => {
+    const { expectedEdgeBps } = decide([BUY, BUY]);
+    expect(
+      decide([BUY, BUY], { ensemble: ensembleOf(2, { edgeThresholdBps: expectedEdgeBps! }) }).reasons,
+    ).toEqual(['edge_below_threshold']);
+  });
+});
+
+describe('consensus', () => {
+  test('two of three is enough, two of four is not', () => {
+    const strong: Probabilities = { sell: 0, hold: 0, buy: 1 };
+    const weak: Probabilities = { sell: 0.375, hold: 0.375, buy: 0.25 };
+    expect(decide([strong, strong, weak])).toMatchObject({ action: 'BUY', consensusFraction: 2 / 3 });
+    expect(decide([strong, strong, weak, weak])).toMatchObject({
+      action: 'HOLD',
+      consensusFraction: 0.5,
+      reasons: ['no_consensus', 'ensemble_disagrees'],
+    });
+  });
+
+  test('a model that leans to neither side is active and supports neither', () => {
+    expect(decide([BUY, EVEN])).toMatchObject({ consensusFraction: 0.5, activeModels: 2, action: 'HOLD' });
+    expect(decide([EVEN, EVEN])).toMatchObject({
+      consensusFraction: 0,
+      reasons: ['no_consensus', 'ensemble_disagrees', 'edge_below_threshold'],
+    });
+  });
+
+  test('the majority must be on the side of the weighted probabilities', () => {
+    const heavy = ensembleOf(3);
+    const members = heavy.members.map((member, index) => (index === 2 ? { ...member, weight: 10 } : member));
+    const signal = decide([BUY, BUY, { sell: 1, hold: 0, buy: 0 }], { ensemble: { ...heavy, members } });
+    expect(signal).toMatchObject({
+      action: 'HOLD',
+      consensusFraction: 2 / 3,
+      reasons: ['ensemble_disagrees'],
+    });
+  });
+});
+
+describe('missing models', () => {
+  test('one active model decides nothing, however sure', () => {
+    expect(decide([{ sell: 0, hold: 0, buy: 1 }, null, null, null])).toMatchObject({
+      action: 'HOLD',
+      confidence: 0,
+      probabilities: null,
+      expectedEdgeBps: null,
+      activeModels: 1,
+      stopPrice: null,
+      reasons: ['insufficient_models'],
+    });
+    expect(decide([null, null])).toMatchObject({ consensusFraction: 0, activeModels: 0 });
+  });
+
+  test('the votes show who abstained and why', () => {
+    expect(decide([BUY, null, BUY]).votes[1]).toEqual({ model: 'b', version, abstained: 'model_missing' });
+  });
+});
+
+describe('the stop', () => {
+  test('that would lie at or below zero holds a long', () => {
+    const wide = { close: 1000, atr: 1000 / 1.5 };
+    expect(decide([BUY, BUY], wide)).toMatchObject({
+      action: 'HOLD',
+      stopPrice: null,
+      reasons: ['stop_invalid'],
+    });
+    expect(decide([SELL, SELL], wide)).toMatchObject({ action: 'SELL', stopPrice: 2000 });
+  });
+
+  test('that would lie on the close holds either side', () => {
+    const ensemble = ensembleOf(2, { edgeThresholdBps: 0 });
+    expect(decide([BUY, BUY], { atr: 0, ensemble }).reasons).toEqual(['stop_invalid']);
+    expect(decide([SELL, SELL], { atr: 0, ensemble }).reasons).toEqual(['stop_invalid']);
+  });
+});
+
+describe('broken invariants throw', () => {
+  const votes = [castVote({ name: 'a', version }, BUY), castVote({ name: 'b', version }, BUY)];
+  const input = { symbol: 'X', barOpenTimeMs: 0, close: 1, atr: 1, votes, ensemble: ensembleOf(2) };
+  test.each([
+    ['a close of zero', { close: 0 }],
+    ['a close that is no number', { close: Number.NaN }],
+    ['an ATR that is no number', { atr: Number.NaN }],
+    ['an infinite ATR', { atr: Number.POSITIVE_INFINITY }],
+    ['a missing vote', { votes: votes.slice(1) }],
+    ['a vote twice', { votes: [votes[0]!, votes[0]!] }],
+    ['a stranger', { votes: [votes[0]!, castVote({ name: 'z', version }, BUY)] }],
+    ['another version', { votes: [votes[0]!, castVote({ name: 'b', version: 'v20200101_000000' }, BUY)] }],
+  ])('%s', (_, change) => {
+    expect(() => decideSignal({ ...input, ...change })).toThrow();
+  });
+});
+
+test('a lean is the larger side, hold or not', () => {
+  expect([BUY, SELL, EVEN, { sell: 0.1, hold: 0.79, buy: 0.11 }].map(leanOf)).toEqual([
+    'BUY',
+    'SELL',
+    'HOLD',
+    'BUY',
+  ]);
+});

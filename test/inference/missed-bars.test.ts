@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { MISSED_BARS_RUNS, missedBars } from '../../lib/inference/missed-bars.ts';
+import { BAR_MS } from '../../lib/market/candle.ts';
+import { runOf } from '../contract/signal-store.ts';
+
+/** Close of a bar, and a minute more. */
+const NOW_MS = Date.UTC(2024, 7, 5, 12, 1);
+/** Open time of the bar that closed this many bars before the newest closed one. */
+const bar = (before: number) => NOW_MS - 60_000 - (before + 1) * BAR_MS;
+const all = Array.from({ length: MISSED_BARS_RUNS }, (_, before) => before);
+/** Newest first, as the store gives them. */
+const runsWithout = (...missing: number[]) =>
+  all.filter((before) => !missing.includes(before)).map((before) => runOf(bar(before)));
+
+describe('missedBars', () => {
+  it('finds none in an unbroken hour, whether the newest bar is decided already or not', () => {
+    expect(missedBars([runsWithout()], NOW_MS)).toEqual([]);
+    expect(missedBars([runsWithout(0)], NOW_MS)).toEqual([]);
+    expect(missedBars([[runOf(NOW_MS - 60_000), ...runsWithout()]], NOW_MS)).toEqual([]);
+  });
+
+  it('tells the bar before the newest, and one an hour ago, and no older one', () => {
+    expect(missedBars([runsWithout(1, 12)], NOW_MS)).toEqual([
+      { barOpenTimeMs: bar(12), shard: 0 },
+      { barOpenTimeMs: bar(1), shard: 0 },
+    ]);
+    expect(missedBars([runsWithout(13)], NOW_MS)).toEqual([]);
+  });
+
+  it('tells the shard, also of one that has never run while another has', () => {
+    expect(missedBars([runsWithout(), runsWithout(2)], NOW_MS)).toEqual([
+      { barOpenTimeMs: bar(2), shard: 1 },
+    ]);
+    expect(missedBars([[runOf(bar(2)), runOf(bar(3))], []], NOW_MS)).toEqual([
+      { barOpenTimeMs: bar(1), shard: 0 },
+      { barOpenTimeMs: bar(3), shard: 1 },
+      { barOpenTimeMs: bar(2), shard: 1 },
+      { barOpenTimeMs: bar(1), shard: 1 },
+    ]);
+  });
+
+  it('tells the whole hour after a longer silence, and nothing before the first run of all', () => {
+    expect(missedBars([[runOf(bar(500))]], NOW_MS)).toHaveLength(12);
+    expect(missedBars([[runOf(bar(0))]], NOW_MS)).toEqual([]);
+    expect(missedBars([[], []], NOW_MS)).toEqual([]);
+  });
+});

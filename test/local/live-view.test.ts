@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import type { InferRun } from '../../lib/inference/infer-run.ts';
+import type { Signal } from '../../lib/inference/signal.ts';
+import { type BarView, formatBarLine, formatScreen } from '../../local/run/live-view.ts';
+
+const barOpenTimeMs = Date.UTC(2024, 7, 5);
+const run: InferRun = {
+  barOpenTimeMs,
+  shard: 0,
+  of: 1,
+  startedAtMs: barOpenTimeMs + 303_000,
+  ensembleId: 'e20240728_000000',
+  featureSetHash: 'f'.repeat(64),
+  symbols: 3,
+  written: 2,
+  alreadyDecided: 0,
+  actions: { SELL: 0, HOLD: 1, BUY: 1 },
+  abstentions: [{ symbol: 'OLDUSDT', barOpenTimeMs, abstained: 'stale', detail: 'newest candle is old' }],
+  quarantined: [
+    { model: 'xgboost', version: 'v20240728_000000', reason: 'sha256_mismatch', detail: 'differs' },
+  ],
+  servedModels: 3,
+  unwritten: [],
+  meanConsensus: 1,
+  meanConfidence: 0.5,
+  residentBytes: 300_000_000,
+  timingsMs: { models: 1, fetch: 20, features: 3, inference: 4, store: 5, total: 33.4 },
+};
+const signal = (symbol: string, action: Signal['action']): Signal => ({
+  symbol,
+  barOpenTimeMs,
+  action,
+  confidence: 0.612,
+  probabilities: { sell: 0.1, hold: 0.288, buy: 0.612 },
+  expectedEdgeBps: 12.34,
+  votes: [
+    {
+      model: 'lightgbm',
+      version: 'v20240728_000000',
+      action: 'BUY',
+      probabilities: { sell: 0.1, hold: 0.3, buy: 0.6 },
+    },
+    { model: 'xgboost', version: 'v20240728_000000', abstained: 'sha256_mismatch' },
+  ],
+  consensusFraction: 1,
+  activeModels: 1,
+  close: 100,
+  atr: 1,
+  stopPrice: action === 'HOLD' ? null : 98.8,
+  ensembleId: 'e20240728_000000',
+  featureSetHash: 'f'.repeat(64),
+  reasons: action === 'HOLD' ? ['edge_below_threshold'] : [],
+});
+const view: BarView = {
+  bar: 3,
+  bars: 12,
+  run,
+  signals: [signal('BTCUSDT', 'BUY'), signal('ETHUSDT', 'HOLD')],
+  status: {
+    mode: 'OFF',
+    reasons: [{ code: 'flag_missing', detail: 'EMERGENCY_MODE is not set' }],
+    scope: 'paper',
+    stage: 'PAPER',
+    flags: { QT_ENABLE_AI_TRADING: true, EMERGENCY_MODE: 'missing: EMERGENCY_MODE is not set' },
+    breaker: { latch: 'ARMED', revision: 1, epoch: 0, armedAtMs: 0, highWaterMicroUsdt: null },
+    epoch: 0,
+    leaseUntilMs: 0,
+    exposureMicroUsdt: 0,
+    lastBar: null,
+    missedBars: [],
+    equity: {
+      atMs: 0,
+      equityMicroUsdt: 9_990_120_000,
+      walletMicroUsdt: 0,
+      exposureMicroUsdt: 0,
+      positions: 0,
+    },
+    positions: [],
+    unread: [],
+  },
+  failed: undefined,
+  dashboard: 'http://127.0.0.1:4000 (token in .qt/api-token)',
+};
+
+describe('the live view', () => {
+  it('tells a bar in one line: signals, abstentions, models that are out, time', () => {
+    expect(formatBarLine(view)).toBe(
+      '2024-08-05 00:00 [3/12] 2 signals: 1 BUY, 0 SELL, 1 HOLD; 1 abstained (stale 1); models out: xgboost sha256_mismatch; OFF, 0 positions, 9990.12 USDT; 33 ms',
+    );
+  });
+
+  it('shows every symbol with votes and reasons, the flags as they were read, and the timings', () => {
+    const screen = formatScreen(view, { rows: 40, columns: 160 });
+    for (const text of [
+      'BTCUSDT',
+      'lightgbm:BUY',
+      'xgboost:sha256_mismatch',
+      'edge_below_threshold',
+      'OLDUSDT',
+      'stale',
+    ])
+      expect(screen).toContain(text);
+    expect(screen).toMatch(/QT_ENABLE_AI_TRADING=true {2}EMERGENCY_MODE=.*missing/);
+    expect(screen).toMatch(/OFF.* flag_missing .*breaker armed/);
+    expect(screen).toContain('equity 9990.12 USDT  no position');
+    expect(screen).toContain('fetch 20 ms');
+  });
+
+  it('never grows beyond the terminal, and says what it leaves out', () => {
+    const many = {
+      ...view,
+      signals: Array.from({ length: 100 }, (_, index) => signal(`COIN${index}USDT`, 'BUY')),
+    };
+    const screen = formatScreen(many, { rows: 30, columns: 80 });
+    expect(screen.split('\n').length).toBeLessThanOrEqual(30);
+    expect(screen).toMatch(/and \d+ more: npx qt signals/);
+  });
+});

@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import { dailySharpe, performanceOf } from '../../../lib/research/metrics/performance.ts';
+import { maxDrawdown, worstDailyDrawdown } from '../../../lib/risk/drawdown.ts';
+import { dailyReturns, monthlyReturns } from '../../../lib/risk/equity-curve.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+function curveOf(marks: [timeMs: number, equityUsdt: number][]) {
+  return { timeMs: marks.map(([timeMs]) => timeMs), equityUsdt: marks.map(([, equity]) => equity) };
+}
+/** One mark at each midnight, from day 0. */
+const byDay = (equities: number[]) => curveOf(equities.map((equity, day) => [day * DAY, equity]));
+
+describe('daily returns', () => {
+  it('close a day with its last mark, midnight included', () => {
+    const curve = curveOf([
+      [0, 100],
+      [HOUR, 500],
+      [DAY, 110],
+      [DAY + HOUR, 99],
+    ]);
+    const returns = dailyReturns(curve);
+    expect(returns.map((day) => day.startMs)).toEqual([0, DAY]);
+    expect(returns[0]!.value).toBeCloseTo(0.1, 12);
+    expect(returns[1]!.value).toBeCloseTo(-0.1, 12);
+  });
+
+  it('are 0 for a day without marks', () => {
+    const returns = dailyReturns(
+      curveOf([
+        [HOUR, 100],
+        [3 * DAY, 110],
+      ]),
+    );
+    expect(returns.map((day) => [day.startMs / DAY, day.value])).toEqual([
+      [0, 0],
+      [1, 0],
+      [2, 110 / 100 - 1],
+    ]);
+  });
+
+  it('end with the day of ruin', () => {
+    const returns = dailyReturns(byDay([100, 50, -10, 40, 80]));
+    expect(returns.map((day) => day.value)).toEqual([-0.5, -1.2]);
+    expect(dailyReturns(byDay([0, 50, 60]))).toEqual([]);
+  });
+
+  it('do not exist for fewer than 2 marks', () => {
+    expect(dailyReturns(curveOf([]))).toEqual([]);
+    expect(dailyReturns(byDay([100]))).toEqual([]);
+  });
+
+  it.each([
+    ['times that do not increase', [[DAY, 1] as [number, number], [DAY, 2] as [number, number]]],
+    ['equity that is not finite', [[0, Number.NaN] as [number, number]]],
+    ['a time that is NaN', [[Number.NaN, 1] as [number, number]]],
+    ['times in another unit', [[0, 1] as [number, number], [1e15, 2] as [number, number]]],
+  ])('refuse %s', (_, marks) => {
+    expect(() => dailyReturns(curveOf(marks))).toThrow();
+    expect(() => maxDrawdown(curveOf(marks))).toThrow();
+  });
+});
+
+describe('monthly returns', () => {
+  it('follow the calendar through a leap February and a new year', () => {
+    const curve = curveOf([
+      [Date.UTC(2023, 11, 15), 100],
+      [Date.UTC(2024, 0, 1), 110], // closes December
+      [Date.UTC(2024, 1, 29, 12), 99], // February; January had no mark but its opening
+      [Date.UTC(2024, 2, 1, 0, 5), 198],
+    ]);
+    const returns = monthlyReturns(curve);
+    expect(returns.map((month) => new Date(month.startMs).toISOString().slice(0, 10))).toEqual([
+      '2023-12-01',
+      '2024-01-01',
+      '2024-02-01',
+      '2024-03-01',
+    ]);
+    [0.1, 0, -0.1, 1].forEach((value, month) => {
+      expect(returns[month]!.value).toBeCloseTo(value, 12);
+    });
+  });
+});
+
+describe('maximum drawdown', () => {
+  it('tells from which high, to which bottom, and when it was made good', () => {
+    expect(maxDrawdown(byDay([100, 120, 90, 110, 60, 119, 120, 130, 100]))).toEqual({
+      fraction: 0.5,
+      startMs: DAY,
+      bottomMs: 4 * DAY,
+      recoveredMs: 6 * DAY,
+    });
+  });
+
+  it('says so when it was not made good, or there was none', () => {
+    expect(maxDrawdown(byDay([100, 80, 99]))).toMatchObject({ recoveredMs: undefined });
+    expect(maxDrawdown(byDay([100, 100, 101]))).toBeUndefined();
+    expect(maxDrawdown(byDay([]))).toBeUndefined();
+  });
+
+  it('exceeds 1 when equity went negative', () => {
+    expect(maxDrawdown(byDay([100, -20]))?.fraction).toBeCloseTo(1.2, 12);
+  });
+});
+
+describe('worst daily drawdown', () => {
+  it("counts from the day's own high, the opening included, and never across midnight", () => {
+    const curve = curveOf([
+      [0, 100],
+      [HOUR, 110],
+      [2 * HOUR, 99], // −10 % within day 0
+      [DAY, 104],
+      [DAY + HOUR, 98.8], // −5 % from the opening of day 1; −10.2 % from the high of day 0
+    ]);
+    expect(worstDailyDrawdown(curve)).toBeCloseTo(0.1, 12);
+    const secondDay = { timeMs: curve.timeMs.slice(3), equityUsdt: curve.equityUsdt.slice(3) };
+    expect(worstDailyDrawdown(secondDay)).toBeCloseTo(0.05, 12);
+  });
+
+  it('is 0 when equity only rose, undefined when nothing was seen', () => {
+    expect(worstDailyDrawdown(byDay([100, 101, 102]))).toBe(0);
+    expect(worstDailyDrawdown(byDay([100]))).toBeUndefined();
+    expect(worstDailyDrawdown(byDay([0, 100]))).toBeUndefined();
+  });
+});
+
+describe('performance', () => {
+  // Daily returns +10 %, −5 %, +2 %, 0 %: mean 0.0175, squares of distances 0.011675, one losing day.
+  const performance = performanceOf(byDay([100, 110, 104.5, 106.59, 106.59]));
+
+  it('annualises Sharpe and Sortino by √365', () => {
+    expect(performance.sharpe).toBeCloseTo((0.0175 / Math.sqrt(0.011675 / 3)) * Math.sqrt(365), 9);
+    expect(performance.sortino).toBeCloseTo((0.0175 / Math.sqrt(0.05 ** 2 / 4)) * Math.sqrt(365), 9);
+  });
+
+  it('divides compound annual growth by the deepest drawdown for Calmar', () => {
+    expect(performance.totalReturn).toBeCloseTo(0.0659, 12);
+    expect(performance.annualReturn).toBeCloseTo(1.0659 ** (365 / 4) - 1, 8);
+    expect(performance.maxDrawdown?.fraction).toBeCloseTo(0.05, 12);
+    expect(performance.calmar).toBeCloseTo((1.0659 ** (365 / 4) - 1) / 0.05, 6);
+  });
+
+  it('leaves undefined what cannot be said', () => {
+    const onlyRising = performanceOf(byDay([100, 101, 103]));
+    expect(onlyRising).toMatchObject({ sortino: undefined, calmar: undefined, maxDrawdown: undefined });
+    const flat = performanceOf(byDay([100, 100, 100]));
+    expect(flat).toMatchObject({ totalReturn: 0, sharpe: undefined, sortino: undefined, calmar: undefined });
+    const oneDay = performanceOf(byDay([100, 90]));
+    expect(oneDay).toMatchObject({
+      sharpe: undefined,
+      sortino: undefined,
+      annualReturn: undefined,
+      calmar: undefined,
+    });
+    expect(performanceOf(byDay([]))).toEqual({
+      totalReturn: undefined,
+      annualReturn: undefined,
+      sharpe: undefined,
+      sortino: undefined,
+      calmar: undefined,
+      maxDrawdown: undefined,
+      dailyReturns: [],
+    });
+  });
+
+  it('has no growth rate after ruin, nor one beyond numbers', () => {
+    expect(performanceOf(byDay([100, 50, -1])).annualReturn).toBeUndefined();
+    const explosive = curveOf([
+      [DAY - 1, 1],
+      [DAY, 1e6],
+      [DAY + 1, 1e12],
+    ]);
+    expect(performanceOf(explosive).annualReturn).toBeUndefined();
+  });
+
+  it('keeps the Sharpe ratio per day apart from the annual one', () => {
+    expect(dailySharpe([0.1, -0.05, 0.02, 0])).toBeCloseTo(0.0175 / Math.sqrt(0.011675 / 3), 12);
+    expect(dailySharpe([0.1, 0.1])).toBeUndefined();
+  });
+});

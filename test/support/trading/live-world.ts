@@ -1,0 +1,257 @@
+// Live trading as far as it can go without money: execute, guard and breaker in scope `live` with the real broker over ccxt,
+// against the simulated exchange's signed endpoints. The stores are in memory, and time is the test's.
+import { expect } from 'vitest';
+import { z } from 'zod';
+import { BinanceAccount } from '../../../lib/adapters/binance/binance-account.ts';
+import { createCcxtMarketData } from '../../../lib/adapters/binance/ccxt-market-data.ts';
+import { createLiveBroker } from '../../../lib/adapters/binance/live-broker.ts';
+import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
+import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
+import { booksSchema, differencesOf } from '../../../lib/execution/booked-ledger.ts';
+import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
+import type { Broker } from '../../../lib/execution/ports.ts';
+import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
+import { execute } from '../../../lib/execution/use-cases/execute.ts';
+import { type GuardReport, guard } from '../../../lib/execution/use-cases/manage-positions.ts';
+import type { Signal } from '../../../lib/inference/signal.ts';
+import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
+import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
+import { BREAKER_LIMITS } from '../../../lib/risk/breaker.ts';
+import type { FlagStore } from '../../../lib/risk/ports.ts';
+import {
+  GUARD_KEY,
+  guardRecordSchema,
+  LEDGER_KEY,
+  orderRecordSchema,
+  ROLLOUT_KEY,
+} from '../../../lib/risk/records.ts';
+import { type BreakerOutcome, tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
+import { initialRollout } from '../../../lib/rollout/transition-rollout.ts';
+import {
+  type SimulatedExchange,
+  startSimulatedExchange,
+} from '../../../local/exchange/simulated-exchange.ts';
+import { marketOf } from '../../../local/market/market-source.ts';
+import { expectValue } from '../../contract/broker.ts';
+import { runOf } from '../../contract/signal-store.ts';
+import { createMemoryObjectStore } from '../models/memory-object-store.ts';
+import {
+  type CrashPlan,
+  MINUTE_MS,
+  PRICES,
+  putEnsemble,
+  requestOf,
+  START_MS,
+  signalOf,
+  VERSION,
+} from './trading-world.ts';
+
+type Symbol = keyof typeof PRICES;
+export const LIVE_KEYS = { apiKey: 'live-key', secret: 'live-secret' } as const;
+export const LIVE_DEPOSIT_USDT = 10_000;
+const COSTS = { impactBps: 5, takerFeeBps: 4, fundingRatePer8h: 0.0001 };
+const BARS = 200;
+
+/** Bars after the start in which the price falls by 2 % and comes back. */
+export type Dips = Partial<Record<Symbol, readonly number[]>>;
+
+/** Every symbol at its price, within a hundredth of a per cent, but for the dips. */
+export function calmMarket(dips: Dips = {}) {
+  const seriesOf = (symbol: Symbol) => {
+    const price = PRICES[symbol];
+    const candles = Array.from({ length: BARS }, (_, index) => ({
+      openTimeMs: START_MS + (index - BARS / 2) * BAR_MS,
+      open: price,
+      // Decimals are what the exchange derives tick and step from.
+      high: price + 0.1,
+      low: dips[symbol]?.includes(index - BARS / 2) ? price * 0.98 : price,
+      close: price,
+      volume: 12.345,
+    }));
+    const series = seriesFromCandles(candles);
+    if (!series.ok) throw new Error(series.error.fault);
+    return series.value;
+  };
+  return marketOf(new Map((Object.keys(PRICES) as Symbol[]).map((symbol) => [symbol, seriesOf(symbol)])));
+}
+
+export class LiveWorld {
+  nowMs = START_MS + 3_000;
+  readonly clock = { nowMs: () => this.nowMs };
+  readonly risk = createMemoryRiskStore();
+  readonly signals = createMemorySignalStore();
+  readonly objects = createMemoryObjectStore({ versioned: false });
+  readonly told: string[] = [];
+  readonly flagTexts = new Map([
+    ['QT_ENABLE_EXECUTION', 'true'],
+    ['QT_ENABLE_AI_TRADING', 'true'],
+    ['QT_PAPER_TRADING', 'false'],
+    ['EMERGENCY_MODE', 'false'],
+    ['CIRCUIT_BREAKER_TRIGGERED', 'false'],
+    ['QT_MAX_CAPITAL_ALLOCATION', '1'],
+    ['QT_MAX_POSITIONS', '10'],
+  ]);
+  readonly flags: FlagStore = {
+    read: async (names) =>
+      new Map(
+        names.map((name) => {
+          const text = this.flagTexts.get(name);
+          return [name, text === undefined ? { kind: 'missing' as const } : { kind: 'text' as const, text }];
+        }),
+      ),
+    write: async (name, text) => void this.flagTexts.set(name, text),
+  };
+  exchange!: SimulatedExchange;
+  broker!: Broker;
+  /** What the operator would see on the exchange's own pages: no fault befalls it, for the tests clear them first. */
+  #account!: BinanceAccount;
+  #waitedMs = 0;
+
+  static async open(dips: Dips = {}): Promise<LiveWorld> {
+    const world = new LiveWorld();
+    world.exchange = await startSimulatedExchange({
+      market: calmMarket(dips),
+      clock: world.clock,
+      account: { ...LIVE_KEYS, depositUsdt: LIVE_DEPOSIT_USDT, costs: COSTS },
+      rateLimits: { weightPerMinute: 1e9 },
+    });
+    world.restart();
+    const rollout = { ...initialRollout(START_MS), stage: 'FULL' };
+    await world.risk.put('live', ROLLOUT_KEY, rollout, { ifAbsent: true });
+    await putEnsemble(world.objects);
+    await world.minutes(1);
+    world.nowMs = START_MS + 3_000 + BAR_MS;
+    await world.minute(0);
+    return world;
+  }
+
+  /** A new process: nothing of the old one's memory is left. */
+  restart(): void {
+    const connection = {
+      baseUrl: this.exchange.url,
+      credentials: LIVE_KEYS,
+      timeoutMs: 400,
+      weightPerMinute: 1e9,
+      nowMs: () => this.nowMs + this.#waitedMs,
+      sleep: async (durationMs: number) => {
+        this.#waitedMs += Math.ceil(durationMs);
+      },
+    };
+    const market = createCcxtMarketData({ ...connection, exchange: 'binanceusdm' });
+    this.broker = createLiveBroker({ ...connection, market });
+    this.#account = new BinanceAccount(connection);
+  }
+
+  dependencies() {
+    const { risk, signals, flags, clock } = this;
+    const notifier = { notify: async ({ text }: { text: string }) => void this.told.push(text) };
+    return { risk, signals, flags, clock, notifier, shards: 1, limits: BREAKER_LIMITS, codeVersion: VERSION };
+  }
+
+  guard(crash?: CrashPlan): Promise<GuardReport> {
+    const { risk, broker, clock } = this;
+    const over = <Port extends object>(port: Port): Port => crash?.over(port) ?? port;
+    return guard({ risk, broker: over(broker), clock, codeVersion: VERSION });
+  }
+
+  tick = (): Promise<BreakerOutcome> => tickBreaker(this.dependencies(), 'live');
+
+  /** A minute of the running system: infer's run is on record, guard, then the breaker. */
+  async minute(ms = MINUTE_MS): Promise<GuardReport> {
+    this.nowMs += ms;
+    await this.signals.putRun(runOf(lastClosedOpenTimeMs(this.nowMs)));
+    const report = await this.guard();
+    await this.tick();
+    return report;
+  }
+
+  async minutes(count: number): Promise<void> {
+    for (let minute = 0; minute < count; minute++) await this.minute();
+  }
+
+  /** Signals of the bar that has just closed. */
+  async decide(actions: Partial<Record<Symbol, Signal['action']>>): Promise<void> {
+    const barOpenTimeMs = lastClosedOpenTimeMs(this.nowMs);
+    for (const [symbol, action] of Object.entries(actions))
+      await this.signals.put(signalOf(symbol as Symbol, action, { barOpenTimeMs }));
+  }
+
+  execute(crash?: CrashPlan): Promise<ExecuteReport> {
+    const { signals, objects, flags, risk, clock, broker } = this;
+    const over = <Port extends object>(port: Port): Port => crash?.over(port) ?? port;
+    return execute(
+      {
+        signals,
+        objects,
+        flags,
+        risk,
+        clock,
+        brokerOf: () => over(broker),
+        policy: FULL_SIZE,
+        codeVersion: VERSION,
+      },
+      requestOf({ barOpenTimeMs: lastClosedOpenTimeMs(this.nowMs) }),
+    );
+  }
+
+  /** Quantities that the exchange holds, by symbol. */
+  async held(): Promise<Record<string, number>> {
+    const positions = expectValue(await this.broker.positions());
+    return Object.fromEntries(positions.map(({ symbol, quantity }) => [symbol, quantity]));
+  }
+
+  async latch() {
+    const breaker = (await this.risk.readGate('live'))!.breaker;
+    return breaker.latch === 'ARMED' ? breaker.latch : breaker.causes.map(({ code }) => code);
+  }
+
+  async orders() {
+    return (await this.risk.list({ scope: 'live', prefix: 'order#' }, orderRecordSchema)).map(
+      ({ value }) => value,
+    );
+  }
+
+  /** Every position is behind one stop of at least its size. */
+  async expectProtected(at = ''): Promise<void> {
+    const stops = expectValue(await this.broker.openOrders());
+    for (const [symbol, quantity] of Object.entries(await this.held())) {
+      const own = stops.filter((stop) => stop.symbol === symbol && stop.kind === 'stop');
+      expect(own.length, `${at}: stops of ${symbol}`).toBeGreaterThan(0);
+      expect(Math.max(...own.map((stop) => stop.quantity)), at).toBeGreaterThanOrEqual(Math.abs(quantity));
+    }
+  }
+
+  /** What must be true whenever guard has had its minutes: exchange, books, gate and records say the same, and no order more. */
+  async expectSettled(at = ''): Promise<void> {
+    await this.expectProtected(at);
+    const positions = expectValue(await this.broker.positions());
+    const walletMicroUsdt = expectValue(await this.broker.walletMicroUsdt());
+    const { ledger } = (await this.risk.get('live', LEDGER_KEY, booksSchema))!.value;
+    expect(differencesOf(ledger, { walletMicroUsdt, positions }), at).toEqual([]);
+    expect(ledger.depositMicroUsdt, `${at}: nothing was unexplained`).toBe(LIVE_DEPOSIT_USDT * 1e6);
+    const record = await this.risk.get('live', GUARD_KEY, guardRecordSchema);
+    expect(record?.value, at).toMatchObject({ differences: [], nakedSinceMs: null });
+    const gate = (await this.risk.readGate('live'))!;
+    expect(Object.keys(gate.reserved).sort(), at).toEqual(positions.map(({ symbol }) => symbol).sort());
+    expect(gate.positionCount, at).toBe(positions.length);
+    const reserved = Object.values(gate.reserved).reduce((sum, one) => sum + one.notionalMicroUsdt, 0);
+    expect(gate.exposureMicroUsdt, at).toBe(reserved);
+    await this.expectOneOrderPerDecision(at);
+  }
+
+  /** One entry at most per symbol and bar; and the exchange has filled no order that our records do not know. */
+  async expectOneOrderPerDecision(at = ''): Promise<void> {
+    const orders = await this.orders();
+    const decisions = orders
+      .filter(({ leg }) => leg === 'entry')
+      .map(({ symbol, barOpenTimeMs }) => `${symbol} ${barOpenTimeMs}`);
+    expect(new Set(decisions).size, at).toBe(decisions.length);
+    const fees = await this.#account.ask(
+      { method: 'GET', path: 'income', parameters: { incomeType: 'COMMISSION', limit: 1_000 }, weight: 30 },
+      (body) => z.array(z.unknown()).parse(body),
+    );
+    const filled = orders.filter(({ state }) => state.filledQuantity > 0);
+    if (!fees.ok) throw new Error(fees.error.message);
+    expect(fees.value.length, `${at}: orders filled by the exchange`).toBe(filled.length);
+  }
+}

@@ -1,0 +1,103 @@
+// Pasts made by hand for backtests: candles as written, and what two models are taken to have answered at them.
+
+import { FEATURE_SET_HASH } from '../../../lib/features/feature-set.ts';
+import { BAR_MS } from '../../../lib/market/candle.ts';
+import { type CandleSeries, seriesFromCandles } from '../../../lib/market/candle-series.ts';
+import { type Ensemble, ensembleKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
+import { allocatePredictions, type Predictions } from '../../../lib/research/use-cases/predictions.ts';
+import { type BacktestQuery, type ReplayInput, replayPast } from '../../../lib/runtime/compose/backtest.ts';
+import { createMemoryObjectStore } from '../models/memory-object-store.ts';
+
+export const FROM_MS = Date.UTC(2024, 0, 2);
+export const FLAT = [100, 100, 100, 100] as const;
+/** Bars before the first one traded: two decimals in prices, three in volumes. */
+const HISTORY = Array.from({ length: 10 }, () => [100, 100.25, 99.75, 100] as const);
+
+export type Bar = readonly [open: number, high: number, low: number, close: number];
+export type Wish = 'BUY' | 'SELL';
+
+const member = (name: string) => ({
+  name,
+  version: 'v20240101_000000',
+  sha256: '0'.repeat(64),
+  manifestSha256: '0'.repeat(64),
+  versionId: null,
+  weight: 1,
+});
+
+const ENSEMBLE: Ensemble = {
+  schemaVersion: 1,
+  id: 'e20240101_000000',
+  featureSetHash: FEATURE_SET_HASH,
+  label: { kind: 'triple_barrier', horizonBars: 3, atrMultiple: 2, minBarrierBps: 30 },
+  members: [member('lightgbm'), member('xgboost')],
+  costs: { feeBps: 5, slippageBps: 2 },
+  edgeThresholdBps: 0,
+  stopAtrMultiple: 1.2,
+};
+
+function seriesOf(bars: readonly Bar[], firstMs: number): CandleSeries {
+  const series = seriesFromCandles(
+    bars.map(([open, high, low, close], index) => ({
+      openTimeMs: firstMs + index * BAR_MS,
+      open,
+      high,
+      low,
+      close,
+      volume: 1.001,
+    })),
+  );
+  if (!series.ok) throw new Error(series.error.fault);
+  return series.value;
+}
+
+/** The first of `bars` opens at FROM_MS. */
+export const pastOf = (bars: readonly Bar[]): CandleSeries =>
+  seriesOf([...HISTORY, ...bars], FROM_MS - HISTORY.length * BAR_MS);
+
+/** Answers at every bar from FROM_MS on: both models sure of the wish, or leaning too little to pay the costs. ATR is 1. */
+export function answersOf(
+  symbol: string,
+  candles: CandleSeries,
+  wishes: Readonly<Record<number, Wish>>,
+): Predictions {
+  const skipped = candles.openTimeMs.findIndex((ms) => ms >= FROM_MS);
+  const predictions = allocatePredictions(symbol, { rows: candles.length - skipped, members: 2 });
+  for (let row = 0; row < predictions.openTimeMs.length; row++) {
+    predictions.openTimeMs[row] = candles.openTimeMs[skipped + row]!;
+    predictions.close[row] = candles.close[skipped + row]!;
+    predictions.atr[row] = 1;
+    const wish = wishes[row];
+    const answer =
+      wish === undefined ? [0.33, 0.33, 0.34] : wish === 'BUY' ? [0.1, 0.1, 0.8] : [0.8, 0.1, 0.1];
+    predictions.probabilities.set([...answer, ...answer], row * 6);
+  }
+  return predictions;
+}
+
+/** Trades a past of some symbols, over all bars from FROM_MS on. */
+export async function replay(
+  symbols: Readonly<Record<string, { candles: CandleSeries; predictions: Predictions }>>,
+  query: Partial<Pick<BacktestQuery, 'toMs' | 'withBreaker'>> & { trainedToMs?: number } = {},
+) {
+  const objects = createMemoryObjectStore({ versioned: false });
+  const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  await objects.put(ensembleKey(ENSEMBLE.id), json(ENSEMBLE));
+  await objects.put(POINTER_KEY, json({ ensembleId: ENSEMBLE.id }));
+  const candles = Object.values(symbols)[0]!.candles;
+  const { trainedToMs = 0, ...range } = query;
+  const input: ReplayInput = {
+    past: {
+      series: new Map(Object.entries(symbols).map(([symbol, past]) => [symbol, past.candles])),
+      predictions: Object.values(symbols).map(({ predictions }) => predictions),
+      failures: [],
+    },
+    ensemble: ENSEMBLE,
+    servedModels: 2,
+    quarantined: [],
+    trainedToMs,
+    objects,
+  };
+  const toMs = candles.openTimeMs[candles.length - 1]! + BAR_MS;
+  return replayPast({ fromMs: FROM_MS, toMs, depositUsdt: 10_000, withBreaker: false, ...range }, input);
+}

@@ -1,0 +1,149 @@
+// The execute and guard functions as they are deployed, on the embedded services and the simulated exchange: infer's event in,
+// a protected paper position out, and its end.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createExecuteHandler } from '../../functions/execute/handler.ts';
+import { createGuardHandler } from '../../functions/manage-positions/handler.ts';
+import { type AwsClients, createClients } from '../../lib/adapters/aws/create-clients.ts';
+import type { Broker } from '../../lib/execution/ports.ts';
+import { FEATURE_SET_HASH } from '../../lib/features/feature-set.ts';
+import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
+import type { Ensemble } from '../../lib/models/ensemble.ts';
+import { readCurrentEnsemble } from '../../lib/models/use-cases/read-ensemble.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
+import { tradeRecordSchema } from '../../lib/risk/records.ts';
+import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
+import { openBroker } from '../../lib/runtime/compose/brokers.ts';
+import { composeExecute, type ExecuteComposition } from '../../lib/runtime/compose/execute.ts';
+import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
+import { composeGuard, type GuardComposition } from '../../lib/runtime/compose/manage-positions.ts';
+import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
+import { localExecuteConfiguration } from '../../lib/runtime/config/stage.ts';
+import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
+import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
+import { BROKER_START_MS, brokerMarket, expectValue } from '../contract/broker.ts';
+import { runOf } from '../contract/signal-store.ts';
+import { signalOf } from '../support/trading/trading-world.ts';
+
+const MINUTE_MS = 60_000;
+
+let stateDir: string;
+let aws: EmbeddedAws;
+let exchange: SimulatedExchange;
+let system: OperatorSystem;
+let clients: AwsClients;
+let broker: Broker;
+let ensemble: Ensemble;
+let compositions: { execute: ExecuteComposition; guard: GuardComposition };
+let execute: ReturnType<typeof createExecuteHandler>;
+let guard: ReturnType<typeof createGuardHandler>;
+let nowMs: number;
+const clock = { nowMs: () => nowMs };
+
+beforeEach(async () => {
+  nowMs = BROKER_START_MS + 3_000;
+  stateDir = await mkdtemp(join(tmpdir(), 'qt-execute-'));
+  aws = await startEmbeddedAws({ stateDir });
+  exchange = await startSimulatedExchange({ market: brokerMarket, clock });
+  system = openLocalStage(aws.endpoints, stateDir, { url: exchange.url });
+  await prepareLocalStage(aws.endpoints, system.objects);
+  const current = await readCurrentEnsemble(system.objects);
+  if (!current.ok) throw new Error(current.error.detail);
+  ensemble = current.value.ensemble;
+  const surroundings = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
+  const configuration = localExecuteConfiguration({ exchange: 'binanceusdm', exchangeUrl: exchange.url });
+  compositions = {
+    execute: composeExecute(configuration, surroundings),
+    guard: composeGuard(configuration, surroundings),
+  };
+  execute = createExecuteHandler({ ...compositions.execute, record: () => undefined });
+  guard = createGuardHandler({ ...compositions.guard, record: () => undefined });
+  clients = createClients(aws.endpoints);
+  const { risk } = system;
+  const account = { ...configuration, clients, risk, clock, unlimitedRequests: true };
+  broker = await openBroker(account, 'paper');
+  await minute(0);
+});
+afterEach(async () => {
+  await compositions.execute.close();
+  await compositions.guard.close();
+  clients.close();
+  await exchange.close();
+  await system.close();
+  await aws.close();
+  await rm(stateDir, { recursive: true });
+});
+
+/** A minute of the running system; infer's run of the bar is on record. */
+async function minute(ms = MINUTE_MS): Promise<void> {
+  nowMs += ms;
+  await system.signals.putRun(runOf(lastClosedOpenTimeMs(nowMs)));
+  await guard();
+  await tickBreaker({ ...system, clock, shards: 1, limits: BREAKER_LIMITS }, 'paper');
+}
+
+async function decided(symbol: 'BTCUSDT' | 'ETHUSDT', close: number) {
+  const barOpenTimeMs = lastClosedOpenTimeMs(nowMs);
+  const { codeVersion } = system;
+  const about = { barOpenTimeMs, close, atr: close * 0.004, ensembleId: ensemble.id, codeVersion };
+  await system.signals.put(signalOf(symbol, 'BUY', about));
+  const result = {
+    barOpenTimeMs,
+    shard: 0,
+    of: 1,
+    ensembleId: ensemble.id,
+    featureSetHash: FEATURE_SET_HASH,
+  };
+  return { ...result, written: 1, alreadyDecided: 0 };
+}
+
+const held = async () => expectValue(await broker.positions()).map(({ symbol }) => symbol);
+
+describe('the execute and guard functions', () => {
+  it('turn an event delivered five times into one position, its stop, and its end at the horizon', async () => {
+    const event = await decided('BTCUSDT', 50_000);
+    // As Lambda's destination wraps it, as it is, and several at once.
+    const wrapped = { version: '1.0', requestContext: { condition: 'Success' }, responsePayload: event };
+    const first = await execute(wrapped);
+    expect(first).toMatchObject({ mode: 'PAPER', scope: 'paper', decisions: 1, entered: 1 });
+    const repeated = await Promise.all([execute(event), execute(event), execute(wrapped), execute(event)]);
+    expect(repeated.map(({ entered }) => entered)).toEqual([0, 0, 0, 0]);
+    await minute();
+    expect(await held()).toEqual(['BTCUSDT']);
+    expect(expectValue(await broker.openOrders()).map(({ kind }) => kind)).toEqual(['stop']);
+
+    const dueMs = event.barOpenTimeMs + (1 + ensemble.label.horizonBars) * BAR_MS;
+    // Past a bar that reaches down to 49000: the stop is hit before the horizon where that is the later one.
+    while (nowMs < dueMs + 3 * MINUTE_MS && (await held()).length > 0) await minute();
+    expect(await held()).toEqual([]);
+    await minute();
+    expect(expectValue(await broker.openOrders())).toEqual([]);
+    expect(await system.risk.readGate('paper')).toMatchObject({
+      latch: 'ARMED',
+      reserved: {},
+      exposureMicroUsdt: 0,
+    });
+    const trades = await system.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
+    expect(trades.map(({ value }) => value.reason)).toEqual(['stop']);
+    expect(expectValue(await broker.walletMicroUsdt())).toBe(
+      10_000_000_000 + trades[0]!.value.profitMicroUsdt,
+    );
+  });
+
+  it('enter nothing while a flag is closed, and refuse an event that is none', async () => {
+    await system.flags.write('QT_ENABLE_AI_TRADING', 'false');
+    const event = await decided('ETHUSDT', 50_000);
+    expect(await execute(event)).toMatchObject({ mode: 'OFF', entered: 0 });
+    expect(await held()).toEqual([]);
+    await expect(execute({ responsePayload: { errorMessage: 'no' } })).rejects.toThrow();
+    await expect(execute(undefined)).rejects.toThrow();
+  });
+
+  it('tell by failing that the exchange is gone while a position is open', async () => {
+    expect(await execute(await decided('BTCUSDT', 50_000))).toMatchObject({ entered: 1 });
+    await exchange.close();
+    await expect(guard()).rejects.toThrow('paper: exchange_unavailable');
+  });
+});

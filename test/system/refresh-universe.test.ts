@@ -1,0 +1,389 @@
+// The refresh-universe function on real parts: ccxt against the simulated exchange, the universe in the embedded S3, and a ranking
+// of coins behind a local HTTP server. Positions of symbols that leave the universe come to their end all the same.
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createExecuteHandler } from '../../functions/execute/handler.ts';
+import { createInferHandler } from '../../functions/infer/handler.ts';
+import { createGuardHandler } from '../../functions/manage-positions/handler.ts';
+import { createRefreshUniverseHandler } from '../../functions/refresh-universe/handler.ts';
+import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
+import { BAR_MS } from '../../lib/market/candle.ts';
+import { sliceSeries } from '../../lib/market/candle-series.ts';
+import { REQUEST_BARS, ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
+import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
+import {
+  readUniverse,
+  readUniverseChange,
+  writeUniverse,
+} from '../../lib/market/use-cases/active-universe.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
+import { positionRecordSchema, tradeRecordSchema } from '../../lib/risk/records.ts';
+import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
+import { composeExecute } from '../../lib/runtime/compose/execute.ts';
+import { composeInfer } from '../../lib/runtime/compose/infer.ts';
+import { composeGuard } from '../../lib/runtime/compose/manage-positions.ts';
+import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
+import { composeRefreshUniverse } from '../../lib/runtime/compose/refresh-universe.ts';
+import type { RefreshUniverseConfiguration } from '../../lib/runtime/config/configuration.ts';
+import {
+  LOCAL_BUCKET,
+  LOCAL_STAGE,
+  localExecuteConfiguration,
+  localInferConfiguration,
+  resourcesOfStage,
+} from '../../lib/runtime/config/stage.ts';
+import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
+import { generateMarket } from '../../local/market/generated-market.ts';
+import { type MarketSource, marketOf } from '../../local/market/market-source.ts';
+import { announceRunningSystem, withdrawRunningSystem } from '../../local/run/running-system.ts';
+import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
+import { buildModelFolder } from '../support/models/build-model-folder.ts';
+import { qt } from '../support/qt.ts';
+
+const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
+const generated = generateMarket({
+  seed: 3,
+  symbols: 10,
+  fromMs: Date.UTC(2024, 0, 1),
+  bars: REQUEST_BARS + 600,
+});
+const startMs = generated.firstOpenTimeMs + REQUEST_BARS * BAR_MS + 3_000;
+/** The ten largest of the market by their turnover at the start, largest first. */
+const [first, second, third] = ['BTCUSDT', 'ETHUSDT', 'SOLUSDT'];
+
+/** The generated market with others beside it that trade as much as Bitcoin: none of them is to be traded. */
+function marketWithOddities(): MarketSource {
+  const like = generated.candles(first!);
+  const youngFrom = REQUEST_BARS - ROW_WINDOW_BARS + 1;
+  return marketOf(
+    new Map([
+      ...generated.symbols.map((symbol) => [symbol, generated.candles(symbol)] as const),
+      ['USDCUSDT', like],
+      ['BTCUPUSDT', like],
+      ['YOUNGUSDT', sliceSeries(like, youngFrom, like.length)],
+      ['RIPEUSDT', sliceSeries(like, youngFrom - 1, like.length)],
+    ]),
+  );
+}
+
+let target: EmbeddedTarget;
+let exchange: SimulatedExchange;
+let system: OperatorSystem;
+let nowMs: number;
+let log: string;
+let closers: (() => Promise<void>)[];
+const clock = { nowMs: () => nowMs };
+
+async function trade(market: MarketSource): Promise<void> {
+  exchange = await startSimulatedExchange({ market, clock });
+  closers.push(exchange.close);
+}
+
+beforeEach(async () => {
+  nowMs = startMs;
+  closers = [];
+  log = '';
+  target = await openEmbedded();
+  const { signalsTable, riskTable } = resourcesOfStage(LOCAL_STAGE);
+  await ensureLocalResources(target.clients, {
+    bucket: LOCAL_BUCKET,
+    signalsTable,
+    riskTable,
+    stage: LOCAL_STAGE,
+  });
+  system = openLocalStage(target.aws.endpoints, target.stateDir);
+  await trade(generated);
+});
+afterEach(async () => {
+  for (const close of closers.reverse()) await close();
+  await system.close();
+  await target.close();
+});
+
+const surroundings = () => {
+  const logOutput = new PassThrough();
+  logOutput.on('data', (chunk) => {
+    log += chunk;
+  });
+  return { endpoints: target.aws.endpoints, clock, logOutput, unlimitedRequests: true };
+};
+
+async function refresh(change: Partial<RefreshUniverseConfiguration> = {}) {
+  const composition = composeRefreshUniverse(
+    {
+      stage: LOCAL_STAGE,
+      bucket: LOCAL_BUCKET,
+      exchange: 'binanceusdm',
+      exchangeUrl: exchange.url,
+      symbols: 4,
+      marketCapUrl: undefined,
+      ...change,
+    },
+    surroundings(),
+  );
+  try {
+    return await createRefreshUniverseHandler(composition)();
+  } finally {
+    await composition.close();
+  }
+}
+
+const inForce = () => readUniverse(system.objects);
+const history = async () => (await system.objects.list('universe/history/')).map(({ key }) => key);
+/** The newest change, with reasons by symbol. */
+async function newestChange() {
+  const change = (await readUniverseChange(system.objects, await inForce()))!;
+  const reasons = (rows: readonly { symbol: string; reason: string }[]) =>
+    Object.fromEntries(rows.map(({ symbol, reason }) => [symbol, reason]));
+  return { ...change, entering: reasons(change.entering), leaving: reasons(change.leaving) };
+}
+
+describe('the refresh-universe function', () => {
+  it.each(['binanceusdm', 'binance'] as const)(
+    'chooses the largest pairs of %s that can be judged',
+    async (id) => {
+      await trade(marketWithOddities());
+      const result = await refresh({ exchange: id });
+      const { symbols, asOf } = await inForce();
+      expect(result).toMatchObject({ outcome: 'changed', asOf: '2024-01-04', symbols: 4, leaving: [] });
+      expect(asOf).toBe('2024-01-04');
+      expect([...symbols].sort()).toEqual([first, 'RIPEUSDT', second, third].sort());
+      expect(await newestChange()).toMatchObject({ size: 4, previousAsOf: null, unconfirmed: null });
+    },
+  );
+
+  it('writes a change once, with a reason for every symbol, and confirms what stays', async () => {
+    await refresh();
+    const chosen = await inForce();
+    expect(await refresh()).toMatchObject({ outcome: 'confirmed', entering: [], leaving: [] });
+    expect(await inForce()).toEqual(chosen);
+    nowMs += DAY_MS;
+    expect(await refresh()).toMatchObject({ outcome: 'confirmed', asOf: '2024-01-05' });
+    expect(await inForce()).toEqual({ ...chosen, asOf: '2024-01-05' });
+    expect(await history()).toHaveLength(1);
+
+    await trade(
+      marketOf(new Map([...generated.symbols.slice(1)].map((name) => [name, generated.candles(name)]))),
+    );
+    expect(await refresh()).toMatchObject({ outcome: 'changed', leaving: [first] });
+    const change = await newestChange();
+    expect(change).toMatchObject({ previousAsOf: '2024-01-05', leaving: { [first!]: 'not_tradable' } });
+    expect(Object.values(change.entering)).toEqual(['vacancy']);
+    expect(await history()).toHaveLength(2);
+    expect((await inForce()).symbols).toHaveLength(4);
+  });
+
+  it.each([
+    ['a web page for the volumes', { kind: 'html', path: '/fapi/v1/ticker' }],
+    ['nulls for the volumes', { kind: 'nulls', path: '/fapi/v1/ticker' }],
+    ['no volumes', { kind: 'empty', path: '/fapi/v1/ticker' }],
+    ['half of the volumes', { kind: 'truncated', path: '/fapi/v1/ticker' }],
+    ['a web page for the pairs', { kind: 'html', path: '/fapi/v1/exchangeInfo' }],
+    ['no pairs', { kind: 'empty', path: '/fapi/v1/exchangeInfo' }],
+    ['half of the pairs', { kind: 'truncated', path: '/fapi/v1/exchangeInfo' }],
+    ['no candles but errors', { kind: 'server_error', path: '/fapi/v1/klines' }],
+    ['no candles of anything', { kind: 'empty', path: '/fapi/v1/klines' }],
+    ['a ban', { kind: 'banned' }],
+    ['torn connections', { kind: 'reset' }],
+  ] as const)('keeps the universe in force when the exchange sends %s, and says so', async (_, fault) => {
+    await refresh();
+    const before = await system.objects.get(UNIVERSE_KEY);
+    nowMs += DAY_MS;
+    exchange.faults.inject(fault);
+    log = '';
+    await expect(refresh()).rejects.toThrow(
+      /^the universe of 2024-01-04 stays: (exchange_unavailable|too_few_pairs): /,
+    );
+    expect(await system.objects.get(UNIVERSE_KEY)).toEqual(before);
+    expect(await history()).toHaveLength(1);
+    expect(log).toMatch(/"UniverseKept":1/);
+    exchange.faults.clear();
+    expect(await refresh()).toMatchObject({ outcome: 'confirmed' });
+    expect(log).toMatch(/"UniverseRefreshed":1/);
+  });
+
+  it('keeps it when most of its symbols are gone, unless an operator chooses afresh', async () => {
+    const { refreshUniverse } = await import('../../lib/market/use-cases/refresh-universe.ts');
+    await writeUniverse(system.objects, {
+      schemaVersion: 1,
+      asOf: '2024-01-01',
+      symbols: ['AUSDT', 'BUSDT', first!],
+    });
+    await expect(refresh()).rejects.toThrow(/too_many_gone: of the 3 symbols in force only 1 can be traded/);
+    const { createCcxtMarketData } = await import('../../lib/adapters/binance/ccxt-market-data.ts');
+    const market = createCcxtMarketData({ exchange: 'binanceusdm', baseUrl: exchange.url });
+    const dependencies = { market, objects: system.objects, clock };
+    expect(await refreshUniverse(dependencies, { size: 4, afresh: true })).toMatchObject({
+      outcome: 'changed',
+    });
+    expect((await inForce()).symbols).toHaveLength(4);
+
+    // Nothing that cannot be read is overwritten by the schedule; only by the operator.
+    await system.objects.put(UNIVERSE_KEY, Buffer.from('{"schemaVersion":1'));
+    await expect(refresh()).rejects.toThrow(/no universe could be chosen: store_unavailable: .* is not JSON/);
+    nowMs += 1_000;
+    expect(await refreshUniverse(dependencies, { size: 4, afresh: true })).toMatchObject({
+      outcome: 'changed',
+    });
+    expect((await inForce()).symbols).toHaveLength(4);
+  });
+
+  it('loses to nobody: of two refreshes at once one counts, and the universe has its reasons', async () => {
+    const outcomes = await Promise.allSettled([refresh(), refresh()]);
+    expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThanOrEqual(1);
+    expect(await newestChange()).toMatchObject({ previousAsOf: null });
+    expect(await refresh()).toMatchObject({ outcome: 'confirmed' });
+  });
+
+  it('leaves a symbol out whose own candles make no sense, and believes the others', async () => {
+    exchange.faults.inject({
+      kind: 'malformed',
+      how: 'high_below_low',
+      path: '/fapi/v1/klines',
+      symbol: second!,
+    });
+    await refresh();
+    expect((await inForce()).symbols).not.toContain(second);
+    expect((await inForce()).symbols).toHaveLength(4);
+  });
+});
+
+describe('qt universe', () => {
+  it('chooses and shows the symbols of the running system, and fails with what keeps them', async () => {
+    const state = ['--state', target.stateDir];
+    const endpoints = { ...target.aws.endpoints };
+    announceRunningSystem(target.stateDir, { pid: process.pid, endpoints, exchangeUrl: exchange.url });
+    closers.push(async () => withdrawRunningSystem(target.stateDir));
+    expect(await qt('universe', 'show', ...state)).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/there is no universe\/current\.json in the store: qt universe refresh/),
+    });
+    const refreshed = await qt('universe', 'refresh', '--symbols', '4', ...state);
+    expect(refreshed).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(refreshed.stdout).toMatch(/^changed: 4 symbols, 2024-01-04\n {2}\+ \w+ {2}first, rank 1\n/);
+    expect((await qt('universe', 'refresh', ...state)).stdout).toBe('confirmed: 4 symbols, 2024-01-04\n');
+    const shown = JSON.parse((await qt('universe', 'show', '--json', ...state)).stdout);
+    expect(shown.universe).toEqual(await inForce());
+    expect(shown.change.entering).toHaveLength(4);
+    expect(await qt('universe', 'refresh', '--symbols', '21', ...state)).toMatchObject({
+      exitCode: 1,
+      stderr:
+        'error: the universe of 2024-01-04 stays: too_few_pairs: 10 pairs can be traded, asked for were 21\n',
+    });
+    expect((await inForce()).symbols).toHaveLength(4);
+  });
+});
+
+describe('the second opinion', () => {
+  let server: Server;
+  let answer: { status: number; body: string };
+  let asked: string[];
+  const coin = (symbol: string, rank: number | null) => ({ symbol, market_cap_rank: rank });
+  const many = Array.from({ length: 20 }, (_, index) => coin(`x${index}`, 100 + index));
+
+  beforeEach(async () => {
+    asked = [];
+    answer = {
+      status: 200,
+      body: JSON.stringify([coin('btc', 1), coin('eth', 2), coin('sol', null), ...many]),
+    };
+    server = createServer((request, response) => {
+      asked.push(request.url!);
+      if (answer.status === 0) return request.socket.destroy();
+      response.writeHead(answer.status).end(answer.body);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    closers.push(async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    });
+  });
+  const marketCapUrl = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  it('names the symbols whose coin is not among the largest, and changes nothing', async () => {
+    await refresh({ marketCapUrl: marketCapUrl() });
+    const { symbols } = await inForce();
+    expect(asked).toEqual([
+      expect.stringMatching(/^\/api\/v3\/coins\/markets\?vs_currency=usd&order=market_cap_desc/),
+    ]);
+    expect(symbols).toHaveLength(4);
+    expect((await newestChange()).unconfirmed).toEqual(
+      symbols.filter((symbol) => ![first, second].includes(symbol)),
+    );
+    expect(log).toMatch(/"UniverseUnconfirmed":2/);
+  });
+
+  it.each([
+    ['an error', 500, '{}'],
+    ['a limit', 429, '{}'],
+    ['a web page', 200, '<html>'],
+    ['an empty list', 200, '[]'],
+    ['another list', 200, JSON.stringify(Array.from({ length: 20 }, () => ({ name: 'x' })))],
+    ['nothing', 0, ''],
+  ])('may send %s: the universe is the same', async (_, status, body) => {
+    answer = { status, body };
+    expect(await refresh({ marketCapUrl: marketCapUrl() })).toMatchObject({ outcome: 'changed', symbols: 4 });
+    const { symbols } = await inForce();
+    expect(asked).toHaveLength(1);
+    expect((await newestChange()).unconfirmed).toBeNull();
+    expect(log).toMatch(/"state":"unavailable"/);
+    expect(await refresh()).toMatchObject({ outcome: 'confirmed' });
+    expect((await inForce()).symbols).toEqual(symbols);
+  });
+});
+
+describe('a symbol that leaves the universe', () => {
+  it('is inferred no more; its position keeps its stop and ends at its horizon', async () => {
+    await buildModelFolder({ store: system.objects, ensemble: { edgeThresholdBps: -1_000 } });
+    await refresh();
+    const market = { exchange: 'binanceusdm' as const, exchangeUrl: exchange.url };
+    const parts = {
+      infer: composeInfer(localInferConfiguration(market), surroundings()),
+      execute: composeExecute(localExecuteConfiguration(market), surroundings()),
+      guard: composeGuard(localExecuteConfiguration(market), surroundings()),
+    };
+    closers.push(...Object.values(parts).map((part) => () => part.close()));
+    const infer = createInferHandler(parts.infer);
+    const execute = createExecuteHandler(parts.execute);
+    const guard = createGuardHandler(parts.guard);
+    const tick = () => tickBreaker({ ...system, clock, shards: 1, limits: BREAKER_LIMITS }, 'paper');
+    const positions = async () =>
+      (await system.risk.list({ scope: 'paper', prefix: 'position#' }, positionRecordSchema)).map(
+        ({ value }) => value,
+      );
+
+    const decided = await infer({});
+    await guard();
+    await tick();
+    await execute(decided);
+    nowMs += MINUTE_MS;
+    await guard();
+    const held = (await positions()).map(({ symbol }) => symbol);
+    expect(held.length).toBeGreaterThan(1);
+
+    // All but one leave while they are held.
+    await refresh({ symbols: 1 });
+    const [staying] = (await inForce()).symbols;
+    const left = held.filter((symbol) => symbol !== staying);
+    expect(left.length).toBeGreaterThan(0);
+    nowMs += 4 * MINUTE_MS;
+    expect(await infer({})).toMatchObject({ written: 1 });
+    await guard();
+    for (const position of await positions()) expect(position.stopClientOrderId).not.toBeNull();
+
+    const dueMs = Math.max(...(await positions()).map(({ exitDueMs }) => exitDueMs));
+    while (nowMs < dueMs + 10 * MINUTE_MS) {
+      nowMs += MINUTE_MS;
+      await guard();
+    }
+    expect(await positions()).toEqual([]);
+    const trades = await system.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
+    expect(trades.map(({ value }) => value.symbol).sort()).toEqual([...held].sort());
+    for (const { value } of trades) expect(['horizon', 'stop']).toContain(value.reason);
+  });
+});
