@@ -1,5 +1,5 @@
 // A backtest as one HTML page: equity, drawdown and every trade. It loads nothing from anywhere and runs no script.
-import type { BacktestReport } from '../../lib/research/backtest-report.ts';
+import type { BacktestReport } from '../../lib/research/use-cases/backtest-report.ts';
 import { formatDay, formatInstant } from '../format/format-figure.ts';
 import { formatBacktest, groupCells, summaryRows } from './backtest-text.ts';
 import { IN_SAMPLE_WORDS } from './evaluation-text.ts';

@@ -1,6 +1,6 @@
 // A backtest as tables for a terminal, in the order that traders know.
 import Table from 'cli-table3';
-import type { BacktestReport, TradeGroup } from '../../lib/research/backtest-report.ts';
+import type { BacktestReport, TradeGroup } from '../../lib/research/use-cases/backtest-report.ts';
 import { formatDay, formatFigure, formatInstant, formatPercent } from '../format/format-figure.ts';
 import { IN_SAMPLE_WORDS } from './evaluation-text.ts';
 

@@ -1,4 +1,5 @@
 // The stages of the rollout and how much each may put at risk: live trading grows in steps that people sign off.
+import { z } from 'zod';
 
 /** Most cautious first. */
 export const ROLLOUT_STAGES = ['PAPER', 'HOUR_1_6', 'HOUR_6_24', 'FULL'] as const;
@@ -13,3 +14,28 @@ export const STAGE_LIMITS: Readonly<
   HOUR_6_24: { capitalFraction: 0.25, positions: 10 },
   FULL: { capitalFraction: 1, positions: 100 },
 };
+
+export const SIGN_OFF_ROLES = ['technical_lead', 'risk_manager'] as const;
+
+export type SignOffRole = (typeof SIGN_OFF_ROLES)[number];
+
+const signOffSchema = z.strictObject({ operator: z.string().min(1), atMs: z.int() });
+
+export const rolloutStateSchema = z.strictObject({
+  stage: z.enum(ROLLOUT_STAGES),
+  enteredAtMs: z.int(),
+  /** For the step from this stage to the next; a change of stage clears them. */
+  signOffs: z.strictObject({
+    technical_lead: signOffSchema.nullable(),
+    risk_manager: signOffSchema.nullable(),
+  }),
+});
+
+export type RolloutState = z.infer<typeof rolloutStateSchema>;
+
+/** Where every rollout begins, and where one is whose state cannot be read. */
+export const initialRollout = (atMs: number): RolloutState => ({
+  stage: 'PAPER',
+  enteredAtMs: atMs,
+  signOffs: { technical_lead: null, risk_manager: null },
+});

@@ -1,11 +1,14 @@
 // How the rollout moves between its stages: up one at a time, with time, fresh evidence and two people; down at once.
 // A pure total function; storing the state and proving who signed is the caller's.
-import { z } from 'zod';
-import { ROLLOUT_STAGES, type RolloutStage } from '../risk/level.ts';
-import type { GoNoGo } from './go-no-go.ts';
 
-export const SIGN_OFF_ROLES = ['technical_lead', 'risk_manager'] as const;
-export type SignOffRole = (typeof SIGN_OFF_ROLES)[number];
+import {
+  initialRollout,
+  ROLLOUT_STAGES,
+  type RolloutStage,
+  type RolloutState,
+  type SignOffRole,
+} from '../risk/level.ts';
+import type { GoNoGo } from './go-no-go.ts';
 
 const HOUR_MS = 3_600_000;
 /** Time in a stage before the next one: a day on paper, then until the 6th and the 24th hour of live trading. */
@@ -19,18 +22,6 @@ const HOURS_BEFORE_NEXT: Readonly<Record<RolloutStage, number>> = {
 const GO_AGE_MS_MAX = 2 * HOUR_MS;
 /** A signature is for what was seen that day. */
 const SIGN_OFF_AGE_MS_MAX = 24 * HOUR_MS;
-
-const signOffSchema = z.strictObject({ operator: z.string().min(1), atMs: z.int() });
-export const rolloutStateSchema = z.strictObject({
-  stage: z.enum(ROLLOUT_STAGES),
-  enteredAtMs: z.int(),
-  /** For the step from this stage to the next; a change of stage clears them. */
-  signOffs: z.strictObject({
-    technical_lead: signOffSchema.nullable(),
-    risk_manager: signOffSchema.nullable(),
-  }),
-});
-export type RolloutState = z.infer<typeof rolloutStateSchema>;
 
 export type RolloutEvent =
   | {
@@ -69,13 +60,6 @@ export interface RolloutTransition {
   /** Every reason at once, so that an operator need not find them one by one; empty unless denied. */
   readonly denials: readonly RolloutDenial[];
 }
-
-/** Where every rollout begins, and where one is whose state cannot be read. */
-export const initialRollout = (atMs: number): RolloutState => ({
-  stage: 'PAPER',
-  enteredAtMs: atMs,
-  signOffs: { technical_lead: null, risk_manager: null },
-});
 
 export function transitionRollout(state: RolloutState, event: RolloutEvent): RolloutTransition {
   switch (event.kind) {

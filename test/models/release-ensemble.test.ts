@@ -12,7 +12,7 @@ import { listModels } from '../../lib/models/use-cases/model-registry.ts';
 import { readEnsembleCard, readModelCard } from '../../lib/models/use-cases/release-card.ts';
 import { promoteEnsemble, rollbackEnsemble, setShadow } from '../../lib/models/use-cases/release-ensemble.ts';
 import { setQuarantine } from '../../lib/models/use-cases/release-quarantine.ts';
-import type { TestCandles } from '../../lib/research/use-cases/compare-ensembles.ts';
+import { compareEnsembles, type TestCandles } from '../../lib/research/use-cases/compare-ensembles.ts';
 import { randomWalk, WALK_START_MS } from '../support/market/random-walk.ts';
 import { buildModelFolder, DEFAULT_MEMBERS, toJson } from '../support/models/build-model-folder.ts';
 import { createMemoryObjectStore, type MemoryObjectStore } from '../support/models/memory-object-store.ts';
@@ -54,8 +54,13 @@ beforeEach(async () => {
 afterEach(() => provider.close());
 
 const source = () => ({ store, runtime });
-const promote = (ensembleId: string, evidence: TestCandles | 'forced' = 'forced') =>
-  promoteEnsemble(source(), { ensembleId, actor: { ...actor, atMs: actor.atMs++ }, evidence });
+const promote = (ensembleId: string, candles: TestCandles | 'forced' = 'forced') =>
+  promoteEnsemble(source(), {
+    ensembleId,
+    actor: { ...actor, atMs: actor.atMs++ },
+    evidence:
+      candles === 'forced' ? candles : (compared) => compareEnsembles(source(), { ...compared, candles }),
+  });
 const rollback = () => rollbackEnsemble(source(), { ...actor, atMs: actor.atMs++ });
 const shadow = (id: string | undefined) => setShadow(source(), id, { ...actor, atMs: actor.atMs++ });
 const read = async (key: string) => JSON.parse(new TextDecoder().decode((await store.get(key))!.body));

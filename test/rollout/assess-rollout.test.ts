@@ -6,6 +6,7 @@ import { StoreError } from '../../lib/core/store-error.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
+import { initialRollout, type RolloutState } from '../../lib/risk/level.ts';
 import {
   auditKey,
   auditRecordSchema,
@@ -13,7 +14,6 @@ import {
   parityRecordSchema,
   ROLLOUT_KEY,
 } from '../../lib/risk/records.ts';
-import { initialRollout, type RolloutState } from '../../lib/rollout/transition-rollout.ts';
 import { judgeRollout, reportGoNoGo } from '../../lib/rollout/use-cases/assess-rollout.ts';
 import { verifyEvidence } from '../../lib/rollout/use-cases/evidence-bundle.ts';
 import {

@@ -1,15 +1,14 @@
 // Whatever happens in whatever order, the rollout climbs only with everything in hand, and any breach lowers it.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ROLLOUT_STAGES } from '../../lib/risk/level.ts';
 import {
   initialRollout,
-  type RolloutEvent,
+  ROLLOUT_STAGES,
   type RolloutState,
   rolloutStateSchema,
   SIGN_OFF_ROLES,
-  transitionRollout,
-} from '../../lib/rollout/transition-rollout.ts';
+} from '../../lib/risk/level.ts';
+import { type RolloutEvent, transitionRollout } from '../../lib/rollout/transition-rollout.ts';
 
 const HOUR = 3_600_000;
 const HOURS_BEFORE_NEXT = { PAPER: 24, HOUR_1_6: 6, HOUR_6_24: 18, FULL: Number.POSITIVE_INFINITY };

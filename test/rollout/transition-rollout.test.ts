@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  initialRollout,
-  type RolloutEvent,
-  type RolloutState,
-  rolloutStateSchema,
-  transitionRollout,
-} from '../../lib/rollout/transition-rollout.ts';
+import { initialRollout, type RolloutState, rolloutStateSchema } from '../../lib/risk/level.ts';
+import { type RolloutEvent, transitionRollout } from '../../lib/rollout/transition-rollout.ts';
 
 const HOUR = 3_600_000;
 const START = Date.UTC(2024, 7, 1);

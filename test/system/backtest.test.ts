@@ -4,7 +4,7 @@ import { formatBacktestPage } from '../../cli/reports/backtest-page.ts';
 import { formatBacktest } from '../../cli/reports/backtest-text.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { allocateSeries, type CandleSeries, sliceSeries } from '../../lib/market/candle-series.ts';
-import type { BacktestReport } from '../../lib/research/backtest-report.ts';
+import type { BacktestReport } from '../../lib/research/use-cases/backtest-report.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
 import { answersOf, type Bar, FLAT, FROM_MS, pastOf, replay, type Wish } from '../support/trading/past.ts';
 

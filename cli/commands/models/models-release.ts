@@ -4,10 +4,10 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Result } from '../../../lib/core/result.ts';
 import { ensembleIdSchema } from '../../../lib/models/ensemble.ts';
 import { modelNameSchema, modelVersionSchema } from '../../../lib/models/manifest.ts';
-import type { PromotionRequest } from '../../../lib/models/use-cases/release-ensemble.ts';
+import type { EnsembleComparison } from '../../../lib/models/ports.ts';
 import type { ReleaseActor, ReleaseFailure } from '../../../lib/models/use-cases/release-pointer.ts';
 import type { ModelIdentity } from '../../../lib/models/vote.ts';
-import type { EnsembleComparison } from '../../../lib/research/use-cases/compare-ensembles.ts';
+import type { TestCandles } from '../../../lib/research/use-cases/compare-ensembles.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
 import { parseFolder, parseInstant } from '../../options.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
@@ -92,18 +92,18 @@ async function runShow(
 }
 
 async function runPromote(ensembleId: string, options: PromoteOptions): Promise<void> {
-  const evidence = await openEvidence(options);
+  const candles = await openTestCandlesOf(options);
   const actor = actorOf(options, 'better on the same rows');
   const { composeRelease } = await import('../../../lib/runtime/compose/models.ts');
   const promoted = await withSystem(options, ({ objects }) =>
-    composeRelease(objects).promote({ ensembleId, actor, evidence }),
+    composeRelease(objects).promote({ ensembleId, actor, candles }),
   );
   const { replaced, auditKey, comparison } = orFail(promoted);
   if (comparison !== null) print(describeComparison(comparison));
   print(`${ensembleId} is in force, instead of ${replaced ?? 'nothing'} (${auditKey})`);
 }
 
-async function openEvidence(options: PromoteOptions): Promise<PromotionRequest['evidence']> {
+async function openTestCandlesOf(options: PromoteOptions): Promise<TestCandles | 'forced'> {
   const { data, from, to, force, reason } = options;
   if (force) {
     if (data !== undefined) throw new UsageError('--force compares nothing: give it or --data, not both');

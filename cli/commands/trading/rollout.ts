@@ -1,12 +1,8 @@
 // `qt rollout`: the stage of live trading, what stands before the next one, and the people's part in it.
 import { type Command, Option } from 'commander';
 import type { Result } from '../../../lib/core/result.ts';
-import { STAGE_LIMITS } from '../../../lib/risk/level.ts';
-import {
-  type RolloutTransition,
-  SIGN_OFF_ROLES,
-  type SignOffRole,
-} from '../../../lib/rollout/transition-rollout.ts';
+import { SIGN_OFF_ROLES, type SignOffRole, STAGE_LIMITS } from '../../../lib/risk/level.ts';
+import type { RolloutTransition } from '../../../lib/rollout/transition-rollout.ts';
 import type { RolloutRefusal } from '../../../lib/rollout/use-cases/move-rollout.ts';
 import type { OperatorSystem } from '../../../lib/runtime/compose/operator.ts';
 import { CommandFailure } from '../../command-error.ts';

@@ -4,6 +4,7 @@
 import { oneLine } from '../../core/message-of.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import type { LoadedShadow } from '../../models/use-cases/load-ensemble.ts';
+import { shadowPrefix } from '../../models/use-cases/shadow-bars.ts';
 import type { ShadowRun } from '../infer-run.ts';
 import type { Signal } from '../signal.ts';
 import { askModels, type SymbolRow } from './ask-models.ts';
@@ -16,9 +17,6 @@ interface ShadowBar {
   /** What the ensemble in force decided, in the order of `rows`. */
   readonly championSignals: readonly Signal[];
 }
-
-/** Prefix of all that one ensemble decided as a shadow. */
-const shadowPrefix = (ensembleId: string): string => `shadow/${ensembleId}/`;
 const shadowKey = (ensembleId: string, { barOpenTimeMs, shard, of }: ShadowBar): string =>
   `${shadowPrefix(ensembleId)}${barOpenTimeMs}-${shard}-of-${of}.json`;
 
@@ -41,11 +39,6 @@ export async function runShadow(
   } catch (error) {
     return { ...run, failed: oneLine(error) };
   }
-}
-
-/** How many bars (times shards) an ensemble has decided as a shadow. Throws StoreError. */
-export async function countShadowBars(store: ObjectStore, ensembleId: string): Promise<number> {
-  return (await store.list(shadowPrefix(ensembleId))).length;
 }
 
 /** Share of the symbols for which shadow and ensemble in force take the same action, 0…1; null without symbols. */

@@ -3,7 +3,6 @@
 import { sha256Of } from '../../core/hash.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { type Result, success } from '../../core/result.ts';
-import { countShadowBars } from '../../inference/use-cases/run-shadow.ts';
 import {
   type Ensemble,
   type EnsemblePointer,
@@ -18,6 +17,7 @@ import { findQuarantine } from './load-model.ts';
 import { type EnsembleStatus, type ListedEnsemble, listEnsembles } from './model-registry.ts';
 import { readEnsemble } from './read-ensemble.ts';
 import { guardStore, type ReleaseFailure, readPointer, refuse } from './release-pointer.ts';
+import { countShadowBars } from './shadow-bars.ts';
 
 export interface ModelCard {
   /** All of it but the golden vectors, of which only the number of rows is of interest. */

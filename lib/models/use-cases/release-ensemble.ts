@@ -3,11 +3,6 @@
 
 import { type Result, success } from '../../core/result.ts';
 import {
-  compareEnsembles,
-  type EnsembleComparison,
-  type TestCandles,
-} from '../../research/use-cases/compare-ensembles.ts';
-import {
   type EnsemblePointer,
   POINTER_KEY,
   PREVIOUS_ENSEMBLES_MAX,
@@ -15,6 +10,7 @@ import {
   type ShadowPointer,
 } from '../ensemble.ts';
 import { parseShadow } from '../parse-document.ts';
+import type { CompareEnsembles, EnsembleComparison } from '../ports.ts';
 import { openEnsemble } from './load-ensemble.ts';
 import type { ModelSource } from './load-model.ts';
 import {
@@ -44,8 +40,8 @@ interface Promotion extends MovedPointer {
 export interface PromotionRequest {
   readonly ensembleId: string;
   readonly actor: ReleaseActor;
-  /** Candles on which the candidate must be better; `forced` waives this demand, and no other. */
-  readonly evidence: TestCandles | 'forced';
+  /** How the candidate must prove to be better; `forced` waives this demand, and no other. */
+  readonly evidence: CompareEnsembles | 'forced';
 }
 
 /**
@@ -67,7 +63,7 @@ export function promoteEnsemble(
     let comparison: EnsembleComparison | null = null;
     if (evidence !== 'forced') {
       if (!pointer.ok) return pointer;
-      const judged = await judgeBetter(source, pointer.value.ensembleId, ensembleId, evidence);
+      const judged = await provenBetter(evidence, pointer.value.ensembleId, ensembleId);
       if (!judged.ok) return judged;
       comparison = judged.value;
     }
@@ -180,13 +176,12 @@ async function findEnsembleFault(source: ModelSource, ensembleId: string) {
   return refuse('ensemble_unusable', `${ensembleId} has one model, a signal needs ${SERVING_MODELS_MIN}`);
 }
 
-async function judgeBetter(
-  source: ModelSource,
+async function provenBetter(
+  compare: CompareEnsembles,
   championId: string,
   challengerId: string,
-  candles: TestCandles,
 ): Promise<Result<EnsembleComparison, ReleaseFailure>> {
-  const compared = await compareEnsembles(source, { championId, challengerId, candles });
+  const compared = await compare({ championId, challengerId });
   if (!compared.ok) return refuse('comparison_impossible', compared.error);
   const { challengerIsBetter, meanDifference, interval, rows, days } = compared.value;
   if (challengerIsBetter) return compared;

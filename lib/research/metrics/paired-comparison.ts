@@ -1,18 +1,9 @@
 // Whether a challenger beats the champion on the same rows: the evidence that a promotion stands on.
-import { invariant } from '../../core/invariant.ts';
-import { blockBootstrap, type DrawIndex, type Interval } from '../../core/statistics/block-bootstrap.ts';
-import { DAY_MS } from '../../risk/equity-curve.ts';
 
-export interface PairedComparison {
-  readonly rows: number;
-  readonly days: number;
-  /** Mean log-loss of challenger − champion, nats: negative when the challenger is better. */
-  readonly meanDifference: number;
-  /** Of the mean difference, days drawn with replacement; undefined below 5 days. */
-  readonly interval: Interval | undefined;
-  /** The whole interval lies below 0. False where there is none. */
-  readonly challengerIsBetter: boolean;
-}
+import { invariant } from '../../core/invariant.ts';
+import { blockBootstrap, type DrawIndex } from '../../core/statistics/block-bootstrap.ts';
+import type { PairedComparison } from '../../models/ports.ts';
+import { DAY_MS } from '../../risk/equity-curve.ts';
 
 /** Differences of losses on the same rows, summed by UTC day; memory does not grow with the rows. */
 export class PairedLossTally {

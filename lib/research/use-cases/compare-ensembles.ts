@@ -9,10 +9,11 @@ import type { OpenTimeRange } from '../../market/bar-range.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import type { CandleSource } from '../../market/ports.ts';
 import { labelSchema } from '../../models/manifest.ts';
+import type { EnsembleComparison } from '../../models/ports.ts';
 import { type LoadedEnsemble, openEnsemble } from '../../models/use-cases/load-ensemble.ts';
 import type { ModelSource } from '../../models/use-cases/load-model.ts';
 import { type ClassIndex, rowLogLoss } from '../metrics/classification.ts';
-import { type PairedComparison, PairedLossTally } from '../metrics/paired-comparison.ts';
+import { PairedLossTally } from '../metrics/paired-comparison.ts';
 import { type LabelledBars, labelledBars } from './labelled-bars.ts';
 
 /** Candles to compare on. */
@@ -23,21 +24,6 @@ export interface TestCandles {
   readonly range: OpenTimeRange;
   readonly drawIndex: DrawIndex;
   readonly onProgress: (progress: { done: number; of: number; symbol: string }) => void;
-}
-
-export interface EnsembleComparison extends PairedComparison {
-  readonly championId: string;
-  readonly challengerId: string;
-  readonly fromMs: number;
-  readonly toMs: number | null;
-  /** Means over the rows, nats. */
-  readonly championLogLoss: number;
-  readonly challengerLogLoss: number;
-  /** Rows that fewer than 2 of its models answered; they cost what a uniform answer costs. */
-  readonly championUnanswered: number;
-  readonly challengerUnanswered: number;
-  /** Symbols left out because their candles could not be used, one line each. */
-  readonly leftOut: readonly string[];
 }
 
 const LABEL_FIELDS = labelSchema.keyof().options;

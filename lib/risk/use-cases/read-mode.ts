@@ -2,7 +2,6 @@
 // says so, and so is OFF; a mode that was read is good for the gate for one second.
 
 import type { Clock } from '../../core/ports.ts';
-import { readRolloutStage } from '../../rollout/use-cases/move-rollout.ts';
 import {
   effectiveMode,
   type Mode,
@@ -14,6 +13,7 @@ import { FLAG_NAMES, type FlagsState, parseFlags } from '../flags.ts';
 import type { GateItem, Scope } from '../gate.ts';
 import type { RolloutStage } from '../level.ts';
 import type { FlagStore, RiskStore } from '../ports.ts';
+import { readRolloutStage } from './read-level.ts';
 
 export interface ModeSources {
   readonly flags: FlagStore;

@@ -9,11 +9,12 @@ import type { Scope } from '../../risk/gate.ts';
 import type { RolloutStage } from '../../risk/level.ts';
 import type { RiskStore } from '../../risk/ports.ts';
 import { parityKey } from '../../risk/records.ts';
+import { readRolloutStage } from '../../risk/use-cases/read-level.ts';
 import { decideGoNoGo, type GoNoGo } from '../go-no-go.ts';
 import type { RolloutTransition } from '../transition-rollout.ts';
 import { type CollectedEvidence, collectEvidence, type GoNoGoSources } from './collect-evidence.ts';
 import { type EvidenceReference, packEvidence, storeEvidence } from './evidence-bundle.ts';
-import { keepDecision, readRollout, readRolloutStage, stepDownRollout } from './move-rollout.ts';
+import { keepDecision, readRollout, stepDownRollout } from './move-rollout.ts';
 
 export interface GoNoGoDependencies extends GoNoGoSources {
   readonly risk: RiskStore;

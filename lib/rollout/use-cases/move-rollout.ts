@@ -1,11 +1,11 @@
 // The rollout at work: reads its state, decides by `transitionRollout`, and writes under the condition that nobody moved it
 // meanwhile. The audit entry comes first: no change is without one, and one that the state does not bear out did not come about.
+
 import { z } from 'zod';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
-import type { Scope } from '../../risk/gate.ts';
-import type { RolloutStage } from '../../risk/level.ts';
+import { initialRollout, type RolloutState, type SignOffRole } from '../../risk/level.ts';
 import type { RecordCondition, RiskStore } from '../../risk/ports.ts';
 import {
   type AuditRecord,
@@ -16,21 +16,16 @@ import {
   ROLLOUT_KEY,
   sortable,
 } from '../../risk/records.ts';
+import { ROLLOUT_SCOPE, readRecord } from '../../risk/use-cases/read-level.ts';
 import {
-  initialRollout,
   ROLLOUT_DENIALS,
   type RolloutDenial,
   type RolloutEvent,
-  type RolloutState,
   type RolloutTransition,
-  rolloutStateSchema,
-  type SignOffRole,
   transitionRollout,
 } from '../transition-rollout.ts';
 import { verifyEvidence } from './evidence-bundle.ts';
 
-/** There is one rollout; it is live trading that it lets grow. */
-const ROLLOUT_SCOPE: Scope = 'live';
 /** How often less risk is tried again because someone else moved the rollout. */
 const ATTEMPTS_MAX = 5;
 
@@ -48,26 +43,6 @@ export interface RolloutRefusal {
   readonly code: keyof typeof REFUSALS;
   /** One line for the operator. */
   readonly detail: string;
-}
-
-type RecordState =
-  | { readonly kind: 'value'; readonly state: RolloutState; readonly revision: number }
-  | { readonly kind: 'malformed'; readonly revision: number }
-  | { readonly kind: 'missing' };
-
-async function readRecord(risk: RiskStore): Promise<RecordState> {
-  const record = await risk.get(ROLLOUT_SCOPE, ROLLOUT_KEY, z.unknown());
-  if (record === undefined) return { kind: 'missing' };
-  const { revision } = record;
-  const state = rolloutStateSchema.safeParse(record.value);
-  return state.success ? { kind: 'value', state: state.data, revision } : { kind: 'malformed', revision };
-}
-
-/** The stage in force: paper before the rollout ever began, undefined when it cannot be read. Never rejects. */
-export async function readRolloutStage(risk: RiskStore): Promise<RolloutStage | undefined> {
-  const record = await readRecord(risk).catch(() => undefined);
-  if (record === undefined || record.kind === 'malformed') return undefined;
-  return record.kind === 'missing' ? initialRollout(0).stage : record.state.stage;
 }
 
 /** The state, begun on paper now when there is none. A malformed record is a refusal. Throws StoreError. */

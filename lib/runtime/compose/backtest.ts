@@ -17,7 +17,7 @@ import {
   type LoadedEnsemble,
   type QuarantinedModel,
 } from '../../models/use-cases/load-ensemble.ts';
-import { type BacktestReport, reportBacktest } from '../../research/backtest-report.ts';
+import { type BacktestReport, reportBacktest } from '../../research/use-cases/backtest-report.ts';
 import { createPredictedSignals } from '../../research/use-cases/predicted-signals.ts';
 import { type PredictionCache, type Predictions, predictOnce } from '../../research/use-cases/predictions.ts';
 import { runBacktest, type SimulatedClock } from '../../research/use-cases/run-backtest.ts';

@@ -6,9 +6,14 @@ import type { ObjectStore } from '../../core/ports.ts';
 import { type Result, success } from '../../core/result.ts';
 import type { OpenTimeRange } from '../../market/bar-range.ts';
 import { copyEnsemble, verifyModels } from '../../models/use-cases/model-registry.ts';
-import { promoteEnsemble, rollbackEnsemble, setShadow } from '../../models/use-cases/release-ensemble.ts';
+import {
+  type PromotionRequest,
+  promoteEnsemble,
+  rollbackEnsemble,
+  setShadow,
+} from '../../models/use-cases/release-ensemble.ts';
 import type { ReleaseActor } from '../../models/use-cases/release-pointer.ts';
-import type { TestCandles } from '../../research/use-cases/compare-ensembles.ts';
+import { compareEnsembles, type TestCandles } from '../../research/use-cases/compare-ensembles.ts';
 import { seededDraws } from './seeded-draws.ts';
 
 export const openModelsFolder = createFolderObjectStore;
@@ -48,7 +53,15 @@ export async function openTestCandles(query: {
 export function composeRelease(store: ObjectStore) {
   const source = { store, runtime: createOnnxModelRuntime() };
   return {
-    promote: (request: Parameters<typeof promoteEnsemble>[1]) => promoteEnsemble(source, request),
+    promote: ({
+      candles,
+      ...request
+    }: Omit<PromotionRequest, 'evidence'> & { candles: TestCandles | 'forced' }) =>
+      promoteEnsemble(source, {
+        ...request,
+        evidence:
+          candles === 'forced' ? candles : (compared) => compareEnsembles(source, { ...compared, candles }),
+      }),
     rollback: (actor: ReleaseActor) => rollbackEnsemble(source, actor),
     shadow: (ensembleId: string | undefined, actor: ReleaseActor) => setShadow(source, ensembleId, actor),
   };

@@ -17,6 +17,7 @@ import type { Signal } from '../../../lib/inference/signal.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
 import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
 import { BREAKER_LIMITS } from '../../../lib/risk/breaker.ts';
+import { initialRollout } from '../../../lib/risk/level.ts';
 import type { FlagStore } from '../../../lib/risk/ports.ts';
 import {
   GUARD_KEY,
@@ -26,7 +27,6 @@ import {
   ROLLOUT_KEY,
 } from '../../../lib/risk/records.ts';
 import { type BreakerOutcome, tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
-import { initialRollout } from '../../../lib/rollout/transition-rollout.ts';
 import {
   type SimulatedExchange,
   startSimulatedExchange,

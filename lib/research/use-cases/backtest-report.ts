@@ -1,16 +1,16 @@
 // What `qt backtest` says, in the order that traders know: pairs, open trades, exit reasons, summary, months. Figures that cannot
 // be computed are undefined, never a stand-in.
 
-import { MICRO } from '../core/money.ts';
-import type { PaperCosts } from '../execution/paper-account.ts';
-import { BAR_MS } from '../market/candle.ts';
-import { type CandleSeries, countUntil } from '../market/candle-series.ts';
-import type { Drawdown } from '../risk/drawdown.ts';
-import { DAY_MS, type EquityCurve, monthlyReturns } from '../risk/equity-curve.ts';
-import type { TradeRecord } from '../risk/records.ts';
-import { performanceOf } from './metrics/performance.ts';
-import { type ClosedTrade, type TradeStatistics, tradeStatistics } from './metrics/trade-statistics.ts';
-import type { BacktestRun } from './use-cases/run-backtest.ts';
+import { MICRO } from '../../core/money.ts';
+import type { PaperCosts } from '../../execution/paper-account.ts';
+import { BAR_MS } from '../../market/candle.ts';
+import { type CandleSeries, countUntil } from '../../market/candle-series.ts';
+import type { Drawdown } from '../../risk/drawdown.ts';
+import { DAY_MS, type EquityCurve, monthlyReturns } from '../../risk/equity-curve.ts';
+import type { TradeRecord } from '../../risk/records.ts';
+import { performanceOf } from '../metrics/performance.ts';
+import { type ClosedTrade, type TradeStatistics, tradeStatistics } from '../metrics/trade-statistics.ts';
+import type { BacktestRun } from './run-backtest.ts';
 
 type Figure = number | undefined;
 

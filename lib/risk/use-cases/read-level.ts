@@ -1,0 +1,30 @@
+// Which capital level is active: the rollout's record, and what a reading of it means.
+import { z } from 'zod';
+import type { Scope } from '../gate.ts';
+import type { RolloutStage, RolloutState } from '../level.ts';
+import { initialRollout, rolloutStateSchema } from '../level.ts';
+import type { RiskStore } from '../ports.ts';
+import { ROLLOUT_KEY } from '../records.ts';
+
+/** There is one rollout; it is live trading that it lets grow. */
+export const ROLLOUT_SCOPE: Scope = 'live';
+
+type RecordState =
+  | { readonly kind: 'value'; readonly state: RolloutState; readonly revision: number }
+  | { readonly kind: 'malformed'; readonly revision: number }
+  | { readonly kind: 'missing' };
+
+export async function readRecord(risk: RiskStore): Promise<RecordState> {
+  const record = await risk.get(ROLLOUT_SCOPE, ROLLOUT_KEY, z.unknown());
+  if (record === undefined) return { kind: 'missing' };
+  const { revision } = record;
+  const state = rolloutStateSchema.safeParse(record.value);
+  return state.success ? { kind: 'value', state: state.data, revision } : { kind: 'malformed', revision };
+}
+
+/** The stage in force: paper before the rollout ever began, undefined when it cannot be read. Never rejects. */
+export async function readRolloutStage(risk: RiskStore): Promise<RolloutStage | undefined> {
+  const record = await readRecord(risk).catch(() => undefined);
+  if (record === undefined || record.kind === 'malformed') return undefined;
+  return record.kind === 'missing' ? initialRollout(0).stage : record.state.stage;
+}
