@@ -102,7 +102,7 @@ async function openWorld(launcher: readonly string[]): Promise<World> {
   const folder = await mkdtemp(`${tmpdir()}/qt-empty-`);
   await writeFile(join(folder, 'handler.mjs'), 'export const handler = async () => ({});');
   const { signalsTable, riskTable } = resourcesOfStage(LOCAL_STAGE);
-  const surroundings = {
+  const overrides = {
     QT_STAGE: LOCAL_STAGE,
     QT_BUCKET: LOCAL_BUCKET,
     QT_SIGNALS_TABLE: signalsTable,
@@ -120,7 +120,7 @@ async function openWorld(launcher: readonly string[]): Promise<World> {
       startFunction({
         ...(name === 'empty'
           ? { taskRoot: folder, handler: 'handler.handler', environment: {} }
-          : functionOf(stage, name, surroundings)),
+          : functionOf(stage, name, overrides)),
         clockOffsetMs: nowMs - Date.now(),
         launcher,
       }),
@@ -138,7 +138,7 @@ async function openWorld(launcher: readonly string[]): Promise<World> {
 function functionOf(
   stage: SynthesisedStage,
   name: FunctionName,
-  surroundings: Readonly<Record<string, string>>,
+  overrides: Readonly<Record<string, string>>,
 ): { taskRoot: string; handler: string; environment: Readonly<Record<string, string>> } {
   const { properties, raw } = stage
     .ofType('AWS::Lambda::Function')
@@ -146,7 +146,7 @@ function functionOf(
   return {
     taskRoot: join(stage.folder, raw.Metadata['aws:asset:path']),
     handler: properties.Handler,
-    environment: { ...properties.Environment.Variables, ...surroundings },
+    environment: { ...properties.Environment.Variables, ...overrides },
   };
 }
 
@@ -184,7 +184,7 @@ function firstEvents(): Partial<Record<FunctionName | 'empty', unknown>> {
     (index) => symbolsOfShard(symbols, { shard: index, of: SHARDS_MAX }).length === 0,
   );
   invariant(shard !== undefined, 'every shard has a symbol');
-  return { empty: {}, infer: { shard, of: SHARDS_MAX }, guard: {}, 'circuit-breaker': {} };
+  return { empty: {}, infer: { shard, of: SHARDS_MAX }, 'manage-positions': {}, 'circuit-breaker': {} };
 }
 
 /** All functions in turns, so that a busy moment of the machine slows all of them alike. */

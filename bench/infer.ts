@@ -5,7 +5,7 @@ import { invariant } from '../lib/core/invariant.ts';
 import { computeFeatures } from '../lib/features/compute-features.ts';
 import { askModels, type SymbolRow, toSymbolRow } from '../lib/inference/use-cases/ask-models.ts';
 import type { CandleSeries } from '../lib/market/candle-series.ts';
-import { judgeWindow, REQUEST_BARS, SEQUENCE_STEPS } from '../lib/market/grid.ts';
+import { checkWindow, REQUEST_BARS, SEQUENCE_STEPS } from '../lib/market/grid.ts';
 import { createEnsembleProvider } from '../lib/models/use-cases/load-ensemble.ts';
 import { STARTER_MODELS_FOLDER } from '../lib/runtime/config/starter-models.ts';
 import { generateMarket } from '../local/market/generated-market.ts';
@@ -75,7 +75,7 @@ export async function benchInfer(): Promise<InferBenchmark> {
 }
 
 function toRow(symbol: string, series: CandleSeries): SymbolRow {
-  const window = judgeWindow(series, series.openTimeMs[series.length - 1]!);
+  const window = checkWindow(series, series.openTimeMs[series.length - 1]!);
   invariant(window.ok && window.value.hasSequence, `${symbol} has no row`);
   const { grid } = window.value;
   const features = computeFeatures(grid, { from: grid.length - SEQUENCE_STEPS, to: grid.length });

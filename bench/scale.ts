@@ -17,7 +17,7 @@ import { writeUniverse } from '../lib/market/use-cases/active-universe.ts';
 import { composeCircuitBreaker } from '../lib/runtime/compose/circuit-breaker.ts';
 import { composeExecute } from '../lib/runtime/compose/execute.ts';
 import { prepareLocalStage } from '../lib/runtime/compose/local-stage.ts';
-import { composeGuard } from '../lib/runtime/compose/manage-positions.ts';
+import { composeManagePositions } from '../lib/runtime/compose/manage-positions.ts';
 import { type OperatorSystem, openLocalStage } from '../lib/runtime/compose/operator.ts';
 import { localCircuitBreakerConfiguration, localExecuteConfiguration } from '../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../local/aws/embedded-aws.ts';
@@ -34,7 +34,7 @@ interface ScaleBenchmark {
   readonly signals: number;
   /** Request weight that a bar costs, over all addresses. */
   readonly weight: number;
-  readonly guardMs: number;
+  readonly positionManagerMs: number;
   readonly breakerMs: number;
   /** All shards one after the other. */
   readonly executeMs: number;
@@ -172,25 +172,25 @@ async function timeOthers(context: {
   exchangeUrl: string;
 }) {
   const { system, aws, stateDir, clock, exchangeUrl } = context;
-  const surroundings = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
+  const overrides = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
   const trading = localExecuteConfiguration({ exchange: 'binanceusdm', exchangeUrl });
-  const guard = composeGuard(trading, surroundings);
+  const managePositions = composeManagePositions(trading, overrides);
   const breaker = composeCircuitBreaker(
     { ...localCircuitBreakerConfiguration(stateDir), shards: SHARDS },
-    surroundings,
+    overrides,
   );
-  const execute = composeExecute(trading, surroundings);
+  const execute = composeExecute(trading, overrides);
   const runs = await system.signals.lastRuns({ shard: 0, of: SHARDS, count: 1 });
   const { barOpenTimeMs, ensembleId, featureSetHash } = runs[0]!;
-  const guardMs = await timed(() => guard.guardScopes());
+  const positionManagerMs = await timed(() => managePositions.manageScopes());
   const breakerMs = await timed(() => breaker.tick());
   const executeMs = await timed(async () => {
     for (let shard = 0; shard < SHARDS; shard++)
       await execute.executeBar({ barOpenTimeMs, shard, of: SHARDS, ensembleId, featureSetHash });
   });
   const statusMs = await timed(() => readSystemStatus({ ...system, clock, readShards: async () => SHARDS }));
-  await Promise.all([guard.close(), breaker.close(), execute.close()]);
-  return { guardMs, breakerMs, executeMs, statusMs };
+  await Promise.all([managePositions.close(), breaker.close(), execute.close()]);
+  return { positionManagerMs, breakerMs, executeMs, statusMs };
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

@@ -10,7 +10,7 @@ import { openCandleFolder } from '../lib/adapters/files/candle-folder.ts';
 import { computeFeatures } from '../lib/features/compute-features.ts';
 import { FEATURE_COUNT, FEATURE_NAMES } from '../lib/features/feature-set.ts';
 import { type CandleSeries, sliceSeries } from '../lib/market/candle-series.ts';
-import { fillGaps, judgeBars, REQUEST_BARS, ROW_WINDOW_BARS } from '../lib/market/grid.ts';
+import { checkBars, fillGaps, REQUEST_BARS, ROW_WINDOW_BARS } from '../lib/market/grid.ts';
 
 const DEFAULT_VALUES = 5_000_000;
 const FIRST_ROW = ROW_WINDOW_BARS - 1;
@@ -52,7 +52,7 @@ function parseOptions(): Options | undefined {
 /** Compares the rows that one request ending with candle `end` − 1 would give with the rows of the whole history. */
 function compareWindow(history: History, end: number, report: (line: string) => void): Count {
   const window = fillGaps(sliceSeries(history.candles, end - REQUEST_BARS, end));
-  const verdicts = judgeBars(window);
+  const verdicts = checkBars(window);
   const served = new Uint32Array(computeFeatures(window).buffer);
   const firstIndex = history.indexOf(window.openTimeMs[0]!);
   const count: Count = { values: 0, mismatches: 0 };
@@ -77,7 +77,7 @@ function compareWindow(history: History, end: number, report: (line: string) => 
 
 interface History {
   readonly candles: CandleSeries;
-  readonly verdicts: ReturnType<typeof judgeBars>;
+  readonly verdicts: ReturnType<typeof checkBars>;
   /** Bits of the float32 rows, the first one of bar 879. */
   readonly bits: Uint32Array;
   indexOf(openTimeMs: number): number;
@@ -88,7 +88,7 @@ function readHistory(candles: CandleSeries): History {
   const barMs = grid.openTimeMs[1]! - grid.openTimeMs[0]!;
   return {
     candles,
-    verdicts: judgeBars(grid),
+    verdicts: checkBars(grid),
     bits: new Uint32Array(computeFeatures(grid).buffer),
     indexOf: (openTimeMs) => (openTimeMs - grid.openTimeMs[0]!) / barMs,
   };

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { computeFeatures } from '../../lib/features/compute-features.ts';
 import { FEATURE_COUNT, FRAME_COLUMNS } from '../../lib/features/feature-set.ts';
 import { ABSTENTION_REASONS } from '../../lib/market/abstention.ts';
-import { type CandleGrid, fillGaps, judgeBars, ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
+import { type CandleGrid, checkBars, fillGaps, ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
 import { readCandles } from '../../lib/runtime/compose/candles.ts';
 import { CommandFailure } from '../command-error.ts';
 
@@ -14,7 +14,7 @@ export async function writeFrame(candles: string, out: string, last: number | un
   const series = await readCandles(candles);
   if (!series.ok) throw new CommandFailure(series.error);
   const grid = fillGaps(series.value);
-  const verdicts = judgeBars(grid);
+  const verdicts = checkBars(grid);
   const bars = verdicts.flatMap((verdict, bar) => (verdict === undefined ? [bar] : []));
   if (bars.length === 0) {
     const reason = verdicts.at(-1) ?? 'insufficient_history';

@@ -101,17 +101,17 @@ const formatExitReasons = ({ exitReasons }: BacktestReport): string =>
   );
 
 /** Name and value; of what cannot be computed "undefined". */
-export function summaryRows({ summary, books }: BacktestReport): [string, string][] {
+export function summaryRows({ summary, bookedLedger }: BacktestReport): [string, string][] {
   const { maxDrawdown: drawdown } = summary;
   const days = (ms: number | undefined) => (ms === undefined ? 'not yet' : formatInstant(ms));
   return [
     ['trades', String(summary.trades)],
-    ['deposit USDT', books.depositUsdt.toFixed(2)],
-    ['equity at the end USDT', books.equityUsdt.toFixed(2)],
-    ['realised USDT', books.realisedUsdt.toFixed(2)],
-    ['unrealised USDT', books.unrealisedUsdt.toFixed(2)],
-    ['fees USDT', books.feesUsdt.toFixed(2)],
-    ['funding USDT', books.fundingUsdt.toFixed(2)],
+    ['deposit USDT', bookedLedger.depositUsdt.toFixed(2)],
+    ['equity at the end USDT', bookedLedger.equityUsdt.toFixed(2)],
+    ['realised USDT', bookedLedger.realisedUsdt.toFixed(2)],
+    ['unrealised USDT', bookedLedger.unrealisedUsdt.toFixed(2)],
+    ['fees USDT', bookedLedger.feesUsdt.toFixed(2)],
+    ['funding USDT', bookedLedger.fundingUsdt.toFixed(2)],
     ['return', formatPercent(summary.totalReturn, 2)],
     ['return per year', formatPercent(summary.annualReturn, 2)],
     ['Sharpe (daily, √365)', formatFigure(summary.sharpe, 2)],

@@ -131,7 +131,7 @@ function formatStrategy({ ensemble, strategy, edgeThresholdBps }: Evaluation): s
 }
 
 function formatSymbols({ ensemble }: Evaluation): string {
-  const acted = (symbol: SymbolJudgement) => symbol.actions.BUY + symbol.actions.SELL;
+  const acted = (symbol: SymbolEvaluation) => symbol.actions.BUY + symbol.actions.SELL;
   const shown = [...ensemble.bySymbol].sort((a, b) => acted(b) - acted(a)).slice(0, SYMBOLS_SHOWN);
   const table = new Table({ head: [...SYMBOL_COLUMNS], ...PLAIN });
   table.push(...shown.map(symbolCells));
@@ -139,7 +139,7 @@ function formatSymbols({ ensemble }: Evaluation): string {
   return more > 0 ? `${table}\n${more} more symbols: --json or --report` : table.toString();
 }
 
-type SymbolJudgement = Evaluation['ensemble']['bySymbol'][number];
+type SymbolEvaluation = Evaluation['ensemble']['bySymbol'][number];
 
 /** Of the table of symbols, on the terminal and on the page. */
 export const SYMBOL_COLUMNS = [
@@ -155,7 +155,7 @@ export const SYMBOL_COLUMNS = [
   'net bps',
 ] as const;
 
-export const symbolCells = (symbol: SymbolJudgement): (string | number)[] => [
+export const symbolCells = (symbol: SymbolEvaluation): (string | number)[] => [
   symbol.symbol,
   symbol.rows,
   formatFigure(symbol.logLoss, 4),

@@ -73,7 +73,7 @@ function describeStudy(study: StopStudy): string[] {
   ];
 }
 
-function formatRule({ name, signals, control, versusInForce, versusControl }: RuleReport): string[] {
+function formatRule({ name, signals, control, versusActive, versusControl }: RuleReport): string[] {
   return [
     name,
     String(signals.trades),
@@ -84,7 +84,7 @@ function formatRule({ name, signals, control, versusInForce, versusControl }: Ru
     formatFigure(signals.otherDaysNetBps, 1),
     formatFigure(signals.profitFactor, 2),
     formatFigure(signals.adverseBps, 1),
-    formatDifference(versusInForce),
+    formatDifference(versusActive),
     formatFigure(control.netBps, 1),
     formatInterval(control.netInterval),
     formatDifference(versusControl),
@@ -94,5 +94,5 @@ function formatRule({ name, signals, control, versusInForce, versusControl }: Ru
 const formatInterval = (interval: Interval | undefined): string =>
   interval === undefined ? 'undefined' : `${interval.low.toFixed(1)} to ${interval.high.toFixed(1)}`;
 
-const formatDifference = ({ meanBps, interval }: RuleReport['versusInForce']): string =>
+const formatDifference = ({ meanBps, interval }: RuleReport['versusActive']): string =>
   meanBps === undefined ? '' : `${meanBps.toFixed(1)} (${formatInterval(interval)})`;

@@ -2,12 +2,15 @@
 // rollout down in the same run; what could not be stored fails the invocation, so that its retry and its alarm take over.
 
 import type { DriftRecord } from '../../lib/risk/records.ts';
-import type { RolloutJudgement } from '../../lib/rollout/use-cases/assess-rollout.ts';
-import { composeEvaluate, type EvaluateComposition } from '../../lib/runtime/compose/evaluate-rollout.ts';
-import { readEvaluateConfiguration } from '../../lib/runtime/config/configuration.ts';
+import type { RolloutAssessment } from '../../lib/rollout/use-cases/assess-rollout.ts';
+import {
+  composeEvaluateRollout,
+  type EvaluateRolloutComposition,
+} from '../../lib/runtime/compose/evaluate-rollout.ts';
+import { readEvaluateRolloutConfiguration } from '../../lib/runtime/config/configuration.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
-export interface EvaluateResult {
+export interface EvaluateRolloutResult {
   readonly verdict: 'GO' | 'NO_GO';
   /** Criteria that are not met. */
   readonly criteria: readonly string[];
@@ -15,29 +18,29 @@ export interface EvaluateResult {
   readonly evidenceKey: string;
   readonly evidenceSha256: string;
   /** After this evaluation; null when it could not be read. */
-  readonly stage: string | null;
+  readonly level: string | null;
   /** null when drift could not be measured; the log says why. */
   readonly driftedFeatures: number | null;
 }
 
 /** The handler over a composition; `handler` below is the one that Lambda calls. */
-export function createEvaluateHandler({
-  judge,
+export function createEvaluateRolloutHandler({
+  assess,
   record,
   watchDrift,
-}: Pick<EvaluateComposition, 'judge' | 'record' | 'watchDrift'>) {
-  return async (): Promise<EvaluateResult> => {
-    const judgement = await judge();
-    record(judgement);
+}: Pick<EvaluateRolloutComposition, 'assess' | 'record' | 'watchDrift'>) {
+  return async (): Promise<EvaluateRolloutResult> => {
+    const assessment = await assess();
+    record(assessment);
     // Last: neither a decision nor its alarms wait for what decides nothing.
-    return describe(judgement, await watchDrift());
+    return describe(assessment, await watchDrift());
   };
 }
 
 function describe(
-  { decision, stored, stage, steppedDown }: RolloutJudgement,
+  { decision, stored, level, steppedDown }: RolloutAssessment,
   drift: DriftRecord,
-): EvaluateResult {
+): EvaluateRolloutResult {
   const { criteria, breaches } = decision.verdict === 'GO' ? { criteria: [], breaches: [] } : decision;
   return {
     verdict: decision.verdict,
@@ -45,9 +48,11 @@ function describe(
     breaches,
     evidenceKey: stored.key,
     evidenceSha256: stored.sha256,
-    stage: steppedDown?.current.stage ?? stage ?? null,
+    level: steppedDown?.current.level ?? level ?? null,
     driftedFeatures: drift.outcome === 'measured' ? drift.drifted : null,
   };
 }
 
-export const handler = onLambda(() => createEvaluateHandler(composeEvaluate(readEvaluateConfiguration())));
+export const handler = onLambda(() =>
+  createEvaluateRolloutHandler(composeEvaluateRollout(readEvaluateRolloutConfiguration())),
+);

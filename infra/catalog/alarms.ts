@@ -210,7 +210,7 @@ function tradingAlarms(stage: string): AlarmDefinition[] {
       runbook: 'reconciliation-difference',
       of: scope,
       meaning: `The account of ${scope} holds something else than the records say`,
-      metric: metric('guard', 'ReconciliationDifferences', Stats.SUM, scope),
+      metric: metric('manage-positions', 'ReconciliationDifferences', Stats.SUM, scope),
       threshold: 1,
       comparison: AT_LEAST,
     },
@@ -243,7 +243,7 @@ function tradingAlarms(stage: string): AlarmDefinition[] {
 function rolloutAlarms(stage: string): AlarmDefinition[] {
   const metric = (name: string, dimensions?: Record<string, string>) =>
     recordedMetric(stage, {
-      service: 'evaluate',
+      service: 'evaluate-rollout',
       name,
       statistic: Stats.MAXIMUM,
       period: Duration.hours(1),

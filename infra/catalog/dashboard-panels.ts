@@ -33,8 +33,8 @@ export function dashboardRows(stage: string): readonly (readonly DashboardPanel[
   const panel = (title: string, metrics: readonly Metric[]): DashboardPanel => ({ title, metrics });
   return [
     [
-      panel('Equity, USDT', bothScopes('guard', 'EquityUsdt', Stats.AVERAGE)),
-      panel('Open positions', bothScopes('guard', 'OpenPositions', Stats.MAXIMUM)),
+      panel('Equity, USDT', bothScopes('manage-positions', 'EquityUsdt', Stats.AVERAGE)),
+      panel('Open positions', bothScopes('manage-positions', 'OpenPositions', Stats.MAXIMUM)),
       panel('Breaker tripped', bothScopes('circuit-breaker', 'BreakerTripped', Stats.MAXIMUM)),
     ],
     [
@@ -55,12 +55,14 @@ export function dashboardRows(stage: string): readonly (readonly DashboardPanel[
     ],
     [
       panel('Rollout stage and verdict', [
-        recorded('evaluate', 'RolloutStage', Stats.MAXIMUM),
-        recorded('evaluate', 'Go', Stats.MINIMUM),
+        recorded('evaluate-rollout', 'CapitalLevel', Stats.MAXIMUM),
+        recorded('evaluate-rollout', 'Go', Stats.MINIMUM),
       ]),
       panel(
         'Drifted features',
-        ['DriftedFeatures', 'DriftUnmeasured'].map((name) => recorded('evaluate', name, Stats.MAXIMUM)),
+        ['DriftedFeatures', 'DriftUnmeasured'].map((name) =>
+          recorded('evaluate-rollout', name, Stats.MAXIMUM),
+        ),
       ),
       panel('Failed runs', ofFunctions('Errors', Stats.SUM)),
       panel('Duration, ms', ofFunctions('Duration', Stats.MAXIMUM)),

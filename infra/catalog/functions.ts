@@ -41,9 +41,9 @@ export interface FunctionDefinition {
 export type FunctionName =
   | 'infer'
   | 'execute'
-  | 'guard'
+  | 'manage-positions'
   | 'circuit-breaker'
-  | 'evaluate'
+  | 'evaluate-rollout'
   | 'api'
   | 'refresh-universe'
   | 'collect-candles';
@@ -75,7 +75,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SIGNALS_TABLE', 'QT_RISK_TABLE'],
     grants: ['read_ensemble', 'read_signals', 'read_flags', 'read_exchange_keys', 'change_risk'],
   },
-  guard: {
+  'manage-positions': {
     stack: 'trading',
     description: 'Books, protects, ends and reconciles the positions',
     loadsModels: false,
@@ -99,7 +99,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     environment: ['QT_STAGE', 'QT_SIGNALS_TABLE', 'QT_RISK_TABLE', 'QT_SHARDS', 'QT_ALARM_TOPIC_ARN'],
     grants: ['read_signals', 'read_flags', 'close_flags', 'change_risk', 'notify'],
   },
-  evaluate: {
+  'evaluate-rollout': {
     stack: 'trading',
     description:
       'Judges GO or NO-GO with its evidence, steps the rollout down when a bound is broken, and watches drift',
@@ -110,7 +110,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     schedule: { cron: 'cron(7 * * * ? *)', times: 'once' },
     retry: { attempts: 2, ageMaxS: 1_800 },
     environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SIGNALS_TABLE', 'QT_RISK_TABLE', 'QT_SHARDS'],
-    grants: ['read_universe', 'read_ensemble', 'read_profiles', 'read_signals', 'write_evidence', 'judge'],
+    grants: ['read_universe', 'read_ensemble', 'read_profiles', 'read_signals', 'write_evidence', 'assess'],
   },
   api: {
     stack: 'trading',

@@ -80,7 +80,7 @@ const GRANTS = {
   change_risk: onRisk('GetItem', 'PutItem', 'Query', 'UpdateItem'),
   /** Removes the record of a position that is closed. */
   close_positions: onRisk('DeleteItem'),
-  judge: onRisk('GetItem', 'PutItem', 'Query'),
+  assess: onRisk('GetItem', 'PutItem', 'Query'),
   read_flags: onFlags(['GetParameters'], FLAG_NAMES),
   close_flags: onFlags(['PutParameter'], Object.keys(CLOSED_FLAGS)),
   declare_emergency: onFlags(['PutParameter'], Object.keys(EMERGENCY_FLAGS)),

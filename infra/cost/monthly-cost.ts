@@ -49,9 +49,9 @@ function functionLoads({ symbols, shards }: StageSize): Readonly<Record<string, 
   return {
     infer: { runsPerHour: perBar, durationMs: 250 + (10 * symbols) / shards, logBytes: 2_100, metrics: 12 },
     execute: { runsPerHour: perBar, durationMs: 250, logBytes: 1_200, metrics: 5 },
-    guard: { runsPerHour: 60, durationMs: 200, logBytes: 1_300, metrics: 4 },
+    'manage-positions': { runsPerHour: 60, durationMs: 200, logBytes: 1_300, metrics: 4 },
     'circuit-breaker': { runsPerHour: 60, durationMs: 200, logBytes: 1_100, metrics: 3 },
-    evaluate: { runsPerHour: 1, durationMs: 6_000 + 30 * symbols, logBytes: 4_100, metrics: 20 },
+    'evaluate-rollout': { runsPerHour: 1, durationMs: 6_000 + 30 * symbols, logBytes: 4_100, metrics: 20 },
     api: { runsPerHour: 0, durationMs: 0, logBytes: 0, metrics: 0 },
     'refresh-universe': { runsPerHour: daily, durationMs: 3_000, logBytes: 5_000, metrics: 6 * daily },
     'collect-candles': {

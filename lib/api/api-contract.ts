@@ -9,8 +9,8 @@ import { BAR_MS } from '../market/candle.ts';
 import { symbolSchema } from '../market/universe.ts';
 import { breakerStateSchema } from '../risk/breaker.ts';
 import { MODE_REASONS, type ModeReasonCode } from '../risk/effective-mode.ts';
-import { ROLLOUT_STAGES } from '../risk/level.ts';
-import { equityRecordSchema, positionRecordSchema } from '../risk/records.ts';
+import { LEVELS } from '../risk/level.ts';
+import { equitySnapshotSchema, positionRecordSchema } from '../risk/records.ts';
 
 /** Closed list of why a call was not served. */
 export const API_ERRORS = {
@@ -77,7 +77,7 @@ const statusAnswerSchema = z.strictObject({
     z.strictObject({ code: z.enum(Object.keys(MODE_REASONS) as [ModeReasonCode]), detail: z.string() }),
   ),
   scope: scopeSchema,
-  stage: z.enum(ROLLOUT_STAGES).nullable(),
+  level: z.enum(LEVELS).nullable(),
   flags: z.record(z.string(), flagValueSchema).describe("Each flag's value, or what is wrong with it."),
   breaker: breakerStateSchema.nullable(),
   epoch: z.int().nullable(),
@@ -87,7 +87,7 @@ const statusAnswerSchema = z.strictObject({
     .pick({ barOpenTimeMs: true, ensembleId: true, written: true, actions: true })
     .nullable(),
   missedBars: z.array(z.string()).describe('Bars of the last hour that a shard has no run of.'),
-  equity: equityRecordSchema.nullable(),
+  equity: equitySnapshotSchema.nullable(),
   positions: z.array(positionRecordSchema),
   unread: z.array(z.string()).describe('What could not be read.'),
 } satisfies Record<keyof SystemStatus, z.ZodType>);

@@ -7,7 +7,7 @@ import { microUsdt } from '../core/money.ts';
 import { bookFill, type Ledger, ledgerSchema, newLedger } from './ledger.ts';
 import type { OrderSide } from './order.ts';
 
-export const booksSchema = z.strictObject({
+export const bookedLedgerSchema = z.strictObject({
   ledger: ledgerSchema,
   /** By client order id, of the orders that may still bring something. */
   orders: z.record(
@@ -27,9 +27,9 @@ export const booksSchema = z.strictObject({
     recent: z.array(z.strictObject({ id: z.string(), atMs: z.int() })),
   }),
 });
-export type Books = Readonly<z.infer<typeof booksSchema>>;
+export type BookedLedger = Readonly<z.infer<typeof bookedLedgerSchema>>;
 
-export const newBooks = (depositMicroUsdt: number, nowMs: number): Books => ({
+export const newBookedLedger = (depositMicroUsdt: number, nowMs: number): BookedLedger => ({
   ledger: newLedger(depositMicroUsdt),
   orders: {},
   funding: { fromMs: nowMs + 1, untilMs: nowMs, recent: [] },
@@ -50,22 +50,22 @@ const NOTHING_BOOKED = { quantity: 0, averagePrice: null, feeMicroUsdt: 0 };
 const QUANTITY_DUST = 5e-9;
 
 /** The books with what is new about an order. The order is then known to them, even without a fill. */
-export function bookOrder(books: Books, fills: OrderFills): Books {
+export function bookOrder(bookedLedger: BookedLedger, fills: OrderFills): BookedLedger {
   const { clientOrderId, symbol, side, filledQuantity, averagePrice } = fills;
-  const before = books.orders[clientOrderId] ?? NOTHING_BOOKED;
+  const before = bookedLedger.orders[clientOrderId] ?? NOTHING_BOOKED;
   const quantity = filledQuantity - before.quantity;
   const feeMicroUsdt = fills.feeMicroUsdt - before.feeMicroUsdt;
   // An answer older than one before it.
-  if (quantity < -QUANTITY_DUST) return books;
+  if (quantity < -QUANTITY_DUST) return bookedLedger;
   const isNew = quantity > QUANTITY_DUST && averagePrice !== null;
-  const withOrder = (ledger: Ledger, booked: Books['orders'][string]): Books => ({
-    ...books,
+  const withOrder = (ledger: Ledger, booked: BookedLedger['orders'][string]): BookedLedger => ({
+    ...bookedLedger,
     ledger,
-    orders: { ...books.orders, [clientOrderId]: booked },
+    orders: { ...bookedLedger.orders, [clientOrderId]: booked },
   });
   if (!isNew) {
-    if (feeMicroUsdt === 0 && clientOrderId in books.orders) return books;
-    const { ledger } = books;
+    if (feeMicroUsdt === 0 && clientOrderId in bookedLedger.orders) return bookedLedger;
+    const { ledger } = bookedLedger;
     const cashMicroUsdt = ledger.cashMicroUsdt - feeMicroUsdt;
     const feesMicroUsdt = ledger.feesMicroUsdt + feeMicroUsdt;
     const booked = { ...before, feeMicroUsdt: fills.feeMicroUsdt };
@@ -74,47 +74,47 @@ export function bookOrder(books: Books, fills: OrderFills): Books {
   const cost = filledQuantity * averagePrice - before.quantity * (before.averagePrice ?? 0);
   // Averages are rounded: a small last fill may seem to have cost nothing.
   const price = cost > 0 ? cost / quantity : averagePrice;
-  const ledger = bookFill(books.ledger, { symbol, side, quantity, price, feeMicroUsdt });
+  const ledger = bookFill(bookedLedger.ledger, { symbol, side, quantity, price, feeMicroUsdt });
   return withOrder(ledger, { quantity: filledQuantity, averagePrice, feeMicroUsdt: fills.feeMicroUsdt });
 }
 
 /** The books without orders that can bring nothing more. */
-export function forgetOrders(books: Books, ended: ReadonlySet<string>): Books {
-  if (!Object.keys(books.orders).some((id) => ended.has(id))) return books;
-  const orders = Object.fromEntries(Object.entries(books.orders).filter(([id]) => !ended.has(id)));
-  return { ...books, orders };
+export function forgetOrders(bookedLedger: BookedLedger, ended: ReadonlySet<string>): BookedLedger {
+  if (!Object.keys(bookedLedger.orders).some((id) => ended.has(id))) return bookedLedger;
+  const orders = Object.fromEntries(Object.entries(bookedLedger.orders).filter(([id]) => !ended.has(id)));
+  return { ...bookedLedger, orders };
 }
 
 /** Payments may be listed a little late: so far back are they asked for again. */
 const FUNDING_LATE_MS = 600_000;
 
 /** From when on funding payments have to be asked for. */
-export const fundingSinceMs = ({ funding }: Books): number =>
+export const fundingSinceMs = ({ funding }: BookedLedger): number =>
   Math.max(funding.fromMs, funding.untilMs - FUNDING_LATE_MS);
 
 /** The books with the payments that are new; the others change nothing. */
 export function bookPayments(
-  books: Books,
+  bookedLedger: BookedLedger,
   payments: readonly { readonly id: string; readonly atMs: number; readonly amountMicroUsdt: number }[],
-): Books {
-  const known = new Set(books.funding.recent.map(({ id }) => id));
-  const fresh = payments.filter(({ id, atMs }) => !known.has(id) && atMs >= fundingSinceMs(books));
-  if (fresh.length === 0) return books;
+): BookedLedger {
+  const known = new Set(bookedLedger.funding.recent.map(({ id }) => id));
+  const fresh = payments.filter(({ id, atMs }) => !known.has(id) && atMs >= fundingSinceMs(bookedLedger));
+  if (fresh.length === 0) return bookedLedger;
   const received = fresh.reduce((sum, { amountMicroUsdt }) => sum + amountMicroUsdt, 0);
   invariant(Number.isSafeInteger(received), `funding of ${received} micro-USDT is not an amount`);
-  const { ledger } = books;
-  const untilMs = Math.max(books.funding.untilMs, ...fresh.map(({ atMs }) => atMs));
-  const recent = [...books.funding.recent, ...fresh.map(({ id, atMs }) => ({ id, atMs }))].filter(
+  const { ledger } = bookedLedger;
+  const untilMs = Math.max(bookedLedger.funding.untilMs, ...fresh.map(({ atMs }) => atMs));
+  const recent = [...bookedLedger.funding.recent, ...fresh.map(({ id, atMs }) => ({ id, atMs }))].filter(
     ({ atMs }) => atMs >= untilMs - FUNDING_LATE_MS,
   );
   return {
-    ...books,
+    ...bookedLedger,
     ledger: {
       ...ledger,
       cashMicroUsdt: ledger.cashMicroUsdt + received,
       fundingMicroUsdt: ledger.fundingMicroUsdt + received,
     },
-    funding: { ...books.funding, untilMs, recent },
+    funding: { ...bookedLedger.funding, untilMs, recent },
   };
 }
 
@@ -141,10 +141,10 @@ export function differencesOf(ledger: Ledger, statement: AccountStatement): read
   const symbols = [...new Set([...Object.keys(ledger.positions), ...theirs.keys()])].sort();
   const lines = symbols.flatMap((symbol) => {
     const exchange = theirs.get(symbol) ?? 0;
-    const books = ledger.positions[symbol]?.quantity ?? 0;
-    return Math.abs(exchange - books) <= QUANTITY_DUST
+    const bookedLedger = ledger.positions[symbol]?.quantity ?? 0;
+    return Math.abs(exchange - bookedLedger) <= QUANTITY_DUST
       ? []
-      : [`${symbol}: the exchange holds ${exchange}, the books ${books}`];
+      : [`${symbol}: the exchange holds ${exchange}, the books ${bookedLedger}`];
   });
   const missing = statement.walletMicroUsdt - walletOf(ledger);
   if (Math.abs(missing) <= WALLET_TOLERANCE_MICRO_USDT) return lines;

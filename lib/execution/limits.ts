@@ -1,6 +1,6 @@
 // What one order, and all of them together, may put at risk.
 
-import { type RolloutStage, STAGE_LIMITS } from '../risk/level.ts';
+import { LEVEL_LIMITS, type Level } from '../risk/level.ts';
 
 export interface TradingLimits {
   /** Largest position, as a share of the allocated equity. */
@@ -32,13 +32,13 @@ export function allocation(given: {
   readonly equityMicroUsdt: number;
   readonly capitalFraction: number;
   readonly positions: number;
-  readonly stage: RolloutStage;
+  readonly level: Level;
 }): { readonly allocatedMicroUsdt: number; readonly positions: number } {
-  const stage = STAGE_LIMITS[given.stage];
-  const fraction = Math.min(given.capitalFraction, stage.capitalFraction);
+  const level = LEVEL_LIMITS[given.level];
+  const fraction = Math.min(given.capitalFraction, level.capitalFraction);
   return {
     allocatedMicroUsdt: Math.max(0, Math.floor(given.equityMicroUsdt * fraction)),
-    positions: Math.min(given.positions, stage.positions),
+    positions: Math.min(given.positions, level.positions),
   };
 }
 

@@ -1,7 +1,7 @@
 // Whether the features of many bars at once are those of each bar by itself, bit for bit: training and backtest compute the
 // former, serving the latter, and a model that is served other numbers than it learned from trades on noise.
 import { type CandleSeries, sliceSeries } from '../market/candle-series.ts';
-import { type CandleGrid, fillGaps, judgeBars, ROW_WINDOW_BARS } from '../market/grid.ts';
+import { type CandleGrid, checkBars, fillGaps, ROW_WINDOW_BARS } from '../market/grid.ts';
 import { computeFeatures } from './compute-features.ts';
 import { FEATURE_COUNT, FEATURE_NAMES } from './feature-set.ts';
 
@@ -24,14 +24,14 @@ export function compareWindows(
 ): WindowComparison {
   const grid = fillGaps(candles);
   if (grid.length < ROW_WINDOW_BARS) return { values: 0, mismatches: [] };
-  const verdicts = judgeBars(grid);
+  const verdicts = checkBars(grid);
   const batch = new Uint32Array(compute(grid).buffer);
   const mismatches: string[] = [];
   let values = 0;
   for (const bar of chooseBars(grid.length, rows)) {
     const openTime = new Date(grid.openTimeMs[bar]!).toISOString();
     const window = windowOf(grid, bar);
-    const alone = judgeBars(window)[ROW_WINDOW_BARS - 1];
+    const alone = checkBars(window)[ROW_WINDOW_BARS - 1];
     if (alone !== verdicts[bar])
       mismatches.push(`${openTime}: ${verdicts[bar] ?? 'fit'} with others, ${alone ?? 'fit'} by itself`);
     if (alone !== undefined || verdicts[bar] !== undefined) continue;

@@ -51,7 +51,7 @@ export const lastRankThatMatters = (size: number): number => Math.ceil(size * ST
 /** `first` where there was no universe; `vacancy` for the best one outside when a place was free. */
 export const ENTRY_REASONS = ['first', 'rank', 'vacancy'] as const;
 /** `rank` beyond the margin; `made_room` as the last member, for one that entered by rank or because the universe was made smaller. */
-export const LEAVE_REASONS = ['rank', 'made_room'] as const;
+export const LEAVE_REASONS = ['rank', 'displaced'] as const;
 
 export interface Entering {
   readonly symbol: string;
@@ -100,7 +100,7 @@ export function chooseUniverse(
     .map((symbol): Leaving => {
       const rank = rankOf.get(symbol) ?? null;
       if (rank === null) return { symbol, reason: excluded.get(symbol) ?? 'not_tradable', rank };
-      return { symbol, reason: rank > lastRankThatMatters(size) ? 'rank' : 'made_room', rank };
+      return { symbol, reason: rank > lastRankThatMatters(size) ? 'rank' : 'displaced', rank };
     });
   return {
     symbols: ranked.filter(({ symbol }) => kept.has(symbol)).map(({ symbol }) => symbol),

@@ -59,7 +59,7 @@ export function fillGaps(series: CandleSeries): CandleGrid {
  * Judges every bar of a grid at once: element i is the reason why bar i has no row, or undefined when it has one.
  * Each verdict depends on the bar's own 880-bar window alone, so it is the same over years as over one request.
  */
-export function judgeBars(grid: CandleGrid): (AbstentionReason | undefined)[] {
+export function checkBars(grid: CandleGrid): (AbstentionReason | undefined)[] {
   const verdicts = new Array<AbstentionReason | undefined>(grid.length);
   let lastFilled = Number.NEGATIVE_INFINITY;
   let gapBars = 0;
@@ -103,17 +103,17 @@ function verdict(seen: {
  * The window of one symbol as serving sees it: grid and verdicts, or the reason why its newest bar has no row.
  * @param lastOpenTimeMs open time of the newest closed bar by the exchange's clock
  */
-export function judgeWindow(
+export function checkWindow(
   series: CandleSeries,
   lastOpenTimeMs: number,
-): Result<JudgedWindow, { reason: AbstentionReason; detail: string }> {
+): Result<CheckedWindow, { reason: AbstentionReason; detail: string }> {
   const newest = series.openTimeMs[series.length - 1];
   if (newest === undefined)
     return failure({ reason: 'insufficient_history', detail: 'the exchange has no candle' });
   if (newest !== lastOpenTimeMs)
     return failure({ reason: 'stale', detail: `newest candle opened ${new Date(newest).toISOString()}` });
   const grid = fillGaps(series);
-  const verdicts = judgeBars(grid);
+  const verdicts = checkBars(grid);
   const reason = verdicts[grid.length - 1];
   if (reason !== undefined)
     return failure({ reason, detail: `${series.length} candles on a grid of ${grid.length} bars` });
@@ -122,7 +122,7 @@ export function judgeWindow(
   return success({ grid, hasSequence });
 }
 
-export interface JudgedWindow {
+export interface CheckedWindow {
   readonly grid: CandleGrid;
   /** Whether the last 96 bars all have a row, as sequence models need. */
   readonly hasSequence: boolean;

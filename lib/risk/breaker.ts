@@ -18,8 +18,8 @@ const TRIP_CAUSES = {
   low_consensus: 'the models disagree',
   order_rejections: 'the exchange rejects orders',
   reconciliation: 'exchange and ledger differ',
-  naked_position: 'a position has no stop',
-  guard_silent: 'the guard has shown no sign of life',
+  unprotected_position: 'a position has no stop',
+  position_manager_silent: 'the guard has shown no sign of life',
   evidence_unreadable: 'a condition cannot be evaluated',
   operator: 'an operator tripped it',
   state_lost: "the breaker's own state is gone",
@@ -43,8 +43,8 @@ export interface BreakerLimits {
   readonly consensusBars: number;
   readonly rejections: number;
   readonly rejectionsWindowMs: number;
-  readonly nakedMs: number;
-  readonly guardSilentMs: number;
+  readonly unprotectedMs: number;
+  readonly positionManagerSilentMs: number;
   /** From a trip to the earliest reset. */
   readonly cooldownMs: number;
 }
@@ -66,8 +66,8 @@ export const BREAKER_LIMITS: BreakerLimits = {
   consensusBars: 24,
   rejections: 3,
   rejectionsWindowMs: 15 * MINUTE_MS,
-  nakedMs: MINUTE_MS,
-  guardSilentMs: 150_000,
+  unprotectedMs: MINUTE_MS,
+  positionManagerSilentMs: 150_000,
   cooldownMs: 30 * MINUTE_MS,
 };
 
@@ -83,7 +83,7 @@ export interface EquityMark {
  */
 export interface BreakerEvidence {
   /** The newest marks, newest first; two are enough. */
-  readonly marks: Reading<readonly EquityMark[]>;
+  readonly snapshots: Reading<readonly EquityMark[]>;
   /** Equity at 00:00 UTC of this day, or at the first mark of the day. */
   readonly dayStartMicroUsdt: Reading<number>;
   /** Times of the stop-losses hit, at least of the window and SEEN_LATE_MS before it. */
@@ -101,9 +101,9 @@ export interface BreakerEvidence {
   /** Differences that the last reconciliation left standing. */
   readonly reconciliationDifferences: Reading<number>;
   /** Since when the position longest without a stop has had none; null when every position has one. */
-  readonly nakedSinceMs: Reading<number | null>;
+  readonly unprotectedSinceMs: Reading<number | null>;
   /** Last completed run of the guard. */
-  readonly guardAtMs: Reading<number>;
+  readonly positionManagerAtMs: Reading<number>;
 }
 
 const common = {
@@ -240,8 +240,8 @@ function judged<T>(
 const percent = (fraction: number): string => `${(fraction * 100).toFixed(2)} %`;
 
 /** Loss from `base` to `equity` as a fraction, by the better of the two newest marks: one bad mark alone does not trip. */
-function confirmedLoss(marks: readonly EquityMark[], base: number): number {
-  const [newest, before] = marks;
+function confirmedLoss(snapshots: readonly EquityMark[], base: number): number {
+  const [newest, before] = snapshots;
   if (newest === undefined || before === undefined) return 0;
   return (base - Math.max(newest.equityMicroUsdt, before.equityMicroUsdt)) / base;
 }
@@ -256,12 +256,12 @@ interface Judging {
 
 /** Whether what happens every minute should have happened by now. */
 const overdue = ({ nowMs, limits, armedAtMs }: Judging): boolean =>
-  !(nowMs - armedAtMs <= limits.guardSilentMs);
+  !(nowMs - armedAtMs <= limits.positionManagerSilentMs);
 
-function markFault(marks: readonly EquityMark[], judging: Judging): string | undefined {
-  const [newest, before] = marks;
-  const wellFormed = marks.every(
-    (mark) => Number.isSafeInteger(mark.equityMicroUsdt) && Number.isSafeInteger(mark.atMs),
+function markFault(snapshots: readonly EquityMark[], judging: Judging): string | undefined {
+  const [newest, before] = snapshots;
+  const wellFormed = snapshots.every(
+    (snapshot) => Number.isSafeInteger(snapshot.equityMicroUsdt) && Number.isSafeInteger(snapshot.atMs),
   );
   if (!wellFormed) return 'a mark is not an amount';
   if (newest === undefined || before === undefined) {
@@ -270,16 +270,18 @@ function markFault(marks: readonly EquityMark[], judging: Judging): string | und
   if (newest.atMs <= before.atMs) return 'the marks are not in order';
   if (!(newest.atMs <= judging.nowMs + CLOCK_SKEW_MS_MAX)) return 'the newest mark is in the future';
   const ageMs = judging.nowMs - Math.max(newest.atMs, judging.armedAtMs);
-  return ageMs <= judging.limits.guardSilentMs ? undefined : `last marked ${Math.round(ageMs / 1000)} s ago`;
+  return ageMs <= judging.limits.positionManagerSilentMs
+    ? undefined
+    : `last marked ${Math.round(ageMs / 1000)} s ago`;
 }
 
 function equityCauses(evidence: BreakerEvidence, judging: Judging): TripCause[] {
   const { limits, highWaterMicroUsdt } = judging;
-  const drawdown = (marks: readonly EquityMark[]) => {
-    const fault = markFault(marks, judging);
+  const drawdown = (snapshots: readonly EquityMark[]) => {
+    const fault = markFault(snapshots, judging);
     if (fault !== undefined) return unreadable('equity', fault);
     if (highWaterMicroUsdt === null) return null;
-    const loss = confirmedLoss(marks, highWaterMicroUsdt);
+    const loss = confirmedLoss(snapshots, highWaterMicroUsdt);
     return loss < limits.drawdownFraction
       ? null
       : cause('drawdown', `equity is ${percent(loss)} below its high-water mark`);
@@ -289,16 +291,16 @@ function equityCauses(evidence: BreakerEvidence, judging: Judging): TripCause[] 
       return unreadable('start of day', 'not an amount');
     }
     // Marks that are no good have their own cause.
-    if (evidence.marks.state !== 'value' || markFault(evidence.marks.value, judging) !== undefined)
+    if (evidence.snapshots.state !== 'value' || markFault(evidence.snapshots.value, judging) !== undefined)
       return null;
-    const loss = confirmedLoss(evidence.marks.value, dayStartMicroUsdt);
+    const loss = confirmedLoss(evidence.snapshots.value, dayStartMicroUsdt);
     return loss < limits.dailyLossFraction
       ? null
       : cause('daily_loss', `${percent(loss)} lost since 00:00 UTC`);
   };
   const missing = (what: string) => (overdue(judging) ? unreadable(what, 'missing') : null);
   return [
-    ...judged('equity', evidence.marks, drawdown, missing('equity')),
+    ...judged('equity', evidence.snapshots, drawdown, missing('equity')),
     ...judged('start of day', evidence.dayStartMicroUsdt, dailyLoss, missing('start of day')),
   ];
 }
@@ -335,10 +337,13 @@ function orderCauses(evidence: BreakerEvidence, { nowMs, limits }: Judging): Tri
     ...judged('reconciliation', evidence.reconciliationDifferences, (count) =>
       count === 0 ? null : cause('reconciliation', `${count} differences stand`),
     ),
-    ...judged('naked positions', evidence.nakedSinceMs, (sinceMs) =>
-      sinceMs === null || nowMs - sinceMs <= limits.nakedMs
+    ...judged('naked positions', evidence.unprotectedSinceMs, (sinceMs) =>
+      sinceMs === null || nowMs - sinceMs <= limits.unprotectedMs
         ? null
-        : cause('naked_position', `a position has had no stop for ${Math.round((nowMs - sinceMs) / 1000)} s`),
+        : cause(
+            'unprotected_position',
+            `a position has had no stop for ${Math.round((nowMs - sinceMs) / 1000)} s`,
+          ),
     ),
   ];
 }
@@ -369,7 +374,11 @@ function modelCauses(evidence: BreakerEvidence, limits: BreakerLimits): TripCaus
 /** Every cause that holds; empty when all conditions were evaluated and are fine. */
 function tripCauses(evidence: BreakerEvidence, judging: Judging): TripCause[] {
   const { nowMs, limits, armedAtMs } = judging;
-  const silentSince = (code: 'signals_stale' | 'guard_silent', lastMs: number, ageMsMax: number) => {
+  const silentSince = (
+    code: 'signals_stale' | 'position_manager_silent',
+    lastMs: number,
+    ageMsMax: number,
+  ) => {
     if (!(lastMs <= nowMs + CLOCK_SKEW_MS_MAX))
       return unreadable(code, 'the last sign of life is in the future');
     const silentMs = nowMs - Math.max(lastMs, armedAtMs);
@@ -377,21 +386,22 @@ function tripCauses(evidence: BreakerEvidence, judging: Judging): TripCause[] {
   };
   const signals = (barOpenTimeMs: number) =>
     silentSince('signals_stale', barOpenTimeMs + BAR_MS, limits.signalsAgeBars * BAR_MS + INFER_MS_MAX);
-  const guard = (atMs: number) => silentSince('guard_silent', atMs, limits.guardSilentMs);
+  const managePositions = (atMs: number) =>
+    silentSince('position_manager_silent', atMs, limits.positionManagerSilentMs);
   const never = Number.NEGATIVE_INFINITY;
   return [
     ...equityCauses(evidence, judging),
     ...orderCauses(evidence, judging),
     ...modelCauses(evidence, limits),
     ...judged('signals', evidence.newestSignalBarMs, signals, signals(never)),
-    ...judged('guard', evidence.guardAtMs, guard, guard(never)),
+    ...judged('manage-positions', evidence.positionManagerAtMs, managePositions, managePositions(never)),
   ];
 }
 
 /** High-water mark after a tick: raised by the lower of two marks, so that one bad mark cannot raise it either. */
-function raised(highWaterMicroUsdt: number | null, marks: BreakerEvidence['marks']): number | null {
-  if (marks.state !== 'value' || marks.value.length < 2) return highWaterMicroUsdt;
-  const confirmed = Math.min(marks.value[0]!.equityMicroUsdt, marks.value[1]!.equityMicroUsdt);
+function raised(highWaterMicroUsdt: number | null, snapshots: BreakerEvidence['snapshots']): number | null {
+  if (snapshots.state !== 'value' || snapshots.value.length < 2) return highWaterMicroUsdt;
+  const confirmed = Math.min(snapshots.value[0]!.equityMicroUsdt, snapshots.value[1]!.equityMicroUsdt);
   if (!(Number.isSafeInteger(confirmed) && confirmed > 0)) return highWaterMicroUsdt;
   return Math.max(highWaterMicroUsdt ?? confirmed, confirmed);
 }
@@ -441,7 +451,7 @@ function onTick(
   const leaseUntilMs = nowMs + LEASE_MS;
   const causes = tripCauses(evidence, { ...state, nowMs, limits });
   if (state.latch === 'ARMED' && causes.length === 0) {
-    const current = { ...state, highWaterMicroUsdt: raised(state.highWaterMicroUsdt, evidence.marks) };
+    const current = { ...state, highWaterMicroUsdt: raised(state.highWaterMicroUsdt, evidence.snapshots) };
     return { current, effects: [{ kind: 'write_state', leaseUntilMs }], refusal: undefined };
   }
   const current = tripped(state, nowMs, causes);
@@ -501,7 +511,7 @@ function onResetApproved(
   if (operator.toLowerCase() === request.operator.toLowerCase()) return refused(state, 'same_operator');
   if (!(nowMs - state.trippedAtMs >= limits.cooldownMs)) return refused(state, 'cooling_down');
   // The drawdown itself is what the operators accept: equity is judged against the mark that they set here.
-  const highWaterMicroUsdt = raised(null, evidence.marks);
+  const highWaterMicroUsdt = raised(null, evidence.snapshots);
   const causes = tripCauses(evidence, { armedAtMs: state.armedAtMs, highWaterMicroUsdt, nowMs, limits });
   if (causes.length > 0) return refused(state, 'cause_not_cleared', describe(causes));
   const by = `${request.operator} and ${operator}`;

@@ -17,11 +17,11 @@ export function maxDrawdown(curve: EquityCurve): Drawdown | undefined {
   const { timeMs, equityUsdt } = curve;
   let high = 0;
   let deepest: { high: number; bottom: number; fraction: number } | undefined;
-  for (let mark = 1; mark < timeMs.length; mark++) {
-    if (equityUsdt[mark]! > equityUsdt[high]!) high = mark;
-    const fraction = 1 - equityUsdt[mark]! / equityUsdt[high]!;
+  for (let snapshot = 1; snapshot < timeMs.length; snapshot++) {
+    if (equityUsdt[snapshot]! > equityUsdt[high]!) high = snapshot;
+    const fraction = 1 - equityUsdt[snapshot]! / equityUsdt[high]!;
     if (equityUsdt[high]! > 0 && fraction > (deepest?.fraction ?? 0)) {
-      deepest = { high, bottom: mark, fraction };
+      deepest = { high, bottom: snapshot, fraction };
     }
   }
   if (deepest === undefined) return undefined;
@@ -45,13 +45,13 @@ export function worstDailyDrawdown(curve: EquityCurve): number | undefined {
   if (timeMs.length < 2 || equityUsdt[0]! <= 0) return undefined;
   let worst = 0;
   let high = equityUsdt[0]!;
-  for (let mark = 1; mark < timeMs.length; mark++) {
-    const opensDay = dayStartMs(timeMs[mark]!) !== dayStartMs(timeMs[mark - 1]!);
-    if (opensDay) high = equityUsdt[mark - 1]!;
+  for (let snapshot = 1; snapshot < timeMs.length; snapshot++) {
+    const opensDay = dayStartMs(timeMs[snapshot]!) !== dayStartMs(timeMs[snapshot - 1]!);
+    if (opensDay) high = equityUsdt[snapshot - 1]!;
     // Nothing is left to lose: the fall to here was counted when it happened.
     if (high <= 0) break;
-    worst = Math.max(worst, 1 - equityUsdt[mark]! / high);
-    high = Math.max(high, equityUsdt[mark]!);
+    worst = Math.max(worst, 1 - equityUsdt[snapshot]! / high);
+    high = Math.max(high, equityUsdt[snapshot]!);
   }
   return worst;
 }

@@ -4,7 +4,7 @@
 import type { FlagName, FlagState, FlagsState } from './flags.ts';
 import { FLAG_NAMES } from './flags.ts';
 import { type Latch, leaseBounds } from './latch.ts';
-import type { RolloutStage } from './level.ts';
+import type { Level } from './level.ts';
 
 export type Mode = 'OFF' | 'PAPER' | 'LIVE';
 
@@ -30,10 +30,10 @@ export const MODE_REASONS = {
   lease_missing: 'the circuit breaker has never shown a sign of life',
   lease_unreadable: 'the lease cannot be read',
   lease_implausible: 'the lease ends later than any that the circuit breaker grants',
-  stage_missing: 'there is no rollout stage',
-  stage_unreadable: 'the rollout stage cannot be read',
-  stage_paper_only: 'QT_PAPER_TRADING is false, but the rollout stage is PAPER',
-  stage_not_approved: 'the rollout stage lacks a sign-off',
+  level_missing: 'there is no rollout stage',
+  level_unreadable: 'the rollout stage cannot be read',
+  level_paper_only: 'QT_PAPER_TRADING is false, but the rollout stage is PAPER',
+  level_not_approved: 'the rollout stage lacks a sign-off',
   versions_differ: 'the functions run different versions of the code',
   paper_trading: 'QT_PAPER_TRADING is true',
 } as const;
@@ -52,7 +52,7 @@ export interface ModeEvidence {
   /** `leaseUntilMs` of the same item. */
   readonly lease: Reading<number>;
   /** `approved`: the stage has every sign-off that it needs. */
-  readonly stage: Reading<{ readonly stage: RolloutStage; readonly approved: boolean }>;
+  readonly level: Reading<{ readonly level: Level; readonly approved: boolean }>;
   readonly nowMs: number;
 }
 
@@ -61,13 +61,13 @@ export function effectiveMode(evidence: ModeEvidence): {
   readonly mode: Mode;
   readonly reasons: readonly ModeReason[];
 } {
-  const { flags, latch, lease, stage, nowMs } = evidence;
+  const { flags, latch, lease, level, nowMs } = evidence;
   const wantsLive = differs(flags.QT_PAPER_TRADING, true);
   const closing = [
     ...flagReasons(flags),
     ...latchReasons(latch),
     ...leaseReasons(lease, nowMs),
-    ...stageReasons(stage, wantsLive),
+    ...levelReasons(level, wantsLive),
   ];
   if (closing.length > 0) return { mode: 'OFF', reasons: closing };
   return wantsLive ? { mode: 'LIVE', reasons: [] } : { mode: 'PAPER', reasons: [reason('paper_trading')] };
@@ -108,10 +108,10 @@ function leaseReasons(lease: ModeEvidence['lease'], nowMs: number): ModeReason[]
   return [reason(lease.value > latestMs ? 'lease_implausible' : 'lease_expired')];
 }
 
-function stageReasons(stage: ModeEvidence['stage'], wantsLive: boolean): ModeReason[] {
-  if (stage.state === 'missing') return [reason('stage_missing')];
-  if (stage.state === 'unreadable') return [reason('stage_unreadable', stage.why)];
+function levelReasons(level: ModeEvidence['level'], wantsLive: boolean): ModeReason[] {
+  if (level.state === 'missing') return [reason('level_missing')];
+  if (level.state === 'unreadable') return [reason('level_unreadable', level.why)];
   if (!wantsLive) return [];
-  if (stage.value.stage === 'PAPER') return [reason('stage_paper_only')];
-  return stage.value.approved ? [] : [reason('stage_not_approved')];
+  if (level.value.level === 'PAPER') return [reason('level_paper_only')];
+  return level.value.approved ? [] : [reason('level_not_approved')];
 }

@@ -66,9 +66,9 @@ function periodReturns(curve: EquityCurve, calendar: Calendar): PeriodReturn[] {
     opening = closing;
     startMs = calendar.after(startMs);
   };
-  for (let mark = 1; mark < timeMs.length && opening > 0; mark++) {
-    while (startMs < calendar.startOf(timeMs[mark]!) && opening > 0) close();
-    closing = equityUsdt[mark]!;
+  for (let snapshot = 1; snapshot < timeMs.length && opening > 0; snapshot++) {
+    while (startMs < calendar.startOf(timeMs[snapshot]!) && opening > 0) close();
+    closing = equityUsdt[snapshot]!;
   }
   if (opening > 0) close();
   return returns;
@@ -80,12 +80,12 @@ const SPAN_MS_MAX = 100 * 366 * DAY_MS;
 /** Throws for a curve that is not one: times not increasing ms, values not finite, columns of different length. */
 export function checkCurve({ timeMs, equityUsdt }: EquityCurve): void {
   invariant(timeMs.length === equityUsdt.length, 'an equity curve needs one time per mark');
-  for (let mark = 0; mark < timeMs.length; mark++) {
-    invariant(Number.isFinite(equityUsdt[mark]), `equity mark ${mark} is ${equityUsdt[mark]}`);
-    invariant(Number.isInteger(timeMs[mark]), `equity mark ${mark} has time ${timeMs[mark]}`);
+  for (let snapshot = 0; snapshot < timeMs.length; snapshot++) {
+    invariant(Number.isFinite(equityUsdt[snapshot]), `equity mark ${snapshot} is ${equityUsdt[snapshot]}`);
+    invariant(Number.isInteger(timeMs[snapshot]), `equity mark ${snapshot} has time ${timeMs[snapshot]}`);
     invariant(
-      mark === 0 || timeMs[mark]! > timeMs[mark - 1]!,
-      `equity mark ${mark} is not after the one before`,
+      snapshot === 0 || timeMs[snapshot]! > timeMs[snapshot - 1]!,
+      `equity mark ${snapshot} is not after the one before`,
     );
   }
   if (timeMs.length === 0) return;

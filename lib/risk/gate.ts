@@ -44,7 +44,7 @@ export const GATE_DENIALS = {
   gate_missing: 'there is no gate item',
   latch_tripped: 'the circuit breaker has tripped',
   epoch_changed: 'the circuit breaker has tripped or been reset since the decision was made',
-  lease_not_in_force: 'the circuit breaker has shown no sign of life for 150 s',
+  lease_not_active: 'the circuit breaker has shown no sign of life for 150 s',
   version_mismatch: 'infer, guard or the circuit breaker runs another version of the code',
   duplicate: 'this client order id was authorised before',
   symbol_reserved: 'the symbol has an open position or an order that will make one',
@@ -144,7 +144,7 @@ export function planAuthorisation(
     conditions: [
       { path: ['latch'], equals: 'ARMED', denial: 'latch_tripped' },
       { path: ['epoch'], equals: context.epoch, denial: 'epoch_changed' },
-      { path: ['leaseUntilMs'], between: [earliestMs, latestMs], denial: 'lease_not_in_force' },
+      { path: ['leaseUntilMs'], between: [earliestMs, latestMs], denial: 'lease_not_active' },
       { path: ['leaseCodeVersion'], equals: context.codeVersion, denial: 'version_mismatch' },
       { path: ['authorised', clientOrderId], absent: true, denial: 'duplicate' },
       { path: ['reserved', symbol], absent: true, denial: 'symbol_reserved' },

@@ -2,12 +2,12 @@
 import { z } from 'zod';
 
 /** Most cautious first. */
-export const ROLLOUT_STAGES = ['PAPER', 'HOUR_1_6', 'HOUR_6_24', 'FULL'] as const;
-export type RolloutStage = (typeof ROLLOUT_STAGES)[number];
+export const LEVELS = ['PAPER', 'HOUR_1_6', 'HOUR_6_24', 'FULL'] as const;
+export type Level = (typeof LEVELS)[number];
 
 /** Upper limits of a stage; the operator's flags may lower them, never raise them. PAPER risks no money. */
-export const STAGE_LIMITS: Readonly<
-  Record<RolloutStage, { readonly capitalFraction: number; readonly positions: number }>
+export const LEVEL_LIMITS: Readonly<
+  Record<Level, { readonly capitalFraction: number; readonly positions: number }>
 > = {
   PAPER: { capitalFraction: 1, positions: 100 },
   HOUR_1_6: { capitalFraction: 0.1, positions: 5 },
@@ -22,7 +22,7 @@ export type SignOffRole = (typeof SIGN_OFF_ROLES)[number];
 const signOffSchema = z.strictObject({ operator: z.string().min(1), atMs: z.int() });
 
 export const rolloutStateSchema = z.strictObject({
-  stage: z.enum(ROLLOUT_STAGES),
+  level: z.enum(LEVELS),
   enteredAtMs: z.int(),
   /** For the step from this stage to the next; a change of stage clears them. */
   signOffs: z.strictObject({
@@ -35,7 +35,7 @@ export type RolloutState = z.infer<typeof rolloutStateSchema>;
 
 /** Where every rollout begins, and where one is whose state cannot be read. */
 export const initialRollout = (atMs: number): RolloutState => ({
-  stage: 'PAPER',
+  level: 'PAPER',
   enteredAtMs: atMs,
   signOffs: { technical_lead: null, risk_manager: null },
 });

@@ -57,7 +57,7 @@ export const positionRecordSchema = z.object({
   /** The stop in force on the exchange; null while there is none. */
   stopClientOrderId: z.string().nullable(),
   /** Since when it has no stop; null while it has one. */
-  nakedSinceMs: z.int().nullable(),
+  unprotectedSinceMs: z.int().nullable(),
   /** The newest exit that was decided for it; null while there is none. */
   exitClientOrderId: z.string().nullable(),
   /** The label's horizon: when the exit is due. */
@@ -87,7 +87,7 @@ export const tradeRecordSchema = z.object({
 export type TradeRecord = z.infer<typeof tradeRecordSchema>;
 
 /** `equity#<13-digit ms>` */
-export const equityRecordSchema = z.object({
+export const equitySnapshotSchema = z.object({
   atMs: z.int(),
   equityMicroUsdt: z.int(),
   walletMicroUsdt: z.int(),
@@ -96,22 +96,22 @@ export const equityRecordSchema = z.object({
   /** Of the guard that marked; absent before versions were recorded. */
   codeVersion: z.string().optional(),
 });
-export type EquityRecord = z.infer<typeof equityRecordSchema>;
+export type EquitySnapshot = z.infer<typeof equitySnapshotSchema>;
 
 /** `day#<YYYY-MM-DD>` */
 export const dayRecordSchema = z.object({ startMicroUsdt: z.int() });
 export type DayRecord = z.infer<typeof dayRecordSchema>;
 
 /** `guard`: the guard's last completed run. */
-export const guardRecordSchema = z.object({
+export const positionManagerRecordSchema = z.object({
   completedAtMs: z.int(),
   /** One line each: what exchange and ledger differ in. */
   differences: z.array(z.string()),
-  nakedSinceMs: z.int().nullable(),
+  unprotectedSinceMs: z.int().nullable(),
   /** Funding payments up to here are booked. */
   fundingBookedUntilMs: z.int(),
 });
-export type GuardRecord = z.infer<typeof guardRecordSchema>;
+export type PositionManagerRecord = z.infer<typeof positionManagerRecordSchema>;
 
 /** `audit#<key>`: written once, never changed. */
 export const auditRecordSchema = z.strictObject({
@@ -200,7 +200,7 @@ export const parityKey = (atMs: number): string => `parity#${sortable(atMs)}`;
 export const driftKey = (atMs: number): string => `drift#${sortable(atMs)}`;
 export const dayKey = (atMs: number): string => `day#${new Date(atMs).toISOString().slice(0, 10)}`;
 export const auditKey = (key: string): string => `audit#${key}`;
-export const GUARD_KEY = 'guard';
+export const POSITION_MANAGER_KEY = 'manage-positions';
 /** The copy of the HTTP API's token hash, api-token.ts. */
 export const API_TOKEN_KEY = 'api-token';
 /** The simulated account behind paper trading, paper-account.ts. */

@@ -108,14 +108,14 @@ const RULES: Readonly<Record<GoCriterion, Rule>> = {
 
 /** Total: any evidence has a verdict. GO needs every criterion met; unknown counts as not met. */
 export function decideGoNoGo(evidence: GoNoGoEvidence): GoNoGo {
-  const results = (Object.keys(GO_CRITERIA) as GoCriterion[]).map((criterion) => judge(criterion, evidence));
+  const results = (Object.keys(GO_CRITERIA) as GoCriterion[]).map((criterion) => assess(criterion, evidence));
   const criteria = results.filter(({ status }) => status !== 'met').map(({ criterion }) => criterion);
   if (criteria.length === 0) return { verdict: 'GO', results };
   const breaches = results.filter(({ status }) => status === 'breach').map(({ criterion }) => criterion);
   return { verdict: 'NO_GO', results, criteria, breaches };
 }
 
-function judge(criterion: GoCriterion, evidence: GoNoGoEvidence): CriterionResult {
+function assess(criterion: GoCriterion, evidence: GoNoGoEvidence): CriterionResult {
   const rule = RULES[criterion];
   const value = rule.value(evidence);
   if (value === undefined) return { criterion, status: 'unknown', value };

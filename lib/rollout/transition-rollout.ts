@@ -1,18 +1,12 @@
 // How the rollout moves between its stages: up one at a time, with time, fresh evidence and two people; down at once.
 // A pure total function; storing the state and proving who signed is the caller's.
 
-import {
-  initialRollout,
-  ROLLOUT_STAGES,
-  type RolloutStage,
-  type RolloutState,
-  type SignOffRole,
-} from '../risk/level.ts';
+import { initialRollout, LEVELS, type Level, type RolloutState, type SignOffRole } from '../risk/level.ts';
 import type { GoNoGo } from './go-no-go.ts';
 
 const HOUR_MS = 3_600_000;
 /** Time in a stage before the next one: a day on paper, then until the 6th and the 24th hour of live trading. */
-const HOURS_BEFORE_NEXT: Readonly<Record<RolloutStage, number>> = {
+const HOURS_BEFORE_NEXT: Readonly<Record<Level, number>> = {
   PAPER: 24,
   HOUR_1_6: 6,
   HOUR_6_24: 18,
@@ -48,7 +42,7 @@ export const ROLLOUT_DENIALS = {
   same_identity: 'one person cannot sign off in both roles',
   operator_missing: 'a sign-off needs a name',
   clock_invalid: 'the time given is not a time, or lies before the stage began',
-  highest_stage: 'there is no stage above',
+  highest_level: 'there is no stage above',
 } as const;
 export type RolloutDenial = keyof typeof ROLLOUT_DENIALS;
 
@@ -77,7 +71,7 @@ function signOff(state: RolloutState, event: RolloutEvent & { kind: 'sign_off' }
   const operator = identity(event.operator);
   if (operator === '') return denied(state, ['operator_missing']);
   if (!isAfter(event.atMs, state.enteredAtMs)) return denied(state, ['clock_invalid']);
-  if (nextStage(state.stage) === undefined) return denied(state, ['highest_stage']);
+  if (nextLevel(state.level) === undefined) return denied(state, ['highest_level']);
   const other = event.role === 'technical_lead' ? 'risk_manager' : 'technical_lead';
   if (identity(state.signOffs[other]?.operator ?? '') === operator) return denied(state, ['same_identity']);
   const signOffs = { ...state.signOffs, [event.role]: { operator, atMs: event.atMs } };
@@ -85,8 +79,8 @@ function signOff(state: RolloutState, event: RolloutEvent & { kind: 'sign_off' }
 }
 
 function advance(state: RolloutState, event: RolloutEvent & { kind: 'advance' }): RolloutTransition {
-  const next = nextStage(state.stage);
-  if (next === undefined) return denied(state, ['highest_stage']);
+  const next = nextLevel(state.level);
+  if (next === undefined) return denied(state, ['highest_level']);
   if (!isAfter(event.atMs, state.enteredAtMs)) return denied(state, ['clock_invalid']);
   const denials = denialsOfAdvance(state, event);
   return denials.length > 0 ? denied(state, denials) : moved(state, next, event.atMs);
@@ -100,7 +94,7 @@ function denialsOfAdvance(state: RolloutState, event: RolloutEvent & { kind: 'ad
     made !== null && identity(made.operator) !== '' && isFresh(made.atMs, SIGN_OFF_AGE_MS_MAX);
 
   const denials: RolloutDenial[] = [];
-  if (event.atMs - state.enteredAtMs < HOURS_BEFORE_NEXT[state.stage] * HOUR_MS)
+  if (event.atMs - state.enteredAtMs < HOURS_BEFORE_NEXT[state.level] * HOUR_MS)
     denials.push('time_not_reached');
   const decision = event.decision;
   if (decision?.verdict !== 'GO' || !isFresh(decision.decidedAtMs, GO_AGE_MS_MAX))
@@ -119,15 +113,14 @@ function denialsOfAdvance(state: RolloutState, event: RolloutEvent & { kind: 'ad
 
 /** Never refused for lack of time, evidence or people: less risk needs no permission, not even a sane clock. */
 function stepDown(state: RolloutState, atMs: number): RolloutTransition {
-  const below = ROLLOUT_STAGES[ROLLOUT_STAGES.indexOf(state.stage) - 1];
+  const below = LEVELS[LEVELS.indexOf(state.level) - 1];
   const enteredAtMs = isAfter(atMs, state.enteredAtMs) ? atMs : state.enteredAtMs;
   if (below !== undefined) return moved(state, below, enteredAtMs);
   // On paper a breach still costs what was gathered: the day starts again and nobody's signature stands.
   return { previous: state, current: initialRollout(enteredAtMs), outcome: 'restarted', denials: [] };
 }
 
-const nextStage = (stage: RolloutStage): RolloutStage | undefined =>
-  ROLLOUT_STAGES[ROLLOUT_STAGES.indexOf(stage) + 1];
+const nextLevel = (level: Level): Level | undefined => LEVELS[LEVELS.indexOf(level) + 1];
 
 const isAfter = (timeMs: number, startMs: number): boolean =>
   Number.isSafeInteger(timeMs) && timeMs >= startMs;
@@ -135,10 +128,10 @@ const isAfter = (timeMs: number, startMs: number): boolean =>
 /** The same person, however the name was typed. */
 const identity = (operator: string): string => operator.normalize('NFKC').trim().toLowerCase();
 
-const moved = (state: RolloutState, stage: RolloutStage, atMs: number): RolloutTransition => ({
+const moved = (state: RolloutState, level: Level, atMs: number): RolloutTransition => ({
   previous: state,
-  current: { ...initialRollout(atMs), stage },
-  outcome: ROLLOUT_STAGES.indexOf(stage) > ROLLOUT_STAGES.indexOf(state.stage) ? 'advanced' : 'stepped_down',
+  current: { ...initialRollout(atMs), level },
+  outcome: LEVELS.indexOf(level) > LEVELS.indexOf(state.level) ? 'advanced' : 'stepped_down',
   denials: [],
 });
 

@@ -4,20 +4,20 @@ import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DASHBOARD } from '../../dashboard/page.ts';
 import { createCircuitBreakerHandler } from '../../functions/circuit-breaker/handler.ts';
-import { createEvaluateHandler } from '../../functions/evaluate-rollout/handler.ts';
+import { createEvaluateRolloutHandler } from '../../functions/evaluate-rollout/handler.ts';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createInferHandler } from '../../functions/infer/handler.ts';
-import { createGuardHandler } from '../../functions/manage-positions/handler.ts';
+import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
 import { createRefreshUniverseHandler } from '../../functions/refresh-universe/handler.ts';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { composeApi, setApiToken } from '../../lib/runtime/compose/api.ts';
 import { composeCircuitBreaker } from '../../lib/runtime/compose/circuit-breaker.ts';
-import { composeEvaluate } from '../../lib/runtime/compose/evaluate-rollout.ts';
+import { composeEvaluateRollout } from '../../lib/runtime/compose/evaluate-rollout.ts';
 import { composeExecute } from '../../lib/runtime/compose/execute.ts';
 import { composeInfer } from '../../lib/runtime/compose/infer.ts';
 import { expireLocalItems, prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
-import { composeGuard } from '../../lib/runtime/compose/manage-positions.ts';
+import { composeManagePositions } from '../../lib/runtime/compose/manage-positions.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { composeRefreshUniverse } from '../../lib/runtime/compose/refresh-universe.ts';
 import type { Exchange } from '../../lib/runtime/config/configuration.ts';
@@ -25,7 +25,7 @@ import {
   LOCAL_STAGE,
   localApiConfiguration,
   localCircuitBreakerConfiguration,
-  localEvaluateConfiguration,
+  localEvaluateRolloutConfiguration,
   localExecuteConfiguration,
   localInferConfiguration,
   localRefreshUniverseConfiguration,
@@ -135,7 +135,7 @@ interface FunctionContext {
 }
 
 /** What a function runs in, with a log file of its own. */
-function surroundingsOf({ stateDir, aws, clock, simulatedUrl, closers }: FunctionContext, name: string) {
+function overridesOf({ stateDir, aws, clock, simulatedUrl, closers }: FunctionContext, name: string) {
   const logOutput = openLog(stateDir, name);
   closers.push(() => new Promise((resolve) => logOutput.end(resolve)));
   return { endpoints: aws.endpoints, clock, logOutput, unlimitedRequests: simulatedUrl !== undefined };
@@ -151,7 +151,7 @@ async function startApi(context: FunctionContext, port: number): Promise<string>
   const { stateDir, aws, closers } = context;
   await setApiToken(LOCAL_STAGE, openApiToken(stateDir), aws.endpoints);
   const configuration = localApiConfiguration(stateDir, marketOf(context));
-  const api = composeApi(configuration, DASHBOARD, surroundingsOf(context, 'api'));
+  const api = composeApi(configuration, DASHBOARD, overridesOf(context, 'api'));
   closers.push(api.close);
   const server = await serveApi(api, port);
   closers.push(server.close);
@@ -161,27 +161,25 @@ async function startApi(context: FunctionContext, port: number): Promise<string>
 /** Every function as Lambda calls it. */
 function composeHandlers(context: FunctionContext): Record<Job, () => Promise<unknown>> {
   const { stateDir, aws, clock, closers } = context;
-  const surroundings = (job: string) => surroundingsOf(context, job);
+  const overrides = (job: string) => overridesOf(context, job);
   const opened = <C extends { close(): Promise<void> }>(composition: C): C => {
     closers.push(composition.close);
     return composition;
   };
   const market = marketOf(context);
   const trading = localExecuteConfiguration(market);
-  const infer = createInferHandler(
-    opened(composeInfer(localInferConfiguration(market), surroundings('infer'))),
-  );
-  const execute = createExecuteHandler(opened(composeExecute(trading, surroundings('execute'))));
+  const infer = createInferHandler(opened(composeInfer(localInferConfiguration(market), overrides('infer'))));
+  const execute = createExecuteHandler(opened(composeExecute(trading, overrides('execute'))));
   return {
     infer: async () => {
       const decided = await asLambdaRetries(() => infer({}));
       return asLambdaRetries(() => execute(decided));
     },
-    guard: createGuardHandler(opened(composeGuard(trading, surroundings('guard')))),
+    'manage-positions': createManagePositionsHandler(
+      opened(composeManagePositions(trading, overrides('manage-positions'))),
+    ),
     'circuit-breaker': createCircuitBreakerHandler(
-      opened(
-        composeCircuitBreaker(localCircuitBreakerConfiguration(stateDir), surroundings('circuit-breaker')),
-      ),
+      opened(composeCircuitBreaker(localCircuitBreakerConfiguration(stateDir), overrides('circuit-breaker'))),
     ),
     'refresh-universe': context.exchange.named
       ? async () => undefined
@@ -189,12 +187,14 @@ function composeHandlers(context: FunctionContext): Record<Job, () => Promise<un
           opened(
             composeRefreshUniverse(
               localRefreshUniverseConfiguration(market, symbolsOf(context.exchange).length),
-              surroundings('refresh-universe'),
+              overrides('refresh-universe'),
             ),
           ),
         ),
-    evaluate: createEvaluateHandler(
-      opened(composeEvaluate(localEvaluateConfiguration(market), surroundings('evaluate'))),
+    'evaluate-rollout': createEvaluateRolloutHandler(
+      opened(
+        composeEvaluateRollout(localEvaluateRolloutConfiguration(market), overrides('evaluate-rollout')),
+      ),
     ),
     expire: () => expireLocalItems(aws.endpoints, clock.nowMs()),
   };

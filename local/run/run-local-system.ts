@@ -109,12 +109,12 @@ async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): P
     endMs: source.lastOpenTimeMs + 2 * BAR_MS,
     source: name,
     fromMs,
-    note: keepApart(stateDir, goesOn),
+    note: archiveOtherRun(stateDir, goesOn),
   };
 }
 
 /** A folder's state is of one market and one line of time: anything else in it is moved aside, never mixed and never lost. */
-function keepApart(stateDir: string, goesOn: boolean): string | undefined {
+function archiveOtherRun(stateDir: string, goesOn: boolean): string | undefined {
   const running = findRunningSystem(stateDir);
   if (running !== undefined) throw new LocalStartError(describeRunning(stateDir, running));
   if (goesOn || readReplayPosition(stateDir) === undefined) return undefined;
@@ -155,7 +155,7 @@ async function planRealRun(
     endMs: Number.POSITIVE_INFINITY,
     source: market.exchange,
     fromMs: null,
-    note: keepApart(stateDir, goesOn),
+    note: archiveOtherRun(stateDir, goesOn),
   };
 }
 

@@ -11,9 +11,9 @@ const DAY_MS = 24 * HOUR_MS;
  */
 const TIMETABLE = {
   infer: { everyMs: BAR_MS, afterMs: 3_000 },
-  guard: { everyMs: MINUTE_MS, afterMs: 20_000 },
+  'manage-positions': { everyMs: MINUTE_MS, afterMs: 20_000 },
   'circuit-breaker': { everyMs: MINUTE_MS, afterMs: 30_000 },
-  evaluate: { everyMs: HOUR_MS, afterMs: 40_000 },
+  'evaluate-rollout': { everyMs: HOUR_MS, afterMs: 40_000 },
   'refresh-universe': { everyMs: DAY_MS, afterMs: 20 * MINUTE_MS + 45_000 },
   // DynamoDB's own doing on AWS.
   expire: { everyMs: HOUR_MS, afterMs: 50_000 },

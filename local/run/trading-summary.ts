@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { createBarTallies } from '../../lib/inference/use-cases/tally-bars.ts';
 import {
   auditRecordSchema,
-  equityRecordSchema,
+  equitySnapshotSchema,
   orderRecordSchema,
   tradeRecordSchema,
 } from '../../lib/risk/records.ts';
@@ -23,7 +23,7 @@ export async function describeTrading(system: OperatorSystem, nowMs: number): Pr
   const [orders, trades, marks, audits] = await Promise.all([
     all('order#', orderRecordSchema),
     all('trade#', tradeRecordSchema),
-    all('equity#', equityRecordSchema),
+    all('equity#', equitySnapshotSchema),
     all('audit#', auditRecordSchema),
   ]);
   const tallies = createBarTallies(system.signals);
@@ -45,7 +45,7 @@ export async function describeTrading(system: OperatorSystem, nowMs: number): Pr
   return lines.map((line) => `\n${line}`).join('');
 }
 
-function describeEquity(marks: readonly z.infer<typeof equityRecordSchema>[]): string {
+function describeEquity(marks: readonly z.infer<typeof equitySnapshotSchema>[]): string {
   const first = marks[0];
   const last = marks.at(-1);
   if (first === undefined || last === undefined) return 'not marked yet';

@@ -57,7 +57,7 @@ async function putCandles(dir: string, symbol: string, lines: readonly string[])
 }
 
 /** Exactly one line on stderr, no stack. */
-const oneLine = /^error: [^\n]+\n$/;
+const messageOf = /^error: [^\n]+\n$/;
 
 describe('qt', () => {
   it('shows help, for itself and for every command', async () => {
@@ -88,7 +88,7 @@ describe('qt', () => {
   ])('refuses %j as wrong usage, in one line', async (args) => {
     const { exitCode, stderr } = await qt(...args);
     expect(exitCode).toBe(2);
-    expect(stderr).toMatch(oneLine);
+    expect(stderr).toMatch(messageOf);
   });
 });
 
@@ -156,7 +156,7 @@ describe('qt features', () => {
     const file = await putCandles(join(folder, 'bad', name.replaceAll(' ', '-')), first, lines());
     const { exitCode, stderr } = await qt('features', '--candles', file, '--out', join(folder, 'never.csv'));
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(oneLine);
+    expect(stderr).toMatch(messageOf);
     expect(stderr).toMatch(message);
     await expect(readFile(join(folder, 'never.csv'))).rejects.toThrow();
   });
@@ -166,7 +166,7 @@ describe('qt features', () => {
     await writeFile(text, 'ts,open');
     expect(await qt('features', '--candles', text, '--out', join(folder, 'x.csv'))).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringMatching(oneLine),
+      stderr: expect.stringMatching(messageOf),
     });
     const unwritable = await qt(
       'features',
@@ -255,7 +255,7 @@ describe('qt infer', () => {
     expect(await qt('models', 'verify', broken)).toMatchObject({
       exitCode: 1,
       stdout: expect.stringMatching(/xgboost.*sha256_mismatch/),
-      stderr: expect.stringMatching(oneLine),
+      stderr: expect.stringMatching(messageOf),
     });
     expect(await infer('--symbols', 'NOSUCHUSDT')).toMatchObject({
       exitCode: 1,
@@ -278,7 +278,7 @@ describe('qt infer', () => {
     );
     expect(exitCode).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ abstained: 'no_ensemble' });
-    expect(stderr).toMatch(oneLine);
+    expect(stderr).toMatch(messageOf);
   });
 });
 
@@ -345,7 +345,7 @@ describe('the local system', () => {
     await new Promise((listening) => server.once('listening', listening));
     const { port } = server.address() as { port: number };
     const busy = await start(join(folder, 'state-busy'), '--port', String(port));
-    expect(busy).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(oneLine) });
+    expect(busy).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(messageOf) });
     expect(busy.stderr).toContain(String(port));
     server.close();
   });
@@ -359,7 +359,7 @@ describe('the local system', () => {
     await writeFile(file, '');
     expect(await start(join(file, 'state'))).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringMatching(oneLine),
+      stderr: expect.stringMatching(messageOf),
     });
   });
 });

@@ -98,7 +98,7 @@ export function describeRiskStoreContract(
       const denied: [GateDenial, Partial<GateItem>, Partial<ExposureOrder>][] = [
         ['latch_tripped', { latch: 'TRIPPED', epoch: 9, leaseUntilMs: 0 }, {}],
         ['epoch_changed', { epoch: 2, leaseUntilMs: 0 }, {}],
-        ['lease_not_in_force', { leaseUntilMs: NOW_MS, positionCount: 5 }, {}],
+        ['lease_not_active', { leaseUntilMs: NOW_MS, positionCount: 5 }, {}],
         ['duplicate', { authorised: { 'qt-1': { atMs: 5 } }, positionCount: 5 }, {}],
         ['symbol_reserved', { reserved: held, positionCount: 5 }, { symbol: 'ETHUSDT' }],
         ['exposure_limit', { exposureMicroUsdt: 900_000_001, positionCount: 5 }, {}],

@@ -7,38 +7,38 @@ import {
   differencesOf,
   forgetOrders,
   fundingSinceMs,
-  newBooks,
+  newBookedLedger,
   takeOver,
 } from '../../lib/execution/booked-ledger.ts';
 
 const START_MS = 1_722_816_000_000;
-const opened = newBooks(1_000_000_000, START_MS);
+const opened = newBookedLedger(1_000_000_000, START_MS);
 const order = { clientOrderId: 'qt-1', symbol: 'BTCUSDT', side: 'BUY' } as const;
 const half = { ...order, filledQuantity: 0.001, averagePrice: 50_000, feeMicroUsdt: 20_000 };
 const whole = { ...order, filledQuantity: 0.002, averagePrice: 50_100, feeMicroUsdt: 40_080 };
 
 describe('bookOrder', () => {
   it('books only what is new of a cumulative report', () => {
-    const books = bookOrder(bookOrder(bookOrder(opened, half), half), whole);
-    expect(books.ledger).toMatchObject({
+    const bookedLedger = bookOrder(bookOrder(bookOrder(opened, half), half), whole);
+    expect(bookedLedger.ledger).toMatchObject({
       feesMicroUsdt: 40_080,
       cashMicroUsdt: 1_000_000_000 - 100_200_000 - 40_080,
       positions: { BTCUSDT: { quantity: 0.002, costMicroUsdt: 100_200_000 } },
     });
-    expect(bookOrder(books, whole)).toBe(books);
-    expect(bookOrder(books, half)).toBe(books);
+    expect(bookOrder(bookedLedger, whole)).toBe(bookedLedger);
+    expect(bookOrder(bookedLedger, half)).toBe(bookedLedger);
   });
 
   it('books a fee that is told after its fill', () => {
-    const books = bookOrder(bookOrder(opened, { ...half, feeMicroUsdt: 0 }), half);
-    expect(books.ledger.feesMicroUsdt).toBe(20_000);
-    expect(books.ledger.positions.BTCUSDT!.quantity).toBe(0.001);
+    const bookedLedger = bookOrder(bookOrder(opened, { ...half, feeMicroUsdt: 0 }), half);
+    expect(bookedLedger.ledger.feesMicroUsdt).toBe(20_000);
+    expect(bookedLedger.ledger.positions.BTCUSDT!.quantity).toBe(0.001);
   });
 
   it('forgets ended orders and nothing of what they brought', () => {
-    const books = bookOrder(opened, half);
-    expect(forgetOrders(books, new Set(['qt-1']))).toEqual({ ...books, orders: {} });
-    expect(forgetOrders(books, new Set(['qt-2']))).toBe(books);
+    const bookedLedger = bookOrder(opened, half);
+    expect(forgetOrders(bookedLedger, new Set(['qt-1']))).toEqual({ ...bookedLedger, orders: {} });
+    expect(forgetOrders(bookedLedger, new Set(['qt-2']))).toBe(bookedLedger);
   });
 });
 

@@ -30,8 +30,8 @@ describe('the ledger', () => {
     expect(usdt(ledger.realisedMicroUsdt)).toBe(7.5);
     expect(ledger.positions.ETHUSDT).toEqual({ quantity: 1.5, costMicroUsdt: 157_500_000 });
     expect(usdt(ledger.cashMicroUsdt)).toBe(1_000 - 210 + 60 - 0.024);
-    const mark = markLedger(ledger, new Map([['ETHUSDT', 90]]));
-    expect(mark).toEqual({
+    const snapshot = markLedger(ledger, new Map([['ETHUSDT', 90]]));
+    expect(snapshot).toEqual({
       ok: true,
       value: {
         equityMicroUsdt: 984_976_000,

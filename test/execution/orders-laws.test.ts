@@ -236,26 +236,26 @@ describe('the books', () => {
   const DEPOSIT = microUsdt(10_000);
 
   function identities(ledger: Ledger, prices: ReadonlyMap<string, number>) {
-    const mark = markLedger(ledger, prices);
-    if (!mark.ok) throw new Error(mark.error.join());
-    const { equityMicroUsdt, unrealisedMicroUsdt } = mark.value;
+    const snapshot = markLedger(ledger, prices);
+    if (!snapshot.ok) throw new Error(snapshot.error.join());
+    const { equityMicroUsdt, unrealisedMicroUsdt } = snapshot.value;
     const { depositMicroUsdt, realisedMicroUsdt, feesMicroUsdt, fundingMicroUsdt } = ledger;
     expect(equityMicroUsdt).toBe(
       depositMicroUsdt + realisedMicroUsdt + unrealisedMicroUsdt - feesMicroUsdt + fundingMicroUsdt,
     );
-    return mark.value;
+    return snapshot.value;
   }
 
   it('balance to the last micro-USDT after every entry, at any prices', () => {
     const prices = fc.record({ BTCUSDT: price, ETHUSDT: price, '1000SHIBUSDT': price });
     fc.assert(
-      fc.property(fc.array(entry, { maxLength: 40, size: 'max' }), prices, (entries, marks) => {
+      fc.property(fc.array(entry, { maxLength: 40, size: 'max' }), prices, (entries, snapshots) => {
         let ledger = newLedger(DEPOSIT);
         let boughtE8 = 0;
         let btcCash = 0;
         for (const next of entries) {
           ledger = next.kind === 'fill' ? bookFill(ledger, next) : bookFunding(ledger, next);
-          identities(ledger, new Map(Object.entries(marks)));
+          identities(ledger, new Map(Object.entries(snapshots)));
           if (next.kind === 'fill' && next.symbol === 'BTCUSDT') {
             const sign = next.side === 'BUY' ? 1 : -1;
             boughtE8 += sign * Math.round(next.quantity * 1e8);

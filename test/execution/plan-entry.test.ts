@@ -160,19 +160,19 @@ describe('planEntry', () => {
 describe('limits', () => {
   const given = { equityMicroUsdt: 1_000 * USDT, capitalFraction: 0.5, positions: 20 };
   it('are the lower of flags and stage', () => {
-    expect(allocation({ ...given, stage: 'HOUR_1_6' })).toEqual({
+    expect(allocation({ ...given, level: 'HOUR_1_6' })).toEqual({
       allocatedMicroUsdt: 100 * USDT,
       positions: 5,
     });
-    expect(allocation({ ...given, stage: 'HOUR_6_24' })).toEqual({
+    expect(allocation({ ...given, level: 'HOUR_6_24' })).toEqual({
       allocatedMicroUsdt: 250 * USDT,
       positions: 10,
     });
-    expect(allocation({ ...given, stage: 'FULL' })).toEqual({
+    expect(allocation({ ...given, level: 'FULL' })).toEqual({
       allocatedMicroUsdt: 500 * USDT,
       positions: 20,
     });
-    expect(allocation({ ...given, equityMicroUsdt: -5, stage: 'FULL' }).allocatedMicroUsdt).toBe(0);
+    expect(allocation({ ...given, equityMicroUsdt: -5, level: 'FULL' }).allocatedMicroUsdt).toBe(0);
   });
   it('keep total exposure under both the allocated share and the leverage cap', () => {
     const account = { equityMicroUsdt: 1_000, allocatedMicroUsdt: 400 };

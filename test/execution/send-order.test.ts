@@ -27,12 +27,12 @@ describe('sendOrder', () => {
   it('sends what two processes send at once, and one sends again, once', async () => {
     const world = await TradingWorld.open();
     world.exchange.tradeByHand({ symbol: 'BTCUSDT', side: 'BUY', quantity: 0.01 });
-    const desk = { risk: world.risk, broker: world.exchange.broker, clock: world.clock };
+    const context = { risk: world.risk, broker: world.exchange.broker, clock: world.clock };
     const send = () =>
-      sendOrder(desk, approveReduction(exit), newOrderRecord(exit, { ...about, nowMs: world.nowMs }));
+      sendOrder(context, approveReduction(exit), newOrderRecord(exit, { ...about, nowMs: world.nowMs }));
     const both = await Promise.all([send(), send()]);
-    expect(both.map(({ outcome }) => outcome).sort()).toEqual(['acknowledged', 'in_hands']);
-    expect((await send()).outcome).toBe('in_hands');
+    expect(both.map(({ outcome }) => outcome).sort()).toEqual(['acknowledged', 'already_submitted']);
+    expect((await send()).outcome).toBe('already_submitted');
     expect(world.exchange.sent).toHaveLength(1);
     const record = await world.risk.get('paper', orderKey('qt-exit'), orderRecordSchema);
     expect(record?.value.state).toMatchObject({ status: 'filled', filledQuantity: 0.01 });

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { markLedger } from '../../lib/execution/ledger.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import { FLAGS } from '../../lib/risk/flags.ts';
-import { equityRecordSchema } from '../../lib/risk/records.ts';
+import { equitySnapshotSchema } from '../../lib/risk/records.ts';
 import type { Answer } from '../support/trading/scripted-exchange.ts';
 import {
   Crash,
@@ -53,7 +53,10 @@ const step = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.record({ kind: fc.constant('guard_dies' as const), call: fc.integer({ min: 1, max: 40 }) }),
+    arbitrary: fc.record({
+      kind: fc.constant('position_manager_dies' as const),
+      call: fc.integer({ min: 1, max: 40 }),
+    }),
   },
   {
     weight: 2,
@@ -101,7 +104,7 @@ const step = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant('deploy' as const),
-      part: fc.constantFrom('infer', 'execute', 'guard', 'breaker'),
+      part: fc.constantFrom('infer', 'execute', 'manage-positions', 'breaker'),
       version: fc.constantFrom('v1', 'v2'),
     }),
   },
@@ -112,9 +115,9 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 async function isOpen(world: TradingWorld): Promise<boolean> {
   const text = (name: keyof typeof FLAGS) => world.flagTexts.get(name);
   const gate = await world.gate();
-  const marks = await world.risk.list({ scope: 'paper', prefix: 'equity#' }, equityRecordSchema);
+  const snapshots = await world.risk.list({ scope: 'paper', prefix: 'equity#' }, equitySnapshotSchema);
   const signals = await world.signals.ofBar(lastClosedOpenTimeMs(world.nowMs));
-  const versions = [gate.leaseCodeVersion, marks.at(-1)?.value.codeVersion, signals[0]?.codeVersion];
+  const versions = [gate.leaseCodeVersion, snapshots.at(-1)?.value.codeVersion, signals[0]?.codeVersion];
   return (
     versions.every((version) => version === world.versions.execute) &&
     text('QT_ENABLE_AI_TRADING') === 'true' &&
@@ -139,7 +142,7 @@ class Run {
         for (let minute = 0; minute < taken.count; minute++) {
           world.nowMs += MINUTE_MS;
           if (taken.lease) await world.renewLease();
-          await world.guard();
+          await world.managePositions();
         }
         return;
       case 'bar':
@@ -149,9 +152,9 @@ class Run {
       case 'execute_dies':
         await this.decide(taken);
         return this.execute(new CrashPlan(taken.call, 'after'));
-      case 'guard_dies':
+      case 'position_manager_dies':
         world.nowMs += MINUTE_MS;
-        await world.guard(new CrashPlan(taken.call, 'after')).catch(ignoreCrash);
+        await world.managePositions(new CrashPlan(taken.call, 'after')).catch(ignoreCrash);
         return;
       case 'latch':
         return world.setLatch(taken.latch as 'ARMED' | 'TRIPPED');
@@ -165,7 +168,8 @@ class Run {
           'CIRCUIT_BREAKER_TRIGGERED',
         ] as const)
           world.setFlag(name, FLAGS[name].local);
-        for (const part of ['infer', 'execute', 'guard', 'breaker'] as const) world.versions[part] = 'v1';
+        for (const part of ['infer', 'execute', 'managePositions', 'breaker'] as const)
+          world.versions[part] = 'v1';
         return world.setLatch('ARMED');
       case 'deploy':
         world.versions[taken.part as keyof typeof world.versions] = taken.version;
@@ -192,7 +196,7 @@ class Run {
     world.nowMs = Math.ceil((world.nowMs + 1) / BAR_MS) * BAR_MS + 2_000;
     if (alive) {
       await world.renewLease();
-      await world.guard();
+      await world.managePositions();
     }
     const barOpenTimeMs = lastClosedOpenTimeMs(world.nowMs);
     for (const [index, symbol] of SYMBOLS.entries()) {
@@ -254,7 +258,7 @@ class Run {
 
   async expectBalance(): Promise<void> {
     const { world } = this;
-    const { ledger } = await world.books();
+    const { ledger } = await world.bookedLedger();
     const marked = markLedger(ledger, world.exchange.prices);
     if (!marked.ok) throw new Error('a symbol has no price');
     const { equityMicroUsdt, unrealisedMicroUsdt } = marked.value;
@@ -264,7 +268,7 @@ class Run {
       depositMicroUsdt + realisedMicroUsdt + unrealisedMicroUsdt - feesMicroUsdt + fundingMicroUsdt,
     ).toBe(equityMicroUsdt);
     const query = { scope: 'paper' as const, prefix: 'equity#', newestFirst: true, count: 1 };
-    const told = (await world.risk.list(query, equityRecordSchema))[0]!.value.equityMicroUsdt;
+    const told = (await world.risk.list(query, equitySnapshotSchema))[0]!.value.equityMicroUsdt;
     expect(Math.abs(told - equityMicroUsdt)).toBeLessThan(10_000);
   }
 }

@@ -18,7 +18,7 @@ import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { writeFeatureProfile } from '../../lib/models/use-cases/measure-drift.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
-import { GUARD_KEY } from '../../lib/risk/records.ts';
+import { POSITION_MANAGER_KEY } from '../../lib/risk/records.ts';
 import { setApiToken } from '../../lib/runtime/compose/api.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
@@ -151,7 +151,9 @@ it('the functions of one synthesis that trade together carry the same version of
       .filter((file) => file.endsWith('.mjs'))
       .some((file) => readFileSync(join(folderOf(name), file), 'utf8').includes(version)),
   );
-  expect(stamped).toEqual(expect.arrayContaining(['infer', 'execute', 'guard', 'circuit-breaker']));
+  expect(stamped).toEqual(
+    expect.arrayContaining(['infer', 'execute', 'manage-positions', 'circuit-breaker']),
+  );
 });
 
 describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles', () => {
@@ -163,13 +165,13 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
       alreadyDecided: 0,
     });
     expect(await run('infer', { shard: 0, of: 1 })).toMatchObject({ written: 0, alreadyDecided: 4 });
-    expect(await run('guard')).toEqual({ scopes: [{ scope: 'paper', outcome: 'completed' }] });
+    expect(await run('manage-positions')).toEqual({ scopes: [{ scope: 'paper', outcome: 'completed' }] });
     expect(await run('circuit-breaker')).toMatchObject({ scopes: [{ latch: 'ARMED', causes: [] }] });
     const asLambdaSends = { version: '1.0', responsePayload: decided };
     expect(await run('execute', asLambdaSends)).toMatchObject({ mode: 'PAPER', decisions: 4, entered: 4 });
     expect(await run('execute', asLambdaSends)).toMatchObject({ entered: 0 });
-    expect(await run('guard')).toEqual({ scopes: [{ scope: 'paper', outcome: 'completed' }] });
-    expect(await run('evaluate')).toMatchObject({
+    expect(await run('manage-positions')).toEqual({ scopes: [{ scope: 'paper', outcome: 'completed' }] });
+    expect(await run('evaluate-rollout')).toMatchObject({
       verdict: 'NO_GO',
       breaches: [],
       stage: 'PAPER',
@@ -187,7 +189,7 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     await expectTraces();
 
     const { riskTable } = resourcesOfStage('dev');
-    const spoilt = { scope: 'paper', sk: GUARD_KEY, revision: 1, value: 'spoilt' };
+    const spoilt = { scope: 'paper', sk: POSITION_MANAGER_KEY, revision: 1, value: 'spoilt' };
     await target.clients.dynamodb.send(new PutCommand({ TableName: riskTable, Item: spoilt }));
     expect(await run('circuit-breaker')).toMatchObject({ scopes: [{ latch: 'TRIPPED' }] });
     expect(running.get('circuit-breaker')!.aws.notified).toHaveLength(1);

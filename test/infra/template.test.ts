@@ -16,10 +16,10 @@ import {
   readApiConfiguration,
   readCircuitBreakerConfiguration,
   readCollectCandlesConfiguration,
-  readEvaluateConfiguration,
+  readEvaluateRolloutConfiguration,
   readExecuteConfiguration,
-  readGuardConfiguration,
   readInferConfiguration,
+  readManagePositionsConfiguration,
   readRefreshUniverseConfiguration,
 } from '../../lib/runtime/config/configuration.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
@@ -107,7 +107,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...CHANGE_RISK,
   ],
   'guard/Role': [
-    ...own('guard'),
+    ...own('manage-positions'),
     ...READ_FLAGS,
     ...READ_KEYS,
     ...CHANGE_RISK,
@@ -132,7 +132,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'sns:Publish qt-dev-alarms',
   ],
   'evaluate/Role': [
-    ...own('evaluate'),
+    ...own('evaluate-rollout'),
     ...READ_SIGNALS,
     `s3:GetObject ${BUCKET}/ensembles/*`,
     `s3:GetObject ${BUCKET}/profiles/*`,
@@ -155,7 +155,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     `s3:PutObject ${BUCKET}/candles/*`,
   ],
   ...Object.fromEntries(
-    ['infer', 'guard', 'circuit-breaker', 'evaluate', 'refresh-universe', 'collect-candles'].map((name) => [
+    [
+      'infer',
+      'manage-positions',
+      'circuit-breaker',
+      'evaluate-rollout',
+      'refresh-universe',
+      'collect-candles',
+    ].map((name) => [
       `${name}/SchedulerRole`,
       [`lambda:InvokeFunction function:qt-dev-${name}`, `sqs:SendMessage qt-dev-${name}-failed`],
     ]),
@@ -258,9 +265,9 @@ describe('the functions', () => {
   it.each([
     ['infer', readInferConfiguration],
     ['execute', readExecuteConfiguration],
-    ['guard', readGuardConfiguration],
+    ['manage-positions', readManagePositionsConfiguration],
     ['circuit-breaker', readCircuitBreakerConfiguration],
-    ['evaluate', readEvaluateConfiguration],
+    ['evaluate-rollout', readEvaluateRolloutConfiguration],
     ['api', readApiConfiguration],
     ['refresh-universe', readRefreshUniverseConfiguration],
     ['collect-candles', readCollectCandlesConfiguration],
@@ -306,7 +313,13 @@ describe('the functions', () => {
 
   it('one at a time are those that must not overlap', () => {
     const limited = FUNCTION_NAMES.filter((name) => lambda(name).ReservedConcurrentExecutions === 1);
-    expect(limited).toEqual(['guard', 'circuit-breaker', 'evaluate', 'refresh-universe', 'collect-candles']);
+    expect(limited).toEqual([
+      'manage-positions',
+      'circuit-breaker',
+      'evaluate-rollout',
+      'refresh-universe',
+      'collect-candles',
+    ]);
   });
 
   it('infer starts execute when it succeeds, and nothing else starts anything', () => {
@@ -330,7 +343,7 @@ describe('the functions', () => {
     expect(schedules).toEqual([
       ['qt-dev-refresh-universe', 'cron(20 0 * * ? *)', {}],
       ['qt-dev-collect-candles', 'cron(40 9 * * ? *)', {}],
-      ['qt-dev-guard', 'cron(* * * * ? *)', {}],
+      ['qt-dev-manage-positions', 'cron(* * * * ? *)', {}],
       ['qt-dev-circuit-breaker', 'cron(* * * * ? *)', {}],
       ['qt-dev-evaluate', 'cron(7 * * * ? *)', {}],
       ['qt-dev-infer-0-of-2', 'cron(0/5 * * * ? *)', { shard: 0, of: 2 }],
@@ -555,7 +568,7 @@ describe('the alarms', () => {
       .map(({ AlarmName }) => AlarmName);
     expect(names.sort()).toEqual([
       'qt-dev-candles-stale',
-      'qt-dev-guard-silent',
+      'qt-dev-position-manager-silent',
       'qt-dev-lease-expired',
       'qt-dev-no-signals',
       'qt-dev-shard-silent',

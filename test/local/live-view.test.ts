@@ -60,7 +60,7 @@ const view: BarView = {
     mode: 'OFF',
     reasons: [{ code: 'flag_missing', detail: 'EMERGENCY_MODE is not set' }],
     scope: 'paper',
-    stage: 'PAPER',
+    level: 'PAPER',
     flags: { QT_ENABLE_AI_TRADING: true, EMERGENCY_MODE: 'missing: EMERGENCY_MODE is not set' },
     breaker: { latch: 'ARMED', revision: 1, epoch: 0, armedAtMs: 0, highWaterMicroUsdt: null },
     epoch: 0,

@@ -87,7 +87,7 @@ describe('the universe', () => {
     const members = ['C11USDT', 'C12USDT', ...names(1, 7), 'C9USDT'];
     const chosen = choose(market(30), members, 10);
     expect(chosen.entering).toMatchObject([{ symbol: 'C8USDT', reason: 'rank', rank: 8 }]);
-    expect(chosen.leaving).toEqual([{ symbol: 'C12USDT', reason: 'made_room', rank: 12 }]);
+    expect(chosen.leaving).toEqual([{ symbol: 'C12USDT', reason: 'displaced', rank: 12 }]);
   });
 
   it('names why an excluded member leaves', () => {
@@ -106,7 +106,7 @@ describe('the universe', () => {
   it('becomes smaller, from its end, when fewer are asked for', () => {
     const chosen = choose(market(30), names(1, 10), 5);
     expect(chosen.symbols).toEqual(names(1, 5));
-    expect(chosen.leaving).toContainEqual({ symbol: 'C6USDT', reason: 'made_room', rank: 6 });
+    expect(chosen.leaving).toContainEqual({ symbol: 'C6USDT', reason: 'displaced', rank: 6 });
     expect(chosen.leaving).toContainEqual({ symbol: 'C10USDT', reason: 'rank', rank: 10 });
   });
 

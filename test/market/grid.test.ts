@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { allocateSeries, type CandleSeries, sliceSeries } from '../../lib/market/candle-series.ts';
-import { fillGaps, judgeBars, judgeWindow, REQUEST_BARS, ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
+import { checkBars, checkWindow, fillGaps, REQUEST_BARS, ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
 
 /** Moving candles at these bar numbers; `flat` ones have no range. */
 function seriesAt(bars: readonly number[], flat: (bar: number) => boolean = () => false): CandleSeries {
@@ -44,10 +44,10 @@ describe('filling gaps', () => {
 });
 
 describe('judging bars', () => {
-  const last = (series: CandleSeries) => judgeBars(fillGaps(series)).at(-1);
+  const last = (series: CandleSeries) => checkBars(fillGaps(series)).at(-1);
 
   it('wants 880 bars of history', () => {
-    const verdicts = judgeBars(fillGaps(seriesAt(range(0, ROW_WINDOW_BARS + 1))));
+    const verdicts = checkBars(fillGaps(seriesAt(range(0, ROW_WINDOW_BARS + 1))));
     expect(verdicts.slice(-3)).toEqual(['insufficient_history', undefined, undefined]);
   });
 
@@ -83,14 +83,14 @@ describe('judging bars', () => {
         (gaps, everyMoves) => {
           const bars = gaps.reduce((kept, gap) => without(kept, gap.from, gap.count), range(0, 2000));
           const grid = fillGaps(seriesAt(bars, (bar) => bar % everyMoves !== 0));
-          const verdicts = judgeBars(grid);
+          const verdicts = checkBars(grid);
           for (let bar = grid.length - 1; bar >= REQUEST_BARS; bar -= 97) {
             const from = bar + 1 - REQUEST_BARS;
             const window = {
               ...sliceSeries(grid, from, bar + 1),
               filled: grid.filled.subarray(from, bar + 1),
             };
-            expect(judgeBars(window).at(-1)).toBe(verdicts[bar]);
+            expect(checkBars(window).at(-1)).toBe(verdicts[bar]);
           }
         },
       ),
@@ -101,7 +101,7 @@ describe('judging bars', () => {
 
 describe('judging a window for serving', () => {
   const newest = 1999;
-  const judge = (bars: readonly number[]) => judgeWindow(seriesAt(bars), newest * BAR_MS);
+  const judge = (bars: readonly number[]) => checkWindow(seriesAt(bars), newest * BAR_MS);
 
   it('accepts 998 bars with a whole sequence', () => {
     const judged = judge(range(newest + 1 - REQUEST_BARS, newest + 1));

@@ -164,7 +164,7 @@ describe('promotion by comparison', () => {
 describe('promotion by force', () => {
   test('the first ensemble needs it, and can then not be rolled back', async () => {
     await store.remove(POINTER_KEY);
-    expect(await promote(CALM, candles(7))).toMatchObject({ error: { code: 'nothing_in_force' } });
+    expect(await promote(CALM, candles(7))).toMatchObject({ error: { code: 'no_active_ensemble' } });
     expect(await promote(CALM)).toMatchObject({ ok: true, value: { replaced: null, comparison: null } });
     expect(await serving()).toBe(CALM);
     expect(await rollback()).toMatchObject({ error: { code: 'no_predecessor' } });
@@ -304,7 +304,7 @@ describe('shadow', () => {
     await promote('e20240804_000000');
     expect(await statuses()).toMatchObject({ [CALM]: 'shadow', [BOLD]: 'previous' });
     await promote(CALM);
-    expect(await statuses()).toMatchObject({ [CALM]: 'in_force' });
+    expect(await statuses()).toMatchObject({ [CALM]: 'active' });
     await shadow(BOLD);
     expect(await shadow(undefined)).toMatchObject({ ok: true });
     expect(await inShadow()).toBe(null);
@@ -374,7 +374,7 @@ describe('cards and list', () => {
     await setQuarantine(store, model, { state: 'quarantined', actor });
     expect((await listModels(store)).ensembles).toEqual([
       { id: BOLD, status: 'previous' },
-      { id: CALM, status: 'in_force' },
+      { id: CALM, status: 'active' },
     ]);
     expect(await readEnsembleCard(store, BOLD)).toMatchObject({
       ok: true,
@@ -386,7 +386,7 @@ describe('cards and list', () => {
       },
     });
     expect(await readEnsembleCard(store, CALM)).toMatchObject({
-      value: { status: 'in_force', pointer: { previous: [BOLD] } },
+      value: { status: 'active', pointer: { previous: [BOLD] } },
     });
     const card = await readModelCard(store, model);
     if (!card.ok) throw new Error(card.error.detail);

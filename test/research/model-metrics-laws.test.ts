@@ -22,7 +22,7 @@ const level = fc.integer({ min: 0, max: 8 }).map((step) => step / 8);
 const vector = fc
   .tuple(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 20 }), fc.integer({ min: 1, max: 20 }))
   .map(([a, b, c]) => [a / (a + b + c), b / (a + b + c), c / (a + b + c)] as [number, number, number]);
-const judgedRows = fc.array(fc.tuple(vector, label), { minLength: 1, maxLength: 40 });
+const evaluatedRows = fc.array(fc.tuple(vector, label), { minLength: 1, maxLength: 40 });
 
 function scoresOf(rows: [[number, number, number], ClassIndex][], prior: [number, number, number]) {
   const tally = new ClassificationTally(prior);
@@ -54,7 +54,7 @@ describe('normal distribution', () => {
 describe('classification scores', () => {
   it('stay within their ranges, and their parts add up', () => {
     fc.assert(
-      fc.property(judgedRows, vector, (rows, prior) => {
+      fc.property(evaluatedRows, vector, (rows, prior) => {
         const scores = scoresOf(rows, prior);
         expect(scores.volatilityLogLoss + scores.directionLogLoss).toBeCloseTo(scores.logLoss, 10);
         expect(scores.priorVolatilityLogLoss + scores.priorDirectionLogLoss).toBeCloseTo(

@@ -27,7 +27,9 @@ const reading = <T>(value: fc.Arbitrary<T>) =>
     fc.string().map((why) => ({ state: 'unreadable' as const, why })),
   );
 const wildEvidence: fc.Arbitrary<BreakerEvidence> = fc.record({
-  marks: reading(fc.array(fc.record({ atMs: wildNumber, equityMicroUsdt: wildNumber }), { maxLength: 3 })),
+  snapshots: reading(
+    fc.array(fc.record({ atMs: wildNumber, equityMicroUsdt: wildNumber }), { maxLength: 3 }),
+  ),
   dayStartMicroUsdt: reading(wildNumber),
   stopHitsAtMs: reading(fc.array(wildNumber, { maxLength: 6 })),
   newestSignalBarMs: reading(wildNumber),
@@ -36,14 +38,14 @@ const wildEvidence: fc.Arbitrary<BreakerEvidence> = fc.record({
   consensusFractions: reading(fc.array(wildNumber, { maxLength: 26 })),
   rejectionsAtMs: reading(fc.array(wildNumber, { maxLength: 4 })),
   reconciliationDifferences: reading(wildNumber),
-  nakedSinceMs: reading(fc.option(wildNumber)),
-  guardAtMs: reading(wildNumber),
+  unprotectedSinceMs: reading(fc.option(wildNumber)),
+  positionManagerAtMs: reading(wildNumber),
 });
 
 const MINUTE_MS = 60_000;
 const value = <T>(read: T) => ({ state: 'value' as const, value: read });
 const healthyAt = (nowMs: number): BreakerEvidence => ({
-  marks: value(
+  snapshots: value(
     [0, 1].map((minute) => ({ atMs: nowMs - minute * MINUTE_MS, equityMicroUsdt: 10_000_000_000 })),
   ),
   dayStartMicroUsdt: value(10_000_000_000),
@@ -54,8 +56,8 @@ const healthyAt = (nowMs: number): BreakerEvidence => ({
   consensusFractions: value([]),
   rejectionsAtMs: value([]),
   reconciliationDifferences: value(0),
-  nakedSinceMs: value(null),
-  guardAtMs: value(nowMs),
+  unprotectedSinceMs: value(null),
+  positionManagerAtMs: value(nowMs),
 });
 
 const operator = fc.constantFrom('ada', 'grace', 'ADA', '', ' ');

@@ -32,18 +32,18 @@ const leases: ModeEvidence['lease'][] = [
   { state: 'missing' },
   { state: 'unreadable', why: 'timeout' },
 ];
-const stages: ModeEvidence['stage'][] = [
-  { state: 'value', value: { stage: 'FULL', approved: true } },
-  { state: 'value', value: { stage: 'HOUR_1_6', approved: true } },
-  { state: 'value', value: { stage: 'HOUR_6_24', approved: false } },
-  { state: 'value', value: { stage: 'PAPER', approved: true } },
+const stages: ModeEvidence['level'][] = [
+  { state: 'value', value: { level: 'FULL', approved: true } },
+  { state: 'value', value: { level: 'HOUR_1_6', approved: true } },
+  { state: 'value', value: { level: 'HOUR_6_24', approved: false } },
+  { state: 'value', value: { level: 'PAPER', approved: true } },
   { state: 'missing' },
   { state: 'unreadable', why: 'timeout' },
 ];
 
-type Row = { flags: Record<FlagName, FlagReading> } & Pick<ModeEvidence, 'latch' | 'lease' | 'stage'>;
+type Row = { flags: Record<FlagName, FlagReading> } & Pick<ModeEvidence, 'latch' | 'lease' | 'level'>;
 
-function oracle({ flags, latch, lease, stage }: Row): Mode {
+function oracle({ flags, latch, lease, level }: Row): Mode {
   const says = (name: FlagName) => {
     const reading = flags[name];
     return reading.kind === 'text' ? reading.text : '';
@@ -55,7 +55,7 @@ function oracle({ flags, latch, lease, stage }: Row): Mode {
     lease.value === NOW_MS + 60_000;
   const shared =
     breakerAgrees &&
-    stage.state === 'value' &&
+    level.state === 'value' &&
     says('QT_ENABLE_AI_TRADING') === 'true' &&
     says('EMERGENCY_MODE') === 'false' &&
     says('CIRCUIT_BREAKER_TRIGGERED') === 'false' &&
@@ -64,7 +64,7 @@ function oracle({ flags, latch, lease, stage }: Row): Mode {
   const execution = says('QT_ENABLE_EXECUTION');
   const paper = says('QT_PAPER_TRADING');
   if (shared && paper === 'true' && (execution === 'true' || execution === 'false')) return 'PAPER';
-  const signedOff = stage.state === 'value' && stage.value.approved && stage.value.stage !== 'PAPER';
+  const signedOff = level.state === 'value' && level.value.approved && level.value.level !== 'PAPER';
   if (shared && paper === 'false' && execution === 'true' && signedOff) return 'LIVE';
   return 'OFF';
 }
@@ -103,7 +103,7 @@ describe('effectiveMode', () => {
   it('agrees with the oracle on every combination of flags, whatever the stage', () => {
     function* rows(): Generator<Row> {
       for (const flags of flagCombinations())
-        for (const stage of stages) yield { flags, stage, latch: latches[0]!, lease: leases[0]! };
+        for (const level of stages) yield { flags, level, latch: latches[0]!, lease: leases[0]! };
     }
     const seen = compare(rows());
     // 4 readable stages × execution true or false; 2 stages that are signed off.
@@ -117,7 +117,7 @@ describe('effectiveMode', () => {
         if (flags.QT_MAX_POSITIONS !== readingsOf.QT_MAX_POSITIONS[0]) continue;
         for (const latch of latches)
           for (const lease of leases)
-            for (const stage of [stages[0]!, stages[3]!, stages[5]!]) yield { flags, latch, lease, stage };
+            for (const level of [stages[0]!, stages[3]!, stages[5]!]) yield { flags, latch, lease, level };
       }
     }
     const seen = compare(rows());
@@ -137,7 +137,7 @@ describe('effectiveMode', () => {
     },
     latch: latches[0]!,
     lease: leases[0]!,
-    stage: stages[0]!,
+    level: stages[0]!,
   };
   const codes = (row: Row) => modeOf(row).reasons.map((reason) => reason.code);
 
@@ -153,7 +153,7 @@ describe('effectiveMode', () => {
         },
         latch: latches[1]!,
         lease: leases[1]!,
-        stage: stages[3]!,
+        level: stages[3]!,
       }),
     ).toEqual([
       'flag_missing',
@@ -162,7 +162,7 @@ describe('effectiveMode', () => {
       'execution_off',
       'latch_tripped',
       'lease_expired',
-      'stage_paper_only',
+      'level_paper_only',
     ]);
   });
   it('quotes the malformed text', () => {

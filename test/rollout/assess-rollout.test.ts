@@ -14,7 +14,7 @@ import {
   parityRecordSchema,
   ROLLOUT_KEY,
 } from '../../lib/risk/records.ts';
-import { judgeRollout, reportGoNoGo } from '../../lib/rollout/use-cases/assess-rollout.ts';
+import { assessRollout, reportGoNoGo } from '../../lib/rollout/use-cases/assess-rollout.ts';
 import { verifyEvidence } from '../../lib/rollout/use-cases/evidence-bundle.ts';
 import {
   advanceRollout,
@@ -50,7 +50,7 @@ async function open(day: PaperDay = goodDay(), state: RolloutState = PAPER) {
   await writeUniverse(stores.objects, { schemaVersion: 1, asOf: '2024-08-06', symbols: [...market.symbols] });
   await stores.risk.put('live', ROLLOUT_KEY, state, { ifAbsent: true });
   const clock = { nowMs: () => NOW_MS };
-  const judge = () => judgeRollout({ ...stores, clock, market: createRecordedMarket(folder, clock) });
+  const assess = () => assessRollout({ ...stores, clock, market: createRecordedMarket(folder, clock) });
   const stateNow = async () => {
     const state = await readRollout(stores.risk, NOW_MS);
     return state.ok ? state.value : state.error.code;
@@ -64,29 +64,29 @@ async function open(day: PaperDay = goodDay(), state: RolloutState = PAPER) {
     await signOffRollout(stores.risk, { role: 'risk_manager', by: 'Bob', nowMs: NOW_MS });
   };
   const advance = (by: string) => advanceRollout(stores, { by, nowMs: NOW_MS });
-  return { ...stores, judge, stateNow, audit, signBoth, advance };
+  return { ...stores, assess, stateNow, audit, signBoth, advance };
 }
 
 const lossy = () => {
   const day = goodDay();
-  day.marks[200] = { ...day.marks[200]!, equityMicroUsdt: 8_000_000_000 };
+  day.snapshots[200] = { ...day.snapshots[200]!, equityMicroUsdt: 8_000_000_000 };
   return day;
 };
 
 describe('the hourly evaluation', () => {
   it('of a good day is GO, proves parity, and keeps decision and evidence', async () => {
     const system = await open();
-    const judgement = await system.judge();
-    expect(judgement.decision.verdict).toBe('GO');
-    expect(judgement).toMatchObject({
-      stage: 'PAPER',
+    const assessment = await system.assess();
+    expect(assessment.decision.verdict).toBe('GO');
+    expect(assessment).toMatchObject({
+      level: 'PAPER',
       steppedDown: undefined,
       parity: { mismatches: 0, remarks: [] },
     });
     // 24 rows of 49 values for each of the three symbols.
-    expect(judgement.parity.values).toBe(3 * 24 * 49);
+    expect(assessment.parity.values).toBe(3 * 24 * 49);
     const proof = await system.risk.get('paper', parityKey(NOW_MS), parityRecordSchema);
-    expect(proof?.value).toEqual(judgement.parity);
+    expect(proof?.value).toEqual(assessment.parity);
 
     const decision = (await readDecision(system.risk))!;
     expect(decision).toMatchObject({ verdict: 'GO', decidedAtMs: NOW_MS, criteria: [] });
@@ -94,7 +94,7 @@ describe('the hourly evaluation', () => {
     expect(key).toMatch(/^evidence\/2024-08-06T120010\.000Z-[0-9a-f]{12}\.json$/);
     expect(key).toContain(sha256.slice(0, 12));
     const proven = await verifyEvidence(system.objects, { key, sha256 });
-    expect(proven).toMatchObject({ ok: true, value: { verdict: 'GO', stage: 'PAPER' } });
+    expect(proven).toMatchObject({ ok: true, value: { verdict: 'GO', level: 'PAPER' } });
   });
 
   it('begins a rollout on paper where there is none, once', async () => {
@@ -103,50 +103,50 @@ describe('the hourly evaluation', () => {
     expect(await readRollout(risk, NOW_MS + HOUR_MS)).toEqual(success(initialRollout(NOW_MS)));
   });
 
-  it.each(['HOUR_1_6', 'HOUR_6_24', 'FULL'] as const)('steps %s down at once on a breach', async (stage) => {
-    const system = await open(lossy(), { ...PAPER, stage });
-    const judgement = await system.judge();
-    expect(judgement.steppedDown).toMatchObject({ outcome: 'stepped_down', previous: { stage } });
-    expect(await system.stateNow()).toEqual(judgement.steppedDown?.current);
+  it.each(['HOUR_1_6', 'HOUR_6_24', 'FULL'] as const)('steps %s down at once on a breach', async (level) => {
+    const system = await open(lossy(), { ...PAPER, level });
+    const assessment = await system.assess();
+    expect(assessment.steppedDown).toMatchObject({ outcome: 'stepped_down', previous: { level } });
+    expect(await system.stateNow()).toEqual(assessment.steppedDown?.current);
     expect(await system.audit()).toEqual([
       {
         atMs: NOW_MS,
-        what: `rollout stepped_down: ${stage} -> ${judgement.steppedDown?.current.stage}`,
-        by: 'evaluate',
-        detail: `daily_drawdown (${judgement.stored.key})`,
+        what: `rollout stepped_down: ${level} -> ${assessment.steppedDown?.current.level}`,
+        by: 'evaluate-rollout',
+        detail: `daily_drawdown (${assessment.stored.key})`,
       },
     ]);
   });
 
   it('steps down even when neither evidence nor universe can be reached, and fails then', async () => {
-    const system = await open(lossy(), { ...PAPER, stage: 'FULL' });
+    const system = await open(lossy(), { ...PAPER, level: 'FULL' });
     const gone = () => Promise.reject(new StoreError('the bucket is gone', { retryable: true }));
     const clock = { nowMs: () => NOW_MS };
-    const judged = judgeRollout({
+    const judged = assessRollout({
       ...system,
       objects: { head: gone, get: gone, put: gone, list: gone },
       clock,
       market: createRecordedMarket(folder, clock),
     });
     await expect(judged).rejects.toThrow('the bucket is gone');
-    expect(await system.stateNow()).toMatchObject({ stage: 'HOUR_6_24' });
+    expect(await system.stateNow()).toMatchObject({ level: 'HOUR_6_24' });
   });
 
   it('leaves the stage alone on NO_GO without a breach', async () => {
     const day = goodDay();
     day.trades.splice(0, 5);
-    const system = await open(day, { ...PAPER, stage: 'FULL' });
-    expect(await system.judge()).toMatchObject({ decision: { verdict: 'NO_GO' }, steppedDown: undefined });
-    expect(await system.stateNow()).toMatchObject({ stage: 'FULL' });
+    const system = await open(day, { ...PAPER, level: 'FULL' });
+    expect(await system.assess()).toMatchObject({ decision: { verdict: 'NO_GO' }, steppedDown: undefined });
+    expect(await system.stateNow()).toMatchObject({ level: 'FULL' });
   });
 
   it('takes a rollout that cannot be read back to paper', async () => {
-    const system = await open(goodDay(), { stage: 'EVERYTHING' } as never);
+    const system = await open(goodDay(), { level: 'EVERYTHING' } as never);
     expect(await system.stateNow()).toBe('state_unreadable');
     const signed = await signOffRollout(system.risk, { role: 'technical_lead', by: 'Ada', nowMs: NOW_MS });
     expect(signed).toMatchObject({ ok: false, error: [{ code: 'state_unreadable' }] });
-    await system.judge();
-    expect(await system.stateNow()).toMatchObject({ stage: 'PAPER' });
+    await system.assess();
+    expect(await system.stateNow()).toMatchObject({ level: 'PAPER' });
   });
 
   it('says what could not be read of the exchange, and proves nothing then', async () => {
@@ -155,20 +155,20 @@ describe('the hourly evaluation', () => {
     const clock = { nowMs: () => NOW_MS };
     const recorded = createRecordedMarket(folder, clock);
     const dead = { ...recorded, closedCandles: async () => ({ ok: false as const, error: unavailable }) };
-    const judgement = await judgeRollout({ ...system, clock, market: dead });
-    expect(judgement.parity).toMatchObject({ values: 0, mismatches: 0 });
-    expect(judgement.parity.remarks).toHaveLength(3);
+    const assessment = await assessRollout({ ...system, clock, market: dead });
+    expect(assessment.parity).toMatchObject({ values: 0, mismatches: 0 });
+    expect(assessment.parity.remarks).toHaveLength(3);
   });
 });
 
 describe('a report', () => {
   it('stores its evidence, but moves neither rollout nor decision', async () => {
-    const system = await open(lossy(), { ...PAPER, stage: 'FULL' });
+    const system = await open(lossy(), { ...PAPER, level: 'FULL' });
     const report = await reportGoNoGo(system, { hours: 24, nowMs: NOW_MS });
     expect(report.decision).toMatchObject({ verdict: 'NO_GO', breaches: ['daily_drawdown'] });
     expect(await verifyEvidence(system.objects, report.stored)).toMatchObject({ ok: true });
     expect(await readDecision(system.risk)).toBeUndefined();
-    expect(await system.stateNow()).toMatchObject({ stage: 'FULL' });
+    expect(await system.stateNow()).toMatchObject({ level: 'FULL' });
   });
 });
 
@@ -180,10 +180,10 @@ describe('the way up', () => {
       ok: false,
       error: [{ code: 'no_fresh_go' }, { code: 'technical_lead_missing' }, { code: 'risk_manager_missing' }],
     });
-    await system.judge();
+    await system.assess();
     await system.signBoth();
     const moved = await system.advance('Ada');
-    expect(moved).toMatchObject({ ok: true, value: { outcome: 'advanced', current: { stage: 'HOUR_1_6' } } });
+    expect(moved).toMatchObject({ ok: true, value: { outcome: 'advanced', current: { level: 'HOUR_1_6' } } });
     const sha256 = (await readDecision(system.risk))!.evidenceSha256;
     const entries = await system.audit();
     expect(entries.map(({ what, by }) => [what, by]).sort()).toEqual([
@@ -196,7 +196,7 @@ describe('the way up', () => {
 
   it('is not opened by one person in both roles', async () => {
     const system = await open();
-    await system.judge();
+    await system.assess();
     await signOffRollout(system.risk, { role: 'technical_lead', by: 'Ada', nowMs: NOW_MS });
     const second = await signOffRollout(system.risk, { role: 'risk_manager', by: ' ADA', nowMs: NOW_MS });
     expect(second).toMatchObject({ ok: false, error: [{ code: 'same_identity' }] });
@@ -208,11 +208,11 @@ describe('the way up', () => {
 
   it('goes up once when several go at once', async () => {
     const system = await open();
-    await system.judge();
+    await system.assess();
     await system.signBoth();
     const outcomes = await Promise.all(['Ada', 'Bob', 'Eve'].map(system.advance));
     expect(outcomes.filter(({ ok }) => ok)).toHaveLength(1);
-    expect(await system.stateNow()).toMatchObject({ stage: 'HOUR_1_6' });
+    expect(await system.stateNow()).toMatchObject({ level: 'HOUR_1_6' });
   });
 
   it.each<[string, (bundle: string) => string]>([
@@ -222,7 +222,7 @@ describe('the way up', () => {
     ['emptied', () => ''],
   ])('is closed when the evidence is %s', async (_, tamper) => {
     const system = await open();
-    await system.judge();
+    await system.assess();
     await system.signBoth();
     const { evidenceKey: key } = (await readDecision(system.risk))!;
     const body = Buffer.from((await system.objects.get(key))!.body).toString();
@@ -230,7 +230,7 @@ describe('the way up', () => {
     await system.objects.put(key, Buffer.from(tamper(body)));
     expect(await system.advance('Ada')).toMatchObject({ ok: false, error: [{ code: 'evidence_invalid' }] });
     expect(await verifyEvidence(system.objects, { key, sha256: undefined })).toMatchObject({ ok: false });
-    expect(await system.stateNow()).toMatchObject({ stage: 'PAPER' });
+    expect(await system.stateNow()).toMatchObject({ level: 'PAPER' });
   });
 
   it('is closed when the evidence is gone, or says otherwise than its verdict', async () => {
@@ -261,12 +261,12 @@ describe('the way up', () => {
 
 describe('the way down', () => {
   it('needs nobody, holds against others who move at the same time, and begins the day on paper again', async () => {
-    const system = await open(goodDay(), { ...PAPER, stage: 'FULL' });
+    const system = await open(goodDay(), { ...PAPER, level: 'FULL' });
     const down = () =>
       stepDownRollout(system.risk, { kind: 'step_down', by: 'Bob', reason: 'storm', nowMs: NOW_MS });
     const moved = await Promise.all([down(), down()]);
     expect(moved.map(({ outcome }) => outcome)).toEqual(['stepped_down', 'stepped_down']);
-    expect(await system.stateNow()).toMatchObject({ stage: 'HOUR_1_6', enteredAtMs: NOW_MS });
+    expect(await system.stateNow()).toMatchObject({ level: 'HOUR_1_6', enteredAtMs: NOW_MS });
     await down();
     expect(await down()).toMatchObject({ outcome: 'restarted', current: initialRollout(NOW_MS) });
   });

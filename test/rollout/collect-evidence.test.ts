@@ -20,7 +20,7 @@ type Damage = (day: PaperDay, stores: Stores) => void | Promise<void>;
 
 const asked = { hours: 24, nowMs: NOW_MS, scopes: ['paper'] as const };
 
-async function judge(damage: Damage = () => {}, changed: Partial<typeof asked> = {}) {
+async function assess(damage: Damage = () => {}, changed: Partial<typeof asked> = {}) {
   const [day, stores] = [goodDay(), memoryStores()];
   await damage(day, stores);
   await record(day, stores);
@@ -45,7 +45,7 @@ const malformed =
 
 describe('evidence of a good day', () => {
   it('is GO, with each figure as recorded', async () => {
-    const { evidence, decision, unreadable } = await judge();
+    const { evidence, decision, unreadable } = await assess();
     expect(unreadable).toEqual([]);
     expect(decision.verdict).toBe('GO');
     expect(evidence).toMatchObject({
@@ -67,7 +67,7 @@ describe('evidence of a good day', () => {
   });
 
   it('does not count what an operator took out of service as a failure to load', async () => {
-    const { decision } = await judge(({ runs }) =>
+    const { decision } = await assess(({ runs }) =>
       change(runs, 5, { quarantined: quarantined('quarantined_by_operator') }),
     );
     expect(decision.verdict).toBe('GO');
@@ -87,8 +87,8 @@ describe('evidence of a good day', () => {
       [NOW_MS - 2 * HOUR_MS, 100_000_000],
       [NOW_MS - HOUR_MS, 85_000_000],
     ] as const) {
-      const mark = { atMs, equityMicroUsdt, walletMicroUsdt: 0, exposureMicroUsdt: 0, positions: 0 };
-      await stores.risk.put('live', equityKey(atMs), mark, { ifAbsent: true });
+      const snapshot = { atMs, equityMicroUsdt, walletMicroUsdt: 0, exposureMicroUsdt: 0, positions: 0 };
+      await stores.risk.put('live', equityKey(atMs), snapshot, { ifAbsent: true });
     }
     const both = await collectEvidence(stores, { ...asked, scopes: ['paper', 'live'] });
     expect(both.evidence.worstDailyDrawdown).toBeCloseTo(0.15, 12);
@@ -185,20 +185,20 @@ describe('one thing wrong is NO_GO for that alone', () => {
       'a fall of 6 % made good again',
       'daily_drawdown',
       'not_met',
-      ({ marks }) => change(marks, 200, { equityMicroUsdt: 9_588_000_000 }),
+      ({ snapshots }) => change(snapshots, 200, { equityMicroUsdt: 9_588_000_000 }),
     ],
     [
       'a fall of 11 % made good again',
       'daily_drawdown',
       'breach',
-      ({ marks }) => change(marks, 200, { equityMicroUsdt: 9_000_000_000 }),
+      ({ snapshots }) => change(snapshots, 200, { equityMicroUsdt: 9_000_000_000 }),
     ],
     ['a second stop hit', 'stop_hits', 'not_met', ({ trades }) => change(trades, 4, { reason: 'stop' })],
     [
       'equity lower than at first',
       'profit',
       'not_met',
-      ({ marks }) => change(marks, 287, { equityMicroUsdt: 9_999_000_000 }),
+      ({ snapshots }) => change(snapshots, 287, { equityMicroUsdt: 9_999_000_000 }),
     ],
     [
       'equity up, but trades at a loss',
@@ -217,7 +217,7 @@ describe('one thing wrong is NO_GO for that alone', () => {
         }),
     ],
   ])('%s: %s %s', async (_, criterion, status, damage) => {
-    const { decision } = await judge(damage);
+    const { decision } = await assess(damage);
     if (decision.verdict !== 'NO_GO') throw new Error('expected NO_GO');
     expect(decision.criteria).toEqual([criterion]);
     expect(decision.results.find((result) => result.criterion === criterion)?.status).toBe(status);
@@ -225,7 +225,7 @@ describe('one thing wrong is NO_GO for that alone', () => {
   });
 
   it('a window that is too short', async () => {
-    const { decision } = await judge(undefined, { hours: 23 });
+    const { decision } = await assess(undefined, { hours: 23 });
     expect(decision).toMatchObject({ verdict: 'NO_GO', criteria: ['window'] });
   });
 });
@@ -233,10 +233,10 @@ describe('one thing wrong is NO_GO for that alone', () => {
 describe('evidence that is missing or unreadable', () => {
   const TRADING = ['sample', 'daily_drawdown', 'stop_hits', 'profit'];
   it.each<[string, Damage, readonly string[]]>([
-    ['no marks', ({ marks }) => void marks.splice(0), TRADING],
-    ['marks silent for 20 minutes', ({ marks }) => void marks.splice(100, 3), TRADING],
-    ['marks that end 20 minutes ago', ({ marks }) => void marks.splice(284), TRADING],
-    ['marks that begin late', ({ marks }) => void marks.splice(0, 3), TRADING],
+    ['no marks', ({ snapshots }) => void snapshots.splice(0), TRADING],
+    ['marks silent for 20 minutes', ({ snapshots }) => void snapshots.splice(100, 3), TRADING],
+    ['marks that end 20 minutes ago', ({ snapshots }) => void snapshots.splice(284), TRADING],
+    ['marks that begin late', ({ snapshots }) => void snapshots.splice(0, 3), TRADING],
     ['an unreadable mark', malformed(equityKey(NOW_MS - HOUR_MS)), TRADING],
     ['an unreadable trade', malformed(`trade#${NOW_MS}#A`), TRADING],
     ['an unreadable position', malformed(positionKey('A')), TRADING],
@@ -247,16 +247,16 @@ describe('evidence that is missing or unreadable', () => {
       ['coverage', 'feature_mismatches', 'model_load_failures', 'memory', 'latency'],
     ],
   ])('%s: NO_GO, unknown', async (_, damage, criteria) => {
-    const { decision } = await judge(damage);
+    const { decision } = await assess(damage);
     if (decision.verdict !== 'NO_GO') throw new Error('expected NO_GO');
     expect(decision.criteria).toEqual(criteria);
     expect(decision.breaches).toEqual([]);
   });
 
   it('tells a deep fall even where marks are missing', async () => {
-    const { decision } = await judge(({ marks }) => {
-      change(marks, 200, { equityMicroUsdt: 8_000_000_000 });
-      marks.splice(100, 3);
+    const { decision } = await assess(({ snapshots }) => {
+      change(snapshots, 200, { equityMicroUsdt: 8_000_000_000 });
+      snapshots.splice(100, 3);
     });
     expect(decision).toMatchObject({ verdict: 'NO_GO', breaches: ['daily_drawdown'] });
   });

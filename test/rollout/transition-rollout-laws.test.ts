@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   initialRollout,
-  ROLLOUT_STAGES,
+  LEVELS,
   type RolloutState,
   rolloutStateSchema,
   SIGN_OFF_ROLES,
@@ -12,7 +12,7 @@ import { type RolloutEvent, transitionRollout } from '../../lib/rollout/transiti
 
 const HOUR = 3_600_000;
 const HOURS_BEFORE_NEXT = { PAPER: 24, HOUR_1_6: 6, HOUR_6_24: 18, FULL: Number.POSITIVE_INFINITY };
-const height = (state: RolloutState) => ROLLOUT_STAGES.indexOf(state.stage);
+const height = (state: RolloutState) => LEVELS.indexOf(state.level);
 
 /** Mostly sane times, so that climbs happen; the rest is garbage. */
 const time = fc.oneof(
@@ -55,7 +55,7 @@ function eventsOf(seen: Happening, nowMs: number): RolloutEvent[] {
 
 function checkClimb(state: RolloutState, event: RolloutEvent): void {
   if (event.kind !== 'advance') throw new Error(`climbed by ${event.kind}`);
-  expect(event.atMs - state.enteredAtMs).toBeGreaterThanOrEqual(HOURS_BEFORE_NEXT[state.stage] * HOUR);
+  expect(event.atMs - state.enteredAtMs).toBeGreaterThanOrEqual(HOURS_BEFORE_NEXT[state.level] * HOUR);
   expect(event.decision?.verdict).toBe('GO');
   expect(event.decision!.decidedAtMs).toBeGreaterThanOrEqual(state.enteredAtMs);
   expect(event.decision!.decidedAtMs).toBeLessThanOrEqual(event.atMs);

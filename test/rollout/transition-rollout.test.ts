@@ -30,17 +30,17 @@ const DAY_LATER = START + 24 * HOUR;
 describe('rollout', () => {
   it('climbs PAPER → HOUR_1_6 → HOUR_6_24 → FULL, each with its time and two new signatures', () => {
     const first = transitionRollout(ready(), advance(DAY_LATER));
-    expect(first).toMatchObject({ outcome: 'advanced', denials: [], current: { stage: 'HOUR_1_6' } });
+    expect(first).toMatchObject({ outcome: 'advanced', denials: [], current: { level: 'HOUR_1_6' } });
     // Signatures are for one step.
     expect(first.current.signOffs).toEqual({ technical_lead: null, risk_manager: null });
 
     const sixth = DAY_LATER + 6 * HOUR;
     const second = applyAll(first.current, ...signedAt(sixth), advance(sixth));
-    expect(second.stage).toBe('HOUR_6_24');
+    expect(second.level).toBe('HOUR_6_24');
     const last = sixth + 18 * HOUR;
     const third = applyAll(second, ...signedAt(last), advance(last));
-    expect(third.stage).toBe('FULL');
-    expect(transitionRollout(third, advance(last + HOUR)).denials).toEqual(['highest_stage']);
+    expect(third.level).toBe('FULL');
+    expect(transitionRollout(third, advance(last + HOUR)).denials).toEqual(['highest_level']);
   });
 
   it('names everything that is missing at once', () => {
@@ -115,22 +115,22 @@ describe('rollout', () => {
     expect(transitionRollout(state, signOff('risk_manager', 'bob', START - 1)).denials).toEqual([
       'clock_invalid',
     ]);
-    const full = { ...state, stage: 'FULL' as const };
-    expect(transitionRollout(full, signOff('risk_manager', 'bob', START)).denials).toEqual(['highest_stage']);
+    const full = { ...state, level: 'FULL' as const };
+    expect(transitionRollout(full, signOff('risk_manager', 'bob', START)).denials).toEqual(['highest_level']);
   });
 
   it.each(['breach', 'step_down'] as const)(
     'goes down one stage at once on a %s, signatures gone',
     (kind) => {
-      const live = { ...ready(), stage: 'HOUR_6_24' as const };
+      const live = { ...ready(), level: 'HOUR_6_24' as const };
       const down = transitionRollout(live, { kind, atMs: DAY_LATER });
       expect(down).toMatchObject({
         outcome: 'stepped_down',
-        current: { ...initialRollout(DAY_LATER), stage: 'HOUR_1_6' },
+        current: { ...initialRollout(DAY_LATER), level: 'HOUR_1_6' },
       });
       // Even by a clock that went mad.
       const mad = transitionRollout(live, { kind, atMs: Number.NaN });
-      expect(mad.current).toMatchObject({ stage: 'HOUR_1_6', enteredAtMs: START });
+      expect(mad.current).toMatchObject({ level: 'HOUR_1_6', enteredAtMs: START });
     },
   );
 
@@ -141,7 +141,7 @@ describe('rollout', () => {
 
   it('is stored and read back as it was, and nothing else is', () => {
     expect(rolloutStateSchema.parse(JSON.parse(JSON.stringify(ready())))).toEqual(ready());
-    expect(rolloutStateSchema.safeParse({ ...ready(), stage: 'full' }).success).toBe(false);
+    expect(rolloutStateSchema.safeParse({ ...ready(), level: 'full' }).success).toBe(false);
     expect(rolloutStateSchema.safeParse({ ...ready(), enteredAtMs: null }).success).toBe(false);
   });
 });

@@ -7,7 +7,7 @@ describe('versionDifferences', () => {
     expect(
       versionDifferences('b', [
         ['infer', 'b'],
-        ['guard', 'b'],
+        ['manage-positions', 'b'],
       ]),
     ).toEqual([]);
     expect(versionDifferences('b', [])).toEqual([]);
@@ -18,7 +18,7 @@ describe('versionDifferences', () => {
       ['infer', 'a'],
       ['infer', 'a'],
       ['infer', 'b'],
-      ['guard', 'c'],
+      ['manage-positions', 'c'],
       ['circuit-breaker', undefined],
     ] as const;
     expect(versionDifferences('b', seen)).toEqual([
@@ -32,7 +32,7 @@ describe('versionDifferences', () => {
     const version = fc.option(fc.constantFrom('a', 'b'), { nil: undefined });
     fc.assert(
       fc.property(version, version, (own, other) => {
-        const agrees = versionDifferences(own, [['guard', other]]).length === 0;
+        const agrees = versionDifferences(own, [['manage-positions', other]]).length === 0;
         expect(agrees).toBe(own !== undefined && own === other);
       }),
     );

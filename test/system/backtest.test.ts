@@ -81,7 +81,7 @@ describe('a market written by hand', () => {
       expect(profitUsdt).toBeCloseTo(quantity * move - feesUsdt, 5);
     }
     expectBalance(report);
-    expect(report.books.fundingUsdt).toBe(0);
+    expect(report.bookedLedger.fundingUsdt).toBe(0);
   });
 
   test('knows its samples: the range against what the models were trained on', async () => {
@@ -96,15 +96,15 @@ describe('a market written by hand', () => {
 });
 
 /** equity = deposit + what trades and open positions earned − what is not in a trade yet: the open entries' fees. */
-function expectBalance({ books, trades, openTrades }: BacktestReport): void {
+function expectBalance({ bookedLedger, trades, openTrades }: BacktestReport): void {
   const profit = trades.reduce((sum, { profitUsdt }) => sum + profitUsdt, 0);
   const unrealised = openTrades.reduce((sum, { unrealisedUsdt }) => sum + unrealisedUsdt, 0);
   const openFees = openTrades.reduce((sum, { quantity, entryPrice }) => sum + quantity * entryPrice * FEE, 0);
-  expect(books.equityUsdt).toBeCloseTo(
-    books.depositUsdt + profit + unrealised - openFees + books.fundingUsdt,
+  expect(bookedLedger.equityUsdt).toBeCloseTo(
+    bookedLedger.depositUsdt + profit + unrealised - openFees + bookedLedger.fundingUsdt,
     2,
   );
-  expect(books.unrealisedUsdt).toBeCloseTo(unrealised, 2);
+  expect(bookedLedger.unrealisedUsdt).toBeCloseTo(unrealised, 2);
 }
 
 describe('without a trade', () => {
@@ -203,7 +203,7 @@ describe('any market', () => {
   test('balances to the cent, fees and funding included', async () => {
     const report = await replay(past());
     expect(report.problems).toEqual([]);
-    expect(report.books.fundingUsdt).not.toBe(0);
+    expect(report.bookedLedger.fundingUsdt).not.toBe(0);
     expectBalance(report);
   });
 

@@ -143,7 +143,7 @@ describe('the evidence of a tick', () => {
     expect(await itemsRead(collect)).toBe(atFirst);
     expect(atFirst).toBeLessThan(40);
 
-    const desk = { risk, broker: new ScriptedExchange(clock).broker, clock };
+    const context = { risk, broker: new ScriptedExchange(clock).broker, clock };
     const stopsAtMs = [46, 40, 2, 1].map((minutes) => nowMs - minutes * MINUTE_MS);
     for (const closedAtMs of stopsAtMs)
       await risk.put(
@@ -156,7 +156,7 @@ describe('the evidence of a tick', () => {
     for (const [index, atMs] of rejectedAtMs.entries()) {
       const id = `qt-${index}`;
       await risk.put('paper', orderKey(id), orderOf(id, 'authorised', atMs), { ifAbsent: true });
-      const then = { ...desk, clock: { nowMs: () => atMs } };
+      const then = { ...context, clock: { nowMs: () => atMs } };
       const reject = () =>
         updateOrder(then, id, (order) => ({ ...order, state: { ...order.state, status: 'rejected' } }));
       await Promise.all([reject(), reject()]);
@@ -215,7 +215,7 @@ describe('the local tables', () => {
   const kept = [
     auditKey('1'),
     'day#2024-08-05',
-    'guard',
+    'manage-positions',
     'ledger',
     positionKey('BTCUSDT'),
     'trade#1#BTCUSDT',

@@ -93,7 +93,7 @@ describe('circuit breaker on the embedded services', () => {
       flags: await flagsNow(),
       latch: { state: 'value', value: gate.latch },
       lease: { state: 'value', value: gate.leaseUntilMs },
-      stage: { state: 'value', value: { stage: 'PAPER', approved: true } },
+      level: { state: 'value', value: { level: 'PAPER', approved: true } },
       nowMs,
     });
   };
@@ -127,7 +127,7 @@ describe('circuit breaker on the embedded services', () => {
     expect(await tick()).toEqual({ scopes: [{ scope: 'paper', latch: 'ARMED', epoch: 1, causes: [] }] });
     expect((await order()).ok).toBe(true);
     expect((await order(nowMs + 149_999)).ok).toBe(true);
-    expect(await order(nowMs + 150_000)).toEqual({ ok: false, error: 'lease_not_in_force' });
+    expect(await order(nowMs + 150_000)).toEqual({ ok: false, error: 'lease_not_active' });
     nowMs += 60_000;
     await healthy();
     await tick();
@@ -153,8 +153,8 @@ describe('circuit breaker on the embedded services', () => {
     await tick();
     nowMs += MINUTE_MS;
     await healthy();
-    const mark = { equityMicroUsdt: 1_000_000, walletMicroUsdt: 0, exposureMicroUsdt: 0, positions: 0 };
-    await writeRecord(system.risk, 'paper', `equity#${nowMs}`, { atMs: nowMs, ...mark });
+    const snapshot = { equityMicroUsdt: 1_000_000, walletMicroUsdt: 0, exposureMicroUsdt: 0, positions: 0 };
+    await writeRecord(system.risk, 'paper', `equity#${nowMs}`, { atMs: nowMs, ...snapshot });
     expect(await tick()).toMatchObject({ scopes: [{ latch: 'ARMED' }] });
   });
 
@@ -451,10 +451,10 @@ describe('circuit breaker', () => {
       entryClientOrderId: 'qt',
       ensembleId: null,
     }));
-  const guard = (more: object) => ({
+  const managePositions = (more: object) => ({
     completedAtMs: nowMs,
     differences: [],
-    nakedSinceMs: null,
+    unprotectedSinceMs: null,
     fundingBookedUntilMs: 0,
     ...more,
   });
@@ -484,12 +484,23 @@ describe('circuit breaker', () => {
           await put(`trade#${trade.closedAtMs}#${trade.symbol}`, trade);
       },
     ],
-    ['reconciliation', (is) => put('guard', guard({ differences: is === 'over' ? ['BTCUSDT'] : [] }))],
     [
-      'naked_position',
-      (is) => put('guard', guard({ nakedSinceMs: nowMs - (is === 'over' ? 60_001 : 60_000) })),
+      'reconciliation',
+      (is) => put('manage-positions', managePositions({ differences: is === 'over' ? ['BTCUSDT'] : [] })),
     ],
-    ['guard_silent', (is) => put('guard', guard({ completedAtMs: nowMs - (is === 'over' ? 150_001 : 1) }))],
+    [
+      'unprotected_position',
+      (is) =>
+        put(
+          'manage-positions',
+          managePositions({ unprotectedSinceMs: nowMs - (is === 'over' ? 60_001 : 60_000) }),
+        ),
+    ],
+    [
+      'position_manager_silent',
+      (is) =>
+        put('manage-positions', managePositions({ completedAtMs: nowMs - (is === 'over' ? 150_001 : 1) })),
+    ],
     ['too_few_models', (is) => run({ servedModels: is === 'over' ? 1 : 2 })],
     [
       'feature_mismatch',
@@ -514,7 +525,10 @@ describe('circuit breaker', () => {
           );
       },
     ],
-    ['evidence_unreadable', (is) => put('guard', is === 'over' ? { completedAtMs: 'now' } : guard({}))],
+    [
+      'evidence_unreadable',
+      (is) => put('manage-positions', is === 'over' ? { completedAtMs: 'now' } : managePositions({})),
+    ],
   ];
   it.each(conditions)('trips on %s as its record says, and not just below', async (code, make) => {
     await healthy();

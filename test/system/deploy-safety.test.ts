@@ -7,21 +7,21 @@ import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { symbolsOfShard } from '../../lib/market/universe.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
-import { equityKey, equityRecordSchema } from '../../lib/risk/records.ts';
+import { equityKey, equitySnapshotSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { runOf } from '../contract/signal-store.ts';
 import { BAR, requestOf, signalOf, TradingWorld } from '../support/trading/trading-world.ts';
 
 const { outcomes } = TradingWorld;
 type Part = keyof TradingWorld['versions'];
-const PARTS: readonly Part[] = ['infer', 'execute', 'guard', 'breaker'];
+const PARTS: readonly Part[] = ['infer', 'execute', 'managePositions', 'breaker'];
 
 /** The bar that is being formed closes: breaker and guard have their turn, infer decides BTC, execute follows. */
 async function nextBar(world: TradingWorld, action: 'BUY' | 'SELL' = 'BUY') {
   const barOpenTimeMs = Math.floor(world.nowMs / BAR_MS) * BAR_MS;
   world.nowMs = barOpenTimeMs + BAR_MS + 2_000;
   await world.renewLease();
-  await world.guard();
+  await world.managePositions();
   await world.signals.put(world.signalOf('BTCUSDT', action, { barOpenTimeMs }));
   const { ensembleId, featureSetHash, codeVersion } = world.signalOf('BTCUSDT', action);
   await world.signals.putRun(runOf(barOpenTimeMs, { ensembleId, featureSetHash, codeVersion }));
@@ -54,7 +54,7 @@ describe('two versions of the code at once', () => {
 
   it('a rollback enters again as soon as the old version is back everywhere', async () => {
     const world = await TradingWorld.open();
-    for (const part of ['execute', 'guard', 'breaker'] as const) world.versions[part] = 'v2';
+    for (const part of ['execute', 'managePositions', 'breaker'] as const) world.versions[part] = 'v2';
     expect(outcomes(await nextBar(world), 'BTCUSDT')).toEqual(['version_mismatch']);
     for (const part of PARTS) world.versions[part] = 'v1';
     expect(outcomes(await nextBar(world), 'BTCUSDT')).toEqual(['entered']);
@@ -111,7 +111,7 @@ describe('two versions of the code at once', () => {
     expect(world.exchange.held.size).toBe(2);
     await world.minute();
     world.versions.infer = 'v2';
-    world.versions.guard = 'v3';
+    world.versions.managePositions = 'v3';
     expect(outcomes(await nextBar(world, 'SELL'), 'BTCUSDT')).toEqual(['exited']);
     await world.minute();
     expect([...world.exchange.held.keys()]).toEqual(['ETHUSDT']);
@@ -124,7 +124,7 @@ describe('two versions of the code at once', () => {
     const world = await TradingWorld.open();
     await nextBar(world);
     expect(await statusOf(world)).toMatchObject({ mode: 'PAPER', missedBars: [] });
-    world.versions.guard = 'v2';
+    world.versions.managePositions = 'v2';
     await world.minute();
     expect(await statusOf(world)).toMatchObject({
       mode: 'OFF',
@@ -164,9 +164,9 @@ describe('the breaker', () => {
 it('what a newer version has added to a record does not stop an older one', async () => {
   const risk = createMemoryRiskStore();
   const signals = createMemorySignalStore();
-  const mark = { atMs: 1, equityMicroUsdt: 1, walletMicroUsdt: 1, exposureMicroUsdt: 0, positions: 0 };
-  await risk.put('paper', equityKey(1), { ...mark, newer: true }, { ifAbsent: true });
-  expect((await risk.get('paper', equityKey(1), equityRecordSchema))!.value).toEqual(mark);
+  const snapshot = { atMs: 1, equityMicroUsdt: 1, walletMicroUsdt: 1, exposureMicroUsdt: 0, positions: 0 };
+  await risk.put('paper', equityKey(1), { ...snapshot, newer: true }, { ifAbsent: true });
+  expect((await risk.get('paper', equityKey(1), equitySnapshotSchema))!.value).toEqual(snapshot);
   await signals.putRun({ ...runOf(BAR), ...{ newer: true } });
   expect(await signals.lastRuns({ shard: 0, of: 1, count: 1 })).toHaveLength(1);
 });

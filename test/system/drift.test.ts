@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createEvaluateHandler } from '../../functions/evaluate-rollout/handler.ts';
+import { createEvaluateRolloutHandler } from '../../functions/evaluate-rollout/handler.ts';
 import { success } from '../../lib/core/result.ts';
 import { featureProfileKey } from '../../lib/features/feature-profile.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
@@ -18,10 +18,13 @@ import { firstArmed } from '../../lib/risk/breaker.ts';
 import { newGate } from '../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../lib/risk/latch.ts';
 import { verifyEvidence } from '../../lib/rollout/use-cases/evidence-bundle.ts';
-import { composeEvaluate, type EvaluateComposition } from '../../lib/runtime/compose/evaluate-rollout.ts';
+import {
+  composeEvaluateRollout,
+  type EvaluateRolloutComposition,
+} from '../../lib/runtime/compose/evaluate-rollout.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { localEvaluateConfiguration } from '../../lib/runtime/config/stage.ts';
+import { localEvaluateRolloutConfiguration } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
@@ -54,7 +57,7 @@ let stateDir: string;
 let aws: EmbeddedAws;
 let system: OperatorSystem;
 let profile: Uint8Array;
-const opened: { composition: EvaluateComposition; exchange: SimulatedExchange }[] = [];
+const opened: { composition: EvaluateRolloutComposition; exchange: SimulatedExchange }[] = [];
 /** Each test is an hour of its own. */
 let nowMs = END_MS + 10_000;
 
@@ -107,12 +110,12 @@ async function open(market: MarketSource) {
     for (const line of String(chunk).trim().split('\n')) log.push(JSON.parse(line));
   });
   const exchange = await startSimulatedExchange({ market, clock: { nowMs: () => END_MS + 10_000 } });
-  const composition = composeEvaluate(
-    localEvaluateConfiguration({ exchange: 'binanceusdm', exchangeUrl: exchange.url }),
+  const composition = composeEvaluateRollout(
+    localEvaluateRolloutConfiguration({ exchange: 'binanceusdm', exchangeUrl: exchange.url }),
     { endpoints: aws.endpoints, clock: { nowMs: () => nowMs }, logOutput, unlimitedRequests: true },
   );
   opened.push({ composition, exchange });
-  return { exchange, evaluate: createEvaluateHandler(composition), log };
+  return { exchange, evaluate: createEvaluateRolloutHandler(composition), log };
 }
 
 async function evaluated(market: MarketSource) {
@@ -137,7 +140,7 @@ interface Drift {
   readonly features?: readonly { name: string; psi: number; low: number }[];
 }
 
-describe('evaluate', () => {
+describe('evaluate-rollout', () => {
   it('finds no drift in the market of training', async () => {
     const { result, level, drift, figures } = await evaluated(calm);
     expect(drift).toMatchObject({ outcome: 'measured', drifted: 0, rows: 10 * WEEK_BARS });

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { EntryOrder } from '../../lib/execution/order.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import { type EmergencyStep, emergencyStop } from '../../lib/execution/use-cases/emergency-stop.ts';
-import { guard } from '../../lib/execution/use-cases/manage-positions.ts';
+import { managePositions } from '../../lib/execution/use-cases/manage-positions.ts';
 import { openPosition, protect } from '../../lib/execution/use-cases/protect-position.ts';
 import { newOrderRecord, sendOrder } from '../../lib/execution/use-cases/send-order.ts';
 import { shockPaperAccount } from '../../lib/execution/use-cases/shock-paper-account.ts';
@@ -65,12 +65,12 @@ afterEach(async () => {
 async function minute(ms = MINUTE_MS) {
   nowMs += ms;
   await system.signals.putRun(runOf(Math.floor(nowMs / BAR_MS) * BAR_MS - BAR_MS));
-  if (broker !== undefined && ms > 0) await guard({ ...system, broker, clock });
+  if (broker !== undefined && ms > 0) await managePositions({ ...system, broker, clock });
   return tickBreaker(dependencies(), 'paper');
 }
 
 async function enter(symbol: string): Promise<void> {
-  const desk = { risk: system.risk, broker, clock };
+  const execution = { risk: system.risk, broker, clock };
   const order: EntryOrder = {
     kind: 'entry',
     scope: 'paper',
@@ -104,10 +104,10 @@ async function enter(symbol: string): Promise<void> {
     note: '',
     nowMs,
   };
-  const sent = await sendOrder(desk, approved.value, newOrderRecord(order, about));
+  const sent = await sendOrder(execution, approved.value, newOrderRecord(order, about));
   if (sent.outcome !== 'acknowledged') throw new Error(sent.outcome);
-  const position = await openPosition(desk, sent.record);
-  await protect(desk, position, { entry: sent.record, quantity: 0.01, replace: false });
+  const position = await openPosition(execution, sent.record);
+  await protect(execution, position, { entry: sent.record, quantity: 0.01, replace: false });
 }
 
 const stopNow = (more: Partial<Parameters<typeof emergencyStop>[1]> = {}) =>
@@ -144,7 +144,7 @@ describe('emergency stop', () => {
     await minute();
     const trades = await system.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
     expect(trades.map(({ value }) => value.reason)).toEqual(['emergency']);
-    const report = await guard({ ...system, broker, clock });
+    const report = await managePositions({ ...system, broker, clock });
     expect(report).toMatchObject({ outcome: 'completed', differences: [], faults: [] });
     expect((await system.risk.readGate('paper'))?.positionCount).toBe(0);
   });
@@ -228,7 +228,7 @@ describe('shock of the paper account', () => {
       'drawdown',
       'daily_loss',
     ]);
-    const report = await guard({ ...system, broker, clock });
+    const report = await managePositions({ ...system, broker, clock });
     expect(report).toMatchObject({ differences: [], equity: { equityMicroUsdt: 8_800_000_000 } });
   });
 
@@ -271,7 +271,7 @@ describe('the commands', () => {
   });
   afterEach(() => withdrawRunningSystem(stateDir));
   const run = (...args: string[]) => qt(...args, '--state', stateDir);
-  const oneLine = /^error: [^\n]+\n$/;
+  const messageOf = /^error: [^\n]+\n$/;
 
   it('shows the mode and why, trips, refuses one operator, resets with two', async () => {
     const before = JSON.parse((await run('status', '--json')).stdout);
@@ -287,7 +287,7 @@ describe('the commands', () => {
 
     const alone = await run('breaker', 'reset', '--approve', '--by', 'grace');
     expect(alone.exitCode).toBe(1);
-    expect(alone.stderr).toMatch(oneLine);
+    expect(alone.stderr).toMatch(messageOf);
     expect(alone.stderr).toContain('no_request');
     expect((await run('breaker', 'reset', '--reason', 'fine', '--by', 'ada')).exitCode).toBe(0);
     const same = await run('breaker', 'reset', '--approve', '--by', 'ada');
@@ -321,7 +321,7 @@ describe('the commands', () => {
     aws.faults.ssm.inject({ kind: 'error', times: 10_000 });
     const partly = await run('emergency-stop', '--reason', 'again', '--by', 'ada');
     expect(partly.exitCode).toBe(1);
-    expect(partly.stderr).toMatch(oneLine);
+    expect(partly.stderr).toMatch(messageOf);
     expect(partly.stderr).toContain('EMERGENCY_MODE');
   });
 

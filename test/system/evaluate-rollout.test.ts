@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createEvaluateHandler, type EvaluateResult } from '../../functions/evaluate-rollout/handler.ts';
+import {
+  createEvaluateRolloutHandler,
+  type EvaluateRolloutResult,
+} from '../../functions/evaluate-rollout/handler.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
@@ -14,10 +17,13 @@ import { LEASE_MS } from '../../lib/risk/latch.ts';
 import { initialRollout } from '../../lib/risk/level.ts';
 import { ROLLOUT_KEY } from '../../lib/risk/records.ts';
 import { advanceRollout, readRollout, signOffRollout } from '../../lib/rollout/use-cases/move-rollout.ts';
-import { composeEvaluate, type EvaluateComposition } from '../../lib/runtime/compose/evaluate-rollout.ts';
+import {
+  composeEvaluateRollout,
+  type EvaluateRolloutComposition,
+} from '../../lib/runtime/compose/evaluate-rollout.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { LOCAL_BUCKET, localEvaluateConfiguration } from '../../lib/runtime/config/stage.ts';
+import { LOCAL_BUCKET, localEvaluateRolloutConfiguration } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
@@ -39,8 +45,8 @@ let stateDir: string;
 let aws: EmbeddedAws;
 let exchange: SimulatedExchange;
 let system: OperatorSystem;
-let composition: EvaluateComposition;
-let evaluate: () => Promise<EvaluateResult>;
+let composition: EvaluateRolloutComposition;
+let evaluate: () => Promise<EvaluateRolloutResult>;
 let log: string[];
 
 async function startAll(): Promise<void> {
@@ -49,18 +55,18 @@ async function startAll(): Promise<void> {
   log = [];
   const logOutput = new PassThrough();
   logOutput.on('data', (chunk) => log.push(...String(chunk).trim().split('\n')));
-  composition = composeEvaluate(
-    localEvaluateConfiguration({ exchange: 'binanceusdm', exchangeUrl: exchange.url }),
+  composition = composeEvaluateRollout(
+    localEvaluateRolloutConfiguration({ exchange: 'binanceusdm', exchangeUrl: exchange.url }),
     { endpoints: aws.endpoints, clock, logOutput },
   );
-  evaluate = createEvaluateHandler(composition);
+  evaluate = createEvaluateRolloutHandler(composition);
 }
 async function stopAll(): Promise<void> {
   await composition.close();
   await system.close();
   await aws.close();
 }
-const stageTo = (state: unknown) => writeRecord(system.risk, 'live', ROLLOUT_KEY, state);
+const levelTo = (state: unknown) => writeRecord(system.risk, 'live', ROLLOUT_KEY, state);
 /** As its user runs it: on the saved state of a system that does not run. */
 async function withCommands(work: () => Promise<void>): Promise<void> {
   await stopAll();
@@ -89,15 +95,15 @@ afterAll(async () => {
 
 describe('evaluate on the embedded services', () => {
   it('judges the day GO, and tells it as one line and as metrics', async () => {
-    await stageTo(PAPER);
+    await levelTo(PAPER);
     const result = await evaluate();
-    expect(result).toMatchObject({ verdict: 'GO', criteria: [], breaches: [], stage: 'PAPER' });
+    expect(result).toMatchObject({ verdict: 'GO', criteria: [], breaches: [], level: 'PAPER' });
     expect(await system.objects.head(result.evidenceKey)).toBeDefined();
     const lines = log.map((line) => JSON.parse(line));
     expect(lines.find(({ message }) => message === 'rollout judged')).toMatchObject({
       level: 'INFO',
-      service: 'evaluate',
-      judgement: { decision: { verdict: 'GO' } },
+      service: 'evaluate-rollout',
+      assessment: { decision: { verdict: 'GO' } },
     });
     expect(lines).toContainEqual(
       expect.objectContaining({
@@ -105,14 +111,14 @@ describe('evaluate on the embedded services', () => {
         GoNoGoBreaches: 0,
         ParityValues: 3_528,
         ParityMismatches: 0,
-        RolloutStage: 0,
+        CapitalLevel: 0,
       }),
     );
     expect(lines).toContainEqual(expect.objectContaining({ criterion: 'agreement', GoNoGoValue: 1 }));
   });
 
   it('lets one of several advance at once', async () => {
-    await stageTo(PAPER);
+    await levelTo(PAPER);
     await evaluate();
     for (const [role, by] of [
       ['technical_lead', 'Ada'],
@@ -122,11 +128,11 @@ describe('evaluate on the embedded services', () => {
     const advance = (by: string) => advanceRollout(system, { by, nowMs: NOW_MS });
     const outcomes = await Promise.all(['Ada', 'Bob', 'Eve', 'Kim'].map(advance));
     expect(outcomes.filter(({ ok }) => ok)).toHaveLength(1);
-    expect(await readRollout(system.risk, NOW_MS)).toMatchObject({ value: { stage: 'HOUR_1_6' } });
+    expect(await readRollout(system.risk, NOW_MS)).toMatchObject({ value: { level: 'HOUR_1_6' } });
   });
 
   it('is NO_GO without the signals table, and fails when it cannot keep its decision', async () => {
-    await stageTo(PAPER);
+    await levelTo(PAPER);
     aws.faults.dynamodb.inject({ kind: 'error', times: 10_000, operation: 'Query' });
     const result = await evaluate();
     aws.faults.dynamodb.clear();
@@ -141,7 +147,7 @@ describe('evaluate on the embedded services', () => {
 describe('qt gonogo and qt rollout', () => {
   // Twelve processes one after another take their time on a busy machine.
   it('report, prove and refuse as a user sees it, from sign-off to the way down', async () => {
-    await stageTo(PAPER);
+    await levelTo(PAPER);
     await evaluate();
     await withCommands(async () => {
       const go = await qt('gonogo', '--hours', '24', ...state());
@@ -184,7 +190,7 @@ describe('qt gonogo and qt rollout', () => {
       });
       const status = await qt('rollout', 'status', '--json', ...state());
       expect(JSON.parse(status.stdout)).toMatchObject({
-        stage: 'HOUR_1_6',
+        level: 'HOUR_1_6',
         limits: { capitalFraction: 0.1, positions: 5 },
         decision: { verdict: 'GO' },
       });

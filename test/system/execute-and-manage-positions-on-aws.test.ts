@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
-import { createGuardHandler } from '../../functions/manage-positions/handler.ts';
+import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
 import { type AwsClients, createClients } from '../../lib/adapters/aws/create-clients.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import { FEATURE_SET_HASH } from '../../lib/features/feature-set.ts';
@@ -18,7 +18,10 @@ import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { openBroker } from '../../lib/runtime/compose/brokers.ts';
 import { composeExecute, type ExecuteComposition } from '../../lib/runtime/compose/execute.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
-import { composeGuard, type GuardComposition } from '../../lib/runtime/compose/manage-positions.ts';
+import {
+  composeManagePositions,
+  type ManagePositionsComposition,
+} from '../../lib/runtime/compose/manage-positions.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { localExecuteConfiguration } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
@@ -36,9 +39,9 @@ let system: OperatorSystem;
 let clients: AwsClients;
 let broker: Broker;
 let ensemble: Ensemble;
-let compositions: { execute: ExecuteComposition; guard: GuardComposition };
+let compositions: { execute: ExecuteComposition; managePositions: ManagePositionsComposition };
 let execute: ReturnType<typeof createExecuteHandler>;
-let guard: ReturnType<typeof createGuardHandler>;
+let managePositions: ReturnType<typeof createManagePositionsHandler>;
 let nowMs: number;
 const clock = { nowMs: () => nowMs };
 
@@ -52,14 +55,17 @@ beforeEach(async () => {
   const current = await readCurrentEnsemble(system.objects);
   if (!current.ok) throw new Error(current.error.detail);
   ensemble = current.value.ensemble;
-  const surroundings = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
+  const overrides = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
   const configuration = localExecuteConfiguration({ exchange: 'binanceusdm', exchangeUrl: exchange.url });
   compositions = {
-    execute: composeExecute(configuration, surroundings),
-    guard: composeGuard(configuration, surroundings),
+    execute: composeExecute(configuration, overrides),
+    managePositions: composeManagePositions(configuration, overrides),
   };
   execute = createExecuteHandler({ ...compositions.execute, record: () => undefined });
-  guard = createGuardHandler({ ...compositions.guard, record: () => undefined });
+  managePositions = createManagePositionsHandler({
+    ...compositions.managePositions,
+    record: () => undefined,
+  });
   clients = createClients(aws.endpoints);
   const { risk } = system;
   const account = { ...configuration, clients, risk, clock, unlimitedRequests: true };
@@ -68,7 +74,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await compositions.execute.close();
-  await compositions.guard.close();
+  await compositions.managePositions.close();
   clients.close();
   await exchange.close();
   await system.close();
@@ -80,7 +86,7 @@ afterEach(async () => {
 async function minute(ms = MINUTE_MS): Promise<void> {
   nowMs += ms;
   await system.signals.putRun(runOf(lastClosedOpenTimeMs(nowMs)));
-  await guard();
+  await managePositions();
   await tickBreaker({ ...system, clock, shards: 1, limits: BREAKER_LIMITS }, 'paper');
 }
 
@@ -144,6 +150,6 @@ describe('the execute and guard functions', () => {
   it('tell by failing that the exchange is gone while a position is open', async () => {
     expect(await execute(await decided('BTCUSDT', 50_000))).toMatchObject({ entered: 1 });
     await exchange.close();
-    await expect(guard()).rejects.toThrow('paper: exchange_unavailable');
+    await expect(managePositions()).rejects.toThrow('paper: exchange_unavailable');
   });
 });

@@ -5,10 +5,10 @@ import { markLedger } from '../../lib/execution/ledger.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
 import { approveReduction } from '../../lib/risk/gate.ts';
 import {
-  equityRecordSchema,
-  GUARD_KEY,
-  guardRecordSchema,
+  equitySnapshotSchema,
   orderRecordSchema,
+  POSITION_MANAGER_KEY,
+  positionManagerRecordSchema,
   positionRecordSchema,
   tradeRecordSchema,
 } from '../../lib/risk/records.ts';
@@ -51,13 +51,17 @@ async function expectBalanced(world: TradingWorld): Promise<void> {
       entryPrice: costMicroUsdt / quantity / 1e6,
     }),
   );
-  const { ledger } = await world.books();
+  const { ledger } = await world.bookedLedger();
   expect(differencesOf(ledger, { walletMicroUsdt: exchange.walletMicroUsdt, positions })).toEqual([]);
-  const guardRecord = await world.risk.get('paper', GUARD_KEY, guardRecordSchema);
-  expect(guardRecord?.value.differences).toEqual([]);
+  const positionManagerRecord = await world.risk.get(
+    'paper',
+    POSITION_MANAGER_KEY,
+    positionManagerRecordSchema,
+  );
+  expect(positionManagerRecord?.value.differences).toEqual([]);
   const marked = markLedger(ledger, exchange.prices);
   const query = { scope: 'paper' as const, prefix: 'equity#', newestFirst: true, count: 1 };
-  const equity = (await world.risk.list(query, equityRecordSchema))[0]!.value;
+  const equity = (await world.risk.list(query, equitySnapshotSchema))[0]!.value;
   if (!marked.ok) throw new Error('a symbol has no price');
   expect(Math.abs(marked.value.equityMicroUsdt - equity.equityMicroUsdt)).toBeLessThan(10_000);
 }
@@ -116,7 +120,7 @@ describe('a signal that acts', () => {
 
   it('is ordered once by two runs at the same time', async () => {
     const world = await open();
-    await Promise.all([world.execute(), world.execute(), world.guard()]);
+    await Promise.all([world.execute(), world.execute(), world.managePositions()]);
     expect(world.exchange.entries('BTCUSDT')).toHaveLength(1);
     await world.minutes(2);
     await expectSafe(world);
@@ -143,7 +147,7 @@ describe('a signal against an open position', () => {
     await world.minutes(4);
     world.nowMs = START_MS + 300_000 + 3_000;
     await world.renewLease();
-    await world.guard();
+    await world.managePositions();
     const barOpenTimeMs = BAR + 300_000;
     await world.signals.put(signalOf('BTCUSDT', 'SELL', { barOpenTimeMs }));
     await world.signals.put(signalOf('ETHUSDT', 'SELL', { barOpenTimeMs }));
@@ -183,19 +187,21 @@ describe('a signal against an open position', () => {
   };
 
   it('sends no second exit after the one of its horizon, and the trade ends when that filled', async () => {
-    const trades = await turnedAfter(3, (world) => world.guard());
+    const trades = await turnedAfter(3, (world) => world.managePositions());
     expect(trades).toEqual([{ reason: 'horizon', afterMs: 0 }]);
   });
 
   it('sends no second exit when guard has booked the first and could not close up', async () => {
     const trades = await turnedAfter(3, async (world) => {
-      await world.guard();
+      await world.managePositions();
       const { cancel } = world.exchange.broker;
       world.exchange.broker.cancel = async () => ({
         ok: false,
         error: { code: 'unavailable', message: 'down', retryable: true },
       });
-      expect((await world.guard()).actions).toEqual([{ symbol: 'BTCUSDT', done: ['not_cancelled: down'] }]);
+      expect((await world.managePositions()).actions).toEqual([
+        { symbol: 'BTCUSDT', done: ['not_cancelled: down'] },
+      ]);
       world.exchange.broker.cancel = cancel;
     });
     expect(trades).toEqual([{ reason: 'horizon', afterMs: 0 }]);
@@ -203,7 +209,7 @@ describe('a signal against an open position', () => {
 
   it('sends no exit after the stop', async () => {
     const trades = await turnedAfter(1, async (world) => {
-      await world.guard();
+      await world.managePositions();
       world.exchange.move('BTCUSDT', 49_000);
       world.exchange.move('BTCUSDT', PRICES.BTCUSDT);
     });
@@ -239,7 +245,7 @@ describe('an exchange that misbehaves', () => {
     await world.minutes(2);
     expect(world.exchange.held.get('BTCUSDT')).toBeGreaterThan(half);
     await expectSafe(world);
-    expect((await world.books()).ledger.depositMicroUsdt).toBe(10_000_000_000);
+    expect((await world.bookedLedger()).ledger.depositMicroUsdt).toBe(10_000_000_000);
   });
 
   it('an entry held up on its way out is not sent', async () => {
@@ -298,7 +304,7 @@ describe('an exchange that misbehaves', () => {
     const world = await open();
     world.exchange.answer = () => 'lost';
     expect(outcomes(await world.execute(), 'BTCUSDT')).toEqual(['entry_unknown']);
-    await world.guard();
+    await world.managePositions();
     expect(Object.keys((await world.gate()).reserved)).toHaveLength(2);
     world.exchange.answer = () => 'fill';
     await world.execute();
@@ -350,7 +356,7 @@ describe('an exchange that misbehaves', () => {
     await world.execute();
     const enteredMs = world.nowMs;
     const report = await world.minute();
-    expect(report.nakedSinceMs).toBe(enteredMs);
+    expect(report.unprotectedSinceMs).toBe(enteredMs);
     expect(world.exchange.held.size).toBe(0);
     await world.minutes(3);
     await expectSafe(world);
@@ -360,10 +366,10 @@ describe('an exchange that misbehaves', () => {
     const world = await open();
     await world.execute();
     await world.minute();
-    const before = await world.risk.get('paper', GUARD_KEY, guardRecordSchema);
+    const before = await world.risk.get('paper', POSITION_MANAGER_KEY, positionManagerRecordSchema);
     world.exchange.isDown = true;
     expect((await world.minute()).outcome).toBe('exchange_unavailable');
-    expect(await world.risk.get('paper', GUARD_KEY, guardRecordSchema)).toEqual(before);
+    expect(await world.risk.get('paper', POSITION_MANAGER_KEY, positionManagerRecordSchema)).toEqual(before);
     world.exchange.isDown = false;
     expect((await world.minute()).outcome).toBe('completed');
     await expectSafe(world);
@@ -518,7 +524,7 @@ describe('a gate that is closed', () => {
   it('lets nothing through after the lease has run out', async () => {
     const world = await TradingWorld.open();
     world.nowMs = START_MS + 600_000 + 1_000;
-    await world.guard();
+    await world.managePositions();
     const barOpenTimeMs = BAR + 600_000;
     await world.signals.put(signalOf('BTCUSDT', 'BUY', { barOpenTimeMs }));
     const report = await world.execute(requestOf({ barOpenTimeMs }));
@@ -553,7 +559,7 @@ describe('a signal that may not act', () => {
     const world = await open();
     world.nowMs = START_MS + 120_001;
     await world.renewLease();
-    await world.guard();
+    await world.managePositions();
     expect(await denied(world)).toEqual(['signal_stale']);
   });
 

@@ -10,7 +10,7 @@ import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import { FULL_SIZE } from '../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../lib/execution/use-cases/execute.ts';
-import { guard } from '../../lib/execution/use-cases/manage-positions.ts';
+import { managePositions } from '../../lib/execution/use-cases/manage-positions.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
 import { initialRollout } from '../../lib/risk/level.ts';
@@ -102,7 +102,7 @@ async function prepareStage(): Promise<void> {
 async function minute(ms = MINUTE_MS): Promise<void> {
   nowMs += ms;
   await system.signals.putRun(runOf(lastClosedOpenTimeMs(nowMs)));
-  await guard({ risk: system.risk, broker, clock, codeVersion: VERSION });
+  await managePositions({ risk: system.risk, broker, clock, codeVersion: VERSION });
   const dependencies = { ...system, clock, shards: 1, limits: BREAKER_LIMITS, codeVersion: VERSION };
   await tickBreaker(dependencies, 'live');
 }

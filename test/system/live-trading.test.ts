@@ -193,7 +193,7 @@ describe('an answer that is lost', () => {
     const report = await world.execute();
     expect(report.decisions.flatMap((decision) => decision.outcomes)).toEqual(['exchange_unavailable']);
     await world.minutes(4);
-    expect(await world.latch()).toContain('guard_silent');
+    expect(await world.latch()).toContain('position_manager_silent');
     world.exchange.faults.clear();
     await world.minute();
     expect(Object.keys(await world.held())).toEqual(['BTCUSDT']);
@@ -211,7 +211,7 @@ describe('what nobody here decided', () => {
     expect(await world.latch()).toContain('reconciliation');
     await world.minutes(2);
     expect(await world.held()).toEqual({});
-    expect((await world.guard()).outcome).toBe('completed');
+    expect((await world.managePositions()).outcome).toBe('completed');
   });
 
   it('a foreign order on a held symbol goes, and the stop stays', async () => {
@@ -236,7 +236,7 @@ describe('whatever is repeated or cut off', () => {
   it('five deliveries, two at once with guard: one order each', async () => {
     await open();
     await world.decide({ BTCUSDT: 'BUY', ETHUSDT: 'SELL', SOLUSDT: 'BUY' });
-    await Promise.all([world.execute(), world.execute(), world.guard()]);
+    await Promise.all([world.execute(), world.execute(), world.managePositions()]);
     for (let delivery = 0; delivery < 3; delivery++) await world.execute();
     await world.minutes(2);
     expect(Object.keys(await world.held())).toHaveLength(3);
@@ -297,7 +297,7 @@ describe('whatever is repeated or cut off', () => {
       await world.minutes(13);
       world.nowMs += 2 * MINUTE_MS;
       const crash = new CrashPlan(call, 'after');
-      await world.guard(crash).catch((error: unknown) => {
+      await world.managePositions(crash).catch((error: unknown) => {
         if (!(error instanceof Crash)) throw error;
       });
       world.restart();

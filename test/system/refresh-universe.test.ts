@@ -7,7 +7,7 @@ import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createInferHandler } from '../../functions/infer/handler.ts';
-import { createGuardHandler } from '../../functions/manage-positions/handler.ts';
+import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
 import { createRefreshUniverseHandler } from '../../functions/refresh-universe/handler.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
@@ -24,7 +24,7 @@ import { positionRecordSchema, tradeRecordSchema } from '../../lib/risk/records.
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { composeExecute } from '../../lib/runtime/compose/execute.ts';
 import { composeInfer } from '../../lib/runtime/compose/infer.ts';
-import { composeGuard } from '../../lib/runtime/compose/manage-positions.ts';
+import { composeManagePositions } from '../../lib/runtime/compose/manage-positions.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { composeRefreshUniverse } from '../../lib/runtime/compose/refresh-universe.ts';
 import type { RefreshUniverseConfiguration } from '../../lib/runtime/config/configuration.ts';
@@ -104,7 +104,7 @@ afterEach(async () => {
   await target.close();
 });
 
-const surroundings = () => {
+const overrides = () => {
   const logOutput = new PassThrough();
   logOutput.on('data', (chunk) => {
     log += chunk;
@@ -123,7 +123,7 @@ async function refresh(change: Partial<RefreshUniverseConfiguration> = {}) {
       marketCapUrl: undefined,
       ...change,
     },
-    surroundings(),
+    overrides(),
   );
   try {
     return await createRefreshUniverseHandler(composition)();
@@ -343,14 +343,14 @@ describe('a symbol that leaves the universe', () => {
     await refresh();
     const market = { exchange: 'binanceusdm' as const, exchangeUrl: exchange.url };
     const parts = {
-      infer: composeInfer(localInferConfiguration(market), surroundings()),
-      execute: composeExecute(localExecuteConfiguration(market), surroundings()),
-      guard: composeGuard(localExecuteConfiguration(market), surroundings()),
+      infer: composeInfer(localInferConfiguration(market), overrides()),
+      execute: composeExecute(localExecuteConfiguration(market), overrides()),
+      managePositions: composeManagePositions(localExecuteConfiguration(market), overrides()),
     };
     closers.push(...Object.values(parts).map((part) => () => part.close()));
     const infer = createInferHandler(parts.infer);
     const execute = createExecuteHandler(parts.execute);
-    const guard = createGuardHandler(parts.guard);
+    const managePositions = createManagePositionsHandler(parts.managePositions);
     const tick = () => tickBreaker({ ...system, clock, shards: 1, limits: BREAKER_LIMITS }, 'paper');
     const positions = async () =>
       (await system.risk.list({ scope: 'paper', prefix: 'position#' }, positionRecordSchema)).map(
@@ -358,11 +358,11 @@ describe('a symbol that leaves the universe', () => {
       );
 
     const decided = await infer({});
-    await guard();
+    await managePositions();
     await tick();
     await execute(decided);
     nowMs += MINUTE_MS;
-    await guard();
+    await managePositions();
     const held = (await positions()).map(({ symbol }) => symbol);
     expect(held.length).toBeGreaterThan(1);
 
@@ -373,13 +373,13 @@ describe('a symbol that leaves the universe', () => {
     expect(left.length).toBeGreaterThan(0);
     nowMs += 4 * MINUTE_MS;
     expect(await infer({})).toMatchObject({ written: 1 });
-    await guard();
+    await managePositions();
     for (const position of await positions()) expect(position.stopClientOrderId).not.toBeNull();
 
     const dueMs = Math.max(...(await positions()).map(({ exitDueMs }) => exitDueMs));
     while (nowMs < dueMs + 10 * MINUTE_MS) {
       nowMs += MINUTE_MS;
-      await guard();
+      await managePositions();
     }
     expect(await positions()).toEqual([]);
     const trades = await system.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);

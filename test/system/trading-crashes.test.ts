@@ -1,7 +1,11 @@
 // A process that dies at any call, before or after the call took effect: the next runs repair what it left behind. Never two
 // orders for one decision, no position without a stop once guard has run, nothing held that is not there, and books that balance.
 import { describe, expect, it } from 'vitest';
-import { GUARD_KEY, guardRecordSchema, positionRecordSchema } from '../../lib/risk/records.ts';
+import {
+  POSITION_MANAGER_KEY,
+  positionManagerRecordSchema,
+  positionRecordSchema,
+} from '../../lib/risk/records.ts';
 import { Crash, CrashPlan, requestOf, signalOf, TradingWorld } from '../support/trading/trading-world.ts';
 
 const WHEN = ['before', 'after'] as const;
@@ -51,7 +55,7 @@ async function expectRepaired(world: TradingWorld, at: string): Promise<void> {
     positions.map(({ value }) => value.symbol),
     `${at}: records`,
   ).toEqual(held);
-  const { ledger } = await world.books();
+  const { ledger } = await world.bookedLedger();
   const quantities = Object.fromEntries(
     Object.entries(ledger.positions).map(([symbol, { quantity }]) => [symbol, quantity]),
   );
@@ -61,8 +65,8 @@ async function expectRepaired(world: TradingWorld, at: string): Promise<void> {
     exchange.walletMicroUsdt,
   );
   expect(depositMicroUsdt, `${at}: nothing was unexplained`).toBe(10_000_000_000);
-  const guard = await world.risk.get('paper', GUARD_KEY, guardRecordSchema);
-  expect(guard?.value.differences, `${at}: differences`).toEqual([]);
+  const managePositions = await world.risk.get('paper', POSITION_MANAGER_KEY, positionManagerRecordSchema);
+  expect(managePositions?.value.differences, `${at}: differences`).toEqual([]);
 }
 
 /** Runs the scenario once for every call that it makes, dying there. @returns how many calls that were */
@@ -120,7 +124,7 @@ describe.each(WHEN)('guard that dies %s a call', (when) => {
       await world.execute();
       world.exchange.settle();
       world.nowMs += 60_000;
-      const dead = await died(world.guard(crash));
+      const dead = await died(world.managePositions(crash));
       await world.minute();
       expectProtected(world, `${at}, a minute later`);
       await world.minutes(2);
@@ -137,7 +141,7 @@ describe.each(WHEN)('guard that dies %s a call', (when) => {
       await world.minutes(14);
       expect(world.exchange.held.size).toBe(2);
       world.nowMs += 60_000;
-      const dead = await died(world.guard(crash));
+      const dead = await died(world.managePositions(crash));
       await world.minutes(4);
       expect(world.exchange.held.size, at).toBe(0);
       await expectRepaired(world, at);
@@ -152,7 +156,7 @@ describe.each(WHEN)('guard that dies %s a call', (when) => {
       await world.minute();
       world.exchange.move('BTCUSDT', 49_000);
       world.nowMs += 60_000;
-      const dead = await died(world.guard(crash));
+      const dead = await died(world.managePositions(crash));
       await world.minutes(4);
       expect([...world.exchange.held.keys()], at).toEqual(['ETHUSDT']);
       await expectRepaired(world, at);

@@ -65,7 +65,7 @@ function print<Row extends ListedModel>(
       ? `ensemble in force: ${ensemble.value.id}`
       : `no ensemble in force: ${ensemble.error.detail}`,
   );
-  for (const { id, status } of ensembles) if (status !== 'in_force') line(`${status.padEnd(17)} ${id}`);
+  for (const { id, status } of ensembles) if (status !== 'active') line(`${status.padEnd(17)} ${id}`);
   for (const row of models) {
     const weight = row.weight === null ? 'not in force' : `weight ${row.weight.toFixed(3)}`;
     const size = row.bytes === null ? 'missing' : `${Math.ceil(row.bytes / 1024)} KiB`;

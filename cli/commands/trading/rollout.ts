@@ -1,7 +1,7 @@
 // `qt rollout`: the stage of live trading, what stands before the next one, and the people's part in it.
 import { type Command, Option } from 'commander';
 import type { Result } from '../../../lib/core/result.ts';
-import { SIGN_OFF_ROLES, type SignOffRole, STAGE_LIMITS } from '../../../lib/risk/level.ts';
+import { LEVEL_LIMITS, SIGN_OFF_ROLES, type SignOffRole } from '../../../lib/risk/level.ts';
 import type { RolloutTransition } from '../../../lib/rollout/transition-rollout.ts';
 import type { RolloutRefusal } from '../../../lib/rollout/use-cases/move-rollout.ts';
 import type { OperatorSystem } from '../../../lib/runtime/compose/operator.ts';
@@ -47,11 +47,11 @@ async function runStatus(options: SystemOptions & { readonly json: boolean }): P
     if (!state.ok) throw new CommandFailure(state.error.detail);
     const decision = await readDecision(system.risk);
     const denials = await findAdvanceDenials(system, state.value, nowMs);
-    return { ...state.value, limits: STAGE_LIMITS[state.value.stage], decision: decision ?? null, denials };
+    return { ...state.value, limits: LEVEL_LIMITS[state.value.level], decision: decision ?? null, denials };
   });
   if (options.json) return print(JSON.stringify(status));
-  const { stage, enteredAtMs, limits, signOffs, decision, denials } = status;
-  print(`stage ${stage} since ${formatInstant(enteredAtMs)} UTC`);
+  const { level, enteredAtMs, limits, signOffs, decision, denials } = status;
+  print(`stage ${level} since ${formatInstant(enteredAtMs)} UTC`);
   print(`limits: ${formatPercent(limits.capitalFraction, 0)} of capital, ${limits.positions} positions`);
   for (const role of SIGN_OFF_ROLES) {
     const made = signOffs[role];
@@ -73,9 +73,9 @@ async function runApprove(options: ByOptions & { readonly role: SignOffRole }): 
     await readRollout(system.risk, nowMs);
     return signOffRollout(system.risk, { role: options.role, by: options.by, nowMs });
   });
-  const { stage, signOffs } = requireMove(moved).current;
+  const { level, signOffs } = requireMove(moved).current;
   const missing = SIGN_OFF_ROLES.filter((role) => signOffs[role] === null);
-  print(`${options.role} ${options.by} signed off the step from ${stage}`);
+  print(`${options.role} ${options.by} signed off the step from ${level}`);
   if (missing.length > 0) print(`still missing: ${missing.join(', ')}`);
 }
 
@@ -102,6 +102,6 @@ function requireMove(moved: Result<RolloutTransition, readonly RolloutRefusal[]>
 }
 
 const printMove = ({ previous, current, outcome }: RolloutTransition) =>
-  print(`${outcome}: ${previous.stage} -> ${current.stage}`);
+  print(`${outcome}: ${previous.level} -> ${current.level}`);
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);

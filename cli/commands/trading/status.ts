@@ -27,7 +27,7 @@ const instant = (atMs: number): string => `${new Date(atMs).toISOString().slice(
 function format(status: SystemStatus, nowMs: number): string {
   const { breaker, lastBar, equity, leaseUntilMs } = status;
   const lines: [string, string][] = [
-    ['mode', `${status.mode} (${status.scope}${status.stage === null ? '' : `, stage ${status.stage}`})`],
+    ['mode', `${status.mode} (${status.scope}${status.level === null ? '' : `, stage ${status.level}`})`],
     ...status.reasons.map(({ code, detail }): [string, string] => ['  because', `${code}: ${detail}`]),
     ...Object.entries(status.flags).map(([name, value]): [string, string] => [name, String(value)]),
     ['breaker', breaker === null ? 'unknown' : `${breaker.latch}, epoch ${status.epoch}`],

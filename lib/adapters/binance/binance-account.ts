@@ -3,7 +3,7 @@
 import type { Result } from '../../core/result.ts';
 import { type ExchangeCredentials, openCcxtClient } from './ccxt-client.ts';
 import { ExchangeFault } from './exchange-fault.ts';
-import { type CallerOptions, PatientCaller } from './patient-caller.ts';
+import { type CallerOptions, RetryingCaller } from './retrying-caller.ts';
 
 export interface BinanceAccountOptions extends CallerOptions {
   /** Origin of a simulated exchange. @default the real exchange */
@@ -36,13 +36,13 @@ interface Client {
 }
 
 export class BinanceAccount {
-  readonly #caller: PatientCaller<Client>;
+  readonly #caller: RetryingCaller<Client>;
   /** What the exchange's clock is ahead of ours; undefined until it was asked. */
   #clockOffsetMs: number | undefined;
 
   constructor(options: BinanceAccountOptions) {
     const { weightPerMinute = WEIGHT_PER_MINUTE } = options;
-    this.#caller = new PatientCaller(weightPerMinute, () => this.#open(options), options);
+    this.#caller = new RetryingCaller(weightPerMinute, () => this.#open(options), options);
   }
 
   /** Repeated until answered: for what changes nothing, or nothing more the second time. */

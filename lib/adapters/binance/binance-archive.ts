@@ -12,7 +12,7 @@ import type { CcxtExchangeId } from './ccxt-client.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
 import { fetchFile } from './exchange-http.ts';
 import { readKlines } from './klines.ts';
-import { type CallerOptions, PatientCaller } from './patient-caller.ts';
+import { type CallerOptions, RetryingCaller } from './retrying-caller.ts';
 
 export interface BinanceArchiveOptions extends CallerOptions {
   readonly exchange: CcxtExchangeId;
@@ -39,7 +39,7 @@ const MICROSECONDS_MIN = 1e15;
 export function createBinanceArchive(options: BinanceArchiveOptions): CandleArchive {
   const { exchange, baseUrl } = options;
   const origin = baseUrl === undefined ? REAL_URL : new URL(baseUrl).origin;
-  const caller = new PatientCaller(UNLIMITED, async () => fetchFile, {
+  const caller = new RetryingCaller(UNLIMITED, async () => fetchFile, {
     deadlineMs: 60_000,
     attempts: 3,
     ...options,

@@ -11,7 +11,7 @@ import { type CcxtExchange, openCcxtExchange } from './ccxt-exchange.ts';
 import { ExchangeFault } from './exchange-fault.ts';
 import { readFilters, readListedPairs, readPrices, readQuoteVolumes } from './instruments.ts';
 import { readKlines } from './klines.ts';
-import { type CallerOptions, PatientCaller } from './patient-caller.ts';
+import { type CallerOptions, RetryingCaller } from './retrying-caller.ts';
 
 export interface CcxtMarketDataOptions extends CallerOptions {
   readonly exchange: CcxtExchangeId;
@@ -53,7 +53,7 @@ type Ask = <T>(
 /** Nothing is loaded or sent before the first call. One instance shares one request budget: make one per process. */
 export function createCcxtMarketData(options: CcxtMarketDataOptions): MarketData {
   const { exchange, baseUrl, timeoutMs = 5_000 } = options;
-  const caller = new PatientCaller(
+  const caller = new RetryingCaller(
     options.weightPerMinute ?? WEIGHT_PER_MINUTE[exchange],
     () => openCcxtExchange({ exchange, baseUrl, timeoutMs }),
     options,

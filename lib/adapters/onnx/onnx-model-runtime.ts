@@ -41,7 +41,7 @@ async function createSession(model: DeclaredModel): Promise<Result<ModelSession,
   try {
     session = await InferenceSession.create(model.bytes, SESSION_OPTIONS);
   } catch (error) {
-    return failure(oneLine(error));
+    return failure(messageOf(error));
   }
   const undeclared = findUndeclared(session, model);
   if (undeclared !== undefined) {
@@ -123,10 +123,10 @@ function dimensionsPerRow(input: ModelInput): readonly number[] {
 }
 
 function rethrowOneLine(error: unknown): never {
-  throw new Error(oneLine(error), { cause: error });
+  throw new Error(messageOf(error), { cause: error });
 }
 
-function oneLine(error: unknown): string {
+function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(/\s+/g, ' ').replace(NATIVE_LOCATION, '').trim().slice(0, MESSAGE_LENGTH_MAX);
 }

@@ -11,7 +11,7 @@ import { clientOrderId } from '../client-order-id.ts';
 import type { ReduceOrder } from '../order.ts';
 import type { Broker, BrokerError, BrokerPosition } from '../ports.ts';
 import { sendExit } from './protect-position.ts';
-import type { Desk } from './send-order.ts';
+import type { ExecutionContext } from './send-order.ts';
 
 export interface EmergencyStopDependencies extends BreakerDependencies {
   /** Rejects when the account cannot be reached at all. */
@@ -130,11 +130,11 @@ async function cancelEntries(broker: Broker, { done, failures }: Progress): Prom
   }
 }
 
-async function flatten(desk: Desk, { done, failures }: Progress): Promise<void> {
-  const { broker } = desk;
+async function flatten(context: ExecutionContext, { done, failures }: Progress): Promise<void> {
+  const { broker } = context;
   const positions = answered(await broker.positions());
   const stops = answered(await broker.openOrders()).map(({ symbol }) => symbol);
-  const sent = await Promise.all(positions.map((position) => close(desk, position)));
+  const sent = await Promise.all(positions.map((position) => close(context, position)));
   positions.forEach(({ symbol }, index) => {
     done.push(`${symbol}: ${sent[index]}`);
   });
@@ -148,10 +148,10 @@ async function flatten(desk: Desk, { done, failures }: Progress): Promise<void> 
 }
 
 /** Through the records when they can be used, so that the books follow; else straight to the exchange. */
-async function close(desk: Desk, position: BrokerPosition): Promise<string> {
-  const recorded = await closeRecorded(desk, position).catch((error: unknown) => describe(error));
+async function close(context: ExecutionContext, position: BrokerPosition): Promise<string> {
+  const recorded = await closeRecorded(context, position).catch((error: unknown) => describe(error));
   if (typeof recorded === 'object') return `exit ${recorded.outcome}`;
-  const submission = await desk.broker.submit(approveReduction(unrecordedExit(desk, position)));
+  const submission = await context.broker.submit(approveReduction(unrecordedExit(context, position)));
   const detail =
     submission.outcome === 'rejected'
       ? `: ${submission.reason}`
@@ -161,24 +161,28 @@ async function close(desk: Desk, position: BrokerPosition): Promise<string> {
   return `exit ${submission.outcome}${detail}, not in the records (${recorded})`;
 }
 
-async function closeRecorded(desk: Desk, { symbol, quantity }: BrokerPosition) {
-  const { risk, broker } = desk;
+async function closeRecorded(context: ExecutionContext, { symbol, quantity }: BrokerPosition) {
+  const { risk, broker } = context;
   const position = await risk.get(broker.scope, positionKey(symbol), positionRecordSchema);
   if (position === undefined) return 'there is no record of the position';
   const entry = await risk.get(broker.scope, orderKey(position.value.entryClientOrderId), orderRecordSchema);
   if (entry === undefined) return 'there is no record of the entry';
-  const sent = await sendExit(desk, position, {
+  const sent = await sendExit(context, position, {
     entry: entry.value,
     quantity: Math.abs(quantity),
     reason: 'emergency',
   });
   // Someone else is closing it, or was until it died: a second exit can only find less to reduce.
-  if (sent.outcome === 'in_hands' || sent.outcome === 'conflict') return `another exit: ${sent.outcome}`;
+  if (sent.outcome === 'already_submitted' || sent.outcome === 'conflict')
+    return `another exit: ${sent.outcome}`;
   return sent;
 }
 
 /** Repeated within the minute it is the same order; reduce-only, so that a later one cannot turn the position around. */
-function unrecordedExit({ broker, clock }: Desk, { symbol, quantity }: BrokerPosition): ReduceOrder {
+function unrecordedExit(
+  { broker, clock }: ExecutionContext,
+  { symbol, quantity }: BrokerPosition,
+): ReduceOrder {
   const { scope } = broker;
   const side = quantity > 0 ? 'SELL' : 'BUY';
   const minuteMs = Math.floor(clock.nowMs() / 60_000) * 60_000;

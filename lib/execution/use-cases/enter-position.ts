@@ -19,9 +19,9 @@ import { BAR_MS } from '../../market/candle.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { versionDifferences } from '../../risk/code-version.ts';
 import { authorise, type GateItem, planRelease, prunableIds, type RiskApproved } from '../../risk/gate.ts';
-import type { RolloutStage } from '../../risk/level.ts';
+import type { Level } from '../../risk/level.ts';
 import {
-  type EquityRecord,
+  type EquitySnapshot,
   type OrderRecord,
   positionKey,
   positionRecordSchema,
@@ -32,7 +32,7 @@ import { allocation, exposureLimit, TRADING_LIMITS } from '../limits.ts';
 import type { EntryOrder } from '../order.ts';
 import { type EntryRequest, planEntry } from '../plan-entry.ts';
 import { openPosition, protect } from './protect-position.ts';
-import { type Desk, newOrderRecord, sendOrder } from './send-order.ts';
+import { type ExecutionContext, newOrderRecord, sendOrder } from './send-order.ts';
 
 export type ActingSignal = Signal & { readonly action: 'BUY' | 'SELL' };
 
@@ -48,10 +48,10 @@ export interface EntrySession {
   readonly policy: Policy;
   /** Of this function. */
   readonly codeVersion: string;
-  readonly desk: Desk;
+  readonly context: ExecutionContext;
   readonly ensemble: { readonly id: string; readonly stopAtrMultiple: number; readonly horizonBars: number };
   /** undefined when there is no fresh mark. */
-  readonly equity: EquityRecord | undefined;
+  readonly equity: EquitySnapshot | undefined;
   readonly filters: ReadonlyMap<string, SymbolFilters>;
   /** As they were when the run began. */
   readonly prices: ReadonlyMap<string, number>;
@@ -65,29 +65,32 @@ interface EntryOutcome {
 const outcome = (code: DecisionOutcome, detail = ''): EntryOutcome => ({ outcomes: [code], detail });
 
 /** Why a signal may not act, on whichever side: it is not of this code and ensemble, or too old. */
-export function originDenial({ ensemble, desk }: EntrySession, signal: Signal): DecisionOutcome | undefined {
+export function originDenial(
+  { ensemble, context }: EntrySession,
+  signal: Signal,
+): DecisionOutcome | undefined {
   if (signal.featureSetHash !== FEATURE_SET_HASH) return 'feature_set_mismatch';
   if (signal.ensembleId !== ensemble.id) return 'ensemble_mismatch';
-  const ageMs = desk.clock.nowMs() - (signal.barOpenTimeMs + BAR_MS);
+  const ageMs = context.clock.nowMs() - (signal.barOpenTimeMs + BAR_MS);
   return ageMs <= TRADING_LIMITS.signalAgeMsMax ? undefined : 'signal_stale';
 }
 
 export async function enterPosition(session: EntrySession, signal: ActingSignal): Promise<EntryOutcome> {
-  const { desk } = session;
+  const { context } = session;
   const denial = originDenial(session, signal);
   if (denial !== undefined) return outcome(denial);
   // Planned once at the prices at hand, so that most denials cost the exchange nothing, then again at a fresh one.
   const first = await planNow(session, signal, session.prices.get(signal.symbol));
   if (!first.ok) return { outcomes: first.error, detail: '' };
-  const prepared = await desk.broker.prepare(signal.symbol);
+  const prepared = await context.broker.prepare(signal.symbol);
   if (!prepared.ok) return outcome('exchange_unavailable', prepared.error.message);
-  const fresh = await desk.broker.prices([signal.symbol]);
+  const fresh = await context.broker.prices([signal.symbol]);
   if (!fresh.ok) return outcome('exchange_unavailable', fresh.error.message);
   const planned = await planNow(session, signal, fresh.value.get(signal.symbol));
   if (!planned.ok) return { outcomes: planned.error, detail: '' };
 
   const { order, gate, now, limits } = planned.value;
-  const nowMs = desk.clock.nowMs();
+  const nowMs = context.clock.nowMs();
   const approved = await authorise(
     order,
     {
@@ -99,7 +102,7 @@ export async function enterPosition(session: EntrySession, signal: ActingSignal)
       forget: prunableIds(gate, nowMs),
       nowMs,
     },
-    (scope, plan) => desk.risk.commit(scope, plan),
+    (scope, plan) => context.risk.commit(scope, plan),
   );
   return approved.ok ? send(session, approved.value, nowMs) : outcome(approved.error);
 }
@@ -117,8 +120,8 @@ async function planNow(
   signal: ActingSignal,
   price: number | undefined,
 ): Promise<Result<PlannedEntry, readonly DecisionOutcome[]>> {
-  const { desk, equity, filters: allFilters, ensemble, policy } = session;
-  const { risk, broker, clock } = desk;
+  const { context, equity, filters: allFilters, ensemble, policy } = session;
+  const { risk, broker, clock } = context;
   const filters = allFilters.get(signal.symbol);
   if (equity === undefined) return failure(['equity_unknown']);
   if (filters === undefined) return failure(['symbol_filters']);
@@ -131,7 +134,7 @@ async function planNow(
   const { gate, account } = given;
   const differences = versionDifferences(session.codeVersion, [
     ['infer', signal.codeVersion],
-    ['guard', equity.codeVersion],
+    ['manage-positions', equity.codeVersion],
     ['circuit-breaker', gate.leaseCodeVersion],
   ]);
   if (differences.length > 0) return failure(['version_mismatch']);
@@ -156,11 +159,11 @@ type Allowance = Pick<EntryRequest['account'], 'equityMicroUsdt' | 'allocatedMic
 
 /** What may be traded with; undefined while nothing may. */
 function allowance(
-  { mode, flags, gate, stage }: ModeNow,
-  { equityMicroUsdt }: EquityRecord,
+  { mode, flags, gate, level }: ModeNow,
+  { equityMicroUsdt }: EquitySnapshot,
 ): { readonly gate: GateItem; readonly account: Allowance } | undefined {
   const { QT_MAX_CAPITAL_ALLOCATION: capital, QT_MAX_POSITIONS: positions } = flags;
-  if (mode === 'OFF' || gate === undefined || stage === undefined) return undefined;
+  if (mode === 'OFF' || gate === undefined || level === undefined) return undefined;
   if (capital.state !== 'value' || positions.state !== 'value') return undefined;
   return {
     gate,
@@ -170,7 +173,7 @@ function allowance(
         equityMicroUsdt,
         capitalFraction: capital.value,
         positions: positions.value,
-        stage: stage satisfies RolloutStage,
+        level: level satisfies Level,
       }),
     },
   };
@@ -200,7 +203,7 @@ async function send(
   approved: RiskApproved<EntryOrder>,
   authorisedAtMs: number,
 ): Promise<EntryOutcome> {
-  const { desk, ensemble } = session;
+  const { context, ensemble } = session;
   const { order } = approved;
   const { barOpenTimeMs, ensembleId } = order;
   const record = newOrderRecord(order, {
@@ -212,28 +215,28 @@ async function send(
     // The time allowed for sending runs from the gate's write.
     nowMs: authorisedAtMs,
   });
-  const sent = await sendOrder(desk, approved, record);
+  const sent = await sendOrder(context, approved, record);
   switch (sent.outcome) {
     case 'acknowledged':
-      await protectFilled(desk, sent.record);
+      await protectFilled(context, sent.record);
       return outcome('entered');
     case 'unknown':
       return outcome('entry_unknown', sent.detail);
-    case 'in_hands':
+    case 'already_submitted':
       return outcome('duplicate');
     case 'rejected':
     case 'too_late': {
-      await desk.risk.commit(desk.broker.scope, planRelease(order));
+      await context.risk.commit(context.broker.scope, planRelease(order));
       return outcome(`entry_${sent.outcome}`, sent.detail);
     }
   }
 }
 
-async function protectFilled(desk: Desk, entry: OrderRecord): Promise<void> {
+async function protectFilled(context: ExecutionContext, entry: OrderRecord): Promise<void> {
   const { filledQuantity } = entry.state;
   // Not filled yet: guard protects what will be.
   if (filledQuantity === 0) return;
-  const position = await openPosition(desk, entry);
+  const position = await openPosition(context, entry);
   if (position.value.entryClientOrderId !== entry.clientOrderId) return;
-  await protect(desk, position, { entry, quantity: filledQuantity, replace: false });
+  await protect(context, position, { entry, quantity: filledQuantity, replace: false });
 }

@@ -13,8 +13,8 @@ import { versionDifferences } from '../../risk/code-version.ts';
 import type { Scope } from '../../risk/gate.ts';
 import type { RiskStore, Versioned } from '../../risk/ports.ts';
 import {
-  type EquityRecord,
-  equityRecordSchema,
+  type EquitySnapshot,
+  equitySnapshotSchema,
   executeKey,
   orderKey,
   orderRecordSchema,
@@ -32,7 +32,7 @@ import {
   type Policy,
 } from './enter-position.ts';
 import { sendExit } from './protect-position.ts';
-import type { Desk } from './send-order.ts';
+import type { ExecutionContext } from './send-order.ts';
 
 /** What infer hands over on its success. */
 export const executeRequestSchema = z.object({
@@ -62,9 +62,10 @@ export async function execute(
 ): Promise<ExecuteReport> {
   const { signals: store, risk, clock, codeVersion } = dependencies;
   const now = await readMode(dependencies);
-  const [mine, mark] = await Promise.all([signalsOf(store, request), newestMark(risk, now.scope)]);
+  const [mine, snapshot] = await Promise.all([signalsOf(store, request), newestMark(risk, now.scope)]);
   const acting = mine.filter(acts).sort((a, b) => (b.expectedEdgeBps ?? 0) - (a.expectedEdgeBps ?? 0));
-  const decisions = now.mode === 'OFF' ? [] : await decideAll(dependencies, { now, request, acting, mark });
+  const decisions =
+    now.mode === 'OFF' ? [] : await decideAll(dependencies, { now, request, acting, snapshot });
   const report: ExecuteReport = {
     barOpenTimeMs: request.barOpenTimeMs,
     shard: request.shard,
@@ -75,7 +76,7 @@ export async function execute(
     reasons: [...now.reasons],
     versionDifferences: versionDifferences(codeVersion, [
       ...mine.map((signal) => ['infer', signal.codeVersion] as const),
-      ...(mark === undefined ? [] : [['guard', mark.codeVersion] as const]),
+      ...(snapshot === undefined ? [] : [['manage-positions', snapshot.codeVersion] as const]),
       ...(now.gate === undefined ? [] : [['circuit-breaker', now.gate.leaseCodeVersion] as const]),
     ]),
     held: mine.length - acting.length,
@@ -115,10 +116,10 @@ async function decideAll(
     now: ModeNow;
     request: ExecuteRequest;
     acting: readonly ActingSignal[];
-    mark: EquityRecord | undefined;
+    snapshot: EquitySnapshot | undefined;
   },
 ): Promise<Decision[]> {
-  const { now, request, acting, mark } = run;
+  const { now, request, acting, snapshot } = run;
   if (acting.length === 0) return [];
   const all = (outcome: DecisionOutcome, detail: string) =>
     acting.map((signal) => decided(signal, [outcome], detail));
@@ -130,20 +131,21 @@ async function decideAll(
   if (request.ensembleId !== id) return all('ensemble_mismatch', `${id} is in force`);
   const { risk, clock, brokerOf } = dependencies;
   const broker = await brokerOf(now.scope);
-  const desk: Desk = { risk, clock, broker };
+  const context: ExecutionContext = { risk, clock, broker };
   const market = await readMarket(broker, acting);
   if (!market.ok) return all('exchange_unavailable', market.error);
   const session: EntrySession = {
     modes: dependencies,
     policy: dependencies.policy,
-    desk,
+    context,
     ensemble: { id, stopAtrMultiple, horizonBars: label.horizonBars },
     codeVersion: dependencies.codeVersion,
-    equity: mark !== undefined && clock.nowMs() - mark.atMs <= EQUITY_AGE_MS_MAX ? mark : undefined,
+    equity:
+      snapshot !== undefined && clock.nowMs() - snapshot.atMs <= EQUITY_AGE_MS_MAX ? snapshot : undefined,
     ...market.value,
   };
   const decisions: Decision[] = [];
-  const { against, free } = await splitByPosition(desk, acting);
+  const { against, free } = await splitByPosition(context, acting);
   for (const { signal, position } of against) decisions.push(await leave(session, signal, position));
   for (const signal of free) {
     const { outcomes, detail } = await enterPosition(session, signal);
@@ -169,13 +171,13 @@ async function readMarket(
 /** A mark older than this says nothing: the guard that makes them is silent. */
 const EQUITY_AGE_MS_MAX = 150_000;
 
-async function newestMark(risk: RiskStore, scope: Scope): Promise<EquityRecord | undefined> {
+async function newestMark(risk: RiskStore, scope: Scope): Promise<EquitySnapshot | undefined> {
   const query = { scope, prefix: 'equity#', newestFirst: true, count: 1 };
-  return (await risk.list(query, equityRecordSchema))[0]?.value;
+  return (await risk.list(query, equitySnapshotSchema))[0]?.value;
 }
 
 /** A signal against an open position closes it and goes no further in this bar; all others may enter. */
-async function splitByPosition({ risk, broker }: Desk, acting: readonly ActingSignal[]) {
+async function splitByPosition({ risk, broker }: ExecutionContext, acting: readonly ActingSignal[]) {
   const stored = await risk.list({ scope: broker.scope, prefix: 'position#' }, positionRecordSchema);
   const positions = new Map(stored.map((position) => [position.value.symbol, position]));
   const against: { signal: ActingSignal; position: Versioned<PositionRecord> }[] = [];
@@ -194,19 +196,19 @@ async function leave(
   signal: ActingSignal,
   position: Versioned<PositionRecord>,
 ): Promise<Decision> {
-  const { desk } = session;
+  const { context } = session;
   const denial = originDenial(session, signal);
   if (denial !== undefined) return decided(signal, [denial]);
   const key = orderKey(position.value.entryClientOrderId);
-  const entry = await desk.risk.get(desk.broker.scope, key, orderRecordSchema);
+  const entry = await context.risk.get(context.broker.scope, key, orderRecordSchema);
   if (entry === undefined) return decided(signal, ['exit_pending'], 'the entry has no record: guard ends it');
   const { symbol, quantity } = position.value;
   // Guard's exit or the stop may have closed it since guard last ran: the exchange would refuse a second exit.
-  const held = await desk.broker.positions();
+  const held = await context.broker.positions();
   if (!held.ok) return decided(signal, ['exchange_unavailable'], held.error.message);
   if (!held.value.some((one) => one.symbol === symbol))
     return decided(signal, ['exit_pending'], 'nothing is held any more: guard ends it');
-  const exit = await sendExit(desk, position, { entry: entry.value, quantity, reason: 'signal' });
+  const exit = await sendExit(context, position, { entry: entry.value, quantity, reason: 'signal' });
   switch (exit.outcome) {
     case 'acknowledged':
       return decided(signal, ['exited']);
@@ -215,7 +217,7 @@ async function leave(
       return decided(signal, [`exit_${exit.outcome}`], exit.detail);
     case 'too_late':
       return decided(signal, ['exit_unknown'], exit.detail);
-    case 'in_hands':
+    case 'already_submitted':
     case 'conflict':
       return decided(signal, ['exit_pending']);
   }

@@ -11,51 +11,51 @@ import {
   type DayRecord,
   dayKey,
   dayRecordSchema,
-  type EquityRecord,
+  type EquitySnapshot,
   equityKey,
-  GUARD_KEY,
-  type GuardRecord,
-  guardRecordSchema,
   orderKey,
   orderRecordSchema,
+  POSITION_MANAGER_KEY,
+  type PositionManagerRecord,
+  positionManagerRecordSchema,
   positionRecordSchema,
 } from '../../risk/records.ts';
 import { takeOver } from '../booked-ledger.ts';
 import {
   type AccountView,
+  externalPositionsOf,
   observeAccount,
-  strangersOf,
-  straysOf,
+  orphanOrdersOf,
   type ViewFailure,
-  writeBooks,
+  writeLedger,
 } from './observe-account.ts';
-import { cancelOpenOrders, tendSymbol } from './reconcile-position.ts';
-import { type Desk, SEND_MS_MAX } from './send-order.ts';
+import { cancelOpenOrders, reconcileSymbol } from './reconcile-position.ts';
+import { type ExecutionContext, SEND_MS_MAX } from './send-order.ts';
 
-export interface GuardReport {
+export interface PositionManagerReport {
   readonly scope: Scope;
   readonly atMs: number;
   /** Only a completed run counts as a sign of life. */
   readonly outcome: 'completed' | 'incomplete' | ViewFailure['code'];
   /** null without a view of the exchange. */
-  readonly equity: EquityRecord | null;
+  readonly equity: EquitySnapshot | null;
   readonly differences: readonly string[];
   /** What was done, by symbol. */
   readonly actions: readonly { readonly symbol: string; readonly done: readonly string[] }[];
   /** One line each: what could not be done. */
   readonly faults: readonly string[];
-  readonly nakedSinceMs: number | null;
+  readonly unprotectedSinceMs: number | null;
 }
 
-export interface GuardDesk extends Desk {
+export interface PositionManagerContext extends ExecutionContext {
   /** Of this function, for its marks. */
   readonly codeVersion: string;
 }
 
 /** Throws StoreError when the risk table cannot be used. */
-export async function guard(desk: GuardDesk): Promise<GuardReport> {
-  const { broker, clock } = desk;
-  const reconciled = await reconcile(desk);
+export async function managePositions(context: PositionManagerContext): Promise<PositionManagerReport> {
+  const { broker, clock } = context;
+  const reconciled = await reconcile(context);
   if (!reconciled.ok) {
     const { code, detail } = reconciled.error;
     return {
@@ -66,24 +66,24 @@ export async function guard(desk: GuardDesk): Promise<GuardReport> {
       differences: [],
       actions: [],
       faults: [detail],
-      nakedSinceMs: null,
+      unprotectedSinceMs: null,
     };
   }
   const { view, adoptable, differences } = reconciled.value;
-  const { actions, faults: failed } = await tendAll(desk, view, adoptable);
+  const { actions, faults: failed } = await reconcileAll(context, view, adoptable);
   const faults = [...view.faults, ...failed];
-  const nakedSinceMs = await nakedSince(desk, view);
-  const equity = await mark(desk, view);
+  const unprotectedSinceMs = await unprotectedSince(context, view);
+  const equity = await snapshot(context, view);
   const report = {
     scope: broker.scope,
     atMs: equity.atMs,
     equity,
     actions,
     faults,
-    nakedSinceMs,
+    unprotectedSinceMs,
   };
   if (faults.length > 0) return { ...report, outcome: 'incomplete', differences };
-  const standing = await complete(desk, { view, differences, nakedSinceMs });
+  const standing = await complete(context, { view, differences, unprotectedSinceMs });
   return { ...report, outcome: 'completed', differences: standing };
 }
 
@@ -99,45 +99,47 @@ interface Reconciled {
  * difference, for an order may be filled between two questions. The exchange is then right: what it holds is taken over.
  */
 async function reconcile(
-  desk: Desk,
+  context: ExecutionContext,
 ): Promise<{ ok: true; value: Reconciled } | { ok: false; error: ViewFailure }> {
-  const first = await observeAccount(desk, { thorough: false });
+  const first = await observeAccount(context, { thorough: false });
   if (!first.ok) return first;
-  const strangers = new Set(strangersOf(first.value));
-  if (first.value.differences.length === 0 && strangers.size === 0) {
+  const externalPositions = new Set(externalPositionsOf(first.value));
+  if (first.value.differences.length === 0 && externalPositions.size === 0) {
     const { anomalies } = first.value;
-    return { ok: true, value: { view: first.value, adoptable: strangers, differences: anomalies } };
+    return { ok: true, value: { view: first.value, adoptable: externalPositions, differences: anomalies } };
   }
-  const second = await observeAccount(desk, { thorough: true });
+  const second = await observeAccount(context, { thorough: true });
   if (!second.ok) return second;
-  const adoptable = new Set(strangersOf(second.value).filter((symbol) => strangers.has(symbol)));
+  const adoptable = new Set(
+    externalPositionsOf(second.value).filter((symbol) => externalPositions.has(symbol)),
+  );
   const confirmed = second.value.differences.filter((line) => first.value.differences.includes(line));
   const differences = [...confirmed, ...new Set([...first.value.anomalies, ...second.value.anomalies])];
   const settled = confirmed.length === second.value.differences.length;
-  const view = settled && confirmed.length > 0 ? await trustExchange(desk, second.value) : second.value;
+  const view = settled && confirmed.length > 0 ? await trustExchange(context, second.value) : second.value;
   return { ok: true, value: { view, adoptable, differences } };
 }
 
-async function trustExchange(desk: Desk, view: AccountView): Promise<AccountView> {
-  const { risk, broker, clock } = desk;
-  const ledger = takeOver(view.books.value.ledger, {
+async function trustExchange(context: ExecutionContext, view: AccountView): Promise<AccountView> {
+  const { risk, broker, clock } = context;
+  const ledger = takeOver(view.bookedLedger.value.ledger, {
     walletMicroUsdt: view.walletMicroUsdt,
     positions: [...view.held.values()],
   });
-  const books = await writeBooks(desk, view.books, { ...view.books.value, ledger });
-  if (books === undefined) return view;
+  const bookedLedger = await writeLedger(context, view.bookedLedger, { ...view.bookedLedger.value, ledger });
+  if (bookedLedger === undefined) return view;
   const record: AuditRecord = {
     atMs: clock.nowMs(),
     what: 'reconciled',
-    by: 'guard',
+    by: 'manage-positions',
     detail: view.differences.join('; '),
   };
   await risk.put(broker.scope, auditKey(`guard#${record.atMs}#reconciled`), record, { ifAbsent: true });
-  return { ...view, books };
+  return { ...view, bookedLedger };
 }
 
 /** One symbol's trouble is not the others': what fails is reported, and the run then does not count as completed. */
-async function tendAll(desk: Desk, view: AccountView, adoptable: ReadonlySet<string>) {
+async function reconcileAll(context: ExecutionContext, view: AccountView, adoptable: ReadonlySet<string>) {
   const symbols = new Set([
     ...Object.keys(view.gate?.reserved ?? {}),
     ...view.positions.keys(),
@@ -147,48 +149,53 @@ async function tendAll(desk: Desk, view: AccountView, adoptable: ReadonlySet<str
   const faults: string[] = [];
   for (const symbol of symbols) {
     try {
-      const done = await tendSymbol(desk, view, { symbol, adoptable: adoptable.has(symbol) });
+      const done = await reconcileSymbol(context, view, { symbol, adoptable: adoptable.has(symbol) });
       if (done.length > 0) actions.push({ symbol, done });
     } catch (error) {
       faults.push(`${symbol}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  const strays = await oldStrays(desk, view);
-  faults.push(...(await cancelOpenOrders(desk, strays)));
-  for (const { symbol } of strays) actions.push({ symbol, done: ['stray_cancelled'] });
+  const orphanOrders = await agedOrphanOrders(context, view);
+  faults.push(...(await cancelOpenOrders(context, orphanOrders)));
+  for (const { symbol } of orphanOrders) actions.push({ symbol, done: ['orphan_order_cancelled'] });
   return { actions, faults };
 }
 
 /** Strays that are not just on their way into our records: execute may have sent them after we looked. */
-async function oldStrays({ risk, broker, clock }: Desk, view: AccountView) {
-  const strays = straysOf(view).filter(
+async function agedOrphanOrders({ risk, broker, clock }: ExecutionContext, view: AccountView) {
+  const orphanOrders = orphanOrdersOf(view).filter(
     ({ symbol }) => view.held.has(symbol) || !(symbol in (view.gate?.reserved ?? {})),
   );
   const records = await Promise.all(
-    strays.map(({ clientOrderId }) => risk.get(broker.scope, orderKey(clientOrderId), orderRecordSchema)),
+    orphanOrders.map(({ clientOrderId }) =>
+      risk.get(broker.scope, orderKey(clientOrderId), orderRecordSchema),
+    ),
   );
   const nowMs = clock.nowMs();
-  return strays.filter((_, index) => nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX);
+  return orphanOrders.filter((_, index) => nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX);
 }
 
 /** Since when the position longest without a stop has had none, among those still held. */
-async function nakedSince({ risk, broker, clock }: Desk, { held }: AccountView): Promise<number | null> {
+async function unprotectedSince(
+  { risk, broker, clock }: ExecutionContext,
+  { held }: AccountView,
+): Promise<number | null> {
   if (held.size === 0) return null;
   const positions = await risk.list({ scope: broker.scope, prefix: 'position#' }, positionRecordSchema);
   const known = new Map(positions.map(({ value }) => [value.symbol, value]));
   const since = [...held.keys()].flatMap((symbol) => {
     const position = known.get(symbol);
     if (position === undefined) return [clock.nowMs()];
-    return position.nakedSinceMs === null ? [] : [position.nakedSinceMs];
+    return position.unprotectedSinceMs === null ? [] : [position.unprotectedSinceMs];
   });
   return since.length === 0 ? null : Math.min(...since);
 }
 
 /** Equity at the exchange's marks: what the account would be worth if it were closed there and then. */
-async function mark(
-  { risk, broker, clock, codeVersion }: GuardDesk,
+async function snapshot(
+  { risk, broker, clock, codeVersion }: PositionManagerContext,
   view: AccountView,
-): Promise<EquityRecord> {
+): Promise<EquitySnapshot> {
   const atMs = clock.nowMs();
   let unrealisedMicroUsdt = 0;
   let exposureMicroUsdt = 0;
@@ -196,7 +203,7 @@ async function mark(
     unrealisedMicroUsdt += microUsdt(quantity * (markPrice - entryPrice));
     exposureMicroUsdt += microUsdt(Math.abs(quantity) * markPrice);
   }
-  const equity: EquityRecord = {
+  const equity: EquitySnapshot = {
     atMs,
     equityMicroUsdt: view.walletMicroUsdt + unrealisedMicroUsdt,
     walletMicroUsdt: view.walletMicroUsdt,
@@ -216,24 +223,24 @@ const CARRIED = 'settled: ';
 
 /** The guard's last words. A difference is told in two runs, so that the breaker, which ticks as often, cannot miss it. */
 async function complete(
-  { risk, broker, clock }: Desk,
-  run: { view: AccountView; differences: readonly string[]; nakedSinceMs: number | null },
+  { risk, broker, clock }: ExecutionContext,
+  run: { view: AccountView; differences: readonly string[]; unprotectedSinceMs: number | null },
 ): Promise<readonly string[]> {
-  const before: Versioned<GuardRecord> | undefined = await risk.get(
+  const before: Versioned<PositionManagerRecord> | undefined = await risk.get(
     broker.scope,
-    GUARD_KEY,
-    guardRecordSchema,
+    POSITION_MANAGER_KEY,
+    positionManagerRecordSchema,
   );
   const carried = (before?.value.differences ?? [])
     .filter((line) => !line.startsWith(CARRIED) && !run.differences.includes(line))
     .map((line) => CARRIED + line);
-  const record: GuardRecord = {
+  const record: PositionManagerRecord = {
     completedAtMs: clock.nowMs(),
     differences: [...run.differences, ...carried],
-    nakedSinceMs: run.nakedSinceMs,
-    fundingBookedUntilMs: run.view.books.value.funding.untilMs,
+    unprotectedSinceMs: run.unprotectedSinceMs,
+    fundingBookedUntilMs: run.view.bookedLedger.value.funding.untilMs,
   };
   const condition = before === undefined ? { ifAbsent: true as const } : { ifRevision: before.revision };
-  await risk.put(broker.scope, GUARD_KEY, record, condition);
+  await risk.put(broker.scope, POSITION_MANAGER_KEY, record, condition);
   return record.differences;
 }

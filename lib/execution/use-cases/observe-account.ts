@@ -15,23 +15,23 @@ import {
 import {
   type AccountStatement,
   atExchangeCosts,
-  type Books,
+  type BookedLedger,
+  bookedLedgerSchema,
   bookOrder,
   bookPayments,
-  booksSchema,
   differencesOf,
   forgetOrders,
   fundingSinceMs,
-  newBooks,
+  newBookedLedger,
 } from '../booked-ledger.ts';
 import { isFinal } from '../order-state.ts';
 import type { BrokerPosition, OrderReport } from '../ports.ts';
 import { legIds } from './protect-position.ts';
-import { type Desk, type FoundOrder, findOrder, isSettled, updateOrder } from './send-order.ts';
+import { type ExecutionContext, type FoundOrder, findOrder, isSettled, updateOrder } from './send-order.ts';
 
 export interface AccountView {
   readonly gate: GateItem | undefined;
-  readonly books: Versioned<Books>;
+  readonly bookedLedger: Versioned<BookedLedger>;
   /** By symbol. */
   readonly positions: ReadonlyMap<string, Versioned<PositionRecord>>;
   /** By client order id: every order that a reservation, a position or the books name, as the exchange has it now. */
@@ -57,12 +57,12 @@ const fail = (code: ViewFailure['code'], detail: string) => failure<ViewFailure>
 
 /** @param options.thorough looks at every order record, not only at those that something names: for when the books do not balance */
 export async function observeAccount(
-  desk: Desk,
+  context: ExecutionContext,
   { thorough }: { thorough: boolean },
 ): Promise<Result<AccountView, ViewFailure>> {
-  const { risk, broker } = desk;
+  const { risk, broker } = context;
   const { scope } = broker;
-  const stored = await storedBooks(desk);
+  const stored = await storedLedger(context);
   if (!stored.ok) return stored;
   const gate = await risk.readGate(scope);
   const positions = new Map(
@@ -77,10 +77,10 @@ export async function observeAccount(
           value,
         ]),
       )
-    : await ordersNamedBy(desk, { gate, positions, books: stored.value.value });
+    : await ordersNamedBy(context, { gate, positions, bookedLedger: stored.value.value });
 
-  const looked = await lookUp(desk, orders);
-  const booked = await book(desk, { books: stored.value, orders, found: looked.found });
+  const looked = await lookUp(context, orders);
+  const booked = await book(context, { bookedLedger: stored.value, orders, found: looked.found });
   if (!booked.ok) return booked;
 
   // A stop that triggers in between is then seen as open, and its position as gone: never as a position without a stop.
@@ -90,7 +90,7 @@ export async function observeAccount(
   if (!held.ok) return fail('exchange_unavailable', held.error.message);
   if (!wallet.ok) return fail('exchange_unavailable', wallet.error.message);
   const statement = { walletMicroUsdt: wallet.value, positions: held.value };
-  const compared = await compare(desk, booked.value.books, statement);
+  const compared = await compare(context, booked.value.bookedLedger, statement);
   if (!compared.ok) return compared;
   return success({
     ...compared.value,
@@ -107,38 +107,42 @@ export async function observeAccount(
 
 /** What exchange and books differ in; the costs of the positions alone are no difference, and are taken over at once. */
 async function compare(
-  desk: Desk,
-  books: Versioned<Books>,
+  context: ExecutionContext,
+  bookedLedger: Versioned<BookedLedger>,
   statement: AccountStatement,
-): Promise<Result<Pick<AccountView, 'books' | 'differences'>, ViewFailure>> {
-  const differences = differencesOf(books.value.ledger, statement);
-  const ledger = atExchangeCosts(books.value.ledger, statement);
+): Promise<Result<Pick<AccountView, 'bookedLedger' | 'differences'>, ViewFailure>> {
+  const differences = differencesOf(bookedLedger.value.ledger, statement);
+  const ledger = atExchangeCosts(bookedLedger.value.ledger, statement);
   if (differences.length === 0 || differencesOf(ledger, statement).length > 0)
-    return success({ books, differences });
-  const written = await writeBooks(desk, books, { ...books.value, ledger });
+    return success({ bookedLedger, differences });
+  const written = await writeLedger(context, bookedLedger, { ...bookedLedger.value, ledger });
   return written === undefined
     ? fail('overtaken', 'the books were changed by another run')
-    : success({ books: written, differences: [] });
+    : success({ bookedLedger: written, differences: [] });
 }
 
 /** The books; opened with the wallet as deposit when there are none yet. */
-async function storedBooks({ risk, broker, clock }: Desk): Promise<Result<Versioned<Books>, ViewFailure>> {
-  const stored = await risk.get(broker.scope, LEDGER_KEY, booksSchema);
+async function storedLedger({
+  risk,
+  broker,
+  clock,
+}: ExecutionContext): Promise<Result<Versioned<BookedLedger>, ViewFailure>> {
+  const stored = await risk.get(broker.scope, LEDGER_KEY, bookedLedgerSchema);
   if (stored !== undefined) return success(stored);
   const wallet = await broker.walletMicroUsdt();
   if (!wallet.ok) return fail('exchange_unavailable', wallet.error.message);
-  await risk.put(broker.scope, LEDGER_KEY, newBooks(wallet.value, clock.nowMs()), { ifAbsent: true });
-  const opened = await risk.get(broker.scope, LEDGER_KEY, booksSchema);
+  await risk.put(broker.scope, LEDGER_KEY, newBookedLedger(wallet.value, clock.nowMs()), { ifAbsent: true });
+  const opened = await risk.get(broker.scope, LEDGER_KEY, bookedLedgerSchema);
   return opened === undefined ? fail('overtaken', 'the books are gone') : success(opened);
 }
 
 async function ordersNamedBy(
-  { risk, broker }: Desk,
+  { risk, broker }: ExecutionContext,
   {
     gate,
     positions,
-    books,
-  }: { gate: GateItem | undefined; positions: AccountView['positions']; books: Books },
+    bookedLedger,
+  }: { gate: GateItem | undefined; positions: AccountView['positions']; bookedLedger: BookedLedger },
 ): Promise<Map<string, OrderRecord>> {
   const ids = new Set([
     ...Object.values(gate?.reserved ?? {}).map(({ clientOrderId }) => clientOrderId),
@@ -147,7 +151,7 @@ async function ordersNamedBy(
       ...(value.stopClientOrderId === null ? [] : [value.stopClientOrderId]),
       ...(value.exitClientOrderId === null ? [] : [value.exitClientOrderId]),
     ]),
-    ...Object.keys(books.orders),
+    ...Object.keys(bookedLedger.orders),
   ]);
   const orders = await readOrders({ risk, broker }, ids);
   // What became of the orders before the newest of a leg has to be known before the trade can end.
@@ -163,7 +167,7 @@ async function ordersNamedBy(
 }
 
 async function readOrders(
-  { risk, broker }: Pick<Desk, 'risk' | 'broker'>,
+  { risk, broker }: Pick<ExecutionContext, 'risk' | 'broker'>,
   ids: ReadonlySet<string>,
 ): Promise<Map<string, OrderRecord>> {
   const records = await Promise.all(
@@ -172,9 +176,9 @@ async function readOrders(
   return new Map(records.flatMap((record) => (record ? [[record.value.clientOrderId, record.value]] : [])));
 }
 
-async function lookUp(desk: Desk, orders: ReadonlyMap<string, OrderRecord>) {
+async function lookUp(context: ExecutionContext, orders: ReadonlyMap<string, OrderRecord>) {
   const open = [...orders.values()].filter((record) => !isSettled(record));
-  const answers = await Promise.all(open.map((record) => findOrder(desk, record)));
+  const answers = await Promise.all(open.map((record) => findOrder(context, record)));
   const found = new Map<string, FoundOrder>();
   const faults: string[] = [];
   const anomalies: string[] = [];
@@ -191,36 +195,45 @@ async function lookUp(desk: Desk, orders: ReadonlyMap<string, OrderRecord>) {
 
 /** Books fills, fees and funding in one write, then writes the orders down as they were found; `orders` is brought up to date. */
 async function book(
-  desk: Desk,
+  context: ExecutionContext,
   view: {
-    books: Versioned<Books>;
+    bookedLedger: Versioned<BookedLedger>;
     orders: Map<string, OrderRecord>;
     found: ReadonlyMap<string, FoundOrder>;
   },
-): Promise<Result<{ books: Versioned<Books>; faults: string[] }, ViewFailure>> {
+): Promise<Result<{ bookedLedger: Versioned<BookedLedger>; faults: string[] }, ViewFailure>> {
   const { orders, found } = view;
-  const before = view.books.value;
+  const before = view.bookedLedger.value;
   const settled = new Set([...orders.values()].filter(isSettled).map(({ clientOrderId }) => clientOrderId));
-  let books = forgetOrders(before, settled);
+  let bookedLedger = forgetOrders(before, settled);
   for (const [clientOrderId, { record, report }] of found) {
     if (report === undefined) continue;
     const { filledQuantity, averagePrice, feeMicroUsdt } = report;
     const { symbol, side } = record;
-    books = bookOrder(books, { clientOrderId, symbol, side, filledQuantity, averagePrice, feeMicroUsdt });
+    bookedLedger = bookOrder(bookedLedger, {
+      clientOrderId,
+      symbol,
+      side,
+      filledQuantity,
+      averagePrice,
+      feeMicroUsdt,
+    });
   }
-  const funding = await desk.broker.fundingSince(fundingSinceMs(books));
-  if (funding.ok) books = bookPayments(books, funding.value);
-  const written = await writeBooks(desk, view.books, books);
+  const funding = await context.broker.fundingSince(fundingSinceMs(bookedLedger));
+  if (funding.ok) bookedLedger = bookPayments(bookedLedger, funding.value);
+  const written = await writeLedger(context, view.bookedLedger, bookedLedger);
   if (written === undefined) return fail('overtaken', 'the books were changed by another run');
   for (const [clientOrderId, { advance }] of found) {
-    const booked = books.orders[clientOrderId];
-    const after = await updateOrder(desk, clientOrderId, (current) => withBooked(advance(current), booked));
+    const booked = bookedLedger.orders[clientOrderId];
+    const after = await updateOrder(context, clientOrderId, (current) =>
+      withBooked(advance(current), booked),
+    );
     if (after !== undefined) orders.set(clientOrderId, after);
   }
-  return success({ books: written, faults: funding.ok ? [] : [`funding: ${funding.error.message}`] });
+  return success({ bookedLedger: written, faults: funding.ok ? [] : [`funding: ${funding.error.message}`] });
 }
 
-function withBooked(record: OrderRecord, booked: Books['orders'][string] | undefined): OrderRecord {
+function withBooked(record: OrderRecord, booked: BookedLedger['orders'][string] | undefined): OrderRecord {
   if (booked === undefined) return record;
   const { quantity: bookedQuantity, feeMicroUsdt: bookedFeeMicroUsdt } = booked;
   const same = record.bookedQuantity === bookedQuantity && record.bookedFeeMicroUsdt === bookedFeeMicroUsdt;
@@ -228,23 +241,23 @@ function withBooked(record: OrderRecord, booked: Books['orders'][string] | undef
 }
 
 /** @returns the books as they then stand; undefined when another run has written since */
-export async function writeBooks(
-  { risk, broker }: Desk,
-  before: Versioned<Books>,
-  books: Books,
-): Promise<Versioned<Books> | undefined> {
-  if (books === before.value) return before;
-  const written = await risk.put(broker.scope, LEDGER_KEY, books, { ifRevision: before.revision });
-  return written === 'conflict' ? undefined : risk.get(broker.scope, LEDGER_KEY, booksSchema);
+export async function writeLedger(
+  { risk, broker }: ExecutionContext,
+  before: Versioned<BookedLedger>,
+  bookedLedger: BookedLedger,
+): Promise<Versioned<BookedLedger> | undefined> {
+  if (bookedLedger === before.value) return before;
+  const written = await risk.put(broker.scope, LEDGER_KEY, bookedLedger, { ifRevision: before.revision });
+  return written === 'conflict' ? undefined : risk.get(broker.scope, LEDGER_KEY, bookedLedgerSchema);
 }
 
 /** Symbols that the exchange holds a position of and we know nothing of. */
-export function strangersOf({ gate, held, positions }: AccountView): readonly string[] {
+export function externalPositionsOf({ gate, held, positions }: AccountView): readonly string[] {
   return [...held.keys()].filter((symbol) => gate?.reserved[symbol] === undefined && !positions.has(symbol));
 }
 
 /** Orders that the exchange has open and nothing of ours names any more. */
-export function straysOf({ gate, openOrders, positions }: AccountView): readonly OrderReport[] {
+export function orphanOrdersOf({ gate, openOrders, positions }: AccountView): readonly OrderReport[] {
   return openOrders.filter(({ symbol, clientOrderId }) => {
     const position = positions.get(symbol)?.value;
     const names = [

@@ -15,7 +15,7 @@ import {
 import type { ReduceOrder } from '../order.ts';
 import { isFinal } from '../order-state.ts';
 import { type ReducibleEntry, reduceOrder } from '../reduce-order.ts';
-import { type Desk, newOrderRecord, type Sent, sendOrder } from './send-order.ts';
+import { type ExecutionContext, newOrderRecord, type Sent, sendOrder } from './send-order.ts';
 
 type Leg = 'stop' | 'exit';
 
@@ -25,7 +25,7 @@ const EXIT_REASONS = {
   signal: 'a signal of the other side',
   emergency: 'an operator stopped everything',
   stop_rejected: 'the exchange refuses its stop',
-  naked: 'it had no stop for too long',
+  unprotected: 'it had no stop for too long',
   adopted: 'found on the exchange without a decision behind it',
 } as const;
 export type ExitReason = keyof typeof EXIT_REASONS;
@@ -37,7 +37,7 @@ const LEG_ORDERS_MAX = 50;
 export type Reduction = Sent | { readonly outcome: 'conflict' };
 
 /** What reductions are made from; an order that is not an entry has no such thing, which is a broken invariant. */
-function reducibleEntry({ broker }: Pick<Desk, 'broker'>, entry: OrderRecord): ReducibleEntry {
+function reducibleEntry({ broker }: Pick<ExecutionContext, 'broker'>, entry: OrderRecord): ReducibleEntry {
   const { symbol, side, barOpenTimeMs, ensembleId, stopPrice } = entry;
   invariant(
     entry.leg === 'entry' && barOpenTimeMs !== null && ensembleId !== null && stopPrice !== null,
@@ -48,7 +48,7 @@ function reducibleEntry({ broker }: Pick<Desk, 'broker'>, entry: OrderRecord): R
 
 /** Ids of a leg's orders, first to newest, 50 at most; empty when none was decided. */
 export function legIds(
-  desk: Pick<Desk, 'broker'>,
+  context: Pick<ExecutionContext, 'broker'>,
   entry: OrderRecord,
   leg: Leg,
   newestId: string | null,
@@ -56,15 +56,18 @@ export function legIds(
   if (newestId === null) return [];
   const ids: string[] = [];
   for (let sequence = 0; sequence < LEG_ORDERS_MAX; sequence++) {
-    ids.push(reduceOrder(reducibleEntry(desk, entry), leg, 1, sequence).clientOrderId);
+    ids.push(reduceOrder(reducibleEntry(context, entry), leg, 1, sequence).clientOrderId);
     if (ids.at(-1) === newestId) return ids;
   }
   return ids;
 }
 
 /** The position that an entry has opened, recorded once; as it stands, when it was recorded before. */
-export async function openPosition(desk: Desk, entry: OrderRecord): Promise<Versioned<PositionRecord>> {
-  const { risk, broker, clock } = desk;
+export async function openPosition(
+  context: ExecutionContext,
+  entry: OrderRecord,
+): Promise<Versioned<PositionRecord>> {
+  const { risk, broker, clock } = context;
   const { symbol, side, state, clientOrderId, stopPrice, exitDueMs } = entry;
   invariant(state.averagePrice !== null && stopPrice !== null, `entry ${clientOrderId} has opened nothing`);
   const nowMs = clock.nowMs();
@@ -76,7 +79,7 @@ export async function openPosition(desk: Desk, entry: OrderRecord): Promise<Vers
     entryClientOrderId: clientOrderId,
     stopPrice,
     stopClientOrderId: null,
-    nakedSinceMs: nowMs,
+    unprotectedSinceMs: nowMs,
     exitClientOrderId: null,
     exitDueMs: exitDueMs ?? nowMs,
     openedAtMs: nowMs,
@@ -89,7 +92,7 @@ export async function openPosition(desk: Desk, entry: OrderRecord): Promise<Vers
 
 /** Writes a change of the position; undefined when another process has changed it since. */
 export async function changePosition(
-  { risk, broker }: Desk,
+  { risk, broker }: ExecutionContext,
   position: Versioned<PositionRecord>,
   change: Partial<PositionRecord>,
 ): Promise<Versioned<PositionRecord> | undefined> {
@@ -105,25 +108,25 @@ export async function changePosition(
  * @param options.replace the last one may still be there: the new one takes its place, and guard cancels it
  */
 async function placeStop(
-  desk: Desk,
+  context: ExecutionContext,
   position: Versioned<PositionRecord>,
   options: { readonly entry: OrderRecord; readonly quantity: number; readonly replace: boolean },
 ): Promise<Reduction> {
-  const sent = await reduce(desk, position, { ...options, leg: 'stop', note: 'protects' });
+  const sent = await reduce(context, position, { ...options, leg: 'stop', note: 'protects' });
   if (sent.outcome !== 'acknowledged') return sent;
-  await whilePosition(desk, position.value.symbol, (current) =>
-    current.stopClientOrderId === sent.record.clientOrderId ? { nakedSinceMs: null } : undefined,
+  await whilePosition(context, position.value.symbol, (current) =>
+    current.stopClientOrderId === sent.record.clientOrderId ? { unprotectedSinceMs: null } : undefined,
   );
   return sent;
 }
 
 /** Closes the position at the market, unless an exit is under way. */
 export async function sendExit(
-  desk: Desk,
+  context: ExecutionContext,
   position: Versioned<PositionRecord>,
   options: { readonly entry: OrderRecord; readonly quantity: number; readonly reason: ExitReason },
 ): Promise<Reduction> {
-  return reduce(desk, position, { ...options, leg: 'exit', note: options.reason, replace: false });
+  return reduce(context, position, { ...options, leg: 'exit', note: options.reason, replace: false });
 }
 
 /**
@@ -132,7 +135,7 @@ export async function sendExit(
  * @returns what was done, one word each
  */
 export async function protect(
-  desk: Desk,
+  context: ExecutionContext,
   position: Versioned<PositionRecord>,
   options: {
     readonly entry: OrderRecord;
@@ -141,45 +144,48 @@ export async function protect(
     readonly closeIfUnsure?: boolean;
   },
 ): Promise<readonly string[]> {
-  const stop = await placeStop(desk, position, options);
+  const stop = await placeStop(context, position, options);
   const refused = stop.outcome === 'rejected';
   if (!refused && !(stop.outcome === 'unknown' && options.closeIfUnsure === true))
     return [`stop_${stop.outcome}`];
-  const { risk, broker } = desk;
+  const { risk, broker } = context;
   const current = await risk.get(broker.scope, positionKey(position.value.symbol), positionRecordSchema);
   if (current === undefined) return [`stop_${stop.outcome}`];
-  const exit = await sendExit(desk, current, { ...options, reason: refused ? 'stop_rejected' : 'naked' });
+  const exit = await sendExit(context, current, {
+    ...options,
+    reason: refused ? 'stop_rejected' : 'unprotected',
+  });
   return [`stop_${stop.outcome}`, `exit_${exit.outcome}`];
 }
 
 async function reduce(
-  desk: Desk,
+  context: ExecutionContext,
   position: Versioned<PositionRecord>,
   options: { entry: OrderRecord; quantity: number; leg: Leg; note: string; replace: boolean },
 ): Promise<Reduction> {
   const { entry, quantity, leg, note } = options;
-  const sequence = await nextSequence(desk, position.value, options);
-  if (sequence === undefined) return { outcome: 'in_hands' };
-  const order: ReduceOrder = reduceOrder(reducibleEntry(desk, entry), leg, quantity, sequence);
+  const sequence = await nextSequence(context, position.value, options);
+  if (sequence === undefined) return { outcome: 'already_submitted' };
+  const order: ReduceOrder = reduceOrder(reducibleEntry(context, entry), leg, quantity, sequence);
   const id = order.clientOrderId;
   const named = leg === 'stop' ? { stopClientOrderId: id } : { exitClientOrderId: id };
-  if ((await changePosition(desk, position, named)) === undefined) return { outcome: 'conflict' };
+  if ((await changePosition(context, position, named)) === undefined) return { outcome: 'conflict' };
   const { barOpenTimeMs, ensembleId } = entry;
-  const about = { leg, barOpenTimeMs, ensembleId, exitDueMs: null, note, nowMs: desk.clock.nowMs() };
-  return sendOrder(desk, approveReduction(order), newOrderRecord(order, about));
+  const about = { leg, barOpenTimeMs, ensembleId, exitDueMs: null, note, nowMs: context.clock.nowMs() };
+  return sendOrder(context, approveReduction(order), newOrderRecord(order, about));
 }
 
 /** Which order of the leg is to be sent; undefined while the newest one may still do its work. */
 async function nextSequence(
-  desk: Desk,
+  context: ExecutionContext,
   position: PositionRecord,
   { entry, leg, replace }: { entry: OrderRecord; leg: Leg; replace: boolean },
 ): Promise<number | undefined> {
   const newestId = leg === 'stop' ? position.stopClientOrderId : position.exitClientOrderId;
-  const ids = legIds(desk, entry, leg, newestId);
+  const ids = legIds(context, entry, leg, newestId);
   if (newestId === null) return 0;
   invariant(ids.length < LEG_ORDERS_MAX, `${position.symbol} has had ${ids.length} orders of one leg`);
-  const newest = await desk.risk.get(desk.broker.scope, orderKey(newestId), orderRecordSchema);
+  const newest = await context.risk.get(context.broker.scope, orderKey(newestId), orderRecordSchema);
   // Named, but not written down: then it was never sent.
   if (newest === undefined) return ids.length - 1;
   return replace || isFinal(newest.value.state.status) ? ids.length : undefined;
@@ -187,14 +193,14 @@ async function nextSequence(
 
 /** Changes the position's record whoever else writes it, as long as the change still applies. */
 async function whilePosition(
-  desk: Desk,
+  context: ExecutionContext,
   symbol: string,
   change: (position: PositionRecord) => Partial<PositionRecord> | undefined,
 ): Promise<void> {
   for (;;) {
-    const stored = await desk.risk.get(desk.broker.scope, positionKey(symbol), positionRecordSchema);
+    const stored = await context.risk.get(context.broker.scope, positionKey(symbol), positionRecordSchema);
     const changed = stored === undefined ? undefined : change(stored.value);
     if (stored === undefined || changed === undefined) return;
-    if ((await changePosition(desk, stored, changed)) !== undefined) return;
+    if ((await changePosition(context, stored, changed)) !== undefined) return;
   }
 }

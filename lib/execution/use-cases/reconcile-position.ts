@@ -20,10 +20,10 @@ import type { BrokerPosition, OrderReport } from '../ports.ts';
 import { stopPrice } from '../stop-price.ts';
 import { type AccountView, isOpen } from './observe-account.ts';
 import { changePosition, legIds, openPosition, protect, sendExit } from './protect-position.ts';
-import { type Desk, findOrder, isSettled, SEND_MS_MAX, updateOrder } from './send-order.ts';
+import { type ExecutionContext, findOrder, isSettled, SEND_MS_MAX, updateOrder } from './send-order.ts';
 
 /** A position without a stop is closed when, after this long, its stop can still not be placed for sure. */
-const NAKED_MS_MAX = 45_000;
+const UNPROTECTED_MS_MAX = 45_000;
 /** Distance of the stop of an adopted position, which is closed at once; it only counts when that fails. */
 const ADOPTED_STOP_FRACTION = 0.02;
 
@@ -31,23 +31,27 @@ const ADOPTED_STOP_FRACTION = 0.02;
 type Actions = readonly string[];
 
 /** @param known.adoptable the symbol is held without any record of ours, seen twice */
-export async function tendSymbol(
-  desk: Desk,
+export async function reconcileSymbol(
+  context: ExecutionContext,
   view: AccountView,
   known: { readonly symbol: string; readonly adoptable: boolean },
 ): Promise<Actions> {
   const { symbol } = known;
   const held = view.held.get(symbol);
-  if (held === undefined) return closeUp(desk, view, symbol);
+  if (held === undefined) return finaliseTrade(context, view, symbol);
   const position = view.positions.get(symbol);
   const entryId = position?.value.entryClientOrderId ?? view.gate?.reserved[symbol]?.clientOrderId;
   const entry = entryId === undefined ? undefined : view.orders.get(entryId);
   if (entry !== undefined && entry.state.filledQuantity > 0) {
-    return keepSafe(desk, view, { held, entry, position: position ?? (await openPosition(desk, entry)) });
+    return protectOpenPosition(context, view, {
+      held,
+      entry,
+      position: position ?? (await openPosition(context, entry)),
+    });
   }
   // An entry is written down before its position is, and goes after months: what is held has then outlived it.
-  const isOrphan = entryId !== undefined && entry === undefined && isGivenUp(desk, view, entryId);
-  return known.adoptable || isOrphan ? adopt(desk, view, held) : ['waiting'];
+  const isOrphan = entryId !== undefined && entry === undefined && isGivenUp(context, view, entryId);
+  return known.adoptable || isOrphan ? adopt(context, view, held) : ['waiting'];
 }
 
 interface Kept {
@@ -56,29 +60,33 @@ interface Kept {
   readonly position: Versioned<PositionRecord>;
 }
 
-async function keepSafe(desk: Desk, view: AccountView, kept: Kept): Promise<Actions> {
+async function protectOpenPosition(
+  context: ExecutionContext,
+  view: AccountView,
+  kept: Kept,
+): Promise<Actions> {
   const { entry } = kept;
   const quantity = Math.abs(kept.held.quantity);
-  const nowMs = desk.clock.nowMs();
+  const nowMs = context.clock.nowMs();
   const stop = stopOf(view, kept.position.value);
   const isSafe = stop.open !== undefined && stop.open.quantity >= quantity;
-  const nakedSinceMs = isSafe ? null : (kept.position.value.nakedSinceMs ?? nowMs);
-  const position = await withChange(desk, kept.position, { quantity, nakedSinceMs });
+  const unprotectedSinceMs = isSafe ? null : (kept.position.value.unprotectedSinceMs ?? nowMs);
+  const position = await withChange(context, kept.position, { quantity, unprotectedSinceMs });
   if (position === undefined) return ['conflict'];
 
   const { exitClientOrderId, exitDueMs } = position.value;
   const exiting = exitClientOrderId !== null && isOpen(view.orders.get(exitClientOrderId));
   if (!exiting && nowMs >= exitDueMs) {
     const reason = entry.ensembleId === ADOPTED ? 'adopted' : 'horizon';
-    const exit = await sendExit(desk, position, { entry, quantity, reason });
+    const exit = await sendExit(context, position, { entry, quantity, reason });
     if (exit.outcome === 'acknowledged') return ['exit_acknowledged'];
     // The stop is then all the more needed: the next run tries the exit again.
-    return isSafe ? [`exit_${exit.outcome}`] : [`exit_${exit.outcome}`, 'still_naked'];
+    return isSafe ? [`exit_${exit.outcome}`] : [`exit_${exit.outcome}`, 'still_unprotected'];
   }
   if (isSafe) return [];
   if (stop.isOnItsWay(nowMs)) return ['stop_on_its_way'];
-  const closeIfUnsure = nowMs - nakedSinceMs! > NAKED_MS_MAX && !exiting;
-  return protect(desk, position, { entry, quantity, replace: true, closeIfUnsure });
+  const closeIfUnsure = nowMs - unprotectedSinceMs! > UNPROTECTED_MS_MAX && !exiting;
+  return protect(context, position, { entry, quantity, replace: true, closeIfUnsure });
 }
 
 function stopOf({ openOrders, orders }: AccountView, { stopClientOrderId: id }: PositionRecord) {
@@ -89,21 +97,21 @@ function stopOf({ openOrders, orders }: AccountView, { stopClientOrderId: id }: 
 }
 
 async function withChange(
-  desk: Desk,
+  context: ExecutionContext,
   position: Versioned<PositionRecord>,
-  change: Pick<PositionRecord, 'quantity' | 'nakedSinceMs'>,
+  change: Pick<PositionRecord, 'quantity' | 'unprotectedSinceMs'>,
 ): Promise<Versioned<PositionRecord> | undefined> {
-  const { quantity, nakedSinceMs } = position.value;
-  const same = quantity === change.quantity && nakedSinceMs === change.nakedSinceMs;
-  return same ? position : changePosition(desk, position, change);
+  const { quantity, unprotectedSinceMs } = position.value;
+  const same = quantity === change.quantity && unprotectedSinceMs === change.unprotectedSinceMs;
+  return same ? position : changePosition(context, position, change);
 }
 
 /** Takes the place of an ensemble in the records of positions that nobody here decided. */
 const ADOPTED = 'adopted';
 
 /** Gives a position without a decision the records that every position has, and closes it. */
-async function adopt(desk: Desk, view: AccountView, held: BrokerPosition): Promise<Actions> {
-  const entry = await standInFor(desk, {
+async function adopt(context: ExecutionContext, view: AccountView, held: BrokerPosition): Promise<Actions> {
+  const entry = await standInFor(context, {
     symbol: held.symbol,
     side: held.quantity > 0 ? 'BUY' : 'SELL',
     quantity: Math.abs(held.quantity),
@@ -112,14 +120,14 @@ async function adopt(desk: Desk, view: AccountView, held: BrokerPosition): Promi
   });
   const known = view.positions.get(held.symbol);
   const position =
-    known === undefined ? await openPosition(desk, entry) : await handOver(desk, view, known, entry);
+    known === undefined ? await openPosition(context, entry) : await handOver(context, view, known, entry);
   if (position === undefined) return ['conflict'];
-  return ['adopted', ...(await keepSafe(desk, view, { held, entry, position }))];
+  return ['adopted', ...(await protectOpenPosition(context, view, { held, entry, position }))];
 }
 
 /** Writes down an order in the place of the entry that a position lacks: filled, booked, and due to be closed. */
 async function standInFor(
-  { risk, broker, clock }: Desk,
+  { risk, broker, clock }: ExecutionContext,
   position: Pick<OrderRecord, 'symbol' | 'side' | 'quantity'> & { entryPrice: number; markPrice: number },
 ): Promise<OrderRecord> {
   const { symbol, side, quantity, entryPrice, markPrice } = position;
@@ -167,24 +175,24 @@ async function standInFor(
 
 /** Names the new entry in the position. A stop that is open stays; the names of other orders follow from the old entry. */
 function handOver(
-  desk: Desk,
+  context: ExecutionContext,
   view: AccountView,
   position: Versioned<PositionRecord>,
   { clientOrderId: entryClientOrderId }: OrderRecord,
 ): Promise<Versioned<PositionRecord> | undefined> {
   const { stopClientOrderId } = position.value;
-  return changePosition(desk, position, {
+  return changePosition(context, position, {
     entryClientOrderId,
-    exitDueMs: desk.clock.nowMs(),
+    exitDueMs: context.clock.nowMs(),
     exitClientOrderId: null,
     stopClientOrderId: stopOf(view, position.value).open === undefined ? null : stopClientOrderId,
   });
 }
 
 /** Ends a trade whose position is gone: its orders first, then its record, last what the gate holds for it. */
-async function closeUp(desk: Desk, view: AccountView, symbol: string): Promise<Actions> {
+async function finaliseTrade(context: ExecutionContext, view: AccountView, symbol: string): Promise<Actions> {
   // Until the books agree that nothing is held, the exchange may only be slow to say so.
-  if (view.books.value.ledger.positions[symbol] !== undefined) return ['waiting'];
+  if (view.bookedLedger.value.ledger.positions[symbol] !== undefined) return ['waiting'];
   const position = view.positions.get(symbol);
   const reservation = view.gate?.reserved[symbol];
   const entryId = position?.value.entryClientOrderId ?? reservation?.clientOrderId;
@@ -192,35 +200,35 @@ async function closeUp(desk: Desk, view: AccountView, symbol: string): Promise<A
   if (entry === undefined && position !== undefined) {
     // It has outlived its entry's record. The next run ends it, with what is left to tell of it.
     const { side, quantity, entryPrice } = position.value;
-    const standIn = await standInFor(desk, { symbol, side, quantity, entryPrice, markPrice: entryPrice });
-    return [(await handOver(desk, view, position, standIn)) === undefined ? 'conflict' : 'adopted'];
+    const standIn = await standInFor(context, { symbol, side, quantity, entryPrice, markPrice: entryPrice });
+    return [(await handOver(context, view, position, standIn)) === undefined ? 'conflict' : 'adopted'];
   }
   if (entry === undefined) {
-    const isOver = entryId === undefined || isGivenUp(desk, view, entryId);
-    return isOver ? release(desk, view, symbol) : ['waiting'];
+    const isOver = entryId === undefined || isGivenUp(context, view, entryId);
+    return isOver ? release(context, view, symbol) : ['waiting'];
   }
   if (!isSettled(entry)) return ['waiting'];
   const faults = await cancelOpenOrders(
-    desk,
+    context,
     view.openOrders.filter((order) => order.symbol === symbol),
   );
   if (faults.length > 0) return faults;
-  if (position === undefined) return release(desk, view, symbol);
-  const legs = await legRecords(desk, entry, position.value);
+  if (position === undefined) return release(context, view, symbol);
+  const legs = await legRecords(context, entry, position.value);
   if (legs.some((leg) => !isSettled(leg))) return ['waiting'];
-  return endTrade(desk, view, { entry, legs, position });
+  return endTrade(context, view, { entry, legs, position });
 }
 
 /** Of an entry without a record: it is sent within the time or not at all, and written down before. */
-const isGivenUp = ({ clock }: Desk, { gate }: AccountView, entryId: string): boolean =>
+const isGivenUp = ({ clock }: ExecutionContext, { gate }: AccountView, entryId: string): boolean =>
   clock.nowMs() - (gate?.authorised[entryId]?.atMs ?? 0) > ARRIVAL_MS_MAX;
 
 async function endTrade(
-  desk: Desk,
+  context: ExecutionContext,
   view: AccountView,
   trade: { entry: OrderRecord; legs: readonly OrderRecord[]; position: Versioned<PositionRecord> },
 ): Promise<Actions> {
-  const { risk, broker } = desk;
+  const { risk, broker } = context;
   const { symbol } = trade.entry;
   if (trade.entry.state.filledQuantity > 0) {
     const record = tradeOf(trade);
@@ -228,10 +236,14 @@ async function endTrade(
   }
   const { revision } = trade.position;
   const removed = await risk.remove(broker.scope, positionKey(symbol), { ifRevision: revision });
-  return removed === 'conflict' ? ['conflict'] : ['closed', ...(await release(desk, view, symbol))];
+  return removed === 'conflict' ? ['conflict'] : ['closed', ...(await release(context, view, symbol))];
 }
 
-async function release({ risk, broker }: Desk, view: AccountView, symbol: string): Promise<Actions> {
+async function release(
+  { risk, broker }: ExecutionContext,
+  view: AccountView,
+  symbol: string,
+): Promise<Actions> {
   const reservation = view.gate?.reserved[symbol];
   if (reservation === undefined) return [];
   const released = await risk.commit(broker.scope, planRelease({ symbol, ...reservation }));
@@ -239,30 +251,33 @@ async function release({ risk, broker }: Desk, view: AccountView, symbol: string
 }
 
 async function legRecords(
-  { risk, broker }: Desk,
+  { risk, broker }: ExecutionContext,
   entry: OrderRecord,
   position: PositionRecord,
 ): Promise<OrderRecord[]> {
-  const desk = { broker };
+  const context = { broker };
   const ids = [
-    ...legIds(desk, entry, 'stop', position.stopClientOrderId),
-    ...legIds(desk, entry, 'exit', position.exitClientOrderId),
+    ...legIds(context, entry, 'stop', position.stopClientOrderId),
+    ...legIds(context, entry, 'exit', position.exitClientOrderId),
   ];
   const records = await Promise.all(ids.map((id) => risk.get(broker.scope, orderKey(id), orderRecordSchema)));
   return records.flatMap((record) => (record === undefined ? [] : [record.value]));
 }
 
 /** Cancels orders and writes down how they ended. @returns one line for each that would not be cancelled */
-export async function cancelOpenOrders(desk: Desk, orders: readonly OrderReport[]): Promise<Actions> {
+export async function cancelOpenOrders(
+  context: ExecutionContext,
+  orders: readonly OrderReport[],
+): Promise<Actions> {
   const faults: string[] = [];
   for (const order of orders) {
-    const { risk, broker } = desk;
+    const { risk, broker } = context;
     const cancelled = await broker.cancel(order);
     if (!cancelled.ok) faults.push(`not_cancelled: ${cancelled.error.message}`);
     const stored = await risk.get(broker.scope, orderKey(order.clientOrderId), orderRecordSchema);
     if (!cancelled.ok || stored === undefined || isFinal(stored.value.state.status)) continue;
-    const found = await findOrder(desk, stored.value);
-    if (found.ok) await updateOrder(desk, order.clientOrderId, found.value.advance);
+    const found = await findOrder(context, stored.value);
+    if (found.ok) await updateOrder(context, order.clientOrderId, found.value.advance);
   }
   return faults;
 }

@@ -17,7 +17,7 @@ import { advanceOrder, isFinal, newOrderState, type OrderEvent } from '../order-
 import type { Broker, BrokerError, OrderReference, OrderReport, Submission } from '../ports.ts';
 
 /** What everything that deals with orders of one scope needs. */
-export interface Desk {
+export interface ExecutionContext {
   readonly risk: RiskStore;
   readonly broker: Broker;
   readonly clock: Clock;
@@ -105,7 +105,7 @@ function eventsOf(report: OrderReport | undefined, sinceSubmitMs: number): reado
  * noted for the breaker first: a process that dies in between has it counted, not missed.
  */
 export async function updateOrder(
-  { risk, broker, clock }: Desk,
+  { risk, broker, clock }: ExecutionContext,
   clientOrderId: string,
   change: (record: OrderRecord) => OrderRecord,
 ): Promise<OrderRecord | undefined> {
@@ -131,29 +131,29 @@ export type Sent =
       readonly record: OrderRecord;
       readonly detail: string;
     }
-  | { readonly outcome: 'in_hands' };
+  | { readonly outcome: 'already_submitted' };
 
 /** Writes the order down, sends it once, and writes down the answer and what it has filled by then. */
 export async function sendOrder(
-  desk: Desk,
+  context: ExecutionContext,
   approved: RiskApproved<EntryOrder | ReduceOrder>,
   record: OrderRecord,
 ): Promise<Sent> {
-  const { risk, broker, clock } = desk;
+  const { risk, broker, clock } = context;
   const key = orderKey(record.clientOrderId);
   if ((await risk.put(broker.scope, key, record, { ifAbsent: true })) === 'conflict')
-    return { outcome: 'in_hands' };
+    return { outcome: 'already_submitted' };
   if (clock.nowMs() - record.createdAtMs > SEND_MS_MAX) {
-    const late = await ended(desk, record, { event: { kind: 'cancelled' }, note: 'too late to be sent' });
+    const late = await ended(context, record, { event: { kind: 'cancelled' }, note: 'too late to be sent' });
     return { outcome: 'too_late', record: late, detail: late.note };
   }
   const submission = await broker.submit(approved);
   if (submission.outcome === 'rejected') {
-    const rejected = await ended(desk, record, { event: { kind: 'rejected' }, note: submission.reason });
+    const rejected = await ended(context, record, { event: { kind: 'rejected' }, note: submission.reason });
     return { outcome: 'rejected', record: rejected, detail: submission.reason };
   }
   if (submission.outcome === 'unknown') {
-    const unknown = await ended(desk, record, { event: { kind: 'outcome_unknown' }, note: record.note });
+    const unknown = await ended(context, record, { event: { kind: 'outcome_unknown' }, note: record.note });
     return { outcome: 'unknown', record: unknown, detail: submission.why };
   }
   const found = await broker.find(referenceOf(record));
@@ -162,7 +162,7 @@ export async function sendOrder(
   const events = report === undefined ? [acknowledged] : [acknowledged, ...eventsOf(report, 0)];
   const times = timesOf(report, clock.nowMs());
   const after = await updateOrder(
-    desk,
+    context,
     record.clientOrderId,
     (stored) => advanceRecord(stored, events, times).record,
   );
@@ -171,12 +171,12 @@ export async function sendOrder(
 }
 
 async function ended(
-  desk: Desk,
+  context: ExecutionContext,
   { clientOrderId }: OrderRecord,
   outcome: { readonly event: OrderEvent; readonly note: string },
 ): Promise<OrderRecord> {
-  const times = timesOf(undefined, desk.clock.nowMs());
-  const after = await updateOrder(desk, clientOrderId, (stored) => {
+  const times = timesOf(undefined, context.clock.nowMs());
+  const after = await updateOrder(context, clientOrderId, (stored) => {
     const { record } = advanceRecord(stored, [outcome.event], times);
     return record === stored ? stored : { ...record, note: outcome.note };
   });
@@ -194,11 +194,14 @@ export interface FoundOrder {
 }
 
 /** Looks an order up by its client order id. Fails when the exchange does not answer. */
-export async function findOrder(desk: Desk, record: OrderRecord): Promise<Result<FoundOrder, BrokerError>> {
-  const found = await desk.broker.find(referenceOf(record));
+export async function findOrder(
+  context: ExecutionContext,
+  record: OrderRecord,
+): Promise<Result<FoundOrder, BrokerError>> {
+  const found = await context.broker.find(referenceOf(record));
   if (!found.ok) return found;
   const report = found.value;
-  const nowMs = desk.clock.nowMs();
+  const nowMs = context.clock.nowMs();
   const events = eventsOf(report, nowMs - record.createdAtMs);
   const times = timesOf(report, nowMs);
   const { record: advanced, anomalies } = advanceRecord(record, events, times);

@@ -5,7 +5,7 @@ import type { Clock } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { RiskStore } from '../../risk/ports.ts';
-import { equityRecordSchema, PAPER_ACCOUNT_KEY } from '../../risk/records.ts';
+import { equitySnapshotSchema, PAPER_ACCOUNT_KEY } from '../../risk/records.ts';
 import { type PaperAccount, paperAccountSchema } from '../paper-account.ts';
 
 const WRITE_ATTEMPTS = 8;
@@ -25,12 +25,12 @@ export async function shockPaperAccount(
   { risk, clock }: { risk: RiskStore; clock: Clock },
   { fraction }: { fraction: number },
 ): Promise<Result<Shock, string>> {
-  const [mark] = await risk.list(
+  const [snapshot] = await risk.list(
     { scope: 'paper', prefix: 'equity#', newestFirst: true, count: 1 },
-    equityRecordSchema,
+    equitySnapshotSchema,
   );
-  if (mark === undefined) return failure('the equity was never marked: let the system run for a minute');
-  const equity = mark.value.equityMicroUsdt;
+  if (snapshot === undefined) return failure('the equity was never marked: let the system run for a minute');
+  const equity = snapshot.value.equityMicroUsdt;
   const breaker = (await risk.readGate('paper'))?.breaker;
   const highWaterMicroUsdt = Math.max(breaker?.highWaterMicroUsdt ?? 0, equity);
   const equityMicroUsdt = Math.floor(highWaterMicroUsdt * (1 - fraction));

@@ -9,10 +9,10 @@ import { versionDifferences } from '../../risk/code-version.ts';
 import type { Mode, ModeReason } from '../../risk/effective-mode.ts';
 import { FLAG_NAMES, type FlagsState } from '../../risk/flags.ts';
 import type { GateItem, Scope } from '../../risk/gate.ts';
-import type { RolloutStage } from '../../risk/level.ts';
+import type { Level } from '../../risk/level.ts';
 import {
-  type EquityRecord,
-  equityRecordSchema,
+  type EquitySnapshot,
+  equitySnapshotSchema,
   type PositionRecord,
   positionRecordSchema,
 } from '../../risk/records.ts';
@@ -22,7 +22,7 @@ export interface SystemStatus {
   readonly mode: Mode;
   readonly reasons: readonly ModeReason[];
   readonly scope: Scope;
-  readonly stage: RolloutStage | null;
+  readonly level: Level | null;
   /** Each flag's value, or what is wrong with it. */
   readonly flags: Readonly<Record<string, string | number | boolean>>;
   readonly breaker: BreakerState | null;
@@ -32,7 +32,7 @@ export interface SystemStatus {
   readonly lastBar: Pick<InferRun, 'barOpenTimeMs' | 'ensembleId' | 'written' | 'actions'> | null;
   /** One line for each bar of the last hour that a shard has no run of. */
   readonly missedBars: readonly string[];
-  readonly equity: EquityRecord | null;
+  readonly equity: EquitySnapshot | null;
   readonly positions: readonly PositionRecord[];
   /** One line each: what could not be read. */
   readonly unread: readonly string[];
@@ -46,7 +46,7 @@ interface StatusSources extends ModeSources {
 /** Never throws. */
 export async function readSystemStatus(sources: StatusSources): Promise<SystemStatus> {
   const { risk, signals } = sources;
-  const { mode, reasons, scope, flags, gate, stage } = await readMode(sources);
+  const { mode, reasons, scope, flags, gate, level } = await readMode(sources);
   const unread: string[] = [];
   const tried = <T>(work: () => Promise<T>) =>
     work().catch((error: unknown) => {
@@ -54,18 +54,18 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
       return undefined;
     });
   const [equity, positions, runs] = await Promise.all([
-    tried(() => risk.list({ scope, prefix: 'equity#', newestFirst: true, count: 1 }, equityRecordSchema)),
+    tried(() => risk.list({ scope, prefix: 'equity#', newestFirst: true, count: 1 }, equitySnapshotSchema)),
     tried(() => risk.list({ scope, prefix: 'position#' }, positionRecordSchema)),
     tried(async () => newestRuns(signals, await sources.readShards())),
   ]);
   const run = runs?.[0]?.[0];
-  const differences = gate === undefined ? [] : differencesIn({ gate, mark: equity?.[0]?.value, runs });
+  const differences = gate === undefined ? [] : differencesIn({ gate, snapshot: equity?.[0]?.value, runs });
   return {
     // Execute finds out by itself, from the same records.
     mode: differences.length > 0 ? 'OFF' : mode,
     reasons: [...differences.map((detail) => ({ code: 'versions_differ' as const, detail })), ...reasons],
     scope,
-    stage: stage ?? null,
+    level: level ?? null,
     flags: describeFlags(flags),
     breaker: gate?.breaker ?? null,
     epoch: gate?.epoch ?? null,
@@ -99,11 +99,11 @@ const newestRuns = (signals: SignalStore, shards: number) =>
 /** Of what is there to compare: a record that is missing has a reason, or a line, of its own. */
 const differencesIn = (records: {
   readonly gate: GateItem;
-  readonly mark: EquityRecord | undefined;
+  readonly snapshot: EquitySnapshot | undefined;
   readonly runs: readonly (readonly InferRun[])[] | undefined;
 }): string[] =>
   versionDifferences(records.gate.leaseCodeVersion, [
-    ...(records.mark === undefined ? [] : [['guard', records.mark.codeVersion] as const]),
+    ...(records.snapshot === undefined ? [] : [['manage-positions', records.snapshot.codeVersion] as const]),
     ...(records.runs ?? []).flatMap(([newest]) =>
       newest === undefined ? [] : [[`infer (shard ${newest.shard})`, newest.codeVersion] as const],
     ),

@@ -8,7 +8,7 @@ import { computeFeatures } from '../../features/compute-features.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import type { Abstention, AbstentionReason } from '../../market/abstention.ts';
 import { lastClosedOpenTimeMs } from '../../market/candle.ts';
-import { judgeWindow, REQUEST_BARS, SEQUENCE_STEPS } from '../../market/grid.ts';
+import { checkWindow, REQUEST_BARS, SEQUENCE_STEPS } from '../../market/grid.ts';
 import type { MarketData, MarketDataErrorCode } from '../../market/ports.ts';
 import type { EnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
 import type { InferRun } from '../infer-run.ts';
@@ -140,7 +140,7 @@ async function readRow(context: {
     });
     if (!candles.ok) return failure({ reason: reasonOf(candles.error.code), detail: candles.error.message });
     return watch.timeSync('features', () => {
-      const window = judgeWindow(candles.value, barOpenTimeMs);
+      const window = checkWindow(candles.value, barOpenTimeMs);
       if (!window.ok) return window;
       const { grid, hasSequence } = window.value;
       const features = computeFeatures(grid, {

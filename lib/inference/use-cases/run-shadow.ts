@@ -1,7 +1,7 @@
 // The shadow: a candidate ensemble that decides every bar on the same rows as the one in force, after it, without being
 // counted. What it would have done is kept in the store; whatever it does wrong ends as one line in the run.
 
-import { oneLine } from '../../core/message-of.ts';
+import { messageOf } from '../../core/message-of.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import type { LoadedShadow } from '../../models/use-cases/load-ensemble.ts';
 import { shadowPrefix } from '../../models/use-cases/shadow-bars.ts';
@@ -37,7 +37,7 @@ export async function runShadow(
     await records?.put(shadowKey(ensembleId, bar), encodeBar(bar, signals), { ifAbsent: true });
     return { ...run, signals: signals.length, agreement: agreementOf(signals, bar), quarantined };
   } catch (error) {
-    return { ...run, failed: oneLine(error) };
+    return { ...run, failed: messageOf(error) };
   }
 }
 

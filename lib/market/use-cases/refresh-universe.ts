@@ -70,11 +70,11 @@ export async function refreshUniverse(
   { size, afresh }: RefreshQuery,
 ): Promise<UniverseRefresh> {
   const { objects, market } = dependencies;
-  let inForce: Universe | undefined;
-  const keep = (why: Kept): UniverseRefresh => ({ outcome: 'kept', why, universe: inForce });
+  let active: Universe | undefined;
+  const keep = (why: Kept): UniverseRefresh => ({ outcome: 'kept', why, universe: active });
   try {
-    const { universe, condition } = await readInForce(objects, afresh);
-    inForce = universe;
+    const { universe, condition } = await readActive(objects, afresh);
+    active = universe;
     const members = universe?.symbols ?? [];
     const ranking = await rankMarket(market, size);
     if (!ranking.ok) return keep({ code: 'exchange_unavailable', detail: ranking.error.message });
@@ -82,7 +82,7 @@ export async function refreshUniverse(
     if (doubt !== undefined) return keep(doubt);
     const chosen = chooseUniverse(ranking.value, { members, size });
     const secondOpinion = await askSecondOpinion(dependencies.marketCaps, ranking.value, chosen);
-    const written = await write(dependencies, { inForce, condition, size, chosen, secondOpinion });
+    const written = await write(dependencies, { active, condition, size, chosen, secondOpinion });
     if (written === undefined)
       return keep({ code: 'conflict', detail: 'it was changed by someone else meanwhile' });
     return { ...written, chosen, secondOpinion };
@@ -92,14 +92,14 @@ export async function refreshUniverse(
   }
 }
 
-async function readInForce(objects: ObjectStore, afresh: boolean): Promise<InForce> {
-  const absent: InForce = { universe: undefined, condition: { ifAbsent: true } };
+async function readActive(objects: ObjectStore, afresh: boolean): Promise<Active> {
+  const absent: Active = { universe: undefined, condition: { ifAbsent: true } };
   if (!afresh) return (await readStoredUniverse(objects)) ?? absent;
   const info = await objects.head(UNIVERSE_KEY);
   return info === undefined ? absent : { universe: undefined, condition: { ifMatch: info.etag } };
 }
 
-interface InForce {
+interface Active {
   readonly universe: Universe | undefined;
   readonly condition: WriteCondition;
 }
@@ -167,26 +167,26 @@ const coinOf = (base: string): string => base.replace(/^(?:1000|1000000|1M)(?=[A
 async function write(
   { objects, clock }: RefreshDependencies,
   change: {
-    readonly inForce: Universe | undefined;
+    readonly active: Universe | undefined;
     readonly condition: WriteCondition;
     readonly size: number;
     readonly chosen: ChosenUniverse;
     readonly secondOpinion: SecondOpinion;
   },
 ): Promise<{ outcome: 'changed' | 'confirmed'; universe: Universe } | undefined> {
-  const { inForce, condition, size, secondOpinion } = change;
+  const { active, condition, size, secondOpinion } = change;
   const { symbols, entering, leaving } = change.chosen;
   const atMs = clock.nowMs();
   const asOf = new Date(atMs).toISOString().slice(0, 10);
-  const isChanged = inForce === undefined || entering.length + leaving.length > 0;
-  if (!isChanged && inForce.asOf === asOf) return { outcome: 'confirmed', universe: inForce };
-  const key = isChanged ? universeChangeKey(atMs) : inForce.change;
+  const isChanged = active === undefined || entering.length + leaving.length > 0;
+  if (!isChanged && active.asOf === asOf) return { outcome: 'confirmed', universe: active };
+  const key = isChanged ? universeChangeKey(atMs) : active.change;
   if (isChanged) {
     const record: UniverseChange = {
       schemaVersion: 1,
       asOf,
       atMs,
-      previousAsOf: inForce?.asOf ?? null,
+      previousAsOf: active?.asOf ?? null,
       size,
       entering: [...entering],
       leaving: [...leaving],

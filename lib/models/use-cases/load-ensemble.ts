@@ -2,7 +2,7 @@
 // identity of every model's objects again: a rollback takes effect within one bar, a model that vanished or changed stops
 // serving, and one that is right again serves again.
 import { invariant } from '../../core/invariant.ts';
-import { oneLine } from '../../core/message-of.ts';
+import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { valuesPerRow } from '../check-manifest.ts';
 import type { Ensemble, EnsembleMember } from '../ensemble.ts';
@@ -129,7 +129,7 @@ export function createEnsembleProvider(source: ModelSource): EnsembleProvider {
     state = { champion, shadow };
     const kept = new Set(ensemblesOf(state).flatMap(({ members }) => members));
     const dropped = ensemblesOf(replaced).flatMap(({ members }) => members);
-    await letGo(dropped.filter((member) => !kept.has(member)));
+    await releaseSession(dropped.filter((member) => !kept.has(member)));
     return success(state);
   };
 
@@ -147,7 +147,7 @@ export function createEnsembleProvider(source: ModelSource): EnsembleProvider {
       await refreshing;
       const last = ensemblesOf(state);
       state = undefined;
-      await letGo(last.flatMap(({ members }) => members));
+      await releaseSession(last.flatMap(({ members }) => members));
     },
   };
 }
@@ -161,7 +161,7 @@ export async function openEnsemble(
   if (!stored.ok) return stored;
   const state = await refreshEnsemble(source, stored.value, []);
   const held = hold(state);
-  await letGo(state.members);
+  await releaseSession(state.members);
   return success(held);
 }
 
@@ -202,7 +202,7 @@ async function refreshShadow(
     if (!stored.ok) return { ensembleId, loaded: stored };
     return { ensembleId, loaded: success(await refreshEnsemble(source, stored.value, known)) };
   } catch (error) {
-    return { ensembleId, loaded: failure({ code: 'ensemble_invalid', detail: oneLine(error) }) };
+    return { ensembleId, loaded: failure({ code: 'ensemble_invalid', detail: messageOf(error) }) };
   }
 }
 
@@ -279,12 +279,12 @@ function hold({ ensemble, members }: EnsembleState): LoadedEnsemble {
     async release() {
       if (released) return;
       released = true;
-      await letGo(members);
+      await releaseSession(members);
     },
   };
 }
 
-async function letGo(members: readonly MemberState[]): Promise<void> {
+async function releaseSession(members: readonly MemberState[]): Promise<void> {
   const unheld: ModelSession[] = [];
   for (const { outcome } of members) {
     if ('reason' in outcome) continue;
@@ -313,7 +313,7 @@ function toLoadedMember(member: EnsembleMember, { input, trainedToMs, shared }: 
         output = await shared.session.probabilities(values, rows);
       } catch (error) {
         const votes = Array.from({ length: rows }, () => abstain(member, 'inference_failed'));
-        return { votes, failed: fail('inference_failed', oneLine(error)) };
+        return { votes, failed: fail('inference_failed', messageOf(error)) };
       }
       const answers = readProbabilities(output, rows);
       const unanswered = rows > 0 && answers.every((answer) => answer === undefined);

@@ -2,7 +2,7 @@
 // that passes every step serves; the first step that fails gives the reason why this one does not.
 
 import { sha256Of } from '../../core/hash.ts';
-import { oneLine } from '../../core/message-of.ts';
+import { messageOf } from '../../core/message-of.ts';
 import type { ObjectInfo, ObjectStore, StoredObject } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import {
@@ -52,7 +52,7 @@ export async function loadModel(
       store.get(quarantineKey(model)),
     ]);
   } catch (error) {
-    return { result: fault('store_unavailable', oneLine(error)), fingerprint: undefined };
+    return { result: fault('store_unavailable', messageOf(error)), fingerprint: undefined };
   }
   const fingerprint = fingerprintOf(manifestObject, modelObject, order);
   const quarantined = order && findQuarantine(order);
@@ -81,7 +81,7 @@ export async function fingerprintModel(
     ]);
     return { fingerprint: fingerprintOf(manifest, bytes, order) };
   } catch (error) {
-    return { unavailable: oneLine(error) };
+    return { unavailable: messageOf(error) };
   }
 }
 
@@ -156,7 +156,7 @@ async function startSession(
   const session = created.value;
   const goldenFault = await session.probabilities(golden.value.input, golden.value.rows).then(
     (output) => findGoldenFault(golden.value, output),
-    (error): ModelFault => ({ reason: 'inference_failed', detail: `golden vectors: ${oneLine(error)}` }),
+    (error): ModelFault => ({ reason: 'inference_failed', detail: `golden vectors: ${messageOf(error)}` }),
   );
   if (goldenFault === undefined) return success({ manifest, session });
   await session.release();

@@ -16,7 +16,7 @@ import {
 import type { OpenTimeRange } from '../../market/bar-range.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
-import { fillGaps, judgeBars } from '../../market/grid.ts';
+import { checkBars, fillGaps } from '../../market/grid.ts';
 import type { CandleSource } from '../../market/ports.ts';
 import { type Ensemble, manifestKey } from '../ensemble.ts';
 import { parseManifest } from '../parse-document.ts';
@@ -287,7 +287,7 @@ function rowsOfSymbol(
   { range, strideBars }: { range: { fromMs: number; toMs: number }; strideBars: number },
 ): RowBlock {
   const grid = fillGaps(sliceSeries(candles, 0, countUntil(candles, range.toMs - 1)));
-  const verdicts = judgeBars(grid);
+  const verdicts = checkBars(grid);
   const bars: number[] = [];
   for (let bar = countUntil(grid, range.fromMs - 1); bar < grid.length; bar++) {
     const isKept = (grid.openTimeMs[bar]! / BAR_MS) % strideBars === 0;

@@ -3,7 +3,7 @@
 
 import { sha256Of } from '../../core/hash.ts';
 import { encodeJson } from '../../core/json.ts';
-import { oneLine } from '../../core/message-of.ts';
+import { messageOf } from '../../core/message-of.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
@@ -46,7 +46,7 @@ export interface ListedEnsemble {
 }
 
 /** `previous`: rollback leads there, sooner or later; `candidate`: published and never promoted, as far as the pointer knows. */
-export type EnsembleStatus = 'in_force' | 'shadow' | 'previous' | 'candidate';
+export type EnsembleStatus = 'active' | 'shadow' | 'previous' | 'candidate';
 
 export interface ModelListing<Row extends ListedModel> {
   readonly ensemble: Result<Ensemble, EnsembleFailure>;
@@ -72,7 +72,7 @@ export async function listModels(store: ObjectStore): Promise<ModelListing<Liste
         ...model,
         bytes: info?.bytes ?? null,
         weight: memberOf(ensemble, model)?.weight ?? null,
-        featureSet: manifest === undefined ? ('unknown' as const) : judgeFeatureSet(manifest.body),
+        featureSet: manifest === undefined ? ('unknown' as const) : checkFeatureSet(manifest.body),
       };
     }),
   );
@@ -106,7 +106,7 @@ export async function listEnsembles(store: ObjectStore): Promise<ListedEnsemble[
   return ids
     .filter((id) => ensembleIdSchema.safeParse(id).success)
     .map((id) => {
-      if (pointer.ok && id === pointer.value.ensembleId) return { id, status: 'in_force' };
+      if (pointer.ok && id === pointer.value.ensembleId) return { id, status: 'active' };
       if (shadow.ok && id === shadow.value) return { id, status: 'shadow' };
       const isPrevious = pointer.ok && pointer.value.previous.includes(id);
       return { id, status: isPrevious ? 'previous' : 'candidate' };
@@ -129,7 +129,7 @@ async function findModels(store: ObjectStore, members: readonly EnsembleMember[]
   return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, model]) => model);
 }
 
-function judgeFeatureSet(manifestBytes: Uint8Array): ListedModel['featureSet'] {
+function checkFeatureSet(manifestBytes: Uint8Array): ListedModel['featureSet'] {
   const manifest = parseManifest(manifestBytes, 'manifest');
   if (!manifest.ok) return 'unknown';
   return findFeatureMismatch(manifest.value) === undefined ? 'ok' : 'mismatch';
@@ -173,7 +173,7 @@ export async function copyEnsemble(request: CopyRequest): Promise<Result<CopiedE
   try {
     return await copyVerified(request);
   } catch (error) {
-    if (error instanceof StoreError) return refuse('store_unavailable', oneLine(error));
+    if (error instanceof StoreError) return refuse('store_unavailable', messageOf(error));
     throw error;
   }
 }

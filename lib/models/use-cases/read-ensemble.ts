@@ -2,7 +2,7 @@
 // is decided.
 
 import { sha256Of } from '../../core/hash.ts';
-import { oneLine } from '../../core/message-of.ts';
+import { messageOf } from '../../core/message-of.ts';
 import type { ObjectStore, StoredObject } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { type Ensemble, type EnsemblePointer, ensembleKey, POINTER_KEY, SHADOW_KEY } from '../ensemble.ts';
@@ -85,6 +85,6 @@ async function readObject(
   try {
     return success(await store.get(key));
   } catch (error) {
-    return fail('store_unavailable', `${key}: ${oneLine(error)}`);
+    return fail('store_unavailable', `${key}: ${messageOf(error)}`);
   }
 }

@@ -16,7 +16,7 @@ import type { ModelIdentity } from '../vote.ts';
 import { findQuarantine } from './load-model.ts';
 import { type EnsembleStatus, type ListedEnsemble, listEnsembles } from './model-registry.ts';
 import { readEnsemble } from './read-ensemble.ts';
-import { guardStore, type ReleaseFailure, readPointer, refuse } from './release-pointer.ts';
+import { catchStoreError, type ReleaseFailure, readPointer, refuse } from './release-pointer.ts';
 import { countShadowBars } from './shadow-bars.ts';
 
 export interface ModelCard {
@@ -45,7 +45,7 @@ export function readModelCard(
   store: ObjectStore,
   model: ModelIdentity,
 ): Promise<Result<ModelCard, ReleaseFailure>> {
-  return guardStore(async () => {
+  return catchStoreError(async () => {
     const key = manifestKey(model);
     const stored = await store.get(key);
     if (stored === undefined) return refuse('model_unknown', `${key} is not in the store`);
@@ -65,7 +65,7 @@ export function readEnsembleCard(
   store: ObjectStore,
   id: string,
 ): Promise<Result<EnsembleCard, ReleaseFailure>> {
-  return guardStore(async () => {
+  return catchStoreError(async () => {
     if (!ensembleIdSchema.safeParse(id).success)
       return refuse('ensemble_unusable', `${id} is no ensemble id such as e20240728_000000`);
     const stored = await readEnsemble(store, id);

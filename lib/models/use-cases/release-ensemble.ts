@@ -14,7 +14,7 @@ import type { CompareEnsembles, EnsembleComparison } from '../ports.ts';
 import { openEnsemble } from './load-ensemble.ts';
 import type { ModelSource } from './load-model.ts';
 import {
-  guardStore,
+  catchStoreError,
   type ReleaseActor,
   type ReleaseFailure,
   readPointer,
@@ -52,7 +52,7 @@ export function promoteEnsemble(
   source: ModelSource,
   { ensembleId, actor, evidence }: PromotionRequest,
 ): Promise<Result<Promotion, ReleaseFailure>> {
-  return guardStore(async () => {
+  return catchStoreError(async () => {
     // Read before the comparison: a pointer that moves while it runs refuses the write.
     const { pointer, condition } = await readPointer(source.store);
     const champion = pointer.ok ? pointer.value : undefined;
@@ -99,7 +99,7 @@ export function rollbackEnsemble(
   source: ModelSource,
   actor: ReleaseActor,
 ): Promise<Result<MovedPointer, ReleaseFailure>> {
-  return guardStore(async () => {
+  return catchStoreError(async () => {
     const { pointer, condition } = await readPointer(source.store);
     if (!pointer.ok) return pointer;
     const replaced = pointer.value.ensembleId;
@@ -135,7 +135,7 @@ export function setShadow(
   ensembleId: string | undefined,
   actor: ReleaseActor,
 ): Promise<Result<string, ReleaseFailure>> {
-  return guardStore(async () => {
+  return catchStoreError(async () => {
     const { pointer } = await readPointer(source.store);
     if (!pointer.ok) return pointer;
     // Read before the checks: a shadow that someone names meanwhile refuses the write.

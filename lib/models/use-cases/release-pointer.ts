@@ -1,7 +1,7 @@
 // Every change of what serves: the audit entry first, then the one write that makes it so. The entry is never overwritten,
 // and a change is never unaudited; an entry that no version of the pointer or of a quarantine order names did not come about.
 import { encodeJson } from '../../core/json.ts';
-import { oneLine } from '../../core/message-of.ts';
+import { messageOf } from '../../core/message-of.ts';
 import type { ObjectStore, WriteCondition } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
@@ -13,7 +13,7 @@ export interface ReleaseFailure {
   readonly code:
     | 'store_unavailable'
     /** No pointer, or one that cannot be read. */
-    | 'nothing_in_force'
+    | 'no_active_ensemble'
     | 'ensemble_unusable'
     | 'verification_failed'
     | 'already_so'
@@ -53,13 +53,13 @@ export const refuse = (code: ReleaseFailure['code'], detail: string) =>
   failure<ReleaseFailure>({ code, detail });
 
 /** A store that fails is an outcome of the command, told in one line. */
-export async function guardStore<T>(
+export async function catchStoreError<T>(
   work: () => Promise<Result<T, ReleaseFailure>>,
 ): Promise<Result<T, ReleaseFailure>> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof StoreError) return refuse('store_unavailable', oneLine(error));
+    if (error instanceof StoreError) return refuse('store_unavailable', messageOf(error));
     throw error;
   }
 }
@@ -69,12 +69,12 @@ export async function readPointer(store: ObjectStore): Promise<PointerState> {
   const stored = await store.get(POINTER_KEY);
   if (stored === undefined)
     return {
-      pointer: refuse('nothing_in_force', `${POINTER_KEY} is not in the store: promote an ensemble first`),
+      pointer: refuse('no_active_ensemble', `${POINTER_KEY} is not in the store: promote an ensemble first`),
       condition: { ifAbsent: true },
     };
   const pointer = parsePointer(stored.body, POINTER_KEY);
   return {
-    pointer: pointer.ok ? pointer : refuse('nothing_in_force', pointer.error),
+    pointer: pointer.ok ? pointer : refuse('no_active_ensemble', pointer.error),
     condition: { ifMatch: stored.etag },
   };
 }

@@ -7,7 +7,7 @@ import type { QuarantineOrder } from '../quarantine.ts';
 import type { ModelIdentity } from '../vote.ts';
 import { findQuarantine } from './load-model.ts';
 import {
-  guardStore,
+  catchStoreError,
   type ReleaseActor,
   type ReleaseFailure,
   refuse,
@@ -20,7 +20,7 @@ export function setQuarantine(
   model: ModelIdentity,
   change: { readonly state: QuarantineOrder['state']; readonly actor: ReleaseActor },
 ): Promise<Result<string, ReleaseFailure>> {
-  return guardStore(async () => {
+  return catchStoreError(async () => {
     const { state, actor } = change;
     const { name, version } = model;
     const key = quarantineKey(model);

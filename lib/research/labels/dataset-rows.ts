@@ -8,7 +8,7 @@ import type { AbstentionReason } from '../../market/abstention.ts';
 import type { OpenTimeRange } from '../../market/bar-range.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
-import { type CandleGrid, fillGaps, GRID_BARS_MAX, judgeBars } from '../../market/grid.ts';
+import { type CandleGrid, checkBars, fillGaps, GRID_BARS_MAX } from '../../market/grid.ts';
 import type { LabelDefinition } from '../../models/manifest.ts';
 import { averageUniqueness } from './average-uniqueness.ts';
 import { labelBars } from './triple-barrier.ts';
@@ -75,7 +75,7 @@ function selectBars(
   grid: CandleGrid,
   options: { fromMs: number | undefined; pathBars: number },
 ): { bars: Int32Array; dropped: DropCounts } {
-  const verdicts = judgeBars(grid);
+  const verdicts = checkBars(grid);
   const nextFilledBars = findNextFilledBars(grid);
   const bars: number[] = [];
   const dropped: Partial<Record<DropReason, number>> = {

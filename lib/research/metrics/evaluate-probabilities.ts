@@ -16,7 +16,7 @@ const WEEK_MS = 7 * DAY_MS;
 const FIRST_MONDAY_MS = 4 * DAY_MS;
 
 /** Columns of the same length, rows in any order. */
-export interface JudgedRows {
+export interface EvaluatedRows {
   readonly barOpenTimeMs: Float64Array;
   /** Index of the row's symbol. */
   readonly symbols: Uint16Array;
@@ -50,7 +50,7 @@ export interface SymbolScores {
   readonly ece: number;
 }
 
-export interface ProbabilityJudgement {
+export interface ProbabilityEvaluation {
   readonly scores: ClassificationScores;
   readonly reliability: readonly ReliabilityBin[];
   /** Of each class against the rest; undefined where a class never or always happened. */
@@ -68,10 +68,10 @@ export interface ProbabilityJudgement {
  * @param options.prior the class frequencies to beat
  * @param options.horizonBars over which forward returns overlap
  */
-export function judgeProbabilities(
-  rows: JudgedRows,
+export function evaluateProbabilities(
+  rows: EvaluatedRows,
   options: { readonly prior: ClassPrior; readonly horizonBars: number },
-): ProbabilityJudgement | undefined {
+): ProbabilityEvaluation | undefined {
   const { probabilities, labels } = rows;
   const all = new ClassificationTally(options.prior);
   const weeks = new Map<number, ClassificationTally>();
@@ -89,7 +89,7 @@ export function judgeProbabilities(
     scores,
     reliability: all.reliability(),
     auc: { sell: auc(0), hold: auc(1), buy: auc(2) },
-    ...judgeDirection(rows, options.horizonBars),
+    ...evaluateDirection(rows, options.horizonBars),
     weeks: inOrder(weeks).map(([weekStartMs, week]) => weekScores(weekStartMs, week)),
     bySymbol: inOrder(symbols).map(([symbol, { scores }]) => {
       const { rows, logLoss, priorLogLoss, brier, ece } = scores;
@@ -141,10 +141,10 @@ function weekScores(weekStartMs: number, { scores }: { scores: ClassificationSco
   return { weekStartMs, rows, logLoss, priorLogLoss, weekPriorLogLoss };
 }
 
-function judgeDirection(
-  { barOpenTimeMs, probabilities, forwardReturns }: JudgedRows,
+function evaluateDirection(
+  { barOpenTimeMs, probabilities, forwardReturns }: EvaluatedRows,
   horizonBars: number,
-): Pick<ProbabilityJudgement, 'direction' | 'directionT' | 'directionTKind'> {
+): Pick<ProbabilityEvaluation, 'direction' | 'directionT' | 'directionTKind'> {
   const score = Float64Array.from(
     forwardReturns,
     (_, row) => probabilities[row * 3 + 2]! - probabilities[row * 3]!,

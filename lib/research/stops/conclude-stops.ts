@@ -32,8 +32,8 @@ export function concludeStops({
     };
   const ranked = [...rules].sort((a, b) => b.signals.netBps! - a.signals.netBps!);
   const survivors = ranked.filter(({ signals }) => signals.netFamily!.low > 0);
-  const better = ranked.filter(({ versusInForce }) => (versusInForce.family?.low ?? 0) > 0);
-  const worse = ranked.filter(({ versusInForce }) => (versusInForce.family?.high ?? 0) < 0);
+  const better = ranked.filter(({ versusActive }) => (versusActive.family?.low ?? 0) > 0);
+  const worse = ranked.filter(({ versusActive }) => (versusActive.family?.high ?? 0) < 0);
   const names = (reports: readonly RuleReport[]) => reports.map(({ name }) => name);
   return {
     code: survivors.length === 0 ? 'none_survives' : 'some_survive',

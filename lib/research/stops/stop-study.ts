@@ -21,14 +21,14 @@ const DRAWS = 10_000;
 const LEVEL = 0.95;
 
 /** Every multiple at every timeframe, and no stop; first the rule in force, which the others are compared with. */
-export function stopRules(multipleInForce: number): readonly StopRule[] {
-  const multiples = [...new Set([...MULTIPLES, multipleInForce])].sort((a, b) => a - b);
+export function stopRules(multipleActive: number): readonly StopRule[] {
+  const multiples = [...new Set([...MULTIPLES, multipleActive])].sort((a, b) => a - b);
   const rules = ATR_TIMEFRAMES.flatMap((timeframe) =>
     multiples.map((multiple) => ({ kind: 'atr', multiple, timeframe }) as const),
   );
-  const isInForce = (rule: (typeof rules)[number]) =>
-    rule.timeframe === '5m' && rule.multiple === multipleInForce;
-  return [...rules.filter(isInForce), ...rules.filter((rule) => !isInForce(rule)), { kind: 'none' }];
+  const isActive = (rule: (typeof rules)[number]) =>
+    rule.timeframe === '5m' && rule.multiple === multipleActive;
+  return [...rules.filter(isActive), ...rules.filter((rule) => !isActive(rule)), { kind: 'none' }];
 }
 
 /** `1.2 x ATR 5m` */
@@ -122,7 +122,7 @@ export interface RuleReport {
   /** The same entries with the side by a coin. */
   readonly control: StopFigures;
   /** Net of the signals: this rule less the rule in force; all undefined for the rule in force itself. */
-  readonly versusInForce: PairedDifference;
+  readonly versusActive: PairedDifference;
   /** Net: the signals less the coin. */
   readonly versusControl: PairedDifference;
 }
@@ -210,7 +210,7 @@ export class StopStudyTally {
           name: nameRule(rule),
           signals: figuresOf(signals, { busiest, estimate }),
           control: figuresOf(control, { busiest, estimate }),
-          versusInForce: index === 0 ? NO_DIFFERENCE : less((day) => days[day]!.signals[0]!),
+          versusActive: index === 0 ? NO_DIFFERENCE : less((day) => days[day]!.signals[0]!),
           versusControl: less((day) => control[day]!),
         };
       }),

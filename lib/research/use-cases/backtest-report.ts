@@ -53,7 +53,7 @@ export interface OpenTrade {
 }
 
 /** equity = deposit + realised + unrealised − fees + funding, to the last digit. */
-interface BooksFigures {
+interface LedgerFigures {
   readonly depositUsdt: number;
   readonly realisedUsdt: number;
   readonly unrealisedUsdt: number;
@@ -98,7 +98,7 @@ export interface BacktestReport {
     readonly trades: number;
     readonly profitUsdt: number;
   }[];
-  readonly books: BooksFigures;
+  readonly bookedLedger: LedgerFigures;
   /** What became of BUY and SELL signals. */
   readonly outcomes: BacktestRun['outcomes'];
   readonly problems: readonly string[];
@@ -136,7 +136,7 @@ export function reportBacktest(run: BacktestRun, context: ReportContext): Backte
     exitReasons: groupBy(trades, ({ reason }) => reason).map(([reason, group]) => ({ reason, ...group })),
     summary: summarise(trades, curve, marketChange(series, range)),
     months: monthsOf(trades, curve),
-    books: booksOf(run),
+    bookedLedger: ledgerOf(run),
     outcomes: Object.fromEntries(Object.entries(run.outcomes).sort(([a], [b]) => (a < b ? -1 : 1))),
     problems: run.problems,
     trades,
@@ -247,8 +247,8 @@ function monthsOf(trades: readonly ReportedTrade[], curve: EquityCurve): Backtes
   });
 }
 
-function booksOf({ books, marks }: BacktestRun): BooksFigures {
-  const { depositMicroUsdt, realisedMicroUsdt, feesMicroUsdt, fundingMicroUsdt } = books.ledger;
+function ledgerOf({ bookedLedger, marks }: BacktestRun): LedgerFigures {
+  const { depositMicroUsdt, realisedMicroUsdt, feesMicroUsdt, fundingMicroUsdt } = bookedLedger.ledger;
   const equityMicroUsdt = marks.at(-1)!.equityMicroUsdt;
   const closed = depositMicroUsdt + realisedMicroUsdt - feesMicroUsdt + fundingMicroUsdt;
   return {

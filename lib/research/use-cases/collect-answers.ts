@@ -13,7 +13,7 @@ import type { LoadedEnsemble } from '../../models/use-cases/load-ensemble.ts';
 import type { Probabilities } from '../../models/vote.ts';
 import type { DropCounts } from '../labels/dataset-rows.ts';
 import { ActedEdgeTally } from '../metrics/acted-edge.ts';
-import type { JudgedRows } from '../metrics/evaluate-probabilities.ts';
+import type { EvaluatedRows } from '../metrics/evaluate-probabilities.ts';
 import { VoteTally } from '../metrics/vote-tally.ts';
 import type { CandidateTrade } from '../run-portfolio.ts';
 import { followSignal, type SignalPath } from '../stops/follow-signal.ts';
@@ -215,7 +215,7 @@ function followDecision(
 }
 
 /** The rows that a voter answered, of all symbols; the ensemble is ENSEMBLE_VOTER. */
-export function rowsAnsweredBy(blocks: readonly AnswerBlock[], voter: string): JudgedRows {
+export function rowsAnsweredBy(blocks: readonly AnswerBlock[], voter: string): EvaluatedRows {
   const count = blocks.reduce((sum, { voters }) => sum + countAnswered(voters.get(voter)!), 0);
   const rows = {
     barOpenTimeMs: new Float64Array(count),

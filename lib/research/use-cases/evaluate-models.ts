@@ -26,8 +26,8 @@ import { deflatedSharpe } from '../metrics/deflated-sharpe.ts';
 import {
   type ClassPrior,
   classFrequencies,
-  judgeProbabilities,
-  type ProbabilityJudgement,
+  evaluateProbabilities,
+  type ProbabilityEvaluation,
 } from '../metrics/evaluate-probabilities.ts';
 import { dailySharpe, performanceOf } from '../metrics/performance.ts';
 import { tradeStatistics } from '../metrics/trade-statistics.ts';
@@ -60,7 +60,7 @@ export interface EvaluateRequest
   readonly range: OpenTimeRange;
 }
 
-/** Closed: why nothing can be judged; one line each. */
+/** Closed: why nothing can be evaluated; one line each. */
 export interface EvaluateError {
   readonly code: 'no_ensemble' | 'no_models' | 'no_rows';
   readonly detail: string;
@@ -81,24 +81,27 @@ export async function evaluateModels(
     }
     const answers = await collectAnswers({ ...request, source: dependencies.source, loaded });
     if (answers.blocks.length === 0) return failure({ code: 'no_rows', detail: describeNoRows(answers) });
-    return success(await judge(dependencies, { request, loaded, answers }));
+    return success(await evaluate(dependencies, { request, loaded, answers }));
   } finally {
     await loaded.release();
   }
 }
 
-interface Judged {
+interface Evaluated {
   readonly request: EvaluateRequest;
   readonly loaded: LoadedEnsemble;
   readonly answers: CollectedAnswers;
 }
 
-async function judge({ store, drawIndex }: EvaluateDependencies, judged: Judged): Promise<Evaluation> {
-  const { request, loaded, answers } = judged;
+async function evaluate(
+  { store, drawIndex }: EvaluateDependencies,
+  evaluated: Evaluated,
+): Promise<Evaluation> {
+  const { request, loaded, answers } = evaluated;
   const { ensemble } = loaded;
   const prior = priorOf(answers);
-  const { fromMs, toMs } = judgedRange(answers);
-  const models = await judgeModels(store, judged, { prior, fromMs, toMs });
+  const { fromMs, toMs } = evaluatedRange(answers);
+  const models = await evaluateMembers(store, evaluated, { prior, fromMs, toMs });
   return {
     ensembleId: ensemble.id,
     label: ensemble.label,
@@ -112,8 +115,8 @@ async function judge({ store, drawIndex }: EvaluateDependencies, judged: Judged)
     abstentions: answers.dropped,
     failures: answers.failures,
     models,
-    ensemble: judgeEnsemble(judged, { prior, drawIndex }),
-    strategy: judgeStrategy(judged, { fromMs, toMs, log: await readTrialLog(store) }),
+    ensemble: evaluateEnsemble(evaluated, { prior, drawIndex }),
+    strategy: evaluateStrategy(evaluated, { fromMs, toMs, log: await readTrialLog(store) }),
   };
 }
 
@@ -140,16 +143,16 @@ function priorOf({ blocks }: CollectedAnswers): ClassPrior {
 }
 
 /** Open times of the first and last judged bar. */
-function judgedRange({ blocks }: CollectedAnswers): { fromMs: number; toMs: number } {
+function evaluatedRange({ blocks }: CollectedAnswers): { fromMs: number; toMs: number } {
   return {
     fromMs: Math.min(...blocks.map(({ openTimeMs }) => openTimeMs[0]!)),
     toMs: Math.max(...blocks.map(({ openTimeMs }) => openTimeMs.at(-1)!)),
   };
 }
 
-async function judgeModels(
+async function evaluateMembers(
   store: ObjectStore,
-  { loaded, answers }: Judged,
+  { loaded, answers }: Evaluated,
   context: { prior: ClassPrior; fromMs: number; toMs: number },
 ): Promise<Record<string, ModelFigures>> {
   const { label, members } = loaded.ensemble;
@@ -159,7 +162,7 @@ async function judgeModels(
     const quarantined = loaded.quarantined.find(({ model }) => model === name);
     const training = quarantined === undefined ? await trainingRange(store, { name, version }) : undefined;
     const { abstentions, actions, meanConfidence, consensusRate } = answers.votes.get(name)!.summary();
-    const { figures } = judgeVoter(answers, { voter: name, horizonBars: label.horizonBars, ...context });
+    const { figures } = evaluateVoter(answers, { voter: name, horizonBars: label.horizonBars, ...context });
     models[name] = {
       version,
       weight,
@@ -192,9 +195,9 @@ interface TimeSpan {
 }
 
 /** How far judged bars lie within a training range, both ends inclusive. */
-function compareRanges(judged: TimeSpan, training: TimeSpan): InSample {
-  if (judged.fromMs > training.toMs || judged.toMs < training.fromMs) return false;
-  return judged.fromMs >= training.fromMs && judged.toMs <= training.toMs ? true : 'partly';
+function compareRanges(evaluated: TimeSpan, training: TimeSpan): InSample {
+  if (evaluated.fromMs > training.toMs || evaluated.toMs < training.fromMs) return false;
+  return evaluated.fromMs >= training.fromMs && evaluated.toMs <= training.toMs ? true : 'partly';
 }
 
 /** What one serving model has seen, the ensemble has seen. */
@@ -204,14 +207,14 @@ function combineInSample(models: readonly Pick<ModelFigures, 'inSample'>[]): InS
   return seen.includes('partly') ? 'partly' : false;
 }
 
-function judgeVoter(
+function evaluateVoter(
   { blocks }: CollectedAnswers,
   options: { voter: string; prior: ClassPrior; horizonBars: number },
-): { figures: ProbabilityFigures; bySymbol: ProbabilityJudgement['bySymbol'] } {
-  const judgement = judgeProbabilities(rowsAnsweredBy(blocks, options.voter), options);
-  const { scores, direction } = judgement ?? {};
+): { figures: ProbabilityFigures; bySymbol: ProbabilityEvaluation['bySymbol'] } {
+  const assessment = evaluateProbabilities(rowsAnsweredBy(blocks, options.voter), options);
+  const { scores, direction } = assessment ?? {};
   return {
-    bySymbol: judgement?.bySymbol ?? [],
+    bySymbol: assessment?.bySymbol ?? [],
     figures: {
       rows: scores?.rows ?? 0,
       logLoss: scores?.logLoss,
@@ -222,28 +225,28 @@ function judgeVoter(
       priorDirectionLogLoss: scores?.priorDirectionLogLoss,
       brier: scores?.brier,
       ece: scores?.ece,
-      auc: judgement?.auc ?? { sell: undefined, hold: undefined, buy: undefined },
+      auc: assessment?.auc ?? { sell: undefined, hold: undefined, buy: undefined },
       rankIc: direction?.mean,
-      rankIcT: judgement?.directionT,
-      rankIcTKind: judgement?.directionTKind,
+      rankIcT: assessment?.directionT,
+      rankIcTKind: assessment?.directionTKind,
       rankIcTByDay: direction?.tByDay,
       rankIcTNeweyWest: direction?.tNeweyWest,
       rankIcBars: direction?.bars ?? 0,
-      reliability: judgement?.reliability ?? [],
-      weeks: judgement?.weeks ?? [],
+      reliability: assessment?.reliability ?? [],
+      weeks: assessment?.weeks ?? [],
       days: direction?.byDay ?? [],
     },
   };
 }
 
-function judgeEnsemble(
-  { loaded, answers }: Judged,
+function evaluateEnsemble(
+  { loaded, answers }: Evaluated,
   { prior, drawIndex }: { prior: ClassPrior; drawIndex: DrawIndex },
 ): EnsembleFigures {
   const { label } = loaded.ensemble;
   const costsBps = roundTripBps(loaded);
   const summary = answers.tally.summary();
-  const { figures, bySymbol } = judgeVoter(answers, {
+  const { figures, bySymbol } = evaluateVoter(answers, {
     voter: ENSEMBLE_VOTER,
     prior,
     horizonBars: label.horizonBars,
@@ -270,8 +273,8 @@ function judgeEnsemble(
 const roundTripBps = ({ ensemble }: LoadedEnsemble): number =>
   2 * (ensemble.costs.feeBps + ensemble.costs.slippageBps);
 
-function judgeStrategy(
-  { loaded, answers }: Judged,
+function evaluateStrategy(
+  { loaded, answers }: Evaluated,
   context: TimeSpan & { log: Result<TrialLog, string> },
 ): StrategyFigures {
   const { costs, label } = loaded.ensemble;

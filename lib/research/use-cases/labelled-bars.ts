@@ -6,7 +6,7 @@ import type { SymbolRow } from '../../inference/use-cases/ask-models.ts';
 import type { OpenTimeRange } from '../../market/bar-range.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
-import { type CandleGrid, fillGaps, judgeBars } from '../../market/grid.ts';
+import { type CandleGrid, checkBars, fillGaps } from '../../market/grid.ts';
 import type { LabelDefinition } from '../../models/manifest.ts';
 import { buildDatasetRows, type DropCounts } from '../labels/dataset-rows.ts';
 import { servedRows } from './served-rows.ts';
@@ -47,7 +47,7 @@ export function labelledBars(
   const known = range.toMs === undefined ? candles.length : countUntil(candles, range.toMs - 1);
   const grid = fillGaps(sliceSeries(candles, 0, known));
   const bars = Int32Array.from(openTimeMs, (ms) => (ms - grid.openTimeMs[0]!) / BAR_MS);
-  const row = servedRows(symbol, grid, { bars, verdicts: withSequences ? judgeBars(grid) : undefined });
+  const row = servedRows(symbol, grid, { bars, verdicts: withSequences ? checkBars(grid) : undefined });
   const { classes, barrierBps, forwardReturns } = horizons[0]!;
   return success({
     grid,

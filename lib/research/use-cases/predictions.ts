@@ -10,7 +10,7 @@ import { askModels } from '../../inference/use-cases/ask-models.ts';
 import type { OpenTimeRange } from '../../market/bar-range.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
-import { fillGaps, GRID_BARS_MAX, judgeBars } from '../../market/grid.ts';
+import { checkBars, fillGaps, GRID_BARS_MAX } from '../../market/grid.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
 import type { LoadedEnsemble } from '../../models/use-cases/load-ensemble.ts';
 import {
@@ -72,7 +72,7 @@ export async function predictSymbol(
   if (spanBars > GRID_BARS_MAX)
     return failure(`the candles span ${spanBars} bars, more than ${GRID_BARS_MAX}: check their dates`);
   const grid = fillGaps(series);
-  const verdicts = judgeBars(grid);
+  const verdicts = checkBars(grid);
   const first = range.fromMs === undefined ? 0 : countUntil(grid, range.fromMs - 1);
   const bars = Int32Array.from(
     verdicts.flatMap((verdict, bar) => (verdict === undefined && bar >= first ? [bar] : [])),

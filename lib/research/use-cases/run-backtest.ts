@@ -5,12 +5,12 @@
 
 import { invariant } from '../../core/invariant.ts';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
-import { type Books, booksSchema } from '../../execution/booked-ledger.ts';
+import { type BookedLedger, bookedLedgerSchema } from '../../execution/booked-ledger.ts';
 import type { DecisionOutcome } from '../../execution/execute-report.ts';
 import type { Broker } from '../../execution/ports.ts';
 import { FULL_SIZE } from '../../execution/use-cases/enter-position.ts';
 import { execute } from '../../execution/use-cases/execute.ts';
-import { type GuardReport, guard } from '../../execution/use-cases/manage-positions.ts';
+import { managePositions, type PositionManagerReport } from '../../execution/use-cases/manage-positions.ts';
 import { forgetOldRecords } from '../../execution/use-cases/prune-records.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import type { SignalStore } from '../../inference/ports.ts';
@@ -20,7 +20,7 @@ import { newGate, planBreakerWrite } from '../../risk/gate.ts';
 import { LEASE_MS } from '../../risk/latch.ts';
 import type { FlagStore, RiskStore } from '../../risk/ports.ts';
 import {
-  type EquityRecord,
+  type EquitySnapshot,
   LEDGER_KEY,
   type PositionRecord,
   positionRecordSchema,
@@ -63,7 +63,7 @@ export interface BacktestRun {
   readonly open: readonly (PositionRecord & { readonly markPrice: number })[];
   /** At every bar's close; without gaps. */
   readonly marks: readonly { readonly atMs: number; readonly equityMicroUsdt: number }[];
-  readonly books: Books;
+  readonly bookedLedger: BookedLedger;
   /** How often each came of a BUY or SELL; a signal that several things stand against counts for each. */
   readonly outcomes: Readonly<Partial<Record<DecisionOutcome, number>>>;
   readonly trip: { readonly atMs: number; readonly detail: string } | undefined;
@@ -72,7 +72,7 @@ export interface BacktestRun {
 }
 
 /** After a bar's close: guard first, so that what is over makes room, then the breaker, then execute on infer's success. */
-const GUARD_MS = 1_000;
+const POSITION_MANAGER_MS = 1_000;
 const BREAKER_MS = 2_000;
 const EXECUTE_MS = 3_000;
 /** The guard's next minute, in which what it has sent is settled; later ones would see nothing new before the next close. */
@@ -95,15 +95,15 @@ export async function runBacktest(
     const holds = ((await risk.readGate('paper'))?.positionCount ?? 0) > 0;
     // Flat and without a wish to act, nothing can change: neither equity nor records.
     const looks = acts || holds || withBreaker || isLast;
-    const hasActed = looks && (await run.guardAt(closeMs + GUARD_MS));
+    const hasActed = looks && (await run.managePositionsAt(closeMs + POSITION_MANAGER_MS));
     // Books and last mark then say the same.
-    if (isLast) await run.guardAt(closeMs + SETTLE_MS);
+    if (isLast) await run.managePositionsAt(closeMs + SETTLE_MS);
     run.mark(closeMs);
     if (isLast) break;
     // Nothing is entered at the end: the next open is not among the candles.
     if (withBreaker || acts) await run.watchAt(closeMs + BREAKER_MS);
     const hasLeft = acts && (await run.executeAt(closeMs + EXECUTE_MS, barOpenTimeMs));
-    if (hasActed || hasLeft) await run.guardAt(closeMs + SETTLE_MS);
+    if (hasActed || hasLeft) await run.managePositionsAt(closeMs + SETTLE_MS);
     if (closeMs % FORGET_EVERY_MS === 0)
       await forgetOldRecords(risk, broker.scope, clock.nowMs() - (request.horizonBars + 12) * BAR_MS);
   }
@@ -117,7 +117,7 @@ class RunningBacktest {
   readonly #outcomes: Partial<Record<DecisionOutcome, number>> = {};
   readonly #problems: string[] = [];
   #trip: BacktestRun['trip'];
-  #equity: EquityRecord | undefined;
+  #equity: EquitySnapshot | undefined;
 
   constructor(dependencies: BacktestDependencies, request: BacktestRequest) {
     this.#dependencies = dependencies;
@@ -129,15 +129,15 @@ class RunningBacktest {
     const { risk, clock } = this.#dependencies;
     clock.set(this.#request.fromMs);
     await risk.createGate('paper', newGate(firstArmed(clock.nowMs())));
-    await this.guardAt(clock.nowMs());
+    await this.managePositionsAt(clock.nowMs());
     this.mark(clock.nowMs());
   }
 
   /** @returns whether it did anything */
-  async guardAt(atMs: number): Promise<boolean> {
+  async managePositionsAt(atMs: number): Promise<boolean> {
     const { risk, broker, clock } = this.#dependencies;
     clock.set(atMs);
-    const report = await guard({ risk, broker, clock, codeVersion: REPLAY_VERSION });
+    const report = await managePositions({ risk, broker, clock, codeVersion: REPLAY_VERSION });
     this.#equity = report.equity ?? this.#equity;
     this.#problems.push(...problemsOf(report));
     return report.actions.length > 0;
@@ -199,15 +199,15 @@ class RunningBacktest {
     const { scope } = broker;
     const trades = await risk.list({ scope, prefix: 'trade#' }, tradeRecordSchema);
     const positions = await risk.list({ scope, prefix: 'position#' }, positionRecordSchema);
-    const books = await risk.get(scope, LEDGER_KEY, booksSchema);
+    const bookedLedger = await risk.get(scope, LEDGER_KEY, bookedLedgerSchema);
     const held = await broker.positions();
-    invariant(books !== undefined && held.ok, 'the guard keeps the books of the account');
+    invariant(bookedLedger !== undefined && held.ok, 'the guard keeps the books of the account');
     const marks = new Map(held.value.map(({ symbol, markPrice }) => [symbol, markPrice]));
     return {
       trades: trades.map(({ value }) => value),
       open: positions.map(({ value }) => ({ ...value, markPrice: marks.get(value.symbol) ?? Number.NaN })),
       marks: this.#marks,
-      books: books.value,
+      bookedLedger: bookedLedger.value,
       outcomes: this.#outcomes,
       trip: this.#trip,
       problems: this.#problems,
@@ -215,7 +215,7 @@ class RunningBacktest {
   }
 }
 
-function problemsOf({ atMs, outcome, faults, differences }: GuardReport): string[] {
+function problemsOf({ atMs, outcome, faults, differences }: PositionManagerReport): string[] {
   const at = new Date(atMs).toISOString();
   const lines = [...faults, ...differences].map((line) => `${at} ${line}`);
   return outcome === 'completed' || lines.length > 0 ? lines : [`${at} guard: ${outcome}`];

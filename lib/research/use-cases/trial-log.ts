@@ -1,7 +1,7 @@
 // Reads how many strategies training tried and how each fared: `training-log.json`, which training writes beside the models.
 // Without it nobody can say how lucky the one shown was, and the deflated Sharpe ratio is undefined.
 import { z } from 'zod';
-import { oneLine } from '../../core/message-of.ts';
+import { messageOf } from '../../core/message-of.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 
@@ -39,6 +39,6 @@ export async function readTrialLog(store: ObjectStore): Promise<Result<TrialLog,
     });
     return success({ trials: trials.length, dailySharpes });
   } catch (error) {
-    return failure(`${TRIAL_LOG_KEY} cannot be read: ${oneLine(error)}`);
+    return failure(`${TRIAL_LOG_KEY} cannot be read: ${messageOf(error)}`);
   }
 }

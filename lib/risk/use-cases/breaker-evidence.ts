@@ -11,9 +11,9 @@ import type { RiskStore } from '../ports.ts';
 import {
   dayKey,
   dayRecordSchema,
-  equityRecordSchema,
-  GUARD_KEY,
-  guardRecordSchema,
+  equitySnapshotSchema,
+  POSITION_MANAGER_KEY,
+  positionManagerRecordSchema,
   rejectionKey,
   rejectionRecordSchema,
   tradeKey,
@@ -46,17 +46,17 @@ export async function collectBreakerEvidence(
   sources: EvidenceSources,
   asked: Asked,
 ): Promise<CollectedBreakerEvidence> {
-  const [marks, stopHitsAtMs, rejectionsAtMs, guard, runs, dayStart] = await Promise.all([
+  const [snapshots, stopHitsAtMs, rejectionsAtMs, managePositions, runs, dayStart] = await Promise.all([
     read(() => newestMarks(sources, asked)),
     read(() => stopHits(sources, asked)),
     read(() => rejections(sources, asked)),
-    read(() => sources.risk.get(asked.scope, GUARD_KEY, guardRecordSchema)),
+    read(() => sources.risk.get(asked.scope, POSITION_MANAGER_KEY, positionManagerRecordSchema)),
     read(() => newestRuns(sources)),
     read(() => sources.risk.get(asked.scope, dayKey(asked.nowMs), dayRecordSchema)),
   ]);
   return {
-    marks,
-    dayStartMicroUsdt: dayStartOf(dayStart, marks, { ...asked, limits: sources.limits }),
+    snapshots,
+    dayStartMicroUsdt: dayStartOf(dayStart, snapshots, { ...asked, limits: sources.limits }),
     stopHitsAtMs,
     rejectionsAtMs,
     newestSignalBarMs: derive(runs, newestSignalBarMs),
@@ -66,9 +66,14 @@ export async function collectBreakerEvidence(
     missedBars: derive(runs, (shards) => missedBars(shards, asked.nowMs)),
     // Before the guard's first run there is nothing to differ; that it does run has a cause of its own.
     reconciliationDifferences:
-      guard.state === 'missing' ? known(0) : derive(guard, ({ value }) => value.differences.length),
-    nakedSinceMs: guard.state === 'missing' ? known(null) : derive(guard, ({ value }) => value.nakedSinceMs),
-    guardAtMs: derive(guard, ({ value }) => value.completedAtMs),
+      managePositions.state === 'missing'
+        ? known(0)
+        : derive(managePositions, ({ value }) => value.differences.length),
+    unprotectedSinceMs:
+      managePositions.state === 'missing'
+        ? known(null)
+        : derive(managePositions, ({ value }) => value.unprotectedSinceMs),
+    positionManagerAtMs: derive(managePositions, ({ value }) => value.completedAtMs),
   };
 }
 
@@ -89,23 +94,23 @@ function derive<T, U>(reading: Reading<T>, what: (value: T) => U | undefined): R
   return value === undefined ? { state: 'missing' } : known(value);
 }
 
-type Marks = { readonly atMs: number; readonly equityMicroUsdt: number }[];
+type Snapshots = { readonly atMs: number; readonly equityMicroUsdt: number }[];
 
-async function newestMarks({ risk }: EvidenceSources, { scope }: Asked): Promise<Marks> {
+async function newestMarks({ risk }: EvidenceSources, { scope }: Asked): Promise<Snapshots> {
   const query = { scope, prefix: 'equity#', newestFirst: true, count: 2 };
-  return (await risk.list(query, equityRecordSchema)).map(({ value }) => value);
+  return (await risk.list(query, equitySnapshotSchema)).map(({ value }) => value);
 }
 
 /** The guard opens the day with its first mark of it. Until that is due, the day starts with the last mark of the one before. */
 function dayStartOf(
   record: Reading<{ readonly value: { readonly startMicroUsdt: number } }>,
-  marks: Reading<Marks>,
+  snapshots: Reading<Snapshots>,
   { nowMs, limits }: Asked & { readonly limits: BreakerLimits },
 ): Reading<number> {
   const sinceMidnightMs = nowMs % DAY_MS;
-  if (record.state !== 'missing' || sinceMidnightMs > limits.guardSilentMs)
+  if (record.state !== 'missing' || sinceMidnightMs > limits.positionManagerSilentMs)
     return derive(record, ({ value }) => value.startMicroUsdt);
-  return derive(marks, (newest) => {
+  return derive(snapshots, (newest) => {
     const before = newest.find(({ atMs }) => atMs < nowMs - sinceMidnightMs) ?? newest.at(-1);
     return before?.equityMicroUsdt;
   });

@@ -1,7 +1,7 @@
 // Which capital level is active: the rollout's record, and what a reading of it means.
 import { z } from 'zod';
 import type { Scope } from '../gate.ts';
-import type { RolloutStage, RolloutState } from '../level.ts';
+import type { Level, RolloutState } from '../level.ts';
 import { initialRollout, rolloutStateSchema } from '../level.ts';
 import type { RiskStore } from '../ports.ts';
 import { ROLLOUT_KEY } from '../records.ts';
@@ -23,8 +23,8 @@ export async function readRecord(risk: RiskStore): Promise<RecordState> {
 }
 
 /** The stage in force: paper before the rollout ever began, undefined when it cannot be read. Never rejects. */
-export async function readRolloutStage(risk: RiskStore): Promise<RolloutStage | undefined> {
+export async function readLevel(risk: RiskStore): Promise<Level | undefined> {
   const record = await readRecord(risk).catch(() => undefined);
   if (record === undefined || record.kind === 'malformed') return undefined;
-  return record.kind === 'missing' ? initialRollout(0).stage : record.state.stage;
+  return record.kind === 'missing' ? initialRollout(0).level : record.state.level;
 }

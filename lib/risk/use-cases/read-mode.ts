@@ -11,9 +11,9 @@ import {
 } from '../effective-mode.ts';
 import { FLAG_NAMES, type FlagsState, parseFlags } from '../flags.ts';
 import type { GateItem, Scope } from '../gate.ts';
-import type { RolloutStage } from '../level.ts';
+import type { Level } from '../level.ts';
 import type { FlagStore, RiskStore } from '../ports.ts';
-import { readRolloutStage } from './read-level.ts';
+import { readLevel } from './read-level.ts';
 
 export interface ModeSources {
   readonly flags: FlagStore;
@@ -33,7 +33,7 @@ export interface ModeNow {
   /** Of that scope; undefined when it is missing or cannot be read. */
   readonly gate: GateItem | undefined;
   /** Whose limits hold; undefined when it is not known. */
-  readonly stage: RolloutStage | undefined;
+  readonly level: Level | undefined;
 }
 
 /** Never throws. */
@@ -43,15 +43,15 @@ export async function readMode({ flags: store, risk, clock }: ModeSources): Prom
   const paper = flags.QT_PAPER_TRADING;
   const scope: Scope = paper.state === 'value' && !paper.value ? 'live' : 'paper';
   // Paper trading risks no money: its limits are those of PAPER, whatever stage live trading has reached.
-  const [gate, stage] = await Promise.all([
+  const [gate, level] = await Promise.all([
     reading(() => risk.readGate(scope)),
-    scope === 'paper' ? ('PAPER' as const) : readRolloutStage(risk),
+    scope === 'paper' ? ('PAPER' as const) : readLevel(risk),
   ]);
   const { mode, reasons } = effectiveMode({
     flags,
     latch: part(gate, ({ latch }) => latch),
     lease: part(gate, ({ leaseUntilMs }) => leaseUntilMs),
-    stage: approved(stage),
+    level: approved(level),
     nowMs: clock.nowMs(),
   });
   return {
@@ -61,15 +61,15 @@ export async function readMode({ flags: store, risk, clock }: ModeSources): Prom
     flags,
     flagsReadAtMs,
     gate: gate.state === 'value' ? gate.value : undefined,
-    stage,
+    level,
   };
 }
 
 /** A stage above PAPER is entered by its sign-offs alone, so the one in force has them all. */
-const approved = (stage: RolloutStage | undefined): ModeEvidence['stage'] =>
-  stage === undefined
+const approved = (level: Level | undefined): ModeEvidence['level'] =>
+  level === undefined
     ? { state: 'unreadable', why: 'the rollout record cannot be read' }
-    : { state: 'value', value: { stage, approved: true } };
+    : { state: 'value', value: { level, approved: true } };
 
 async function reading<T>(read: () => Promise<T | undefined>): Promise<Reading<T>> {
   try {

@@ -6,10 +6,10 @@ import { type ParityProof, proveParity } from '../../features/use-cases/prove-pa
 import type { MarketData } from '../../market/ports.ts';
 import { readUniverse } from '../../market/use-cases/active-universe.ts';
 import type { Scope } from '../../risk/gate.ts';
-import type { RolloutStage } from '../../risk/level.ts';
+import type { Level } from '../../risk/level.ts';
 import type { RiskStore } from '../../risk/ports.ts';
 import { parityKey } from '../../risk/records.ts';
-import { readRolloutStage } from '../../risk/use-cases/read-level.ts';
+import { readLevel } from '../../risk/use-cases/read-level.ts';
 import { decideGoNoGo, type GoNoGo } from '../go-no-go.ts';
 import type { RolloutTransition } from '../transition-rollout.ts';
 import { type CollectedEvidence, collectEvidence, type GoNoGoSources } from './collect-evidence.ts';
@@ -25,7 +25,7 @@ export interface GoNoGoReport {
   readonly decision: GoNoGo;
   readonly decidedAtMs: number;
   /** undefined when it could not be read. */
-  readonly stage: RolloutStage | undefined;
+  readonly level: Level | undefined;
   readonly collected: CollectedEvidence;
   /** Where the evidence is stored. */
   readonly stored: EvidenceReference;
@@ -45,23 +45,23 @@ export async function reportGoNoGo(dependencies: GoNoGoDependencies, asked: Aske
 
 /** Never rejects. */
 async function assess(dependencies: GoNoGoDependencies, { hours, nowMs }: Asked) {
-  const stage = await readRolloutStage(dependencies.risk);
+  const level = await readLevel(dependencies.risk);
   // Above paper both may have traded within the window; a stage that cannot be read may be such a one.
-  const scopes: readonly Scope[] = stage === 'PAPER' ? ['paper'] : ['paper', 'live'];
+  const scopes: readonly Scope[] = level === 'PAPER' ? ['paper'] : ['paper', 'live'];
   const collected = await collectEvidence(dependencies, { hours, nowMs, scopes });
   const decision = decideGoNoGo(collected.evidence);
-  const packed = packEvidence({ collected, decision, stage, atMs: nowMs });
-  const report: GoNoGoReport = { decision, decidedAtMs: nowMs, stage, collected, stored: packed.reference };
+  const packed = packEvidence({ collected, decision, level, atMs: nowMs });
+  const report: GoNoGoReport = { decision, decidedAtMs: nowMs, level, collected, stored: packed.reference };
   return { report, packed };
 }
 
-export interface RolloutJudgement extends GoNoGoReport {
+export interface RolloutAssessment extends GoNoGoReport {
   readonly parity: ParityProof;
   /** undefined when no bound is broken. */
   readonly steppedDown: RolloutTransition | undefined;
 }
 
-export interface JudgeDependencies extends GoNoGoDependencies {
+export interface AssessDependencies extends GoNoGoDependencies {
   readonly market: MarketData;
   readonly clock: Clock;
 }
@@ -70,7 +70,7 @@ export interface JudgeDependencies extends GoNoGoDependencies {
 const HOURS = 24;
 
 /** One hourly evaluation. Throws StoreError, but a bound that is broken has stepped the rollout down before. */
-export async function judgeRollout(dependencies: JudgeDependencies): Promise<RolloutJudgement> {
+export async function assessRollout(dependencies: AssessDependencies): Promise<RolloutAssessment> {
   const { risk, objects, market, clock } = dependencies;
   const nowMs = clock.nowMs();
   const rollout = await readRollout(risk, nowMs);
@@ -91,7 +91,7 @@ export async function judgeRollout(dependencies: JudgeDependencies): Promise<Rol
       ? undefined
       : await stepDownRollout(risk, {
           kind: 'breach',
-          by: 'evaluate',
+          by: 'evaluate-rollout',
           reason: `${why} (${stored.key})`,
           nowMs,
         });

@@ -1,7 +1,7 @@
 // The evidence that GO/NO-GO judges, gathered from what infer, guard and the parity proofs have recorded. What cannot be read,
 // or is too little to say anything, is undefined, and so NO_GO: nothing here stands in for what is not known.
 import type { z } from 'zod';
-import { oneLine } from '../../core/message-of.ts';
+import { messageOf } from '../../core/message-of.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import type { BarTallies } from '../../inference/use-cases/tally-bars.ts';
@@ -75,7 +75,7 @@ export async function collectEvidence(
   const unreadable: string[] = [];
   const attempt = <T>(work: Promise<T>): Promise<T | undefined> =>
     work.catch((error: unknown) => {
-      unreadable.push(oneLine(error));
+      unreadable.push(messageOf(error));
       return undefined;
     });
   const [runs, signals, proofs, drift, trading] = await Promise.all([
@@ -89,7 +89,7 @@ export async function collectEvidence(
     windowHours: asked.hours,
     barsExpected: (window.toMs - window.fromMs) / BAR_MS,
     barsDecided: runs && countDecided(runs, sources.shards),
-    ...judgeModels(runs, proofs),
+    ...evaluateModels(runs, proofs),
     agreementXgbLgbm: signals?.agreementXgbLgbm,
     meanConfidence: signals?.meanConfidence,
     memoryBytesMax: largest(runs?.map((run) => run.residentBytes)),
@@ -153,7 +153,7 @@ async function readDrift(
   return (await risk.list(query, driftRecordSchema))[0]?.value;
 }
 
-function judgeModels(
+function evaluateModels(
   runs: readonly InferRun[] | undefined,
   proofs: readonly Proof[] | undefined,
 ): Pick<GoNoGoEvidence, 'featureMismatches' | 'modelLoadFailures'> {

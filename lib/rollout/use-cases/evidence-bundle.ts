@@ -5,7 +5,7 @@ import { sha256Of } from '../../core/hash.ts';
 import { encodeJson } from '../../core/json.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
-import { ROLLOUT_STAGES, type RolloutStage } from '../../risk/level.ts';
+import { LEVELS, type Level } from '../../risk/level.ts';
 import { driftRecordSchema } from '../../risk/records.ts';
 import { decideGoNoGo, GO_CRITERIA, type GoCriterion, type GoNoGo } from '../go-no-go.ts';
 import type { CollectedEvidence } from './collect-evidence.ts';
@@ -32,7 +32,7 @@ const bundleSchema = z.strictObject({
   schemaVersion: z.literal(1),
   decidedAtMs: z.int(),
   /** Of the rollout when it was decided; null when it could not be read. */
-  stage: z.enum(ROLLOUT_STAGES).nullable(),
+  level: z.enum(LEVELS).nullable(),
   window: z.strictObject({ hours: z.int(), fromMs: z.int(), toMs: z.int() }),
   /** null: not measured. */
   evidence: z.strictObject(
@@ -65,14 +65,14 @@ export interface EvidenceReference {
 export function packEvidence(decided: {
   readonly collected: CollectedEvidence;
   readonly decision: GoNoGo;
-  readonly stage: RolloutStage | undefined;
+  readonly level: Level | undefined;
   readonly atMs: number;
 }): { readonly reference: EvidenceReference; readonly body: Uint8Array } {
-  const { collected, decision, stage, atMs } = decided;
+  const { collected, decision, level, atMs } = decided;
   const bundle: EvidenceBundle = {
     schemaVersion: 1,
     decidedAtMs: atMs,
-    stage: stage ?? null,
+    level: level ?? null,
     window: collected.window,
     evidence: Object.fromEntries(
       EVIDENCE_FIGURES.map((name) => [name, finiteOrNull(collected.evidence[name])]),

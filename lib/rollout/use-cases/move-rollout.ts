@@ -178,7 +178,7 @@ async function moveRollout(
   const revision = record.kind === 'missing' ? 0 : record.revision;
   const audit: AuditRecord = {
     atMs,
-    what: `rollout ${moved.outcome}: ${moved.previous.stage} -> ${moved.current.stage}`,
+    what: `rollout ${moved.outcome}: ${moved.previous.level} -> ${moved.current.level}`,
     by,
     detail,
   };

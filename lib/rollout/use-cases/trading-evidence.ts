@@ -6,9 +6,9 @@ import { worstDailyDrawdown } from '../../risk/drawdown.ts';
 import type { Scope } from '../../risk/gate.ts';
 import type { RiskStore } from '../../risk/ports.ts';
 import {
-  type EquityRecord,
+  type EquitySnapshot,
   equityKey,
-  equityRecordSchema,
+  equitySnapshotSchema,
   positionRecordSchema,
   tradeKey,
   tradeRecordSchema,
@@ -42,8 +42,8 @@ interface Asked {
 /** Positions are those held at some time since `fromMs`. Rejects when a record cannot be read. */
 export async function collectTrading(risk: Pick<RiskStore, 'list'>, asked: Asked): Promise<TradingEvidence> {
   const scopes = await Promise.all(asked.scopes.map((scope) => readScope(risk, scope, asked)));
-  const marked = scopes.filter(({ marks }) => marks.length > 0);
-  const falls = marked.map(({ marks }) => worstFall(marks));
+  const marked = scopes.filter(({ snapshots }) => snapshots.length > 0);
+  const falls = marked.map(({ snapshots }) => worstFall(snapshots));
   const worst = falls.includes(undefined) ? undefined : largest(falls as number[]);
   if (!isWithoutGap(marked, asked))
     return { ...NOT_TRADED, worstDailyDrawdown: (worst ?? 0) >= CERTAIN_FALL ? worst : undefined };
@@ -57,7 +57,7 @@ export async function collectTrading(risk: Pick<RiskStore, 'list'>, asked: Asked
 
 /** What one scope did: its marks, oldest first, and its positions. */
 interface ScopeTrading {
-  readonly marks: readonly EquityRecord[];
+  readonly snapshots: readonly EquitySnapshot[];
   readonly positions: number;
   readonly stopHits: number;
   /** Of the positions that were closed. */
@@ -70,14 +70,14 @@ async function readScope(
   { fromMs, nowMs }: Asked,
 ): Promise<ScopeTrading> {
   const tradesFrom = tradeKey({ closedAtMs: fromMs, symbol: '' });
-  const [marks, trades, open] = await Promise.all([
-    risk.list({ scope, prefix: 'equity#', fromKey: equityKey(fromMs) }, equityRecordSchema),
+  const [snapshots, trades, open] = await Promise.all([
+    risk.list({ scope, prefix: 'equity#', fromKey: equityKey(fromMs) }, equitySnapshotSchema),
     risk.list({ scope, prefix: 'trade#', fromKey: tradesFrom }, tradeRecordSchema),
     risk.list({ scope, prefix: 'position#' }, positionRecordSchema),
   ]);
   const closed = trades.map(({ value }) => value).filter(({ closedAtMs }) => closedAtMs <= nowMs);
   return {
-    marks: marks.map(({ value }) => value).filter(({ atMs }) => atMs <= nowMs),
+    snapshots: snapshots.map(({ value }) => value).filter(({ atMs }) => atMs <= nowMs),
     positions: closed.length + open.length,
     stopHits: closed.filter(({ reason }) => reason === 'stop').length,
     realisedMicroUsdt: closed.reduce((sum, { profitMicroUsdt }) => sum + profitMicroUsdt, 0),
@@ -89,20 +89,20 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 const largest = (values: readonly number[]): number | undefined =>
   values.length === 0 ? undefined : Math.max(...values);
 
-const worstFall = (marks: readonly EquityRecord[]): number | undefined =>
+const worstFall = (snapshots: readonly EquitySnapshot[]): number | undefined =>
   worstDailyDrawdown({
-    timeMs: marks.map(({ atMs }) => atMs),
-    equityUsdt: marks.map(({ equityMicroUsdt }) => equityMicroUsdt / MICRO),
+    timeMs: snapshots.map(({ atMs }) => atMs),
+    equityUsdt: snapshots.map(({ equityMicroUsdt }) => equityMicroUsdt / MICRO),
   });
 
 /** The smaller of equity gained and profit realised: neither a deposit nor what may still be lost again is a profit. */
-function profitMicroUsdt({ marks, realisedMicroUsdt }: ScopeTrading): number {
-  const gained = marks.at(-1)!.equityMicroUsdt - marks[0]!.equityMicroUsdt;
+function profitMicroUsdt({ snapshots, realisedMicroUsdt }: ScopeTrading): number {
+  const gained = snapshots.at(-1)!.equityMicroUsdt - snapshots[0]!.equityMicroUsdt;
   return Math.min(gained, realisedMicroUsdt);
 }
 
 function isWithoutGap(scopes: readonly ScopeTrading[], { fromMs, toMs }: Asked): boolean {
-  const marks = scopes.flatMap((scope) => scope.marks.map(({ atMs }) => atMs)).sort((a, b) => a - b);
-  const times = [fromMs, ...marks, toMs];
+  const snapshots = scopes.flatMap((scope) => scope.snapshots.map(({ atMs }) => atMs)).sort((a, b) => a - b);
+  const times = [fromMs, ...snapshots, toMs];
   return times.every((time, index) => index === 0 || time - times[index - 1]! <= MARK_GAP_MS_MAX);
 }

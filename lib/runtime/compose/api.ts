@@ -14,7 +14,7 @@ import { sha256Of } from '../../core/hash.ts';
 import { BREAKER_LIMITS } from '../../risk/breaker.ts';
 import { CODE_VERSION } from '../config/code-version.ts';
 import { type ApiConfiguration, DEFAULT_RETENTION_DAYS } from '../config/configuration.ts';
-import type { Surroundings } from '../config/runtime-overrides.ts';
+import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
 import { apiTokenParameter, LOCAL_STAGE } from '../config/stage.ts';
 import { openedBrokers } from './brokers.ts';
 
@@ -33,7 +33,7 @@ export function composeApi(
     logOutput,
     codeVersion = CODE_VERSION,
     unlimitedRequests = false,
-  }: Surroundings = {},
+  }: RuntimeOverrides = {},
 ): ApiComposition {
   const { stage, exchange, exchangeUrl, signalsTable, riskTable, shards, notify, authorisation } =
     configuration;

@@ -21,7 +21,7 @@ const PAPER_COSTS: PaperCosts = {
 };
 const PAPER_DEPOSIT_MICRO_USDT = 10_000_000_000;
 
-export interface BrokerSurroundings {
+export interface BrokerOverrides {
   readonly stage: string;
   readonly clients: AwsClients;
   readonly risk: RiskStore;
@@ -39,9 +39,9 @@ export const credentialParameters = (stage: string) => ({
 });
 
 /** One broker per scope and process. Rejects with StoreError when the keys of the real account cannot be read. */
-export async function openBroker(surroundings: BrokerSurroundings, scope: Scope): Promise<Broker> {
-  const { stage, clients, risk, exchange, exchangeUrl: baseUrl, clock } = surroundings;
-  const budget = surroundings.unlimitedRequests ? { weightPerMinute: Number.MAX_SAFE_INTEGER } : {};
+export async function openBroker(overrides: BrokerOverrides, scope: Scope): Promise<Broker> {
+  const { stage, clients, risk, exchange, exchangeUrl: baseUrl, clock } = overrides;
+  const budget = overrides.unlimitedRequests ? { weightPerMinute: Number.MAX_SAFE_INTEGER } : {};
   const market = createCcxtMarketData({ exchange, baseUrl, ...budget });
   if (scope === 'paper')
     return createPaperBroker({
@@ -60,12 +60,12 @@ export async function openBroker(surroundings: BrokerSurroundings, scope: Scope)
 }
 
 /** Opens each scope's broker when it is first asked for, and again after a failure; later answers are the same broker. */
-export function openedBrokers(surroundings: BrokerSurroundings): (scope: Scope) => Promise<Broker> {
+export function openedBrokers(overrides: BrokerOverrides): (scope: Scope) => Promise<Broker> {
   const opened = new Map<Scope, Promise<Broker>>();
   return (scope) => {
     const known = opened.get(scope);
     if (known !== undefined) return known;
-    const opening = openBroker(surroundings, scope);
+    const opening = openBroker(overrides, scope);
     opened.set(scope, opening);
     opening.catch(() => opened.delete(scope));
     return opening;

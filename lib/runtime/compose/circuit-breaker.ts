@@ -10,7 +10,7 @@ import { recordBreakerTick } from '../../adapters/telemetry/record-breaker-tick.
 import { type BreakerOutcome, tickBreaker, watchedScopes } from '../../risk/use-cases/circuit-breaker.ts';
 import { CODE_VERSION } from '../config/code-version.ts';
 import type { CircuitBreakerConfiguration } from '../config/configuration.ts';
-import type { Surroundings } from '../config/runtime-overrides.ts';
+import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
 
 export interface CircuitBreakerComposition {
   /** One tick of every watched scope, each on its own. */
@@ -22,7 +22,7 @@ export interface CircuitBreakerComposition {
 
 export function composeCircuitBreaker(
   configuration: CircuitBreakerConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, codeVersion = CODE_VERSION, logOutput }: Surroundings = {},
+  { endpoints, clock = { nowMs: Date.now }, codeVersion = CODE_VERSION, logOutput }: RuntimeOverrides = {},
 ): CircuitBreakerComposition {
   const { stage, riskTable, signalsTable, signalRetentionDays, shards, limits, notify } = configuration;
   const clients = createClients(endpoints);

@@ -17,7 +17,7 @@ import {
   collectCandles,
 } from '../../market/use-cases/collect-candles.ts';
 import type { CollectCandlesConfiguration, Exchange } from '../config/configuration.ts';
-import type { Surroundings } from '../config/runtime-overrides.ts';
+import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
 
 /** Half of the smaller limit: the rest is for those who trade from the same address. */
 const WEIGHT_PER_MINUTE = 1_200;
@@ -52,7 +52,7 @@ export interface CollectCandlesComposition {
 
 export function composeCollectCandles(
   configuration: CollectCandlesConfiguration,
-  { endpoints, logOutput }: Pick<Surroundings, 'endpoints' | 'logOutput'> = {},
+  { endpoints, logOutput }: Pick<RuntimeOverrides, 'endpoints' | 'logOutput'> = {},
 ): CollectCandlesComposition {
   const { stage, bucket, exchange, days } = configuration;
   const clients = createClients(endpoints);

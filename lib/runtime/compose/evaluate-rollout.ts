@@ -6,43 +6,47 @@ import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts';
 import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
 import { recordDrift } from '../../adapters/telemetry/record-drift.ts';
-import { recordRolloutJudgement } from '../../adapters/telemetry/record-rollout-judgement.ts';
+import { recordRolloutAssessment } from '../../adapters/telemetry/record-rollout-assessment.ts';
 import { createBarTallies } from '../../inference/use-cases/tally-bars.ts';
 import { watchDrift } from '../../models/use-cases/watch-drift.ts';
 import type { DriftRecord } from '../../risk/records.ts';
 import {
-  type JudgeDependencies,
-  judgeRollout,
-  type RolloutJudgement,
+  type AssessDependencies,
+  assessRollout,
+  type RolloutAssessment,
 } from '../../rollout/use-cases/assess-rollout.ts';
-import type { EvaluateConfiguration } from '../config/configuration.ts';
-import type { Surroundings } from '../config/runtime-overrides.ts';
+import type { EvaluateRolloutConfiguration } from '../config/configuration.ts';
+import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
 import { seededDraws } from './seeded-draws.ts';
 
-export interface EvaluateComposition {
+export interface EvaluateRolloutComposition {
   /** One hourly evaluation. */
-  judge(): Promise<RolloutJudgement>;
+  assess(): Promise<RolloutAssessment>;
   /** Writes a judgement to logs and metrics. */
-  record(judgement: RolloutJudgement): void;
+  record(assessment: RolloutAssessment): void;
   /** Measures drift, and writes it to logs and metrics. */
   watchDrift(): Promise<DriftRecord>;
   close(): Promise<void>;
 }
 
-export function composeEvaluate(
-  configuration: EvaluateConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: Surroundings = {},
-): EvaluateComposition {
+export function composeEvaluateRollout(
+  configuration: EvaluateRolloutConfiguration,
+  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: RuntimeOverrides = {},
+): EvaluateRolloutComposition {
   const { stage, bucket, signalsTable, signalRetentionDays, riskTable, shards } = configuration;
   const clients = createClients(endpoints);
-  const telemetry = createTelemetry({ service: 'evaluate', stage, ...(logOutput && { output: logOutput }) });
+  const telemetry = createTelemetry({
+    service: 'evaluate-rollout',
+    stage,
+    ...(logOutput && { output: logOutput }),
+  });
   const signals = createDynamoSignalStore({
     client: clients.dynamodb,
     table: signalsTable,
     retentionDays: signalRetentionDays,
     clock,
   });
-  const dependencies: JudgeDependencies = {
+  const dependencies: AssessDependencies = {
     risk: createDynamoRiskStore({ client: clients.dynamodb, table: riskTable, clock }),
     objects: createS3ObjectStore({ client: clients.s3, bucket }),
     market: createCcxtMarketData({
@@ -56,8 +60,8 @@ export function composeEvaluate(
     shards,
   };
   return {
-    judge: () => judgeRollout(dependencies),
-    record: (judgement) => recordRolloutJudgement(telemetry, judgement),
+    assess: () => assessRollout(dependencies),
+    record: (assessment) => recordRolloutAssessment(telemetry, assessment),
     async watchDrift() {
       const drift = await watchDrift({ ...dependencies, draws: seededDraws });
       recordDrift(telemetry, drift);

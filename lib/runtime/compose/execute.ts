@@ -11,7 +11,7 @@ import { FULL_SIZE } from '../../execution/use-cases/enter-position.ts';
 import { type ExecuteDependencies, type ExecuteRequest, execute } from '../../execution/use-cases/execute.ts';
 import { CODE_VERSION } from '../config/code-version.ts';
 import type { ExecuteConfiguration } from '../config/configuration.ts';
-import type { Surroundings } from '../config/runtime-overrides.ts';
+import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
 import { openedBrokers } from './brokers.ts';
 
 export interface ExecuteComposition {
@@ -29,7 +29,7 @@ export function composeExecute(
     codeVersion = CODE_VERSION,
     logOutput,
     unlimitedRequests = false,
-  }: Surroundings = {},
+  }: RuntimeOverrides = {},
 ): ExecuteComposition {
   const { stage, bucket, signalsTable, signalRetentionDays, riskTable } = configuration;
   const { exchange, exchangeUrl } = configuration;

@@ -13,7 +13,7 @@ import { readUniverse } from '../../market/use-cases/active-universe.ts';
 import { createEnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
 import { CODE_VERSION } from '../config/code-version.ts';
 import type { InferConfiguration } from '../config/configuration.ts';
-import type { Surroundings } from '../config/runtime-overrides.ts';
+import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
 
 export interface InferComposition {
   inferShard(shard: { shard: number; of: number }): Promise<InferRun>;
@@ -30,7 +30,7 @@ export function composeInfer(
     codeVersion = CODE_VERSION,
     logOutput,
     unlimitedRequests = false,
-  }: Surroundings = {},
+  }: RuntimeOverrides = {},
 ): InferComposition {
   const clients = createClients(endpoints);
   const objects = createS3ObjectStore({ client: clients.s3, bucket: configuration.bucket });

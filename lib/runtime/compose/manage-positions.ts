@@ -3,55 +3,61 @@ import { createClients } from '../../adapters/aws/create-clients.ts';
 import { createDynamoRiskStore } from '../../adapters/aws/dynamodb/dynamo-risk-store.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
-import { recordGuardReport } from '../../adapters/telemetry/record-guard-report.ts';
-import { type GuardReport, guard } from '../../execution/use-cases/manage-positions.ts';
+import { recordPositionManagerReport } from '../../adapters/telemetry/record-position-manager-report.ts';
+import { managePositions, type PositionManagerReport } from '../../execution/use-cases/manage-positions.ts';
 import type { Scope } from '../../risk/gate.ts';
 import { watchedScopes } from '../../risk/use-cases/circuit-breaker.ts';
 import { CODE_VERSION } from '../config/code-version.ts';
-import type { GuardConfiguration } from '../config/configuration.ts';
-import type { Surroundings } from '../config/runtime-overrides.ts';
+import type { ManagePositionsConfiguration } from '../config/configuration.ts';
+import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
 import { openedBrokers } from './brokers.ts';
 
 /** A scope whose guard could not even begin has one line of why instead of a report. */
-export type GuardOutcome = GuardReport | { readonly scope: Scope; readonly failed: string };
+export type ManagePositionsOutcome =
+  | PositionManagerReport
+  | { readonly scope: Scope; readonly failed: string };
 
-export interface GuardComposition {
+export interface ManagePositionsComposition {
   /** One run of every watched scope, each on its own. Never rejects. */
-  guardScopes(): Promise<readonly GuardOutcome[]>;
+  manageScopes(): Promise<readonly ManagePositionsOutcome[]>;
   /** Writes an outcome to logs and metrics. */
-  record(outcome: GuardOutcome): void;
+  record(outcome: ManagePositionsOutcome): void;
   close(): Promise<void>;
 }
 
-export function composeGuard(
-  configuration: GuardConfiguration,
+export function composeManagePositions(
+  configuration: ManagePositionsConfiguration,
   {
     endpoints,
     clock = { nowMs: Date.now },
     codeVersion = CODE_VERSION,
     logOutput,
     unlimitedRequests = false,
-  }: Surroundings = {},
-): GuardComposition {
+  }: RuntimeOverrides = {},
+): ManagePositionsComposition {
   const { stage, riskTable, exchange, exchangeUrl } = configuration;
   const clients = createClients(endpoints);
-  const telemetry = createTelemetry({ service: 'guard', stage, ...(logOutput && { output: logOutput }) });
+  const telemetry = createTelemetry({
+    service: 'manage-positions',
+    stage,
+    ...(logOutput && { output: logOutput }),
+  });
   const risk = createDynamoRiskStore({ client: clients.dynamodb, table: riskTable, clock });
   const flags = createSsmFlagStore({ client: clients.ssm, stage });
   const brokerOf = openedBrokers({ stage, clients, risk, exchange, exchangeUrl, clock, unlimitedRequests });
-  const guardScope = async (scope: Scope): Promise<GuardOutcome> => {
+  const manageScope = async (scope: Scope): Promise<ManagePositionsOutcome> => {
     try {
-      return await guard({ risk, broker: await brokerOf(scope), clock, codeVersion });
+      return await managePositions({ risk, broker: await brokerOf(scope), clock, codeVersion });
     } catch (error) {
       return { scope, failed: error instanceof Error ? error.message : String(error) };
     }
   };
   return {
-    async guardScopes() {
+    async manageScopes() {
       const scopes = await watchedScopes({ risk, flags });
-      return Promise.all(scopes.map(guardScope));
+      return Promise.all(scopes.map(manageScope));
     },
-    record: (outcome) => recordGuardReport(telemetry, outcome),
+    record: (outcome) => recordPositionManagerReport(telemetry, outcome),
     async close() {
       clients.close();
     },

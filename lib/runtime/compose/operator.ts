@@ -132,7 +132,7 @@ export function openLocalStage(
     readUniverseSize: async () => (await readUniverse(objects)).symbols.length,
     async openBroker(scope) {
       if (exchange === undefined) throw notRunning();
-      const surroundings = {
+      const overrides = {
         stage: LOCAL_STAGE,
         clients,
         risk,
@@ -141,7 +141,7 @@ export function openLocalStage(
         clock: await readClock(),
         unlimitedRequests: exchange.url !== null,
       };
-      return openBroker(surroundings, scope);
+      return openBroker(overrides, scope);
     },
   };
 }

@@ -7,7 +7,7 @@ import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.t
 import { recordUniverseRefresh } from '../../adapters/telemetry/record-universe-refresh.ts';
 import { refreshUniverse, type UniverseRefresh } from '../../market/use-cases/refresh-universe.ts';
 import type { RefreshUniverseConfiguration } from '../config/configuration.ts';
-import type { Surroundings } from '../config/runtime-overrides.ts';
+import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
 
 export interface RefreshUniverseComposition {
   refresh(): Promise<UniverseRefresh>;
@@ -18,7 +18,7 @@ export interface RefreshUniverseComposition {
 
 export function composeRefreshUniverse(
   configuration: RefreshUniverseConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: Surroundings = {},
+  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: RuntimeOverrides = {},
 ): RefreshUniverseComposition {
   const { stage, exchange, exchangeUrl, bucket, symbols, marketCapUrl } = configuration;
   const clients = createClients(endpoints);

@@ -114,21 +114,23 @@ export function readExecuteConfiguration(environment: NodeJS.ProcessEnv = proces
   return { ...readInferConfiguration(environment), riskTable: values.QT_RISK_TABLE };
 }
 
-const guardEnvironmentSchema = executeEnvironmentSchema.pick({
+const managePositionsEnvironmentSchema = executeEnvironmentSchema.pick({
   QT_STAGE: true,
   QT_EXCHANGE: true,
   QT_EXCHANGE_URL: true,
   QT_RISK_TABLE: true,
 });
 
-export type GuardConfiguration = Pick<
+export type ManagePositionsConfiguration = Pick<
   ExecuteConfiguration,
   'stage' | 'exchange' | 'exchangeUrl' | 'riskTable'
 >;
 
 /** Throws Error with one line that names every setting at fault. */
-export function readGuardConfiguration(environment: NodeJS.ProcessEnv = process.env): GuardConfiguration {
-  const values = readEnvironment(guardEnvironmentSchema, environment);
+export function readManagePositionsConfiguration(
+  environment: NodeJS.ProcessEnv = process.env,
+): ManagePositionsConfiguration {
+  const values = readEnvironment(managePositionsEnvironmentSchema, environment);
   return {
     stage: values.QT_STAGE,
     exchange: values.QT_EXCHANGE,
@@ -142,16 +144,16 @@ const evaluateEnvironmentSchema = inferEnvironmentSchema.extend({
   QT_SHARDS: circuitBreakerEnvironmentSchema.shape.QT_SHARDS,
 });
 
-export interface EvaluateConfiguration extends InferConfiguration {
+export interface EvaluateRolloutConfiguration extends InferConfiguration {
   readonly riskTable: string;
   /** Of the infer function. */
   readonly shards: number;
 }
 
 /** Throws Error with one line that names every setting at fault. */
-export function readEvaluateConfiguration(
+export function readEvaluateRolloutConfiguration(
   environment: NodeJS.ProcessEnv = process.env,
-): EvaluateConfiguration {
+): EvaluateRolloutConfiguration {
   const values = readEnvironment(evaluateEnvironmentSchema, environment);
   return {
     ...readInferConfiguration(environment),
@@ -223,14 +225,14 @@ export function readCollectCandlesConfiguration(
   };
 }
 
-const apiEnvironmentSchema = guardEnvironmentSchema.extend({
+const apiEnvironmentSchema = managePositionsEnvironmentSchema.extend({
   QT_SIGNALS_TABLE: circuitBreakerEnvironmentSchema.shape.QT_SIGNALS_TABLE,
   QT_SHARDS: circuitBreakerEnvironmentSchema.shape.QT_SHARDS,
   QT_ALARM_TOPIC_ARN: circuitBreakerEnvironmentSchema.shape.QT_ALARM_TOPIC_ARN,
   QT_API_AUTHORISATION: z.enum(['token', 'iam']),
 });
 
-export interface ApiConfiguration extends GuardConfiguration {
+export interface ApiConfiguration extends ManagePositionsConfiguration {
   readonly signalsTable: string;
   /** Of the infer function. */
   readonly shards: number;
@@ -243,7 +245,7 @@ export interface ApiConfiguration extends GuardConfiguration {
 export function readApiConfiguration(environment: NodeJS.ProcessEnv = process.env): ApiConfiguration {
   const values = readEnvironment(apiEnvironmentSchema, environment);
   return {
-    ...readGuardConfiguration(environment),
+    ...readManagePositionsConfiguration(environment),
     signalsTable: values.QT_SIGNALS_TABLE,
     shards: values.QT_SHARDS,
     notify: { topicArn: values.QT_ALARM_TOPIC_ARN },

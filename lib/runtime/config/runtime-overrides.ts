@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream';
 import type { ServiceEndpoints } from '../../adapters/aws/create-clients.ts';
 import type { Clock } from '../../core/ports.ts';
 
-export interface Surroundings {
+export interface RuntimeOverrides {
   readonly endpoints?: ServiceEndpoints;
   readonly clock?: Clock;
   /** @default the one stamped into the bundle */

@@ -5,7 +5,7 @@ import {
   type ApiConfiguration,
   type CircuitBreakerConfiguration,
   DEFAULT_RETENTION_DAYS,
-  type EvaluateConfiguration,
+  type EvaluateRolloutConfiguration,
   type Exchange,
   type ExecuteConfiguration,
   type InferConfiguration,
@@ -60,9 +60,9 @@ export const localInferConfiguration = (market: {
 });
 
 /** The evaluate function's settings in the local run. */
-export const localEvaluateConfiguration = (
+export const localEvaluateRolloutConfiguration = (
   market: Parameters<typeof localInferConfiguration>[0],
-): EvaluateConfiguration => ({
+): EvaluateRolloutConfiguration => ({
   ...localInferConfiguration(market),
   riskTable: resourcesOfStage(LOCAL_STAGE).riskTable,
   shards: 1,

@@ -3,7 +3,7 @@ import { computeFeatures } from '../../../lib/features/compute-features.ts';
 import { FEATURE_COUNT } from '../../../lib/features/feature-set.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { allocateSeries, type CandleSeries, sliceSeries } from '../../../lib/market/candle-series.ts';
-import { fillGaps, judgeBars } from '../../../lib/market/grid.ts';
+import { checkBars, fillGaps } from '../../../lib/market/grid.ts';
 import { barrierFraction } from '../../../lib/models/label-definition.ts';
 import {
   buildDatasetRows,
@@ -58,7 +58,7 @@ describe('rows of a dataset', () => {
         bar > 0 && bar < 4999 && ((bar * seed) % 700 < 7 * seed || (bar > 3000 && bar < 3100));
       const candles = randomWalk({ seed, bars: 5000, missing });
       const grid = fillGaps(candles);
-      const verdicts = judgeBars(grid);
+      const verdicts = checkBars(grid);
       const rows = rowsOf(candles);
       expect(rows.openTimeMs.length + totalDropped(rows)).toBe(grid.length);
       expect(barsOf(rows).filter((bar) => verdicts[bar] !== undefined)).toEqual([]);

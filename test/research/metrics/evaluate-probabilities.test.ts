@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import {
   classFrequencies,
-  judgeProbabilities,
+  evaluateProbabilities,
 } from '../../../lib/research/metrics/evaluate-probabilities.ts';
 
 const HOUR_MS = 3_600_000;
@@ -19,7 +19,7 @@ const ROWS = {
 };
 const PRIOR = [0.25, 0.25, 0.5] as const;
 
-const judged = () => judgeProbabilities(ROWS, { prior: PRIOR, horizonBars: 3 })!;
+const judged = () => evaluateProbabilities(ROWS, { prior: PRIOR, horizonBars: 3 })!;
 
 test('log-loss and Brier are the means that the formulas say', () => {
   const { scores } = judged();
@@ -76,11 +76,11 @@ test('a score that ranks the symbols as they then moved has a coefficient of 1, 
     ),
   };
   const options = { prior: PRIOR, horizonBars: 3 };
-  expect(judgeProbabilities(rows, options)!.direction.mean).toBeCloseTo(1, 12);
+  expect(evaluateProbabilities(rows, options)!.direction.mean).toBeCloseTo(1, 12);
   const inverted = { ...rows, forwardReturns: rows.forwardReturns.map((value) => -value) };
-  expect(judgeProbabilities(inverted, options)!.direction.mean).toBeCloseTo(-1, 12);
+  expect(evaluateProbabilities(inverted, options)!.direction.mean).toBeCloseTo(-1, 12);
   // A class that never happened has no AUC.
-  expect(judgeProbabilities(rows, options)!.auc.sell).toBeUndefined();
+  expect(evaluateProbabilities(rows, options)!.auc.sell).toBeUndefined();
 });
 
 test('nothing answered is nothing judged', () => {
@@ -91,7 +91,7 @@ test('nothing answered is nothing judged', () => {
     forwardReturns: new Float32Array(0),
     probabilities: new Float32Array(0),
   };
-  expect(judgeProbabilities(none, { prior: PRIOR, horizonBars: 3 })).toBeUndefined();
+  expect(evaluateProbabilities(none, { prior: PRIOR, horizonBars: 3 })).toBeUndefined();
   expect(classFrequencies(none.labels)).toBeUndefined();
   expect(classFrequencies(ROWS.labels)).toEqual([0.25, 0.25, 0.5]);
 });

@@ -20,7 +20,7 @@ export function createMemoryObjectStore({ versioned }: { versioned: boolean }): 
   let writes = 0;
 
   const newest = (key: string) => (removed.has(key) ? undefined : versions.get(key)?.at(-1));
-  const guard = (key: string) => {
+  const managePositions = (key: string) => {
     if (failing !== undefined && key.includes(failing)) {
       throw new StoreError(`503 reading ${key}`, { retryable: true });
     }
@@ -34,12 +34,12 @@ export function createMemoryObjectStore({ versioned }: { versioned: boolean }): 
       failing = text;
     },
     async head(key) {
-      guard(key);
+      managePositions(key);
       const object = newest(key);
       return object && infoOf(object);
     },
     async get(key, versionId) {
-      guard(key);
+      managePositions(key);
       reads.push(key);
       if (versionId === undefined) return newest(key);
       return versions.get(key)?.find((object) => object.versionId === versionId);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { SignalStore } from '../../../lib/inference/ports.ts';
 import type { Scope } from '../../../lib/risk/gate.ts';
 import type { RiskStore } from '../../../lib/risk/ports.ts';
-import { dayKey, equityKey, GUARD_KEY } from '../../../lib/risk/records.ts';
+import { dayKey, equityKey, POSITION_MANAGER_KEY } from '../../../lib/risk/records.ts';
 import { runOf } from '../../contract/signal-store.ts';
 
 export const START_MS = Date.UTC(2024, 7, 5, 12, 0, 10);
@@ -33,10 +33,10 @@ export async function beHealthy(
       positions: 0,
     });
   if (openDay) await put(dayKey(nowMs), { startMicroUsdt: EQUITY_MICRO_USDT });
-  await put(GUARD_KEY, {
+  await put(POSITION_MANAGER_KEY, {
     completedAtMs: nowMs,
     differences: [],
-    nakedSinceMs: null,
+    unprotectedSinceMs: null,
     fundingBookedUntilMs: nowMs,
   });
   const barOpenTimeMs = Math.floor(nowMs / BAR_MS) * BAR_MS - BAR_MS;

@@ -7,12 +7,15 @@ import { createCcxtMarketData } from '../../../lib/adapters/binance/ccxt-market-
 import { createLiveBroker } from '../../../lib/adapters/binance/live-broker.ts';
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
-import { booksSchema, differencesOf } from '../../../lib/execution/booked-ledger.ts';
+import { bookedLedgerSchema, differencesOf } from '../../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
 import type { Broker } from '../../../lib/execution/ports.ts';
 import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../../lib/execution/use-cases/execute.ts';
-import { type GuardReport, guard } from '../../../lib/execution/use-cases/manage-positions.ts';
+import {
+  managePositions,
+  type PositionManagerReport,
+} from '../../../lib/execution/use-cases/manage-positions.ts';
 import type { Signal } from '../../../lib/inference/signal.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
 import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
@@ -20,10 +23,10 @@ import { BREAKER_LIMITS } from '../../../lib/risk/breaker.ts';
 import { initialRollout } from '../../../lib/risk/level.ts';
 import type { FlagStore } from '../../../lib/risk/ports.ts';
 import {
-  GUARD_KEY,
-  guardRecordSchema,
   LEDGER_KEY,
   orderRecordSchema,
+  POSITION_MANAGER_KEY,
+  positionManagerRecordSchema,
   ROLLOUT_KEY,
 } from '../../../lib/risk/records.ts';
 import { type BreakerOutcome, tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
@@ -148,19 +151,19 @@ export class LiveWorld {
     return { risk, signals, flags, clock, notifier, shards: 1, limits: BREAKER_LIMITS, codeVersion: VERSION };
   }
 
-  guard(crash?: CrashPlan): Promise<GuardReport> {
+  managePositions(crash?: CrashPlan): Promise<PositionManagerReport> {
     const { risk, broker, clock } = this;
     const over = <Port extends object>(port: Port): Port => crash?.over(port) ?? port;
-    return guard({ risk, broker: over(broker), clock, codeVersion: VERSION });
+    return managePositions({ risk, broker: over(broker), clock, codeVersion: VERSION });
   }
 
   tick = (): Promise<BreakerOutcome> => tickBreaker(this.dependencies(), 'live');
 
   /** A minute of the running system: infer's run is on record, guard, then the breaker. */
-  async minute(ms = MINUTE_MS): Promise<GuardReport> {
+  async minute(ms = MINUTE_MS): Promise<PositionManagerReport> {
     this.nowMs += ms;
     await this.signals.putRun(runOf(lastClosedOpenTimeMs(this.nowMs)));
-    const report = await this.guard();
+    const report = await this.managePositions();
     await this.tick();
     return report;
   }
@@ -226,11 +229,11 @@ export class LiveWorld {
     await this.expectProtected(at);
     const positions = expectValue(await this.broker.positions());
     const walletMicroUsdt = expectValue(await this.broker.walletMicroUsdt());
-    const { ledger } = (await this.risk.get('live', LEDGER_KEY, booksSchema))!.value;
+    const { ledger } = (await this.risk.get('live', LEDGER_KEY, bookedLedgerSchema))!.value;
     expect(differencesOf(ledger, { walletMicroUsdt, positions }), at).toEqual([]);
     expect(ledger.depositMicroUsdt, `${at}: nothing was unexplained`).toBe(LIVE_DEPOSIT_USDT * 1e6);
-    const record = await this.risk.get('live', GUARD_KEY, guardRecordSchema);
-    expect(record?.value, at).toMatchObject({ differences: [], nakedSinceMs: null });
+    const record = await this.risk.get('live', POSITION_MANAGER_KEY, positionManagerRecordSchema);
+    expect(record?.value, at).toMatchObject({ differences: [], unprotectedSinceMs: null });
     const gate = (await this.risk.readGate('live'))!;
     expect(Object.keys(gate.reserved).sort(), at).toEqual(positions.map(({ symbol }) => symbol).sort());
     expect(gate.positionCount, at).toBe(positions.length);

@@ -9,7 +9,7 @@ import { createBarTallies } from '../../../lib/inference/use-cases/tally-bars.ts
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import type { RiskStore } from '../../../lib/risk/ports.ts';
 import {
-  type EquityRecord,
+  type EquitySnapshot,
   equityKey,
   parityKey,
   type TradeRecord,
@@ -29,7 +29,7 @@ const TRADES = 12;
 export interface PaperDay {
   readonly runs: InferRun[];
   readonly signals: Signal[];
-  readonly marks: EquityRecord[];
+  readonly snapshots: EquitySnapshot[];
   readonly trades: TradeRecord[];
   readonly proofs: {
     atMs: number;
@@ -58,7 +58,7 @@ export function goodDay(): PaperDay {
   return {
     runs: bars.map((bar) => runOf(bar, { meanConfidence: 0.7 })),
     signals: bars.map((bar) => signalOf('AUSDT', bar, { confidence: 0.7, votes: votesOf('BUY', 'BUY') })),
-    marks: bars.map((bar, index) => ({
+    snapshots: bars.map((bar, index) => ({
       atMs: bar + BAR_MS,
       equityMicroUsdt: 10_000_000_000 + index * 1_000_000,
       walletMicroUsdt: 10_000_000_000,
@@ -100,7 +100,7 @@ export async function record(
   const put = (key: string, value: unknown) => risk.put('paper', key, value, { ifAbsent: true });
   for (const run of day.runs) await signals.putRun(run);
   for (const signal of day.signals) await signals.put(signal);
-  for (const mark of day.marks) await put(equityKey(mark.atMs), mark);
+  for (const snapshot of day.snapshots) await put(equityKey(snapshot.atMs), snapshot);
   for (const trade of day.trades) await put(tradeKey(trade), trade);
   for (const proof of day.proofs) await put(parityKey(proof.atMs), proof);
 }

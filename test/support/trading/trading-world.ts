@@ -3,11 +3,14 @@
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
 import type { ObjectStore } from '../../../lib/core/ports.ts';
-import { type Books, booksSchema } from '../../../lib/execution/booked-ledger.ts';
+import { type BookedLedger, bookedLedgerSchema } from '../../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
 import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
 import { type ExecuteRequest, execute } from '../../../lib/execution/use-cases/execute.ts';
-import { type GuardReport, guard } from '../../../lib/execution/use-cases/manage-positions.ts';
+import {
+  managePositions,
+  type PositionManagerReport,
+} from '../../../lib/execution/use-cases/manage-positions.ts';
 import { FEATURE_SET_HASH } from '../../../lib/features/feature-set.ts';
 import type { Signal } from '../../../lib/inference/signal.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
@@ -136,7 +139,7 @@ export class CrashPlan {
 export class TradingWorld {
   nowMs = START_MS + 3_000;
   /** Which code each function runs. */
-  readonly versions = { infer: VERSION, execute: VERSION, guard: VERSION, breaker: VERSION };
+  readonly versions = { infer: VERSION, execute: VERSION, managePositions: VERSION, breaker: VERSION };
   readonly clock = { nowMs: () => this.nowMs };
   readonly risk = createMemoryRiskStore();
   readonly signals = createMemorySignalStore();
@@ -168,7 +171,7 @@ export class TradingWorld {
     await world.risk.createGate('paper', newGate(firstArmed(START_MS)));
     await world.renewLease();
     for (const signal of signals) await world.signals.put(signal);
-    await world.guard();
+    await world.managePositions();
     return world;
   }
 
@@ -224,29 +227,29 @@ export class TradingWorld {
     );
   }
 
-  guard(crash?: CrashPlan): Promise<GuardReport> {
+  managePositions(crash?: CrashPlan): Promise<PositionManagerReport> {
     const over = <Port extends object>(port: Port): Port => crash?.over(port) ?? port;
-    return guard({
+    return managePositions({
       risk: over(this.risk),
       broker: over(this.exchange.broker),
       clock: this.clock,
-      codeVersion: this.versions.guard,
+      codeVersion: this.versions.managePositions,
     });
   }
 
   /** A minute of the running system: the breaker's sign of life, then guard. */
-  async minute(): Promise<GuardReport> {
+  async minute(): Promise<PositionManagerReport> {
     this.nowMs += MINUTE_MS;
     await this.renewLease();
-    return this.guard();
+    return this.managePositions();
   }
 
   async minutes(count: number): Promise<void> {
     for (let minute = 0; minute < count; minute++) await this.minute();
   }
 
-  async books(): Promise<Books> {
-    return (await this.risk.get('paper', LEDGER_KEY, booksSchema))!.value;
+  async bookedLedger(): Promise<BookedLedger> {
+    return (await this.risk.get('paper', LEDGER_KEY, bookedLedgerSchema))!.value;
   }
 
   /** Outcomes of one symbol, or none. */

@@ -16,13 +16,13 @@ const NOW_MS = 1_722_816_000_000;
 const EQUITY = 10_000_000_000;
 
 const value = <T>(read: T) => ({ state: 'value' as const, value: read });
-const marks = (newest: number, before = newest) =>
+const snapshots = (newest: number, before = newest) =>
   value([
     { atMs: NOW_MS - 10_000, equityMicroUsdt: newest },
     { atMs: NOW_MS - 70_000, equityMicroUsdt: before },
   ]);
 const healthy: BreakerEvidence = {
-  marks: marks(EQUITY),
+  snapshots: snapshots(EQUITY),
   dayStartMicroUsdt: value(EQUITY),
   stopHitsAtMs: value([]),
   newestSignalBarMs: value(NOW_MS - 2 * 300_000),
@@ -31,8 +31,8 @@ const healthy: BreakerEvidence = {
   consensusFractions: value(Array.from({ length: 24 }, () => 0.8)),
   rejectionsAtMs: value([]),
   reconciliationDifferences: value(0),
-  nakedSinceMs: value(null),
-  guardAtMs: value(NOW_MS - 20_000),
+  unprotectedSinceMs: value(null),
+  positionManagerAtMs: value(NOW_MS - 20_000),
 };
 const armed: BreakerState = { ...firstArmed(NOW_MS - 3_600_000), highWaterMicroUsdt: EQUITY };
 
@@ -57,9 +57,9 @@ describe('a tick', () => {
   const fine: [string, Partial<BreakerEvidence>][] = [
     [
       '11.99 % below the high-water mark',
-      { marks: marks(8_801_000_000), dayStartMicroUsdt: value(8_801_000_000) },
+      { snapshots: snapshots(8_801_000_000), dayStartMicroUsdt: value(8_801_000_000) },
     ],
-    ['7.99 % lost today', { marks: marks(9_201_000_000) }],
+    ['7.99 % lost today', { snapshots: snapshots(9_201_000_000) }],
     ['4 stops within 45 min, one before', { stopHitsAtMs: value([46, 40, 30, 20, 0.9].map(ago)) }],
     ['signals of the bar before last', { newestSignalBarMs: value(NOW_MS - 15 * MINUTE_MS) }],
     ['two models', { loadedModels: value(2) }],
@@ -67,18 +67,22 @@ describe('a tick', () => {
     ['low consensus over 23 bars', { consensusFractions: value(Array.from({ length: 23 }, () => 0.1)) }],
     ['2 rejections within 15 min, one before', { rejectionsAtMs: value([16, 10, 0.9].map(ago)) }],
     ['3 rejections within 15 min, long ago', { rejectionsAtMs: value([18, 17.9, 17.6].map(ago)) }],
-    ['a position naked for 60 s', { nakedSinceMs: value(NOW_MS - 60_000) }],
-    ['a guard seen 150 s ago', { guardAtMs: value(NOW_MS - 150_000) }],
-    ['one bad mark', { marks: marks(1, EQUITY) }],
-    ['one bad mark, followed by a good one', { marks: marks(EQUITY, 1) }],
+    ['a position naked for 60 s', { unprotectedSinceMs: value(NOW_MS - 60_000) }],
+    ['a guard seen 150 s ago', { positionManagerAtMs: value(NOW_MS - 150_000) }],
+    ['one bad mark', { snapshots: snapshots(1, EQUITY) }],
+    ['one bad mark, followed by a good one', { snapshots: snapshots(EQUITY, 1) }],
   ];
   it.each(fine)('stays armed at %s', (_name, over) => {
     expect(causesOf(advance(tick(over)).current)).toEqual([]);
   });
 
   const tripping: [TripCauseCode, string, Partial<BreakerEvidence>][] = [
-    ['drawdown', '12 % below', { marks: marks(8_800_000_000), dayStartMicroUsdt: value(8_800_000_000) }],
-    ['daily_loss', '8 % lost', { marks: marks(9_200_000_000) }],
+    [
+      'drawdown',
+      '12 % below',
+      { snapshots: snapshots(8_800_000_000), dayStartMicroUsdt: value(8_800_000_000) },
+    ],
+    ['daily_loss', '8 % lost', { snapshots: snapshots(9_200_000_000) }],
     ['stop_hits', '5 within 45 min', { stopHitsAtMs: value([45, 40, 30, 20, 1].map(ago)) }],
     ['signals_stale', 'two bars missed', { newestSignalBarMs: value(NOW_MS - 16 * MINUTE_MS - 1) }],
     ['signals_stale', 'none for an hour', { newestSignalBarMs: { state: 'missing' } }],
@@ -91,9 +95,9 @@ describe('a tick', () => {
     ['order_rejections', '3 within 15 min, a while ago', { rejectionsAtMs: value([16, 10, 1.1].map(ago)) }],
     ['order_rejections', 'one in the future', { rejectionsAtMs: value([14, 10, -99].map(ago)) }],
     ['reconciliation', 'one difference', { reconciliationDifferences: value(1) }],
-    ['naked_position', 'over 60 s', { nakedSinceMs: value(NOW_MS - 60_001) }],
-    ['guard_silent', 'over 150 s', { guardAtMs: value(NOW_MS - 150_001) }],
-    ['guard_silent', 'never seen', { guardAtMs: { state: 'missing' } }],
+    ['unprotected_position', 'over 60 s', { unprotectedSinceMs: value(NOW_MS - 60_001) }],
+    ['position_manager_silent', 'over 150 s', { positionManagerAtMs: value(NOW_MS - 150_001) }],
+    ['position_manager_silent', 'never seen', { positionManagerAtMs: { state: 'missing' } }],
     [
       'stop_hits',
       'times that are no numbers',
@@ -106,26 +110,26 @@ describe('a tick', () => {
       { consensusFractions: value(Array.from({ length: 24 }, () => Number.NaN)) },
     ],
     ['reconciliation', 'no number', { reconciliationDifferences: value(Number.NaN) }],
-    ['naked_position', 'no number', { nakedSinceMs: value(Number.NaN) }],
-    ['evidence_unreadable', 'a mark is no amount', { marks: marks(Number.NaN, EQUITY) }],
-    ['evidence_unreadable', 'marks missing for an hour', { marks: { state: 'missing' } }],
+    ['unprotected_position', 'no number', { unprotectedSinceMs: value(Number.NaN) }],
+    ['evidence_unreadable', 'a mark is no amount', { snapshots: snapshots(Number.NaN, EQUITY) }],
+    ['evidence_unreadable', 'marks missing for an hour', { snapshots: { state: 'missing' } }],
     [
       'evidence_unreadable',
       'one mark in an hour',
-      { marks: value([{ atMs: NOW_MS, equityMicroUsdt: EQUITY }]) },
+      { snapshots: value([{ atMs: NOW_MS, equityMicroUsdt: EQUITY }]) },
     ],
     [
       'evidence_unreadable',
       'the same mark twice',
       {
-        marks: value([
+        snapshots: value([
           { atMs: NOW_MS, equityMicroUsdt: 1 },
           { atMs: NOW_MS, equityMicroUsdt: 1 },
         ]),
       },
     ],
     ['evidence_unreadable', 'day start of zero', { dayStartMicroUsdt: value(0) }],
-    ['evidence_unreadable', 'a guard from the future', { guardAtMs: value(NOW_MS + 60_000) }],
+    ['evidence_unreadable', 'a guard from the future', { positionManagerAtMs: value(NOW_MS + 60_000) }],
     ['evidence_unreadable', 'signals from the future', { newestSignalBarMs: value(NOW_MS + 60_000) }],
   ];
   it.each(tripping)('trips for %s: %s', (code, _name, over) => {
@@ -142,25 +146,25 @@ describe('a tick', () => {
 
   it('trips on marks as old as a silent guard, though the guard says it is alive', () => {
     const old = [150_001, 210_000].map((ms) => ({ atMs: NOW_MS - ms, equityMicroUsdt: EQUITY }));
-    expect(causesOf(advance(tick({ marks: value(old) })).current)).toEqual(['evidence_unreadable']);
+    expect(causesOf(advance(tick({ snapshots: value(old) })).current)).toEqual(['evidence_unreadable']);
   });
   it('trips when the clock is not a number', () => {
     expect(advance(tick({}, Number.NaN)).current.latch).toBe('TRIPPED');
   });
 
   const nothingYet: Partial<BreakerEvidence> = {
-    marks: { state: 'missing' },
+    snapshots: { state: 'missing' },
     dayStartMicroUsdt: { state: 'missing' },
     newestSignalBarMs: { state: 'missing' },
     loadedModels: { state: 'missing' },
     consensusFractions: value([]),
-    guardAtMs: { state: 'missing' },
+    positionManagerAtMs: { state: 'missing' },
   };
   it('gives a system that has just been armed the time to start, and no more', () => {
     const fresh = firstArmed(NOW_MS - 150_000);
     expect(causesOf(advance(tick(nothingYet), fresh).current)).toEqual([]);
     const late = advance(tick(nothingYet, NOW_MS + 1), fresh).current;
-    expect(causesOf(late)).toEqual(['evidence_unreadable', 'guard_silent']);
+    expect(causesOf(late)).toEqual(['evidence_unreadable', 'position_manager_silent']);
     const { newestSignalBarMs, loadedModels } = { ...healthy, ...nothingYet };
     const withoutSignals = tick({ newestSignalBarMs, loadedModels });
     expect(causesOf(advance(withoutSignals, firstArmed(NOW_MS - 11 * MINUTE_MS)).current)).toEqual([]);
@@ -171,7 +175,7 @@ describe('a tick', () => {
 
   it('raises the high-water mark by the lower of two marks, and never lowers it', () => {
     const highWater = (newest: number, before: number) =>
-      advance(tick({ marks: marks(newest, before) })).current.highWaterMicroUsdt;
+      advance(tick({ snapshots: snapshots(newest, before) })).current.highWaterMicroUsdt;
     expect(highWater(12_000_000_000, 11_000_000_000)).toBe(11_000_000_000);
     expect(highWater(90_000_000_000, EQUITY)).toBe(EQUITY);
     expect(highWater(9_900_000_000, 9_900_000_000)).toBe(EQUITY);
@@ -238,17 +242,17 @@ describe('a reset', () => {
   const cooled = NOW_MS + BREAKER_LIMITS.cooldownMs;
   const moved = (evidence: Partial<BreakerEvidence> = {}): BreakerEvidence => ({
     ...healthy,
-    marks: value([
+    snapshots: value([
       { atMs: cooled - 10_000, equityMicroUsdt: 8_000_000_000 },
       { atMs: cooled - 70_000, equityMicroUsdt: 8_100_000_000 },
     ]),
     dayStartMicroUsdt: value(8_100_000_000),
     newestSignalBarMs: value(cooled - 600_000),
-    guardAtMs: value(cooled - 20_000),
+    positionManagerAtMs: value(cooled - 20_000),
     ...evidence,
   });
   const tripped = advance(
-    tick({ marks: marks(8_000_000_000), dayStartMicroUsdt: value(8_100_000_000) }),
+    tick({ snapshots: snapshots(8_000_000_000), dayStartMicroUsdt: value(8_100_000_000) }),
   ).current;
   const request = (over: Partial<Extract<BreakerEvent, { kind: 'reset_requested' }>> = {}): BreakerEvent => ({
     kind: 'reset_requested',
@@ -299,12 +303,12 @@ describe('a reset', () => {
     ['same_operator', requested, approval({ operator: ' Ada ' })],
     ['cooling_down', requested, approval({ nowMs: cooled - 1 })],
     ['cause_not_cleared', requested, approval({ evidence: moved({ reconciliationDifferences: value(1) }) })],
-    ['cause_not_cleared', requested, approval({ evidence: moved({ marks: { state: 'missing' } }) })],
+    ['cause_not_cleared', requested, approval({ evidence: moved({ snapshots: { state: 'missing' } }) })],
     ['cause_not_cleared', requested, approval({ evidence: moved({ dayStartMicroUsdt: value(EQUITY) }) })],
     [
       'cause_not_cleared',
       requested,
-      approval({ evidence: moved({ guardAtMs: { state: 'unreadable', why: 'x' } }) }),
+      approval({ evidence: moved({ positionManagerAtMs: { state: 'unreadable', why: 'x' } }) }),
     ],
   ];
   it.each(refusals)('is refused: %s', (code, state, event) => {

@@ -1,20 +1,20 @@
 // What a run of guard tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { MICRO } from '../../core/money.ts';
-import type { GuardReport } from '../../execution/use-cases/manage-positions.ts';
+import type { PositionManagerReport } from '../../execution/use-cases/manage-positions.ts';
 import type { Scope } from '../../risk/gate.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
-export function recordGuardReport(
+export function recordPositionManagerReport(
   { logger, metrics }: Telemetry,
-  outcome: GuardReport | { readonly scope: Scope; readonly failed: string },
+  outcome: PositionManagerReport | { readonly scope: Scope; readonly failed: string },
 ): void {
   const isReport = 'outcome' in outcome;
   const isWell = isReport && outcome.outcome === 'completed' && outcome.differences.length === 0;
-  logger[isWell ? 'info' : 'warn']('guard run', { guard: outcome });
+  logger[isWell ? 'info' : 'warn']('guard run', { managePositions: outcome });
   const { Count, NoUnit } = MetricUnit;
   metrics.addDimension('scope', outcome.scope);
-  metrics.addMetric('GuardCompleted', Count, isReport && outcome.outcome === 'completed' ? 1 : 0);
+  metrics.addMetric('PositionManagerCompleted', Count, isReport && outcome.outcome === 'completed' ? 1 : 0);
   if (isReport) metrics.addMetric('ReconciliationDifferences', Count, outcome.differences.length);
   if (isReport && outcome.equity !== null) {
     metrics.addMetric('EquityUsdt', NoUnit, outcome.equity.equityMicroUsdt / MICRO);

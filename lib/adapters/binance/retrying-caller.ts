@@ -20,7 +20,7 @@ const BACKOFF_MS_FIRST = 250;
 const BACKOFF_MS_MAX = 5_000;
 
 /** `open` is called once, before the first request. */
-export class PatientCaller<Exchange> {
+export class RetryingCaller<Exchange> {
   readonly nowMs: () => number;
   readonly #sleep: (durationMs: number) => Promise<void>;
   readonly #random: () => number;

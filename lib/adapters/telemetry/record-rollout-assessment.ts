@@ -1,14 +1,14 @@
 // What an hourly evaluation tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import { ROLLOUT_STAGES } from '../../risk/level.ts';
-import type { RolloutJudgement } from '../../rollout/use-cases/assess-rollout.ts';
+import { LEVELS } from '../../risk/level.ts';
+import type { RolloutAssessment } from '../../rollout/use-cases/assess-rollout.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
-export function recordRolloutJudgement({ logger, metrics }: Telemetry, judgement: RolloutJudgement): void {
-  const { decision, collected, parity, steppedDown } = judgement;
+export function recordRolloutAssessment({ logger, metrics }: Telemetry, assessment: RolloutAssessment): void {
+  const { decision, collected, parity, steppedDown } = assessment;
   const breaches = decision.verdict === 'GO' ? [] : decision.breaches;
   const isWorrying = breaches.length + collected.unreadable.length + parity.mismatches > 0;
-  logger[isWorrying ? 'warn' : 'info']('rollout judged', { judgement });
+  logger[isWorrying ? 'warn' : 'info']('rollout judged', { assessment });
 
   const { Count, NoUnit } = MetricUnit;
   metrics.addMetric('Go', Count, decision.verdict === 'GO' ? 1 : 0);
@@ -17,8 +17,8 @@ export function recordRolloutJudgement({ logger, metrics }: Telemetry, judgement
   metrics.addMetric('ParityValues', Count, parity.values);
   metrics.addMetric('ParityMismatches', Count, parity.mismatches);
   metrics.addMetric('RolloutSteppedDown', Count, steppedDown?.outcome === 'stepped_down' ? 1 : 0);
-  const stage = steppedDown?.current.stage ?? judgement.stage;
-  if (stage !== undefined) metrics.addMetric('RolloutStage', NoUnit, ROLLOUT_STAGES.indexOf(stage));
+  const level = steppedDown?.current.level ?? assessment.level;
+  if (level !== undefined) metrics.addMetric('CapitalLevel', NoUnit, LEVELS.indexOf(level));
   metrics.publishStoredMetrics();
 
   for (const { criterion, value } of decision.results) {
