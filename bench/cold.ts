@@ -161,7 +161,7 @@ async function measureInfer(world: World): Promise<Record<string, number>> {
         world.nextBar();
         const ready = await lambda.readyMs;
         const askedMs = performance.now();
-        const { written } = (await lambda.invoke({ shard: 0, of: 1 })) as { written: number };
+        const { written } = (await lambda.invoke({ shard: 0, shardCount: 1 })) as { written: number };
         const runMs = performance.now() - askedMs;
         invariant(written >= SIGNALS_MIN, `infer wrote ${written} signals for ${SYMBOLS} symbols`);
         if (bar === 0) coldMs.push(ready + runMs);
@@ -181,10 +181,15 @@ async function measureInfer(world: World): Promise<Record<string, number>> {
 function firstEvents(): Partial<Record<FunctionName | 'empty', unknown>> {
   const symbols = generateMarket({ seed: 1, symbols: SYMBOLS, fromMs: 0, bars: 1 }).symbols;
   const shard = Array.from({ length: SHARDS_MAX }, (_, index) => index).find(
-    (index) => symbolsOfShard(symbols, { shard: index, of: SHARDS_MAX }).length === 0,
+    (index) => symbolsOfShard(symbols, { shard: index, shardCount: SHARDS_MAX }).length === 0,
   );
   invariant(shard !== undefined, 'every shard has a symbol');
-  return { empty: {}, infer: { shard, of: SHARDS_MAX }, 'manage-positions': {}, 'circuit-breaker': {} };
+  return {
+    empty: {},
+    infer: { shard, shardCount: SHARDS_MAX },
+    'manage-positions': {},
+    'circuit-breaker': {},
+  };
 }
 
 /** All functions in turns, so that a busy moment of the machine slows all of them alike. */

@@ -49,7 +49,7 @@ export interface ShardOrder {
   readonly exchangeUrl: string;
   readonly nowMs: number;
   readonly shard: number;
-  readonly of: number;
+  readonly shardCount: number;
 }
 
 export async function benchScale(): Promise<ScaleBenchmark> {
@@ -84,7 +84,7 @@ export async function benchScale(): Promise<ScaleBenchmark> {
       exchangeUrl,
       nowMs: clock.nowMs(),
       shard,
-      of: SHARDS,
+      shardCount: SHARDS,
     });
     const durationsMs: number[] = [];
     let weight = 0;
@@ -144,7 +144,7 @@ async function decide(child: ChildProcess, order: ShardOrder): Promise<InferRun>
 
 const firstAbstention = (runs: readonly InferRun[]): string => {
   const [first] = runs.flatMap(({ abstentions }) => abstentions);
-  return first === undefined ? 'the others are nowhere' : `${first.abstained}: ${first.detail}`;
+  return first === undefined ? 'the others are nowhere' : `${first.abstained}: ${first.message}`;
 };
 
 /** Distinct symbols with a signal of the bar; more signals than symbols break an invariant. */
@@ -180,13 +180,13 @@ async function timeOthers(context: {
     overrides,
   );
   const execute = composeExecute(trading, overrides);
-  const runs = await system.signals.lastRuns({ shard: 0, of: SHARDS, count: 1 });
+  const runs = await system.signals.lastRuns({ shard: 0, shardCount: SHARDS, count: 1 });
   const { barOpenTimeMs, ensembleId, featureSetHash } = runs[0]!;
   const positionManagerMs = await timed(() => managePositions.manageScopes());
   const breakerMs = await timed(() => breaker.tick());
   const executeMs = await timed(async () => {
     for (let shard = 0; shard < SHARDS; shard++)
-      await execute.executeBar({ barOpenTimeMs, shard, of: SHARDS, ensembleId, featureSetHash });
+      await execute.executeBar({ barOpenTimeMs, shard, shardCount: SHARDS, ensembleId, featureSetHash });
   });
   const statusMs = await timed(() => readSystemStatus({ ...system, clock, readShards: async () => SHARDS }));
   await Promise.all([managePositions.close(), breaker.close(), execute.close()]);

@@ -9,7 +9,7 @@ const compositions = new Map<string, InferComposition>();
 let nowMs = 0;
 
 process.on('message', async (order: ShardOrder) => {
-  const { endpoints, exchangeUrl, shard, of } = order;
+  const { endpoints, exchangeUrl, shard, shardCount } = order;
   nowMs = order.nowMs;
   const composition =
     compositions.get(exchangeUrl) ??
@@ -20,7 +20,7 @@ process.on('message', async (order: ShardOrder) => {
       unlimitedRequests: true,
     });
   compositions.set(exchangeUrl, composition);
-  process.send?.(await asLambdaRetries(() => composition.inferShard({ shard, of })));
+  process.send?.(await asLambdaRetries(() => composition.inferShard({ shard, shardCount })));
 });
 /** A run that fails, or leaves signals unwritten, is repeated twice. */
 async function asLambdaRetries(work: () => Promise<InferRun>): Promise<InferRun> {

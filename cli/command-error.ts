@@ -13,8 +13,8 @@ export class CommandFailure extends Error {
 /** For outcomes of use cases: what was asked for cannot be used, or something else went wrong. */
 export const toCommandError = ({
   code,
-  detail,
+  message,
 }: {
   readonly code: string;
-  readonly detail: string;
-}): Error => (code === 'input_unusable' ? new UsageError(detail) : new CommandFailure(detail));
+  readonly message: string;
+}): Error => (code === 'input_unusable' ? new UsageError(message) : new CommandFailure(message));

@@ -50,7 +50,7 @@ function describeBreaker({ withBreaker, trip }: BacktestReport): string {
   if (!withBreaker) return 'circuit breaker: not judging (--breaker lets it); its lease was renewed unseen';
   return trip === undefined
     ? 'circuit breaker: judged every bar, did not trip'
-    : `circuit breaker: TRIPPED at ${formatInstant(trip.atMs)} UTC, nothing was entered from then on (${trip.detail})`;
+    : `circuit breaker: TRIPPED at ${formatInstant(trip.atMs)} UTC, nothing was entered from then on (${trip.message})`;
 }
 
 const GROUP_HEAD = ['trades', 'profit USDT', 'won', 'profit factor', 'mean bps', 'mean duration h'];

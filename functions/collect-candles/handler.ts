@@ -26,7 +26,7 @@ function createCollectCandlesHandler({
     const behind = report.symbols.filter(({ outcome }) => outcome === 'lagging' || outcome === 'failed');
     const [first] = behind;
     if (first !== undefined)
-      throw new Error(`${behind.length} symbols are behind, ${first.symbol} among them: ${first.detail}`);
+      throw new Error(`${behind.length} symbols are behind, ${first.symbol} among them: ${first.message}`);
     return describe(report);
   };
 }

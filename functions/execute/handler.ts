@@ -15,7 +15,7 @@ const eventSchema = z.union([
 
 export type ExecuteResult = Pick<
   ExecuteReport,
-  'barOpenTimeMs' | 'shard' | 'of' | 'scope' | 'mode' | 'held'
+  'barOpenTimeMs' | 'shard' | 'shardCount' | 'scope' | 'mode' | 'held'
 > & {
   readonly decisions: number;
   readonly entered: number;
@@ -27,9 +27,9 @@ export function createExecuteHandler({ executeBar, record }: ExecuteComposition)
     const request: ExecuteRequest = eventSchema.parse(event);
     const report = await executeBar(request);
     record(report);
-    const { barOpenTimeMs, shard, of, scope, mode, held, decisions } = report;
+    const { barOpenTimeMs, shard, shardCount, scope, mode, held, decisions } = report;
     const entered = decisions.filter(({ outcomes }) => outcomes.includes('entered')).length;
-    return { barOpenTimeMs, shard, of, scope, mode, held, decisions: decisions.length, entered };
+    return { barOpenTimeMs, shard, shardCount, scope, mode, held, decisions: decisions.length, entered };
   };
 }
 

@@ -8,24 +8,24 @@ import { onLambda } from '../../lib/runtime/lambda.ts';
 
 /** EventBridge Scheduler sends what the stack configured; anything else in the event is ignored. */
 const eventSchema = z
-  .object({ shard: z.int().min(0).default(0), of: z.int().min(1).max(100).default(1) })
-  .refine(({ shard, of }) => shard < of, 'shard must be less than of');
+  .object({ shard: z.int().min(0).default(0), shardCount: z.int().min(1).max(100).default(1) })
+  .refine(({ shard, shardCount }) => shard < shardCount, 'shard must be less than shardCount');
 
 export type InferResult = Pick<
   InferRun,
-  'barOpenTimeMs' | 'shard' | 'of' | 'ensembleId' | 'featureSetHash' | 'written' | 'alreadyDecided'
+  'barOpenTimeMs' | 'shard' | 'shardCount' | 'ensembleId' | 'featureSetHash' | 'written' | 'alreadyDecided'
 >;
 
 /** The handler over a composition; `handler` below is the one that Lambda calls. */
 export function createInferHandler({ inferShard, record }: InferComposition) {
   return async (event: unknown): Promise<InferResult> => {
-    const { shard, of } = eventSchema.parse(event ?? {});
-    const run = await inferShard({ shard, of });
+    const { shard, shardCount } = eventSchema.parse(event ?? {});
+    const run = await inferShard({ shard, shardCount });
     record(run);
     if (run.unwritten.length > 0)
-      throw new Error(`${run.unwritten.length} signals could not be stored: ${run.unwritten[0]!.detail}`);
+      throw new Error(`${run.unwritten.length} signals could not be stored: ${run.unwritten[0]!.message}`);
     const { barOpenTimeMs, ensembleId, featureSetHash, written, alreadyDecided } = run;
-    return { barOpenTimeMs, shard, of, ensembleId, featureSetHash, written, alreadyDecided };
+    return { barOpenTimeMs, shard, shardCount, ensembleId, featureSetHash, written, alreadyDecided };
   };
 }
 

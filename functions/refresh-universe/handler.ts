@@ -28,7 +28,7 @@ export function createRefreshUniverseHandler({
       const { why, universe } = refreshed;
       const stays =
         universe === undefined ? 'no universe could be chosen' : `the universe of ${universe.asOf} stays`;
-      throw new Error(`${stays}: ${why.code}: ${why.detail}`);
+      throw new Error(`${stays}: ${why.code}: ${why.message}`);
     }
     const { outcome, universe, chosen } = refreshed;
     return {

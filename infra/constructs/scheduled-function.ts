@@ -150,7 +150,7 @@ export class ScheduledFunction extends Construct {
         target: {
           arn: this.lambda.functionArn,
           roleArn: role.roleArn,
-          input: schedule.times === 'per_shard' ? JSON.stringify({ shard, of: shards }) : '{}',
+          input: schedule.times === 'per_shard' ? JSON.stringify({ shard, shardCount: shards }) : '{}',
           deadLetterConfig: { arn: this.failedEvents.queueArn },
           retryPolicy: { maximumRetryAttempts: 3, maximumEventAgeInSeconds: Math.max(60, retry.ageMaxS) },
         },

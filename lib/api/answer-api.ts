@@ -58,7 +58,7 @@ export interface ApiCall {
   readonly who: string | undefined;
   readonly status: number | 'begun';
   /** Why it was refused, or what a stop was asked for and could not do. */
-  readonly detail: string | undefined;
+  readonly message: string | undefined;
   readonly tookMs: number;
   /** Further refusals of a source that has been refused often; they are counted, not described. */
   readonly isRepeated: boolean;
@@ -171,21 +171,21 @@ export function createApi(dependencies: ApiDependencies): (request: ApiRequest) 
     const { method, path, requestId, sourceIp } = request;
     const told = (status: number, more: Partial<ApiCall> = {}) =>
       dependencies.note({
-        ...{ requestId, sourceIp, method, path, who, status, detail: undefined, isRepeated: false },
+        ...{ requestId, sourceIp, method, path, who, status, message: undefined, isRepeated: false },
         ...{ tookMs: stopwatchMs() - startedMs, ...more },
       });
     try {
       const answer = await answerRoute(request, (found) => {
         who = found;
       });
-      told(answer.status, answer.status === 200 ? {} : { detail: answer.body });
+      told(answer.status, answer.status === 200 ? {} : { message: answer.body });
       return answer;
     } catch (error) {
       const refusal = refusalOf(error);
       const { status } = API_ERRORS[refusal.code];
       const isRepeated = refusal.code === 'too_many_requests';
       told(status, {
-        detail: `${refusal.code}: ${error instanceof Error ? error.message : error}`,
+        message: `${refusal.code}: ${error instanceof Error ? error.message : error}`,
         isRepeated,
       });
       return json(status, { error: { code: refusal.code, message: refusal.message } }, refusal.headers);
@@ -238,7 +238,8 @@ function readBody({ headers, body }: ApiRequest): unknown {
 async function readSignals({ signals, shards }: ApiDependencies, { query }: ApiRequest) {
   const { symbol, bar, count } = parse(signalsQuerySchema, query);
   if (symbol !== undefined) return signals.lastOfSymbol(symbol, count ?? 1);
-  const newest = async () => (await signals.lastRuns({ shard: 0, of: shards, count: 1 }))[0]?.barOpenTimeMs;
+  const newest = async () =>
+    (await signals.lastRuns({ shard: 0, shardCount: shards, count: 1 }))[0]?.barOpenTimeMs;
   const wanted = bar ?? (await newest());
   return wanted === undefined ? [] : (await signals.ofBar(wanted)).slice(0, count);
 }
@@ -251,7 +252,7 @@ async function serveStop(dependencies: ApiDependencies, { request, who }: Contex
   const { requestId, sourceIp, method, path } = request;
   dependencies.note({
     ...{ requestId, sourceIp, method, path, who, status: 'begun', tookMs: 0, isRepeated: false },
-    detail: JSON.stringify(asked),
+    message: JSON.stringify(asked),
   });
   const operator = asked.by === undefined ? `HTTP API (${who})` : `${asked.by} by HTTP API (${who})`;
   const scopes: Promise<readonly Scope[]> = drill ? Promise.resolve(['paper']) : watchedScopes(dependencies);
@@ -306,7 +307,7 @@ async function auditStop(
     atMs,
     what: 'emergency_stop',
     by: operator,
-    detail: `${reason}; from ${request.sourceIp}, request ${request.requestId}; ${outcome}`,
+    message: `${reason}; from ${request.sourceIp}, request ${request.requestId}; ${outcome}`,
   };
   const key = auditKey(`api#${sortable(atMs)}#${request.requestId}`);
   const written = await Promise.allSettled(

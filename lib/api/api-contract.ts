@@ -74,7 +74,7 @@ const flagValueSchema = z.union([z.string(), z.number(), z.boolean()]);
 const statusAnswerSchema = z.strictObject({
   mode: z.enum(['OFF', 'PAPER', 'LIVE']),
   reasons: z.array(
-    z.strictObject({ code: z.enum(Object.keys(MODE_REASONS) as [ModeReasonCode]), detail: z.string() }),
+    z.strictObject({ code: z.enum(Object.keys(MODE_REASONS) as [ModeReasonCode]), message: z.string() }),
   ),
   scope: scopeSchema,
   level: z.enum(LEVELS).nullable(),

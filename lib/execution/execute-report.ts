@@ -28,12 +28,12 @@ export type DecisionOutcome = keyof typeof DECISION_OUTCOMES;
 const executeReportSchema = z.object({
   barOpenTimeMs: z.int(),
   shard: z.int().min(0),
-  of: z.int().min(1),
+  shardCount: z.int().min(1),
   atMs: z.int(),
   scope: z.enum(['paper', 'live']),
   mode: z.enum(['OFF', 'PAPER', 'LIVE']),
   reasons: z.array(
-    z.strictObject({ code: z.enum(Object.keys(MODE_REASONS) as [ModeReasonCode]), detail: z.string() }),
+    z.strictObject({ code: z.enum(Object.keys(MODE_REASONS) as [ModeReasonCode]), message: z.string() }),
   ),
   /** One line for each function whose version of the code is another: nothing is entered on its word. */
   versionDifferences: z.array(z.string()).default([]),
@@ -45,7 +45,7 @@ const executeReportSchema = z.object({
       symbol: z.string(),
       action: z.enum(['BUY', 'SELL']),
       outcomes: z.array(z.enum(Object.keys(DECISION_OUTCOMES) as [DecisionOutcome])).min(1),
-      detail: z.string(),
+      message: z.string(),
     }),
   ),
 });

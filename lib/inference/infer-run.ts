@@ -9,7 +9,7 @@ const quarantinedSchema = z.array(
     model: z.string(),
     version: z.string(),
     reason: z.enum(Object.keys(MODEL_ABSTENTION_REASONS) as [ModelAbstentionReason]),
-    detail: z.string(),
+    message: z.string(),
   }),
 );
 
@@ -29,7 +29,7 @@ export type ShadowRun = z.infer<typeof shadowRunSchema>;
 export const inferRunSchema = z.object({
   barOpenTimeMs: z.int(),
   shard: z.int().min(0),
-  of: z.int().min(1),
+  shardCount: z.int().min(1),
   startedAtMs: z.int(),
   /** null when the ensemble in force could not be read: then every symbol abstains. */
   ensembleId: z.string().nullable(),
@@ -45,7 +45,7 @@ export const inferRunSchema = z.object({
       symbol: z.string(),
       barOpenTimeMs: z.int(),
       abstained: z.enum(Object.keys(ABSTENTION_REASONS) as [AbstentionReason]),
-      detail: z.string(),
+      message: z.string(),
     }),
   ),
   /** Models of the ensemble that served no symbol in this run. */
@@ -53,7 +53,7 @@ export const inferRunSchema = z.object({
   /** How many of the ensemble's models are not among these. */
   servedModels: z.int().min(0),
   /** Signals that could not be stored; the run then fails, and its retry completes it. */
-  unwritten: z.array(z.strictObject({ symbol: z.string(), detail: z.string() })),
+  unwritten: z.array(z.strictObject({ symbol: z.string(), message: z.string() })),
   /** Means over the signals of this run; null when there is none. */
   meanConsensus: z.number().nullable(),
   meanConfidence: z.number().nullable(),

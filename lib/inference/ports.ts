@@ -12,5 +12,5 @@ export interface SignalStore {
   /** What happened in each infer run; a repeated run of the same bar and shard replaces its record. */
   putRun(run: InferRun): Promise<void>;
   /** Newest first. */
-  lastRuns(query: { shard: number; of: number; count: number }): Promise<readonly InferRun[]>;
+  lastRuns(query: { shard: number; shardCount: number; count: number }): Promise<readonly InferRun[]>;
 }

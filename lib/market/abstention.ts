@@ -20,5 +20,5 @@ export interface Abstention {
   readonly barOpenTimeMs: number;
   readonly abstained: AbstentionReason;
   /** One line for the operator: what was seen. */
-  readonly detail: string;
+  readonly message: string;
 }

@@ -113,15 +113,15 @@ export function chooseUniverse(
 export function doubtAbout(
   { ranked }: PairRanking,
   { members, size }: { readonly members: readonly string[]; readonly size: number },
-): { readonly code: 'too_few_pairs' | 'too_many_gone'; readonly detail: string } | undefined {
+): { readonly code: 'too_few_pairs' | 'too_many_gone'; readonly message: string } | undefined {
   if (ranked.length < size * BELIEVED_SHARE_MIN)
-    return { code: 'too_few_pairs', detail: `${ranked.length} pairs can be traded, asked for were ${size}` };
+    return { code: 'too_few_pairs', message: `${ranked.length} pairs can be traded, asked for were ${size}` };
   const eligible = new Set(ranked.map(({ symbol }) => symbol));
   const left = members.filter((symbol) => eligible.has(symbol)).length;
   if (left < members.length * BELIEVED_SHARE_MIN)
     return {
       code: 'too_many_gone',
-      detail: `of the ${members.length} symbols in force only ${left} can be traded`,
+      message: `of the ${members.length} symbols in force only ${left} can be traded`,
     };
   return undefined;
 }

@@ -106,17 +106,17 @@ function verdict(seen: {
 export function checkWindow(
   series: CandleSeries,
   lastOpenTimeMs: number,
-): Result<CheckedWindow, { reason: AbstentionReason; detail: string }> {
+): Result<CheckedWindow, { reason: AbstentionReason; message: string }> {
   const newest = series.openTimeMs[series.length - 1];
   if (newest === undefined)
-    return failure({ reason: 'insufficient_history', detail: 'the exchange has no candle' });
+    return failure({ reason: 'insufficient_history', message: 'the exchange has no candle' });
   if (newest !== lastOpenTimeMs)
-    return failure({ reason: 'stale', detail: `newest candle opened ${new Date(newest).toISOString()}` });
+    return failure({ reason: 'stale', message: `newest candle opened ${new Date(newest).toISOString()}` });
   const grid = fillGaps(series);
   const verdicts = checkBars(grid);
   const reason = verdicts[grid.length - 1];
   if (reason !== undefined)
-    return failure({ reason, detail: `${series.length} candles on a grid of ${grid.length} bars` });
+    return failure({ reason, message: `${series.length} candles on a grid of ${grid.length} bars` });
   const steps = verdicts.slice(-SEQUENCE_STEPS);
   const hasSequence = steps.length === SEQUENCE_STEPS && steps.every((verdict) => verdict === undefined);
   return success({ grid, hasSequence });

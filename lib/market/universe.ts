@@ -60,9 +60,9 @@ export const universeChangeKey = (atMs: number): string =>
 /** The symbols of one shard: by hash, so that a symbol keeps its shard when others come or go. */
 export function symbolsOfShard(
   symbols: readonly string[],
-  { shard, of }: { shard: number; of: number },
+  { shard, shardCount }: { shard: number; shardCount: number },
 ): string[] {
   return symbols.filter(
-    (symbol) => createHash('sha256').update(symbol).digest().readUInt32BE(0) % of === shard,
+    (symbol) => createHash('sha256').update(symbol).digest().readUInt32BE(0) % shardCount === shard,
   );
 }

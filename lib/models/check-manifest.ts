@@ -11,7 +11,7 @@ const LABEL_FIELDS = labelSchema.keyof().options;
 /** What disqualifies a model: a closed reason, and one line for the operator. */
 export interface ModelFault {
   readonly reason: ModelAbstentionReason;
-  readonly detail: string;
+  readonly message: string;
 }
 
 /** One of an ensemble's models, and the ensemble that says so. */
@@ -27,7 +27,7 @@ export function findMemberMismatch(
 ): ModelFault | undefined {
   const differ = (field: string, manifestSays: string, ensembleSays: string): ModelFault => ({
     reason: 'manifest_mismatch',
-    detail: `manifest says ${field} ${manifestSays}, the ensemble ${ensembleSays}`,
+    message: `manifest says ${field} ${manifestSays}, the ensemble ${ensembleSays}`,
   });
   for (const field of ['name', 'version', 'sha256'] as const) {
     if (manifest[field] !== member[field]) return differ(field, manifest[field], member[field]);
@@ -45,7 +45,7 @@ export function findMemberMismatch(
 
 /** `feature_set_mismatch` when the model's columns, their order or its featureSetHash are not this code's. */
 export function findFeatureMismatch(manifest: ModelManifest): ModelFault | undefined {
-  const mismatch = (detail: string): ModelFault => ({ reason: 'feature_set_mismatch', detail });
+  const mismatch = (message: string): ModelFault => ({ reason: 'feature_set_mismatch', message });
   const { columns } = manifest.input;
   const expected = expectedColumns(manifest.input);
   if (columns.length !== expected.length) {

@@ -41,7 +41,7 @@ export function decodeGoldenVectors(manifest: ModelManifest): Result<GoldenVecto
 /** Judges the answers of a session to the golden inputs. @param output float32 [rows, 3] */
 export function findGoldenFault(golden: GoldenVectors, output: Float32Array): ModelFault | undefined {
   if (output.length !== golden.probabilities.length) {
-    return { reason: 'invalid_output', detail: `${output.length} output values for ${golden.rows} rows` };
+    return { reason: 'invalid_output', message: `${output.length} output values for ${golden.rows} rows` };
   }
   for (let index = 0; index < output.length; index++) {
     const difference = Math.abs(output[index]! - golden.probabilities[index]!);
@@ -50,13 +50,13 @@ export function findGoldenFault(golden: GoldenVectors, output: Float32Array): Mo
   }
   const invalid = readProbabilities(output, golden.rows).indexOf(undefined);
   if (invalid >= 0) {
-    return { reason: 'invalid_output', detail: `golden row ${invalid} is not a probability vector` };
+    return { reason: 'invalid_output', message: `golden row ${invalid} is not a probability vector` };
   }
   const constant = output.every((value, index) => value === output[index % CLASSES.length]);
   if (constant) {
     return {
       reason: 'degenerate_output',
-      detail: `all ${golden.rows} golden inputs give the same probabilities`,
+      message: `all ${golden.rows} golden inputs give the same probabilities`,
     };
   }
   return undefined;
@@ -68,6 +68,6 @@ function describeDifference(golden: GoldenVectors, output: Float32Array, index: 
   const wanted = golden.probabilities[index]!;
   return {
     reason: 'golden_mismatch',
-    detail: `golden row ${row}, ${CLASSES[index % CLASSES.length]}: got ${got}, the trainer's is ${wanted} (allowed ±${GOLDEN_TOLERANCE})`,
+    message: `golden row ${row}, ${CLASSES[index % CLASSES.length]}: got ${got}, the trainer's is ${wanted} (allowed ±${GOLDEN_TOLERANCE})`,
   };
 }

@@ -54,7 +54,7 @@ export interface ModelFigures extends ProbabilityFigures, VoteFigures {
   /** undefined for a model that did not serve: its manifest is not proven. */
   readonly training: { readonly fromMs: number; readonly toMs: number } | undefined;
   readonly inSample: InSample | undefined;
-  readonly quarantined: { readonly reason: ModelAbstentionReason; readonly detail: string } | undefined;
+  readonly quarantined: { readonly reason: ModelAbstentionReason; readonly message: string } | undefined;
   /** Rows without a vote of this model, by reason. */
   readonly abstentions: Readonly<Partial<Record<ModelAbstentionReason, number>>>;
 }
@@ -131,7 +131,7 @@ export interface Evaluation {
   /** Bars of the range that serving would abstain from, or that have no whole path, by reason. */
   readonly abstentions: DropCounts;
   /** Symbols whose candles could not be used. */
-  readonly failures: readonly { readonly symbol: string; readonly detail: string }[];
+  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
   readonly models: Readonly<Record<string, ModelFigures>>;
   readonly ensemble: EnsembleFigures;
   readonly strategy: StrategyFigures;

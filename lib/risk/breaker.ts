@@ -29,7 +29,7 @@ export type TripCauseCode = keyof typeof TRIP_CAUSES;
 export interface TripCause {
   readonly code: TripCauseCode;
   /** One line for the operator: what was seen. */
-  readonly detail: string;
+  readonly message: string;
 }
 
 export interface BreakerLimits {
@@ -122,7 +122,7 @@ const trippedSchema = z.strictObject({
   trippedAtMs: z.int(),
   /** One per code: what tripped it, and what has come up since. */
   causes: z.array(
-    z.strictObject({ code: z.enum(Object.keys(TRIP_CAUSES) as [TripCauseCode]), detail: z.string() }),
+    z.strictObject({ code: z.enum(Object.keys(TRIP_CAUSES) as [TripCauseCode]), message: z.string() }),
   ),
   /** Whether people were told; until then every tick tries again. */
   notified: z.boolean(),
@@ -175,7 +175,7 @@ export type BreakerEffect =
       readonly key: string;
       readonly what: 'tripped' | 'reset_requested' | 'reset';
       readonly by: string;
-      readonly detail: string;
+      readonly message: string;
     }
   | { readonly kind: 'notify'; readonly epoch: number; readonly text: string };
 
@@ -184,7 +184,7 @@ export interface BreakerTransition {
   readonly current: BreakerState;
   readonly effects: readonly BreakerEffect[];
   /** Set when a reset was asked for and did not take place. */
-  readonly refusal: { readonly code: ResetRefusal; readonly detail: string } | undefined;
+  readonly refusal: { readonly code: ResetRefusal; readonly message: string } | undefined;
 }
 
 /** What the breaker writes to the flags when it trips and every minute until it is reset. It never opens one. */
@@ -214,12 +214,12 @@ export const lostState = (nowMs: number): TrippedState => ({
   armedAtMs: nowMs,
   highWaterMicroUsdt: null,
   trippedAtMs: nowMs,
-  causes: [{ code: 'state_lost', detail: TRIP_CAUSES.state_lost }],
+  causes: [{ code: 'state_lost', message: TRIP_CAUSES.state_lost }],
   notified: false,
   resetRequest: null,
 });
 
-const cause = (code: TripCauseCode, detail: string = TRIP_CAUSES[code]): TripCause => ({ code, detail });
+const cause = (code: TripCauseCode, message: string = TRIP_CAUSES[code]): TripCause => ({ code, message });
 
 const unreadable = (what: string, why: string): TripCause => cause('evidence_unreadable', `${what}: ${why}`);
 
@@ -408,7 +408,7 @@ function raised(highWaterMicroUsdt: number | null, snapshots: BreakerEvidence['s
 
 const describe = (causes: readonly TripCause[]): string =>
   causes
-    .map(({ code, detail }) => `${code}: ${detail}`)
+    .map(({ code, message }) => `${code}: ${message}`)
     .join('; ')
     .slice(0, 2 * TEXT_CHARS_MAX);
 
@@ -417,7 +417,7 @@ function trippedEffects(state: TrippedState, by: string, leaseUntilMs: number | 
   return [
     { kind: 'write_state', leaseUntilMs },
     { kind: 'close_flags' },
-    { kind: 'audit', key: `${state.epoch}#tripped`, what: 'tripped', by, detail: text },
+    { kind: 'audit', key: `${state.epoch}#tripped`, what: 'tripped', by, message: text },
     ...(state.notified
       ? []
       : [{ kind: 'notify' as const, epoch: state.epoch, text: `Circuit breaker tripped. ${text}` }]),
@@ -465,8 +465,8 @@ function onTrip(state: BreakerState, event: Extract<BreakerEvent, { kind: 'trip'
   return { current, effects: trippedEffects(current, by, undefined), refusal: undefined };
 }
 
-function refused(state: BreakerState, code: ResetRefusal, detail: string = RESET_REFUSALS[code]): Outcome {
-  return { current: state, effects: [], refusal: { code, detail } };
+function refused(state: BreakerState, code: ResetRefusal, message: string = RESET_REFUSALS[code]): Outcome {
+  return { current: state, effects: [], refusal: { code, message } };
 }
 
 function onResetRequested(
@@ -487,7 +487,7 @@ function onResetRequested(
         key: `${state.epoch}#reset_requested#${event.nowMs}`,
         what: 'reset_requested',
         by: operator,
-        detail: reason,
+        message: reason,
       },
     ],
     refusal: undefined,
@@ -520,7 +520,7 @@ function onResetApproved(
     current: { latch: 'ARMED', revision: state.revision, epoch, armedAtMs: nowMs, highWaterMicroUsdt },
     effects: [
       { kind: 'write_state', leaseUntilMs: undefined },
-      { kind: 'audit', key: `${epoch}#reset`, what: 'reset', by, detail: request.reason },
+      { kind: 'audit', key: `${epoch}#reset`, what: 'reset', by, message: request.reason },
       { kind: 'notify', epoch, text: `Circuit breaker reset by ${by}. ${request.reason}` },
     ],
     refusal: undefined,

@@ -42,7 +42,7 @@ export type ModeReasonCode = keyof typeof MODE_REASONS;
 export interface ModeReason {
   readonly code: ModeReasonCode;
   /** One line for the operator: what was seen. */
-  readonly detail: string;
+  readonly message: string;
 }
 
 export interface ModeEvidence {
@@ -73,7 +73,10 @@ export function effectiveMode(evidence: ModeEvidence): {
   return wantsLive ? { mode: 'LIVE', reasons: [] } : { mode: 'PAPER', reasons: [reason('paper_trading')] };
 }
 
-const reason = (code: ModeReasonCode, detail: string = MODE_REASONS[code]): ModeReason => ({ code, detail });
+const reason = (code: ModeReasonCode, message: string = MODE_REASONS[code]): ModeReason => ({
+  code,
+  message,
+});
 
 /** Read, and something else than `wanted`. A flag that was not read has its own reason. */
 const differs = (flag: FlagState<boolean>, wanted: boolean): boolean =>

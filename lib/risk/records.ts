@@ -118,7 +118,7 @@ export const auditRecordSchema = z.strictObject({
   atMs: z.int(),
   what: z.string(),
   by: z.string(),
-  detail: z.string(),
+  message: z.string(),
 });
 export type AuditRecord = z.infer<typeof auditRecordSchema>;
 
@@ -164,7 +164,7 @@ export const driftRecordSchema = z.discriminatedUnion('outcome', [
     atMs: z.int(),
     code: z.enum(DRIFT_UNMEASURED),
     /** One line for the operator. */
-    detail: z.string(),
+    message: z.string(),
   }),
 ]);
 export type DriftRecord = z.infer<typeof driftRecordSchema>;

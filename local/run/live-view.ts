@@ -121,7 +121,7 @@ const formatVote = (vote: Vote): string =>
 function formatMode({ mode, reasons, breaker }: SystemStatus): string {
   const latch =
     breaker?.latch === 'TRIPPED'
-      ? colours.red(`breaker TRIPPED: ${breaker.causes[0]?.detail}`)
+      ? colours.red(`breaker TRIPPED: ${breaker.causes[0]?.message}`)
       : 'breaker armed';
   const why = mode === 'OFF' ? `  ${reasons.map(({ code }) => code).join(', ')}` : '';
   return `${mode === 'OFF' ? colours.yellow(mode) : colours.green(mode)}${why}  ${breaker === null ? 'breaker unknown' : latch}`;

@@ -116,7 +116,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
           return { failed: `${job}: ${error instanceof Error ? error.message : error}` };
         }
       },
-      lastRun: async () => (await system.signals.lastRuns({ shard: 0, of: 1, count: 1 }))[0],
+      lastRun: async () => (await system.signals.lastRuns({ shard: 0, shardCount: 1, count: 1 }))[0],
       close,
     };
   } catch (error) {

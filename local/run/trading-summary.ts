@@ -39,7 +39,7 @@ export async function describeTrading(system: OperatorSystem, nowMs: number): Pr
     `orders    ${orders.length}${orders.length > 0 ? ` (${formatCounts(orders.map(({ leg, state }) => `${leg} ${state.status}`))})` : ''}`,
     `trades    ${trades.length} closed, ${stops} by their stop, ${usdt(profit)} net of fees`,
     `equity    ${describeEquity(marks)}`,
-    `breaker   ${breaker.length === 0 ? 'never tripped' : breaker.map(({ atMs, what, detail }) => `${formatInstant(atMs)} ${what}: ${detail}`).join('; ')}`,
+    `breaker   ${breaker.length === 0 ? 'never tripped' : breaker.map(({ atMs, what, message }) => `${formatInstant(atMs)} ${what}: ${message}`).join('; ')}`,
     `GO/NO-GO  ${decision.verdict}${decision.verdict === 'NO_GO' ? ` (${decision.criteria.join(', ')})` : ''}`,
   ];
   return lines.map((line) => `\n${line}`).join('');

@@ -32,7 +32,7 @@ async function evaluate(edgeThresholdBps: number): Promise<Evaluation> {
     },
   );
   await ensembles.close();
-  if (!result.ok) throw new Error(result.error.detail);
+  if (!result.ok) throw new Error(result.error.message);
   return result.value;
 }
 

@@ -62,7 +62,7 @@ describe('signals on DynamoDB', () => {
   it('refuses to read a run that is malformed', async () => {
     await store.putRun(runOf(FIRST_BAR_MS));
     await putRaw({ symbol: '#run/0/1', barOpenTimeMs: FIRST_BAR_MS + 300_000, written: 1 });
-    await expect(store.lastRuns({ shard: 0, of: 1, count: 1 })).rejects.toThrow('#run/0/1');
+    await expect(store.lastRuns({ shard: 0, shardCount: 1, count: 1 })).rejects.toThrow('#run/0/1');
   });
 
   it('never stores what it would not read', async () => {

@@ -41,7 +41,7 @@ export function runOf(barOpenTimeMs: number, more: Partial<InferRun> = {}): Infe
   return {
     barOpenTimeMs,
     shard: 0,
-    of: 1,
+    shardCount: 1,
     startedAtMs: barOpenTimeMs + BAR_MS + 1500,
     ensembleId: 'e20240728_000000',
     featureSetHash: 'ab'.repeat(32),
@@ -50,7 +50,7 @@ export function runOf(barOpenTimeMs: number, more: Partial<InferRun> = {}): Infe
     written: 1,
     alreadyDecided: 0,
     actions: { SELL: 0, HOLD: 1, BUY: 0 },
-    abstentions: [{ symbol: 'XUSDT', barOpenTimeMs, abstained: 'stale', detail: 'late' }],
+    abstentions: [{ symbol: 'XUSDT', barOpenTimeMs, abstained: 'stale', message: 'late' }],
     quarantined: [],
     servedModels: 4,
     unwritten: [],
@@ -128,14 +128,14 @@ export function describeSignalStoreContract(
       await store.put(signalOf('AUSDT', FIRST_BAR_MS));
       await store.putRun(runOf(FIRST_BAR_MS));
       await store.putRun(runOf(FIRST_BAR_MS + BAR_MS));
-      await store.putRun(runOf(FIRST_BAR_MS, { shard: 1, of: 2 }));
+      await store.putRun(runOf(FIRST_BAR_MS, { shard: 1, shardCount: 2 }));
       await store.putRun(runOf(FIRST_BAR_MS, { written: 0, alreadyDecided: 1 }));
-      expect(await store.lastRuns({ shard: 0, of: 1, count: 5 })).toEqual([
+      expect(await store.lastRuns({ shard: 0, shardCount: 1, count: 5 })).toEqual([
         runOf(FIRST_BAR_MS + BAR_MS),
         runOf(FIRST_BAR_MS, { written: 0, alreadyDecided: 1 }),
       ]);
-      expect(await store.lastRuns({ shard: 1, of: 2, count: 5 })).toHaveLength(1);
-      expect(await store.lastRuns({ shard: 0, of: 2, count: 5 })).toEqual([]);
+      expect(await store.lastRuns({ shard: 1, shardCount: 2, count: 5 })).toHaveLength(1);
+      expect(await store.lastRuns({ shard: 0, shardCount: 2, count: 5 })).toEqual([]);
       expect((await store.ofBar(FIRST_BAR_MS)).map((signal) => signal.symbol)).toEqual(['AUSDT']);
     });
   });

@@ -96,7 +96,7 @@ const run = (options: { ensembles?: EnsembleProvider; shadowRecords?: ObjectStor
       shadowRecords: store,
       ...options,
     },
-    { symbols: SYMBOLS, shard: 0, of: 1 },
+    { symbols: SYMBOLS, shard: 0, shardCount: 1 },
   );
 
 /** What the champion decides when nothing runs beside it. */
@@ -118,7 +118,7 @@ async function alone() {
       residentBytes: () => 1,
       codeVersion: 'local',
     },
-    { symbols: SYMBOLS, shard: 0, of: 1 },
+    { symbols: SYMBOLS, shard: 0, shardCount: 1 },
   );
   await ensembles.close();
   return outcome;
@@ -141,10 +141,10 @@ test('its votes are recorded and not counted: the ensemble in force decides as i
     quarantined: [],
   });
   expect(inferRunSchema.parse(outcome.run)).toEqual(outcome.run);
-  expect(await signals.lastRuns({ shard: 0, of: 1, count: 1 })).toEqual([outcome.run]);
+  expect(await signals.lastRuns({ shard: 0, shardCount: 1, count: 1 })).toEqual([outcome.run]);
 
   const record = await readRecord();
-  expect(record).toMatchObject({ barOpenTimeMs: BAR, shard: 0, of: 1, championEnsembleId: CHAMPION });
+  expect(record).toMatchObject({ barOpenTimeMs: BAR, shard: 0, shardCount: 1, championEnsembleId: CHAMPION });
   expect(record.signals.map((signal: unknown) => signalSchema.parse(signal).symbol)).toEqual(SYMBOLS);
   for (const [index, signal] of outcome.signals.entries()) {
     const beside = record.signals[index];

@@ -158,13 +158,13 @@ it('the functions of one synthesis that trade together carry the same version of
 
 describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles', () => {
   it('a bar becomes signals, signals become orders on paper, and a spoilt record closes the gate', async () => {
-    const decided = await run('infer', { shard: 0, of: 1 });
+    const decided = await run('infer', { shard: 0, shardCount: 1 });
     expect(decided).toMatchObject({
       barOpenTimeMs: startMs - 10_000 - BAR_MS,
       written: 4,
       alreadyDecided: 0,
     });
-    expect(await run('infer', { shard: 0, of: 1 })).toMatchObject({ written: 0, alreadyDecided: 4 });
+    expect(await run('infer', { shard: 0, shardCount: 1 })).toMatchObject({ written: 0, alreadyDecided: 4 });
     expect(await run('manage-positions')).toEqual({ scopes: [{ scope: 'paper', outcome: 'completed' }] });
     expect(await run('circuit-breaker')).toMatchObject({ scopes: [{ latch: 'ARMED', causes: [] }] });
     const asLambdaSends = { version: '1.0', responsePayload: decided };

@@ -346,8 +346,8 @@ describe('the functions', () => {
       ['qt-dev-manage-positions', 'cron(* * * * ? *)', {}],
       ['qt-dev-circuit-breaker', 'cron(* * * * ? *)', {}],
       ['qt-dev-evaluate', 'cron(7 * * * ? *)', {}],
-      ['qt-dev-infer-0-of-2', 'cron(0/5 * * * ? *)', { shard: 0, of: 2 }],
-      ['qt-dev-infer-1-of-2', 'cron(0/5 * * * ? *)', { shard: 1, of: 2 }],
+      ['qt-dev-infer-0-of-2', 'cron(0/5 * * * ? *)', { shard: 0, shardCount: 2 }],
+      ['qt-dev-infer-1-of-2', 'cron(0/5 * * * ? *)', { shard: 1, shardCount: 2 }],
     ]);
   });
 });

@@ -7,7 +7,7 @@ const barOpenTimeMs = Date.UTC(2024, 7, 5);
 const run: InferRun = {
   barOpenTimeMs,
   shard: 0,
-  of: 1,
+  shardCount: 1,
   startedAtMs: barOpenTimeMs + 303_000,
   ensembleId: 'e20240728_000000',
   featureSetHash: 'f'.repeat(64),
@@ -15,9 +15,9 @@ const run: InferRun = {
   written: 2,
   alreadyDecided: 0,
   actions: { SELL: 0, HOLD: 1, BUY: 1 },
-  abstentions: [{ symbol: 'OLDUSDT', barOpenTimeMs, abstained: 'stale', detail: 'newest candle is old' }],
+  abstentions: [{ symbol: 'OLDUSDT', barOpenTimeMs, abstained: 'stale', message: 'newest candle is old' }],
   quarantined: [
-    { model: 'xgboost', version: 'v20240728_000000', reason: 'sha256_mismatch', detail: 'differs' },
+    { model: 'xgboost', version: 'v20240728_000000', reason: 'sha256_mismatch', message: 'differs' },
   ],
   servedModels: 3,
   unwritten: [],
@@ -58,7 +58,7 @@ const view: BarView = {
   signals: [signal('BTCUSDT', 'BUY'), signal('ETHUSDT', 'HOLD')],
   status: {
     mode: 'OFF',
-    reasons: [{ code: 'flag_missing', detail: 'EMERGENCY_MODE is not set' }],
+    reasons: [{ code: 'flag_missing', message: 'EMERGENCY_MODE is not set' }],
     scope: 'paper',
     level: 'PAPER',
     flags: { QT_ENABLE_AI_TRADING: true, EMERGENCY_MODE: 'missing: EMERGENCY_MODE is not set' },

@@ -7,16 +7,18 @@ const symbols = Array.from({ length: 200 }, (_, index) => `COIN${index}USDT`);
 describe('shards', () => {
   it('share out every symbol exactly once, whatever their number', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 20 }), (of) => {
-        const shards = Array.from({ length: of }, (_, shard) => symbolsOfShard(symbols, { shard, of }));
+      fc.property(fc.integer({ min: 1, max: 20 }), (shardCount) => {
+        const shards = Array.from({ length: shardCount }, (_, shard) =>
+          symbolsOfShard(symbols, { shard, shardCount }),
+        );
         expect(shards.flat().sort()).toEqual([...symbols].sort());
       }),
     );
   });
 
   it('keep their symbols when others come or go', () => {
-    const before = symbolsOfShard(symbols, { shard: 1, of: 4 });
-    const after = symbolsOfShard(['NEWUSDT', ...symbols.slice(50)], { shard: 1, of: 4 });
+    const before = symbolsOfShard(symbols, { shard: 1, shardCount: 4 });
+    const after = symbolsOfShard(['NEWUSDT', ...symbols.slice(50)], { shard: 1, shardCount: 4 });
     expect(after.filter((symbol) => symbol !== 'NEWUSDT')).toEqual(
       before.filter((symbol) => symbols.indexOf(symbol) >= 50),
     );

@@ -50,7 +50,7 @@ async function publish(plan: Omit<Parameters<typeof buildModelFolder>[0], 'store
   const from = createFolderObjectStore(join(stateDir, 'folder'));
   await buildModelFolder({ store: from, ...plan });
   const copied = await copyEnsemble({ from, to: store, runtime, pointer: 'set_first' });
-  if (!copied.ok) throw new Error(copied.error.detail);
+  if (!copied.ok) throw new Error(copied.error.message);
   return copied.value;
 }
 

@@ -58,7 +58,7 @@ function provide(store: MemoryObjectStore) {
 
 async function currentOf(provider: EnsembleProvider): Promise<LoadedEnsemble> {
   const current = await provider.current();
-  if (!current.ok) throw new Error(`${current.error.code}: ${current.error.detail}`);
+  if (!current.ok) throw new Error(`${current.error.code}: ${current.error.message}`);
   return current.value;
 }
 
@@ -67,14 +67,14 @@ const reasons = (loaded: LoadedEnsemble) =>
   Object.fromEntries(loaded.quarantined.map(({ model, reason }) => [model, reason]));
 
 describe('a fault that was published with its own checksums', () => {
-  test.each(DESCRIBED_FAULTS)('%s', async (_, plan, reason, detail) => {
+  test.each(DESCRIBED_FAULTS)('%s', async (_, plan, reason, message) => {
     const store = createMemoryObjectStore({ versioned: true });
     await buildModelFolder({ store, members: withXgboost(plan) });
     const { provider, counts } = provide(store);
     const loaded = await currentOf(provider);
     expect(reasons(loaded)).toEqual({ xgboost: reason });
-    expect(loaded.quarantined[0]!.detail).toMatch(detail);
-    expect(loaded.quarantined[0]!.detail).not.toContain('\n');
+    expect(loaded.quarantined[0]!.message).toMatch(message);
+    expect(loaded.quarantined[0]!.message).not.toContain('\n');
     expect(serves(loaded)).toEqual(NAMES.slice(1));
     await loaded.release();
     expect(counts.created - counts.released, 'open sessions').toBe(3);
@@ -159,7 +159,7 @@ test('an ensemble and models that agree with each other, but not with this code,
   expect(serves(loaded)).toEqual([]);
   expect(loaded.quarantined[0]).toMatchObject({
     reason: 'feature_set_mismatch',
-    detail: expect.stringMatching(/^featureSetHash is a{12}…, this code's is /),
+    message: expect.stringMatching(/^featureSetHash is a{12}…, this code's is /),
   });
 });
 
@@ -179,7 +179,7 @@ test('a store that still answers GET, but no HEAD, silences the model it does no
   expect(serves(await currentOf(provider))).toEqual(NAMES);
   refusing = true;
   expect((await currentOf(provider)).quarantined).toEqual([
-    { model: 'xgboost', version: VERSION, reason: 'store_unavailable', detail: '403 Forbidden' },
+    { model: 'xgboost', version: VERSION, reason: 'store_unavailable', message: '403 Forbidden' },
   ]);
 });
 
@@ -225,7 +225,7 @@ describe('no ensemble', () => {
     ],
     ['unknown field', rewrite(() => ({ leverage: 50 })), 'ensemble_invalid', /unknown field leverage/],
   ];
-  test.each(table)('%s: a typed failure, cold and warm', async (_, harm, code, detail) => {
+  test.each(table)('%s: a typed failure, cold and warm', async (_, harm, code, message) => {
     const store = createMemoryObjectStore({ versioned: true });
     await buildModelFolder({ store });
     const warm = provide(store).provider;
@@ -233,7 +233,7 @@ describe('no ensemble', () => {
     await harm(store);
     for (const provider of [provide(store).provider, warm]) {
       const current = await provider.current();
-      expect(current).toMatchObject({ ok: false, error: { code, detail: expect.stringMatching(detail) } });
+      expect(current).toMatchObject({ ok: false, error: { code, message: expect.stringMatching(message) } });
     }
   });
 
@@ -361,7 +361,7 @@ describe('predictions', () => {
     broken = true;
     expect(await loaded.serving[1]!.predict(new Float32Array(98), 2)).toEqual({
       votes: [1, 2].map(() => ({ model: 'lightgbm', version: VERSION, abstained: 'inference_failed' })),
-      failed: { model: 'lightgbm', version: VERSION, reason: 'inference_failed', detail: 'out of memory' },
+      failed: { model: 'lightgbm', version: VERSION, reason: 'inference_failed', message: 'out of memory' },
     });
   });
 

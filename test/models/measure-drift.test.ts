@@ -62,7 +62,7 @@ const measure = (store: Store, series: CandleSeries, bars: number, toMs?: number
 
 async function measured(...call: Parameters<typeof measure>) {
   const report = await measure(...call);
-  if (!report.ok) throw new Error(report.error.detail);
+  if (!report.ok) throw new Error(report.error.message);
   return report.value;
 }
 
@@ -103,7 +103,7 @@ describe('profile', () => {
   test('says which training symbols the folder lacks', async () => {
     const result = await writeProfile(await buildStore(), { available: ['BUSDT'] });
     expect(result).toMatchObject({ ok: false, error: { code: 'no_rows' } });
-    expect(!result.ok && result.error.detail).toMatch(/AUSDT/);
+    expect(!result.ok && result.error.message).toMatch(/AUSDT/);
   });
 });
 

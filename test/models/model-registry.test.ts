@@ -55,7 +55,7 @@ describe('list and verify', () => {
 
   test('an empty store lists nothing and says that there is no ensemble', async () => {
     expect(await listModels(folder())).toEqual({
-      ensemble: { ok: false, error: { code: 'pointer_missing', detail: expect.any(String) } },
+      ensemble: { ok: false, error: { code: 'pointer_missing', message: expect.any(String) } },
       ensembles: [],
       models: [],
     });
@@ -129,7 +129,7 @@ describe('copying an ensemble', () => {
       ok: false,
       error: {
         code: 'verification_failed',
-        detail: expect.stringMatching(/^xgboost v.*: sha256_mismatch: /),
+        message: expect.stringMatching(/^xgboost v.*: sha256_mismatch: /),
       },
     });
     expect(await to.list('')).toEqual([]);

@@ -35,13 +35,13 @@ const publish = (from: MemoryObjectStore, to: MemoryObjectStore) =>
   copyEnsemble({ from, to, runtime, pointer: 'untouched' });
 
 describe('publishing refuses, and writes nothing:', () => {
-  test.each(DESCRIBED_FAULTS)('%s', async (_, plan, reason, detail) => {
+  test.each(DESCRIBED_FAULTS)('%s', async (_, plan, reason, message) => {
     const { to, before } = await inForce();
     const published = await publish(await folderWith(withXgboost(plan)), to);
     if (published.ok) throw new Error('published');
     expect(published.error.code).toBe('verification_failed');
-    expect(published.error.detail).toContain(`xgboost v20240728_000000: ${reason}: `);
-    expect(published.error.detail).toMatch(detail);
+    expect(published.error.message).toContain(`xgboost v20240728_000000: ${reason}: `);
+    expect(published.error.message).toMatch(message);
     expect(await to.list('')).toEqual(before);
   });
 
@@ -54,7 +54,7 @@ describe('publishing refuses, and writes nothing:', () => {
     const published = await publish(from, to);
     if (published.ok) throw new Error('published');
     expect(published.error.code).toBe('verification_failed');
-    expect(published.error.detail).toContain(`xgboost v20240728_000000: ${shown}: `);
+    expect(published.error.message).toContain(`xgboost v20240728_000000: ${shown}: `);
     expect(await to.list('')).toEqual(before);
   });
 
@@ -84,7 +84,7 @@ describe('a fault that reached the store anyway is not promoted, not even by for
     );
     expect(promoted).toMatchObject({
       ok: false,
-      error: { code: 'verification_failed', detail: expect.stringContaining(`: ${reason}: `) },
+      error: { code: 'verification_failed', message: expect.stringContaining(`: ${reason}: `) },
     });
     expect(await to.list('')).toEqual(before);
   });

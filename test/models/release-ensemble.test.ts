@@ -84,7 +84,7 @@ function candles(days: number, change: Partial<TestCandles> = {}): TestCandles {
 
 async function serving(): Promise<string> {
   const current = await provider.current();
-  if (!current.ok) throw new Error(current.error.detail);
+  if (!current.ok) throw new Error(current.error.message);
   await current.value.release();
   return current.value.ensemble.id;
 }
@@ -93,7 +93,7 @@ describe('promotion by comparison', () => {
   test('takes the better one, with the figures in the audit, and names what it replaced', async () => {
     await pointTo(BOLD);
     const promoted = await promote(CALM, candles(7));
-    if (!promoted.ok) throw new Error(promoted.error.detail);
+    if (!promoted.ok) throw new Error(promoted.error.message);
     const { comparison, auditKey, replaced } = promoted.value;
     expect(replaced).toBe(BOLD);
     expect(comparison).toMatchObject({ championId: BOLD, challengerId: CALM, challengerIsBetter: true });
@@ -131,12 +131,12 @@ describe('promotion by comparison', () => {
       'comparison_impossible',
       /no row/,
     ],
-  ])('refuses what is not shown to be better: %s', async (_, evidence, code, detail) => {
+  ])('refuses what is not shown to be better: %s', async (_, evidence, code, message) => {
     await pointTo(CALM);
     const before = await store.list('');
     expect(await promote(BOLD, evidence())).toMatchObject({
       ok: false,
-      error: { code, detail: expect.stringMatching(detail) },
+      error: { code, message: expect.stringMatching(message) },
     });
     expect(await store.list('')).toEqual(before);
   });
@@ -146,7 +146,7 @@ describe('promotion by comparison', () => {
     await publishEnsemble('e20240804_000000', 0.1);
     await pointTo(BOLD);
     expect(await promote('e20240803_000000', candles(7))).toMatchObject({
-      error: { code: 'comparison_impossible', detail: expect.stringContaining('(horizonBars)') },
+      error: { code: 'comparison_impossible', message: expect.stringContaining('(horizonBars)') },
     });
     expect(await promote('e20240804_000000', candles(7))).toMatchObject({ error: { code: 'not_better' } });
   });
@@ -189,7 +189,7 @@ describe('promotion by force', () => {
     expect(await promote('e20990101_000000')).toMatchObject({ error: { code: 'ensemble_unusable' } });
     expect(await promote('e20240805_000000')).toMatchObject({ error: { code: 'ensemble_unusable' } });
     expect(await promote(CALM)).toMatchObject({
-      error: { code: 'verification_failed', detail: expect.stringContaining('quarantined_by_operator') },
+      error: { code: 'verification_failed', message: expect.stringContaining('quarantined_by_operator') },
     });
     expect(await serving()).toBe(BOLD);
   });
@@ -211,7 +211,10 @@ describe('promotion by force', () => {
     };
     expect(
       await promoteEnsemble({ store: racing, runtime }, { ensembleId: CALM, actor, evidence: 'forced' }),
-    ).toMatchObject({ ok: false, error: { code: 'conflict', detail: expect.stringContaining(POINTER_KEY) } });
+    ).toMatchObject({
+      ok: false,
+      error: { code: 'conflict', message: expect.stringContaining(POINTER_KEY) },
+    });
     expect(await read(POINTER_KEY)).toMatchObject({ ensembleId: 'e20240804_000000', previous: [BOLD] });
   });
 
@@ -240,7 +243,7 @@ describe('rollback', () => {
     await store.put(POINTER_KEY, toJson({ ensembleId: CALM, previous: [BOLD] }));
     await promote('e20240804_000000');
     const inFlight = await provider.current();
-    if (!inFlight.ok) throw new Error(inFlight.error.detail);
+    if (!inFlight.ok) throw new Error(inFlight.error.message);
     expect(await rollback()).toMatchObject({
       ok: true,
       value: { ensembleId: CALM, replaced: 'e20240804_000000' },
@@ -270,7 +273,7 @@ describe('rollback', () => {
     await store.put(POINTER_KEY, toJson({ ensembleId: CALM, previous: [BOLD] }));
     await harm('xgboost');
     const rolledBack = await rollback();
-    if (!rolledBack.ok) throw new Error(rolledBack.error.detail);
+    if (!rolledBack.ok) throw new Error(rolledBack.error.message);
     expect((await read(rolledBack.value.auditKey)).evidence.abstaining).toEqual([
       expect.stringMatching(/^xgboost v20240801_000000: /),
     ]);
@@ -331,9 +334,9 @@ describe('quarantine', () => {
     setQuarantine(store, model, { state, actor: { ...actor, atMs: actor.atMs++ } });
   const abstaining = async () => {
     const current = await provider.current();
-    if (!current.ok) throw new Error(current.error.detail);
+    if (!current.ok) throw new Error(current.error.message);
     await current.value.release();
-    return current.value.quarantined.map(({ reason, detail }) => `${reason}: ${detail}`);
+    return current.value.quarantined.map(({ reason, message }) => `${reason}: ${message}`);
   };
 
   test('silences a version in the warm function, keeps it out, and is lifted by a word as well', async () => {
@@ -389,7 +392,7 @@ describe('cards and list', () => {
       value: { status: 'active', pointer: { previous: [BOLD] } },
     });
     const card = await readModelCard(store, model);
-    if (!card.ok) throw new Error(card.error.detail);
+    if (!card.ok) throw new Error(card.error.message);
     expect(card.value).toMatchObject({
       manifest: { ...model, goldenRows: 32, calibration: { kind: 'none' } },
       quarantine: 'weekly release (ana)',

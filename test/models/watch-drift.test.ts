@@ -36,7 +36,7 @@ test.each(PREFIXES)('a store that breaks off at %s is a reason, and is on record
     outcome: 'unmeasured',
     atMs: NOW_MS,
     code: 'store_unavailable',
-    detail: '503 from S3',
+    message: '503 from S3',
   });
   expect((await record())?.value).toEqual(await watched);
 });

@@ -166,7 +166,7 @@ describe('building a dataset', () => {
 
   it('reports a symbol that cannot be read, leaves it out and goes on', async () => {
     const { built, progress } = await build('out', { symbols: ['AAAUSDT', 'BADUSDT', 'BBBUSDT'] });
-    const failures = [{ symbol: 'BADUSDT', detail: 'line 7: low is above open or close' }];
+    const failures = [{ symbol: 'BADUSDT', message: 'line 7: low is above open or close' }];
     expect(built).toMatchObject({ ok: true, value: { symbols: 2, failures } });
     expect(progress.map(({ done, of, symbol, outcome }) => [done, of, symbol, outcome.ok])).toEqual([
       [1, 3, 'AAAUSDT', true],
@@ -190,7 +190,7 @@ describe('building a dataset', () => {
     const { built } = await build('out', { symbols: ['SHORTUSDT', 'BADUSDT'] });
     expect(built).toMatchObject({
       ok: false,
-      error: { code: 'no_rows', failures: [{ symbol: 'BADUSDT', detail: expect.any(String) }] },
+      error: { code: 'no_rows', failures: [{ symbol: 'BADUSDT', message: expect.any(String) }] },
     });
     expect(await readdir(join(folder, 'out'))).toEqual([]);
   });

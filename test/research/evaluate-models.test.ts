@@ -85,7 +85,7 @@ async function evaluate(
 
 async function evaluated(...call: Parameters<typeof evaluate>): Promise<Evaluation> {
   const result = await evaluate(...call);
-  if (!result.ok) throw new Error(result.error.detail);
+  if (!result.ok) throw new Error(result.error.message);
   return result.value;
 }
 
@@ -102,7 +102,7 @@ async function inferAt(store: Awaited<ReturnType<typeof buildStore>>, barOpenTim
       residentBytes: () => 0,
       codeVersion: 'local',
     },
-    { symbols: Object.keys(MARKET), shard: 0, of: 1 },
+    { symbols: Object.keys(MARKET), shard: 0, shardCount: 1 },
   );
   await ensembles.close();
   return signals;
@@ -296,7 +296,7 @@ describe('what cannot be judged at all', () => {
     const range = { fromMs: undefined, toMs: WALK_START_MS + 500 * BAR_MS };
     const result = await evaluate(await buildStore(), { range });
     expect(result).toMatchObject({ ok: false, error: { code: 'no_rows' } });
-    expect(!result.ok && result.error.detail).toMatch(/insufficient_history/);
+    expect(!result.ok && result.error.message).toMatch(/insufficient_history/);
   });
 
   test('a symbol whose candles are broken is left out by name, and the others are judged', async () => {
@@ -306,7 +306,7 @@ describe('what cannot be judged at all', () => {
       onProgress: ({ done, of, symbol, outcome }) => progress.push(`${done}/${of} ${symbol} ${outcome.ok}`),
     });
     expect(evaluation.symbols).toEqual(['AUSDT']);
-    expect(evaluation.failures).toEqual([{ symbol: 'BROKENUSDT', detail: 'line 7: broken' }]);
+    expect(evaluation.failures).toEqual([{ symbol: 'BROKENUSDT', message: 'line 7: broken' }]);
     expect(progress).toEqual(['1/2 AUSDT true', '2/2 BROKENUSDT false']);
   });
 });

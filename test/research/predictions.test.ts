@@ -41,7 +41,7 @@ beforeAll(async () => {
   await buildModelFolder({ store });
   ensembles = createEnsembleProvider({ store, runtime: createOnnxModelRuntime() });
   const current = await ensembles.current();
-  if (!current.ok) throw new Error(current.error.detail);
+  if (!current.ok) throw new Error(current.error.message);
   loaded = current.value;
 });
 afterAll(async () => {
@@ -73,7 +73,7 @@ test('decides every bar of the range exactly as serving does at that moment', as
         residentBytes: () => 1,
         codeVersion: 'local',
       },
-      { symbols: [symbol], shard: 0, of: 1 },
+      { symbols: [symbol], shard: 0, shardCount: 1 },
     );
     const signal = signalOfRow(predictions, bar - 960, loaded.ensemble);
     expect({ ...signal, codeVersion: 'local' }).toEqual(signals[0]);

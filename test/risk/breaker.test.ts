@@ -191,7 +191,7 @@ describe('a tripped breaker', () => {
     expect(effects[2]).toMatchObject({
       key: '2#tripped',
       by: 'circuit-breaker',
-      detail: 'reconciliation: 2 differences stand',
+      message: 'reconciliation: 2 differences stand',
     });
   });
   it('asserts all of it again at every tick, and stops notifying once people were told', () => {
@@ -223,14 +223,17 @@ describe('a tripped breaker', () => {
       tripped,
     ).current;
     expect(later.latch === 'TRIPPED' && later.causes).toEqual([
-      { code: 'reconciliation', detail: '2 differences stand' },
-      { code: 'feature_mismatch', detail: '1 mismatches' },
+      { code: 'reconciliation', message: '2 differences stand' },
+      { code: 'feature_mismatch', message: '1 mismatches' },
     ]);
     expect(later.epoch).toBe(tripped.epoch);
   });
   it('is tripped by an operator, without renewing the lease of a breaker that may be dead', () => {
     const { current, effects } = advance({ kind: 'trip', nowMs: NOW_MS, operator: 'ada', reason: 'drill' });
-    expect(current).toMatchObject({ latch: 'TRIPPED', causes: [{ code: 'operator', detail: 'ada: drill' }] });
+    expect(current).toMatchObject({
+      latch: 'TRIPPED',
+      causes: [{ code: 'operator', message: 'ada: drill' }],
+    });
     expect(effects[0]).toEqual({ kind: 'write_state', leaseUntilMs: undefined });
   });
   it('stands in for a lost state with an epoch above any that was counted', () => {
@@ -284,7 +287,7 @@ describe('a reset', () => {
     expect(effects[1]).toMatchObject({
       what: 'reset',
       by: 'ada and grace',
-      detail: 'position closed by hand',
+      message: 'position closed by hand',
     });
     expect(advance(tick(moved(), cooled), current).current.latch).toBe('ARMED');
   });

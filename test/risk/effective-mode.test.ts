@@ -169,7 +169,7 @@ describe('effectiveMode', () => {
     const { reasons } = modeOf({ ...open, flags: { ...open.flags, QT_PAPER_TRADING: text('True ') } });
     expect(reasons[0]).toEqual({
       code: 'flag_malformed',
-      detail: 'QT_PAPER_TRADING must be exactly true or false, not "True "',
+      message: 'QT_PAPER_TRADING must be exactly true or false, not "True "',
     });
   });
   it('does not believe a lease that ends later than any that is granted', () => {

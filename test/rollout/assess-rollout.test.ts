@@ -113,7 +113,7 @@ describe('the hourly evaluation', () => {
         atMs: NOW_MS,
         what: `rollout stepped_down: ${level} -> ${assessment.steppedDown?.current.level}`,
         by: 'evaluate-rollout',
-        detail: `daily_drawdown (${assessment.stored.key})`,
+        message: `daily_drawdown (${assessment.stored.key})`,
       },
     ]);
   });
@@ -191,7 +191,7 @@ describe('the way up', () => {
       ['rollout signed_off: PAPER -> PAPER', 'Ada'],
       ['rollout signed_off: PAPER -> PAPER', 'Bob'],
     ]);
-    expect(entries.find(({ what }) => what.includes('advanced'))?.detail).toContain(sha256);
+    expect(entries.find(({ what }) => what.includes('advanced'))?.message).toContain(sha256);
   });
 
   it('is not opened by one person in both roles', async () => {

@@ -35,7 +35,7 @@ const changeWhere = <T>(list: T[], isMeant: (index: number) => boolean, changed:
   for (const index of list.keys()) if (isMeant(index)) change(list, index, changed);
 };
 const quarantined = (reason: 'feature_set_mismatch' | 'sha256_mismatch' | 'quarantined_by_operator') => [
-  { model: 'xgboost', version: 'v20240728_000000', reason, detail: '' },
+  { model: 'xgboost', version: 'v20240728_000000', reason, message: '' },
 ];
 const malformed =
   (key: string): Damage =>
@@ -116,7 +116,7 @@ describe('one thing wrong is NO_GO for that alone', () => {
       'one bar in 18 with a signal lost',
       'coverage',
       'not_met',
-      ({ runs }) => changeWhere(runs, (bar) => bar % 18 === 0, { unwritten: [{ symbol: 'B', detail: '' }] }),
+      ({ runs }) => changeWhere(runs, (bar) => bar % 18 === 0, { unwritten: [{ symbol: 'B', message: '' }] }),
     ],
     ['nine positions', 'sample', 'not_met', ({ trades }) => void trades.splice(0, 3)],
     [

@@ -156,7 +156,7 @@ describe('the circuit breaker', () => {
 
   test('ends trading for good when it trips, and says when and why', async () => {
     const report = await replay(symbols(), { withBreaker: true });
-    expect(report.trip).toMatchObject({ detail: expect.stringContaining('stop_hits') });
+    expect(report.trip).toMatchObject({ message: expect.stringContaining('stop_hits') });
     expect(barOf(report.trip!.atMs)).toBe(3);
     expect(report.outcomes).toEqual({ entered: 6 });
     expect(formatBacktest(report)).toContain('TRIPPED at 2024-01-02 00:15');

@@ -247,6 +247,6 @@ describe('the local tables', () => {
     expect(await risk.readGate('paper')).toMatchObject({ latch: 'ARMED' });
     expect((await signals.lastOfSymbol('BTCUSDT', 9)).map((signal) => signal.barOpenTimeMs)).toEqual([nowMs]);
     expect(await signals.ofBar(START_MS)).toEqual([]);
-    expect(await signals.lastRuns({ shard: 0, of: 1, count: 9 })).toEqual([]);
+    expect(await signals.lastRuns({ shard: 0, shardCount: 1, count: 9 })).toEqual([]);
   });
 });

@@ -164,7 +164,7 @@ describe('circuit breaker on the embedded services', () => {
     await system.flags.write('CIRCUIT_BREAKER_TRIGGERED', 'false');
     expect((await modeNow()).mode).toBe('OFF');
     expect((await modeNow()).reasons).toEqual([
-      { code: 'latch_tripped', detail: 'the circuit breaker has tripped' },
+      { code: 'latch_tripped', message: 'the circuit breaker has tripped' },
     ]);
     expect(await order()).toEqual({ ok: false, error: 'latch_tripped' });
     nowMs += MINUTE_MS;
@@ -466,7 +466,7 @@ describe('circuit breaker', () => {
     model: 'xgboost',
     version: 'v20240728_000000',
     reason: 'feature_set_mismatch' as const,
-    detail: '',
+    message: '',
   };
   const conditions: [string, (is: 'over' | 'under') => Promise<unknown>][] = [
     [
@@ -562,7 +562,7 @@ describe('circuit breaker', () => {
     await beHealthy(dependencies, { scope: 'paper', nowMs, openDay: false });
     expect((await tick()).current).toMatchObject({
       latch: 'TRIPPED',
-      causes: [{ code: 'evidence_unreadable', detail: expect.stringContaining('start of day') }],
+      causes: [{ code: 'evidence_unreadable', message: expect.stringContaining('start of day') }],
     });
   });
 
@@ -572,7 +572,9 @@ describe('circuit breaker', () => {
     expect((await tick()).current.latch).toBe('ARMED');
     const bar = Math.floor(nowMs / 300_000) * 300_000 - 300_000;
     for (const shard of [0, 1])
-      await dependencies.signals.putRun(runOf(bar, { shard, of: 2, servedModels: shard === 0 ? 4 : 1 }));
+      await dependencies.signals.putRun(
+        runOf(bar, { shard, shardCount: 2, servedModels: shard === 0 ? 4 : 1 }),
+      );
     expect((await tick()).current).toMatchObject({ causes: [{ code: 'too_few_models' }] });
   });
 });

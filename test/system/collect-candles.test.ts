@@ -215,7 +215,7 @@ describe('a collection', () => {
     const report = await run({ symbols: [STEADY], source: 'simulated' });
     expect(report.symbols[0]).toMatchObject({
       outcome: 'failed',
-      detail: expect.stringMatching(/not of simulated/),
+      message: expect.stringMatching(/not of simulated/),
     });
     expect(await filesIn(folder)).toEqual(before);
   });
@@ -439,8 +439,8 @@ describe('two runs at once', () => {
   it('end with what one would have given', async () => {
     const reports = await Promise.all([run(), run()]);
     for (const report of reports)
-      for (const { outcome, detail } of report.symbols)
-        if (outcome !== 'complete') expect(detail).toBe('another run is writing it');
+      for (const { outcome, message } of report.symbols)
+        if (outcome !== 'complete') expect(message).toBe('another run is writing it');
     await run();
     await expectAllCollected();
   });

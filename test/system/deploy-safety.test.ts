@@ -79,11 +79,11 @@ describe('two versions of the code at once', () => {
       signalOf('BTCUSDT', 'BUY'),
       signalOf('ETHUSDT', 'BUY', { codeVersion: 'v0' }),
     );
-    const of = 2;
+    const shardCount = 2;
     const shardOf = (symbol: string) =>
-      [0, 1].find((shard) => symbolsOfShard([symbol], { shard, of }).length)!;
-    const btc = await world.execute(requestOf({ shard: shardOf('BTCUSDT'), of }));
-    const eth = await world.execute(requestOf({ shard: shardOf('ETHUSDT'), of }));
+      [0, 1].find((shard) => symbolsOfShard([symbol], { shard, shardCount }).length)!;
+    const btc = await world.execute(requestOf({ shard: shardOf('BTCUSDT'), shardCount }));
+    const eth = await world.execute(requestOf({ shard: shardOf('ETHUSDT'), shardCount }));
     expect(outcomes(btc, 'BTCUSDT')).toEqual(['entered']);
     expect(outcomes(eth, 'ETHUSDT')).toEqual(['version_mismatch']);
   });
@@ -128,7 +128,7 @@ describe('two versions of the code at once', () => {
     await world.minute();
     expect(await statusOf(world)).toMatchObject({
       mode: 'OFF',
-      reasons: [{ code: 'versions_differ', detail: 'guard runs v2, not v1' }, { code: 'paper_trading' }],
+      reasons: [{ code: 'versions_differ', message: 'guard runs v2, not v1' }, { code: 'paper_trading' }],
     });
     for (const part of PARTS) world.versions[part] = 'v2';
     await nextBar(world);
@@ -168,5 +168,5 @@ it('what a newer version has added to a record does not stop an older one', asyn
   await risk.put('paper', equityKey(1), { ...snapshot, newer: true }, { ifAbsent: true });
   expect((await risk.get('paper', equityKey(1), equitySnapshotSchema))!.value).toEqual(snapshot);
   await signals.putRun({ ...runOf(BAR), ...{ newer: true } });
-  expect(await signals.lastRuns({ shard: 0, of: 1, count: 1 })).toHaveLength(1);
+  expect(await signals.lastRuns({ shard: 0, shardCount: 1, count: 1 })).toHaveLength(1);
 });

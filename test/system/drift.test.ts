@@ -133,7 +133,7 @@ async function evaluated(market: MarketSource) {
 interface Drift {
   readonly outcome: string;
   readonly code?: string;
-  readonly detail?: string;
+  readonly message?: string;
   readonly drifted?: number;
   readonly rows?: number;
   readonly symbols?: readonly string[];
@@ -308,7 +308,7 @@ describe('what cannot be measured has its reason and no figure', () => {
     await spoil();
     const { result, level, drift, figures } = await evaluated(market);
     expect(drift).toMatchObject({ outcome: 'unmeasured', code });
-    expect(drift.detail).toMatch(/^[^\n]+$/);
+    expect(drift.message).toMatch(/^[^\n]+$/);
     expect(level).toBe('WARN');
     expect(figures).toMatchObject({ DriftUnmeasured: 1 });
     expect(figures).not.toHaveProperty('DriftedFeatures');

@@ -276,7 +276,7 @@ describe('the commands', () => {
   it('shows the mode and why, trips, refuses one operator, resets with two', async () => {
     const before = JSON.parse((await run('status', '--json')).stdout);
     expect(before).toMatchObject({ mode: 'PAPER', epoch: 1, equity: { equityMicroUsdt: 10_000_000_000 } });
-    expect(before.reasons).toEqual([{ code: 'paper_trading', detail: 'QT_PAPER_TRADING is true' }]);
+    expect(before.reasons).toEqual([{ code: 'paper_trading', message: 'QT_PAPER_TRADING is true' }]);
 
     const trip = await run('breaker', 'trip', '--reason', 'a test', '--by', 'ada');
     expect(trip).toEqual({ exitCode: 0, stdout: 'paper: TRIPPED, epoch 2\n', stderr: '' });

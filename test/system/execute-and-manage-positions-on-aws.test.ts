@@ -53,7 +53,7 @@ beforeEach(async () => {
   system = openLocalStage(aws.endpoints, stateDir, { url: exchange.url });
   await prepareLocalStage(aws.endpoints, system.objects);
   const current = await readCurrentEnsemble(system.objects);
-  if (!current.ok) throw new Error(current.error.detail);
+  if (!current.ok) throw new Error(current.error.message);
   ensemble = current.value.ensemble;
   const overrides = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
   const configuration = localExecuteConfiguration({ exchange: 'binanceusdm', exchangeUrl: exchange.url });
@@ -98,7 +98,7 @@ async function decided(symbol: 'BTCUSDT' | 'ETHUSDT', close: number) {
   const result = {
     barOpenTimeMs,
     shard: 0,
-    of: 1,
+    shardCount: 1,
     ensembleId: ensemble.id,
     featureSetHash: FEATURE_SET_HASH,
   };

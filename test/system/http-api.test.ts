@@ -383,7 +383,7 @@ describe('an emergency stop', () => {
         atMs: nowMs,
         what: 'emergency_stop',
         by: 'ada by HTTP API (token)',
-        detail: expect.stringMatching(/^drill: a test; from 127\.0\.0\.1, request [0-9a-f-]+; complete$/),
+        message: expect.stringMatching(/^drill: a test; from 127\.0\.0\.1, request [0-9a-f-]+; complete$/),
       },
     ]);
     expect(calls().map(({ status, who }) => [status, who])).toEqual([
@@ -630,7 +630,7 @@ describe('the dashboard', () => {
       await expect.poll(() => page.text('mode')).toBe('OFF');
     });
     expect(await latch()).toBe('TRIPPED');
-    expect((await audited())[0]?.value.detail).toContain('seen on the page');
+    expect((await audited())[0]?.value.message).toContain('seen on the page');
   });
 
   it('says so when the token is wrong, and what could not be done', async () => {

@@ -69,7 +69,7 @@ afterEach(async () => {
   await target.close();
 });
 
-const newestRun = async () => (await system.signals.lastRuns({ shard: 0, of: 1, count: 1 }))[0]!;
+const newestRun = async () => (await system.signals.lastRuns({ shard: 0, shardCount: 1, count: 1 }))[0]!;
 const modelFile = (name: string) =>
   `${target.stateDir}/s3/${LOCAL_BUCKET}/${modelKey({ name, version: 'v20240728_000000' })}`;
 
@@ -80,7 +80,7 @@ describe('the infer function', () => {
     expect(result).toMatchObject({
       barOpenTimeMs: closedBar,
       shard: 0,
-      of: 1,
+      shardCount: 1,
       written: 4,
       alreadyDecided: 0,
     });
@@ -103,10 +103,10 @@ describe('the infer function', () => {
   });
 
   it('shares the universe out between shards', async () => {
-    const results = [await infer({ shard: 0, of: 2 }), await infer({ shard: 1, of: 2 })];
+    const results = [await infer({ shard: 0, shardCount: 2 }), await infer({ shard: 1, shardCount: 2 })];
     expect(results[0]!.written + results[1]!.written).toBe(4);
     expect(await system.signals.ofBar(results[0]!.barOpenTimeMs)).toHaveLength(4);
-    await expect(infer({ shard: 2, of: 2 })).rejects.toThrow(/shard must be less than of/);
+    await expect(infer({ shard: 2, shardCount: 2 })).rejects.toThrow(/shard must be less than of/);
   });
 
   it.each([

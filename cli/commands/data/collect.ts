@@ -119,7 +119,7 @@ function formatProgress({
   const cells = Math.round((BAR_CELLS * done) / of);
   const bar = '#'.repeat(cells).padEnd(BAR_CELLS, '.');
   const what =
-    symbol.outcome === 'complete' ? `${symbol.candles} bars` : `${symbol.outcome}, ${symbol.detail}`;
+    symbol.outcome === 'complete' ? `${symbol.candles} bars` : `${symbol.outcome}, ${symbol.message}`;
   return `[${bar}] ${done}/${of} ${symbol.symbol}: ${what}, ${symbol.added} new`;
 }
 
@@ -137,7 +137,7 @@ function formatReport({ window, symbols, archive }: CollectionReport): string {
 }
 
 function nameSome(behind: readonly CollectionOfSymbol[]): string {
-  const named = behind.slice(0, NAMED_MAX).map(({ symbol, detail }) => `${symbol} (${detail})`);
+  const named = behind.slice(0, NAMED_MAX).map(({ symbol, message }) => `${symbol} (${message})`);
   return [...named, ...(behind.length > NAMED_MAX ? ['…'] : [])].join(', ');
 }
 

@@ -69,7 +69,7 @@ async function formatSummary(summary: DatasetSummary): Promise<string> {
 const formatShare = (rows: number, of: number): string => `${rows} (${((100 * rows) / of).toFixed(1)} %)`;
 
 const describeFailures = (failures: DatasetSummary['failures']): string =>
-  `left out ${failures.length}: ${failures.map(({ symbol, detail }) => `${symbol} (${detail})`).join('; ')}`;
+  `left out ${failures.length}: ${failures.map(({ symbol, message }) => `${symbol} (${message})`).join('; ')}`;
 
 function toError(error: FolderDatasetError, outFolder: string): Error {
   switch (error.code) {

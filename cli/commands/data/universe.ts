@@ -75,7 +75,7 @@ async function refresh(options: RefreshOptions): Promise<void> {
 function describeKept({ universe, why }: Extract<UniverseRefresh, { outcome: 'kept' }>): string {
   const stays =
     universe === undefined ? 'no universe could be chosen' : `the universe of ${universe.asOf} stays`;
-  return `${stays}: ${why.code}: ${why.detail}`;
+  return `${stays}: ${why.code}: ${why.message}`;
 }
 
 function printChange({ entering, leaving }: Pick<ChosenUniverse, 'entering' | 'leaving'>): void {

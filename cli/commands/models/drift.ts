@@ -96,10 +96,10 @@ async function runProfile(options: ProfileOptions): Promise<void> {
 }
 
 /** Another profile stands there: the one failure that an option overrides. */
-function toError(error: { code: string; detail: string }): Error {
+function toError(error: { code: string; message: string }): Error {
   return toCommandError(
     error.code === 'profile_differs'
-      ? { ...error, detail: `${error.detail}: add --force to replace it` }
+      ? { ...error, message: `${error.message}: add --force to replace it` }
       : error,
   );
 }
@@ -115,7 +115,7 @@ async function formatDrift(report: DriftReport): Promise<string> {
     const bounds = interval ? `${interval.low.toFixed(3)} … ${interval.high.toFixed(3)}` : 'undefined';
     table.push([name, formatFigure(psi, 3), bounds, reading]);
   }
-  const left = report.failures.map(({ symbol, detail }) => `left out ${symbol}: ${detail}`);
+  const left = report.failures.map(({ symbol, message }) => `left out ${symbol}: ${message}`);
   return [
     `ensemble ${report.ensembleId}`,
     `training: ${training.rows} rows of ${training.symbols.length} symbols, ${formatInstant(training.fromMs)} to ${formatInstant(training.toMs)}`,

@@ -56,7 +56,7 @@ async function runEvaluate(options: EvaluateOptions): Promise<void> {
   const { failures } = evaluated.value;
   if (failures.length > 0)
     throw new CommandFailure(
-      `left out ${failures.length}: ${failures.map(({ symbol, detail }) => `${symbol} (${detail})`).join('; ')}`,
+      `left out ${failures.length}: ${failures.map(({ symbol, message }) => `${symbol} (${message})`).join('; ')}`,
     );
 }
 

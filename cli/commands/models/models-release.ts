@@ -69,7 +69,7 @@ const addActorOptions = (command: Command): Command =>
 async function runPublish(folder: string, options: SystemOptions): Promise<void> {
   const { publishFolder } = await import('../../../lib/runtime/compose/models.ts');
   const published = await withSystem(options, ({ objects }) => publishFolder(folder, objects));
-  if (!published.ok) throw new CommandFailure(`${published.error.code}: ${published.error.detail}`);
+  if (!published.ok) throw new CommandFailure(`${published.error.code}: ${published.error.message}`);
   const { ensembleId, uploaded } = published.value;
   print(
     `${ensembleId} is a candidate (${uploaded} objects uploaded); qt models promote ${ensembleId} puts it in force`,
@@ -179,7 +179,7 @@ function readUserName(): string {
 }
 
 function orFail<T>(result: Result<T, ReleaseFailure>): T {
-  if (!result.ok) throw new CommandFailure(`${result.error.code}: ${result.error.detail}`);
+  if (!result.ok) throw new CommandFailure(`${result.error.code}: ${result.error.message}`);
   return result.value;
 }
 

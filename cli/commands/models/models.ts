@@ -40,13 +40,13 @@ async function runVerify(folder: string | undefined, options: ModelsOptions): Pr
       : await verifyStoredModels(openModelsFolder(folder));
   print(listing, options.json, describeVerdict);
   const faulty = listing.models.filter(({ fault }) => fault !== undefined).length;
-  if (!listing.ensemble.ok) throw new CommandFailure(listing.ensemble.error.detail);
+  if (!listing.ensemble.ok) throw new CommandFailure(listing.ensemble.error.message);
   if (faulty > 0)
     throw new CommandFailure(`${faulty} of ${listing.models.length} models failed verification`);
 }
 
 const describeVerdict = ({ fault }: VerifiedModelRow): string =>
-  fault === undefined ? 'verified' : `${fault.reason}: ${fault.detail}`;
+  fault === undefined ? 'verified' : `${fault.reason}: ${fault.message}`;
 
 function print<Row extends ListedModel>(
   { ensemble, ensembles, models }: ModelListing<Row>,
@@ -63,7 +63,7 @@ function print<Row extends ListedModel>(
   line(
     ensemble.ok
       ? `ensemble in force: ${ensemble.value.id}`
-      : `no ensemble in force: ${ensemble.error.detail}`,
+      : `no ensemble in force: ${ensemble.error.message}`,
   );
   for (const { id, status } of ensembles) if (status !== 'active') line(`${status.padEnd(17)} ${id}`);
   for (const row of models) {

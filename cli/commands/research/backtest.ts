@@ -67,6 +67,6 @@ async function runBacktest(options: BacktestOptions): Promise<void> {
   }
   if (report.failures.length > 0)
     throw new CommandFailure(
-      `left out ${report.failures.length}: ${report.failures.map(({ symbol, detail }) => `${symbol} (${detail})`).join('; ')}`,
+      `left out ${report.failures.length}: ${report.failures.map(({ symbol, message }) => `${symbol} (${message})`).join('; ')}`,
     );
 }

@@ -32,10 +32,10 @@ async function runInfer(options: InferOptions): Promise<void> {
   else {
     const { formatSignals } = await import('../../format/signal-table.ts');
     if (signals.length > 0) process.stdout.write(`${formatSignals(signals)}\n`);
-    for (const { symbol, abstained, detail } of run.abstentions)
-      process.stdout.write(`${symbol} abstained: ${abstained} (${detail})\n`);
+    for (const { symbol, abstained, message } of run.abstentions)
+      process.stdout.write(`${symbol} abstained: ${abstained} (${message})\n`);
   }
-  for (const { model, version, reason, detail } of run.quarantined)
-    process.stderr.write(`model ${model} ${version} abstained: ${reason}: ${detail}\n`);
-  if (run.ensembleId === null) throw new CommandFailure(run.abstentions[0]?.detail ?? 'no ensemble');
+  for (const { model, version, reason, message } of run.quarantined)
+    process.stderr.write(`model ${model} ${version} abstained: ${reason}: ${message}\n`);
+  if (run.ensembleId === null) throw new CommandFailure(run.abstentions[0]?.message ?? 'no ensemble');
 }

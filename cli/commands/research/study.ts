@@ -58,6 +58,6 @@ async function runStops(options: StudyOptions): Promise<void> {
   const { failures } = studied.value;
   if (failures.length > 0)
     throw new CommandFailure(
-      `left out ${failures.length}: ${failures.map(({ symbol, detail }) => `${symbol} (${detail})`).join('; ')}`,
+      `left out ${failures.length}: ${failures.map(({ symbol, message }) => `${symbol} (${message})`).join('; ')}`,
     );
 }

@@ -53,7 +53,7 @@ async function runStatus(options: BreakerOptions & { readonly json: boolean }): 
   print(`${options.scope}: ${breaker.latch}, epoch ${epoch}, lease until ${instant(leaseUntilMs)}`);
   if (breaker.latch === 'ARMED') return;
   const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker.ts');
-  for (const { code, detail } of breaker.causes) print(`  ${code}: ${detail}`);
+  for (const { code, message } of breaker.causes) print(`  ${code}: ${message}`);
   print(
     `tripped at ${instant(breaker.trippedAtMs)}; may be reset from ${instant(breaker.trippedAtMs + BREAKER_LIMITS.cooldownMs)} on, with every cause gone`,
   );
@@ -105,7 +105,7 @@ async function breakerOf(system: OperatorSystem, shards: number) {
 /** Throws CommandFailure for a refusal, and for whatever could not be done. */
 function report({ scope, transition, failures }: BreakerOutcome): void {
   if (transition?.refusal)
-    throw new CommandFailure(`${transition.refusal.code}: ${transition.refusal.detail}`);
+    throw new CommandFailure(`${transition.refusal.code}: ${transition.refusal.message}`);
   if (transition !== undefined) print(`${scope}: ${describeState(transition.current)}`);
   if (failures.length > 0) throw new CommandFailure(failures.join('; '));
 }

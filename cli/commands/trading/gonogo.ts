@@ -67,7 +67,7 @@ function describe({ decision, collected, stored }: GoNoGoReport): string[] {
 
 function describeDrift(drift: GoNoGoReport['collected']['drift']): string {
   if (drift === undefined) return '  drift was not measured';
-  if (drift.outcome === 'unmeasured') return `  drift is not known: ${drift.code}: ${drift.detail}`;
+  if (drift.outcome === 'unmeasured') return `  drift is not known: ${drift.code}: ${drift.message}`;
   const named = drift.features.slice(0, drift.drifted).map(({ name }) => name);
   return `  drift: ${drift.drifted} of the features drifted${named.length > 0 ? `, ${named.join(', ')} most` : ''}`;
 }

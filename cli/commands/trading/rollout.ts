@@ -44,7 +44,7 @@ async function runStatus(options: SystemOptions & { readonly json: boolean }): P
   const status = await withSystem(options, async (system) => {
     const nowMs = await nowOf(system);
     const state = await readRollout(system.risk, nowMs);
-    if (!state.ok) throw new CommandFailure(state.error.detail);
+    if (!state.ok) throw new CommandFailure(state.error.message);
     const decision = await readDecision(system.risk);
     const denials = await findAdvanceDenials(system, state.value, nowMs);
     return { ...state.value, limits: LEVEL_LIMITS[state.value.level], decision: decision ?? null, denials };
@@ -63,7 +63,7 @@ async function runStatus(options: SystemOptions & { readonly json: boolean }): P
       `newest decision: ${decision.verdict}, ${formatInstant(decision.decidedAtMs)} UTC, ${decision.evidenceKey}`,
     );
   print(denials.length === 0 ? 'the next stage is open: qt rollout advance' : 'the next stage lacks:');
-  for (const { code, detail } of denials) print(`  ${code}: ${detail}`);
+  for (const { code, message } of denials) print(`  ${code}: ${message}`);
 }
 
 async function runApprove(options: ByOptions & { readonly role: SignOffRole }): Promise<void> {
@@ -98,7 +98,7 @@ async function runStepDown(options: ByOptions & { readonly reason: string }): Pr
 
 function requireMove(moved: Result<RolloutTransition, readonly RolloutRefusal[]>): RolloutTransition {
   if (moved.ok) return moved.value;
-  throw new CommandFailure(moved.error.map(({ code, detail }) => `${code}: ${detail}`).join('; '));
+  throw new CommandFailure(moved.error.map(({ code, message }) => `${code}: ${message}`).join('; '));
 }
 
 const printMove = ({ previous, current, outcome }: RolloutTransition) =>

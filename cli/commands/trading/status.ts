@@ -28,11 +28,11 @@ function format(status: SystemStatus, nowMs: number): string {
   const { breaker, lastBar, equity, leaseUntilMs } = status;
   const lines: [string, string][] = [
     ['mode', `${status.mode} (${status.scope}${status.level === null ? '' : `, stage ${status.level}`})`],
-    ...status.reasons.map(({ code, detail }): [string, string] => ['  because', `${code}: ${detail}`]),
+    ...status.reasons.map(({ code, message }): [string, string] => ['  because', `${code}: ${message}`]),
     ...Object.entries(status.flags).map(([name, value]): [string, string] => [name, String(value)]),
     ['breaker', breaker === null ? 'unknown' : `${breaker.latch}, epoch ${status.epoch}`],
     ...(breaker?.latch === 'TRIPPED'
-      ? breaker.causes.map(({ code, detail }): [string, string] => ['  cause', `${code}: ${detail}`])
+      ? breaker.causes.map(({ code, message }): [string, string] => ['  cause', `${code}: ${message}`])
       : []),
     ['lease', leaseUntilMs === null ? 'none' : describeLease(leaseUntilMs, nowMs)],
     [

@@ -25,11 +25,11 @@ export function createMemorySignalStore(): SignalStore {
         .sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
     },
     async putRun(run) {
-      runs.set(`${run.shard}/${run.of}@${run.barOpenTimeMs}`, run);
+      runs.set(`${run.shard}/${run.shardCount}@${run.barOpenTimeMs}`, run);
     },
-    async lastRuns({ shard, of, count }) {
+    async lastRuns({ shard, shardCount, count }) {
       return [...runs.values()]
-        .filter((run) => run.shard === shard && run.of === of)
+        .filter((run) => run.shard === shard && run.shardCount === shardCount)
         .sort((a, b) => b.barOpenTimeMs - a.barOpenTimeMs)
         .slice(0, count);
     },

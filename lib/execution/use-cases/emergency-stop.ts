@@ -152,13 +152,13 @@ async function close(context: ExecutionContext, position: BrokerPosition): Promi
   const recorded = await closeRecorded(context, position).catch((error: unknown) => describe(error));
   if (typeof recorded === 'object') return `exit ${recorded.outcome}`;
   const submission = await context.broker.submit(approveReduction(unrecordedExit(context, position)));
-  const detail =
+  const message =
     submission.outcome === 'rejected'
       ? `: ${submission.reason}`
       : submission.outcome === 'unknown'
         ? `: ${submission.why}`
         : '';
-  return `exit ${submission.outcome}${detail}, not in the records (${recorded})`;
+  return `exit ${submission.outcome}${message}, not in the records (${recorded})`;
 }
 
 async function closeRecorded(context: ExecutionContext, { symbol, quantity }: BrokerPosition) {

@@ -59,10 +59,10 @@ export interface EntrySession {
 
 interface EntryOutcome {
   readonly outcomes: readonly DecisionOutcome[];
-  readonly detail: string;
+  readonly message: string;
 }
 
-const outcome = (code: DecisionOutcome, detail = ''): EntryOutcome => ({ outcomes: [code], detail });
+const outcome = (code: DecisionOutcome, message = ''): EntryOutcome => ({ outcomes: [code], message });
 
 /** Why a signal may not act, on whichever side: it is not of this code and ensemble, or too old. */
 export function originDenial(
@@ -81,13 +81,13 @@ export async function enterPosition(session: EntrySession, signal: ActingSignal)
   if (denial !== undefined) return outcome(denial);
   // Planned once at the prices at hand, so that most denials cost the exchange nothing, then again at a fresh one.
   const first = await planNow(session, signal, session.prices.get(signal.symbol));
-  if (!first.ok) return { outcomes: first.error, detail: '' };
+  if (!first.ok) return { outcomes: first.error, message: '' };
   const prepared = await context.broker.prepare(signal.symbol);
   if (!prepared.ok) return outcome('exchange_unavailable', prepared.error.message);
   const fresh = await context.broker.prices([signal.symbol]);
   if (!fresh.ok) return outcome('exchange_unavailable', fresh.error.message);
   const planned = await planNow(session, signal, fresh.value.get(signal.symbol));
-  if (!planned.ok) return { outcomes: planned.error, detail: '' };
+  if (!planned.ok) return { outcomes: planned.error, message: '' };
 
   const { order, gate, now, limits } = planned.value;
   const nowMs = context.clock.nowMs();
@@ -221,13 +221,13 @@ async function send(
       await protectFilled(context, sent.record);
       return outcome('entered');
     case 'unknown':
-      return outcome('entry_unknown', sent.detail);
+      return outcome('entry_unknown', sent.message);
     case 'already_submitted':
       return outcome('duplicate');
     case 'rejected':
     case 'too_late': {
       await context.risk.commit(context.broker.scope, planRelease(order));
-      return outcome(`entry_${sent.outcome}`, sent.detail);
+      return outcome(`entry_${sent.outcome}`, sent.message);
     }
   }
 }

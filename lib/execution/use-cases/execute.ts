@@ -38,7 +38,7 @@ import type { ExecutionContext } from './send-order.ts';
 export const executeRequestSchema = z.object({
   barOpenTimeMs: z.int(),
   shard: z.int().min(0),
-  of: z.int().min(1),
+  shardCount: z.int().min(1),
   ensembleId: z.string().nullable(),
   featureSetHash: z.string(),
 });
@@ -69,7 +69,7 @@ export async function execute(
   const report: ExecuteReport = {
     barOpenTimeMs: request.barOpenTimeMs,
     shard: request.shard,
-    of: request.of,
+    shardCount: request.shardCount,
     atMs: clock.nowMs(),
     scope: now.scope,
     mode: now.mode,
@@ -91,23 +91,23 @@ const acts = (signal: Signal): signal is ActingSignal => signal.action !== 'HOLD
 
 async function signalsOf(
   store: SignalStore,
-  { barOpenTimeMs, shard, of }: ExecuteRequest,
+  { barOpenTimeMs, shard, shardCount }: ExecuteRequest,
 ): Promise<Signal[]> {
   const ofBar = await store.ofBar(barOpenTimeMs);
   const mine = new Set(
     symbolsOfShard(
       ofBar.map(({ symbol }) => symbol),
-      { shard, of },
+      { shard, shardCount },
     ),
   );
   return ofBar.filter(({ symbol }) => mine.has(symbol));
 }
 
-const decided = (signal: ActingSignal, outcomes: readonly DecisionOutcome[], detail = ''): Decision => ({
+const decided = (signal: ActingSignal, outcomes: readonly DecisionOutcome[], message = ''): Decision => ({
   symbol: signal.symbol,
   action: signal.action,
   outcomes: [...outcomes],
-  detail,
+  message,
 });
 
 async function decideAll(
@@ -121,12 +121,12 @@ async function decideAll(
 ): Promise<Decision[]> {
   const { now, request, acting, snapshot } = run;
   if (acting.length === 0) return [];
-  const all = (outcome: DecisionOutcome, detail: string) =>
-    acting.map((signal) => decided(signal, [outcome], detail));
+  const all = (outcome: DecisionOutcome, message: string) =>
+    acting.map((signal) => decided(signal, [outcome], message));
   if (request.featureSetHash !== FEATURE_SET_HASH)
     return all('feature_set_mismatch', `the event says ${request.featureSetHash}`);
   const current = await readCurrentEnsemble(dependencies.objects);
-  if (!current.ok) return all('ensemble_unavailable', current.error.detail);
+  if (!current.ok) return all('ensemble_unavailable', current.error.message);
   const { id, stopAtrMultiple, label } = current.value.ensemble;
   if (request.ensembleId !== id) return all('ensemble_mismatch', `${id} is in force`);
   const { risk, clock, brokerOf } = dependencies;
@@ -148,8 +148,8 @@ async function decideAll(
   const { against, free } = await splitByPosition(context, acting);
   for (const { signal, position } of against) decisions.push(await leave(session, signal, position));
   for (const signal of free) {
-    const { outcomes, detail } = await enterPosition(session, signal);
-    decisions.push(decided(signal, outcomes, detail));
+    const { outcomes, message } = await enterPosition(session, signal);
+    decisions.push(decided(signal, outcomes, message));
   }
   return decisions;
 }
@@ -214,9 +214,9 @@ async function leave(
       return decided(signal, ['exited']);
     case 'rejected':
     case 'unknown':
-      return decided(signal, [`exit_${exit.outcome}`], exit.detail);
+      return decided(signal, [`exit_${exit.outcome}`], exit.message);
     case 'too_late':
-      return decided(signal, ['exit_unknown'], exit.detail);
+      return decided(signal, ['exit_unknown'], exit.message);
     case 'already_submitted':
     case 'conflict':
       return decided(signal, ['exit_pending']);

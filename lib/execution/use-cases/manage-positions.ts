@@ -57,7 +57,7 @@ export async function managePositions(context: PositionManagerContext): Promise<
   const { broker, clock } = context;
   const reconciled = await reconcile(context);
   if (!reconciled.ok) {
-    const { code, detail } = reconciled.error;
+    const { code, message } = reconciled.error;
     return {
       scope: broker.scope,
       atMs: clock.nowMs(),
@@ -65,7 +65,7 @@ export async function managePositions(context: PositionManagerContext): Promise<
       equity: null,
       differences: [],
       actions: [],
-      faults: [detail],
+      faults: [message],
       unprotectedSinceMs: null,
     };
   }
@@ -132,7 +132,7 @@ async function trustExchange(context: ExecutionContext, view: AccountView): Prom
     atMs: clock.nowMs(),
     what: 'reconciled',
     by: 'manage-positions',
-    detail: view.differences.join('; '),
+    message: view.differences.join('; '),
   };
   await risk.put(broker.scope, auditKey(`guard#${record.atMs}#reconciled`), record, { ifAbsent: true });
   return { ...view, bookedLedger };

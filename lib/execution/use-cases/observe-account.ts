@@ -50,10 +50,10 @@ export interface AccountView {
 /** Why there is no view. `overtaken`: another guard books at the same time, and has the better view. */
 export interface ViewFailure {
   readonly code: 'exchange_unavailable' | 'overtaken';
-  readonly detail: string;
+  readonly message: string;
 }
 
-const fail = (code: ViewFailure['code'], detail: string) => failure<ViewFailure>({ code, detail });
+const fail = (code: ViewFailure['code'], message: string) => failure<ViewFailure>({ code, message });
 
 /** @param options.thorough looks at every order record, not only at those that something names: for when the books do not balance */
 export async function observeAccount(

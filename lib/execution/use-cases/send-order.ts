@@ -129,7 +129,7 @@ export type Sent =
   | {
       readonly outcome: Submission['outcome'] | 'too_late';
       readonly record: OrderRecord;
-      readonly detail: string;
+      readonly message: string;
     }
   | { readonly outcome: 'already_submitted' };
 
@@ -145,16 +145,16 @@ export async function sendOrder(
     return { outcome: 'already_submitted' };
   if (clock.nowMs() - record.createdAtMs > SEND_MS_MAX) {
     const late = await ended(context, record, { event: { kind: 'cancelled' }, note: 'too late to be sent' });
-    return { outcome: 'too_late', record: late, detail: late.note };
+    return { outcome: 'too_late', record: late, message: late.note };
   }
   const submission = await broker.submit(approved);
   if (submission.outcome === 'rejected') {
     const rejected = await ended(context, record, { event: { kind: 'rejected' }, note: submission.reason });
-    return { outcome: 'rejected', record: rejected, detail: submission.reason };
+    return { outcome: 'rejected', record: rejected, message: submission.reason };
   }
   if (submission.outcome === 'unknown') {
     const unknown = await ended(context, record, { event: { kind: 'outcome_unknown' }, note: record.note });
-    return { outcome: 'unknown', record: unknown, detail: submission.why };
+    return { outcome: 'unknown', record: unknown, message: submission.why };
   }
   const found = await broker.find(referenceOf(record));
   const report = found.ok ? found.value : undefined;
@@ -167,7 +167,7 @@ export async function sendOrder(
     (stored) => advanceRecord(stored, events, times).record,
   );
   invariant(after !== undefined, `the record of order ${record.clientOrderId} is gone`);
-  return { outcome: 'acknowledged', record: after, detail: '' };
+  return { outcome: 'acknowledged', record: after, message: '' };
 }
 
 async function ended(

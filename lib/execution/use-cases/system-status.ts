@@ -63,7 +63,7 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
   return {
     // Execute finds out by itself, from the same records.
     mode: differences.length > 0 ? 'OFF' : mode,
-    reasons: [...differences.map((detail) => ({ code: 'versions_differ' as const, detail })), ...reasons],
+    reasons: [...differences.map((message) => ({ code: 'versions_differ' as const, message })), ...reasons],
     scope,
     level: level ?? null,
     flags: describeFlags(flags),
@@ -92,7 +92,7 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
 const newestRuns = (signals: SignalStore, shards: number) =>
   Promise.all(
     Array.from({ length: shards }, (_, shard) =>
-      signals.lastRuns({ shard, of: shards, count: MISSED_BARS_RUNS }),
+      signals.lastRuns({ shard, shardCount: shards, count: MISSED_BARS_RUNS }),
     ),
   );
 

@@ -36,7 +36,7 @@ export interface InferDependencies {
 export interface InferRequest {
   readonly symbols: readonly string[];
   readonly shard: number;
-  readonly of: number;
+  readonly shardCount: number;
 }
 
 export interface InferOutcome {
@@ -48,7 +48,7 @@ export interface InferOutcome {
 /** What the exchange, a model or the signal table does wrong stands in the run; throws StoreError when the run itself cannot be stored. */
 export async function infer(
   dependencies: InferDependencies,
-  { symbols, shard, of }: InferRequest,
+  { symbols, shard, shardCount }: InferRequest,
 ): Promise<InferOutcome> {
   const { market, ensembles, signals: store, clock, stopwatchMs, residentBytes } = dependencies;
   const { codeVersion, shadowRecords } = dependencies;
@@ -65,12 +65,13 @@ export async function infer(
     const rows: SymbolRow[] = [];
     const readOne = async (symbol: string) => {
       const row = !serverTime.ok
-        ? failure({ reason: 'exchange_unavailable' as const, detail: serverTime.error.message })
+        ? failure({ reason: 'exchange_unavailable' as const, message: serverTime.error.message })
         : !current.ok
-          ? failure({ reason: 'no_ensemble' as const, detail: current.error.detail })
+          ? failure({ reason: 'no_ensemble' as const, message: current.error.message })
           : await readRow({ market, watch, symbol, barOpenTimeMs });
       if (row.ok) rows.push(row.value);
-      else abstentions.push({ symbol, barOpenTimeMs, abstained: row.error.reason, detail: row.error.detail });
+      else
+        abstentions.push({ symbol, barOpenTimeMs, abstained: row.error.reason, message: row.error.message });
     };
     await watch.time('fetch', () => Promise.all(symbols.map(readOne)));
 
@@ -88,14 +89,14 @@ export async function infer(
       ensemble?.shadow &&
       (await runShadow(
         ensemble.shadow,
-        { barOpenTimeMs, shard, of, rows, championSignals: signals },
+        { barOpenTimeMs, shard, shardCount, rows, championSignals: signals },
         shadowRecords,
       ));
 
     const run: InferRun = {
       barOpenTimeMs,
       shard,
-      of,
+      shardCount,
       startedAtMs,
       ensembleId: ensemble?.ensemble.id ?? null,
       featureSetHash: FEATURE_SET_HASH,
@@ -119,7 +120,7 @@ export async function infer(
   }
 }
 
-type RowFailure = { readonly reason: AbstentionReason; readonly detail: string };
+type RowFailure = { readonly reason: AbstentionReason; readonly message: string };
 
 /** An exchange that answers with rubbish is told apart from one that does not answer. */
 const reasonOf = (code: MarketDataErrorCode): AbstentionReason =>
@@ -138,7 +139,7 @@ async function readRow(context: {
       count: REQUEST_BARS,
       lastOpenTimeMs: barOpenTimeMs,
     });
-    if (!candles.ok) return failure({ reason: reasonOf(candles.error.code), detail: candles.error.message });
+    if (!candles.ok) return failure({ reason: reasonOf(candles.error.code), message: candles.error.message });
     return watch.timeSync('features', () => {
       const window = checkWindow(candles.value, barOpenTimeMs);
       if (!window.ok) return window;
@@ -153,7 +154,7 @@ async function readRow(context: {
   } catch (error) {
     return failure({
       reason: 'internal_error',
-      detail: error instanceof Error ? error.message : String(error),
+      message: error instanceof Error ? error.message : String(error),
     });
   }
 }
@@ -165,7 +166,7 @@ async function storeAll(
   const outcomes = await Promise.allSettled(signals.map((signal) => store.put(signal)));
   const unwritten = outcomes.flatMap((outcome, index) =>
     outcome.status === 'rejected'
-      ? [{ symbol: signals[index]!.symbol, detail: String(outcome.reason?.message ?? outcome.reason) }]
+      ? [{ symbol: signals[index]!.symbol, message: String(outcome.reason?.message ?? outcome.reason) }]
       : [],
   );
   const count = (wanted: string) =>

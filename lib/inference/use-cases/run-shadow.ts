@@ -12,13 +12,13 @@ import { askModels, type SymbolRow } from './ask-models.ts';
 interface ShadowBar {
   readonly barOpenTimeMs: number;
   readonly shard: number;
-  readonly of: number;
+  readonly shardCount: number;
   readonly rows: readonly SymbolRow[];
   /** What the ensemble in force decided, in the order of `rows`. */
   readonly championSignals: readonly Signal[];
 }
-const shadowKey = (ensembleId: string, { barOpenTimeMs, shard, of }: ShadowBar): string =>
-  `${shadowPrefix(ensembleId)}${barOpenTimeMs}-${shard}-of-${of}.json`;
+const shadowKey = (ensembleId: string, { barOpenTimeMs, shard, shardCount }: ShadowBar): string =>
+  `${shadowPrefix(ensembleId)}${barOpenTimeMs}-${shard}-of-${shardCount}.json`;
 
 /**
  * Decides the bar as the shadow would and keeps it: one object per bar and shard, written once. Never throws.
@@ -30,7 +30,7 @@ export async function runShadow(
   records: ObjectStore | undefined,
 ): Promise<ShadowRun> {
   const run: ShadowRun = { ensembleId, failed: null, signals: 0, agreement: null, quarantined: [] };
-  if (!loaded.ok) return { ...run, failed: `${loaded.error.code}: ${loaded.error.detail}` };
+  if (!loaded.ok) return { ...run, failed: `${loaded.error.code}: ${loaded.error.message}` };
   try {
     const { signals, quarantined } = await askModels(loaded.value, bar.rows);
     // A bar is decided once, by its first run; a repeated run finds the object there.
@@ -48,12 +48,15 @@ function agreementOf(signals: readonly Signal[], { championSignals }: ShadowBar)
   return same.length / signals.length;
 }
 
-function encodeBar({ barOpenTimeMs, shard, of, championSignals }: ShadowBar, signals: readonly Signal[]) {
+function encodeBar(
+  { barOpenTimeMs, shard, shardCount, championSignals }: ShadowBar,
+  signals: readonly Signal[],
+) {
   const record = {
     schemaVersion: 1,
     barOpenTimeMs,
     shard,
-    of,
+    shardCount,
     championEnsembleId: championSignals[0]?.ensembleId ?? null,
     signals,
   };

@@ -45,7 +45,7 @@ export interface CollectionOfSymbol {
   readonly symbol: string;
   readonly outcome: CollectionOutcome;
   /** One line of why it is not complete. */
-  readonly detail?: string;
+  readonly message?: string;
   /** Bars: stored by this run, stored in all, still missing, and lacking at the exchange itself. */
   readonly added: number;
   readonly candles: number;
@@ -107,14 +107,14 @@ type SymbolRun = CollectDependencies &
 async function collectOrFail(run: SymbolRun): Promise<CollectionOfSymbol> {
   const { symbol, window } = run;
   const nothing = { symbol, added: 0, candles: 0, missing: countBars([window]), gaps: 0, damaged: [] };
-  if (run.isTimeUp()) return { ...nothing, outcome: 'postponed', detail: 'the time was up' };
+  if (run.isTimeUp()) return { ...nothing, outcome: 'postponed', message: 'the time was up' };
   try {
     const collected = await CollectedSymbol.open({ objects: run.objects, codec: run.codec }, run);
-    if (!collected.ok) return { ...nothing, outcome: 'failed', detail: collected.error };
+    if (!collected.ok) return { ...nothing, outcome: 'failed', message: collected.error };
     return await collectSymbol(run, collected.value);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    return { ...nothing, outcome: 'failed', detail: error.message };
+    return { ...nothing, outcome: 'failed', message: error.message };
   }
 }
 
@@ -127,11 +127,11 @@ async function collectSymbol(run: SymbolRun, collected: CollectedSymbol): Promis
   };
   const sum = { added: 0, candles: 0, missing: 0 };
   const damaged: string[] = [];
-  let stopped: Pick<CollectionOfSymbol, 'outcome' | 'detail'> | undefined;
+  let stopped: Pick<CollectionOfSymbol, 'outcome' | 'message'> | undefined;
   let followingMs: number | undefined;
   for (const month of monthsOf(window)) {
     const wanted = clipRange(rangeOfPeriod(month), window)!;
-    if (run.isTimeUp()) stopped ??= { outcome: 'postponed', detail: 'the time was up' };
+    if (run.isTimeUp()) stopped ??= { outcome: 'postponed', message: 'the time was up' };
     const collectedMonth = await collectMonth(run, {
       collected,
       month,
@@ -140,19 +140,19 @@ async function collectSymbol(run: SymbolRun, collected: CollectedSymbol): Promis
       mayFetch: stopped === undefined,
     });
     if (collectedMonth === 'conflict')
-      return { symbol, outcome: 'failed', detail: 'another run is writing it', ...sum, gaps: 0, damaged };
+      return { symbol, outcome: 'failed', message: 'another run is writing it', ...sum, gaps: 0, damaged };
     const { openTimes, added, missing, trouble, damage } = collectedMonth;
     sum.added += added;
     sum.missing += missing;
     sum.candles += openTimes.length;
     followingMs = openTimes[0] ?? followingMs;
     if (damage !== undefined) damaged.push(damage);
-    if (trouble !== undefined) stopped ??= { outcome: 'lagging', detail: trouble.message };
+    if (trouble !== undefined) stopped ??= { outcome: 'lagging', message: trouble.message };
   }
   if (!(await collected.save()))
-    return { symbol, outcome: 'failed', detail: 'another run is writing it', ...sum, gaps: 0, damaged };
+    return { symbol, outcome: 'failed', message: 'another run is writing it', ...sum, gaps: 0, damaged };
   const gaps = countBars(collected.gaps.flatMap((gap) => clipRange(gap, window) ?? []));
-  const lagging = { outcome: 'lagging', detail: `${sum.missing} bars have not come yet` } as const;
+  const lagging = { outcome: 'lagging', message: `${sum.missing} bars have not come yet` } as const;
   const end = sum.missing === 0 ? ({ outcome: 'complete' } as const) : (stopped ?? lagging);
   return { symbol, ...end, ...sum, gaps, damaged };
 }

@@ -31,7 +31,7 @@ export interface Kept {
     | 'store_unavailable'
     | 'conflict';
   /** One line. */
-  readonly detail: string;
+  readonly message: string;
 }
 
 export type UniverseRefresh =
@@ -46,7 +46,7 @@ export type UniverseRefresh =
 /** What the market-cap ranking says of the universe. It changes nothing: it is there for people. */
 type SecondOpinion =
   | { readonly state: 'not_asked' }
-  | { readonly state: 'unavailable'; readonly detail: string }
+  | { readonly state: 'unavailable'; readonly message: string }
   | { readonly state: 'given'; readonly unconfirmed: readonly string[] };
 
 export interface RefreshDependencies {
@@ -77,18 +77,18 @@ export async function refreshUniverse(
     active = universe;
     const members = universe?.symbols ?? [];
     const ranking = await rankMarket(market, size);
-    if (!ranking.ok) return keep({ code: 'exchange_unavailable', detail: ranking.error.message });
+    if (!ranking.ok) return keep({ code: 'exchange_unavailable', message: ranking.error.message });
     const doubt = doubtAbout(ranking.value, { members, size });
     if (doubt !== undefined) return keep(doubt);
     const chosen = chooseUniverse(ranking.value, { members, size });
     const secondOpinion = await askSecondOpinion(dependencies.marketCaps, ranking.value, chosen);
     const written = await write(dependencies, { active, condition, size, chosen, secondOpinion });
     if (written === undefined)
-      return keep({ code: 'conflict', detail: 'it was changed by someone else meanwhile' });
+      return keep({ code: 'conflict', message: 'it was changed by someone else meanwhile' });
     return { ...written, chosen, secondOpinion };
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    return keep({ code: 'store_unavailable', detail: error.message });
+    return keep({ code: 'store_unavailable', message: error.message });
   }
 }
 
@@ -153,7 +153,7 @@ async function askSecondOpinion(
 ): Promise<SecondOpinion> {
   if (marketCaps === undefined) return { state: 'not_asked' };
   const ranks = await marketCaps.ranks();
-  if (!ranks.ok) return { state: 'unavailable', detail: ranks.error };
+  if (!ranks.ok) return { state: 'unavailable', message: ranks.error };
   const known = new Set(
     ranked.filter(({ base }) => ranks.value.has(coinOf(base))).map(({ symbol }) => symbol),
   );

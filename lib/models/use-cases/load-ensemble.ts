@@ -27,7 +27,7 @@ export interface QuarantinedModel {
   readonly version: string;
   readonly reason: ModelAbstentionReason;
   /** One line for the operator. */
-  readonly detail: string;
+  readonly message: string;
 }
 
 interface Prediction {
@@ -120,7 +120,7 @@ export function createEnsembleProvider(source: ModelSource): EnsembleProvider {
     if (!current.ok) {
       const silenced = state !== undefined && current.error.code === 'store_unavailable';
       if (!silenced) return current;
-      return success({ champion: silence(state!.champion, current.error.detail), shadow: undefined });
+      return success({ champion: silence(state!.champion, current.error.message), shadow: undefined });
     }
     const known = ensemblesOf(state);
     const champion = await refreshEnsemble(source, current.value, known);
@@ -202,7 +202,7 @@ async function refreshShadow(
     if (!stored.ok) return { ensembleId, loaded: stored };
     return { ensembleId, loaded: success(await refreshEnsemble(source, stored.value, known)) };
   } catch (error) {
-    return { ensembleId, loaded: failure({ code: 'ensemble_invalid', detail: messageOf(error) }) };
+    return { ensembleId, loaded: failure({ code: 'ensemble_invalid', message: messageOf(error) }) };
   }
 }
 
@@ -232,16 +232,16 @@ function outcomeOf(member: EnsembleMember, { result }: ModelLoad): MemberState['
 }
 
 /** The store does not answer: what is in memory may no longer be what is in force, so nobody votes. */
-function silence(state: EnsembleState, detail: string): EnsembleState {
-  return { ...state, members: state.members.map(({ member }) => silenceMember(member, detail)) };
+function silence(state: EnsembleState, message: string): EnsembleState {
+  return { ...state, members: state.members.map(({ member }) => silenceMember(member, message)) };
 }
 
-function silenceMember(member: EnsembleMember, detail: string): MemberState {
+function silenceMember(member: EnsembleMember, message: string): MemberState {
   const { name, version } = member;
   return {
     member,
     fingerprint: undefined,
-    outcome: { model: name, version, reason: 'store_unavailable', detail },
+    outcome: { model: name, version, reason: 'store_unavailable', message },
   };
 }
 
@@ -296,7 +296,12 @@ async function releaseSession(members: readonly MemberState[]): Promise<void> {
 
 function toLoadedMember(member: EnsembleMember, { input, trainedToMs, shared }: LoadedModel): LoadedMember {
   const { name, version, weight } = member;
-  const fail = (reason: ModelAbstentionReason, detail: string) => ({ model: name, version, reason, detail });
+  const fail = (reason: ModelAbstentionReason, message: string) => ({
+    model: name,
+    version,
+    reason,
+    message,
+  });
   return {
     name,
     version,

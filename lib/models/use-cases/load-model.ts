@@ -92,9 +92,9 @@ function fingerprintOf(...objects: (ObjectInfo | undefined)[]): string {
 /** An order that cannot be read still stands: only a readable `lifted` lets the model serve again. */
 export function findQuarantine({ key, body }: StoredObject): ModelFault | undefined {
   const order = parseQuarantine(body, key);
-  if (!order.ok) return { reason: 'quarantined_by_operator', detail: order.error };
+  if (!order.ok) return { reason: 'quarantined_by_operator', message: order.error };
   const { state, by, reason } = order.value;
-  return state === 'lifted' ? undefined : { reason: 'quarantined_by_operator', detail: `${reason} (${by})` };
+  return state === 'lifted' ? undefined : { reason: 'quarantined_by_operator', message: `${reason} (${by})` };
 }
 
 function checkManifest(loaded: {
@@ -133,11 +133,11 @@ function checkManifest(loaded: {
 function findBytesFault(manifest: ModelManifest, bytes: Uint8Array): ModelFault | undefined {
   const sha256 = sha256Of(bytes);
   if (sha256 === manifest.sha256 && bytes.length === manifest.bytes) return undefined;
-  const detail =
+  const message =
     bytes.length === manifest.bytes
       ? describeHash('model.onnx', sha256, manifest.sha256)
       : `model.onnx has ${bytes.length} bytes, its manifest says ${manifest.bytes}`;
-  return { reason: 'sha256_mismatch', detail };
+  return { reason: 'sha256_mismatch', message };
 }
 
 async function startSession(
@@ -156,14 +156,14 @@ async function startSession(
   const session = created.value;
   const goldenFault = await session.probabilities(golden.value.input, golden.value.rows).then(
     (output) => findGoldenFault(golden.value, output),
-    (error): ModelFault => ({ reason: 'inference_failed', detail: `golden vectors: ${messageOf(error)}` }),
+    (error): ModelFault => ({ reason: 'inference_failed', message: `golden vectors: ${messageOf(error)}` }),
   );
   if (goldenFault === undefined) return success({ manifest, session });
   await session.release();
   return failure(goldenFault);
 }
 
-const fault = (reason: ModelAbstentionReason, detail: string) => failure<ModelFault>({ reason, detail });
+const fault = (reason: ModelAbstentionReason, message: string) => failure<ModelFault>({ reason, message });
 const missing = (key: string) => fault('model_missing', `${key} is not in the store`);
 const describeHash = (file: string, actual: string, expected: string) =>
   `sha256 of ${file} is ${actual.slice(0, 12)}…, must be ${expected.slice(0, 12)}…`;

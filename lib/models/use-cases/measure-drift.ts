@@ -36,12 +36,12 @@ const LEVEL = 0.95;
 /** Closed: why there is no drift report; one line each. */
 export interface DriftError {
   readonly code: 'no_ensemble' | 'no_profile' | 'profile_unusable' | 'no_rows';
-  readonly detail: string;
+  readonly message: string;
 }
 /** Closed: why no profile was written. */
 export interface ProfileError {
   readonly code: 'no_ensemble' | 'profile_differs' | 'no_rows';
-  readonly detail: string;
+  readonly message: string;
 }
 
 export interface ProfileOutcome {
@@ -70,7 +70,7 @@ export interface DriftReport {
   readonly readings: Readonly<Record<FeatureDrift['reading'], number>>;
   /** The most drifted first. */
   readonly features: readonly DriftedFeature[];
-  readonly failures: readonly { readonly symbol: string; readonly detail: string }[];
+  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
 }
 
 /**
@@ -89,22 +89,22 @@ export async function writeFeatureProfile(
   },
 ): Promise<Result<ProfileOutcome, ProfileError>> {
   const current = await readCurrentEnsemble(store);
-  if (!current.ok) return failure({ code: 'no_ensemble', detail: current.error.detail });
+  if (!current.ok) return failure({ code: 'no_ensemble', message: current.error.message });
   const { ensemble } = current.value;
   const trained = await readTraining(store, ensemble);
-  if (!trained.ok) return failure({ code: 'no_ensemble', detail: trained.error });
+  if (!trained.ok) return failure({ code: 'no_ensemble', message: trained.error });
   const symbols = request.symbols ?? trained.value.symbols;
   const unknown = symbols.filter((symbol) => !request.available.includes(symbol));
   if (unknown.length > 0) {
-    const detail = `the models were trained on ${unknown.slice(0, 5).join(', ')}, which are not in the folder: give --symbols`;
-    return failure({ code: 'no_rows', detail });
+    const message = `the models were trained on ${unknown.slice(0, 5).join(', ')}, which are not in the folder: give --symbols`;
+    return failure({ code: 'no_rows', message });
   }
   const range = {
     fromMs: request.range.fromMs ?? trained.value.fromMs,
     toMs: request.range.toMs ?? trained.value.toMs + BAR_MS,
   };
   const rows = await readRows(source, { symbols, range, strideBars: PROFILE_STRIDE_BARS });
-  if (rows.blocks.length === 0) return failure({ code: 'no_rows', detail: describeNoRows(rows) });
+  if (rows.blocks.length === 0) return failure({ code: 'no_rows', message: describeNoRows(rows) });
   const profile = profileOf(ensemble, rows);
   return storeProfile(store, profile, request.replace);
 }
@@ -161,7 +161,7 @@ async function storeProfile(
   const existing = await store.get(key);
   if (existing !== undefined && Buffer.from(existing.body).equals(body))
     return success({ key, profile, stored: 'same_as_before' });
-  return failure({ code: 'profile_differs', detail: `${key} holds another profile; nothing was changed` });
+  return failure({ code: 'profile_differs', message: `${key} holds another profile; nothing was changed` });
 }
 
 /** @param request.toMs the moment looked back from; one bar after the newest candle where undefined */
@@ -179,7 +179,7 @@ export async function measureDrift(
   const toMs = request.toMs ?? (await newestBarMs(source, request.symbols)) + BAR_MS;
   const range = { fromMs: toMs - request.bars * BAR_MS, toMs };
   const rows = await readRows(source, { symbols: request.symbols, range, strideBars: 1 });
-  if (rows.blocks.length === 0) return failure({ code: 'no_rows', detail: describeNoRows(rows) });
+  if (rows.blocks.length === 0) return failure({ code: 'no_rows', message: describeNoRows(rows) });
 
   const days = groupByDay(rows.blocks, toMs);
   const features = profile.value.features.map((feature, column): DriftedFeature => {
@@ -229,13 +229,13 @@ function reportOf(measured: {
 
 async function readProfile(store: ObjectStore): Promise<Result<FeatureProfile, DriftError>> {
   const current = await readCurrentEnsemble(store);
-  if (!current.ok) return failure({ code: 'no_ensemble', detail: current.error.detail });
+  if (!current.ok) return failure({ code: 'no_ensemble', message: current.error.message });
   const { id } = current.value.ensemble;
   const stored = await readFeatureProfile(store, id);
-  if (!stored.ok) return failure({ code: 'profile_unusable', detail: stored.error });
+  if (!stored.ok) return failure({ code: 'profile_unusable', message: stored.error });
   if (stored.value !== undefined) return success(stored.value.profile);
-  const detail = `${featureProfileKey(id)} is not beside the models: qt drift profile makes it`;
-  return failure({ code: 'no_profile', detail });
+  const message = `${featureProfileKey(id)} is not beside the models: qt drift profile makes it`;
+  return failure({ code: 'no_profile', message });
 }
 
 /** Rows of one symbol: features [rows, 49] and the bars' open times. */
@@ -251,7 +251,7 @@ interface FeatureRows {
   /** Open times of the first and last row. */
   readonly fromMs: number;
   readonly toMs: number;
-  readonly failures: readonly { readonly symbol: string; readonly detail: string }[];
+  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
 }
 
 /** A symbol whose candles cannot be used is reported and left out. */
@@ -265,11 +265,11 @@ async function readRows(
 ): Promise<FeatureRows> {
   const blocks: RowBlock[] = [];
   const symbols: string[] = [];
-  const failures: { symbol: string; detail: string }[] = [];
+  const failures: { symbol: string; message: string }[] = [];
   for (const symbol of query.symbols) {
     const candles = await source.read(symbol);
     if (!candles.ok) {
-      failures.push({ symbol, detail: candles.error });
+      failures.push({ symbol, message: candles.error });
       continue;
     }
     const block = rowsOfSymbol(candles.value, query);
@@ -346,6 +346,6 @@ function columnOver(blocks: readonly RowBlock[], column: number): Float32Array {
 }
 
 function describeNoRows({ failures }: FeatureRows): string {
-  const unusable = failures.map(({ symbol, detail }) => `${symbol}: ${detail}`).join('; ');
+  const unusable = failures.map(({ symbol, message }) => `${symbol}: ${message}`).join('; ');
   return `no bar of that time has a row (too short a history, or no candles)${unusable && `; ${unusable}`}`;
 }

@@ -146,7 +146,7 @@ async function proveModel(...load: Parameters<typeof loadModel>): Promise<ModelF
 interface CopyFailure {
   readonly code: 'source_invalid' | 'verification_failed' | 'target_conflict' | 'store_unavailable';
   /** One line for the operator. */
-  readonly detail: string;
+  readonly message: string;
 }
 
 interface CopiedEnsemble {
@@ -185,14 +185,14 @@ async function copyVerified({
   pointer,
 }: CopyRequest): Promise<Result<CopiedEnsemble, CopyFailure>> {
   const current = await readCurrentEnsemble(from);
-  if (!current.ok) return refuse('source_invalid', current.error.detail);
+  if (!current.ok) return refuse('source_invalid', current.error.message);
   const source = current.value.ensemble;
   for (const member of source.members) {
     const fault = await proveModel({ store: from, runtime }, member, { member, ensemble: source });
     if (fault === undefined) continue;
     return refuse(
       'verification_failed',
-      `${member.name} ${member.version}: ${fault.reason}: ${fault.detail}`,
+      `${member.name} ${member.version}: ${fault.reason}: ${fault.message}`,
     );
   }
   const profile = await readFeatureProfile(from, source.id);
@@ -253,4 +253,4 @@ async function setFirstPointer(store: ObjectStore, ensembleId: string): Promise<
   return (await store.put(POINTER_KEY, encodeJson(first), { ifAbsent: true })).outcome === 'stored';
 }
 
-const refuse = (code: CopyFailure['code'], detail: string) => failure<CopyFailure>({ code, detail });
+const refuse = (code: CopyFailure['code'], message: string) => failure<CopyFailure>({ code, message });

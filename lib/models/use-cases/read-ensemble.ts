@@ -20,7 +20,7 @@ export const ENSEMBLE_FAILURES = {
 export interface EnsembleFailure {
   readonly code: keyof typeof ENSEMBLE_FAILURES;
   /** One line for the operator: what was seen, and what to do. */
-  readonly detail: string;
+  readonly message: string;
 }
 
 export interface StoredEnsemble {
@@ -34,7 +34,7 @@ export interface CurrentEnsemble extends StoredEnsemble {
   readonly pointer: EnsemblePointer;
 }
 
-const fail = (code: EnsembleFailure['code'], detail: string) => failure<EnsembleFailure>({ code, detail });
+const fail = (code: EnsembleFailure['code'], message: string) => failure<EnsembleFailure>({ code, message });
 
 export async function readCurrentEnsemble(
   store: ObjectStore,

@@ -69,7 +69,7 @@ export function readEnsembleCard(
     if (!ensembleIdSchema.safeParse(id).success)
       return refuse('ensemble_unusable', `${id} is no ensemble id such as e20240728_000000`);
     const stored = await readEnsemble(store, id);
-    if (!stored.ok) return refuse('ensemble_unusable', stored.error.detail);
+    if (!stored.ok) return refuse('ensemble_unusable', stored.error.message);
     const listed = (await listEnsembles(store)).find((ensemble) => ensemble.id === id);
     const { pointer } = await readPointer(store);
     const reasons = await Promise.all(
@@ -90,7 +90,7 @@ export function readEnsembleCard(
 
 async function quarantineOf(store: ObjectStore, model: ModelIdentity): Promise<string | null> {
   const order = await store.get(quarantineKey(model));
-  return (order && findQuarantine(order)?.detail) ?? null;
+  return (order && findQuarantine(order)?.message) ?? null;
 }
 
 async function ensemblesWith(store: ObjectStore, model: ModelIdentity): Promise<ModelCard['ensembles']> {

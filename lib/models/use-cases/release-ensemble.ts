@@ -107,7 +107,7 @@ export function rollbackEnsemble(
     if (ensembleId === undefined)
       return refuse('no_predecessor', `nothing that is known was in force before ${replaced}`);
     const opened = await openEnsemble(source, ensembleId);
-    if (!opened.ok) return refuse('ensemble_unusable', opened.error.detail);
+    if (!opened.ok) return refuse('ensemble_unusable', opened.error.message);
     await opened.value.release();
     const abstaining = opened.value.quarantined.map(describeFault);
     if (opened.value.serving.length < SERVING_MODELS_MIN)
@@ -168,7 +168,7 @@ export function setShadow(
 /** undefined: every member passes every check that loading makes, and there are enough of them to decide. */
 async function findEnsembleFault(source: ModelSource, ensembleId: string) {
   const opened = await openEnsemble(source, ensembleId);
-  if (!opened.ok) return refuse('ensemble_unusable', opened.error.detail);
+  if (!opened.ok) return refuse('ensemble_unusable', opened.error.message);
   await opened.value.release();
   const { serving, quarantined } = opened.value;
   if (quarantined.length > 0) return refuse('verification_failed', quarantined.map(describeFault).join('; '));
@@ -196,5 +196,5 @@ async function provenBetter(
   );
 }
 
-const describeFault = (fault: { model: string; version: string; reason: string; detail: string }) =>
-  `${fault.model} ${fault.version}: ${fault.reason}: ${fault.detail}`;
+const describeFault = (fault: { model: string; version: string; reason: string; message: string }) =>
+  `${fault.model} ${fault.version}: ${fault.reason}: ${fault.message}`;

@@ -24,7 +24,7 @@ export interface ReleaseFailure {
     /** Someone else changed the same object meanwhile. */
     | 'conflict';
   /** One line for the operator. */
-  readonly detail: string;
+  readonly message: string;
 }
 
 /** Who changes what serves, and when by the caller's clock. */
@@ -49,8 +49,8 @@ interface PointerState {
   readonly condition: WriteCondition;
 }
 
-export const refuse = (code: ReleaseFailure['code'], detail: string) =>
-  failure<ReleaseFailure>({ code, detail });
+export const refuse = (code: ReleaseFailure['code'], message: string) =>
+  failure<ReleaseFailure>({ code, message });
 
 /** A store that fails is an outcome of the command, told in one line. */
 export async function catchStoreError<T>(

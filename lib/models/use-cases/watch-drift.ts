@@ -33,14 +33,14 @@ const ROWS_SHARE_MIN = 0.5;
 const FEATURES_NAMED = 5;
 const HOUR_MS = 3_600_000;
 
-type Unmeasured = Pick<Extract<DriftRecord, { outcome: 'unmeasured' }>, 'code' | 'detail'>;
+type Unmeasured = Pick<Extract<DriftRecord, { outcome: 'unmeasured' }>, 'code' | 'message'>;
 
 /** Measures, and keeps the record of it. Throws StoreError when it cannot be kept. */
 export async function watchDrift(dependencies: WatchDriftDependencies): Promise<DriftRecord> {
   const atMs = dependencies.clock.nowMs();
   const report = await measureSample(dependencies, atMs).catch((error: unknown) => {
     if (!(error instanceof StoreError)) throw error;
-    return failure<Unmeasured>({ code: 'store_unavailable', detail: error.message });
+    return failure<Unmeasured>({ code: 'store_unavailable', message: error.message });
   });
   const record: DriftRecord = report.ok
     ? { outcome: 'measured', atMs, ...summarise(report.value) }
@@ -59,10 +59,10 @@ async function measureSample(
     if (error instanceof StoreError && !error.retryable) return error;
     throw error;
   });
-  if (universe instanceof StoreError) return failure({ code: 'no_universe', detail: universe.message });
+  if (universe instanceof StoreError) return failure({ code: 'no_universe', message: universe.message });
   const symbols = spreadOver(universe.symbols, atMs);
   const serverTime = await market.serverTimeMs();
-  if (!serverTime.ok) return failure({ code: 'exchange_unavailable', detail: serverTime.error.message });
+  if (!serverTime.ok) return failure({ code: 'exchange_unavailable', message: serverTime.error.message });
   const lastOpenTimeMs = lastClosedOpenTimeMs(serverTime.value);
   // All at once: the time that an exchange without answers may take is then that of one question.
   const read = await Promise.all(symbols.map((symbol) => readNewest(market, { symbol, lastOpenTimeMs })));
@@ -76,7 +76,7 @@ async function measureSample(
   const { rows, days } = report.value.recent;
   const asked = symbols.length * BARS;
   if (rows < ROWS_SHARE_MIN * asked || report.value.features.some(({ interval }) => interval === undefined))
-    return failure({ code: 'too_few_rows', detail: `${rows} of ${asked} rows, of ${days} days` });
+    return failure({ code: 'too_few_rows', message: `${rows} of ${asked} rows, of ${days} days` });
   return report;
 }
 

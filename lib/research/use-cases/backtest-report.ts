@@ -105,7 +105,7 @@ export interface BacktestReport {
   readonly trades: readonly ReportedTrade[];
   /** At the start and at the end of each UTC day. */
   readonly equity: { readonly timeMs: readonly number[]; readonly equityUsdt: readonly number[] };
-  readonly failures: readonly { readonly symbol: string; readonly detail: string }[];
+  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
 }
 
 export interface ReportContext

@@ -77,7 +77,7 @@ export interface DatasetSummary {
 
 interface SymbolFailure {
   readonly symbol: string;
-  readonly detail: string;
+  readonly message: string;
 }
 
 export interface BuildProgress {
@@ -146,7 +146,7 @@ async function writeSymbols(options: BuildDatasetOptions): Promise<{
     if (rows.ok) {
       written.push(await writeSymbol(options.sink, symbol, rows.value));
       classes = classes.map((counts, horizon) => addClasses(counts, rows.value.horizons[horizon]!.classes));
-    } else failures.push({ symbol, detail: rows.error });
+    } else failures.push({ symbol, message: rows.error });
     const outcome = rows.ok ? success(rows.value.openTimeMs.length) : rows;
     options.onProgress({ done: index + 1, of: symbols.length, symbol, outcome });
   }

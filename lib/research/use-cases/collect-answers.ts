@@ -72,7 +72,7 @@ export interface CollectedAnswers {
   /** `symbol` is the index into `blocks`. */
   readonly candidates: readonly (CandidateTrade & { readonly exit: SignalPath['exit'] })[];
   readonly dropped: DropCounts;
-  readonly failures: readonly { readonly symbol: string; readonly detail: string }[];
+  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
 }
 
 /** A symbol whose candles cannot be used is reported and left out. */
@@ -85,7 +85,7 @@ export async function collectAnswers(request: CollectRequest): Promise<Collected
     edge: new ActedEdgeTally(),
     candidates: [] as CollectedAnswers['candidates'][number][],
     dropped: {} as Record<string, number>,
-    failures: [] as { symbol: string; detail: string }[],
+    failures: [] as { symbol: string; message: string }[],
   };
   const withSequences = serving.some(({ input }) => input.kind === 'sequence');
   for (const [index, symbol] of request.symbols.entries()) {
@@ -98,7 +98,7 @@ export async function collectAnswers(request: CollectRequest): Promise<Collected
       for (const [reason, count] of Object.entries(bars.value.dropped))
         collected.dropped[reason] = (collected.dropped[reason] ?? 0) + count;
       rows = await collectSymbol(request, { symbol, bars: bars.value }, collected);
-    } else collected.failures.push({ symbol, detail: bars.error });
+    } else collected.failures.push({ symbol, message: bars.error });
     const outcome = bars.ok ? success(rows) : bars;
     request.onProgress({ done: index + 1, of: request.symbols.length, symbol, outcome });
   }

@@ -44,10 +44,10 @@ export async function compareEnsembles(
   compared: { championId: string; challengerId: string; candles: TestCandles },
 ): Promise<Result<EnsembleComparison, string>> {
   const champion = await openEnsemble(source, compared.championId);
-  if (!champion.ok) return failure(`the ensemble in force: ${champion.error.detail}`);
+  if (!champion.ok) return failure(`the ensemble in force: ${champion.error.message}`);
   try {
     const challenger = await openEnsemble(source, compared.challengerId);
-    if (!challenger.ok) return failure(`the candidate: ${challenger.error.detail}`);
+    if (!challenger.ok) return failure(`the candidate: ${challenger.error.message}`);
     try {
       return await compareLoaded(
         { champion: champion.value, challenger: challenger.value },

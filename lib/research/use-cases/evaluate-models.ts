@@ -63,7 +63,7 @@ export interface EvaluateRequest
 /** Closed: why nothing can be evaluated; one line each. */
 export interface EvaluateError {
   readonly code: 'no_ensemble' | 'no_models' | 'no_rows';
-  readonly detail: string;
+  readonly message: string;
 }
 
 /** Throws StoreError when the store fails after the ensemble was loaded from it. */
@@ -72,15 +72,17 @@ export async function evaluateModels(
   request: EvaluateRequest,
 ): Promise<Result<Evaluation, EvaluateError>> {
   const current = await dependencies.ensembles.current();
-  if (!current.ok) return failure({ code: 'no_ensemble', detail: current.error.detail });
+  if (!current.ok) return failure({ code: 'no_ensemble', message: current.error.message });
   const loaded = current.value;
   try {
     if (loaded.serving.length === 0) {
-      const faults = loaded.quarantined.map(({ model, reason, detail }) => `${model}: ${reason} (${detail})`);
-      return failure({ code: 'no_models', detail: `no model may serve: ${faults.join('; ')}` });
+      const faults = loaded.quarantined.map(
+        ({ model, reason, message }) => `${model}: ${reason} (${message})`,
+      );
+      return failure({ code: 'no_models', message: `no model may serve: ${faults.join('; ')}` });
     }
     const answers = await collectAnswers({ ...request, source: dependencies.source, loaded });
-    if (answers.blocks.length === 0) return failure({ code: 'no_rows', detail: describeNoRows(answers) });
+    if (answers.blocks.length === 0) return failure({ code: 'no_rows', message: describeNoRows(answers) });
     return success(await evaluate(dependencies, { request, loaded, answers }));
   } finally {
     await loaded.release();
@@ -124,7 +126,7 @@ function describeNoRows({ dropped, failures }: CollectedAnswers): string {
   const reasons = Object.entries(dropped)
     .filter(([, bars]) => bars > 0)
     .map(([reason, bars]) => `${reason} ${bars}`);
-  const unusable = failures.map(({ symbol, detail }) => `${symbol}: ${detail}`);
+  const unusable = failures.map(({ symbol, message }) => `${symbol}: ${message}`);
   const why = [...reasons, ...unusable].join(', ') || 'the range holds no bar';
   return `no bar to judge (${why}): check --from, --to and --symbols`;
 }
@@ -168,7 +170,7 @@ async function evaluateMembers(
       weight,
       training,
       inSample: training && compareRanges(context, training),
-      quarantined: quarantined && { reason: quarantined.reason, detail: quarantined.detail },
+      quarantined: quarantined && { reason: quarantined.reason, message: quarantined.message },
       abstentions,
       ...figures,
       agreementXgbLgbm: name === 'xgboost' || name === 'lightgbm' ? agreementXgbLgbm : undefined,

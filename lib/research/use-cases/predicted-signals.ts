@@ -83,7 +83,7 @@ function describeRun(
   return {
     barOpenTimeMs,
     shard: 0,
-    of: 1,
+    shardCount: 1,
     startedAtMs: barOpenTimeMs + BAR_MS + INFER_MS,
     ensembleId: release.ensemble.id,
     featureSetHash: FEATURE_SET_HASH,

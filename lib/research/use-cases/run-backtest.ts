@@ -66,7 +66,7 @@ export interface BacktestRun {
   readonly bookedLedger: BookedLedger;
   /** How often each came of a BUY or SELL; a signal that several things stand against counts for each. */
   readonly outcomes: Readonly<Partial<Record<DecisionOutcome, number>>>;
-  readonly trip: { readonly atMs: number; readonly detail: string } | undefined;
+  readonly trip: { readonly atMs: number; readonly message: string } | undefined;
   /** One line each: what guard could not do, and where books and account differed. */
   readonly problems: readonly string[];
 }
@@ -161,7 +161,7 @@ class RunningBacktest {
     if (this.#trip === undefined && current?.latch === 'TRIPPED')
       this.#trip = {
         atMs: current.trippedAtMs,
-        detail: current.causes.map(({ code, detail }) => `${code}: ${detail}`).join('; '),
+        message: current.causes.map(({ code, message }) => `${code}: ${message}`).join('; '),
       };
   }
 
@@ -184,7 +184,7 @@ class RunningBacktest {
       {
         barOpenTimeMs,
         shard: 0,
-        of: 1,
+        shardCount: 1,
         ensembleId: this.#request.ensembleId,
         featureSetHash: FEATURE_SET_HASH,
       },

@@ -46,20 +46,20 @@ export interface StopStudy {
   readonly busiestDay: BusiestDay | undefined;
   readonly rules: readonly RuleReport[];
   readonly conclusion: StopConclusion;
-  readonly failures: readonly { readonly symbol: string; readonly detail: string }[];
+  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
 }
 
 export async function studyStops(request: StopStudyRequest): Promise<StopStudy> {
   const { ensemble, symbols, source, range, predict, drawIndex } = request;
   const tally = new StopStudyTally({ rules: stopRules(ensemble.stopAtrMultiple), costs: ensemble.costs });
-  const failures: { symbol: string; detail: string }[] = [];
+  const failures: { symbol: string; message: string }[] = [];
   const counts = { decided: 0, acted: 0, leftOut: 0 };
   let [fromMs, toMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const symbol of symbols) {
     const candles = await source.read(symbol);
     const predictions = candles.ok ? await predict(symbol, candles.value) : candles.error;
     if (!candles.ok || typeof predictions === 'string') {
-      failures.push({ symbol, detail: String(predictions) });
+      failures.push({ symbol, message: String(predictions) });
       continue;
     }
     const { openTimeMs } = predictions;

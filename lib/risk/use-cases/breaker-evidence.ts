@@ -137,7 +137,11 @@ type Runs = readonly (readonly InferRun[])[];
 function newestRuns({ signals, shards, limits }: EvidenceSources): Promise<Runs> {
   return Promise.all(
     Array.from({ length: shards }, (_, shard) =>
-      signals.lastRuns({ shard, of: shards, count: Math.max(limits.consensusBars, MISSED_BARS_RUNS) }),
+      signals.lastRuns({
+        shard,
+        shardCount: shards,
+        count: Math.max(limits.consensusBars, MISSED_BARS_RUNS),
+      }),
     ),
   );
 }

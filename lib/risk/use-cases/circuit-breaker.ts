@@ -189,7 +189,7 @@ async function leaveTrace({ risk, clock }: BreakerDependencies, scope: Scope): P
     atMs: clock.nowMs(),
     what: 'armed',
     by: 'circuit-breaker',
-    detail: 'the first arming of this scope',
+    message: 'the first arming of this scope',
   };
   await risk.put(scope, `${AUDIT_PREFIX}1#armed`, record, { ifAbsent: true });
 }
@@ -207,8 +207,8 @@ async function carryOut(
       failures.push(...(await writeFlags(flags, CLOSED_FLAGS)));
       return;
     case 'audit': {
-      const { key, what, by, detail } = effect;
-      const record: AuditRecord = { atMs: clock.nowMs(), what, by, detail };
+      const { key, what, by, message } = effect;
+      const record: AuditRecord = { atMs: clock.nowMs(), what, by, message };
       await risk.put(scope, AUDIT_PREFIX + key, record, { ifAbsent: true });
       return;
     }

@@ -84,7 +84,7 @@ export async function assessRollout(dependencies: AssessDependencies): Promise<R
   const { report, packed } = await assess(dependencies, { hours: HOURS, nowMs });
   const { decision, stored } = report;
   const { criteria, breaches } = decision.verdict === 'GO' ? NOTHING_UNMET : decision;
-  const why = rollout.ok ? breaches.join(', ') : rollout.error.detail;
+  const why = rollout.ok ? breaches.join(', ') : rollout.error.message;
   // First: less risk waits for nothing.
   const steppedDown =
     why === ''

@@ -109,7 +109,7 @@ const latencyMsPerSymbol = ({ timingsMs, symbols }: InferRun): number =>
 async function readRuns({ signals, shards }: GoNoGoSources, window: EvidenceWindow): Promise<InferRun[]> {
   const count = (window.toMs - window.fromMs) / BAR_MS + NEWER_RUNS;
   const runs = await Promise.all(
-    Array.from({ length: shards }, (_, shard) => signals.lastRuns({ shard, of: shards, count })),
+    Array.from({ length: shards }, (_, shard) => signals.lastRuns({ shard, shardCount: shards, count })),
   );
   return runs
     .flat()

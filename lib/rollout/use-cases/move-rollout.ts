@@ -42,7 +42,7 @@ const REFUSALS = {
 export interface RolloutRefusal {
   readonly code: keyof typeof REFUSALS;
   /** One line for the operator. */
-  readonly detail: string;
+  readonly message: string;
 }
 
 /** The state, begun on paper now when there is none. A malformed record is a refusal. Throws StoreError. */
@@ -56,7 +56,7 @@ export async function readRollout(
     record = await readRecord(risk);
   }
   if (record.kind === 'value') return success(record.state);
-  return failure({ code: 'state_unreadable', detail: REFUSALS.state_unreadable });
+  return failure({ code: 'state_unreadable', message: REFUSALS.state_unreadable });
 }
 
 /** The newest decision of the hourly evaluation. Throws StoreError. */
@@ -92,7 +92,7 @@ export async function signOffRollout(
   { role, by, nowMs }: Signature,
 ): Promise<Result<RolloutTransition, readonly RolloutRefusal[]>> {
   const event: RolloutEvent = { kind: 'sign_off', role, operator: by, atMs: nowMs };
-  return moveRollout(risk, event, { by, detail: `signs off as ${role}` });
+  return moveRollout(risk, event, { by, message: `signs off as ${role}` });
 }
 
 /** What an advance would need now; the evidence of a GO is proven first. Throws StoreError. */
@@ -104,10 +104,10 @@ async function advanceEvent(
   if (decision?.verdict === 'GO') {
     const { evidenceKey: key, evidenceSha256: sha256 } = decision;
     const proven = await verifyEvidence(objects, { key, sha256 });
-    if (!proven.ok) return failure({ code: 'evidence_invalid', detail: proven.error });
+    if (!proven.ok) return failure({ code: 'evidence_invalid', message: proven.error });
     const { verdict, decidedAtMs } = proven.value;
     if (verdict !== 'GO' || decidedAtMs !== decision.decidedAtMs)
-      return failure({ code: 'evidence_invalid', detail: `${key} is the evidence of another decision` });
+      return failure({ code: 'evidence_invalid', message: `${key} is the evidence of another decision` });
   }
   const atMs = decision === undefined ? nowMs : notBefore(nowMs, decision.decidedAtMs);
   return success({ event: { kind: 'advance', atMs, decision }, decision });
@@ -140,8 +140,8 @@ export async function advanceRollout(
   const asked = await advanceEvent(stores, nowMs);
   if (!asked.ok) return failure([asked.error]);
   const { event, decision } = asked.value;
-  const detail = `on ${decision?.evidenceKey} sha256 ${decision?.evidenceSha256}`;
-  return moveRollout(stores.risk, event, { by, detail });
+  const message = `on ${decision?.evidenceKey} sha256 ${decision?.evidenceSha256}`;
+  return moveRollout(stores.risk, event, { by, message });
 }
 
 /** One stage down, tried until it holds; on paper the day begins again. Also mends a malformed record. Throws StoreError. */
@@ -156,7 +156,7 @@ export async function stepDownRollout(
 ): Promise<RolloutTransition> {
   const event: RolloutEvent = { kind: asked.kind, atMs: asked.nowMs };
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-    const moved = await moveRollout(risk, event, { by: asked.by, detail: asked.reason });
+    const moved = await moveRollout(risk, event, { by: asked.by, message: asked.reason });
     if (moved.ok) return moved.value;
   }
   throw new StoreError('the rollout is moved too often: it could not be stepped down', { retryable: true });
@@ -165,7 +165,7 @@ export async function stepDownRollout(
 async function moveRollout(
   risk: RiskStore,
   event: RolloutEvent,
-  { by, detail }: { by: string; detail: string },
+  { by, message }: { by: string; message: string },
 ): Promise<Result<RolloutTransition, readonly RolloutRefusal[]>> {
   const record = await readRecord(risk);
   const isDown = event.kind === 'breach' || event.kind === 'step_down';
@@ -180,7 +180,7 @@ async function moveRollout(
     atMs,
     what: `rollout ${moved.outcome}: ${moved.previous.level} -> ${moved.current.level}`,
     by,
-    detail,
+    message,
   };
   const key = auditKey(`rollout#${sortable(atMs)}#${revision}#${moved.outcome}`);
   const audited = await risk.put(ROLLOUT_SCOPE, key, audit, { ifAbsent: true });
@@ -194,5 +194,5 @@ async function moveRollout(
 
 const refusal = (code: RolloutDenial | keyof typeof REFUSALS): RolloutRefusal => ({
   code,
-  detail: REFUSALS[code],
+  message: REFUSALS[code],
 });

@@ -32,7 +32,7 @@ export interface BacktestQuery extends FolderQuery {
   readonly onSymbol: (progress: { done: number; of: number; symbol: string }) => void;
 }
 
-export type BacktestError = InputUnusable | { readonly code: 'no_models'; readonly detail: string };
+export type BacktestError = InputUnusable | { readonly code: 'no_models'; readonly message: string };
 
 /** What Binance charges between 00, 08 and 16 UTC where the premium is small: recorded spot candles have no rates. */
 const FUNDING_RATE_PER_8H = 0.0001;
@@ -43,7 +43,7 @@ export async function backtestFolder(
 ): Promise<Result<{ readonly report: BacktestReport; readonly replayMs: number }, BacktestError>> {
   const input = await openInput(query);
   if (!input.ok) return input;
-  const refuse = (detail: string) => failure({ code: 'input_unusable' as const, detail });
+  const refuse = (message: string) => failure({ code: 'input_unusable' as const, message });
   const file =
     query.predictionsFile === undefined ? undefined : await openPredictionFile(query.predictionsFile);
   if (file?.ok === false) return refuse(file.error);
@@ -51,7 +51,7 @@ export async function backtestFolder(
   const ensembles = createEnsembleProvider({ store, runtime: createOnnxModelRuntime() });
   try {
     const current = await ensembles.current();
-    if (!current.ok) return failure({ code: 'no_models', detail: current.error.detail });
+    if (!current.ok) return failure({ code: 'no_models', message: current.error.message });
     const loaded = current.value;
     try {
       const past = await predictAll(query, { ...input.value, loaded, cache: file?.value });
@@ -81,7 +81,7 @@ interface Past {
   /** Up to the end of the range, by symbol in alphabetical order; only symbols that trade within it. */
   readonly series: ReadonlyMap<string, CandleSeries>;
   readonly predictions: readonly Predictions[];
-  readonly failures: readonly { readonly symbol: string; readonly detail: string }[];
+  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
 }
 
 async function predictAll(
@@ -95,7 +95,7 @@ async function predictAll(
 ): Promise<Past> {
   const { folder, loaded, cache } = input;
   const past = { series: new Map<string, CandleSeries>(), predictions: [] as Predictions[] };
-  const failures: { symbol: string; detail: string }[] = [];
+  const failures: { symbol: string; message: string }[] = [];
   for (const [index, symbol] of [...input.symbols].sort().entries()) {
     const candles = await folder.read(symbol);
     const predicted = candles.ok
@@ -105,7 +105,7 @@ async function predictAll(
     if (!candles.ok || !predicted.ok) {
       failures.push({
         symbol,
-        detail: candles.ok ? String(!predicted.ok && predicted.error) : candles.error,
+        message: candles.ok ? String(!predicted.ok && predicted.error) : candles.error,
       });
       continue;
     }

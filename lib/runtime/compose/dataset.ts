@@ -30,23 +30,23 @@ interface FolderDatasetOptions {
 export type FolderDatasetError =
   | BuildDatasetError
   /** One line of what is wrong with the folder of candles, the symbols asked for, or the folder to write to. */
-  | { readonly code: 'input_unusable' | 'output_unusable'; readonly detail: string };
+  | { readonly code: 'input_unusable' | 'output_unusable'; readonly message: string };
 
 export async function buildDatasetInFolder(
   options: FolderDatasetOptions,
 ): Promise<Result<DatasetSummary, FolderDatasetError>> {
   const source = await openCandleFolder(options.dataFolder);
-  if (!source.ok) return failure({ code: 'input_unusable', detail: source.error });
+  if (!source.ok) return failure({ code: 'input_unusable', message: source.error });
   const symbols = options.symbols ?? source.value.symbols;
   const unknown = symbols.filter((symbol) => !source.value.symbols.includes(symbol));
   if (unknown.length > 0)
     return failure({
       code: 'input_unusable',
-      detail: `no candles of ${unknown.join(', ')} in ${options.dataFolder}`,
+      message: `no candles of ${unknown.join(', ')} in ${options.dataFolder}`,
     });
 
   const sink = await openParquetDataset(options.outFolder, { replace: options.replace });
-  if (!sink.ok) return failure({ code: 'output_unusable', detail: sink.error });
+  if (!sink.ok) return failure({ code: 'output_unusable', message: sink.error });
   const { range, onProgress } = options;
   return buildDataset({
     source: source.value,

@@ -40,7 +40,7 @@ export async function inferFromFolder(query: {
         residentBytes: process.memoryUsage.rss,
         codeVersion: CODE_VERSION,
       },
-      { symbols, shard: 0, of: 1 },
+      { symbols, shard: 0, shardCount: 1 },
     );
     return success(outcome);
   } finally {

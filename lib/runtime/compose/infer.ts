@@ -16,7 +16,7 @@ import type { InferConfiguration } from '../config/configuration.ts';
 import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
 
 export interface InferComposition {
-  inferShard(shard: { shard: number; of: number }): Promise<InferRun>;
+  inferShard(shard: { shard: number; shardCount: number }): Promise<InferRun>;
   /** Writes the run to logs and metrics. */
   record(run: InferRun): void;
   close(): Promise<void>;
@@ -60,12 +60,12 @@ export function composeInfer(
     shadowRecords: objects,
   };
   return {
-    async inferShard({ shard, of }) {
+    async inferShard({ shard, shardCount }) {
       const universe = await readUniverse(objects);
       const { run } = await infer(dependencies, {
-        symbols: symbolsOfShard(universe.symbols, { shard, of }),
+        symbols: symbolsOfShard(universe.symbols, { shard, shardCount }),
         shard,
-        of,
+        shardCount,
       });
       return run;
     },

@@ -36,9 +36,9 @@ export async function prepareLocalStage(
     pointer: 'set_first',
   });
   if (!copied.ok)
-    throw new StoreError(`the starter models cannot be used: ${copied.error.detail}`, { retryable: false });
+    throw new StoreError(`the starter models cannot be used: ${copied.error.message}`, { retryable: false });
   const current = await readCurrentEnsemble(objects);
-  if (!current.ok) return `no ensemble is in force: ${current.error.detail}`;
+  if (!current.ok) return `no ensemble is in force: ${current.error.message}`;
   const { id } = current.value.ensemble;
   return id === copied.value.ensembleId
     ? undefined

@@ -15,7 +15,7 @@ export interface FolderQuery {
 /** One line of what is wrong with the folder of candles or the symbols asked for. */
 export interface InputUnusable {
   readonly code: 'input_unusable';
-  readonly detail: string;
+  readonly message: string;
 }
 
 export const openModels = (folder: string | undefined) =>
@@ -25,7 +25,7 @@ export async function openInput({
   dataFolder,
   symbols,
 }: FolderQuery): Promise<Result<{ folder: CandleFolder; symbols: readonly string[] }, InputUnusable>> {
-  const refuse = (detail: string) => failure({ code: 'input_unusable' as const, detail });
+  const refuse = (message: string) => failure({ code: 'input_unusable' as const, message });
   const folder = await openCandleFolder(dataFolder);
   if (!folder.ok) return refuse(folder.error);
   const unknown = (symbols ?? []).filter((symbol) => !folder.value.symbols.includes(symbol));

@@ -16,11 +16,11 @@ export async function studyFolderStops(
     readonly predictionsFile: string | undefined;
     readonly onSymbol: (progress: { done: number; of: number; symbol: string }) => void;
   },
-): Promise<Result<StopStudy, InputUnusable | { readonly code: 'no_models'; readonly detail: string }>> {
+): Promise<Result<StopStudy, InputUnusable | { readonly code: 'no_models'; readonly message: string }>> {
   const input = await openInput(query);
   if (!input.ok) return input;
   const { folder, symbols } = input.value;
-  const refuse = (detail: string) => failure({ code: 'input_unusable' as const, detail });
+  const refuse = (message: string) => failure({ code: 'input_unusable' as const, message });
   const file =
     query.predictionsFile === undefined ? undefined : await openPredictionFile(query.predictionsFile);
   if (file?.ok === false) return refuse(file.error);
@@ -31,7 +31,7 @@ export async function studyFolderStops(
   });
   try {
     const current = await ensembles.current();
-    if (!current.ok) return failure({ code: 'no_models', detail: current.error.detail });
+    if (!current.ok) return failure({ code: 'no_models', message: current.error.message });
     const loaded = current.value;
     try {
       let done = 0;

@@ -86,7 +86,7 @@ export function signalOf(
 export const requestOf = (over: Partial<ExecuteRequest> = {}): ExecuteRequest => ({
   barOpenTimeMs: BAR,
   shard: 0,
-  of: 1,
+  shardCount: 1,
   ensembleId: ENSEMBLE_ID,
   featureSetHash: FEATURE_SET_HASH,
   ...over,

@@ -117,16 +117,17 @@ export function createDynamoSignalStore(settings: {
       });
     },
 
-    async lastRuns({ shard, of, count }) {
+    async lastRuns({ shard, shardCount, count }) {
       if (count <= 0) return [];
-      return query(parseRun, newestOf(runKey({ shard, of })), count).catch((error: unknown) => {
-        throw storeError(`reading the infer runs of shard ${shard}/${of} from ${table}`, error);
+      return query(parseRun, newestOf(runKey({ shard, shardCount })), count).catch((error: unknown) => {
+        throw storeError(`reading the infer runs of shard ${shard}/${shardCount} from ${table}`, error);
       });
     },
   };
 }
 
-const runKey = ({ shard, of }: { shard: number; of: number }) => `${RUN_MARK}run/${shard}/${of}`;
+const runKey = ({ shard, shardCount }: { shard: number; shardCount: number }) =>
+  `${RUN_MARK}run/${shard}/${shardCount}`;
 
 const describeIssue = (error: z.ZodError) =>
   `${error.issues[0]!.path.join('.')}: ${error.issues[0]!.message}`;
