@@ -119,7 +119,7 @@ export class LiveWorld {
       rateLimits: { weightPerMinute: 1e9 },
     });
     world.restart();
-    const rollout = { ...initialRollout(START_MS), stage: 'FULL' };
+    const rollout = { ...initialRollout(START_MS), level: 'FULL' };
     await world.risk.put('live', ROLLOUT_KEY, rollout, { ifAbsent: true });
     await putEnsemble(world.objects);
     await world.minutes(1);
