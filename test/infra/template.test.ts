@@ -213,7 +213,12 @@ describe('the roles', () => {
   });
 
   it('keep the keys of the exchange from whoever does not trade', () => {
-    expect(rolesThatMay(/exchange\//)).toEqual(['Operator', 'api/Role', 'execute/Role', 'manage-positions/Role']);
+    expect(rolesThatMay(/exchange\//)).toEqual([
+      'Operator',
+      'api/Role',
+      'execute/Role',
+      'manage-positions/Role',
+    ]);
   });
 
   it('hold no action by wildcard, and nothing of AWS’s own policies', () => {
