@@ -11,7 +11,6 @@ export type EnvironmentName =
   | 'QT_SHARDS'
   | 'QT_ALARM_TOPIC_ARN'
   | 'QT_SYMBOLS'
-  | 'QT_MARKET_CAP_URL'
   | 'QT_API_AUTHORISATION';
 
 export interface FunctionDefinition {
@@ -154,7 +153,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     concurrency: 1,
     schedule: { cron: 'cron(20 0 * * ? *)', times: 'once' },
     retry: { attempts: 2, ageMaxS: 3_600 },
-    environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SYMBOLS', 'QT_MARKET_CAP_URL'],
+    environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SYMBOLS'],
     grants: ['read_universe', 'write_universe'],
   },
   'collect-candles': {

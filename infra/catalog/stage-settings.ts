@@ -10,8 +10,6 @@ const stageSettingsSchema = z.strictObject({
   shards: z.int().min(1).max(100),
   /** How many the universe shall have: those with the largest turnover. */
   symbols: z.int().min(1).max(SYMBOLS_MAX).default(100),
-  /** CoinGecko's address, to have the universe compared with its ranking once a day. @default not asked */
-  marketCapUrl: z.url().optional(),
   /** Stored by the first deploy, where the store holds none; later changes are not the deploy's. @default none */
   universe: universeSchema.omit({ schemaVersion: true, change: true }).optional(),
   /** Weekly retraining in a container, which needs Docker to deploy. @default none */

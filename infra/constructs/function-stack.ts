@@ -17,7 +17,7 @@ interface FunctionStackProps extends StackProps {
 export class FunctionStack extends Stack {
   constructor(scope: Construct, id: string, props: FunctionStackProps) {
     super(scope, id, props);
-    const { stage, exchange, shards, symbols, marketCapUrl, apiAuthorisation } = props.settings;
+    const { stage, exchange, shards, symbols, apiAuthorisation } = props.settings;
     const { signalsTable, riskTable } = resourcesOfStage(stage);
     const environment = {
       QT_STAGE: stage,
@@ -28,7 +28,6 @@ export class FunctionStack extends Stack {
       QT_SHARDS: String(shards),
       QT_ALARM_TOPIC_ARN: sharedArns(this, stage).topic,
       QT_SYMBOLS: String(symbols),
-      QT_MARKET_CAP_URL: marketCapUrl,
       QT_API_AUTHORISATION: apiAuthorisation,
     };
     for (const name of FUNCTION_NAMES.filter((each) => FUNCTIONS[each].stack === props.concern)) {

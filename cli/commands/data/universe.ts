@@ -48,8 +48,6 @@ async function showUniverse(options: UniverseOptions): Promise<void> {
   if (change === undefined) return print('no refresh has changed them');
   print(`newest change: ${change.asOf}`);
   printChange(change);
-  if ((change.unconfirmed ?? []).length > 0)
-    print(`not among the largest coins by market cap: ${change.unconfirmed!.join(' ')}`);
 }
 
 const SYMBOLS_PER_LINE = 8;

@@ -2,7 +2,6 @@
 import { createClients } from '../../adapters/aws/create-clients.ts';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts';
-import { createCoinGeckoRanking } from '../../adapters/market-cap/coingecko-ranking.ts';
 import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
 import { recordUniverseRefresh } from '../../adapters/telemetry/record-universe-refresh.ts';
 import { refreshUniverse, type UniverseRefresh } from '../../market/use-cases/refresh-universe.ts';
@@ -20,7 +19,7 @@ export function composeRefreshUniverse(
   configuration: RefreshUniverseConfiguration,
   { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: RuntimeOverrides = {},
 ): RefreshUniverseComposition {
-  const { stage, exchange, exchangeUrl, bucket, symbols, marketCapUrl } = configuration;
+  const { stage, exchange, exchangeUrl, bucket, symbols } = configuration;
   const clients = createClients(endpoints);
   const telemetry = createTelemetry({
     service: 'refresh-universe',
@@ -35,7 +34,6 @@ export function composeRefreshUniverse(
     }),
     objects: createS3ObjectStore({ client: clients.s3, bucket }),
     clock,
-    marketCaps: marketCapUrl === undefined ? undefined : createCoinGeckoRanking({ baseUrl: marketCapUrl }),
   };
   return {
     refresh: () => refreshUniverse(dependencies, { size: symbols, afresh: false }),

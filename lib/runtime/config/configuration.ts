@@ -166,15 +166,12 @@ const refreshUniverseEnvironmentSchema = inferEnvironmentSchema
   .pick({ QT_STAGE: true, QT_EXCHANGE: true, QT_EXCHANGE_URL: true, QT_BUCKET: true })
   .extend({
     QT_SYMBOLS: z.coerce.number().int().min(1).max(SYMBOLS_MAX),
-    QT_MARKET_CAP_URL: z.url().optional(),
   });
 
 export interface RefreshUniverseConfiguration
   extends Pick<InferConfiguration, 'stage' | 'exchange' | 'exchangeUrl' | 'bucket'> {
   /** How many symbols the universe shall have. */
   readonly symbols: number;
-  /** Where CoinGecko's ranking is asked for; undefined: nowhere. */
-  readonly marketCapUrl: string | undefined;
 }
 
 /** Throws Error with one line that names every setting at fault. */
@@ -188,7 +185,6 @@ export function readRefreshUniverseConfiguration(
     exchangeUrl: values.QT_EXCHANGE_URL,
     bucket: values.QT_BUCKET,
     symbols: values.QT_SYMBOLS,
-    marketCapUrl: values.QT_MARKET_CAP_URL,
   };
 }
 

@@ -90,7 +90,6 @@ export const localRefreshUniverseConfiguration = (
   stage: LOCAL_STAGE,
   bucket: LOCAL_BUCKET,
   symbols,
-  marketCapUrl: undefined,
 });
 
 /** The circuit breaker's settings in the local run. */
