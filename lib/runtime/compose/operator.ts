@@ -118,7 +118,13 @@ export function openLocalStage(
     ...stores,
     risk,
     objects,
-    notifier: createFileNotifier({ path: localNotificationsFile(stateDir), clock: { nowMs: Date.now } }),
+    notifier: {
+      // In the run's own time, as the breaker's notifications; a table that cannot be read must not keep people from being told.
+      async notify(message) {
+        const clock = await readClock().catch(() => ({ nowMs: Date.now }));
+        await createFileNotifier({ path: localNotificationsFile(stateDir), clock }).notify(message);
+      },
+    },
     readClock,
     readShards: async () => 1,
     openMarket: async () => {
