@@ -26,8 +26,7 @@ export const formatInstant = (ms: number): string =>
   new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
 
 /** `2024-08-05 00:00:00`, UTC. */
-export const formatSecond = (ms: number): string =>
-  new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
+export const formatSecond = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
 
 /** `45 s`, `12 min`, `3 h 05 min`, `2 d 4 h`; rounded down. @param ms at least 0 */
 export function formatDuration(ms: number): string {

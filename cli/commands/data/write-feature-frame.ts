@@ -2,12 +2,12 @@
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { computeFeatures } from '../../lib/features/compute-features.ts';
-import { FEATURE_COUNT, FRAME_COLUMNS } from '../../lib/features/feature-set.ts';
-import { ABSTENTION_REASONS } from '../../lib/market/abstention.ts';
-import { type CandleGrid, checkBars, fillGaps, ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
-import { readCandles } from '../../lib/runtime/compose/candles.ts';
-import { CommandFailure } from '../command-error.ts';
+import { computeFeatures } from '../../../lib/features/compute-features.ts';
+import { FEATURE_COUNT, FRAME_COLUMNS } from '../../../lib/features/feature-set.ts';
+import { ABSTENTION_REASONS } from '../../../lib/market/abstention.ts';
+import { type CandleGrid, checkBars, fillGaps, ROW_WINDOW_BARS } from '../../../lib/market/grid.ts';
+import { readCandles } from '../../../lib/runtime/compose/candles.ts';
+import { CommandFailure } from '../../command-error.ts';
 
 /** Throws CommandFailure, and leaves nothing behind, when the candles cannot be used or the file cannot be written. */
 export async function writeFrame(candles: string, out: string, last: number | undefined): Promise<void> {
