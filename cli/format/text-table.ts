@@ -4,8 +4,6 @@ import Table from 'cli-table3';
 /** As wide as a table may be. */
 export const COLUMNS_MAX = 80;
 const GAP = 2;
-/** The last column keeps at least so much, however wide the others are. */
-const LAST_MIN = 12;
 
 interface TextTable {
   /** Empty for a table of names and values. */
@@ -22,7 +20,9 @@ export function formatTable({ head, rows, left = [0] }: TextTable): string {
   const last = cells[0]!.length - 1;
   const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
   const room = COLUMNS_MAX - widths.slice(0, last).reduce((sum, width) => sum + width + GAP, 0);
-  widths[last] = Math.min(widths[last]!, Math.max(room, LAST_MIN));
+  // A word is never cut, even if the line is then too long.
+  const longestWord = Math.max(...cells.flatMap((row) => row[last]!.split(' ').map((word) => word.length)));
+  widths[last] = Math.max(longestWord, Math.min(widths[last]!, room));
   const table = new Table({
     chars: FRAMELESS,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },

@@ -1,38 +1,34 @@
-// `qt evaluate`: how good the ensemble in force is on recorded candles, judged by the code that serves.
+// `qt evaluate`: how good the ensemble is on recorded candles, by the serving code.
 import type { Command } from 'commander';
-import type { Evaluation } from '../../../lib/research/evaluation.ts';
 import type { EvaluationProgress } from '../../../lib/research/use-cases/collect-answers.ts';
-import { CommandFailure, toCommandError } from '../../command-error.ts';
+import { toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
 import {
   addRecordedModelsOptions,
+  addReportOptions,
   checkBarRange,
   parseCount,
   parseInstant,
   type RecordedModelsOptions,
-  undefinedAsNull,
+  type ReportOptions,
 } from '../../options.ts';
-import { writeReport } from '../../reports/write-report.ts';
+import { report } from './report.ts';
 
-interface EvaluateOptions extends RecordedModelsOptions {
+interface EvaluateOptions extends RecordedModelsOptions, ReportOptions {
   readonly from?: number;
   readonly to?: number;
   readonly every: number;
-  readonly json: boolean;
-  readonly report?: string;
 }
 
 export function addEvaluateCommand(program: Command): void {
-  addRecordedModelsOptions(program.command('evaluate'))
+  const command = addRecordedModelsOptions(program.command('evaluate'))
     .description(
-      'judge the models on recorded candles with the serving code: probabilities, direction, a strategy',
+      'evaluate the models on recorded candles with the serving code: probabilities, direction, a strategy',
     )
-    .option('--from <iso>', 'first bar to judge; bars before it still feed the features', parseInstant)
-    .option('--to <iso>', 'end of the data, exclusive: nothing from then on is read', parseInstant)
-    .option('--every <n>', 'judge every n-th bar only, to be quicker', parseCount, 1)
-    .option('--json', 'print one JSON object; what is undefined is null', false)
-    .option('--report <file>', 'write a page with plots here (HTML, needs nothing else)')
-    .action(runEvaluate);
+    .option('--from <iso>', 'first bar to evaluate; earlier bars feed the features', parseInstant)
+    .option('--to <iso>', 'end, exclusive; later candles are not read', parseInstant)
+    .option('--every <n>', 'evaluate every n-th bar only', parseCount, 1);
+  addReportOptions(command, 'write a page with plots to this HTML file').action(runEvaluate);
 }
 
 async function runEvaluate(options: EvaluateOptions): Promise<void> {
@@ -48,27 +44,13 @@ async function runEvaluate(options: EvaluateOptions): Promise<void> {
     onProgress: (done) => progress.show(formatProgress(done), !done.outcome.ok),
   }).finally(progress.end);
   if (!evaluated.ok) throw toCommandError(evaluated.error);
-  await print(evaluated.value, options.json);
-  if (options.report !== undefined) {
-    const { formatEvaluationPage } = await import('../../reports/evaluation-page.ts');
-    await writeReport(options.report, formatEvaluationPage(evaluated.value));
-  }
-  const { failures } = evaluated.value;
-  if (failures.length > 0)
-    throw new CommandFailure(
-      `left out ${failures.length}: ${failures.map(({ symbol, message }) => `${symbol} (${message})`).join('; ')}`,
-    );
+  await report(evaluated.value, options, async () => ({
+    text: (await import('../../reports/evaluation-text.ts')).formatEvaluation,
+    page: (await import('../../reports/evaluation-page.ts')).formatEvaluationPage,
+  }));
 }
 
-async function print(evaluation: Evaluation, json: boolean): Promise<void> {
-  if (json) {
-    process.stdout.write(`${JSON.stringify(evaluation, undefinedAsNull)}\n`);
-    return;
-  }
-  const { formatEvaluation } = await import('../../reports/evaluation-text.ts');
-  process.stdout.write(`${formatEvaluation(evaluation)}\n`);
-}
-
-function formatProgress({ done, of, symbol, outcome }: EvaluationProgress): string {
-  return `${done}/${of} ${symbol}: ${outcome.ok ? `${outcome.value} rows` : `left out, ${outcome.error}`}`;
+/** Also of a dataset. */
+export function formatProgress({ done, of, symbol, outcome }: EvaluationProgress): string {
+  return `${done}/${of} ${symbol}: ${outcome.ok ? `${outcome.value} rows` : `skipped, ${outcome.error}`}`;
 }
