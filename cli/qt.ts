@@ -1,14 +1,15 @@
-// The `qt` command. Each command is a file of its own and loads its machinery only when it runs, so that help is instant.
+// The `qt` command. Each command has its own file and loads its dependencies only when it runs, so that help is instant.
 import { Command, CommanderError } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
 import { CommandFailure, UsageError } from './command-error.ts';
 import { addCollectCommand } from './commands/data/collect.ts';
 import { addDatasetCommand } from './commands/data/dataset.ts';
 import { addFeaturesCommand } from './commands/data/features.ts';
 import { addUniverseCommand } from './commands/data/universe.ts';
 import { addDriftCommand } from './commands/models/drift.ts';
-import { addEvaluateCommand } from './commands/models/evaluate.ts';
 import { addModelsCommand } from './commands/models/models.ts';
 import { addBacktestCommand } from './commands/research/backtest.ts';
+import { addEvaluateCommand } from './commands/research/evaluate.ts';
 import { addInferCommand } from './commands/research/infer.ts';
 import { addStudyCommand } from './commands/research/study.ts';
 import { addApiTokenCommand } from './commands/stage/api-token.ts';
@@ -26,41 +27,40 @@ import { addStatusCommand } from './commands/trading/status.ts';
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
+/** The commands as --help groups them. */
+const COMMANDS = {
+  'Run a system:': [addStartCommand, addLocalCommand, addApiTokenCommand, addCostCommand],
+  'Watch and control trading:': [
+    addStatusCommand,
+    addSignalsCommand,
+    addFlagsCommand,
+    addBreakerCommand,
+    addEmergencyStopCommand,
+    addGoNoGoCommand,
+    addRolloutCommand,
+  ],
+  'Data:': [addUniverseCommand, addCollectCommand, addFeaturesCommand, addDatasetCommand],
+  'Models:': [addModelsCommand, addDriftCommand],
+  'Research on recorded candles:': [addInferCommand, addEvaluateCommand, addBacktestCommand, addStudyCommand],
+};
+
 function createProgram(): Command {
   const program = new Command('qt')
     .description('Quantum Trader: trading signals from verified models, behind a gate that fails closed.')
+    .version(packageJson.version, '--version', 'print the version')
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`${text.trimEnd()} (see qt --help)\n`) })
     .addHelpText(
       'after',
       `
-Commands that read or change a system use the one started by \`npm start\` (state in .qt/), or, with --stage NAME, the one
-deployed on AWS. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
+Commands that read or change a system use the one started by \`npm start\` (its
+state is in .qt/) or, with --stage NAME, the one deployed on AWS.
+Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     );
-  for (const add of [
-    addStartCommand,
-    addFeaturesCommand,
-    addInferCommand,
-    addSignalsCommand,
-    addUniverseCommand,
-    addStatusCommand,
-    addFlagsCommand,
-    addBreakerCommand,
-    addEmergencyStopCommand,
-    addApiTokenCommand,
-    addLocalCommand,
-    addGoNoGoCommand,
-    addRolloutCommand,
-    addModelsCommand,
-    addCollectCommand,
-    addDatasetCommand,
-    addStudyCommand,
-    addBacktestCommand,
-    addEvaluateCommand,
-    addDriftCommand,
-    addCostCommand,
-  ])
-    add(program);
+  for (const [group, commands] of Object.entries(COMMANDS)) {
+    program.commandsGroup(group);
+    for (const add of commands) add(program);
+  }
   return program;
 }
 
@@ -81,13 +81,13 @@ function report(message: string, exitCode: number): number {
   return exitCode;
 }
 
-/** QT_DEBUG=1 shows the stack of what was not foreseen. */
+/** QT_DEBUG=1 prints the stack of an unexpected error. */
 function describeUnexpected(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return process.env.QT_DEBUG === '1' ? (error.stack ?? error.message) : error.message;
 }
 
-// A reader that stops early (`qt signals | head`) is not a failure.
+// A reader that stops early (`qt signals | head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;

@@ -1,6 +1,7 @@
-// Which system a command works on: the local one (running, or its saved state), or with --stage one on AWS.
+// Which system a command works on: the local one (running, or its saved state), or a stage on AWS with --stage.
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { messageOf } from '../lib/core/message-of.ts';
 import type { OperatorSystem } from '../lib/runtime/compose/operator.ts';
 import { CommandFailure } from './command-error.ts';
 
@@ -11,8 +12,15 @@ export interface SystemOptions {
 
 export const addSystemOptions = (command: Command): Command =>
   command
-    .option('--stage <name>', 'the stage deployed on AWS, with the credentials of the environment')
+    .option('--stage <name>', 'a stage deployed on AWS, with the credentials of the environment')
     .option('--state <dir>', 'state folder of the local system', '.qt');
+
+/** `saved`: the local system does not run, and its state is opened for this command alone. */
+export type SystemOrigin =
+  | { readonly kind: 'aws'; readonly stage: string }
+  | { readonly kind: 'running' }
+  /** `savedAtMs`: real time at which it last ran; undefined when unknown. */
+  | { readonly kind: 'saved'; readonly savedAtMs: number | undefined };
 
 /**
  * Opens the system, does the work, closes it.
@@ -20,12 +28,12 @@ export const addSystemOptions = (command: Command): Command =>
  */
 export async function withSystem<T>(
   options: SystemOptions,
-  work: (system: OperatorSystem) => Promise<T>,
+  work: (system: OperatorSystem, origin: SystemOrigin) => Promise<T>,
   opening = { checked: true },
 ): Promise<T> {
-  const { close, system } = await openSystem(options, opening);
+  const { close, system, origin } = await openSystem(options, opening);
   try {
-    return await work(system);
+    return await work(system, origin);
   } catch (error) {
     throw error instanceof Error && error.name === 'StoreError' ? new CommandFailure(error.message) : error;
   } finally {
@@ -35,6 +43,7 @@ export async function withSystem<T>(
 
 interface OpenedSystem {
   readonly system: OperatorSystem;
+  readonly origin: SystemOrigin;
   close(): Promise<void>;
 }
 
@@ -45,19 +54,19 @@ async function openSystem(
   const { openAwsStage, openLocalStage } = await import('../lib/runtime/compose/operator.ts');
   if (stage !== undefined) {
     const system = await openAwsStage(stage, opening).catch((error: unknown) => {
-      throw new CommandFailure(`stage ${stage}: ${error instanceof Error ? error.message : error}`);
+      throw new CommandFailure(`stage ${stage}: ${messageOf(error)}`);
     });
-    return { system, close: () => system.close() };
+    return { system, origin: { kind: 'aws', stage }, close: () => system.close() };
   }
   const { findRunningSystem } = await import('../local/run/running-system.ts');
   const running = findRunningSystem(state);
   if (running !== undefined) {
     const system = openLocalStage(running.endpoints, state, { url: running.exchangeUrl });
-    return { system, close: () => system.close() };
+    return { system, origin: { kind: 'running' }, close: () => system.close() };
   }
   if (!existsSync(state))
     throw new CommandFailure(
-      `there is no local system in ${state}: start one with npm start, or name a --stage`,
+      `there is no local system in ${state}: start one with npm start, or name a stage with --stage`,
     );
   return openSavedState(state);
 }
@@ -66,12 +75,14 @@ async function openSavedState(state: string): Promise<OpenedSystem> {
   const { startEmbeddedAws } = await import('../local/aws/embedded-aws.ts');
   const { LocalStartError } = await import('../local/aws/local-start-error.ts');
   const { openLocalStage } = await import('../lib/runtime/compose/operator.ts');
+  const { replaySavedAtMs } = await import('../local/run/replay-position.ts');
   const aws = await startEmbeddedAws({ stateDir: state }).catch((error: unknown) => {
     throw error instanceof LocalStartError ? new CommandFailure(error.message) : error;
   });
   const system = openLocalStage(aws.endpoints, state);
   return {
     system,
+    origin: { kind: 'saved', savedAtMs: replaySavedAtMs(state) },
     async close() {
       await system.close();
       await aws.close();

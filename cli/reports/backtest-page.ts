@@ -1,10 +1,5 @@
 // A backtest as one HTML page: equity, drawdown and every trade.
-import {
-  formatFigure,
-  formatInstant,
-  formatNumber,
-  NOT_AVAILABLE,
-} from '../../lib/core/format-figure.ts';
+import { formatFigure, formatInstant, formatNumber, NOT_AVAILABLE } from '../../lib/core/format-figure.ts';
 import type { BacktestReport } from '../../lib/research/use-cases/backtest-report.ts';
 import { formatBacktest, GROUP_HEAD, groupCells, summaryRows } from './backtest-text.ts';
 import { plotEquity } from './plot-equity.ts';

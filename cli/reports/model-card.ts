@@ -1,8 +1,8 @@
 // The card of a model or an ensemble, for people: inputs, training, figures, and whether it serves.
 
+import { formatDay, formatFigure, formatInstant } from '../../lib/core/format-figure.ts';
 import type { LabelDefinition, ModelManifest } from '../../lib/models/manifest.ts';
 import type { EnsembleCard, ModelCard } from '../../lib/models/use-cases/release-card.ts';
-import { formatDay, formatFigure, formatInstant } from '../../lib/core/format-figure.ts';
 import { formatTable } from '../format/text-table.ts';
 
 export function formatModelCard(card: ModelCard): string {

@@ -26,8 +26,7 @@ export function formatPage(page: {
   ].join('\n');
 }
 
-export const formatPlots = (plots: readonly string[]): string =>
-  `<div class="plots">${plots.join('')}</div>`;
+export const formatPlots = (plots: readonly string[]): string => `<div class="plots">${plots.join('')}</div>`;
 
 /** @param head empty for a table of names and values */
 export function formatHtmlTable(

@@ -1,15 +1,14 @@
 // `qt dataset build`: the dataset that training reads, from recorded candles.
 import type { Command } from 'commander';
+import { formatPercent } from '../../../lib/core/format-figure.ts';
 import type { DatasetSummary } from '../../../lib/research/use-cases/build-dataset.ts';
 import type { FolderDatasetError } from '../../../lib/runtime/compose/dataset.ts';
-import { formatPercent } from '../../../lib/core/format-figure.ts';
 import { CommandFailure, toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
+import { describeProblems, failOnProblems, formatProgress } from '../../format/symbol-problems.ts';
 import { formatTable } from '../../format/text-table.ts';
 import { addRecordedOptions, checkBarRange, parseInstant, type RecordedOptions } from '../../options.ts';
 import { print, printJson } from '../../output.ts';
-import { formatProgress } from '../research/evaluate.ts';
-import { describeProblems, failOnProblems } from '../research/report.ts';
 import { addFetchCommand } from './dataset-fetch.ts';
 
 interface BuildOptions extends RecordedOptions {

@@ -47,6 +47,8 @@ async function listFeatures(json: boolean): Promise<void> {
     warmUpBars,
     formula,
   ]);
-  print(formatTable({ head: ['', 'feature', 'group', 'unit', 'warm-up', 'formula'], rows, left: [1, 2, 3, 5] }));
+  print(
+    formatTable({ head: ['', 'feature', 'group', 'unit', 'warm-up', 'formula'], rows, left: [1, 2, 3, 5] }),
+  );
   print(`feature set ${FEATURE_SET_HASH}`);
 }

@@ -10,7 +10,11 @@ import { readCandles } from '../../../lib/runtime/compose/candles.ts';
 import { CommandFailure } from '../../command-error.ts';
 
 /** Throws CommandFailure, and leaves no file, when the candles cannot be used or the file cannot be written. */
-export async function writeFeatureFrame(candles: string, out: string, last: number | undefined): Promise<void> {
+export async function writeFeatureFrame(
+  candles: string,
+  out: string,
+  last: number | undefined,
+): Promise<void> {
   const series = await readCandles(candles);
   if (!series.ok) throw new CommandFailure(series.error);
   const grid = fillGaps(series.value);

@@ -1,8 +1,8 @@
 // `qt evaluate`: how good the ensemble is on recorded candles, by the serving code.
 import type { Command } from 'commander';
-import type { EvaluationProgress } from '../../../lib/research/use-cases/collect-answers.ts';
 import { toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
+import { formatProgress } from '../../format/symbol-problems.ts';
 import {
   addRecordedModelsOptions,
   addReportOptions,
@@ -48,9 +48,4 @@ async function runEvaluate(options: EvaluateOptions): Promise<void> {
     text: (await import('../../reports/evaluation-text.ts')).formatEvaluation,
     page: (await import('../../reports/evaluation-page.ts')).formatEvaluationPage,
   }));
-}
-
-/** Also of a dataset. */
-export function formatProgress({ done, of, symbol, outcome }: EvaluationProgress): string {
-  return `${done}/${of} ${symbol}: ${outcome.ok ? `${outcome.value} rows` : `skipped, ${outcome.error}`}`;
 }

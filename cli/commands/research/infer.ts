@@ -36,5 +36,6 @@ async function runInfer(options: InferOptions): Promise<void> {
   }
   for (const { model, version, reason, message } of run.quarantined)
     process.stderr.write(`model ${model} ${version} is quarantined: ${reason}: ${message}\n`);
-  if (run.ensembleId === null) throw new CommandFailure(run.abstentions[0]?.message ?? 'no ensemble: check --models');
+  if (run.ensembleId === null)
+    throw new CommandFailure(run.abstentions[0]?.message ?? 'no ensemble: check --models');
 }

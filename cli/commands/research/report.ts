@@ -1,6 +1,6 @@
 // What the commands over recorded candles have in common at their end: print the figures, write the page, name skipped symbols.
 import type { SymbolProblem } from '../../../lib/research/symbol-problem.ts';
-import { CommandFailure } from '../../command-error.ts';
+import { failOnProblems } from '../../format/symbol-problems.ts';
 import type { ReportOptions } from '../../options.ts';
 import { print, printJson } from '../../output.ts';
 import { writeReport } from '../../reports/write-report.ts';
@@ -16,15 +16,4 @@ export async function report<Figures extends { readonly symbolProblems: readonly
   else print(text(figures));
   if (file !== undefined) await writeReport(file, page(figures));
   failOnProblems(figures.symbolProblems);
-}
-
-/** The figures of the other symbols stand; the exit code says that some are missing. */
-export function failOnProblems(problems: readonly SymbolProblem[]): void {
-  if (problems.length > 0) throw new CommandFailure(describeProblems(problems));
-}
-
-/** `skipped 2 symbols: AUSDT (…); BUSDT (…)` */
-export function describeProblems(problems: readonly SymbolProblem[]): string {
-  const named = problems.map(({ symbol, message }) => `${symbol} (${message})`);
-  return `skipped ${problems.length} ${problems.length === 1 ? 'symbol' : 'symbols'}: ${named.join('; ')}`;
 }
