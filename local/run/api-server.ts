@@ -1,6 +1,5 @@
-// The HTTP API and the dashboard on this machine: calls are handed to the function in the form in which API Gateway does. It
-// listens on the loopback interface, and only to those who name it: a page of another site's that had its own name resolve to
-// this machine (DNS rebinding) names itself.
+// The HTTP API and the dashboard on this machine: the function gets its calls in the form that API Gateway uses. The server listens
+// on the loopback interface and refuses every other Host header, so that no web page can reach it by DNS rebinding.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { createApiHandler, type HttpEvent } from '../../functions/api/handler.ts';
@@ -9,7 +8,7 @@ import { FaultPlan } from '../aws/fault-plan.ts';
 import { type Listener, listen, type Reply } from '../aws/http-listener.ts';
 
 const HOST = '127.0.0.1';
-/** The function refuses less; what is over this is not even read. */
+/** More is not read; the function's own limit is lower. */
 const BODY_BYTES_MAX = 65_536;
 
 const refuse = (status: number, message: string): Reply => ({
@@ -18,7 +17,7 @@ const refuse = (status: number, message: string): Reply => ({
   body: JSON.stringify({ message }),
 });
 
-/** Serves until closed. Throws LocalStartError when the port cannot be had. @param port 0 takes any free one */
+/** Serves until closed. Throws LocalStartError when the port is taken. @param port 0 for any free one */
 export function serveApi(api: Pick<ApiComposition, 'answer'>, port: number): Promise<Listener> {
   const handle = createApiHandler(api, 'http');
   const service = {
@@ -29,7 +28,8 @@ export function serveApi(api: Pick<ApiComposition, 'answer'>, port: number): Pro
     async answer(request: IncomingMessage): Promise<Reply> {
       const host = request.headers.host ?? '';
       const names = [HOST, 'localhost'].map((name) => `${name}:${request.socket.localPort}`);
-      if (!names.includes(host)) return refuse(403, 'the Host header names another machine');
+      if (!names.includes(host))
+        return refuse(403, 'the Host header names another machine: open the URL that npm start prints');
       const body = await readUpTo(request, BODY_BYTES_MAX);
       if (body === undefined) return refuse(413, 'Request Entity Too Large');
       const { statusCode, headers, body: answer } = await handle(eventOf(request, host, body));

@@ -1,5 +1,5 @@
-// The whole system on one machine: embedded AWS, an exchange (simulated or real), and the real handlers of all functions, called
-// by the run's own clock.
+// The whole system on one machine: embedded AWS, an exchange (simulated or real), and the real handlers of all functions, called on
+// the run's own clock.
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DASHBOARD } from '../../dashboard/page.ts';
@@ -9,6 +9,7 @@ import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createInferHandler } from '../../functions/infer/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
 import { createRefreshUniverseHandler } from '../../functions/refresh-universe/handler.ts';
+import { messageOf } from '../../lib/core/message-of.ts';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { composeApi, setApiToken } from '../../lib/runtime/compose/api.ts';
@@ -42,10 +43,10 @@ import type { Job } from './schedule.ts';
 
 export interface LocalSystemOptions {
   readonly stateDir: string;
-  /** First of five ports in a row: DynamoDB, S3, Parameter Store, exchange, HTTP API. 0: any free ones. */
+  /** First of five consecutive ports: DynamoDB, S3, Parameter Store, exchange, HTTP API. 0: any free ones. */
   readonly port: number;
   readonly clock: ReplayClock;
-  /** `named`: the symbols are the user's choice, which no refresh of the universe changes. */
+  /** `named`: the user chose the symbols, and no refresh of the universe changes them. */
   readonly exchange: { readonly named: boolean } & (
     | { readonly simulated: MarketSource }
     | { readonly real: Exchange; readonly symbols: readonly string[] }
@@ -54,13 +55,13 @@ export interface LocalSystemOptions {
 
 export interface LocalSystem {
   readonly system: OperatorSystem;
-  /** One line when the ensemble in force is not the one that comes with the sources. */
+  /** One line when the active ensemble is not the one that comes with the sources. */
   readonly note: string | undefined;
-  /** Where dashboard and HTTP API are. */
+  /** URL of the dashboard and the HTTP API. */
   readonly apiUrl: string;
   /**
-   * Calls one function; infer's success calls execute, as on AWS. A function that fails is told in one line, and the run goes
-   * on: the next call tries again.
+   * Calls one function; infer's success calls execute, as on AWS. `failed` is one line when it failed; the run continues, and the
+   * next call retries.
    */
   call(job: Job): Promise<{ readonly failed: string | undefined }>;
   /** The newest infer run; undefined before the first. */
@@ -68,7 +69,7 @@ export interface LocalSystem {
   close(): Promise<void>;
 }
 
-/** Throws LocalStartError with one line of what is wrong and what to do. */
+/** Throws LocalStartError: one line that says what is wrong and what to do. */
 export async function startLocalSystem(options: LocalSystemOptions): Promise<LocalSystem> {
   const { stateDir, port, clock, exchange } = options;
   const closers: (() => Promise<void>)[] = [];
@@ -113,7 +114,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
           await handlers[job]();
           return { failed: undefined };
         } catch (error) {
-          return { failed: `${job}: ${error instanceof Error ? error.message : error}` };
+          return { failed: `${job}: ${messageOf(error)}` };
         }
       },
       lastRun: async () => (await system.signals.lastRuns({ shard: 0, shardCount: 1, count: 1 }))[0],
@@ -134,7 +135,7 @@ interface FunctionContext {
   readonly closers: (() => Promise<void>)[];
 }
 
-/** What a function runs in, with a log file of its own. */
+/** Runtime overrides of a function, with a log file of its own. */
 function overridesOf({ stateDir, aws, clock, simulatedUrl, closers }: FunctionContext, name: string) {
   const logOutput = openLog(stateDir, name);
   closers.push(() => new Promise((resolve) => logOutput.end(resolve)));
@@ -146,7 +147,7 @@ const marketOf = ({ exchange, simulatedUrl }: FunctionContext) => ({
   exchangeUrl: simulatedUrl,
 });
 
-/** @returns where it serves */
+/** @returns its URL */
 async function startApi(context: FunctionContext, port: number): Promise<string> {
   const { stateDir, aws, closers } = context;
   await setApiToken(LOCAL_STAGE, openApiToken(stateDir), aws.endpoints);
@@ -203,7 +204,7 @@ function composeHandlers(context: FunctionContext): Record<Job, () => Promise<un
 const symbolsOf = (exchange: LocalSystemOptions['exchange']): readonly string[] =>
   'simulated' in exchange ? exchange.simulated.symbols : exchange.symbols;
 
-/** An asynchronous invocation that fails is repeated twice. */
+/** Lambda retries a failed asynchronous invocation twice. */
 async function asLambdaRetries<T>(invoke: () => Promise<T>): Promise<T> {
   for (let retriesLeft = 2; ; retriesLeft--) {
     try {

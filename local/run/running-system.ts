@@ -1,5 +1,5 @@
-// Where the running local system can be reached: a small file in its state folder, there while it runs. Commands read it; when
-// nothing runs, they open the saved state for as long as they need it.
+// Where the running local system can be reached: a small file in its state folder while it runs. When there is none, commands open
+// the saved state themselves.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -14,7 +14,7 @@ export type RunningSystem = z.infer<typeof runningSchema>;
 
 const fileIn = (stateDir: string) => join(stateDir, 'running.json');
 
-/** The system that runs on this state folder now; undefined when none does (a file left by a killed one does not count). */
+/** The system that runs on this state folder; undefined when none does, whatever file a killed one has left. */
 export function findRunningSystem(stateDir: string): RunningSystem | undefined {
   try {
     const running = runningSchema.parse(JSON.parse(readFileSync(fileIn(stateDir), 'utf8')));
@@ -34,4 +34,4 @@ export function withdrawRunningSystem(stateDir: string): void {
 }
 
 export const describeRunning = (stateDir: string, { pid }: RunningSystem): string =>
-  `a local system runs on ${stateDir} already (process ${pid}): stop it, or choose another --state`;
+  `a local system already runs on ${stateDir} (process ${pid}): stop it, or choose another --state`;

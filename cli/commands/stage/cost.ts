@@ -32,7 +32,7 @@ async function runCost({ symbols, shards, json }: CostOptions): Promise<void> {
   const rows = lines.map(({ service, what, quantity, unit, usd }) => [
     service.replace('EventBridge ', ''),
     what,
-    quantity.toLocaleString('en', { maximumFractionDigits: 0 }),
+    quantity.toLocaleString('en', { maximumFractionDigits: 2 }),
     unit,
     usd.toFixed(2),
   ]);
