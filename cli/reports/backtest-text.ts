@@ -83,15 +83,14 @@ function formatPairs({ pairs }: BacktestReport): string {
 
 function formatOpenTrades({ openTrades }: BacktestReport): string {
   return formatTable({
-    head: ['pair', 'side', 'opened', 'quantity', 'entry', 'stop', 'last', 'P&L USDT'],
+    head: ['pair', 'side', 'opened', 'quantity', 'entry', 'stop', 'P&L USDT'],
     rows: openTrades.map((trade) => [
       trade.symbol,
       trade.side,
       formatInstant(trade.openedAtMs).slice('2024-'.length),
       trade.quantity.toPrecision(5),
-      trade.entryPrice.toPrecision(6),
-      trade.stopPrice.toPrecision(6),
-      trade.markPrice.toPrecision(6),
+      trade.entryPrice.toPrecision(5),
+      trade.stopPrice.toPrecision(5),
       trade.unrealisedUsdt.toFixed(2),
     ]),
     left: [0, 1, 2],

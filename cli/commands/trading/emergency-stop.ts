@@ -62,7 +62,7 @@ async function runEmergencyStop(options: EmergencyStopOptions): Promise<void> {
 
 function format({ step, scope, done, failures, tookMs }: EmergencyStep): string {
   const name = scope === undefined ? step : `${step} (${scope})`;
-  const verdict = failures.length === 0 ? 'done' : 'NOT COMPLETE';
+  const verdict = failures.length === 0 ? 'done' : 'INCOMPLETE';
   const lines = [...done, ...failures.map((why) => `NOT done: ${why}`)];
   return [`${name}: ${verdict} in ${Math.round(tookMs)} ms`, ...lines.map((line) => `  ${line}`), ''].join(
     '\n',
