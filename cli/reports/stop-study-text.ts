@@ -11,19 +11,14 @@ import type { RuleReport } from '../../lib/research/stops/stop-study.ts';
 import type { StopStudy } from '../../lib/research/use-cases/study-stops.ts';
 import { formatTable } from '../format/text-table.ts';
 
-/** Two tables: the signals under each stop, and their comparison with the active stop and with the coin. */
+/** Tables of the signals under each stop, of the coin, and of what the stop does against the active one and the coin. */
 export function formatStopStudy(study: StopStudy): string {
   const table = (columns: readonly Column[]) =>
     formatTable({
       head: ['stop', ...columns.map(({ head }) => head)],
       rows: study.rules.map((rule) => [rule.name, ...columns.map(({ cell }) => cell(rule))]),
     });
-  return [
-    describeStudy(study).join('\n'),
-    table(SIGNAL_COLUMNS),
-    table(COMPARISON_COLUMNS),
-    study.conclusion.text,
-  ].join('\n\n');
+  return [describeStudy(study).join('\n'), ...TABLES.map(table), study.conclusion.text].join('\n\n');
 }
 
 /** The same as a page to keep: Markdown. @param dataFolder as it was given */
@@ -53,25 +48,28 @@ interface Column {
   readonly cell: (rule: RuleReport) => string;
 }
 
-const SIGNAL_COLUMNS: readonly Column[] = [
-  { head: 'trades', cell: ({ signals }) => String(signals.trades) },
-  { head: 'stopped', cell: ({ signals }) => formatPercent(signals.stopHitRate) },
-  { head: 'gross', cell: ({ signals }) => formatFigure(signals.grossBps, 1) },
-  { head: 'net', cell: ({ signals }) => formatFigure(signals.netBps, 1) },
-  { head: '95 %', cell: ({ signals }) => formatInterval(signals.netInterval) },
-  { head: 'other days', cell: ({ signals }) => formatFigure(signals.otherDaysNetBps, 1) },
-  { head: 'factor', cell: ({ signals }) => formatFigure(signals.profitFactor, 2) },
-  { head: 'adverse', cell: ({ signals }) => formatFigure(signals.adverseBps, 1) },
+const TABLES: readonly (readonly Column[])[] = [
+  [
+    { head: 'trades', cell: ({ signals }) => String(signals.trades) },
+    { head: 'stopped', cell: ({ signals }) => formatPercent(signals.stopHitRate) },
+    { head: 'gross', cell: ({ signals }) => formatFigure(signals.grossBps, 1) },
+    { head: 'net', cell: ({ signals }) => formatFigure(signals.netBps, 1) },
+    { head: '95 %', cell: ({ signals }) => formatInterval(signals.netInterval) },
+    { head: 'adverse', cell: ({ signals }) => formatFigure(signals.adverseBps, 1) },
+  ],
+  [
+    { head: 'other days', cell: ({ signals }) => formatFigure(signals.otherDaysNetBps, 1) },
+    { head: 'profit factor', cell: ({ signals }) => formatFigure(signals.profitFactor, 2) },
+    { head: 'coin net', cell: ({ control }) => formatFigure(control.netBps, 1) },
+    { head: 'coin 95 %', cell: ({ control }) => formatInterval(control.netInterval) },
+  ],
+  [
+    { head: 'net less active', cell: ({ versusActive }) => formatDifference(versusActive) },
+    { head: 'net less coin', cell: ({ versusControl }) => formatDifference(versusControl) },
+  ],
 ];
 
-const COMPARISON_COLUMNS: readonly Column[] = [
-  { head: 'net less active', cell: ({ versusActive }) => formatDifference(versusActive) },
-  { head: 'coin net', cell: ({ control }) => formatFigure(control.netBps, 1) },
-  { head: '95 %', cell: ({ control }) => formatInterval(control.netInterval) },
-  { head: 'net less coin', cell: ({ versusControl }) => formatDifference(versusControl) },
-];
-
-const COLUMNS = [...SIGNAL_COLUMNS, ...COMPARISON_COLUMNS];
+const COLUMNS = TABLES.flat();
 
 function describeStudy(study: StopStudy): string[] {
   const { fromMs, toMs, costs, horizonBars, busiestDay } = study;

@@ -76,6 +76,18 @@ describe('a page', () => {
     expect(`${page}${text}`).not.toMatch(/NaN|Infinity|undefined/);
   });
 
+  test('has tables that fit a terminal of 80 columns', () => {
+    const wide = { ...evaluation.ensemble.bySymbol[0]!, symbol: '1000SATSUSDT', rows: 105_120 };
+    const blocks = formatEvaluation({
+      ...evaluation,
+      ensemble: { ...evaluation.ensemble, bySymbol: [wide] },
+    }).split('\n\n');
+    // The first block and the one of the strategy are sentences.
+    const tables = blocks.filter((block, index) => index > 0 && !block.includes('strategy:'));
+    expect(tables).toHaveLength(6);
+    for (const line of tables.join('\n').split('\n')) expect([line, line.length <= 80]).toEqual([line, true]);
+  });
+
   test('lets no text become markup', () => {
     const page = formatEvaluationPage({ ...evaluation, ensembleId: '<b onload="x">&' });
     expect(page).not.toContain('<b onload');

@@ -45,7 +45,7 @@ describe('the table of signals', () => {
       },
     ];
     const signal = {
-      ...signalOf('BTCUSDT', 0),
+      ...signalOf('BTCUSDT', 'HOLD'),
       symbol: '1000SATSUSDT',
       action: 'HOLD' as const,
       expectedEdgeBps: null,
