@@ -62,7 +62,7 @@ beforeEach(async () => {
   await system.risk.put(
     'live',
     ROLLOUT_KEY,
-    { ...initialRollout(START_MS), stage: 'FULL' },
+    { ...initialRollout(START_MS), level: 'FULL' },
     { ifAbsent: true },
   );
   for (const [name, text] of [
