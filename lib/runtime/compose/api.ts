@@ -11,7 +11,7 @@ import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.t
 import { recordApiCall } from '../../adapters/telemetry/record-api-call.ts';
 import { type ApiAnswer, type ApiDependencies, type ApiRequest, createApi } from '../../api/answer-api.ts';
 import { sha256Of } from '../../core/hash.ts';
-import { BREAKER_LIMITS } from '../../risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
 import { CODE_VERSION } from '../config/code-version.ts';
 import { type ApiConfiguration, DEFAULT_RETENTION_DAYS } from '../config/configuration.ts';
 import type { RuntimeOverrides } from '../config/runtime-overrides.ts';

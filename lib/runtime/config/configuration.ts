@@ -2,7 +2,7 @@
 // its start, with one line that names it.
 import { z } from 'zod';
 import { SYMBOLS_MAX } from '../../market/universe.ts';
-import { BREAKER_LIMITS, type BreakerLimits } from '../../risk/breaker.ts';
+import { BREAKER_LIMITS, type BreakerLimits } from '../../risk/breaker/limits.ts';
 
 const EXCHANGES = ['binanceusdm', 'binance'] as const;
 export type Exchange = (typeof EXCHANGES)[number];

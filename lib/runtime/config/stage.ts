@@ -1,6 +1,6 @@
 // Names of a stage's resources: the functions' settings, the commands and the local run agree through this one place.
 import { join } from 'node:path';
-import { BREAKER_LIMITS } from '../../risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
 import {
   type ApiConfiguration,
   type CircuitBreakerConfiguration,
