@@ -7,7 +7,7 @@ import {
   composeEvaluateRollout,
   type EvaluateRolloutComposition,
 } from '../../lib/runtime/compose/evaluate-rollout.ts';
-import { readEvaluateRolloutConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { evaluateRolloutSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface EvaluateRolloutResult {
@@ -54,5 +54,5 @@ function describe(
 }
 
 export const handler = onLambda(() =>
-  createEvaluateRolloutHandler(composeEvaluateRollout(readEvaluateRolloutConfiguration())),
+  createEvaluateRolloutHandler(composeEvaluateRollout(evaluateRolloutSettings.read())),
 );

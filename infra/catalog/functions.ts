@@ -1,5 +1,5 @@
 // The functions of a stage: what runs each, with what means, and everything that it may do. A new function is one more entry.
-import { COLLECTION_S } from '../../lib/runtime/config/configuration.ts';
+import { COLLECTION_S } from '../../lib/runtime/config/collection.ts';
 import type { GrantName } from './grants.ts';
 
 export type EnvironmentName =

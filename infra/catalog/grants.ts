@@ -10,9 +10,8 @@ import { COLLECTED_PREFIX } from '../../lib/market/use-cases/collected-candles.t
 import { SHADOW_KEY } from '../../lib/models/ensemble.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
-import { credentialParameters } from '../../lib/runtime/compose/brokers.ts';
-import { apiTokenParameter, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
-import { type SharedArns, sharedArns } from '../constructs/shared-resources.ts';
+import { apiTokenParameter, credentialParameters, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
+import { type SharedArns, sharedArns } from './shared-resources.ts';
 
 interface Allowed {
   readonly actions: readonly string[];

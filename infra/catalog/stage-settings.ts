@@ -2,7 +2,7 @@
 // synthesis with one message that names it, before anything is built.
 import { z } from 'zod';
 import { SYMBOLS_MAX, universeSchema } from '../../lib/market/universe.ts';
-import { exchangeSchema } from '../../lib/runtime/config/configuration.ts';
+import { exchangeSchema } from '../../lib/runtime/config/function-settings.ts';
 
 const stageSettingsSchema = z.strictObject({
   exchange: exchangeSchema,

@@ -13,15 +13,15 @@ import { API_ROUTES } from '../../lib/api/api-contract.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
 import {
-  readApiConfiguration,
-  readCircuitBreakerConfiguration,
-  readCollectCandlesConfiguration,
-  readEvaluateRolloutConfiguration,
-  readExecuteConfiguration,
-  readInferConfiguration,
-  readManagePositionsConfiguration,
-  readRefreshUniverseConfiguration,
-} from '../../lib/runtime/config/configuration.ts';
+  apiSettings,
+  circuitBreakerSettings,
+  collectCandlesSettings,
+  evaluateRolloutSettings,
+  executeSettings,
+  inferSettings,
+  managePositionsSettings,
+  refreshUniverseSettings,
+} from '../../lib/runtime/config/function-settings.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { openEmbedded } from '../support/aws-target.ts';
 import {
@@ -268,14 +268,14 @@ describe('the functions', () => {
     stage.ofType('AWS::Lambda::Function').find(({ path }) => path === `${name}/Function`)!.properties;
 
   it.each([
-    ['infer', readInferConfiguration],
-    ['execute', readExecuteConfiguration],
-    ['manage-positions', readManagePositionsConfiguration],
-    ['circuit-breaker', readCircuitBreakerConfiguration],
-    ['evaluate-rollout', readEvaluateRolloutConfiguration],
-    ['api', readApiConfiguration],
-    ['refresh-universe', readRefreshUniverseConfiguration],
-    ['collect-candles', readCollectCandlesConfiguration],
+    ['infer', inferSettings],
+    ['execute', executeSettings],
+    ['manage-positions', managePositionsSettings],
+    ['circuit-breaker', circuitBreakerSettings],
+    ['evaluate-rollout', evaluateRolloutSettings],
+    ['api', apiSettings],
+    ['refresh-universe', refreshUniverseSettings],
+    ['collect-candles', collectCandlesSettings],
   ] as const)('%s finds every setting it reads, and no other', (name, readConfiguration) => {
     const environment: Record<string, string> = lambda(name).Environment.Variables;
     const read = new Set<string>();

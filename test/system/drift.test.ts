@@ -24,7 +24,7 @@ import {
 } from '../../lib/runtime/compose/evaluate-rollout.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { localEvaluateRolloutConfiguration } from '../../lib/runtime/config/stage.ts';
+import { localTradingSettings } from '../../lib/runtime/config/local-settings.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
@@ -111,7 +111,7 @@ async function open(market: MarketSource) {
   });
   const exchange = await startSimulatedExchange({ market, clock: { nowMs: () => END_MS + 10_000 } });
   const composition = composeEvaluateRollout(
-    localEvaluateRolloutConfiguration({ exchange: 'binanceusdm', exchangeUrl: exchange.url }),
+    localTradingSettings({ exchange: 'binanceusdm', exchangeUrl: exchange.url }),
     { endpoints: aws.endpoints, clock: { nowMs: () => nowMs }, logOutput, unlimitedRequests: true },
   );
   opened.push({ composition, exchange });

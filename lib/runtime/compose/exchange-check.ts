@@ -3,7 +3,7 @@ import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts
 import { failure, type Result, success } from '../../core/result.ts';
 import { chooseUniverse } from '../../market/choose-universe.ts';
 import { rankMarket } from '../../market/use-cases/refresh-universe.ts';
-import type { Exchange } from '../config/configuration.ts';
+import type { Exchange } from '../config/function-settings.ts';
 
 /**
  * @param symbols which, or how many of the largest by 24 h quote volume
