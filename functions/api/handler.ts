@@ -1,5 +1,5 @@
-// The api function: one call of the HTTP API, as API Gateway hands it over (payload format 2.0), to the use case and back. It
-// never fails an invocation: what went wrong is the answer.
+// The api function: passes one HTTP API call from API Gateway (payload format 2.0) to the use case and returns its answer. An
+// invocation never fails: errors are answers.
 import { z } from 'zod';
 import { DASHBOARD } from '../../dashboard/page.ts';
 import type { ApiRequest } from '../../lib/api/answer-api.ts';

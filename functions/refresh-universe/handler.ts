@@ -1,5 +1,5 @@
-// The refresh-universe function: once a day. When the universe in force stays because the answer could not be used, the
-// invocation fails, so that its retries and its alarm take over; infer goes on with what is in force.
+// The refresh-universe function: once a day. When the answer is not usable, the active universe stays and the invocation fails, so that
+// retries and the alarm take over; infer continues with the active universe.
 
 import {
   composeRefreshUniverse,

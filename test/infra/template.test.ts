@@ -12,16 +12,7 @@ import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts
 import { API_ROUTES } from '../../lib/api/api-contract.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
-import {
-  apiSettings,
-  circuitBreakerSettings,
-  collectCandlesSettings,
-  evaluateRolloutSettings,
-  executeSettings,
-  inferSettings,
-  managePositionsSettings,
-  refreshUniverseSettings,
-} from '../../lib/runtime/config/function-settings.ts';
+import { FUNCTION_SETTINGS } from '../../lib/runtime/config/function-settings.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { openEmbedded } from '../support/aws-target.ts';
 import {
@@ -267,16 +258,7 @@ describe('the functions', () => {
   const lambda = (name: string) =>
     stage.ofType('AWS::Lambda::Function').find(({ path }) => path === `${name}/Function`)!.properties;
 
-  it.each([
-    ['infer', inferSettings],
-    ['execute', executeSettings],
-    ['manage-positions', managePositionsSettings],
-    ['circuit-breaker', circuitBreakerSettings],
-    ['evaluate-rollout', evaluateRolloutSettings],
-    ['api', apiSettings],
-    ['refresh-universe', refreshUniverseSettings],
-    ['collect-candles', collectCandlesSettings],
-  ] as const)('%s finds every setting it reads, and no other', (name, readConfiguration) => {
+  it.each(FUNCTION_NAMES)('%s finds every setting it reads, and no other', (name) => {
     const environment: Record<string, string> = lambda(name).Environment.Variables;
     const read = new Set<string>();
     const watched = new Proxy(environment, {
@@ -286,8 +268,8 @@ describe('the functions', () => {
       },
     });
     const { signalsTable, riskTable } = resourcesOfStage('dev');
-    const configuration: Record<string, unknown> = { ...readConfiguration(watched) };
-    expect(configuration.stage).toBe('dev');
+    const settings: Record<string, unknown> = { ...FUNCTION_SETTINGS[name].read(watched) };
+    expect(settings.stage).toBe('dev');
     const expected = {
       signalsTable,
       riskTable,
@@ -298,7 +280,7 @@ describe('the functions', () => {
       marketCapUrl: MARKET_CAP_URL,
     };
     for (const [key, value] of Object.entries(expected))
-      if (key in configuration) expect([key, configuration[key]]).toEqual([key, value]);
+      if (key in settings) expect([key, settings[key]]).toEqual([key, value]);
     expect(Object.keys(environment).filter((key) => !read.has(key))).toEqual([]);
   });
 
@@ -346,13 +328,13 @@ describe('the functions', () => {
         JSON.parse(properties.Target.Input),
       ]);
     expect(schedules).toEqual([
-      ['qt-dev-refresh-universe', 'cron(20 0 * * ? *)', {}],
-      ['qt-dev-collect-candles', 'cron(40 9 * * ? *)', {}],
+      ['qt-dev-infer-0-of-2', 'cron(0/5 * * * ? *)', { shard: 0, shardCount: 2 }],
+      ['qt-dev-infer-1-of-2', 'cron(0/5 * * * ? *)', { shard: 1, shardCount: 2 }],
       ['qt-dev-manage-positions', 'cron(* * * * ? *)', {}],
       ['qt-dev-circuit-breaker', 'cron(* * * * ? *)', {}],
       ['qt-dev-evaluate-rollout', 'cron(7 * * * ? *)', {}],
-      ['qt-dev-infer-0-of-2', 'cron(0/5 * * * ? *)', { shard: 0, shardCount: 2 }],
-      ['qt-dev-infer-1-of-2', 'cron(0/5 * * * ? *)', { shard: 1, shardCount: 2 }],
+      ['qt-dev-refresh-universe', 'cron(20 0 * * ? *)', {}],
+      ['qt-dev-collect-candles', 'cron(40 9 * * ? *)', {}],
     ]);
   });
 });

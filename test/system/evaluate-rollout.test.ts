@@ -101,7 +101,7 @@ describe('evaluate on the embedded services', () => {
     expect(result).toMatchObject({ verdict: 'GO', criteria: [], breaches: [], level: 'PAPER' });
     expect(await system.objects.head(result.evidenceKey)).toBeDefined();
     const lines = log.map((line) => JSON.parse(line));
-    expect(lines.find(({ message }) => message === 'rollout judged')).toMatchObject({
+    expect(lines.find(({ message }) => message === 'rollout assessed')).toMatchObject({
       level: 'INFO',
       service: 'evaluate-rollout',
       assessment: { decision: { verdict: 'GO' } },

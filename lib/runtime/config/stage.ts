@@ -48,5 +48,9 @@ export const credentialParameters = (stage: string) => ({
   secret: `/qt/${stage}/exchange/secret`,
 });
 
-/** Days after which signals and runs expire: a local disk keeps fewer. */
-export const signalRetentionDays = (stage: string): number => (stage === LOCAL_STAGE ? 14 : 90);
+/** Days after which signals and runs expire on AWS. */
+export const SIGNAL_RETENTION_DAYS = 90;
+const LOCAL_SIGNAL_RETENTION_DAYS = 14;
+
+export const signalRetentionDays = (stage: string): number =>
+  stage === LOCAL_STAGE ? LOCAL_SIGNAL_RETENTION_DAYS : SIGNAL_RETENTION_DAYS;
