@@ -26,7 +26,7 @@ import {
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { announceRunningSystem, withdrawRunningSystem } from '../../local/run/running-system.ts';
-import { expectValue } from '../contract/broker.ts';
+import { expectRows } from '../contract/broker.ts';
 import { runOf } from '../contract/signal-store.ts';
 import { qt } from '../support/qt.ts';
 import { calmMarket, LIVE_DEPOSIT_USDT, LIVE_KEYS } from '../support/trading/live-world.ts';
@@ -128,8 +128,8 @@ async function enter(): Promise<void> {
 
 const stopEverything = (...more: string[]) =>
   qt('emergency-stop', '--reason', 'a test', '--by', 'ada', ...more, '--state', stateDir);
-const held = async () => expectValue(await broker.positions()).length;
-const open = async () => expectValue(await broker.openOrders()).length;
+const held = async () => expectRows(await broker.positions()).length;
+const open = async () => expectRows(await broker.openStops()).length;
 const latch = async () => (await system.risk.readGate('live'))?.latch;
 const emergency = async () => (await system.flags.read(['EMERGENCY_MODE'])).get('EMERGENCY_MODE');
 const raised = { kind: 'text', text: 'true' };
