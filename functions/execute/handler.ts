@@ -1,5 +1,5 @@
-// The execute function: started by infer's success with the decided bar and shard. Lambda repeats a failed run, which is safe: the
-// gate authorises every decision only once.
+// The execute function: started by infer's success with the bar and shard that were decided. A run that fails is repeated by
+// Lambda, which is harmless: the gate lets every decision through once.
 import { z } from 'zod';
 import type { ExecuteReport } from '../../lib/execution/execute-report.ts';
 import { type ExecuteRequest, executeRequestSchema } from '../../lib/execution/use-cases/execute.ts';

@@ -1,5 +1,5 @@
-// The infer function: one run per 5-minute event. Its result names the decided bar and shard, for execute, which starts on its
-// success. Signals that could not be stored fail the invocation, so that a retry completes them.
+// The infer function: one run per 5-minute event. Its result names the bar and shard that were decided, for the executor that
+// starts on its success. Signals that could not be stored fail the invocation, so that its retry completes them.
 import { z } from 'zod';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import { composeInfer, type InferComposition } from '../../lib/runtime/compose/infer.ts';

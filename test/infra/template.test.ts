@@ -1,6 +1,6 @@
 // What a deploy would create, read from the templates: who may do what above all.
 import { readdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { type App, Stack } from 'aws-cdk-lib';
@@ -336,6 +336,36 @@ describe('the functions', () => {
       ['qt-dev-refresh-universe', 'cron(20 0 * * ? *)', {}],
       ['qt-dev-collect-candles', 'cron(40 9 * * ? *)', {}],
     ]);
+  });
+});
+
+describe('the stacks', () => {
+  it('deploy the schedules last: nothing runs before what it needs is there', async () => {
+    const { artifacts } = JSON.parse(await readFile(`${stage.folder}/manifest.json`, 'utf8'));
+    const predecessorsOf = (stack: string): string[] =>
+      (artifacts[stack].dependencies ?? [])
+        .filter((id: string) => artifacts[id].type === 'aws:cloudformation:stack')
+        .flatMap((id: string) => [id, ...predecessorsOf(id)]);
+    const stacks = [...new Set(stage.resources.map(({ stack }) => stack))];
+    const schedules = stage.ofType('AWS::Scheduler::Schedule').map(({ stack }) => stack);
+    expect(new Set(schedules)).toEqual(new Set(['qt-dev-schedules']));
+    expect(new Set(predecessorsOf('qt-dev-schedules'))).toEqual(
+      new Set(stacks.filter((stack) => stack !== 'qt-dev-schedules')),
+    );
+  });
+
+  it('name what all regions share with their region, so that a stage can move or exist twice', () => {
+    const GLOBAL = {
+      'AWS::IAM::ManagedPolicy': 'ManagedPolicyName',
+      'AWS::IAM::Role': 'RoleName',
+      'AWS::CloudWatch::Dashboard': 'DashboardName',
+      'AWS::S3::Bucket': 'BucketName',
+    };
+    const names = Object.entries(GLOBAL).flatMap(([type, property]) =>
+      stage.ofType(type).flatMap(({ properties }) => properties[property] ?? []),
+    );
+    expect(names).toHaveLength(3);
+    for (const name of names) expect(name).toMatch(new RegExp(`^qt-dev-.*${REGION}$`));
   });
 });
 
