@@ -25,7 +25,8 @@ import {
 import { composeCircuitBreaker } from '../../lib/runtime/compose/circuit-breaker.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { localCircuitBreakerConfiguration, localNotificationsFile } from '../../lib/runtime/config/stage.ts';
+import { localCircuitBreakerSettings } from '../../lib/runtime/config/local-settings.ts';
+import { localNotificationsFile } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { runOf } from '../contract/signal-store.ts';
 import { beHealthy, MINUTE_MS, START_MS, writeRecord } from '../support/trading/healthy-scope.ts';
@@ -42,7 +43,7 @@ describe('circuit breaker on the embedded services', () => {
   async function startAll() {
     aws = await startEmbeddedAws({ stateDir });
     system = openLocalStage(aws.endpoints, stateDir);
-    const composition = composeCircuitBreaker(localCircuitBreakerConfiguration(stateDir), {
+    const composition = composeCircuitBreaker(localCircuitBreakerSettings(stateDir), {
       endpoints: aws.endpoints,
       clock,
     });

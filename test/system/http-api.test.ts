@@ -22,7 +22,8 @@ import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { composeApi, setApiToken } from '../../lib/runtime/compose/api.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { apiTokenParameter, LOCAL_STAGE, localApiConfiguration } from '../../lib/runtime/config/stage.ts';
+import { localApiSettings } from '../../lib/runtime/config/local-settings.ts';
+import { apiTokenParameter, LOCAL_STAGE } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import type { Listener } from '../../local/aws/http-listener.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
@@ -74,7 +75,7 @@ async function openApi(): Promise<void> {
       done();
     },
   });
-  const configuration = localApiConfiguration(stateDir, {
+  const configuration = localApiSettings(stateDir, {
     exchange: 'binanceusdm',
     exchangeUrl: exchange.url,
   });
