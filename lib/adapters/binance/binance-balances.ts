@@ -5,7 +5,7 @@ import type { BrokerPosition, Fill, Income, IncomeKind, Listing } from '../../ex
 import { listReader, reader } from './answer-reader.ts';
 import { decimalSchema, readDecimal } from './decimal.ts';
 
-const price = z.unknown().transform((text) => {
+const price = z.unknown().optional().transform((text) => {
   const value = readDecimal(text);
   return value > 0 ? value : null;
 });
