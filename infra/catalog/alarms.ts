@@ -231,6 +231,13 @@ function tradingAlarms(stage: string): AlarmDefinition[] {
       periods: 3,
     },
     {
+      runbook: 'exchange-keys-refused',
+      meaning: "The exchange refuses the account's keys, and there are no others",
+      metric: metric('manage-positions', 'ExchangeKeysRefused', Stats.SUM),
+      threshold: 1,
+      comparison: AT_LEAST,
+    },
+    {
       runbook: 'order-troubles',
       meaning: 'Orders were refused, or their outcome is not known',
       metric: metric('execute', 'OrderTroubles', Stats.SUM),

@@ -6,11 +6,14 @@ import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts
 import { createLiveBroker } from '../../adapters/binance/live-broker.ts';
 import { createPaperBroker } from '../../adapters/paper/paper-broker.ts';
 import type { Clock } from '../../core/ports.ts';
+import { StoreError } from '../../core/store-error.ts';
 import type { PaperCosts } from '../../execution/paper-account.ts';
 import type { Broker } from '../../execution/ports.ts';
 import type { Scope } from '../../risk/gate.ts';
 import type { RiskStore } from '../../risk/ports.ts';
 import type { Exchange } from '../config/configuration.ts';
+import { liveRefusal } from '../config/venue.ts';
+import { type ExchangeKeys, openKeyedBroker } from './keyed-broker.ts';
 
 /** Binance USDT-M without a discount; spread and slippage of its larger pairs. */
 const PAPER_COSTS: PaperCosts = {
@@ -30,6 +33,8 @@ export interface BrokerOverrides {
   readonly clock: Clock;
   /** The simulated exchange counts requests by its own, faster clock. */
   readonly unlimitedRequests: boolean;
+  /** Told when the exchange refuses the keys, and reading them again gave no others. @default nobody */
+  readonly onKeysRefused?: ((message: string) => void) | undefined;
 }
 
 /** Where the keys of the real account lie. */
@@ -38,7 +43,10 @@ export const credentialParameters = (stage: string) => ({
   secret: `/qt/${stage}/exchange/secret`,
 });
 
-/** One broker per scope and process. Rejects with StoreError when the keys of the real account cannot be read. */
+/**
+ * One broker per scope and process. Rejects with StoreError when the keys of the real account cannot be read, and for live trading
+ * at another venue than the market data's.
+ */
 export async function openBroker(overrides: BrokerOverrides, scope: Scope): Promise<Broker> {
   const { stage, clients, risk, exchange, exchangeUrl: baseUrl, clock } = overrides;
   const budget = overrides.unlimitedRequests ? { weightPerMinute: Number.MAX_SAFE_INTEGER } : {};
@@ -51,12 +59,22 @@ export async function openBroker(overrides: BrokerOverrides, scope: Scope): Prom
       costs: PAPER_COSTS,
       depositMicroUsdt: PAPER_DEPOSIT_MICRO_USDT,
     });
+  const refusal = liveRefusal(exchange);
+  if (refusal !== undefined) throw new StoreError(`stage ${stage}: ${refusal}`, { retryable: false });
+  return openKeyedBroker({
+    readKeys: () => readKeys(clients, stage),
+    openWith: (credentials) => createLiveBroker({ market, baseUrl, credentials, ...budget }),
+    onRefused: overrides.onKeysRefused ?? (() => {}),
+  });
+}
+
+async function readKeys(clients: AwsClients, stage: string): Promise<ExchangeKeys> {
   const names = credentialParameters(stage);
   const [apiKey, secret] = await Promise.all([
     readSecretParameter(clients.ssm, names.apiKey),
     readSecretParameter(clients.ssm, names.secret),
   ]);
-  return createLiveBroker({ market, baseUrl, credentials: { apiKey, secret }, ...budget });
+  return { apiKey, secret };
 }
 
 /** Opens each scope's broker when it is first asked for, and again after a failure; later answers are the same broker. */

@@ -6,6 +6,7 @@ import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
 import { recordExecuteReport } from '../../adapters/telemetry/record-execute-report.ts';
+import { recordKeysRefused } from '../../adapters/telemetry/record-keys-refused.ts';
 import type { ExecuteReport } from '../../execution/execute-report.ts';
 import { FULL_SIZE } from '../../execution/use-cases/enter-position.ts';
 import { type ExecuteDependencies, type ExecuteRequest, execute } from '../../execution/use-cases/execute.ts';
@@ -47,7 +48,16 @@ export function composeExecute(
     flags: createSsmFlagStore({ client: clients.ssm, stage }),
     risk,
     clock,
-    brokerOf: openedBrokers({ stage, clients, risk, exchange, exchangeUrl, clock, unlimitedRequests }),
+    brokerOf: openedBrokers({
+      stage,
+      clients,
+      risk,
+      exchange,
+      exchangeUrl,
+      clock,
+      unlimitedRequests,
+      onKeysRefused: (message) => recordKeysRefused(telemetry, message),
+    }),
     policy: FULL_SIZE,
     codeVersion,
   };

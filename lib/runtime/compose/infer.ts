@@ -8,6 +8,7 @@ import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.t
 import { recordInferRun } from '../../adapters/telemetry/record-infer-run.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
 import { infer } from '../../inference/use-cases/infer.ts';
+import { CandleRevisions } from '../../market/candle-revisions.ts';
 import { symbolsOfShard } from '../../market/universe.ts';
 import { readUniverse } from '../../market/use-cases/active-universe.ts';
 import { createEnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
@@ -58,6 +59,7 @@ export function composeInfer(
     residentBytes: process.memoryUsage.rss,
     codeVersion,
     shadowRecords: objects,
+    revisions: new CandleRevisions(),
   };
   return {
     async inferShard({ shard, shardCount }) {

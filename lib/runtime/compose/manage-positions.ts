@@ -3,6 +3,7 @@ import { createClients } from '../../adapters/aws/create-clients.ts';
 import { createDynamoRiskStore } from '../../adapters/aws/dynamodb/dynamo-risk-store.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
+import { recordKeysRefused } from '../../adapters/telemetry/record-keys-refused.ts';
 import { recordPositionManagerReport } from '../../adapters/telemetry/record-position-manager-report.ts';
 import { managePositions, type PositionManagerReport } from '../../execution/use-cases/manage-positions.ts';
 import type { Scope } from '../../risk/gate.ts';
@@ -44,7 +45,16 @@ export function composeManagePositions(
   });
   const risk = createDynamoRiskStore({ client: clients.dynamodb, table: riskTable, clock });
   const flags = createSsmFlagStore({ client: clients.ssm, stage });
-  const brokerOf = openedBrokers({ stage, clients, risk, exchange, exchangeUrl, clock, unlimitedRequests });
+  const brokerOf = openedBrokers({
+    stage,
+    clients,
+    risk,
+    exchange,
+    exchangeUrl,
+    clock,
+    unlimitedRequests,
+    onKeysRefused: (message) => recordKeysRefused(telemetry, message),
+  });
   const manageScope = async (scope: Scope): Promise<ManagePositionsOutcome> => {
     try {
       return await managePositions({ risk, broker: await brokerOf(scope), clock, codeVersion });

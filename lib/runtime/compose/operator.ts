@@ -19,7 +19,7 @@ import type { Scope } from '../../risk/gate.ts';
 import { LEASE_MS } from '../../risk/latch.ts';
 import type { FlagStore, Notifier, RiskStore } from '../../risk/ports.ts';
 import { CODE_VERSION } from '../config/code-version.ts';
-import { DEFAULT_RETENTION_DAYS, exchangeSchema } from '../config/configuration.ts';
+import { DEFAULT_RETENTION_DAYS, type Exchange, exchangeSchema } from '../config/configuration.ts';
 import { LOCAL_BUCKET, LOCAL_STAGE, localNotificationsFile, resourcesOfStage } from '../config/stage.ts';
 import { openBroker } from './brokers.ts';
 
@@ -36,6 +36,8 @@ export interface OperatorSystem {
   readClock(): Promise<Clock>;
   /** Of the infer function. Throws StoreError. */
   readShards(): Promise<number>;
+  /** Whose market data the stage follows; undefined of a local system that does not run. Throws StoreError. */
+  readExchange(): Promise<Exchange | undefined>;
   /** The exchange that the universe is chosen from. Throws StoreError. */
   openMarket(): Promise<MarketData>;
   /** How many symbols the universe shall have. Throws StoreError. */
@@ -60,6 +62,7 @@ export async function openAwsStage(stage: string, options = { checked: true }): 
     });
   const stores = openStores(stage, clients);
   const clock = { nowMs: Date.now };
+  const readExchange = () => readSetting(clients, exchangeParameter, exchangeSchema);
   return {
     ...stores,
     objects: options.checked ? await objects() : openLater(objects),
@@ -69,16 +72,16 @@ export async function openAwsStage(stage: string, options = { checked: true }): 
     },
     readClock: async () => clock,
     readShards: () => readSetting(clients, shardsParameter, countSchema),
-    openMarket: async () =>
-      createCcxtMarketData({ exchange: await readSetting(clients, exchangeParameter, exchangeSchema) }),
+    readExchange,
+    openMarket: async () => createCcxtMarketData({ exchange: await readExchange() }),
     readUniverseSize: () => readSetting(clients, symbolsParameter, countSchema),
-    openBroker: (scope) =>
+    openBroker: async (scope) =>
       openBroker(
         {
           stage,
           clients,
           risk: stores.risk,
-          exchange: 'binanceusdm',
+          exchange: await readExchange(),
           exchangeUrl: undefined,
           clock,
           unlimitedRequests: false,
@@ -101,19 +104,24 @@ async function readSetting<T>({ ssm }: AwsClients, parameter: string, schema: z.
   });
 }
 
+export interface LocalExchange {
+  readonly name: Exchange;
+  readonly url: string | null;
+}
+
 /**
  * The embedded services of the local run, whose state is in `stateDir`.
- * @param exchange where it trades: a simulated exchange's URL, null for the real one. @default nowhere, it does not run
+ * @param exchange where it trades: which one, and a simulated one's URL, null for the real one. @default nowhere, it does not run
  */
 export function openLocalStage(
   endpoints: ServiceEndpoints,
   stateDir: string,
-  exchange?: { readonly url: string | null },
+  exchange?: LocalExchange,
 ): OperatorSystem {
   const clients = createClients(endpoints);
   const objects = createS3ObjectStore({ client: clients.s3, bucket: LOCAL_BUCKET });
   const stores = openStores(LOCAL_STAGE, clients);
-  const { risk, readClock } = followRun(stores.risk, exchange?.url);
+  const { risk, readClock } = followRun(stores.risk, exchange);
   return {
     ...stores,
     risk,
@@ -121,10 +129,11 @@ export function openLocalStage(
     notifier: createFileNotifier({ path: localNotificationsFile(stateDir), clock: { nowMs: Date.now } }),
     readClock,
     readShards: async () => 1,
+    readExchange: async () => exchange?.name,
     openMarket: async () => {
       if (exchange === undefined) throw notRunning();
       return createCcxtMarketData({
-        exchange: 'binanceusdm',
+        exchange: exchange.name,
         baseUrl: exchange.url ?? undefined,
         ...(exchange.url !== null && { weightPerMinute: Number.MAX_SAFE_INTEGER }),
       });
@@ -136,7 +145,7 @@ export function openLocalStage(
         stage: LOCAL_STAGE,
         clients,
         risk,
-        exchange: 'binanceusdm' as const,
+        exchange: exchange.name,
         exchangeUrl: exchange.url ?? undefined,
         clock: await readClock(),
         unlimitedRequests: exchange.url !== null,
@@ -171,7 +180,7 @@ function openStores(stage: string, clients: AwsClients) {
  * The clock never shows less than a sign of life that was read through it. So a fast replay, which goes on by more than a lease
  * from one look to the next, looks neither ahead of itself nor dead, and a breaker that died does.
  */
-function followRun(stored: RiskStore, exchangeUrl: string | null | undefined) {
+function followRun(stored: RiskStore, exchange: LocalExchange | undefined) {
   let latestMs = 0;
   const readGate: RiskStore['readGate'] = async (scope) => {
     const gate = await stored.readGate(scope);
@@ -179,10 +188,10 @@ function followRun(stored: RiskStore, exchangeUrl: string | null | undefined) {
     return gate;
   };
   const readClock = async (): Promise<Clock> => {
-    if (exchangeUrl === null) return { nowMs: Date.now };
-    if (exchangeUrl !== undefined) {
+    if (exchange?.url === null) return { nowMs: Date.now };
+    if (exchange !== undefined) {
       const once = { attempts: 1, timeoutMs: 1_000 };
-      const market = createCcxtMarketData({ exchange: 'binanceusdm', baseUrl: exchangeUrl, ...once });
+      const market = createCcxtMarketData({ exchange: exchange.name, baseUrl: exchange.url, ...once });
       const time = await market.serverTimeMs();
       if (time.ok) latestMs = Math.max(latestMs, time.value);
     }
