@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { ExecuteReport } from '../../lib/execution/execute-report.ts';
 import { type ExecuteRequest, executeRequestSchema } from '../../lib/execution/use-cases/execute.ts';
 import { composeExecute, type ExecuteComposition } from '../../lib/runtime/compose/execute.ts';
-import { readExecuteConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { executeSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 /** Infer's result as Lambda's on-success destination wraps it, or bare. */
@@ -33,4 +33,4 @@ export function createExecuteHandler({ executeBar, record }: ExecuteComposition)
   };
 }
 
-export const handler = onLambda(() => createExecuteHandler(composeExecute(readExecuteConfiguration())));
+export const handler = onLambda(() => createExecuteHandler(composeExecute(executeSettings.read())));

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import { composeInfer, type InferComposition } from '../../lib/runtime/compose/infer.ts';
-import { readInferConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { inferSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 /** EventBridge Scheduler sends what the stack configured; anything else in the event is ignored. */
@@ -29,4 +29,4 @@ export function createInferHandler({ inferShard, record }: InferComposition) {
   };
 }
 
-export const handler = onLambda(() => createInferHandler(composeInfer(readInferConfiguration())));
+export const handler = onLambda(() => createInferHandler(composeInfer(inferSettings.read())));

@@ -1,11 +1,11 @@
-// The refresh-universe function: once a day. When the universe in force stays because the answer could not be used, the
-// invocation fails, so that its retries and its alarm take over; infer goes on with what is in force.
+// The refresh-universe function: once a day. When the answer is not usable, the active universe stays and the invocation fails, so that
+// retries and the alarm take over; infer continues with the active universe.
 
 import {
   composeRefreshUniverse,
   type RefreshUniverseComposition,
 } from '../../lib/runtime/compose/refresh-universe.ts';
-import { readRefreshUniverseConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { refreshUniverseSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface RefreshUniverseResult {
@@ -42,5 +42,5 @@ export function createRefreshUniverseHandler({
 }
 
 export const handler = onLambda(() =>
-  createRefreshUniverseHandler(composeRefreshUniverse(readRefreshUniverseConfiguration())),
+  createRefreshUniverseHandler(composeRefreshUniverse(refreshUniverseSettings.read())),
 );

@@ -3,7 +3,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { exchangeSchema } from '../../lib/runtime/config/configuration.ts';
+import { exchangeSchema } from '../../lib/runtime/config/function-settings.ts';
 
 const runningSchema = z.strictObject({
   pid: z.int().positive(),

@@ -1,7 +1,7 @@
 // `qt flags`: the operator's switches. A value that the gate would not understand is refused here, before it is written.
 import type { Command } from 'commander';
 import { FLAG_NAMES, FLAGS, type FlagName, parseFlag, parseFlags } from '../../../lib/risk/flags.ts';
-import type { Exchange } from '../../../lib/runtime/config/configuration.ts';
+import type { Exchange } from '../../../lib/runtime/config/function-settings.ts';
 import { liveRefusal } from '../../../lib/runtime/config/venue.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
@@ -28,7 +28,7 @@ async function getFlags(
   if (options.json) return print(JSON.stringify(rows));
   const width = Math.max(...names.map((flag) => flag.length));
   for (const row of rows)
-    print(`${row.name.padEnd(width)}  ${row.state === 'value' ? row.value : `${row.state}: ${row.why}`}`);
+    print(`${row.name.padEnd(width)}  ${row.state === 'value' ? row.value : `${row.state}: ${row.message}`}`);
 }
 
 async function setFlag(name: string, value: string, options: SystemOptions): Promise<void> {

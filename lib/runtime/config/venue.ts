@@ -1,6 +1,6 @@
 // Where a stage may trade with real money: only where its market data come from. Signals of one venue and orders at another would
 // be two prices, two sets of filters and two lists of symbols.
-import type { Exchange } from './configuration.ts';
+import type { Exchange } from './function-settings.ts';
 
 /** The one that the live broker trades at. */
 const LIVE_EXCHANGE: Exchange = 'binanceusdm';
