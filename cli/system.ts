@@ -52,7 +52,10 @@ async function openSystem(
   const { findRunningSystem } = await import('../local/run/running-system.ts');
   const running = findRunningSystem(state);
   if (running !== undefined) {
-    const system = openLocalStage(running.endpoints, state, { url: running.exchangeUrl });
+    const system = openLocalStage(running.endpoints, state, {
+      name: running.exchange,
+      url: running.exchangeUrl,
+    });
     return { system, close: () => system.close() };
   }
   if (!existsSync(state))

@@ -99,6 +99,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     announceRunningSystem(stateDir, {
       pid: process.pid,
       endpoints: { ...aws.endpoints },
+      exchange: marketOf(context).exchange,
       exchangeUrl: simulated?.url ?? null,
     });
     closers.push(async () => withdrawRunningSystem(stateDir));

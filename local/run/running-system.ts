@@ -3,11 +3,14 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { exchangeSchema } from '../../lib/runtime/config/function-settings.ts';
 
 const runningSchema = z.strictObject({
   pid: z.int().positive(),
   endpoints: z.strictObject({ dynamodb: z.url(), s3: z.url(), ssm: z.url() }),
-  /** null when it follows a real exchange. */
+  /** Whose market data it follows. */
+  exchange: exchangeSchema,
+  /** null when it is the real one. */
   exchangeUrl: z.url().nullable(),
 });
 export type RunningSystem = z.infer<typeof runningSchema>;

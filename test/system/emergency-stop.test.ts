@@ -51,7 +51,7 @@ beforeEach(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'qt-emergency-'));
   aws = await startEmbeddedAws({ stateDir });
   exchange = await startSimulatedExchange({ market: brokerMarket, clock });
-  system = openLocalStage(aws.endpoints, stateDir, { url: exchange.url });
+  system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await prepareLocalStage(aws.endpoints, system.objects);
   await minute(0);
   broker = await system.openBroker('paper');
@@ -268,6 +268,7 @@ describe('the commands', () => {
     announceRunningSystem(stateDir, {
       pid: process.pid,
       endpoints: { ...aws.endpoints },
+      exchange: 'binanceusdm',
       exchangeUrl: exchange.url,
     });
   });

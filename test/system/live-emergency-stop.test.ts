@@ -61,7 +61,7 @@ beforeEach(async () => {
     },
   });
   await prepareStage();
-  system = openLocalStage(aws.endpoints, stateDir, { url: exchange.url });
+  system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await putEnsemble(system.objects);
   await system.risk.put(
     'live',
@@ -78,6 +78,7 @@ beforeEach(async () => {
   announceRunningSystem(stateDir, {
     pid: process.pid,
     endpoints: { ...aws.endpoints },
+    exchange: 'binanceusdm',
     exchangeUrl: exchange.url,
   });
   for (const ms of [MINUTE_MS, BAR_MS - MINUTE_MS]) await minute(ms);

@@ -114,7 +114,7 @@ export async function rankMarket(
   const pairs = await market.pairs();
   if (!pairs.ok) return pairs;
   const firstNeededMs = lastClosedOpenTimeMs(time.value) - (ROW_WINDOW_BARS - 1) * BAR_MS;
-  let ranking = rankPairs(pairs.value);
+  let ranking = rankPairs(pairs.value, time.value);
   let judged = 0;
   // Who is too young lets those behind him move up, and they are asked for in turn.
   for (;;) {

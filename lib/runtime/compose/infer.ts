@@ -4,6 +4,7 @@ import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.t
 import { recordInferRun } from '../../adapters/telemetry/record-infer-run.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
 import { infer } from '../../inference/use-cases/infer.ts';
+import { CandleRevisions } from '../../market/candle-revisions.ts';
 import { symbolsOfShard } from '../../market/universe.ts';
 import { readUniverse } from '../../market/use-cases/active-universe.ts';
 import { createEnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
@@ -32,6 +33,7 @@ export function composeInfer(settings: InferSettings, overrides?: RuntimeOverrid
     residentBytes: process.memoryUsage.rss,
     codeVersion: runtime.codeVersion,
     shadowRecords: objects,
+    revisions: new CandleRevisions(),
   };
   return {
     async inferShard({ shard, shardCount }) {
