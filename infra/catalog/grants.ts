@@ -8,7 +8,7 @@ import { EMERGENCY_FLAGS } from '../../lib/execution/use-cases/emergency-stop.ts
 import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
 import { COLLECTED_PREFIX } from '../../lib/market/use-cases/collected-candles.ts';
 import { SHADOW_KEY } from '../../lib/models/ensemble.ts';
-import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
 import { apiTokenParameter, credentialParameters, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { type SharedArns, sharedArns } from './shared-resources.ts';

@@ -10,7 +10,7 @@ import { FUNCTION_NAMES, FUNCTIONS } from '../../infra/catalog/functions.ts';
 import { flagPath, RISK_TABLE, SIGNALS_TABLE } from '../../lib/adapters/aws/resources.ts';
 import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts';
 import { API_ROUTES } from '../../lib/api/api-contract.ts';
-import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
 import { FUNCTION_SETTINGS } from '../../lib/runtime/config/function-settings.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
@@ -482,7 +482,7 @@ describe('the flags', () => {
         Object.fromEntries(
           Object.entries(parseFlags(await flags.read(FLAG_NAMES))).map(([name, state]) => [
             name,
-            state.state === 'value' ? String(state.value) : state.why,
+            state.state === 'value' ? String(state.value) : state.message,
           ]),
         );
       await deploy();

@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { createCircuitBreakerHandler } from '../../functions/circuit-breaker/handler.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
-import { BREAKER_LIMITS, CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { effectiveMode } from '../../lib/risk/effective-mode.ts';
 import { FLAG_NAMES, parseFlags } from '../../lib/risk/flags.ts';
 import { authorise, type GateItem, type Scope } from '../../lib/risk/gate.ts';
@@ -487,7 +488,7 @@ describe('circuit breaker', () => {
     ],
     [
       'reconciliation',
-      (is) => put('manage-positions', managePositions({ differences: is === 'over' ? ['BTCUSDT'] : [] })),
+      (is) => put('position-manager', managePositions({ differences: is === 'over' ? ['BTCUSDT'] : [] })),
     ],
     [
       'unprotected_position',
@@ -500,7 +501,7 @@ describe('circuit breaker', () => {
     [
       'position_manager_silent',
       (is) =>
-        put('manage-positions', managePositions({ completedAtMs: nowMs - (is === 'over' ? 150_001 : 1) })),
+        put('position-manager', managePositions({ completedAtMs: nowMs - (is === 'over' ? 150_001 : 1) })),
     ],
     ['too_few_models', (is) => run({ servedModels: is === 'over' ? 1 : 2 })],
     [
@@ -528,7 +529,7 @@ describe('circuit breaker', () => {
     ],
     [
       'evidence_unreadable',
-      (is) => put('manage-positions', is === 'over' ? { completedAtMs: 'now' } : managePositions({})),
+      (is) => put('position-manager', is === 'over' ? { completedAtMs: 'now' } : managePositions({})),
     ],
   ];
   it.each(conditions)('trips on %s as its record says, and not just below', async (code, make) => {

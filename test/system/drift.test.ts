@@ -14,7 +14,7 @@ import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { POINTER_KEY } from '../../lib/models/ensemble.ts';
 import { writeFeatureProfile } from '../../lib/models/use-cases/measure-drift.ts';
-import { firstArmed } from '../../lib/risk/breaker.ts';
+import { firstArmed } from '../../lib/risk/breaker/state.ts';
 import { newGate } from '../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../lib/risk/latch.ts';
 import { verifyEvidence } from '../../lib/rollout/use-cases/evidence-bundle.ts';

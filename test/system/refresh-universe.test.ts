@@ -19,7 +19,7 @@ import {
   readUniverseChange,
   writeUniverse,
 } from '../../lib/market/use-cases/active-universe.ts';
-import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { positionRecordSchema, tradeRecordSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { composeExecute } from '../../lib/runtime/compose/execute.ts';

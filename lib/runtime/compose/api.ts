@@ -6,7 +6,7 @@ import { writeSecretParameter } from '../../adapters/aws/ssm/write-secret-parame
 import { recordApiCall } from '../../adapters/telemetry/record-api-call.ts';
 import { type ApiAnswer, type ApiDependencies, type ApiRequest, createApi } from '../../api/answer-api.ts';
 import { sha256Of } from '../../core/hash.ts';
-import { BREAKER_LIMITS } from '../../risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
 import type { ApiSettings } from '../config/function-settings.ts';
 import { apiTokenParameter, LOCAL_STAGE } from '../config/stage.ts';
 import { openedBrokers } from './brokers.ts';

@@ -1,7 +1,7 @@
 // Composes the circuit-breaker function.
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { recordBreakerTick } from '../../adapters/telemetry/record-breaker-tick.ts';
-import { BREAKER_LIMITS } from '../../risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
 import { type BreakerOutcome, tickBreaker, watchedScopes } from '../../risk/use-cases/circuit-breaker.ts';
 import type { CircuitBreakerSettings } from '../config/function-settings.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';

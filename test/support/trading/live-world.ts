@@ -19,7 +19,7 @@ import {
 import type { Signal } from '../../../lib/inference/signal.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
 import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
-import { BREAKER_LIMITS } from '../../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
 import { initialRollout } from '../../../lib/risk/level.ts';
 import type { FlagStore } from '../../../lib/risk/ports.ts';
 import {
