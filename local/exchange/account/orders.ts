@@ -1,0 +1,145 @@
+// The orders of an account, and its conditional ones: what they are, and how they are found.
+import { type AsOf, History } from './history.ts';
+import type { Side } from './positions.ts';
+
+const OPEN_ORDER: ReadonlySet<string> = new Set(['NEW', 'PARTIALLY_FILLED', 'NEW_ADL', 'NEW_INSURANCE']);
+/** Of conditional orders: until the order that it became is done. */
+const OPEN_STOP: ReadonlySet<string> = new Set(['NEW', 'TRIGGERING', 'TRIGGERED']);
+const FORGOTTEN_AFTER_MS = 3 * 86_400_000;
+
+export interface Order {
+  readonly orderId: number;
+  readonly clientOrderId: string;
+  readonly symbol: string;
+  readonly side: Side;
+  readonly type: 'MARKET' | 'LIMIT';
+  readonly timeInForce: 'GTC' | 'IOC';
+  readonly status:
+    | 'NEW'
+    | 'PARTIALLY_FILLED'
+    | 'FILLED'
+    | 'CANCELED'
+    | 'EXPIRED'
+    | 'EXPIRED_IN_MATCH'
+    | 'NEW_ADL'
+    | 'NEW_INSURANCE';
+  /** Its limit; 0 for a market order. */
+  readonly price: number;
+  readonly quantity: number;
+  readonly executedQuantity: number;
+  /** Sum of price × quantity over its trades. */
+  readonly quote: number;
+  readonly reduceOnly: boolean;
+  readonly autoClose: 'LIQUIDATION' | 'ADL' | undefined;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+export interface Stop {
+  readonly algoId: number;
+  readonly clientOrderId: string;
+  readonly symbol: string;
+  readonly side: Side;
+  /** null closes the position, whatever it is by then. */
+  readonly quantity: number | null;
+  /** GTE_GTC ends with the position. */
+  readonly timeInForce: 'GTC' | 'GTE_GTC';
+  readonly reduceOnly: boolean;
+  readonly triggerPrice: number;
+  readonly workingType: 'CONTRACT_PRICE' | 'MARK_PRICE';
+  readonly status: 'NEW' | 'TRIGGERING' | 'TRIGGERED' | 'FINISHED' | 'REJECTED' | 'EXPIRED' | 'CANCELED';
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly triggeredAtMs: number | undefined;
+  /** Price at which it triggered; it fills there, or worse. */
+  readonly reference: number | undefined;
+  /** When it takes its next step. */
+  readonly stepAtMs: number | undefined;
+  /** The order that it became. */
+  readonly actualOrderId: number | undefined;
+}
+
+interface Sought {
+  /** @default any */
+  readonly symbol?: string | null;
+  readonly id: string | null;
+  readonly clientId: string | null;
+  readonly nowMs: number;
+  readonly asOf?: AsOf;
+}
+
+interface Entry {
+  readonly symbol: string;
+  readonly clientOrderId: string;
+  readonly status: string;
+  readonly executedQuantity?: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+/** Orders of one kind, with their pasts. */
+class Registry<T extends Entry> {
+  readonly #history = new History<number, T>();
+  readonly #open = new Map<string, Map<number, T>>();
+  readonly #idOf: (entry: T) => number;
+  readonly #openStatuses: ReadonlySet<string>;
+
+  constructor(idOf: (entry: T) => number, openStatuses: ReadonlySet<string>) {
+    this.#idOf = idOf;
+    this.#openStatuses = openStatuses;
+  }
+
+  keep(entry: T): T {
+    const id = this.#idOf(entry);
+    const open = this.#open.get(entry.symbol) ?? new Map<number, T>();
+    if (this.#openStatuses.has(entry.status)) open.set(id, entry);
+    else open.delete(id);
+    this.#open.set(entry.symbol, open);
+    return this.#history.keep(id, entry.updatedAtMs, entry);
+  }
+
+  get(id: number): T | undefined {
+    return this.#history.get(id);
+  }
+
+  all(asOf?: AsOf): T[] {
+    return this.#history.values(asOf);
+  }
+
+  open(symbol?: string, asOf?: AsOf): T[] {
+    if (asOf !== undefined) {
+      const isOpen = (entry: T) => this.#openStatuses.has(entry.status);
+      return this.all(asOf).filter((entry) => isOpen(entry) && (symbol ?? entry.symbol) === entry.symbol);
+    }
+    if (symbol !== undefined) return [...(this.#open.get(symbol)?.values() ?? [])];
+    return [...this.#open.values()].flatMap((open) => [...open.values()]);
+  }
+
+  /** By the exchange's id or the client's; of several under one client id the newest. */
+  find({ symbol, id, clientId, nowMs, asOf }: Sought): T | undefined {
+    return this.all(asOf).findLast(
+      (entry) =>
+        (String(this.#idOf(entry)) === id || entry.clientOrderId === clientId) &&
+        (symbol === undefined || entry.symbol === symbol) &&
+        !isForgotten(entry, nowMs),
+    );
+  }
+}
+
+export class Orders extends Registry<Order> {
+  constructor() {
+    super(({ orderId }) => orderId, OPEN_ORDER);
+  }
+}
+
+export class Stops extends Registry<Stop> {
+  constructor() {
+    super(({ algoId }) => algoId, OPEN_STOP);
+  }
+}
+
+/** Orders that ended without a trade can be asked for during three days. */
+const isForgotten = ({ status, executedQuantity = 0, createdAtMs }: Entry, nowMs: number): boolean =>
+  (status === 'CANCELED' || status === 'EXPIRED') &&
+  executedQuantity === 0 &&
+  nowMs - createdAtMs > FORGOTTEN_AFTER_MS;
