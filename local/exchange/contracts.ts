@@ -49,7 +49,8 @@ export interface Contract extends Filters, ContractTerms {
 
 const QUOTES = ['USDT', 'USDC', 'FDUSD', 'BUSD', 'TUSD', 'BTC', 'ETH', 'BNB'];
 const SAMPLED_BARS = 500;
-export const DELIVERY_NEVER_MS = 4_133_404_800_000;
+const DELIVERY_NEVER_MS = 4_133_404_800_000;
+const UNTIL_DELIVERY: ReadonlySet<string> = new Set(['TRADING', 'PRE_DELIVERING', 'PRE_SETTLE']);
 const QUANTITY_MAX = 10_000_000;
 
 /** Of each symbol; in-process only. */
@@ -57,14 +58,23 @@ export type ContractChanges = Partial<Omit<Contract, 'symbol' | 'base' | 'quote'
 
 export class Contracts {
   readonly #history = new History<string, Contract>();
+  readonly #nowMs: () => number;
 
-  constructor(market: MarketSource, changes: Readonly<Record<string, ContractChanges>> = {}) {
+  constructor(
+    market: MarketSource,
+    nowMs: () => number,
+    changes: Readonly<Record<string, ContractChanges>> = {},
+  ) {
+    this.#nowMs = nowMs;
     for (const symbol of market.symbols)
       this.#history.keep(symbol, 0, { ...contractOf(market, symbol), ...changes[symbol] });
   }
 
+  /** From its delivery date on, a contract that traded is settling. */
   of(symbol: string, asOf?: AsOf): Contract | undefined {
-    return this.#history.get(symbol, asOf);
+    const contract = this.#history.get(symbol, asOf);
+    if (contract === undefined || contract.deliveryDateMs > (asOf ?? this.#nowMs())) return contract;
+    return UNTIL_DELIVERY.has(contract.status) ? { ...contract, status: 'SETTLING' } : contract;
   }
 
   /** False for a symbol that the market has not. */

@@ -56,7 +56,7 @@ const SCHEMAS = {
   /** Of a profitable position, for somebody else's bankruptcy. */
   deleverage: z.strictObject({ symbol, restMs, share: z.number().positive().max(1).default(1) }),
   /** The contract ends: its position is closed at the mark price. */
-  settle: z.strictObject({ symbol }),
+  settle: z.strictObject({ symbol, restMs }),
   /** Into the account, or out of it when below zero. */
   transfer: z.strictObject({ asset: z.string().default('USDT'), amount: z.number() }),
   /** Any other movement of the wallet: rebates, bonuses, conversions. */
@@ -171,7 +171,7 @@ function actsOf(context: ExternalContext): Acts {
     deleverage: (args) => deleverage(account(), args),
     settle: (of) => {
       change(of.symbol, { status: 'SETTLING' });
-      return account().settleContract(of.symbol);
+      return account().settleContract(of.symbol, of.restMs);
     },
     transfer: (moved) => credit(account(), { ...moved, incomeType: 'TRANSFER', symbol: '' }),
     income: (moved) => credit(account(), moved),

@@ -114,7 +114,7 @@ class Exchange {
     const limits = { perTenSeconds: ORDERS_PER_TEN_SECONDS, perMinute: ORDERS_PER_MINUTE };
     this.#orderRates = new OrderRates({ ...limits, ...options.orderLimits });
     const unkind = { ...KIND, ...options.unkind };
-    const contracts = new Contracts(options.market, options.contracts);
+    const contracts = new Contracts(options.market, this.#nowMs, options.contracts);
     const changes = new MarketChanges({ contracts, revision: unkind.revision, seed });
     const marks = new MarkPrices({ deviationBps: unkind.markDeviationBps, seed });
     const market = new VisibleMarket(options.market, this.#nowMs, changes);

@@ -153,6 +153,27 @@ describe('the exchange itself', () => {
     expect(premium.body.code).toBe(-4108);
   });
 
+  it('settles a contract that was delisted, with an order that nobody can cancel', async () => {
+    await account.order();
+    account.exchange.external.settle({ symbol: 'BTCUSDT', restMs: 1_000 });
+    const [resting] = await account.rows('openOrders');
+    expect(resting).toMatchObject({ status: 'NEW', clientOrderId: expect.stringMatching(/^settlement_/) });
+    await account.delete('allOpenOrders', { symbol: 'BTCUSDT' });
+    expect((await account.order({ side: 'SELL', reduceOnly: 'true' })).body.code).toBe(-4108);
+    account.nowMs += 1_000;
+    expect(await account.held()).toBe(0);
+    expect(await account.rows('openOrders')).toEqual([]);
+  });
+
+  it('a contract that nobody holds settles all the same', async () => {
+    const deliveryDateMs = account.nowMs + 60_000;
+    account.exchange.external.changeContract({ symbol: 'SOLUSDT', deliveryDateMs });
+    expect(await account.contract('SOLUSDT')).toMatchObject({ status: 'TRADING' });
+    account.nowMs = deliveryDateMs;
+    expect(await account.contract('SOLUSDT')).toMatchObject({ status: 'SETTLING' });
+    expect((await account.order({ symbol: 'SOLUSDT', quantity: '1' })).body.code).toBe(-4108);
+  });
+
   it('redenominates: price, tick, step and position in another scale, from one bar to the next', async () => {
     await account.order({ quantity: '0.01' });
     await account.stop();

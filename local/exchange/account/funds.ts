@@ -46,6 +46,7 @@ export interface Income {
 
 export class Funds {
   readonly #balances = new History<string, number>();
+  readonly #assets = new Set<string>();
   readonly #income: Income[] = [];
   readonly #incomeLagMs: number;
   readonly #nextId: () => number;
@@ -57,14 +58,14 @@ export class Funds {
 
   /** What is there from the start, and in no row. */
   deposit(asset: string, amountE8: number): void {
-    this.#balances.keep(asset, 0, this.balanceE8(asset) + amountE8);
+    this.#move(asset, amountE8, 0);
   }
 
   /** Moves the wallet. Nothing happens for an amount of zero. */
   credit(income: Omit<Income, 'tranId'>): void {
     const { asset, amountE8, atMs } = income;
     if (amountE8 === 0) return;
-    this.#balances.keep(asset, atMs, this.balanceE8(asset) + amountE8);
+    this.#move(asset, amountE8, atMs);
     this.#income.push({ tranId: this.#nextId(), ...income });
   }
 
@@ -74,10 +75,12 @@ export class Funds {
 
   /** Every asset that the account ever held, USDT first. */
   assets(): string[] {
-    const credited = this.#income.map(({ asset }) => asset);
-    return [...new Set(['USDT', 'BNB', ...credited])].filter(
-      (asset) => asset === 'USDT' || this.#balances.get(asset) !== undefined,
-    );
+    return ['USDT', ...[...this.#assets].filter((asset) => asset !== 'USDT')];
+  }
+
+  #move(asset: string, amountE8: number, atMs: number): void {
+    this.#assets.add(asset);
+    this.#balances.keep(asset, atMs, this.balanceE8(asset) + amountE8);
   }
 
   /** Oldest first; those that have appeared by then. */

@@ -131,7 +131,7 @@ export class MatchingAccount {
   }
 
   /** Closes the position at the mark price because the contract ends; its orders end too. */
-  settleContract(symbol: string): Order | undefined {
+  settleContract(symbol: string, restMs = 0): Order | undefined {
     const { market } = this.#parts;
     const quantity = this.positions.quantity(symbol);
     this.cancelAllOf(symbol, 'EXPIRED');
@@ -144,11 +144,11 @@ export class MatchingAccount {
         quantity: Math.abs(quantity),
         price: this.markPrice(symbol),
         clientOrderId: `settlement_autoclose-${market.nowMs()}`,
-        autoClose: undefined,
+        autoClose: 'SETTLEMENT',
         feeBps: 0,
         profitAs: perpetual ? 'REALIZED_PNL' : 'DELIVERED_SETTELMENT',
       },
-      {},
+      { restMs },
     );
   }
 
@@ -179,12 +179,9 @@ export class MatchingAccount {
   }
 
   #settleIfDue(symbol: string, nowMs: number): void {
-    const { contracts } = this.#parts;
-    const { deliveryDateMs, status } = contracts.of(symbol)!;
-    if (deliveryDateMs > nowMs) return;
-    if (status === 'TRADING' || status === 'PRE_SETTLE' || status === 'PRE_DELIVERING')
-      contracts.change(symbol, nowMs, { status: 'SETTLING' });
-    if (!this.#isIdle(symbol)) this.settleContract(symbol);
+    const isDue = this.contract(symbol)!.deliveryDateMs <= nowMs;
+    const settles = this.orders.open(symbol).some(({ autoClose }) => autoClose === 'SETTLEMENT');
+    if (isDue && !settles && !this.#isIdle(symbol)) this.settleContract(symbol);
   }
 
   #finishForced(symbol: string, untilMs: number): void {

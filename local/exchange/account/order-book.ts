@@ -1,7 +1,7 @@
 // Orders that trade at once, orders of others that rest until the price reaches them, and those that the exchange itself sends:
 // liquidation, deleveraging, settlement.
 import type { Candle } from '../../../lib/market/candle.ts';
-import { floorTo } from '../contracts.ts';
+import { floorTo, roundTo } from '../contracts.ts';
 import type { ExchangeReply } from '../route.ts';
 import { type AccountParts, situationOf, worse } from './account-view.ts';
 import { E8, type IncomeType } from './funds.ts';
@@ -34,12 +34,14 @@ export interface ForcedOrder {
   readonly quantity: number;
   readonly price: number;
   readonly clientOrderId: string;
-  readonly autoClose: Order['autoClose'];
+  readonly autoClose: NonNullable<Order['autoClose']>;
   readonly feeBps: number;
   readonly profitAs?: IncomeType;
   /** Of the value, to the insurance fund. @default 0 */
   readonly clearanceShare?: number;
 }
+
+const FORCED_STATUS = { LIQUIDATION: 'NEW_INSURANCE', ADL: 'NEW_ADL', SETTLEMENT: 'NEW' } as const;
 
 export class OrderBook {
   readonly #parts: AccountParts;
@@ -115,7 +117,8 @@ export class OrderBook {
   cancel(orderId: number, atMs: number, status: 'CANCELED' | 'EXPIRED' = 'CANCELED'): boolean {
     const order = this.#parts.orders.get(orderId);
     // Orders of the exchange itself cannot be cancelled.
-    if (order === undefined || (order.status !== 'NEW' && order.status !== 'PARTIALLY_FILLED')) return false;
+    if (order === undefined || order.autoClose !== undefined) return false;
+    if (order.status !== 'NEW' && order.status !== 'PARTIALLY_FILLED') return false;
     this.#parts.orders.keep({ ...order, status, updatedAtMs: atMs });
     return true;
   }
@@ -137,8 +140,8 @@ export class OrderBook {
       orderId: nextId(),
       type: 'LIMIT',
       timeInForce: forced.autoClose === 'LIQUIDATION' ? 'IOC' : 'GTC',
-      status: forced.autoClose === 'LIQUIDATION' ? 'NEW_INSURANCE' : 'NEW_ADL',
-      price: forced.price,
+      status: FORCED_STATUS[forced.autoClose],
+      price: this.#onTick(forced),
       autoClose: forced.autoClose,
       createdAtMs: atMs,
       updatedAtMs: atMs,
@@ -149,7 +152,8 @@ export class OrderBook {
   finishForced(order: Order, forced: ForcedOrder, atMs: number): Order {
     const { matching, orders } = this.#parts;
     const { orderId, symbol, side, quantity } = order;
-    const { price, feeBps, profitAs, clearanceShare = 0 } = forced;
+    const { feeBps, profitAs, clearanceShare = 0 } = forced;
+    const { price } = order;
     const filled = Math.min(quantity, matching.positions.reducible(symbol, side));
     const execution = { orderId, symbol, side, price, atMs, maker: true, feeBps };
     const quote =
@@ -158,6 +162,11 @@ export class OrderBook {
     matching.funds.credit({ ...clearance, amountE8: -Math.round(quote * clearanceShare * E8) });
     const status = filled > 0 ? 'FILLED' : 'EXPIRED';
     return orders.keep({ ...order, status, executedQuantity: filled, quote, updatedAtMs: atMs });
+  }
+
+  #onTick({ symbol, price }: ForcedOrder): number {
+    const { tickSize } = this.#parts.contracts.of(symbol)!;
+    return Math.max(roundTo(price, tickSize), tickSize);
   }
 
   #fillResting(order: Order, wanted: number, atMs: number): Order {

@@ -30,7 +30,8 @@ export interface Order {
   /** Sum of price × quantity over its trades. */
   readonly quote: number;
   readonly reduceOnly: boolean;
-  readonly autoClose: 'LIQUIDATION' | 'ADL' | undefined;
+  /** Why the exchange sent it; undefined for an order of the account's owner. */
+  readonly autoClose: 'LIQUIDATION' | 'ADL' | 'SETTLEMENT' | undefined;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
 }
@@ -81,6 +82,7 @@ interface Entry {
 class Registry<T extends Entry> {
   readonly #history = new History<number, T>();
   readonly #open = new Map<string, Map<number, T>>();
+  readonly #byClientId = new Map<string, number[]>();
   readonly #idOf: (entry: T) => number;
   readonly #openStatuses: ReadonlySet<string>;
 
@@ -95,6 +97,8 @@ class Registry<T extends Entry> {
     if (this.#openStatuses.has(entry.status)) open.set(id, entry);
     else open.delete(id);
     this.#open.set(entry.symbol, open);
+    const named = this.#byClientId.get(entry.clientOrderId) ?? [];
+    if (!named.includes(id)) this.#byClientId.set(entry.clientOrderId, [...named, id]);
     return this.#history.keep(id, entry.updatedAtMs, entry);
   }
 
@@ -115,14 +119,13 @@ class Registry<T extends Entry> {
     return [...this.#open.values()].flatMap((open) => [...open.values()]);
   }
 
-  /** By the exchange's id or the client's; of several under one client id the newest. */
+  /** By the exchange's id or else the client's; of several under one client id the newest. */
   find({ symbol, id, clientId, nowMs, asOf }: Sought): T | undefined {
-    return this.all(asOf).findLast(
-      (entry) =>
-        (String(this.#idOf(entry)) === id || entry.clientOrderId === clientId) &&
-        (symbol === undefined || entry.symbol === symbol) &&
-        !isForgotten(entry, nowMs),
-    );
+    const ids = id === null ? (this.#byClientId.get(clientId ?? '') ?? []) : [Number(id)];
+    return ids
+      .map((known) => this.#history.get(known, asOf))
+      .filter((entry) => entry !== undefined)
+      .findLast((entry) => (symbol === undefined || entry.symbol === symbol) && !isForgotten(entry, nowMs));
   }
 }
 

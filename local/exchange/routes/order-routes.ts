@@ -138,7 +138,8 @@ function forceOrders(account: MatchingAccount, question: Question): ExchangeRepl
   const [symbol, kind] = [parameters.get('symbol'), parameters.get('autoCloseType')];
   const orders = account.orders
     .all(asOf(account.unkind.lookupLagMs))
-    .filter(({ autoClose }) => autoClose !== undefined && (kind ?? autoClose) === autoClose)
+    .filter(({ autoClose }) => autoClose === 'LIQUIDATION' || autoClose === 'ADL')
+    .filter(({ autoClose }) => (kind ?? autoClose) === autoClose)
     .filter((order) => (symbol ?? order.symbol) === order.symbol)
     .filter(({ createdAtMs }) => createdAtMs >= window.startMs && createdAtMs <= window.endMs);
   return reply(page(orders, limit, parameters.has('startTime')).map((order) => bodyOf(account, order)));
