@@ -66,7 +66,9 @@ export class Funds {
     const { asset, amountE8, atMs } = income;
     if (amountE8 === 0) return;
     this.#move(asset, amountE8, atMs);
-    this.#income.push({ tranId: this.#nextId(), ...income });
+    // Symbols catch up with the clock one after the other, so that a row may be older than the last one.
+    const index = this.#income.findLastIndex((row) => row.atMs <= atMs) + 1;
+    this.#income.splice(index, 0, { tranId: this.#nextId(), ...income });
   }
 
   balanceE8(asset: string, asOf?: AsOf): number {
@@ -86,8 +88,6 @@ export class Funds {
   /** Oldest first; those that have appeared by then. */
   income(nowMs: number, asOf?: AsOf): Income[] {
     const untilMs = asOf ?? (this.#incomeLagMs > 0 ? nowMs : undefined);
-    return this.#income
-      .filter(({ atMs }) => untilMs === undefined || atMs + this.#incomeLagMs <= untilMs)
-      .toSorted((a, b) => a.atMs - b.atMs || a.tranId - b.tranId);
+    return this.#income.filter(({ atMs }) => untilMs === undefined || atMs + this.#incomeLagMs <= untilMs);
   }
 }

@@ -83,6 +83,8 @@ class Registry<T extends Entry> {
   readonly #history = new History<number, T>();
   readonly #open = new Map<string, Map<number, T>>();
   readonly #byClientId = new Map<string, number[]>();
+  /** Those that are open no more, by the time at which they ended. */
+  readonly #ended: { readonly id: number; readonly atMs: number }[] = [];
   readonly #idOf: (entry: T) => number;
   readonly #openStatuses: ReadonlySet<string>;
 
@@ -95,7 +97,7 @@ class Registry<T extends Entry> {
     const id = this.#idOf(entry);
     const open = this.#open.get(entry.symbol) ?? new Map<number, T>();
     if (this.#openStatuses.has(entry.status)) open.set(id, entry);
-    else open.delete(id);
+    else if (open.delete(id) || this.get(id) === undefined) this.#end(id, entry.updatedAtMs);
     this.#open.set(entry.symbol, open);
     const named = this.#byClientId.get(entry.clientOrderId) ?? [];
     if (!named.includes(id)) this.#byClientId.set(entry.clientOrderId, [...named, id]);
@@ -112,11 +114,23 @@ class Registry<T extends Entry> {
 
   open(symbol?: string, asOf?: AsOf): T[] {
     if (asOf !== undefined) {
-      const isOpen = (entry: T) => this.#openStatuses.has(entry.status);
-      return this.all(asOf).filter((entry) => isOpen(entry) && (symbol ?? entry.symbol) === entry.symbol);
+      const since = this.#ended.findLastIndex(({ atMs }) => atMs <= asOf) + 1;
+      const ids = [...this.#open.values()].flatMap((open) => [...open.keys()]);
+      return [...ids, ...this.#ended.slice(since).map(({ id }) => id)]
+        .toSorted((a, b) => a - b)
+        .map((id) => this.#history.get(id, asOf))
+        .filter((entry) => entry !== undefined)
+        .filter((entry) => this.#openStatuses.has(entry.status))
+        .filter((entry) => (symbol ?? entry.symbol) === entry.symbol);
     }
     if (symbol !== undefined) return [...(this.#open.get(symbol)?.values() ?? [])];
     return [...this.#open.values()].flatMap((open) => [...open.values()]);
+  }
+
+  /** Symbols catch up with the clock one after the other, so that one may have ended before the last one did. */
+  #end(id: number, atMs: number): void {
+    const index = this.#ended.findLastIndex((ended) => ended.atMs <= atMs) + 1;
+    this.#ended.splice(index, 0, { id, atMs });
   }
 
   /** By the exchange's id or else the client's; of several under one client id the newest. */
