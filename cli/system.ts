@@ -50,9 +50,9 @@ async function openSystem(
     return { system, close: () => system.close() };
   }
   const { findRunningSystem } = await import('../local/running-system.ts');
-  const running = findRunningSystem(state);
+  const running = await findRunningSystem(state);
   if (running !== undefined) {
-    const system = openLocalStage(running.endpoints, state, { url: running.exchangeUrl });
+    const system = openLocalStage(running.endpoints, state, { url: running.exchange?.url ?? null });
     return { system, close: () => system.close() };
   }
   if (!existsSync(state))

@@ -14,7 +14,7 @@ import { chooseMarket, firstRunMs } from './market-choice.ts';
 import { createReplayClock, type ReplayClock, realClock } from './replay-clock.ts';
 import { archiveState, readReplayPosition, saveReplayPosition } from './replay-position.ts';
 import { RunSummary } from './run-summary.ts';
-import { describeRunning, findRunningSystem } from './running-system.ts';
+import { alreadyRunning, findRunningSystem } from './running-system.ts';
 import { scheduledRuns } from './schedule.ts';
 import { describeTrading } from './trading-summary.ts';
 
@@ -41,17 +41,23 @@ export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal
   makeStateFolder(options.stateDir);
   const view = createLiveView(process.stdout);
   const plan = await planRun(options, view);
+  let kept: string | undefined;
   const system = await startLocalSystem({
     stateDir: options.stateDir,
     port: options.port,
     clock: plan.clock,
     exchange: plan.exchange,
+    prepareState: () => {
+      if (plan.isOtherState) kept = keepApart(options.stateDir);
+    },
+    warn: view.progress,
   });
   const summary = new RunSummary();
   let trading = '';
   try {
     if (system.note !== undefined) view.progress(system.note);
-    if (plan.note !== undefined) view.progress(plan.note);
+    if (kept !== undefined)
+      view.progress(`another market or time than the last run: its state is kept in ${kept}`);
     view.progress(
       `dashboard and HTTP API: ${system.apiUrl}; its token is in ${apiTokenFile(options.stateDir)}`,
     );
@@ -74,8 +80,8 @@ interface RunPlan {
   readonly source: string;
   /** As ReplayPosition's. */
   readonly fromMs: number | null;
-  /** One line when the folder held the state of something else. */
-  readonly note: string | undefined;
+  /** The folder holds the state of something else. */
+  readonly isOtherState: boolean;
 }
 
 function makeStateFolder(stateDir: string): void {
@@ -87,6 +93,8 @@ function makeStateFolder(stateDir: string): void {
 }
 
 async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): Promise<RunPlan> {
+  const running = await findRunningSystem(stateDir);
+  if (running !== undefined) throw alreadyRunning(stateDir, running);
   if ('exchange' in market) return planRealRun(market, stateDir, view);
   view.progress(
     market.dataFolder === undefined ? 'generating a market …' : `loading candles of ${market.dataFolder} …`,
@@ -109,18 +117,16 @@ async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): P
     endMs: source.lastOpenTimeMs + 2 * BAR_MS,
     source: name,
     fromMs,
-    note: keepApart(stateDir, goesOn),
+    isOtherState: !goesOn && readReplayPosition(stateDir) !== undefined,
   };
 }
 
-/** A folder's state is of one market and one line of time: anything else in it is moved aside, never mixed and never lost. */
-function keepApart(stateDir: string, goesOn: boolean): string | undefined {
-  const running = findRunningSystem(stateDir);
-  if (running !== undefined) throw new LocalStartError(describeRunning(stateDir, running));
-  if (goesOn || readReplayPosition(stateDir) === undefined) return undefined;
-  const kept = archiveState(stateDir, new Date().toISOString().replaceAll(':', '-'));
-  return `another market or time than the last run: its state is kept in ${kept}`;
-}
+/**
+ * A folder's state is of one market and one line of time: anything else in it is moved aside, never mixed and never lost.
+ * @returns where it is now
+ */
+const keepApart = (stateDir: string): string =>
+  archiveState(stateDir, new Date().toISOString().replaceAll(':', '-'));
 
 function checkReplayRange(market: MarketSource, startMs: number): void {
   const { firstOpenTimeMs, lastOpenTimeMs } = market;
@@ -155,7 +161,7 @@ async function planRealRun(
     endMs: Number.POSITIVE_INFINITY,
     source: market.exchange,
     fromMs: null,
-    note: keepApart(stateDir, goesOn),
+    isOtherState: !goesOn && readReplayPosition(stateDir) !== undefined,
   };
 }
 

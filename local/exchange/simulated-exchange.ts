@@ -4,7 +4,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { ZodError, z } from 'zod';
 import { microUsdt } from '../../lib/trading/money.ts';
+import { newRunSecret } from '../aws/local-door.ts';
 import { ArchiveFiles, isArchivePath } from './archive-files.ts';
+import { FAULTS_PATH, turnAway } from './exchange-door.ts';
 import { rulesOf, type SymbolRules } from './exchange-info.ts';
 import { ActiveFaults, type AnswerFault, type FaultControl } from './faults.ts';
 import type { MarketSource } from './market-source.ts';
@@ -41,20 +43,23 @@ interface SimulatedAccount extends AccountKeys, Partial<AccountModes> {
 export interface SimulatedExchange {
   /** Origin to give to clients, without a slash at the end. */
   readonly url: string;
-  /** Also over HTTP: POST, GET, DELETE `/__faults`. */
+  /** Also over HTTP: POST, GET, DELETE `/__faults`, with the secret. */
   readonly faults: FaultControl;
+  /** Of this run, in the header `x-qt-secret` of its control routes. */
+  readonly secret: string;
   /** Tears down open connections too; may be called again. */
   close(): Promise<void>;
 }
 
-const FAULTS_PATH = '/__faults';
 const BODY_BYTES_MAX = 65_536;
 const WEIGHT_PER_MINUTE: Readonly<Record<MarketKind, number>> = { usdm: 2_400, spot: 6_000 };
 
 /** Rejects when the port is taken. */
 export async function startSimulatedExchange(options: SimulatedExchangeOptions): Promise<SimulatedExchange> {
   const exchange = new Exchange(options);
+  const secret = newRunSecret();
   const server = createServer((incoming, response) => {
+    if (turnAway(incoming, response, secret)) return;
     exchange.serve(incoming, response).catch(() => response.destroy());
   });
   const host = options.host ?? '127.0.0.1';
@@ -66,6 +71,7 @@ export async function startSimulatedExchange(options: SimulatedExchangeOptions):
   return {
     url: `http://${host}:${port}`,
     faults: exchange.faults,
+    secret,
     close: async () => {
       if (!server.listening) return;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -263,11 +263,7 @@ describe('the commands', () => {
   beforeEach(async () => {
     await minute();
     await minute();
-    announceRunningSystem(stateDir, {
-      pid: process.pid,
-      endpoints: { ...aws.endpoints },
-      exchangeUrl: exchange.url,
-    });
+    await announceRunningSystem(stateDir, { aws, exchange });
   });
   afterEach(() => withdrawRunningSystem(stateDir));
   const run = (...args: string[]) => qt(...args, '--state', stateDir);

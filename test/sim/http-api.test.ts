@@ -22,7 +22,7 @@ import { composeApi, setApiToken } from '../../lib/wiring/api.ts';
 import { prepareLocalStage } from '../../lib/wiring/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/wiring/operator.ts';
 import { apiTokenParameter, LOCAL_STAGE, localApiConfiguration } from '../../lib/wiring/stage.ts';
-import { serveApi } from '../../local/api-server.ts';
+import { claimApiPort, serveApi } from '../../local/api-server.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import type { Listener } from '../../local/aws/http-listener.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
@@ -83,7 +83,9 @@ async function openApi(): Promise<void> {
     logOutput,
     unlimitedRequests: true,
   });
-  api = await serveApi(composed, 0);
+  const port = await claimApiPort(0);
+  serveApi(composed, port);
+  api = port;
   closeApi = async () => {
     await api.close();
     await composed.close();
