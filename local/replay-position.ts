@@ -32,7 +32,7 @@ export function readReplayPosition(stateDir: string): ReplayPosition | undefined
 
 export function saveReplayPosition(stateDir: string, position: ReplayPosition): void {
   const unfinished = join(stateDir, `${FILE}.part`);
-  writeFileSync(unfinished, `${JSON.stringify(position)}\n`);
+  writeFileSync(unfinished, `${JSON.stringify(position)}\n`, { mode: 0o600 });
   renameSync(unfinished, join(stateDir, FILE));
 }
 

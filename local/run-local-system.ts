@@ -39,6 +39,7 @@ interface SimulatedMarketOptions {
 /** Throws LocalStartError, or StoreError when a store fails for good. Stops early, in good order, when the signal is given. */
 export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal): Promise<void> {
   makeStateFolder(options.stateDir);
+  process.stdout.on('error', surviveFullDisk);
   const view = createLiveView(process.stdout);
   const plan = await planRun(options, view);
   let kept: string | undefined;
@@ -61,13 +62,18 @@ export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal
     view.progress(
       `dashboard and HTTP API: ${system.apiUrl}; its token is in ${apiTokenFile(options.stateDir)}`,
     );
-    await runSchedule({ options, plan, system, summary, view, stop });
+    await runSchedule({ options, plan, system, summary, view, stop, told: new Set() });
     trading = await describeTrading(system.system, plan.clock.nowMs());
   } finally {
     view.end();
     await system.close();
   }
   process.stdout.write(`\n${summary.format(options.stateDir)}${trading}\n`);
+}
+
+/** Output that goes to a file: without room for it, there is only less to read. */
+function surviveFullDisk(error: NodeJS.ErrnoException): void {
+  if (!['ENOSPC', 'EDQUOT', 'EFBIG'].includes(error.code ?? '')) throw error;
 }
 
 interface RunPlan {
@@ -86,7 +92,7 @@ interface RunPlan {
 
 function makeStateFolder(stateDir: string): void {
   try {
-    mkdirSync(stateDir, { recursive: true });
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw describeFileFailure(stateDir, error);
   }
@@ -172,15 +178,22 @@ async function runSchedule(run: {
   summary: RunSummary;
   view: LiveView;
   stop: AbortSignal;
+  /** What has been told already, and is not told again every minute. */
+  told: Set<string>;
 }): Promise<void> {
   const { options, plan, system, summary, stop } = run;
   const done = () => summary.bars >= (options.bars ?? Number.POSITIVE_INFINITY);
-  const save = (nextRunMs: number, finished: boolean) =>
-    saveReplayPosition(options.stateDir, {
-      source: plan.source,
-      nextRunMs,
-      fromMs: finished ? null : plan.fromMs,
-    });
+  const save = (nextRunMs: number, finished: boolean) => {
+    const position = { source: plan.source, nextRunMs, fromMs: finished ? null : plan.fromMs };
+    try {
+      saveReplayPosition(options.stateDir, position);
+    } catch (error) {
+      // A restart then begins a little earlier, where every bar is decided already.
+      const why = error instanceof Error ? error.message : String(error);
+      if (!run.told.has(why)) run.view.progress(`how far the run has come is not saved: ${why}`);
+      run.told.add(why);
+    }
+  };
   for (const { job, dueMs } of scheduledRuns(plan.startMs)) {
     // After the last bar guard and breaker still have their say: what was entered is booked, protected and judged.
     if (dueMs > plan.endMs || (done() && job === 'infer')) return save(dueMs, true);
