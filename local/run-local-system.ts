@@ -39,7 +39,8 @@ interface SimulatedMarketOptions {
 /** Throws LocalStartError, or StoreError when a store fails for good. Stops early, in good order, when the signal is given. */
 export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal): Promise<void> {
   makeStateFolder(options.stateDir);
-  process.stdout.on('error', surviveFullDisk);
+  if (!process.stdout.listeners('error').includes(surviveFullDisk))
+    process.stdout.on('error', surviveFullDisk);
   const view = createLiveView(process.stdout);
   const plan = await planRun(options, view);
   let kept: string | undefined;
