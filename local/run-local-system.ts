@@ -39,8 +39,6 @@ interface SimulatedMarketOptions {
 /** Throws LocalStartError, or StoreError when a store fails for good. Stops early, in good order, when the signal is given. */
 export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal): Promise<void> {
   makeStateFolder(options.stateDir);
-  if (!process.stdout.listeners('error').includes(surviveFullDisk))
-    process.stdout.on('error', surviveFullDisk);
   const view = createLiveView(process.stdout);
   const plan = await planRun(options, view);
   let kept: string | undefined;
@@ -70,11 +68,6 @@ export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal
     await system.close();
   }
   process.stdout.write(`\n${summary.format(options.stateDir)}${trading}\n`);
-}
-
-/** Output that goes to a file: without room for it, there is only less to read. */
-function surviveFullDisk(error: NodeJS.ErrnoException): void {
-  if (!['ENOSPC', 'EDQUOT', 'EFBIG'].includes(error.code ?? '')) throw error;
 }
 
 interface RunPlan {

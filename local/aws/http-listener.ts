@@ -109,9 +109,9 @@ async function serve(
   request.on('error', () => {});
   response.on('error', () => {});
   const refusal = refusalAtDoor(request, door);
-  if (refusal !== undefined) return send(response, closing(service.refusalReply(refusal)));
+  if (refusal !== undefined) return send(request, response, service.refusalReply(refusal));
   if (runId !== undefined && request.url === RUN_PATH)
-    return send(response, { status: 200, headers: {}, body: JSON.stringify({ runId }) });
+    return send(request, response, { status: 200, headers: {}, body: JSON.stringify({ runId }) });
   const fault = faults.take(service.operationOf(request));
   switch (fault?.kind) {
     case 'hang':
@@ -120,21 +120,18 @@ async function serve(
       request.socket.resetAndDestroy();
       return;
     case 'throttle':
-      return send(response, service.throttleReply());
+      return send(request, response, service.throttleReply());
     case 'error':
-      return send(response, service.internalErrorReply('injected fault'));
+      return send(request, response, service.internalErrorReply('injected fault'));
     default: {
       if (fault?.kind === 'raced') await fault.rival();
       const reply = await answerSafely(service, request);
-      if (fault?.kind !== 'answer_lost') return send(response, reply);
+      if (fault?.kind !== 'answer_lost') return send(request, response, reply);
       if (reply.body instanceof Readable) reply.body.destroy();
       request.socket.resetAndDestroy();
     }
   }
 }
-
-/** A body that nobody reads must not be taken for the next request. */
-const closing = (reply: Reply): Reply => ({ ...reply, headers: { ...reply.headers, connection: 'close' } });
 
 async function answerSafely(service: LocalService, request: IncomingMessage): Promise<Reply> {
   try {
@@ -144,8 +141,10 @@ async function answerSafely(service: LocalService, request: IncomingMessage): Pr
   }
 }
 
-async function send(response: ServerResponse, reply: Reply): Promise<void> {
-  response.writeHead(reply.status, reply.headers);
+async function send(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
+  // The rest of a body that nobody reads any more would keep its client waiting.
+  const ending = request.complete ? {} : { connection: 'close' };
+  response.writeHead(reply.status, { ...reply.headers, ...ending });
   if (typeof reply.body === 'string' || reply.body instanceof Uint8Array) {
     response.end(reply.body);
     return;
