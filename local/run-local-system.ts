@@ -188,6 +188,8 @@ async function runSchedule(run: {
       run.told.add(why);
     }
   };
+  // Before anything is stored: a state that is cut short in its first bar must be known for what it is.
+  save(plan.startMs, false);
   for (const { job, dueMs } of scheduledRuns(plan.startMs)) {
     // After the last bar guard and breaker still have their say: what was entered is booked, protected and judged.
     if (dueMs > plan.endMs || (done() && job === 'infer')) return save(dueMs, true);
