@@ -7,8 +7,8 @@ import { type CandleSeries, countUntil, sliceSeries } from '../lib/market/candle
 import { ROW_WINDOW_BARS, SEQUENCE_STEPS } from '../lib/market/grid.ts';
 import { createEnsembleProvider, type LoadedEnsemble } from '../lib/models/use-cases/load-ensemble.ts';
 import { type Predictions, predictSymbol } from '../lib/research/use-cases/predictions.ts';
-import { replayPast } from '../lib/runtime/compose/backtest.ts';
-import { openModels } from '../lib/runtime/compose/recorded-input.ts';
+import { replayPast } from '../lib/runtime/compose/research/backtest.ts';
+import { openModels } from '../lib/runtime/compose/research/recorded-input.ts';
 import { generateMarket } from '../local/market/generated-market.ts';
 
 const SYMBOLS = 100;

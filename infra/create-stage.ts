@@ -2,9 +2,9 @@
 // execute), monitoring.
 import { type App, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { RETRAINING } from './catalog/shared-resources.ts';
 import type { StageSettings } from './catalog/stage-settings.ts';
 import { FunctionStack } from './constructs/function-stack.ts';
-import { RETRAINING } from './constructs/shared-resources.ts';
 import { DataStack } from './stacks/data-stack.ts';
 import { MonitoringStack } from './stacks/monitoring-stack.ts';
 import { RetrainingStack } from './stacks/retraining-stack.ts';

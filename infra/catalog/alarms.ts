@@ -10,8 +10,8 @@ import {
   Stats,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
-import { failedEventsNameOf, functionNameOf, RETRAINING } from '../constructs/shared-resources.ts';
 import { EVERY_MINUTE, FUNCTION_NAMES, FUNCTIONS, type FunctionName } from './functions.ts';
+import { failedEventsNameOf, functionNameOf, RETRAINING } from './shared-resources.ts';
 
 export interface AlarmDefinition {
   /** Heading of the runbook. */

@@ -12,7 +12,7 @@ import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
 import { credentialParameters } from '../../lib/runtime/compose/brokers.ts';
 import { apiTokenParameter, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
-import { type SharedArns, sharedArns } from '../constructs/shared-resources.ts';
+import { type SharedArns, sharedArns } from './shared-resources.ts';
 
 interface Allowed {
   readonly actions: readonly string[];

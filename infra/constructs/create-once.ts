@@ -10,7 +10,7 @@ import { Construct } from 'constructs';
 import { flagPath } from '../../lib/adapters/aws/resources.ts';
 import { UNIVERSE_KEY, type Universe, universeSchema } from '../../lib/market/universe.ts';
 import { FLAG_NAMES, FLAGS } from '../../lib/risk/flags.ts';
-import { sharedArns } from './shared-resources.ts';
+import { sharedArns } from '../catalog/shared-resources.ts';
 
 interface CreateOnceProps {
   readonly stage: string;

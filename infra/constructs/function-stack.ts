@@ -4,10 +4,10 @@ import { Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { FUNCTION_NAMES, FUNCTIONS, type FunctionDefinition } from '../catalog/functions.ts';
+import { bucketNameOf, sharedArns } from '../catalog/shared-resources.ts';
 import type { StageSettings } from '../catalog/stage-settings.ts';
 import { PublicApi } from './public-api.ts';
 import { ScheduledFunction } from './scheduled-function.ts';
-import { bucketNameOf, sharedArns } from './shared-resources.ts';
 
 interface FunctionStackProps extends StackProps {
   readonly settings: StageSettings;

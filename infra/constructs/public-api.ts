@@ -16,8 +16,8 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { API_ROUTES } from '../../lib/api/api-contract.ts';
+import { functionNameOf } from '../catalog/shared-resources.ts';
 import type { StageSettings } from '../catalog/stage-settings.ts';
-import { functionNameOf } from './shared-resources.ts';
 
 const CALLS_PER_SECOND = { rateLimit: 5, burstLimit: 10 } as const;
 const { stop } = API_ROUTES;

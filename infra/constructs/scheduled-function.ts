@@ -21,8 +21,13 @@ import {
   type FunctionName,
 } from '../catalog/functions.ts';
 import { acknowledgeWildcards, statementsOf } from '../catalog/grants.ts';
+import {
+  failedEventsNameOf,
+  functionNameOf,
+  type SharedArns,
+  sharedArns,
+} from '../catalog/shared-resources.ts';
 import { bundleFunction } from './bundle-function.ts';
-import { failedEventsNameOf, functionNameOf, type SharedArns, sharedArns } from './shared-resources.ts';
 
 interface ScheduledFunctionProps {
   readonly name: FunctionName;

@@ -12,9 +12,9 @@ import { RISK_TABLE, SIGNALS_TABLE, type TableDefinition } from '../../lib/adapt
 import { COLLECTED_PREFIX } from '../../lib/market/use-cases/collected-candles.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { acknowledgeWildcards, OPERATOR_GRANTS, statementsOf } from '../catalog/grants.ts';
+import { bucketNameOf, topicNameOf } from '../catalog/shared-resources.ts';
 import type { StageSettings } from '../catalog/stage-settings.ts';
 import { CreateOnce } from '../constructs/create-once.ts';
-import { bucketNameOf, topicNameOf } from '../constructs/shared-resources.ts';
 
 const KEPT_FOR_EVER = [
   'candles',

@@ -6,8 +6,8 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { type AlarmDefinition, alarmDefinitions, missingDataOf } from '../catalog/alarms.ts';
 import { dashboardRows, PANEL_PERIOD } from '../catalog/dashboard-panels.ts';
+import { sharedArns } from '../catalog/shared-resources.ts';
 import type { StageSettings } from '../catalog/stage-settings.ts';
-import { sharedArns } from '../constructs/shared-resources.ts';
 
 const WIDTH = 24;
 

@@ -30,8 +30,8 @@ import { DefinitionBody, IntegrationPattern, LogLevel, StateMachine } from 'aws-
 import { EcsFargateLaunchTarget, EcsRunTask } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 import { acknowledgeWildcards, RETRAINING_GRANTS, statementsOf } from '../catalog/grants.ts';
+import { failedEventsNameOf, functionNameOf, RETRAINING } from '../catalog/shared-resources.ts';
 import type { StageSettings } from '../catalog/stage-settings.ts';
-import { failedEventsNameOf, functionNameOf, RETRAINING } from '../constructs/shared-resources.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 /** All candles of 100 symbols and 90 days are 2.6 million rows; the sequence models hold them in memory. */

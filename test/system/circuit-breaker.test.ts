@@ -26,7 +26,7 @@ import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { localCircuitBreakerConfiguration, localNotificationsFile } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
-import { runOf } from '../contract/signal-store.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { beHealthy, MINUTE_MS, START_MS, writeRecord } from '../support/trading/healthy-scope.ts';
 
 describe('circuit breaker on the embedded services', () => {

@@ -26,8 +26,8 @@ import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/o
 import { localExecuteConfiguration } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { BROKER_START_MS, brokerMarket, expectValue } from '../contract/broker.ts';
-import { runOf } from '../contract/signal-store.ts';
+import { BROKER_START_MS, brokerMarket, expectValue } from '../support/execution/broker-market.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { signalOf } from '../support/trading/trading-world.ts';
 
 const MINUTE_MS = 60_000;

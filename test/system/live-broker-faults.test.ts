@@ -18,7 +18,7 @@ import {
   expectValue,
   market,
   stop,
-} from '../contract/broker.ts';
+} from '../support/execution/broker-market.ts';
 
 const credentials = { apiKey: 'CANARY-KEY-7f3a91', secret: 'CANARY-SECRET-c04d2e' };
 const ORDER = { path: '/fapi/v1/order', method: 'POST' } as const;

@@ -22,8 +22,8 @@ import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../../lib/runtime/c
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { announceRunningSystem, withdrawRunningSystem } from '../../local/run/running-system.ts';
-import { expectValue } from '../contract/broker.ts';
-import { runOf } from '../contract/signal-store.ts';
+import { expectValue } from '../support/execution/broker-market.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { qt } from '../support/qt.ts';
 import { calmMarket, LIVE_DEPOSIT_USDT, LIVE_KEYS } from '../support/trading/live-world.ts';
 import {

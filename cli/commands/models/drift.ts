@@ -53,7 +53,7 @@ async function runDrift(options: DriftOptions): Promise<void> {
   const { stage, state, models } = options;
   if ([stage, state, models].filter((each) => each !== undefined).length > 1)
     throw new UsageError('give one of --models, --stage and --state');
-  const { measureFolderDrift } = await import('../../../lib/runtime/compose/evaluation.ts');
+  const { measureFolderDrift } = await import('../../../lib/runtime/compose/research/evaluation.ts');
   const measure = (store: ObjectStore | undefined) =>
     measureFolderDrift({
       dataFolder: options.data,
@@ -80,7 +80,7 @@ async function runDrift(options: DriftOptions): Promise<void> {
 async function runProfile(options: ProfileOptions): Promise<void> {
   if (options.from !== undefined && options.to !== undefined && options.from >= options.to)
     throw new UsageError('--from must be before --to');
-  const { writeFolderProfile } = await import('../../../lib/runtime/compose/evaluation.ts');
+  const { writeFolderProfile } = await import('../../../lib/runtime/compose/research/evaluation.ts');
   const written = await writeFolderProfile({
     dataFolder: options.data,
     modelsFolder: options.models,

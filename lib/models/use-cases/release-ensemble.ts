@@ -9,8 +9,9 @@ import {
   SHADOW_KEY,
   type ShadowPointer,
 } from '../ensemble.ts';
+import type { EnsembleComparison } from '../ensemble-comparison.ts';
 import { parseShadow } from '../parse-document.ts';
-import type { CompareEnsembles, EnsembleComparison } from '../ports.ts';
+import type { CompareEnsembles } from '../ports.ts';
 import { openEnsemble } from './load-ensemble.ts';
 import type { ModelSource } from './load-model.ts';
 import {

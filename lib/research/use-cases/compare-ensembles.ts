@@ -8,8 +8,8 @@ import { askModels, type SymbolRow } from '../../inference/use-cases/ask-models.
 import type { OpenTimeRange } from '../../market/bar-range.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import type { CandleSource } from '../../market/ports.ts';
+import type { EnsembleComparison } from '../../models/ensemble-comparison.ts';
 import { labelSchema } from '../../models/manifest.ts';
-import type { EnsembleComparison } from '../../models/ports.ts';
 import { type LoadedEnsemble, openEnsemble } from '../../models/use-cases/load-ensemble.ts';
 import type { ModelSource } from '../../models/use-cases/load-model.ts';
 import { type ClassIndex, rowLogLoss } from '../metrics/classification.ts';

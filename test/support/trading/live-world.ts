@@ -35,8 +35,8 @@ import {
   startSimulatedExchange,
 } from '../../../local/exchange/simulated-exchange.ts';
 import { marketOf } from '../../../local/market/market-source.ts';
-import { expectValue } from '../../contract/broker.ts';
-import { runOf } from '../../contract/signal-store.ts';
+import { expectValue } from '../execution/broker-market.ts';
+import { runOf } from '../inference/sample-signals.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 import {
   type CrashPlan,

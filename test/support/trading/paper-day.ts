@@ -15,7 +15,7 @@ import {
   type TradeRecord,
   tradeKey,
 } from '../../../lib/risk/records.ts';
-import { runOf, signalOf } from '../../contract/signal-store.ts';
+import { runOf, signalOf } from '../inference/sample-signals.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 
 export const HOUR_MS = 3_600_000;

@@ -1,13 +1,13 @@
 // The study of stops over a folder of recorded candles.
-import { openPredictionFile } from '../../adapters/files/prediction-file.ts';
-import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
-import { failure, type Result, success } from '../../core/result.ts';
-import type { OpenTimeRange } from '../../market/bar-range.ts';
-import { createEnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
-import { predictOnce } from '../../research/use-cases/predictions.ts';
-import { type StopStudy, studyStops } from '../../research/use-cases/study-stops.ts';
+import { openPredictionFile } from '../../../adapters/files/prediction-file.ts';
+import { createOnnxModelRuntime } from '../../../adapters/onnx/onnx-model-runtime.ts';
+import { failure, type Result, success } from '../../../core/result.ts';
+import type { OpenTimeRange } from '../../../market/bar-range.ts';
+import { createEnsembleProvider } from '../../../models/use-cases/load-ensemble.ts';
+import { predictOnce } from '../../../research/use-cases/predictions.ts';
+import { type StopStudy, studyStops } from '../../../research/use-cases/study-stops.ts';
+import { seededDraws } from '../seeded-draws.ts';
 import { type FolderQuery, type InputUnusable, openInput, openModels } from './recorded-input.ts';
-import { seededDraws } from './seeded-draws.ts';
 
 /** @param query.predictionsFile kept and used again; undefined keeps none. Fails with one line. */
 export async function studyFolderStops(

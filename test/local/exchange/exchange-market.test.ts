@@ -5,11 +5,14 @@ import { gunzipSync } from 'node:zlib';
 import ccxt from 'ccxt';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BAR_MS, findCandleFault } from '../../lib/market/candle.ts';
-import { type CandleSeries, candleAt, countUntil, sliceSeries } from '../../lib/market/candle-series.ts';
-import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { generateMarket } from '../../local/market/generated-market.ts';
-import { loadRecordedMarket, marketOf } from '../../local/market/market-source.ts';
+import { BAR_MS, findCandleFault } from '../../../lib/market/candle.ts';
+import { type CandleSeries, candleAt, countUntil, sliceSeries } from '../../../lib/market/candle-series.ts';
+import {
+  type SimulatedExchange,
+  startSimulatedExchange,
+} from '../../../local/exchange/simulated-exchange.ts';
+import { generateMarket } from '../../../local/market/generated-market.ts';
+import { loadRecordedMarket, marketOf } from '../../../local/market/market-source.ts';
 
 const fromMs = Date.UTC(2024, 0, 1);
 const dataFolder = resolve(process.env.QT_DATA_DIR ?? '../shared/data');

@@ -1,8 +1,8 @@
 // What every command over recorded candles begins with: a folder of candles, the symbols asked for, and the models.
-import { type CandleFolder, openCandleFolder } from '../../adapters/files/candle-folder.ts';
-import { createFolderObjectStore } from '../../adapters/files/folder-object-store.ts';
-import { failure, type Result, success } from '../../core/result.ts';
-import { STARTER_MODELS_FOLDER } from '../config/starter-models.ts';
+import { type CandleFolder, openCandleFolder } from '../../../adapters/files/candle-folder.ts';
+import { createFolderObjectStore } from '../../../adapters/files/folder-object-store.ts';
+import { failure, type Result, success } from '../../../core/result.ts';
+import { STARTER_MODELS_FOLDER } from '../../config/starter-models.ts';
 
 export interface FolderQuery {
   readonly dataFolder: string;

@@ -1,9 +1,9 @@
 // Judging models and their drift over folders: recorded candles and stored models in, figures out; only a profile is written.
-import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
-import type { ObjectStore } from '../../core/ports.ts';
-import type { Result } from '../../core/result.ts';
-import type { OpenTimeRange } from '../../market/bar-range.ts';
-import { createEnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
+import { createOnnxModelRuntime } from '../../../adapters/onnx/onnx-model-runtime.ts';
+import type { ObjectStore } from '../../../core/ports.ts';
+import type { Result } from '../../../core/result.ts';
+import type { OpenTimeRange } from '../../../market/bar-range.ts';
+import { createEnsembleProvider } from '../../../models/use-cases/load-ensemble.ts';
 import {
   type DriftError,
   type DriftReport,
@@ -11,15 +11,15 @@ import {
   type ProfileError,
   type ProfileOutcome,
   writeFeatureProfile,
-} from '../../models/use-cases/measure-drift.ts';
-import type { Evaluation } from '../../research/evaluation.ts';
+} from '../../../models/use-cases/measure-drift.ts';
+import type { Evaluation } from '../../../research/evaluation.ts';
 import {
   type EvaluateError,
   type EvaluateRequest,
   evaluateModels,
-} from '../../research/use-cases/evaluate-models.ts';
+} from '../../../research/use-cases/evaluate-models.ts';
+import { seededDraws } from '../seeded-draws.ts';
 import { type FolderQuery, type InputUnusable, openInput, openModels } from './recorded-input.ts';
-import { seededDraws } from './seeded-draws.ts';
 
 export async function evaluateFolder(
   query: FolderQuery & Omit<EvaluateRequest, 'symbols'>,

@@ -5,11 +5,11 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createCircuitBreakerHandler } from '../../functions/circuit-breaker/handler.ts';
-import { createSnsNotifier } from '../../lib/adapters/aws/sns/sns-notifier.ts';
-import { StoreError } from '../../lib/core/store-error.ts';
-import { tickBreaker, tripBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
-import { LiveWorld } from '../support/trading/live-world.ts';
+import { createCircuitBreakerHandler } from '../../../functions/circuit-breaker/handler.ts';
+import { createSnsNotifier } from '../../../lib/adapters/aws/sns/sns-notifier.ts';
+import { StoreError } from '../../../lib/core/store-error.ts';
+import { tickBreaker, tripBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
+import { LiveWorld } from '../../support/trading/live-world.ts';
 
 const TOPIC = 'arn:aws:sns:eu-central-1:123456789012:qt-test-alarms';
 const KEYS = { id: 'AKIDEXAMPLE', secret: 'sns-secret-key' };

@@ -1,26 +1,30 @@
 // A backtest over folders: recorded candles and stored models in, a report out; all stores in memory, nothing is written but the
 // file of predictions where one is asked for.
-import { createRecordedMarket } from '../../adapters/files/folder-market-data.ts';
-import { openPredictionFile } from '../../adapters/files/prediction-file.ts';
-import { createMemoryFlagStore } from '../../adapters/memory/memory-flag-store.ts';
-import { createMemoryRiskStore } from '../../adapters/memory/memory-risk-store.ts';
-import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
-import { createPaperBroker } from '../../adapters/paper/paper-broker.ts';
-import { microUsdt } from '../../core/money.ts';
-import type { ObjectStore, StoredObject } from '../../core/ports.ts';
-import { failure, type Result, success } from '../../core/result.ts';
-import type { PaperCosts } from '../../execution/paper-account.ts';
-import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
-import type { Ensemble } from '../../models/ensemble.ts';
+import { createRecordedMarket } from '../../../adapters/files/folder-market-data.ts';
+import { openPredictionFile } from '../../../adapters/files/prediction-file.ts';
+import { createMemoryFlagStore } from '../../../adapters/memory/memory-flag-store.ts';
+import { createMemoryRiskStore } from '../../../adapters/memory/memory-risk-store.ts';
+import { createOnnxModelRuntime } from '../../../adapters/onnx/onnx-model-runtime.ts';
+import { createPaperBroker } from '../../../adapters/paper/paper-broker.ts';
+import { microUsdt } from '../../../core/money.ts';
+import type { ObjectStore, StoredObject } from '../../../core/ports.ts';
+import { failure, type Result, success } from '../../../core/result.ts';
+import type { PaperCosts } from '../../../execution/paper-account.ts';
+import { type CandleSeries, countUntil, sliceSeries } from '../../../market/candle-series.ts';
+import type { Ensemble } from '../../../models/ensemble.ts';
 import {
   createEnsembleProvider,
   type LoadedEnsemble,
   type QuarantinedModel,
-} from '../../models/use-cases/load-ensemble.ts';
-import { type BacktestReport, reportBacktest } from '../../research/use-cases/backtest-report.ts';
-import { createPredictedSignals } from '../../research/use-cases/predicted-signals.ts';
-import { type PredictionCache, type Predictions, predictOnce } from '../../research/use-cases/predictions.ts';
-import { runBacktest, type SimulatedClock } from '../../research/use-cases/run-backtest.ts';
+} from '../../../models/use-cases/load-ensemble.ts';
+import { type BacktestReport, reportBacktest } from '../../../research/use-cases/backtest-report.ts';
+import { createPredictedSignals } from '../../../research/use-cases/predicted-signals.ts';
+import {
+  type PredictionCache,
+  type Predictions,
+  predictOnce,
+} from '../../../research/use-cases/predictions.ts';
+import { runBacktest, type SimulatedClock } from '../../../research/use-cases/run-backtest.ts';
 import { type FolderQuery, type InputUnusable, openInput, openModels } from './recorded-input.ts';
 
 export interface BacktestQuery extends FolderQuery {

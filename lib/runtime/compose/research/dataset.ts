@@ -1,17 +1,17 @@
 // Puts the dataset use case together over folders: recorded candles in, Parquet out.
-import { openCandleFolder } from '../../adapters/files/candle-folder.ts';
-import { createFolderObjectStore } from '../../adapters/files/folder-object-store.ts';
-import { openParquetDataset } from '../../adapters/files/parquet-dataset.ts';
-import type { ObjectStore } from '../../core/ports.ts';
-import { failure, type Result } from '../../core/result.ts';
-import type { OpenTimeRange } from '../../market/bar-range.ts';
-import { copyCollected } from '../../market/use-cases/copy-collected.ts';
+import { openCandleFolder } from '../../../adapters/files/candle-folder.ts';
+import { createFolderObjectStore } from '../../../adapters/files/folder-object-store.ts';
+import { openParquetDataset } from '../../../adapters/files/parquet-dataset.ts';
+import type { ObjectStore } from '../../../core/ports.ts';
+import { failure, type Result } from '../../../core/result.ts';
+import type { OpenTimeRange } from '../../../market/bar-range.ts';
+import { copyCollected } from '../../../market/use-cases/copy-collected.ts';
 import {
   type BuildDatasetError,
   type BuildProgress,
   buildDataset,
   type DatasetSummary,
-} from '../../research/use-cases/build-dataset.ts';
+} from '../../../research/use-cases/build-dataset.ts';
 
 /** What labels reckon with on each side of a trade: taker fee and slippage of a liquid pair. */
 const LABEL_COSTS = { feeBps: 5, slippageBps: 2 } as const;

@@ -1,14 +1,14 @@
 // The infer use case over folders: recorded candles and models in, signals out; nothing is written anywhere.
-import { openCandleFolder } from '../../adapters/files/candle-folder.ts';
-import { createFolderMarketData } from '../../adapters/files/folder-market-data.ts';
-import { createFolderObjectStore } from '../../adapters/files/folder-object-store.ts';
-import { createMemorySignalStore } from '../../adapters/memory/memory-signal-store.ts';
-import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
-import { failure, type Result, success } from '../../core/result.ts';
-import { type InferOutcome, infer } from '../../inference/use-cases/infer.ts';
-import { createEnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
-import { CODE_VERSION } from '../config/code-version.ts';
-import { STARTER_MODELS_FOLDER } from '../config/starter-models.ts';
+import { openCandleFolder } from '../../../adapters/files/candle-folder.ts';
+import { createFolderMarketData } from '../../../adapters/files/folder-market-data.ts';
+import { createFolderObjectStore } from '../../../adapters/files/folder-object-store.ts';
+import { createMemorySignalStore } from '../../../adapters/memory/memory-signal-store.ts';
+import { createOnnxModelRuntime } from '../../../adapters/onnx/onnx-model-runtime.ts';
+import { failure, type Result, success } from '../../../core/result.ts';
+import { type InferOutcome, infer } from '../../../inference/use-cases/infer.ts';
+import { createEnsembleProvider } from '../../../models/use-cases/load-ensemble.ts';
+import { CODE_VERSION } from '../../config/code-version.ts';
+import { STARTER_MODELS_FOLDER } from '../../config/starter-models.ts';
 
 /** Fails with one line when the folder of candles cannot be used or lacks a symbol that was asked for. */
 export async function inferFromFolder(query: {

@@ -5,14 +5,17 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type CcxtMarketDataOptions,
   createCcxtMarketData,
-} from '../../lib/adapters/binance/ccxt-market-data.ts';
-import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
-import { countUntil, sliceSeries } from '../../lib/market/candle-series.ts';
-import type { MarketDataErrorCode } from '../../lib/market/ports.ts';
-import type { FaultRequest } from '../../local/exchange/faults.ts';
-import { MALFORMATIONS } from '../../local/exchange/faults.ts';
-import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { generateMarket } from '../../local/market/generated-market.ts';
+} from '../../../lib/adapters/binance/ccxt-market-data.ts';
+import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
+import { countUntil, sliceSeries } from '../../../lib/market/candle-series.ts';
+import type { MarketDataErrorCode } from '../../../lib/market/ports.ts';
+import type { FaultRequest } from '../../../local/exchange/faults.ts';
+import { MALFORMATIONS } from '../../../local/exchange/faults.ts';
+import {
+  type SimulatedExchange,
+  startSimulatedExchange,
+} from '../../../local/exchange/simulated-exchange.ts';
+import { generateMarket } from '../../../local/market/generated-market.ts';
 
 const market = generateMarket({ seed: 11, symbols: 100, fromMs: Date.UTC(2024, 0, 1), bars: 1_050 });
 const exchangeNowMs = market.firstOpenTimeMs + 1_040 * BAR_MS + 17_000;
