@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
 import { CANDLE_FAULTS } from '../../market/candle.ts';
@@ -107,4 +108,4 @@ function parseCandles(text: string): Result<CandleSeries, string> {
 const parseDecimal = (cell: string): number => (cell.trim() === '' ? Number.NaN : Number(cell));
 
 const errorCode = (error: unknown): string =>
-  error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error);
+  (error as NodeJS.ErrnoException | undefined)?.code ?? messageOf(error);

@@ -1,8 +1,10 @@
 // Candles as Parquet: plain 64-bit columns, so that every number comes back bit for bit, in one gzip stream each. Of the codecs
 // that common readers know, Node's own gzip made the smallest files and was read as fast as uncompressed ones.
+
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { parquetRead } from 'hyparquet';
 import { ByteWriter, type ColumnSource, ParquetWriter, schemaFromColumnData } from 'hyparquet-writer';
+import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { CANDLE_FAULTS } from '../../market/candle.ts';
 import { allocateSeries, type CandleSeries, findInvalidCandle } from '../../market/candle-series.ts';
@@ -62,7 +64,7 @@ async function decode(bytes: Uint8Array): Promise<Result<CandleSeries, string>> 
       },
     });
   } catch (error) {
-    return failure(`it cannot be read as Parquet: ${error instanceof Error ? error.message : error}`);
+    return failure(`it cannot be read as Parquet: ${messageOf(error)}`);
   }
   return seriesFrom(columns);
 }

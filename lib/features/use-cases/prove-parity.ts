@@ -1,6 +1,7 @@
 // The parity proof: on fresh candles of a few symbols, features computed for many bars at once and bar by bar have the same
 // bits. Symbols take turns, so that the whole universe is proven in time.
 
+import { messageOf } from '../../core/message-of.ts';
 import { lastClosedOpenTimeMs } from '../../market/candle.ts';
 import { REQUEST_BARS } from '../../market/grid.ts';
 import type { MarketData } from '../../market/ports.ts';
@@ -46,7 +47,7 @@ export async function proveParity(
       remarks.push(...compared.mismatches.map((what) => `${symbol} ${what}`));
     }
   } catch (error) {
-    remarks.push(error instanceof Error ? error.message : String(error));
+    remarks.push(messageOf(error));
   }
   return { atMs: nowMs, symbols, values, mismatches, remarks: remarks.slice(0, REMARKS_MAX) };
 }

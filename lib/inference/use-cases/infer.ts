@@ -2,6 +2,7 @@
 // one signal and store it once. A symbol or a model that fails is recorded with its reason and never stops the others; whatever
 // is missing, stale or unreadable ends as an abstention or a HOLD, never as a guess.
 
+import { messageOf } from '../../core/message-of.ts';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { computeFeatures } from '../../features/compute-features.ts';
@@ -154,7 +155,7 @@ async function readRow(context: {
   } catch (error) {
     return failure({
       reason: 'internal_error',
-      message: error instanceof Error ? error.message : String(error),
+      message: messageOf(error),
     });
   }
 }

@@ -1,9 +1,11 @@
 // The guard function, composed: adapters from settings, one use case per scope, and its logs and metrics.
+
 import { createClients } from '../../adapters/aws/create-clients.ts';
 import { createDynamoRiskStore } from '../../adapters/aws/dynamodb/dynamo-risk-store.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
 import { recordPositionManagerReport } from '../../adapters/telemetry/record-position-manager-report.ts';
+import { messageOf } from '../../core/message-of.ts';
 import { managePositions, type PositionManagerReport } from '../../execution/use-cases/manage-positions.ts';
 import type { Scope } from '../../risk/gate.ts';
 import { watchedScopes } from '../../risk/use-cases/circuit-breaker.ts';
@@ -49,7 +51,7 @@ export function composeManagePositions(
     try {
       return await managePositions({ risk, broker: await brokerOf(scope), clock, codeVersion });
     } catch (error) {
-      return { scope, failed: error instanceof Error ? error.message : String(error) };
+      return { scope, failed: messageOf(error) };
     }
   };
   return {
