@@ -63,6 +63,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     retry: { attempts: 2, ageMaxS: 240 },
     environment: ['QT_STAGE', 'QT_EXCHANGE', 'QT_BUCKET', 'QT_SIGNALS_TABLE'],
     grants: ['read_models', 'write_shadow', 'read_universe', 'write_signals'],
+    // With the bar it has decided: lib/inference/infer-events.ts.
     onSuccess: 'execute',
   },
   execute: {

@@ -1,3 +1,4 @@
+// What execution needs from outside: an account to trade on, and what became of each order.
 import type { Result } from '../core/result.ts';
 import type { SymbolFilters } from '../market/symbol-filters.ts';
 import type { RiskApproved, Scope } from '../risk/gate.ts';

@@ -11,6 +11,7 @@ import { createInferHandler } from '../../functions/infer/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
 import { createRefreshUniverseHandler } from '../../functions/refresh-universe/handler.ts';
 import { messageOf } from '../../lib/core/message-of.ts';
+import type { BarDecided } from '../../lib/inference/infer-events.ts';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { composeApi, setApiToken } from '../../lib/runtime/compose/api.ts';
@@ -174,7 +175,7 @@ function composeHandlers(context: FunctionContext): Record<Job, () => Promise<un
   const execute = createExecuteHandler(opened(composeExecute(trading, overrides('execute'))));
   return {
     infer: async () => {
-      const decided = await asLambdaRetries(() => infer({}));
+      const decided: BarDecided = await asLambdaRetries(() => infer({}));
       return asLambdaRetries(() => execute(decided));
     },
     'manage-positions': createManagePositionsHandler(

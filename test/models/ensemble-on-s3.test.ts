@@ -10,8 +10,8 @@ import { createFolderObjectStore } from '../../lib/adapters/files/folder-object-
 import { createOnnxModelRuntime } from '../../lib/adapters/onnx/onnx-model-runtime.ts';
 import type { ObjectStore } from '../../lib/core/ports.ts';
 import { modelKey } from '../../lib/models/ensemble.ts';
+import { copyEnsemble } from '../../lib/models/use-cases/copy-ensemble.ts';
 import { createEnsembleProvider, type EnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
-import { copyEnsemble } from '../../lib/models/use-cases/model-registry.ts';
 import { promoteEnsemble, rollbackEnsemble } from '../../lib/models/use-cases/release-ensemble.ts';
 import { setQuarantine } from '../../lib/models/use-cases/release-quarantine.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';

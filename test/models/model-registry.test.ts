@@ -4,12 +4,8 @@ import type { ObjectStore } from '../../lib/core/ports.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
 import { ensembleKey, manifestKey, modelKey, POINTER_KEY } from '../../lib/models/ensemble.ts';
 import { parseEnsemble } from '../../lib/models/parse-document.ts';
-import {
-  type CopyRequest,
-  copyEnsemble,
-  listModels,
-  verifyModels,
-} from '../../lib/models/use-cases/model-registry.ts';
+import { type CopyRequest, copyEnsemble } from '../../lib/models/use-cases/copy-ensemble.ts';
+import { listModels, verifyModels } from '../../lib/models/use-cases/model-registry.ts';
 import { buildModelFolder, DEFAULT_MEMBERS, toJson } from '../support/models/build-model-folder.ts';
 import { createMemoryObjectStore } from '../support/models/memory-object-store.ts';
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { createOnnxModelRuntime } from '../../lib/adapters/onnx/onnx-model-runtime.ts';
 import { ensembleKey, manifestKey, modelKey, POINTER_KEY } from '../../lib/models/ensemble.ts';
-import { copyEnsemble } from '../../lib/models/use-cases/model-registry.ts';
+import { copyEnsemble } from '../../lib/models/use-cases/copy-ensemble.ts';
 import { promoteEnsemble } from '../../lib/models/use-cases/release-ensemble.ts';
 import {
   buildModelFolder,

@@ -1,5 +1,5 @@
 // What a reader can hold in mind: folders of a manageable size, and files that are named after what they do.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -39,5 +39,11 @@ describe('the tree', () => {
   it('writes names in kebab-case, those of Python in snake_case', () => {
     const wrong = names.filter((name) => !/^[a-z0-9/.-]+$/.test(name) && !/^[a-z0-9/_]+\.py$/.test(name));
     expect(wrong).toEqual([]);
+  });
+
+  it('opens every file of the product with a comment that says why it exists', () => {
+    const product = names.filter((name) => name.endsWith('.ts') && !name.startsWith('test/'));
+    const silent = product.filter((name) => !readFileSync(join(root, name), 'utf8').startsWith('// '));
+    expect(silent).toEqual([]);
   });
 });

@@ -13,7 +13,7 @@ import { allocateSeries, type CandleSeries, sliceSeries } from '../../lib/market
 import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { POINTER_KEY } from '../../lib/models/ensemble.ts';
-import { writeFeatureProfile } from '../../lib/models/use-cases/measure-drift.ts';
+import { writeFeatureProfile } from '../../lib/models/use-cases/write-profile.ts';
 import { firstArmed } from '../../lib/risk/breaker.ts';
 import { newGate } from '../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../lib/risk/latch.ts';

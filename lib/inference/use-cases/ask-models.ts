@@ -3,9 +3,9 @@
 // costs its own votes only.
 import { FEATURE_COUNT, FEATURE_NAMES, SEQUENCE_COLUMNS } from '../../features/feature-set.ts';
 import { SEQUENCE_STEPS } from '../../market/grid.ts';
-import type { LoadedEnsemble, LoadedMember, QuarantinedModel } from '../../models/use-cases/load-ensemble.ts';
-import type { Vote } from '../../models/vote.ts';
-import { abstain } from '../../models/vote.ts';
+import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
+import type { LoadedMember, QuarantinedModel } from '../../models/use-cases/loaded-member.ts';
+import { abstain, type Vote } from '../../models/vote.ts';
 import { decideSignal } from '../decide-signal.ts';
 import type { Signal } from '../signal.ts';
 

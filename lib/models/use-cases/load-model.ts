@@ -1,5 +1,5 @@
-// Loads one model and proves it: no operator's order against it → stored bytes → sha256 → manifest → feature set → session → golden vectors. Only a model
-// that passes every step serves; the first step that fails gives the reason why this one does not.
+// Loads one model and proves it: not quarantined by an operator → stored bytes → sha256 → manifest → feature set → session → golden
+// vectors. Only a model that passes every step serves; the first step that fails gives the reason why this one does not.
 
 import { sha256Of } from '../../core/hash.ts';
 import { messageOf } from '../../core/message-of.ts';
@@ -161,6 +161,14 @@ async function startSession(
   if (goldenFault === undefined) return success({ manifest, session });
   await session.release();
   return failure(goldenFault);
+}
+
+/** Loads a model to see whether it could serve. @returns why it could not; undefined when it passed every check */
+export async function proveModel(...load: Parameters<typeof loadModel>): Promise<ModelFault | undefined> {
+  const { result } = await loadModel(...load);
+  if (!result.ok) return result.error;
+  await result.value.session.release();
+  return undefined;
 }
 
 const fault = (reason: ModelAbstentionReason, message: string) => failure<ModelFault>({ reason, message });

@@ -9,8 +9,7 @@ import {
 import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
 import { countUntil, sliceSeries } from '../../../lib/market/candle-series.ts';
 import type { MarketDataErrorCode } from '../../../lib/market/ports.ts';
-import type { FaultRequest } from '../../../local/exchange/faults.ts';
-import { MALFORMATIONS } from '../../../local/exchange/faults.ts';
+import { type FaultRequest, MALFORMATIONS } from '../../../local/exchange/faults.ts';
 import {
   type SimulatedExchange,
   startSimulatedExchange,

@@ -1,13 +1,10 @@
 // The market on which brokers are tested, and orders that the gate has approved.
-import type { Result } from '../../../lib/core/result.ts';
-import { success } from '../../../lib/core/result.ts';
+import { type Result, success } from '../../../lib/core/result.ts';
 import type { EntryOrder, ReduceOrder } from '../../../lib/execution/order.ts';
 import type { OrderReference } from '../../../lib/execution/ports.ts';
-import type { Candle } from '../../../lib/market/candle.ts';
-import { BAR_MS } from '../../../lib/market/candle.ts';
+import { BAR_MS, type Candle } from '../../../lib/market/candle.ts';
 import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
-import type { RiskApproved, Scope } from '../../../lib/risk/gate.ts';
-import { approveReduction, authorise } from '../../../lib/risk/gate.ts';
+import { approveReduction, authorise, type RiskApproved, type Scope } from '../../../lib/risk/gate.ts';
 import { marketOf } from '../../../local/market/market-source.ts';
 
 export const DEPOSIT_MICRO_USDT = 10_000_000_000;

@@ -12,11 +12,9 @@ import { failure, type Result, success } from '../../../core/result.ts';
 import type { PaperCosts } from '../../../execution/paper-account.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../../market/candle-series.ts';
 import type { Ensemble } from '../../../models/ensemble.ts';
-import {
-  createEnsembleProvider,
-  type LoadedEnsemble,
-  type QuarantinedModel,
-} from '../../../models/use-cases/load-ensemble.ts';
+import { createEnsembleProvider } from '../../../models/use-cases/load-ensemble.ts';
+import type { LoadedEnsemble } from '../../../models/use-cases/loaded-ensemble.ts';
+import type { QuarantinedModel } from '../../../models/use-cases/loaded-member.ts';
 import { type BacktestReport, reportBacktest } from '../../../research/use-cases/backtest-report.ts';
 import { createPredictedSignals } from '../../../research/use-cases/predicted-signals.ts';
 import {

@@ -4,14 +4,12 @@ import type { ObjectStore } from '../../../core/ports.ts';
 import type { Result } from '../../../core/result.ts';
 import type { OpenTimeRange } from '../../../market/bar-range.ts';
 import { createEnsembleProvider } from '../../../models/use-cases/load-ensemble.ts';
+import { type DriftError, type DriftReport, measureDrift } from '../../../models/use-cases/measure-drift.ts';
 import {
-  type DriftError,
-  type DriftReport,
-  measureDrift,
   type ProfileError,
   type ProfileOutcome,
   writeFeatureProfile,
-} from '../../../models/use-cases/measure-drift.ts';
+} from '../../../models/use-cases/write-profile.ts';
 import type { Evaluation } from '../../../research/evaluation.ts';
 import {
   type EvaluateError,
