@@ -359,7 +359,7 @@ function functionAlarms(stage: string, service: FunctionName): AlarmDefinition[]
   const metric = (name: string, period: Duration, statistic: string = Stats.SUM) =>
     lambdaMetric(stage, { service, name, period, statistic });
   const silence: AlarmDefinition = {
-    runbook: service === 'circuit-breaker' ? 'lease-expired' : `${service}-silent`,
+    runbook: service === 'circuit-breaker' ? 'lease-expired' : 'position-manager-silent',
     meaning: `No run of ${service} succeeded for three minutes`,
     metric: new MathExpression({
       expression: 'FILL(invocations, 0) - FILL(errors, 0)',

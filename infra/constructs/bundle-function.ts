@@ -85,8 +85,8 @@ export function bundleFunction(options: BundleOptions): Code {
 }
 
 function writeBundle(folder: string, { name, loadsModels, files = [] }: BundleOptions): void {
-  const empty = './infra/empty-module.cjs';
-  const http = './infra/node-http.cjs';
+  const empty = './infra/constructs/empty-module.cjs';
+  const http = './infra/constructs/node-http.cjs';
   buildSync({
     absWorkingDir: PROJECT,
     entryPoints: [{ in: join('functions', name, 'handler.ts'), out: 'handler' }],

@@ -174,7 +174,7 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     expect(await run('evaluate-rollout')).toMatchObject({
       verdict: 'NO_GO',
       breaches: [],
-      stage: 'PAPER',
+      level: 'PAPER',
       driftedFeatures: 0,
     });
     expect(await run('refresh-universe')).toMatchObject({ outcome: 'confirmed', symbols: 4, leaving: [] });

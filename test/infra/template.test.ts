@@ -106,7 +106,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...READ_KEYS,
     ...CHANGE_RISK,
   ],
-  'guard/Role': [
+  'manage-positions/Role': [
     ...own('manage-positions'),
     ...READ_FLAGS,
     ...READ_KEYS,
@@ -131,7 +131,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...[...Object.keys(CLOSED_FLAGS), 'EMERGENCY_MODE'].map((name) => `ssm:PutParameter ${flag(name)}`),
     'sns:Publish qt-dev-alarms',
   ],
-  'evaluate/Role': [
+  'evaluate-rollout/Role': [
     ...own('evaluate-rollout'),
     ...READ_SIGNALS,
     `s3:GetObject ${BUCKET}/ensembles/*`,
@@ -213,7 +213,12 @@ describe('the roles', () => {
   });
 
   it('keep the keys of the exchange from whoever does not trade', () => {
-    expect(rolesThatMay(/exchange\//)).toEqual(['Operator', 'api/Role', 'execute/Role', 'guard/Role']);
+    expect(rolesThatMay(/exchange\//)).toEqual([
+      'Operator',
+      'api/Role',
+      'execute/Role',
+      'manage-positions/Role',
+    ]);
   });
 
   it('hold no action by wildcard, and nothing of AWS’s own policies', () => {
@@ -332,7 +337,7 @@ describe('the functions', () => {
     ]);
   });
 
-  it('are called on schedule: infer once a bar and shard, guard and breaker every minute', () => {
+  it('are called on schedule: infer once a bar and shard, position manager and breaker every minute', () => {
     const schedules = stage
       .ofType('AWS::Scheduler::Schedule')
       .map(({ properties }) => [
@@ -345,7 +350,7 @@ describe('the functions', () => {
       ['qt-dev-collect-candles', 'cron(40 9 * * ? *)', {}],
       ['qt-dev-manage-positions', 'cron(* * * * ? *)', {}],
       ['qt-dev-circuit-breaker', 'cron(* * * * ? *)', {}],
-      ['qt-dev-evaluate', 'cron(7 * * * ? *)', {}],
+      ['qt-dev-evaluate-rollout', 'cron(7 * * * ? *)', {}],
       ['qt-dev-infer-0-of-2', 'cron(0/5 * * * ? *)', { shard: 0, shardCount: 2 }],
       ['qt-dev-infer-1-of-2', 'cron(0/5 * * * ? *)', { shard: 1, shardCount: 2 }],
     ]);
@@ -568,9 +573,9 @@ describe('the alarms', () => {
       .map(({ AlarmName }) => AlarmName);
     expect(names.sort()).toEqual([
       'qt-dev-candles-stale',
-      'qt-dev-position-manager-silent',
       'qt-dev-lease-expired',
       'qt-dev-no-signals',
+      'qt-dev-position-manager-silent',
       'qt-dev-shard-silent',
       'qt-dev-universe-stale',
     ]);

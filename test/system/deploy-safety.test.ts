@@ -128,7 +128,10 @@ describe('two versions of the code at once', () => {
     await world.minute();
     expect(await statusOf(world)).toMatchObject({
       mode: 'OFF',
-      reasons: [{ code: 'versions_differ', message: 'guard runs v2, not v1' }, { code: 'paper_trading' }],
+      reasons: [
+        { code: 'versions_differ', message: 'manage-positions runs v2, not v1' },
+        { code: 'paper_trading' },
+      ],
     });
     for (const part of PARTS) world.versions[part] = 'v2';
     await nextBar(world);

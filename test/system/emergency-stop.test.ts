@@ -21,7 +21,7 @@ import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/o
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { announceRunningSystem, withdrawRunningSystem } from '../../local/run/running-system.ts';
-import { BROKER_START_MS, brokerMarket, expectValue } from '../support/execution/broker-market.ts';
+import { BROKER_START_MS, brokerMarket, expectRows } from '../support/execution/broker-market.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
 import { qt } from '../support/qt.ts';
 
@@ -120,8 +120,8 @@ const stopNow = (more: Partial<Parameters<typeof emergencyStop>[1]> = {}) =>
   });
 const failuresOf = (steps: readonly EmergencyStep[]) =>
   Object.fromEntries(steps.map(({ step, failures }) => [step, failures]));
-const held = async () => expectValue(await broker.positions()).map(({ symbol }) => symbol);
-const open = async () => expectValue(await broker.openOrders()).map(({ kind }) => kind);
+const held = async () => expectRows(await broker.positions()).map(({ symbol }) => symbol);
+const open = async () => expectRows(await broker.openStops()).map(({ kind }) => kind);
 const flag = async (name: string) => (await system.flags.read([name])).get(name);
 
 describe('emergency stop', () => {

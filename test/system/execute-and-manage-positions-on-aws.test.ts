@@ -26,7 +26,12 @@ import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/o
 import { localExecuteConfiguration } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { BROKER_START_MS, brokerMarket, expectValue } from '../support/execution/broker-market.ts';
+import {
+  BROKER_START_MS,
+  brokerMarket,
+  expectRows,
+  expectValue,
+} from '../support/execution/broker-market.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
 import { signalOf } from '../support/trading/trading-world.ts';
 
@@ -105,7 +110,7 @@ async function decided(symbol: 'BTCUSDT' | 'ETHUSDT', close: number) {
   return { ...result, written: 1, alreadyDecided: 0 };
 }
 
-const held = async () => expectValue(await broker.positions()).map(({ symbol }) => symbol);
+const held = async () => expectRows(await broker.positions()).map(({ symbol }) => symbol);
 
 describe('the execute and guard functions', () => {
   it('turn an event delivered five times into one position, its stop, and its end at the horizon', async () => {
@@ -118,14 +123,14 @@ describe('the execute and guard functions', () => {
     expect(repeated.map(({ entered }) => entered)).toEqual([0, 0, 0, 0]);
     await minute();
     expect(await held()).toEqual(['BTCUSDT']);
-    expect(expectValue(await broker.openOrders()).map(({ kind }) => kind)).toEqual(['stop']);
+    expect(expectRows(await broker.openStops()).map(({ kind }) => kind)).toEqual(['stop']);
 
     const dueMs = event.barOpenTimeMs + (1 + ensemble.label.horizonBars) * BAR_MS;
     // Past a bar that reaches down to 49000: the stop is hit before the horizon where that is the later one.
     while (nowMs < dueMs + 3 * MINUTE_MS && (await held()).length > 0) await minute();
     expect(await held()).toEqual([]);
     await minute();
-    expect(expectValue(await broker.openOrders())).toEqual([]);
+    expect(expectRows(await broker.openStops())).toEqual([]);
     expect(await system.risk.readGate('paper')).toMatchObject({
       latch: 'ARMED',
       reserved: {},

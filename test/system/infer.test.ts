@@ -106,7 +106,7 @@ describe('the infer function', () => {
     const results = [await infer({ shard: 0, shardCount: 2 }), await infer({ shard: 1, shardCount: 2 })];
     expect(results[0]!.written + results[1]!.written).toBe(4);
     expect(await system.signals.ofBar(results[0]!.barOpenTimeMs)).toHaveLength(4);
-    await expect(infer({ shard: 2, shardCount: 2 })).rejects.toThrow(/shard must be less than of/);
+    await expect(infer({ shard: 2, shardCount: 2 })).rejects.toThrow(/shard must be less than shardCount/);
   });
 
   it.each([

@@ -22,7 +22,7 @@ import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../../lib/runtime/c
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { announceRunningSystem, withdrawRunningSystem } from '../../local/run/running-system.ts';
-import { expectValue } from '../support/execution/broker-market.ts';
+import { expectRows } from '../support/execution/broker-market.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
 import { qt } from '../support/qt.ts';
 import { calmMarket, LIVE_DEPOSIT_USDT, LIVE_KEYS } from '../support/trading/live-world.ts';
@@ -62,7 +62,7 @@ beforeEach(async () => {
   await system.risk.put(
     'live',
     ROLLOUT_KEY,
-    { ...initialRollout(START_MS), stage: 'FULL' },
+    { ...initialRollout(START_MS), level: 'FULL' },
     { ifAbsent: true },
   );
   for (const [name, text] of [
@@ -124,8 +124,8 @@ async function enter(): Promise<void> {
 
 const stopEverything = (...more: string[]) =>
   qt('emergency-stop', '--reason', 'a test', '--by', 'ada', ...more, '--state', stateDir);
-const held = async () => expectValue(await broker.positions()).length;
-const open = async () => expectValue(await broker.openOrders()).length;
+const held = async () => expectRows(await broker.positions()).length;
+const open = async () => expectRows(await broker.openStops()).length;
 const latch = async () => (await system.risk.readGate('live'))?.latch;
 const emergency = async () => (await system.flags.read(['EMERGENCY_MODE'])).get('EMERGENCY_MODE');
 const raised = { kind: 'text', text: 'true' };

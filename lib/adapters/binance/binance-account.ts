@@ -1,6 +1,6 @@
 // Signed requests to a Binance USDT-M futures account: in the exchange's time, within one request budget, and an order never
 // more than once.
-import type { Result } from '../../core/result.ts';
+import { type Result, success } from '../../core/result.ts';
 import { type ExchangeCredentials, openCcxtClient } from './ccxt-client.ts';
 import { ExchangeFault } from './exchange-fault.ts';
 import { type CallerOptions, RetryingCaller } from './retrying-caller.ts';
@@ -31,7 +31,7 @@ const WEIGHT_PER_MINUTE = 600;
 const CLOCK_REFUSED = -1021;
 
 interface Client {
-  request(request: SignedRequest): Promise<unknown>;
+  request(request: SignedRequest, stillWanted?: () => boolean): Promise<unknown>;
   serverTimeMs(): Promise<number>;
 }
 
@@ -50,22 +50,46 @@ export class BinanceAccount {
     return this.#caller.call(request.weight, async (client) => read(await this.#send(client, request)));
   }
 
-  /** Sent at most once, but for a request that was refused unread because of its time. */
-  submit<T>(request: SignedRequest, read: (body: unknown) => T): Promise<Result<T, ExchangeFault>> {
-    const send = async (client: Client) => read(await this.#send(client, request));
+  /**
+   * Sent at most once, but for a request that was refused unread because of its time.
+   * @param stillWanted asked immediately before it leaves, each time; false: it does not, and the fault is `isUnsent`
+   */
+  submit<T>(
+    request: SignedRequest,
+    read: (body: unknown) => T,
+    stillWanted?: () => boolean,
+  ): Promise<Result<T, ExchangeFault>> {
+    const send = async (client: Client) => read(await this.#send(client, request, stillWanted));
     return this.#caller.call(request.weight, send, { attempts: 1 });
   }
 
-  async #send(client: Client, request: SignedRequest): Promise<unknown> {
+  /** By the machine's clock: for durations only. */
+  nowMs(): number {
+    return this.#caller.nowMs();
+  }
+
+  async exchangeNowMs(): Promise<Result<number, ExchangeFault>> {
+    const read = async (client: Client) => {
+      if (this.#clockOffsetMs === undefined) await this.#readClock(client);
+    };
+    const known = await this.#caller.call(1, read);
+    return known.ok ? success(this.#caller.nowMs() + (this.#clockOffsetMs ?? 0)) : known;
+  }
+
+  sleep(durationMs: number): Promise<void> {
+    return this.#caller.sleep(durationMs);
+  }
+
+  async #send(client: Client, request: SignedRequest, stillWanted?: () => boolean): Promise<unknown> {
     if (this.#clockOffsetMs === undefined) await this.#readClock(client);
     try {
-      return await client.request(request);
+      return await client.request(request, stillWanted);
     } catch (error) {
       if (!(error instanceof ExchangeFault && error.refusalCode === CLOCK_REFUSED)) throw error;
     }
     // Refused before anything was done: the one case in which sending again is not sending twice.
     await this.#readClock(client);
-    return client.request(request);
+    return client.request(request, stillWanted);
   }
 
   async #readClock(client: Client): Promise<void> {
@@ -80,9 +104,11 @@ export class BinanceAccount {
     const signing = { credentials, recvWindowMs, timestampMs };
     const { client, call } = await openCcxtClient({ exchange: 'binanceusdm', baseUrl, timeoutMs, signing });
     return {
-      request: ({ method, path, version = 1, parameters = {} }) =>
-        call(() =>
-          client.request(path, version === 3 ? 'fapiPrivateV3' : 'fapiPrivate', method, { ...parameters }),
+      request: ({ method, path, version = 1, parameters = {} }, stillWanted) =>
+        call(
+          () =>
+            client.request(path, version === 3 ? 'fapiPrivateV3' : 'fapiPrivate', method, { ...parameters }),
+          stillWanted,
         ),
       serverTimeMs: async () => {
         const timeMs = await call(() => client.fetchTime());

@@ -1,5 +1,6 @@
 // What an exchange's fault means to those who trade: fewer codes than market data has, since what to do is the same.
 
+import { failure, type Result } from '../../core/result.ts';
 import type { BrokerError } from '../../execution/ports.ts';
 import type { MarketDataError, MarketDataErrorCode } from '../../market/ports.ts';
 
@@ -22,3 +23,7 @@ export const toBrokerError = ({ code, message, retryable }: MarketDataError): Br
   message,
   retryable,
 });
+
+/** The broker's answer for one of market data, or of the account. */
+export const toAnswer = <T>(answer: Result<T, MarketDataError>): Result<T, BrokerError> =>
+  answer.ok ? answer : failure(toBrokerError(answer.error));

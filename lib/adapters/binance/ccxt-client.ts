@@ -1,6 +1,7 @@
 // Opens the one ccxt exchange that is asked for, pointed at the real exchange or at a simulated one. ccxt gives the signing and
 // the addresses; pacing, retries, timeouts and the reading of errors are ours, because ccxt's cannot be stopped or tested, and
 // because its error classes lose the number by which an order's fate is told.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { MarketDataErrorCode } from '../../market/ports.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
 import { exchangeFetch } from './exchange-http.ts';
@@ -46,6 +47,7 @@ const CODE_OF_REFUSAL: Readonly<Record<number, MarketDataErrorCode>> = {
   [-2017]: 'unauthorised',
 };
 const REASON_CHARS_MAX = 120;
+const NOT_WANTED = 'no longer wanted when it was about to leave: not sent';
 
 /**
  * Loads ccxt's class on first use: a single file takes a quarter of the time and memory of the whole package. The path is spelled
@@ -59,6 +61,7 @@ export async function openCcxtClient(options: CcxtClientOptions) {
       : await import('../../../node_modules/ccxt/js/src/binanceusdm.js');
   const { BaseError } = await import('../../../node_modules/ccxt/js/src/base/errors.js');
   const answeredAtMs = new WeakMap<object, number>();
+  const wanted = new AsyncLocalStorage<() => boolean>();
   const { signing } = options;
 
   class RedirectedExchange extends Base {
@@ -79,7 +82,11 @@ export async function openCcxtClient(options: CcxtClientOptions) {
     ...(signing === undefined ? {} : signing.credentials),
     enableRateLimit: false,
     timeout: options.timeoutMs,
-    fetchImplementation: exchangeFetch,
+    fetchImplementation: (...request: Parameters<typeof exchangeFetch>) => {
+      if (wanted.getStore()?.() === false)
+        throw new ExchangeFault('rejected', NOT_WANTED, { isUnsent: true });
+      return exchangeFetch(...request);
+    },
     options: {
       fetchCurrencies: false,
       maxRetriesOnFailure: 0,
@@ -88,9 +95,10 @@ export async function openCcxtClient(options: CcxtClientOptions) {
   });
   if (options.baseUrl !== undefined) redirect(client.urls, options.baseUrl);
 
-  const call = async <T>(send: () => Promise<T>): Promise<T> => {
+  /** @param stillWanted asked immediately before the request leaves; false: it does not, and the fault is `isUnsent` */
+  const call = async <T>(send: () => Promise<T>, stillWanted?: () => boolean): Promise<T> => {
     try {
-      return await send();
+      return await (stillWanted === undefined ? send() : wanted.run(stillWanted, send));
     } catch (cause) {
       if (cause instanceof ExchangeFault) throw cause;
       // Whatever is not ccxt's own verdict is a defect of ours and must not pass for the exchange's.

@@ -25,15 +25,18 @@ export class ExchangeFault extends Error {
   readonly quietMs: number | undefined;
   /** The exchange's own number for what it refused, e.g. -2019; undefined when it gave none. */
   readonly refusalCode: number | undefined;
+  /** The request never left this process. */
+  readonly isUnsent: boolean;
   constructor(
     code: MarketDataErrorCode,
     message: string,
-    context: { cause?: unknown; quietMs?: number; refusalCode?: number } = {},
+    context: { cause?: unknown; quietMs?: number; refusalCode?: number; isUnsent?: boolean } = {},
   ) {
     super(message, { cause: context.cause });
     this.code = code;
     this.quietMs = context.quietMs;
     this.refusalCode = context.refusalCode;
+    this.isUnsent = context.isUnsent ?? false;
   }
 
   get retryable(): boolean {

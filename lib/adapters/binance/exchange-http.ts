@@ -87,9 +87,20 @@ async function send<Body extends string | Uint8Array>(
     const quietMs = quietOf(code, response.headers.get('retry-after'));
     const said = excerpt(typeof body === 'string' ? body : new TextDecoder().decode(body));
     const why = `${host} answered ${response.status} to ${request}: ${said}`;
-    throw new ExchangeFault(code, why, quietMs === undefined ? {} : { quietMs });
+    const refusalCode = refusalCodeIn(body);
+    throw new ExchangeFault(code, why, {
+      ...(quietMs === undefined ? {} : { quietMs }),
+      ...(refusalCode === undefined ? {} : { refusalCode }),
+    });
   }
   return { response, body };
+}
+
+/** The exchange's own number for why it failed: `{"code": -1008, …}`. */
+function refusalCodeIn(body: string | Uint8Array): number | undefined {
+  const code =
+    typeof body === 'string' ? /^\s*\{\s*"code"\s*:\s*(-\d{1,6})\s*[,}]/.exec(body)?.[1] : undefined;
+  return code === undefined ? undefined : Number(code);
 }
 
 /** 403 is Binance's firewall, 418 its ban: to both the only answer is silence. */

@@ -4,13 +4,8 @@ import { z } from 'zod';
 import type { ListedPair } from '../../market/pair-exclusion.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { symbolSchema } from '../../market/universe.ts';
+import { decimalSchema } from './decimal.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
-
-/** Plain decimal text, as Binance sends every number that is not a time. */
-export const decimalSchema = z
-  .string()
-  .regex(/^-?\d{1,20}(\.\d{1,20})?$/)
-  .transform(Number);
 
 const rowsSchema = z.array(z.record(z.string(), z.unknown())).min(1);
 const exchangeInfoSchema = z.object({ symbols: rowsSchema });
@@ -73,18 +68,33 @@ export function readListedPairs(body: unknown, volumes: ReadonlyMap<string, numb
   }));
 }
 
-/** Last price by symbol; one of 0 (never traded) is none. @throws ExchangeFault `invalid_response` */
+/**
+ * Last price by symbol; one of 0 (never traded) is none, and a row that cannot be read leaves its symbol without a price.
+ * @throws ExchangeFault `invalid_response`
+ */
 export function readPrices(body: unknown): ReadonlyMap<string, number> {
-  const rows = z.array(priceRowSchema).min(1).safeParse(body);
-  if (!rows.success) throw refused('no list of prices', body);
-  return new Map(rows.data.filter(({ price }) => price > 0).map(({ symbol, price }) => [symbol, price]));
+  const rows = readableRows(body, priceRowSchema, 'no list of prices');
+  return new Map(rows.filter(({ price }) => price > 0).map(({ symbol, price }) => [symbol, price]));
 }
 
-/** Volume of the last 24 h in the quote asset, by symbol. @throws ExchangeFault `invalid_response` */
+/**
+ * Volume of the last 24 h in the quote asset, by symbol; a row that cannot be read leaves its symbol without one.
+ * @throws ExchangeFault `invalid_response`
+ */
 export function readQuoteVolumes(body: unknown): ReadonlyMap<string, number> {
-  const rows = z.array(volumeRowSchema).min(1).safeParse(body);
-  if (!rows.success) throw refused('no list of volumes', body);
-  return new Map(rows.data.map(({ symbol, quoteVolume }) => [symbol, quoteVolume]));
+  const rows = readableRows(body, volumeRowSchema, 'no list of volumes');
+  return new Map(rows.map(({ symbol, quoteVolume }) => [symbol, quoteVolume]));
+}
+
+/** A list of which no row can be read is none. */
+function readableRows<T>(body: unknown, schema: z.ZodType<T>, otherwise: string): T[] {
+  const list = z.array(z.unknown()).safeParse(body);
+  const rows = (list.success ? list.data : []).flatMap((row) => {
+    const parsed = schema.safeParse(row);
+    return parsed.success ? [parsed.data] : [];
+  });
+  if (rows.length === 0) throw refused(otherwise, body);
+  return rows;
 }
 
 const tradingPairs = (body: unknown): { readonly symbol: string; readonly filters: unknown }[] =>

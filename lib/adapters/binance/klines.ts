@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { CANDLE_FAULTS, type Candle } from '../../market/candle.ts';
 import { type CandleSeries, seriesFromCandles } from '../../market/candle-series.ts';
+import { readDecimal } from './decimal.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
 
 /** Open time, then open, high, low, close, volume as decimal text; what follows is not used. */
@@ -11,7 +12,6 @@ const CELLS_MIN = 6;
 const klinesSchema = z.array(
   z.custom<readonly unknown[]>((row) => Array.isArray(row) && row.length >= CELLS_MIN),
 );
-const DECIMAL = /^-?\d+(\.\d+)?$/;
 
 /**
  * Candles of an answer, oldest first, at most `count`, none that opened after `lastOpenTimeMs`: rows after it are dropped, since
@@ -48,7 +48,3 @@ function toCandle(row: readonly unknown[]): Candle {
     volume: readDecimal(volume),
   };
 }
-
-/** Number('') and Number(null) are 0: only plain decimal text is a number here. */
-const readDecimal = (cell: unknown): number =>
-  typeof cell === 'string' && DECIMAL.test(cell) ? Number(cell) : Number.NaN;

@@ -22,7 +22,7 @@ const BACKOFF_MS_MAX = 5_000;
 /** `open` is called once, before the first request. */
 export class RetryingCaller<Exchange> {
   readonly nowMs: () => number;
-  readonly #sleep: (durationMs: number) => Promise<void>;
+  readonly sleep: (durationMs: number) => Promise<void>;
   readonly #random: () => number;
   readonly #deadlineMs: number;
   readonly #attempts: number;
@@ -32,7 +32,7 @@ export class RetryingCaller<Exchange> {
 
   constructor(weightPerMinute: number, open: () => Promise<Exchange>, options: CallerOptions) {
     this.nowMs = options.nowMs ?? Date.now;
-    this.#sleep = options.sleep ?? sleepFor;
+    this.sleep = options.sleep ?? sleepFor;
     this.#random = options.random ?? Math.random;
     this.#deadlineMs = options.deadlineMs ?? 20_000;
     this.#attempts = options.attempts ?? 4;
@@ -59,7 +59,7 @@ export class RetryingCaller<Exchange> {
       const backoffMs = this.#random() * Math.min(BACKOFF_MS_MAX, BACKOFF_MS_FIRST * 2 ** (attempt - 1));
       const exhausted = attempt >= attempts || this.nowMs() + backoffMs >= deadlineAtMs;
       if (!fault.retryable || exhausted) return failure(fault);
-      await this.#sleep(backoffMs);
+      await this.sleep(backoffMs);
     }
   }
 
@@ -83,7 +83,7 @@ export class RetryingCaller<Exchange> {
         const whose = because === 'own_limit' ? 'our own request limit' : "the exchange's request limit";
         return new ExchangeFault('rate_limited', `${whose} leaves no room for another ${seconds} s`);
       }
-      await this.#sleep(waitMs);
+      await this.sleep(waitMs);
     }
   }
 

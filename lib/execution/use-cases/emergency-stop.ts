@@ -122,8 +122,9 @@ function answered<T>(answer: Result<T, BrokerError>): T {
 
 /** Everything that may still open a position. */
 async function cancelEntries(broker: Broker, { done, failures }: Progress): Promise<void> {
-  for (const order of answered(await broker.openOrders())) {
-    if (order.kind === 'stop') continue;
+  const orders = answered(await broker.openOrders());
+  failures.push(...orders.problems.map(({ message }) => message));
+  for (const order of orders.rows) {
     const cancelled = await broker.cancel(order);
     if (cancelled.ok) done.push(`${order.symbol}: order ${order.clientOrderId} cancelled`);
     else failures.push(`${order.symbol}: order ${order.clientOrderId}: ${cancelled.error.message}`);
@@ -132,13 +133,14 @@ async function cancelEntries(broker: Broker, { done, failures }: Progress): Prom
 
 async function flatten(context: ExecutionContext, { done, failures }: Progress): Promise<void> {
   const { broker } = context;
-  const positions = answered(await broker.positions());
-  const stops = answered(await broker.openOrders()).map(({ symbol }) => symbol);
+  const { rows: positions, problems } = answered(await broker.positions());
+  failures.push(...problems.map(({ message }) => message));
+  const stops = answered(await broker.openStops()).rows.map(({ symbol }) => symbol);
   const sent = await Promise.all(positions.map((position) => close(context, position)));
   positions.forEach(({ symbol }, index) => {
     done.push(`${symbol}: ${sent[index]}`);
   });
-  const left = new Set(answered(await broker.positions()).map(({ symbol }) => symbol));
+  const left = new Set(answered(await broker.positions()).rows.map(({ symbol }) => symbol));
   for (const symbol of left) failures.push(`${symbol}: the position is still open; its stop stays`);
   for (const symbol of new Set([...stops, ...positions.map((position) => position.symbol)])) {
     if (left.has(symbol)) continue;
@@ -152,12 +154,7 @@ async function close(context: ExecutionContext, position: BrokerPosition): Promi
   const recorded = await closeRecorded(context, position).catch((error: unknown) => describe(error));
   if (typeof recorded === 'object') return `exit ${recorded.outcome}`;
   const submission = await context.broker.submit(approveReduction(unrecordedExit(context, position)));
-  const message =
-    submission.outcome === 'rejected'
-      ? `: ${submission.reason}`
-      : submission.outcome === 'unknown'
-        ? `: ${submission.why}`
-        : '';
+  const message = submission.outcome === 'acknowledged' ? '' : `: ${submission.message}`;
   return `exit ${submission.outcome}${message}, not in the records (${recorded})`;
 }
 

@@ -199,7 +199,7 @@ async function leave(
   // Guard's exit or the stop may have closed it since guard last ran: the exchange would refuse a second exit.
   const held = await context.broker.positions();
   if (!held.ok) return decided(signal, ['exchange_unavailable'], held.error.message);
-  if (!held.value.some((one) => one.symbol === symbol))
+  if (!held.value.rows.some((one) => one.symbol === symbol))
     return decided(signal, ['exit_pending'], 'nothing is held any more: guard ends it');
   const exit = await sendExit(context, position, { entry: entry.value, quantity, reason: 'signal' });
   switch (exit.outcome) {

@@ -202,7 +202,7 @@ class RunningBacktest {
     const bookedLedger = await risk.get(scope, LEDGER_KEY, bookedLedgerSchema);
     const held = await broker.positions();
     invariant(bookedLedger !== undefined && held.ok, 'the guard keeps the books of the account');
-    const marks = new Map(held.value.map(({ symbol, markPrice }) => [symbol, markPrice]));
+    const marks = new Map(held.value.rows.map(({ symbol, markPrice }) => [symbol, markPrice]));
     return {
       trades: trades.map(({ value }) => value),
       open: positions.map(({ value }) => ({ ...value, markPrice: marks.get(value.symbol) ?? Number.NaN })),

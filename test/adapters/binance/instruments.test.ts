@@ -78,7 +78,7 @@ describe('exchange info', () => {
     expect([...readFilters({ symbols: [pair('BTCUSDT'), broken] }).keys()]).toEqual(['BTCUSDT']);
   });
 
-  it.each(['', '0', '-1', '1e-5', 'NaN', null])('leaves out a pair whose step is %j', (stepSize) => {
+  it.each(['', '0', '-1', '1e', 'e-5', 'NaN', null])('leaves out a pair whose step is %j', (stepSize) => {
     const broken = pair('ETHUSDT', {
       filters: pair('ETHUSDT').filters.map((filter) => ({ ...filter, stepSize })),
     });
@@ -105,11 +105,26 @@ describe('prices', () => {
     expect([...readPrices(rows)]).toEqual([['BTCUSDT', 60_000.1]]);
   });
 
-  it.each(['n/a', '', null, 5, '1e3', ' 1'])('refuses the list for a price of %j', (price) => {
+  it.each(['n/a', '', null, 5, ' 1', '1e', '1e999'])(
+    '%j leaves that symbol alone without a price',
+    (price) => {
+      const rows = [{ symbol: 'ETHUSDT', price }, null, { symbol: 'BTCUSDT', price: '60000.10' }];
+      expect([...readPrices(rows)]).toEqual([['BTCUSDT', 60_000.1]]);
+    },
+  );
+
+  it('reads exponent notation like any other number', () => {
+    const rows = ['1E-7', '1e-7', '2.5E+3'].map((price, index) => ({ symbol: `S${index}USDT`, price }));
+    expect([...readPrices(rows).values()]).toEqual([1e-7, 1e-7, 2_500]);
+  });
+});
+
+describe('volumes', () => {
+  it('leaves the symbol of an odd row alone without one', () => {
     const rows = [
-      { symbol: 'BTCUSDT', price: '60000.10' },
-      { symbol: 'ETHUSDT', price },
+      { symbol: 'ETHUSDT', quoteVolume: null },
+      { symbol: 'BTCUSDT', quoteVolume: '1E9' },
     ];
-    expect(() => readPrices(rows)).toThrow(ExchangeFault);
+    expect([...readQuoteVolumes(rows)]).toEqual([['BTCUSDT', 1e9]]);
   });
 });

@@ -1,7 +1,8 @@
 // The market on which brokers are tested, and orders that the gate has approved.
+import { expect } from 'vitest';
 import { type Result, success } from '../../../lib/core/result.ts';
 import type { EntryOrder, ReduceOrder } from '../../../lib/execution/order.ts';
-import type { OrderReference } from '../../../lib/execution/ports.ts';
+import type { Listing, OrderReference } from '../../../lib/execution/ports.ts';
 import { BAR_MS, type Candle } from '../../../lib/market/candle.ts';
 import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
 import { approveReduction, authorise, type RiskApproved, type Scope } from '../../../lib/risk/gate.ts';
@@ -105,6 +106,13 @@ export function approveReduce(scope: Scope, change: Partial<ReduceOrder> = {}): 
 export function expectValue<T>(answer: Result<T, { message: string }>): T {
   if (!answer.ok) throw new Error(answer.error.message);
   return answer.value;
+}
+
+/** Of a list in which everything can be read. */
+export function expectRows<Row>(answer: Result<Listing<Row>, { message: string }>): readonly Row[] {
+  const { rows, problems } = expectValue(answer);
+  expect(problems).toEqual([]);
+  return rows;
 }
 
 export const market = (clientOrderId: string, symbol = 'BTCUSDT'): OrderReference => ({

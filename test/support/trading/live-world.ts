@@ -9,7 +9,7 @@ import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
 import { bookedLedgerSchema, differencesOf } from '../../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
-import type { Broker } from '../../../lib/execution/ports.ts';
+import type { Broker, BrokerPosition } from '../../../lib/execution/ports.ts';
 import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../../lib/execution/use-cases/execute.ts';
 import {
@@ -35,7 +35,7 @@ import {
   startSimulatedExchange,
 } from '../../../local/exchange/simulated-exchange.ts';
 import { marketOf } from '../../../local/market/market-source.ts';
-import { expectValue } from '../execution/broker-market.ts';
+import { expectRows, expectValue } from '../execution/broker-market.ts';
 import { runOf } from '../inference/sample-signals.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 import {
@@ -78,6 +78,12 @@ export function calmMarket(dips: Dips = {}) {
   return marketOf(new Map((Object.keys(PRICES) as Symbol[]).map((symbol) => [symbol, seriesOf(symbol)])));
 }
 
+/** The simulated exchange always names a price. */
+const pricedPosition = (position: BrokerPosition) => ({
+  ...position,
+  entryPrice: position.entryPrice ?? Number.NaN,
+});
+
 export class LiveWorld {
   nowMs = START_MS + 3_000;
   readonly clock = { nowMs: () => this.nowMs };
@@ -119,7 +125,7 @@ export class LiveWorld {
       rateLimits: { weightPerMinute: 1e9 },
     });
     world.restart();
-    const rollout = { ...initialRollout(START_MS), stage: 'FULL' };
+    const rollout = { ...initialRollout(START_MS), level: 'FULL' };
     await world.risk.put('live', ROLLOUT_KEY, rollout, { ifAbsent: true });
     await putEnsemble(world.objects);
     await world.minutes(1);
@@ -199,7 +205,7 @@ export class LiveWorld {
 
   /** Quantities that the exchange holds, by symbol. */
   async held(): Promise<Record<string, number>> {
-    const positions = expectValue(await this.broker.positions());
+    const positions = expectRows(await this.broker.positions());
     return Object.fromEntries(positions.map(({ symbol, quantity }) => [symbol, quantity]));
   }
 
@@ -216,21 +222,26 @@ export class LiveWorld {
 
   /** Every position is behind one stop of at least its size. */
   async expectProtected(at = ''): Promise<void> {
-    const stops = expectValue(await this.broker.openOrders());
+    const stops = expectRows(await this.broker.openStops());
     for (const [symbol, quantity] of Object.entries(await this.held())) {
       const own = stops.filter((stop) => stop.symbol === symbol && stop.kind === 'stop');
       expect(own.length, `${at}: stops of ${symbol}`).toBeGreaterThan(0);
-      expect(Math.max(...own.map((stop) => stop.quantity)), at).toBeGreaterThanOrEqual(Math.abs(quantity));
+      expect(
+        Math.max(...own.map((stop) => stop.quantity ?? Number.POSITIVE_INFINITY)),
+        at,
+      ).toBeGreaterThanOrEqual(Math.abs(quantity));
     }
   }
 
   /** What must be true whenever guard has had its minutes: exchange, books, gate and records say the same, and no order more. */
   async expectSettled(at = ''): Promise<void> {
     await this.expectProtected(at);
-    const positions = expectValue(await this.broker.positions());
+    const positions = expectRows(await this.broker.positions());
     const walletMicroUsdt = expectValue(await this.broker.walletMicroUsdt());
     const { ledger } = (await this.risk.get('live', LEDGER_KEY, bookedLedgerSchema))!.value;
-    expect(differencesOf(ledger, { walletMicroUsdt, positions }), at).toEqual([]);
+    expect(differencesOf(ledger, { walletMicroUsdt, positions: positions.map(pricedPosition) }), at).toEqual(
+      [],
+    );
     expect(ledger.depositMicroUsdt, `${at}: nothing was unexplained`).toBe(LIVE_DEPOSIT_USDT * 1e6);
     const record = await this.risk.get('live', POSITION_MANAGER_KEY, positionManagerRecordSchema);
     expect(record?.value, at).toMatchObject({ differences: [], unprotectedSinceMs: null });
