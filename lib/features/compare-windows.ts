@@ -8,7 +8,7 @@ import { FEATURE_COUNT, FEATURE_NAMES } from './feature-set.ts';
 export interface WindowComparison {
   /** float32 values compared. */
   readonly values: number;
-  /** One line each: bar and feature whose bits differ, or a bar that is judged differently. */
+  /** One line each: bar and feature whose bits differ, or a bar that is fit in one way only. */
   readonly mismatches: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-// Which pairs are never traded, whatever their turnover: what does not move, what decays by itself, what cannot be judged or sold.
+// Which pairs are never traded, whatever their turnover: what does not move, what decays by itself, what has too little history or cannot be sold.
 
 /** One pair against USDT, as an exchange lists it. */
 export interface ListedPair {

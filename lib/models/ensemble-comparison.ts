@@ -13,7 +13,7 @@ export interface EnsembleComparison extends PairedComparison {
   readonly championUnanswered: number;
   readonly challengerUnanswered: number;
   /** Symbols left out because their candles could not be used, one line each. */
-  readonly leftOut: readonly string[];
+  readonly problems: readonly string[];
 }
 
 export interface PairedComparison {

@@ -27,11 +27,11 @@ describe('list and verify', () => {
     const { ensemble, models } = await verifyModels(store, runtime);
     expect(ensemble).toMatchObject({ ok: true, value: { id: ID } });
     expect(models).toMatchObject([
-      { name: 'lightgbm', weight: 1, featureSet: 'ok', fault: undefined },
-      { name: 'nhits', bytes: null, featureSet: 'ok', fault: { reason: 'model_missing' } },
-      { name: 'patchtst', featureSet: 'unknown', fault: { reason: 'sha256_mismatch' } },
-      { name: 'xgboost', version: 'v20240101_000000', weight: null, featureSet: 'ok', fault: undefined },
-      { name: 'xgboost', version: VERSION, weight: 1, bytes: 842, featureSet: 'ok', fault: undefined },
+      { name: 'lightgbm', weight: 1, featureSet: 'ok', problem: undefined },
+      { name: 'nhits', bytes: null, featureSet: 'ok', problem: { reason: 'model_missing' } },
+      { name: 'patchtst', featureSet: 'unknown', problem: { reason: 'sha256_mismatch' } },
+      { name: 'xgboost', version: 'v20240101_000000', weight: null, featureSet: 'ok', problem: undefined },
+      { name: 'xgboost', version: VERSION, weight: 1, bytes: 842, featureSet: 'ok', problem: undefined },
     ]);
   });
 
@@ -45,7 +45,7 @@ describe('list and verify', () => {
     expect(models[0]).toMatchObject({
       name: 'catboost',
       weight: null,
-      fault: { reason: 'manifest_mismatch' },
+      problem: { reason: 'manifest_mismatch' },
     });
   });
 
@@ -80,7 +80,7 @@ describe('copying an ensemble', () => {
       versionId: (await to.head(modelKey(XGBOOST)))!.versionId,
     });
     const { models } = await verifyModels(to, runtime);
-    expect(models.map(({ fault }) => fault)).toEqual([undefined, undefined, undefined, undefined]);
+    expect(models.map(({ problem }) => problem)).toEqual([undefined, undefined, undefined, undefined]);
   });
 
   test('again changes nothing, not even a version', async () => {

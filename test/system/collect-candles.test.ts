@@ -39,7 +39,7 @@ const LISTED_MS = Date.UTC(2025, 0, 3, 7, 35);
 function without(series: CandleSeries, isLeftOut: (openTimeMs: number) => boolean): CandleSeries {
   const candles = Array.from({ length: series.length }, (_, index) => candleAt(series, index));
   const kept = seriesFromCandles(candles.filter(({ openTimeMs }) => !isLeftOut(openTimeMs)));
-  if (!kept.ok) throw new Error(kept.error.fault);
+  if (!kept.ok) throw new Error(kept.error.problem);
   return kept.value;
 }
 

@@ -234,7 +234,7 @@ describe('evaluate-rollout', () => {
 });
 
 describe('the commands, on the saved state of a system that does not run', () => {
-  it('qt drift --state measures against the ensemble in force there, and qt gonogo names what drifted', async () => {
+  it('qt drift --state measures against the active ensemble there, and qt gonogo names what drifted', async () => {
     const { drift } = await evaluated(change(calm, agitate));
     await system.risk.createGate('paper', { ...newGate(firstArmed(nowMs)), leaseUntilMs: nowMs + LEASE_MS });
     await system.close();

@@ -189,7 +189,7 @@ describe('the refresh-universe function', () => {
     ['no candles of anything', { kind: 'empty', path: '/fapi/v1/klines' }],
     ['a ban', { kind: 'banned' }],
     ['torn connections', { kind: 'reset' }],
-  ] as const)('keeps the universe in force when the exchange sends %s, and says so', async (_, fault) => {
+  ] as const)('keeps the active universe when the exchange sends %s, and says so', async (_, fault) => {
     await refresh();
     const before = await system.objects.get(UNIVERSE_KEY);
     nowMs += DAY_MS;
@@ -213,7 +213,7 @@ describe('the refresh-universe function', () => {
       asOf: '2024-01-01',
       symbols: ['AUSDT', 'BUSDT', first!],
     });
-    await expect(refresh()).rejects.toThrow(/too_many_gone: of the 3 symbols in force only 1 can be traded/);
+    await expect(refresh()).rejects.toThrow(/too_many_gone: only 1 of the 3 active symbols can be traded/);
     const { createCcxtMarketData } = await import('../../lib/adapters/binance/ccxt-market-data.ts');
     const market = createCcxtMarketData({ exchange: 'binanceusdm', baseUrl: exchange.url });
     const dependencies = { market, objects: system.objects, clock };

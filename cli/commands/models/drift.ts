@@ -37,8 +37,8 @@ export function addDriftCommand(program: Command): void {
     .description('PSI per feature with the customary readings (what `qt drift` alone does)')
     .option('--bars <n>', 'how many of the newest bars to look at', parseCount, BARS_DEFAULT)
     .option('--to <iso>', 'look back from here (default: the end of the candles)', parseInstant)
-    .option('--stage <name>', 'the ensemble in force on this stage of AWS, in place of --models')
-    .option('--state <dir>', 'the ensemble in force in the local system of this folder, in place of --models')
+    .option('--stage <name>', 'the active ensemble on this stage of AWS, in place of --models')
+    .option('--state <dir>', 'the active ensemble in the local system of this folder, in place of --models')
     .option('--json', 'print JSON', false)
     .action(runDrift);
   addRecordedModelsOptions(drift.command('profile'))
@@ -115,7 +115,7 @@ async function formatDrift(report: DriftReport): Promise<string> {
     const bounds = interval ? `${interval.low.toFixed(3)} … ${interval.high.toFixed(3)}` : 'undefined';
     table.push([name, formatFigure(psi, 3), bounds, reading]);
   }
-  const left = report.failures.map(({ symbol, message }) => `left out ${symbol}: ${message}`);
+  const left = report.problems.map(({ symbol, message }) => `left out ${symbol}: ${message}`);
   return [
     `ensemble ${report.ensembleId}`,
     `training: ${training.rows} rows of ${training.symbols.length} symbols, ${formatInstant(training.fromMs)} to ${formatInstant(training.toMs)}`,

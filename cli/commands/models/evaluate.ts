@@ -1,4 +1,4 @@
-// `qt evaluate`: how good the ensemble in force is on recorded candles, judged by the code that serves.
+// `qt evaluate`: how good the active ensemble is on recorded candles, judged by the code that serves.
 import type { Command } from 'commander';
 import type { Evaluation } from '../../../lib/research/evaluation.ts';
 import type { EvaluationProgress } from '../../../lib/research/use-cases/collect-answers.ts';

@@ -1,7 +1,7 @@
 // Reads an answer to a klines request. ccxt would sort the rows, skip short ones and turn garbage into nulls; here nothing is
 // repaired: either every row is a valid candle in its place, or the answer is refused.
 import { z } from 'zod';
-import { CANDLE_FAULTS, type Candle } from '../../market/candle.ts';
+import { CANDLE_PROBLEMS, type Candle } from '../../market/candle.ts';
 import { type CandleSeries, seriesFromCandles } from '../../market/candle-series.ts';
 import { readDecimal } from './decimal.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
@@ -30,10 +30,10 @@ export function readKlines(
   const candles = rows.data.map(toCandle).filter(({ openTimeMs }) => !(openTimeMs > wanted.lastOpenTimeMs));
   const series = seriesFromCandles(candles.slice(-wanted.count));
   if (series.ok) return series.value;
-  const { index, fault } = series.error;
+  const { index, problem } = series.error;
   throw new ExchangeFault(
     'invalid_candle',
-    `candle ${index} of ${wanted.symbol}: ${CANDLE_FAULTS[fault]} (${fault})`,
+    `candle ${index} of ${wanted.symbol}: ${CANDLE_PROBLEMS[problem]} (${problem})`,
   );
 }
 

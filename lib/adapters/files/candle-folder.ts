@@ -1,5 +1,5 @@
 // Reads folders of candles: one SYMBOL.csv.gz per symbol, header `ts,open,high,low,close,volume`, or what `qt collect` has
-// written. A file that breaks the rules is refused whole, with the line at fault: half a history is never taken for a whole one.
+// written. A file that breaks the rules is refused whole, naming the line: half a history is never taken for a whole one.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,7 +7,7 @@ import { gunzip } from 'node:zlib';
 import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
-import { CANDLE_FAULTS } from '../../market/candle.ts';
+import { CANDLE_PROBLEMS } from '../../market/candle.ts';
 import { type CandleSeries, seriesFromCandles } from '../../market/candle-series.ts';
 import { COLLECTED_PREFIX, readCollectedSymbol } from '../../market/use-cases/collected-candles.ts';
 import { candleParquet } from './candle-parquet.ts';
@@ -100,8 +100,8 @@ function parseCandles(text: string): Result<CandleSeries, string> {
   }
   const series = seriesFromCandles(candles);
   if (series.ok) return series;
-  const { index, fault } = series.error;
-  return failure(`line ${index + 2}: ${CANDLE_FAULTS[fault]} (${fault})`);
+  const { index, problem } = series.error;
+  return failure(`line ${index + 2}: ${CANDLE_PROBLEMS[problem]} (${problem})`);
 }
 
 /** `Number('')` is 0; an empty cell must not become a price or a volume. */

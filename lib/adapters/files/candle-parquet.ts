@@ -6,7 +6,7 @@ import { parquetRead } from 'hyparquet';
 import { ByteWriter, type ColumnSource, ParquetWriter, schemaFromColumnData } from 'hyparquet-writer';
 import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
-import { CANDLE_FAULTS } from '../../market/candle.ts';
+import { CANDLE_PROBLEMS } from '../../market/candle.ts';
 import { allocateSeries, type CandleSeries, findInvalidCandle } from '../../market/candle-series.ts';
 import type { CandleCodec } from '../../market/ports.ts';
 
@@ -84,5 +84,5 @@ function seriesFrom(columns: Columns): Result<CandleSeries, string> {
   if (length > 0) for (const name of PRICES_AND_VOLUME) fill(series[name], name);
   const invalid = findInvalidCandle(series);
   if (invalid === undefined) return success(series);
-  return failure(`candle ${invalid.index}: ${CANDLE_FAULTS[invalid.fault]} (${invalid.fault})`);
+  return failure(`candle ${invalid.index}: ${CANDLE_PROBLEMS[invalid.problem]} (${invalid.problem})`);
 }

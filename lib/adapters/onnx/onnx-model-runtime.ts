@@ -92,13 +92,13 @@ function findUndeclared(session: InferenceSession, { input, outputName }: Declar
   }
   const output = outputMetadata.find(({ name }) => name === outputName)!;
   return (
-    findShapeFault(inputMetadata[0]!, dimensionsPerRow(input)) ??
+    findShapeProblem(inputMetadata[0]!, dimensionsPerRow(input)) ??
     // An exporter may leave the output's width open; every run checks it.
-    findShapeFault(output, [CLASSES.length], { widthMayBeOpen: true })
+    findShapeProblem(output, [CLASSES.length], { widthMayBeOpen: true })
   );
 }
 
-function findShapeFault(
+function findShapeProblem(
   value: InferenceSession.ValueMetadata,
   perRow: readonly number[],
   { widthMayBeOpen } = { widthMayBeOpen: false },

@@ -4,19 +4,17 @@
 
 import { messageOf } from '../../core/message-of.ts';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
-import { failure, type Result, success } from '../../core/result.ts';
-import { computeFeatures } from '../../features/compute-features.ts';
+import type { Result } from '../../core/result.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
-import type { Abstention, AbstentionReason } from '../../market/abstention.ts';
 import { lastClosedOpenTimeMs } from '../../market/candle.ts';
-import { checkWindow, REQUEST_BARS, SEQUENCE_STEPS } from '../../market/grid.ts';
-import type { MarketData, MarketDataErrorCode } from '../../market/ports.ts';
+import type { MarketData, MarketDataError } from '../../market/ports.ts';
 import type { EnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
 import type { InferRun } from '../infer-run.ts';
 import type { SignalStore } from '../ports.ts';
 import type { Signal } from '../signal.ts';
-import { createWatch, type Watch } from '../stopwatch.ts';
-import { askModels, type SymbolRow, toSymbolRow } from './ask-models.ts';
+import { createWatch } from '../stopwatch.ts';
+import { askModels } from './ask-models.ts';
+import { type RowFailure, readRows } from './read-rows.ts';
 import { runShadow } from './run-shadow.ts';
 
 export interface InferDependencies {
@@ -46,13 +44,12 @@ export interface InferOutcome {
   readonly signals: readonly Signal[];
 }
 
-/** What the exchange, a model or the signal table does wrong stands in the run; throws StoreError when the run itself cannot be stored. */
+/** Errors of the exchange, a model or the signal table are in the run; throws StoreError when the run itself cannot be stored. */
 export async function infer(
   dependencies: InferDependencies,
   { symbols, shard, shardCount }: InferRequest,
 ): Promise<InferOutcome> {
-  const { market, ensembles, signals: store, clock, stopwatchMs, residentBytes } = dependencies;
-  const { codeVersion, shadowRecords } = dependencies;
+  const { market, ensembles, signals: store, clock, stopwatchMs, codeVersion } = dependencies;
   const startedAtMs = clock.nowMs();
   const watch = createWatch(stopwatchMs);
   const [serverTime, current] = await Promise.all([
@@ -62,28 +59,14 @@ export async function infer(
   const ensemble = current.ok ? current.value : undefined;
   try {
     const barOpenTimeMs = lastClosedOpenTimeMs(serverTime.ok ? serverTime.value : startedAtMs);
-    const abstentions: Abstention[] = [];
-    const rows: SymbolRow[] = [];
-    const readOne = async (symbol: string) => {
-      const row = !serverTime.ok
-        ? failure({ reason: 'exchange_unavailable' as const, message: serverTime.error.message })
-        : !current.ok
-          ? failure({ reason: 'no_ensemble' as const, message: current.error.message })
-          : await readRow({ market, watch, symbol, barOpenTimeMs });
-      if (row.ok) rows.push(row.value);
-      else
-        abstentions.push({ symbol, barOpenTimeMs, abstained: row.error.reason, message: row.error.message });
-    };
-    await watch.time('fetch', () => Promise.all(symbols.map(readOne)));
-
-    const order = new Map(symbols.map((symbol, index) => [symbol, index]));
-    const inOrder = (a: { symbol: string }, b: { symbol: string }) =>
-      order.get(a.symbol)! - order.get(b.symbol)!;
-    rows.sort(inOrder);
-    const { signals: decided, quarantined } = ensemble
+    const obstacle = findObstacle(serverTime, current);
+    const { rows, abstentions } = await watch.time('fetch', () =>
+      readRows(symbols, { market, watch, barOpenTimeMs, obstacle }),
+    );
+    const asked = ensemble
       ? await watch.time('inference', () => askModels(ensemble, rows))
       : { signals: [], quarantined: [] };
-    const signals = decided.map((signal) => ({ ...signal, codeVersion }));
+    const signals = asked.signals.map((signal) => ({ ...signal, codeVersion }));
     const stored = await watch.time('store', () => storeAll(store, signals));
     // Only now: what is decided is stored, whatever the shadow does.
     const shadow =
@@ -91,9 +74,8 @@ export async function infer(
       (await runShadow(
         ensemble.shadow,
         { barOpenTimeMs, shard, shardCount, rows, championSignals: signals },
-        shadowRecords,
+        dependencies.shadowRecords,
       ));
-
     const run: InferRun = {
       barOpenTimeMs,
       shard,
@@ -105,12 +87,12 @@ export async function infer(
       symbols: symbols.length,
       ...stored,
       actions: countActions(signals),
-      abstentions: abstentions.sort(inOrder),
-      quarantined,
-      servedModels: (ensemble?.ensemble.members.length ?? 0) - quarantined.length,
+      abstentions,
+      quarantined: asked.quarantined,
+      servedModels: (ensemble?.ensemble.members.length ?? 0) - asked.quarantined.length,
       meanConsensus: mean(signals.map((signal) => signal.consensusFraction)),
       meanConfidence: mean(signals.map((signal) => signal.confidence)),
-      residentBytes: residentBytes(),
+      residentBytes: dependencies.residentBytes(),
       ...(shadow && { shadow }),
       timingsMs: watch.readings(),
     };
@@ -121,43 +103,13 @@ export async function infer(
   }
 }
 
-type RowFailure = { readonly reason: AbstentionReason; readonly message: string };
-
-/** An exchange that answers with rubbish is told apart from one that does not answer. */
-const reasonOf = (code: MarketDataErrorCode): AbstentionReason =>
-  code === 'invalid_candle' || code === 'invalid_response' ? 'invalid_candle' : 'exchange_unavailable';
-
-async function readRow(context: {
-  market: MarketData;
-  watch: Watch;
-  symbol: string;
-  barOpenTimeMs: number;
-}): Promise<Result<SymbolRow, RowFailure>> {
-  const { market, watch, symbol, barOpenTimeMs } = context;
-  try {
-    const candles = await market.closedCandles({
-      symbol,
-      count: REQUEST_BARS,
-      lastOpenTimeMs: barOpenTimeMs,
-    });
-    if (!candles.ok) return failure({ reason: reasonOf(candles.error.code), message: candles.error.message });
-    return watch.timeSync('features', () => {
-      const window = checkWindow(candles.value, barOpenTimeMs);
-      if (!window.ok) return window;
-      const { grid, hasSequence } = window.value;
-      const features = computeFeatures(grid, {
-        from: grid.length - (hasSequence ? SEQUENCE_STEPS : 1),
-        to: grid.length,
-      });
-      const close = grid.close[grid.length - 1]!;
-      return success(toSymbolRow(symbol, features, { barOpenTimeMs, close }));
-    });
-  } catch (error) {
-    return failure({
-      reason: 'internal_error',
-      message: messageOf(error),
-    });
-  }
+/** What keeps every symbol of the run from having a row; undefined when nothing does. */
+function findObstacle(
+  serverTime: Result<number, MarketDataError>,
+  current: Awaited<ReturnType<EnsembleProvider['current']>>,
+): RowFailure | undefined {
+  if (!serverTime.ok) return { reason: 'exchange_unavailable', message: serverTime.error.message };
+  return current.ok ? undefined : { reason: 'no_ensemble', message: current.error.message };
 }
 
 async function storeAll(
@@ -167,7 +119,7 @@ async function storeAll(
   const outcomes = await Promise.allSettled(signals.map((signal) => store.put(signal)));
   const unwritten = outcomes.flatMap((outcome, index) =>
     outcome.status === 'rejected'
-      ? [{ symbol: signals[index]!.symbol, message: String(outcome.reason?.message ?? outcome.reason) }]
+      ? [{ symbol: signals[index]!.symbol, message: messageOf(outcome.reason) }]
       : [],
   );
   const count = (wanted: string) =>

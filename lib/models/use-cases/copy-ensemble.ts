@@ -1,4 +1,5 @@
-// Use case: publish the ensemble of one store (a folder) in another (S3), proven before anything is written. What is published is immutable, and does not become active, except for the very first ensemble where asked.
+// Use case: publish the ensemble of one store (a folder) in another (S3), verified before anything is written. What is published is
+// immutable, and does not become active, except for the very first ensemble where asked.
 import { sha256Of } from '../../core/hash.ts';
 import { encodeJson } from '../../core/json.ts';
 import { messageOf } from '../../core/message-of.ts';
@@ -17,7 +18,7 @@ import { type ModelSource, proveModel } from './load-model.ts';
 import { readCurrentEnsemble } from './read-ensemble.ts';
 import { readFeatureProfile } from './read-profile.ts';
 
-/** Why an ensemble was not copied. Closed; nothing in force changes then. */
+/** Why an ensemble was not copied. Closed; the active ensemble stays. */
 interface CopyFailure {
   readonly code: 'source_invalid' | 'verification_failed' | 'target_conflict' | 'store_unavailable';
   /** One line for the operator. */
@@ -28,7 +29,7 @@ interface CopiedEnsemble {
   readonly ensembleId: string;
   /** Objects written now; those that stood there already with the same bytes are not counted. */
   readonly uploaded: number;
-  /** `set`: this is the first ensemble that ever was in force there. */
+  /** `set`: it is the first active ensemble of that store. */
   readonly pointer: 'set' | 'untouched';
 }
 
@@ -36,7 +37,7 @@ export interface CopyRequest {
   readonly from: ObjectStore;
   readonly to: ObjectStore;
   readonly runtime: ModelSource['runtime'];
-  /** `set_first` puts the ensemble in force where none was ever promoted; nothing here ever replaces one. */
+  /** `set_first` activates the ensemble where none was ever promoted; an active one is never replaced. */
   readonly pointer: 'set_first' | 'untouched';
 }
 
@@ -63,11 +64,11 @@ async function copyVerified({
   if (!current.ok) return refuse('source_invalid', current.error.message);
   const source = current.value.ensemble;
   for (const member of source.members) {
-    const fault = await proveModel({ store: from, runtime }, member, { member, ensemble: source });
-    if (fault === undefined) continue;
+    const problem = await proveModel({ store: from, runtime }, member, { member, ensemble: source });
+    if (problem === undefined) continue;
     return refuse(
       'verification_failed',
-      `${member.name} ${member.version}: ${fault.reason}: ${fault.message}`,
+      `${member.name} ${member.version}: ${problem.reason}: ${problem.message}`,
     );
   }
   const profile = await readFeatureProfile(from, source.id);
@@ -122,7 +123,7 @@ async function putImmutable(
   return success({ written: false, versionId: existing.versionId });
 }
 
-/** False when an ensemble is in force already. */
+/** False when there is an active ensemble already. */
 async function setFirstPointer(store: ObjectStore, ensembleId: string): Promise<boolean> {
   const first: EnsemblePointer = { ensembleId, previous: [] };
   return (await store.put(POINTER_KEY, encodeJson(first), { ifAbsent: true })).outcome === 'stored';

@@ -19,7 +19,7 @@ export interface FeatureRows {
   /** Open times of the first and last row. */
   readonly fromMs: number;
   readonly toMs: number;
-  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
+  readonly problems: readonly { readonly symbol: string; readonly message: string }[];
 }
 
 /** A symbol whose candles cannot be used is reported and left out. */
@@ -33,11 +33,11 @@ export async function readRows(
 ): Promise<FeatureRows> {
   const blocks: RowBlock[] = [];
   const symbols: string[] = [];
-  const failures: { symbol: string; message: string }[] = [];
+  const problems: { symbol: string; message: string }[] = [];
   for (const symbol of query.symbols) {
     const candles = await source.read(symbol);
     if (!candles.ok) {
-      failures.push({ symbol, message: candles.error });
+      problems.push({ symbol, message: candles.error });
       continue;
     }
     const block = rowsOfSymbol(candles.value, query);
@@ -47,7 +47,7 @@ export async function readRows(
   }
   const fromMs = Math.min(...blocks.map(({ openTimeMs }) => openTimeMs[0]!));
   const toMs = Math.max(...blocks.map(({ openTimeMs }) => openTimeMs.at(-1)!));
-  return { blocks, symbols, fromMs, toMs, failures };
+  return { blocks, symbols, fromMs, toMs, problems };
 }
 
 function rowsOfSymbol(
@@ -81,7 +81,7 @@ export function columnOver(blocks: readonly RowBlock[], column: number): Float32
   return values;
 }
 
-export function describeNoRows({ failures }: FeatureRows): string {
-  const unusable = failures.map(({ symbol, message }) => `${symbol}: ${message}`).join('; ');
+export function describeNoRows({ problems }: FeatureRows): string {
+  const unusable = problems.map(({ symbol, message }) => `${symbol}: ${message}`).join('; ');
   return `no bar of that time has a row (too short a history, or no candles)${unusable && `; ${unusable}`}`;
 }

@@ -56,8 +56,8 @@ async function refreshMember(
   const { member, ensemble, previous } = context;
   if (previous?.fingerprint !== undefined) {
     const now = await fingerprintModel(source.store, member);
-    if ('unavailable' in now) return unavailableMember(member, now.unavailable);
-    if (now.fingerprint === previous.fingerprint) return previous;
+    if (!now.ok) return unavailableMember(member, now.error);
+    if (now.value === previous.fingerprint) return previous;
   }
   const load = await loadModel(source, member, { member, ensemble });
   return { member, fingerprint: load.fingerprint, outcome: outcomeOf(member, load) };

@@ -33,7 +33,7 @@ export interface LoadedMember {
   readonly input: ModelInput;
   /** Open time of the last bar that its training saw, labels included. */
   readonly trainedToMs: number;
-  /** @param input float32, row-major: [rows, 49] or [rows, 96, 8] as `input.kind` says. Never throws for what the model does. */
+  /** @param input float32, row-major: [rows, 49] or [rows, 96, 8] as `input.kind` says. A model's errors are abstentions, never thrown. */
   predict(input: Float32Array, rows: number): Promise<Prediction>;
 }
 

@@ -1,5 +1,4 @@
-// Use cases: remember how the features looked in training (writeFeatureProfile), and say how far the newest bars look different
-// (measureDrift). Both go through the serving features and its judgement of which bars have a row.
+// Use case: measure how far the features of the newest bars have drifted from the profile of training.
 
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
@@ -44,7 +43,7 @@ export interface DriftReport {
   readonly readings: Readonly<Record<FeatureDrift['reading'], number>>;
   /** The most drifted first. */
   readonly features: readonly DriftedFeature[];
-  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
+  readonly problems: readonly { readonly symbol: string; readonly message: string }[];
 }
 
 /** @param request.toMs the moment looked back from; one bar after the newest candle where undefined */
@@ -106,7 +105,7 @@ function reportOf(measured: {
     },
     readings,
     features: features.sort((a, b) => b.psi - a.psi),
-    failures: rows.failures,
+    problems: rows.problems,
   };
 }
 

@@ -1,9 +1,8 @@
-// What is in a model store: lists it, proves it, and publishes the ensemble of one store in another (a folder in S3). Objects
-// under models/ and ensembles/e… are immutable; publishing puts nothing in force, except the very first ensemble where asked.
+// What is in a model store: lists its models and ensembles, and verifies every model.
 
 import type { ObjectStore } from '../../core/ports.ts';
 import { type Result, success } from '../../core/result.ts';
-import { findFeatureMismatch, type ModelFault } from '../check-manifest.ts';
+import { findFeatureMismatch, type ModelProblem } from '../check-manifest.ts';
 import { type Ensemble, type EnsembleMember, ensembleIdSchema, manifestKey, modelKey } from '../ensemble.ts';
 import { modelNameSchema, modelVersionSchema } from '../manifest.ts';
 import { parseManifest } from '../parse-document.ts';
@@ -15,7 +14,7 @@ import { readPointer } from './release-pointer.ts';
 export interface ListedModel extends ModelIdentity {
   /** Of model.onnx; null when it is not there. */
   readonly bytes: number | null;
-  /** Weight in the ensemble in force; null when the model is not part of it. */
+  /** Weight in the active ensemble; null when the model is not part of it. */
   readonly weight: number | null;
   /** Does the model read this code's features? unknown when its manifest cannot be read. */
   readonly featureSet: 'ok' | 'mismatch' | 'unknown';
@@ -23,7 +22,7 @@ export interface ListedModel extends ModelIdentity {
 
 export interface VerifiedModelRow extends ListedModel {
   /** undefined: passed every check that loading makes. */
-  readonly fault: ModelFault | undefined;
+  readonly problem: ModelProblem | undefined;
 }
 
 export interface ListedEnsemble {
@@ -76,7 +75,7 @@ export async function verifyModels(
     const member = memberOf(ensemble, model);
     const expectation =
       ensemble.ok && member !== undefined ? { member, ensemble: ensemble.value } : undefined;
-    rows.push({ ...model, fault: await proveModel({ store, runtime }, model, expectation) });
+    rows.push({ ...model, problem: await proveModel({ store, runtime }, model, expectation) });
   }
   return { ensemble, ensembles, models: rows };
 }

@@ -32,7 +32,7 @@ export interface ProfileOutcome {
 }
 
 /**
- * Writes the profile of the ensemble in force. Throws StoreError when the store cannot be written.
+ * Writes the profile of the active ensemble. Throws StoreError when the store cannot be written.
  * @param request.symbols those that the models were trained on, where undefined
  * @param request.range from the models' first training bar to their last, where undefined
  * @param request.replace overwrite another profile of the same ensemble

@@ -1,4 +1,4 @@
-// Use case: judge the ensemble in force, and each of its models, on any candles, by the code that serves: the same features, the
+// Use case: judge the active ensemble, and each of its models, on any candles, by the code that serves: the same features, the
 // same proven sessions, the same decision. Labels are the ensemble's own; what was trained on is named as such.
 
 import { invariant } from '../../core/invariant.ts';

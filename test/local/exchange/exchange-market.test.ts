@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import ccxt from 'ccxt';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BAR_MS, findCandleFault } from '../../../lib/market/candle.ts';
+import { BAR_MS, findCandleProblem } from '../../../lib/market/candle.ts';
 import { type CandleSeries, candleAt, countUntil, sliceSeries } from '../../../lib/market/candle-series.ts';
 import {
   type SimulatedExchange,
@@ -290,7 +290,7 @@ function expectValid(series: CandleSeries, bars: number): void {
     candle: candleAt(series, index),
   })).filter(
     ({ index, candle }) =>
-      findCandleFault(candle) !== undefined ||
+      findCandleProblem(candle) !== undefined ||
       candle.openTimeMs !== fromMs + index * BAR_MS ||
       candle.volume <= 0,
   );

@@ -46,7 +46,7 @@ const ethBar = (bar: number): Candle => ({ ...btcBar(0), openTimeMs: FIRST_MS + 
 
 function seriesOf(bar: (index: number) => Candle) {
   const series = seriesFromCandles(Array.from({ length: 400 }, (_, index) => bar(index)));
-  if (!series.ok) throw new Error(`the market is not valid: ${series.error.fault}`);
+  if (!series.ok) throw new Error(`the market is not valid: ${series.error.problem}`);
   return series.value;
 }
 

@@ -72,7 +72,7 @@ export function calmMarket(dips: Dips = {}) {
       volume: 12.345,
     }));
     const series = seriesFromCandles(candles);
-    if (!series.ok) throw new Error(series.error.fault);
+    if (!series.ok) throw new Error(series.error.problem);
     return series.value;
   };
   return marketOf(new Map((Object.keys(PRICES) as Symbol[]).map((symbol) => [symbol, seriesOf(symbol)])));

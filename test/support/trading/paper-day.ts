@@ -36,7 +36,7 @@ export interface PaperDay {
     symbols: string[];
     values: number;
     mismatches: number;
-    remarks: string[];
+    problems: string[];
   }[];
 }
 
@@ -73,7 +73,7 @@ export function goodDay(): PaperDay {
       symbols: ['AUSDT'],
       values: 1_176,
       mismatches: 0,
-      remarks: [],
+      problems: [],
     })),
   };
 }

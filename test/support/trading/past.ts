@@ -51,7 +51,7 @@ function seriesOf(bars: readonly Bar[], firstMs: number): CandleSeries {
       volume: 1.001,
     })),
   );
-  if (!series.ok) throw new Error(series.error.fault);
+  if (!series.ok) throw new Error(series.error.problem);
   return series.value;
 }
 
