@@ -260,7 +260,7 @@ describe('qt universe', () => {
     closers.push(async () => withdrawRunningSystem(target.stateDir));
     expect(await qt('universe', 'show', ...state)).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringMatching(/there is no universe\/current\.json in the store: qt universe refresh/),
+      stderr: expect.stringMatching(/there is no universe\/current\.json in the store: run qt universe refresh/),
     });
     const refreshed = await qt('universe', 'refresh', '--symbols', '4', ...state);
     expect(refreshed).toMatchObject({ exitCode: 0, stderr: '' });
