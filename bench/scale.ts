@@ -19,7 +19,7 @@ import { composeExecute } from '../lib/runtime/compose/execute.ts';
 import { prepareLocalStage } from '../lib/runtime/compose/local-stage.ts';
 import { composeManagePositions } from '../lib/runtime/compose/manage-positions.ts';
 import { type OperatorSystem, openLocalStage } from '../lib/runtime/compose/operator.ts';
-import { localCircuitBreakerConfiguration, localExecuteConfiguration } from '../lib/runtime/config/stage.ts';
+import { localCircuitBreakerSettings, localTradingSettings } from '../lib/runtime/config/local-settings.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../local/aws/embedded-aws.ts';
 import { BARS, SCALE_MARKET, SHARDS } from './scale-market.ts';
 
@@ -173,10 +173,10 @@ async function timeOthers(context: {
 }) {
   const { system, aws, stateDir, clock, exchangeUrl } = context;
   const overrides = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
-  const trading = localExecuteConfiguration({ exchange: 'binanceusdm', exchangeUrl });
+  const trading = localTradingSettings({ exchange: 'binanceusdm', exchangeUrl });
   const managePositions = composeManagePositions(trading, overrides);
   const breaker = composeCircuitBreaker(
-    { ...localCircuitBreakerConfiguration(stateDir), shards: SHARDS },
+    { ...localCircuitBreakerSettings(stateDir), shards: SHARDS },
     overrides,
   );
   const execute = composeExecute(trading, overrides);

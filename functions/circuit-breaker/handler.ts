@@ -5,7 +5,7 @@ import {
   type CircuitBreakerComposition,
   composeCircuitBreaker,
 } from '../../lib/runtime/compose/circuit-breaker.ts';
-import { readCircuitBreakerConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { circuitBreakerSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface CircuitBreakerResult {
@@ -35,5 +35,5 @@ function describe({ scope, transition }: BreakerOutcome): CircuitBreakerResult['
 }
 
 export const handler = onLambda(() =>
-  createCircuitBreakerHandler(composeCircuitBreaker(readCircuitBreakerConfiguration())),
+  createCircuitBreakerHandler(composeCircuitBreaker(circuitBreakerSettings.read())),
 );

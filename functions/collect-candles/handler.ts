@@ -5,7 +5,8 @@ import {
   type CollectCandlesComposition,
   composeCollectCandles,
 } from '../../lib/runtime/compose/collect-candles.ts';
-import { COLLECTION_S, readCollectCandlesConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { COLLECTION_S } from '../../lib/runtime/config/collection.ts';
+import { collectCandlesSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface CollectCandlesResult {
@@ -42,5 +43,5 @@ function describe({ symbols }: CollectionReport): CollectCandlesResult {
 }
 
 export const handler = onLambda(() =>
-  createCollectCandlesHandler(composeCollectCandles(readCollectCandlesConfiguration())),
+  createCollectCandlesHandler(composeCollectCandles(collectCandlesSettings.read())),
 );

@@ -7,17 +7,17 @@ import {
   composeEvaluateRollout,
   type EvaluateRolloutComposition,
 } from '../../lib/runtime/compose/evaluate-rollout.ts';
-import { readEvaluateRolloutConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { evaluateRolloutSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface EvaluateRolloutResult {
   readonly verdict: 'GO' | 'NO_GO';
-  /** Criteria that are not met. */
+  /** Unmet criteria. */
   readonly criteria: readonly string[];
   readonly breaches: readonly string[];
   readonly evidenceKey: string;
   readonly evidenceSha256: string;
-  /** After this evaluation; null when it could not be read. */
+  /** After this assessment; null when it could not be read. */
   readonly level: string | null;
   /** null when drift could not be measured; the log says why. */
   readonly driftedFeatures: number | null;
@@ -54,5 +54,5 @@ function describe(
 }
 
 export const handler = onLambda(() =>
-  createEvaluateRolloutHandler(composeEvaluateRollout(readEvaluateRolloutConfiguration())),
+  createEvaluateRolloutHandler(composeEvaluateRollout(evaluateRolloutSettings.read())),
 );

@@ -4,7 +4,7 @@
 import type { ExecuteReport } from '../../lib/execution/execute-report.ts';
 import { type ExecuteEvent, executeEventSchema } from '../../lib/inference/infer-events.ts';
 import { composeExecute, type ExecuteComposition } from '../../lib/runtime/compose/execute.ts';
-import { readExecuteConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { executeSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export type ExecuteResult = Pick<
@@ -26,4 +26,4 @@ export function createExecuteHandler({ executeBar, record }: ExecuteComposition)
   };
 }
 
-export const handler = onLambda(() => createExecuteHandler(composeExecute(readExecuteConfiguration())));
+export const handler = onLambda(() => createExecuteHandler(composeExecute(executeSettings.read())));

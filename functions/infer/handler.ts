@@ -3,7 +3,7 @@
 // stored fail the invocation, so that its retry completes them.
 import { type BarDecided, inferEventSchema } from '../../lib/inference/infer-events.ts';
 import { composeInfer, type InferComposition } from '../../lib/runtime/compose/infer.ts';
-import { readInferConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { inferSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 /** The handler over a composition; `handler` below is the one that Lambda calls. */
@@ -19,4 +19,4 @@ export function createInferHandler({ inferShard, record }: InferComposition) {
   };
 }
 
-export const handler = onLambda(() => createInferHandler(composeInfer(readInferConfiguration())));
+export const handler = onLambda(() => createInferHandler(composeInfer(inferSettings.read())));

@@ -6,7 +6,7 @@ import {
   type ManagePositionsComposition,
   type ManagePositionsOutcome,
 } from '../../lib/runtime/compose/manage-positions.ts';
-import { readManagePositionsConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { managePositionsSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface ManagePositionsResult {
@@ -37,5 +37,5 @@ export function createManagePositionsHandler({ manageScopes, record }: ManagePos
 }
 
 export const handler = onLambda(() =>
-  createManagePositionsHandler(composeManagePositions(readManagePositionsConfiguration())),
+  createManagePositionsHandler(composeManagePositions(managePositionsSettings.read())),
 );

@@ -5,7 +5,7 @@ import {
   composeRefreshUniverse,
   type RefreshUniverseComposition,
 } from '../../lib/runtime/compose/refresh-universe.ts';
-import { readRefreshUniverseConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { refreshUniverseSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface RefreshUniverseResult {
@@ -42,5 +42,5 @@ export function createRefreshUniverseHandler({
 }
 
 export const handler = onLambda(() =>
-  createRefreshUniverseHandler(composeRefreshUniverse(readRefreshUniverseConfiguration())),
+  createRefreshUniverseHandler(composeRefreshUniverse(refreshUniverseSettings.read())),
 );

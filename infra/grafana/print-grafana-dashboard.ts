@@ -1,5 +1,4 @@
-// `npm run --silent grafana -- --stage NAME`: the dashboard as JSON, to be imported into Grafana.
-
+// `npm run --silent grafana -- --stage NAME` prints the dashboard as JSON for import into Grafana.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../lib/core/message-of.ts';

@@ -23,16 +23,14 @@ import { expireLocalItems, prepareLocalStage } from '../../lib/runtime/compose/l
 import { composeManagePositions } from '../../lib/runtime/compose/manage-positions.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { composeRefreshUniverse } from '../../lib/runtime/compose/refresh-universe.ts';
-import type { Exchange } from '../../lib/runtime/config/configuration.ts';
+import type { Exchange } from '../../lib/runtime/config/function-settings.ts';
 import {
-  LOCAL_STAGE,
-  localApiConfiguration,
-  localCircuitBreakerConfiguration,
-  localEvaluateRolloutConfiguration,
-  localExecuteConfiguration,
-  localInferConfiguration,
-  localRefreshUniverseConfiguration,
-} from '../../lib/runtime/config/stage.ts';
+  localApiSettings,
+  localCircuitBreakerSettings,
+  localRefreshUniverseSettings,
+  localTradingSettings,
+} from '../../lib/runtime/config/local-settings.ts';
+import { LOCAL_STAGE } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../aws/embedded-aws.ts';
 import { LocalStartError } from '../aws/local-start-error.ts';
 import { startSimulatedExchange } from '../exchange/simulated-exchange.ts';
@@ -153,7 +151,7 @@ const marketOf = ({ exchange, simulatedUrl }: FunctionContext) => ({
 async function startApi(context: FunctionContext, port: number): Promise<string> {
   const { stateDir, aws, closers } = context;
   await setApiToken(LOCAL_STAGE, openApiToken(stateDir), aws.endpoints);
-  const configuration = localApiConfiguration(stateDir, marketOf(context));
+  const configuration = localApiSettings(stateDir, marketOf(context));
   const api = composeApi(configuration, DASHBOARD, overridesOf(context, 'api'));
   closers.push(api.close);
   const server = await serveApi(api, port);
@@ -170,8 +168,8 @@ function composeHandlers(context: FunctionContext): Record<Job, () => Promise<un
     return composition;
   };
   const market = marketOf(context);
-  const trading = localExecuteConfiguration(market);
-  const infer = createInferHandler(opened(composeInfer(localInferConfiguration(market), overrides('infer'))));
+  const trading = localTradingSettings(market);
+  const infer = createInferHandler(opened(composeInfer(localTradingSettings(market), overrides('infer'))));
   const execute = createExecuteHandler(opened(composeExecute(trading, overrides('execute'))));
   return {
     infer: async () => {
@@ -182,22 +180,20 @@ function composeHandlers(context: FunctionContext): Record<Job, () => Promise<un
       opened(composeManagePositions(trading, overrides('manage-positions'))),
     ),
     'circuit-breaker': createCircuitBreakerHandler(
-      opened(composeCircuitBreaker(localCircuitBreakerConfiguration(stateDir), overrides('circuit-breaker'))),
+      opened(composeCircuitBreaker(localCircuitBreakerSettings(stateDir), overrides('circuit-breaker'))),
     ),
     'refresh-universe': context.exchange.named
       ? async () => undefined
       : createRefreshUniverseHandler(
           opened(
             composeRefreshUniverse(
-              localRefreshUniverseConfiguration(market, symbolsOf(context.exchange).length),
+              localRefreshUniverseSettings(market, symbolsOf(context.exchange).length),
               overrides('refresh-universe'),
             ),
           ),
         ),
     'evaluate-rollout': createEvaluateRolloutHandler(
-      opened(
-        composeEvaluateRollout(localEvaluateRolloutConfiguration(market), overrides('evaluate-rollout')),
-      ),
+      opened(composeEvaluateRollout(localTradingSettings(market), overrides('evaluate-rollout'))),
     ),
     expire: () => expireLocalItems(aws.endpoints, clock.nowMs()),
   };

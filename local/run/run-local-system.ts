@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { chooseSymbols } from '../../lib/runtime/compose/exchange-check.ts';
-import type { Exchange } from '../../lib/runtime/config/configuration.ts';
+import type { Exchange } from '../../lib/runtime/config/function-settings.ts';
 import { describeFileFailure, LocalStartError } from '../aws/local-start-error.ts';
 import type { MarketSource } from '../market/market-source.ts';
 import { apiTokenFile } from './api-token-file.ts';

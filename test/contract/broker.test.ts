@@ -1,5 +1,5 @@
-import { createCcxtMarketData } from '../../lib/adapters/binance/ccxt-market-data.ts';
-import { createLiveBroker } from '../../lib/adapters/binance/live-broker.ts';
+import { createLiveBroker } from '../../lib/adapters/binance/account/live-broker.ts';
+import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createPaperBroker } from '../../lib/adapters/paper/paper-broker.ts';
 import { startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';

@@ -12,7 +12,7 @@ import { openPosition, protect } from '../../lib/execution/use-cases/protect-pos
 import { newOrderRecord, sendOrder } from '../../lib/execution/use-cases/send-order.ts';
 import { shockPaperAccount } from '../../lib/execution/use-cases/shock-paper-account.ts';
 import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts';
-import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { authorise } from '../../lib/risk/gate.ts';
 import { tradeRecordSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';

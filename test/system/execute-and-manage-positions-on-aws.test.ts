@@ -12,7 +12,7 @@ import { FEATURE_SET_HASH } from '../../lib/features/feature-set.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import type { Ensemble } from '../../lib/models/ensemble.ts';
 import { readCurrentEnsemble } from '../../lib/models/use-cases/read-ensemble.ts';
-import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { tradeRecordSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { openBroker } from '../../lib/runtime/compose/brokers.ts';
@@ -23,7 +23,7 @@ import {
   type ManagePositionsComposition,
 } from '../../lib/runtime/compose/manage-positions.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { localExecuteConfiguration } from '../../lib/runtime/config/stage.ts';
+import { localTradingSettings } from '../../lib/runtime/config/local-settings.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import {
@@ -61,7 +61,7 @@ beforeEach(async () => {
   if (!current.ok) throw new Error(current.error.message);
   ensemble = current.value.ensemble;
   const overrides = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
-  const configuration = localExecuteConfiguration({ exchange: 'binanceusdm', exchangeUrl: exchange.url });
+  const configuration = localTradingSettings({ exchange: 'binanceusdm', exchangeUrl: exchange.url });
   compositions = {
     execute: composeExecute(configuration, overrides),
     managePositions: composeManagePositions(configuration, overrides),

@@ -15,13 +15,15 @@ import { DASHBOARD } from '../../dashboard/page.ts';
 import { createClients } from '../../lib/adapters/aws/create-clients.ts';
 import { API_ERRORS } from '../../lib/api/api-contract.ts';
 import { describeApi } from '../../lib/api/api-document.ts';
-import { BREAKER_LIMITS, CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { auditRecordSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { composeApi, setApiToken } from '../../lib/runtime/compose/api.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { apiTokenParameter, LOCAL_STAGE, localApiConfiguration } from '../../lib/runtime/config/stage.ts';
+import { localApiSettings } from '../../lib/runtime/config/local-settings.ts';
+import { apiTokenParameter, LOCAL_STAGE } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import type { Listener } from '../../local/aws/http-listener.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
@@ -73,7 +75,7 @@ async function openApi(): Promise<void> {
       done();
     },
   });
-  const configuration = localApiConfiguration(stateDir, {
+  const configuration = localApiSettings(stateDir, {
     exchange: 'binanceusdm',
     exchangeUrl: exchange.url,
   });

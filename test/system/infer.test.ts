@@ -11,12 +11,8 @@ import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { modelKey } from '../../lib/models/ensemble.ts';
 import { composeInfer, type InferComposition } from '../../lib/runtime/compose/infer.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import {
-  LOCAL_BUCKET,
-  LOCAL_STAGE,
-  localInferConfiguration,
-  resourcesOfStage,
-} from '../../lib/runtime/config/stage.ts';
+import { localTradingSettings } from '../../lib/runtime/config/local-settings.ts';
+import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
 import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
@@ -51,14 +47,11 @@ beforeEach(async () => {
   log = [];
   const logOutput = new PassThrough();
   logOutput.on('data', (chunk) => log.push(...String(chunk).trim().split('\n')));
-  composition = composeInfer(
-    localInferConfiguration({ exchange: 'binanceusdm', exchangeUrl: exchange.url }),
-    {
-      endpoints: target.aws.endpoints,
-      clock: { nowMs: () => nowMs },
-      logOutput,
-    },
-  );
+  composition = composeInfer(localTradingSettings({ exchange: 'binanceusdm', exchangeUrl: exchange.url }), {
+    endpoints: target.aws.endpoints,
+    clock: { nowMs: () => nowMs },
+    logOutput,
+  });
   infer = createInferHandler(composition);
 });
 

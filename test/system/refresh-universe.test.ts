@@ -19,7 +19,7 @@ import {
   readUniverseChange,
   writeUniverse,
 } from '../../lib/market/use-cases/active-universe.ts';
-import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { positionRecordSchema, tradeRecordSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { composeExecute } from '../../lib/runtime/compose/execute.ts';
@@ -27,14 +27,9 @@ import { composeInfer } from '../../lib/runtime/compose/infer.ts';
 import { composeManagePositions } from '../../lib/runtime/compose/manage-positions.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { composeRefreshUniverse } from '../../lib/runtime/compose/refresh-universe.ts';
-import type { RefreshUniverseConfiguration } from '../../lib/runtime/config/configuration.ts';
-import {
-  LOCAL_BUCKET,
-  LOCAL_STAGE,
-  localExecuteConfiguration,
-  localInferConfiguration,
-  resourcesOfStage,
-} from '../../lib/runtime/config/stage.ts';
+import type { RefreshUniverseSettings } from '../../lib/runtime/config/function-settings.ts';
+import { localTradingSettings } from '../../lib/runtime/config/local-settings.ts';
+import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
 import { type MarketSource, marketOf } from '../../local/market/market-source.ts';
@@ -112,7 +107,7 @@ const overrides = () => {
   return { endpoints: target.aws.endpoints, clock, logOutput, unlimitedRequests: true };
 };
 
-async function refresh(change: Partial<RefreshUniverseConfiguration> = {}) {
+async function refresh(change: Partial<RefreshUniverseSettings> = {}) {
   const composition = composeRefreshUniverse(
     {
       stage: LOCAL_STAGE,
@@ -214,7 +209,7 @@ describe('the refresh-universe function', () => {
       symbols: ['AUSDT', 'BUSDT', first!],
     });
     await expect(refresh()).rejects.toThrow(/too_many_gone: only 1 of the 3 active symbols can be traded/);
-    const { createCcxtMarketData } = await import('../../lib/adapters/binance/ccxt-market-data.ts');
+    const { createCcxtMarketData } = await import('../../lib/adapters/binance/market/ccxt-market-data.ts');
     const market = createCcxtMarketData({ exchange: 'binanceusdm', baseUrl: exchange.url });
     const dependencies = { market, objects: system.objects, clock };
     expect(await refreshUniverse(dependencies, { size: 4, afresh: true })).toMatchObject({
@@ -260,7 +255,9 @@ describe('qt universe', () => {
     closers.push(async () => withdrawRunningSystem(target.stateDir));
     expect(await qt('universe', 'show', ...state)).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringMatching(/there is no universe\/current\.json in the store: run qt universe refresh/),
+      stderr: expect.stringMatching(
+        /there is no universe\/current\.json in the store: run qt universe refresh/,
+      ),
     });
     const refreshed = await qt('universe', 'refresh', '--symbols', '4', ...state);
     expect(refreshed).toMatchObject({ exitCode: 0, stderr: '' });
@@ -343,9 +340,9 @@ describe('a symbol that leaves the universe', () => {
     await refresh();
     const market = { exchange: 'binanceusdm' as const, exchangeUrl: exchange.url };
     const parts = {
-      infer: composeInfer(localInferConfiguration(market), overrides()),
-      execute: composeExecute(localExecuteConfiguration(market), overrides()),
-      managePositions: composeManagePositions(localExecuteConfiguration(market), overrides()),
+      infer: composeInfer(localTradingSettings(market), overrides()),
+      execute: composeExecute(localTradingSettings(market), overrides()),
+      managePositions: composeManagePositions(localTradingSettings(market), overrides()),
     };
     closers.push(...Object.values(parts).map((part) => () => part.close()));
     const infer = createInferHandler(parts.infer);

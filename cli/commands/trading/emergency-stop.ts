@@ -37,7 +37,7 @@ async function runEmergencyStop(options: EmergencyStopOptions): Promise<void> {
     throw new UsageError('--drill is for the local system: it stops what it is tried on');
   const { emergencyStop } = await import('../../../lib/execution/use-cases/emergency-stop.ts');
   const { watchedScopes } = await import('../../../lib/risk/use-cases/circuit-breaker.ts');
-  const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker.ts');
+  const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker/limits.ts');
   const operator = operatorName(options.by);
   const steps = await withSystem(
     options,

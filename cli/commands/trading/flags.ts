@@ -26,7 +26,7 @@ async function getFlags(
   if (options.json) return print(JSON.stringify(rows));
   const width = Math.max(...names.map((flag) => flag.length));
   for (const row of rows)
-    print(`${row.name.padEnd(width)}  ${row.state === 'value' ? row.value : `${row.state}: ${row.why}`}`);
+    print(`${row.name.padEnd(width)}  ${row.state === 'value' ? row.value : `${row.state}: ${row.message}`}`);
 }
 
 async function setFlag(name: string, value: string, options: SystemOptions): Promise<void> {

@@ -7,15 +7,14 @@ import { messageOf } from '../../core/message-of.ts';
 import type { Clock } from '../../core/ports.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { MissedBar } from '../../inference/missed-bars.ts';
+import { firstArmed, lostState } from '../breaker/state.ts';
+import { transition } from '../breaker/transition.ts';
 import {
   type BreakerEffect,
   type BreakerEvent,
   type BreakerTransition,
   CLOSED_FLAGS,
-  firstArmed,
-  lostState,
-  transition,
-} from '../breaker.ts';
+} from '../breaker/transition-types.ts';
 import { type GateItem, newGate, planBreakerWrite, type Scope } from '../gate.ts';
 import type { FlagStore, Notifier, RiskStore } from '../ports.ts';
 import { type AuditRecord, auditKey } from '../records.ts';
@@ -46,7 +45,7 @@ const DECISIONS_MAX = 5;
 const AUDIT_PREFIX = auditKey('breaker#');
 
 /**
- * The scopes that the breaker watches and the guard therefore marks: paper always, live from the day on when QT_PAPER_TRADING
+ * The scopes that the breaker watches and the position manager therefore covers: paper always, live from the day on when QT_PAPER_TRADING
  * was first false. A live gate that cannot be read counts as one.
  */
 export async function watchedScopes({

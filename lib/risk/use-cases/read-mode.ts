@@ -69,7 +69,7 @@ export async function readMode({ flags: store, risk, clock }: ModeSources): Prom
 /** A stage above PAPER is entered by its sign-offs alone, so the one in force has them all. */
 const approved = (level: Level | undefined): ModeEvidence['level'] =>
   level === undefined
-    ? { state: 'unreadable', why: 'the rollout record cannot be read' }
+    ? { state: 'unreadable', message: 'the rollout record cannot be read' }
     : { state: 'value', value: { level, approved: true } };
 
 async function reading<T>(read: () => Promise<T | undefined>): Promise<Reading<T>> {
@@ -77,7 +77,7 @@ async function reading<T>(read: () => Promise<T | undefined>): Promise<Reading<T
     const value = await read();
     return value === undefined ? { state: 'missing' } : { state: 'value', value };
   } catch (error) {
-    return { state: 'unreadable', why: messageOf(error) };
+    return { state: 'unreadable', message: messageOf(error) };
   }
 }
 

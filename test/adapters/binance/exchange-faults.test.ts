@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type CcxtMarketDataOptions,
   createCcxtMarketData,
-} from '../../../lib/adapters/binance/ccxt-market-data.ts';
+} from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
 import { countUntil, sliceSeries } from '../../../lib/market/candle-series.ts';
 import type { MarketDataErrorCode } from '../../../lib/market/ports.ts';

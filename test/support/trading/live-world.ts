@@ -2,9 +2,9 @@
 // against the simulated exchange's signed endpoints. The stores are in memory, and time is the test's.
 import { expect } from 'vitest';
 import { z } from 'zod';
-import { BinanceAccount } from '../../../lib/adapters/binance/binance-account.ts';
-import { createCcxtMarketData } from '../../../lib/adapters/binance/ccxt-market-data.ts';
-import { createLiveBroker } from '../../../lib/adapters/binance/live-broker.ts';
+import { BinanceAccount } from '../../../lib/adapters/binance/account/binance-account.ts';
+import { createLiveBroker } from '../../../lib/adapters/binance/account/live-broker.ts';
+import { createCcxtMarketData } from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
 import { bookedLedgerSchema, differencesOf } from '../../../lib/execution/booked-ledger.ts';
@@ -19,7 +19,7 @@ import {
 import type { Signal } from '../../../lib/inference/signal.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
 import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
-import { BREAKER_LIMITS } from '../../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
 import { initialRollout } from '../../../lib/risk/level.ts';
 import type { FlagStore } from '../../../lib/risk/ports.ts';
 import {

@@ -15,7 +15,7 @@ import { FEATURE_SET_HASH } from '../../../lib/features/feature-set.ts';
 import type { Signal } from '../../../lib/inference/signal.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { type Ensemble, ensembleKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
-import { firstArmed } from '../../../lib/risk/breaker.ts';
+import { firstArmed } from '../../../lib/risk/breaker/state.ts';
 import { FLAG_NAMES, FLAGS, type FlagName } from '../../../lib/risk/flags.ts';
 import { newGate, planBreakerWrite } from '../../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../../lib/risk/latch.ts';

@@ -1,11 +1,11 @@
 // Reads what an exchange says of its symbols: filters, last prices, volumes. As with candles nothing is repaired: an answer that
 // is no such list is refused whole; a symbol whose own row cannot be used is left out, and so cannot be traded.
 import { z } from 'zod';
-import type { ListedPair } from '../../market/pair-exclusion.ts';
-import type { SymbolFilters } from '../../market/symbol-filters.ts';
-import { symbolSchema } from '../../market/universe.ts';
-import { decimalSchema } from './decimal.ts';
-import { ExchangeFault, excerpt } from './exchange-fault.ts';
+import type { ListedPair } from '../../../market/pair-exclusion.ts';
+import type { SymbolFilters } from '../../../market/symbol-filters.ts';
+import { symbolSchema } from '../../../market/universe.ts';
+import { decimalSchema } from '../decimal.ts';
+import { ExchangeFault, excerpt } from '../exchange-fault.ts';
 
 const rowsSchema = z.array(z.record(z.string(), z.unknown())).min(1);
 const exchangeInfoSchema = z.object({ symbols: rowsSchema });

@@ -1,8 +1,8 @@
 // Reads answers in which every row stands for itself: one that cannot be read is named, and the others are read all the same. What
 // is no list at all is refused whole, as is a list in which no row can be read or so much as names its symbol: it says nothing.
 import { z } from 'zod';
-import type { Listing, ReadProblem } from '../../execution/ports.ts';
-import { ExchangeFault } from './exchange-fault.ts';
+import type { Listing, ReadProblem } from '../../../execution/ports.ts';
+import { ExchangeFault } from '../exchange-fault.ts';
 
 /** @returns a function that throws ExchangeFault `invalid_response` for what is not as documented */
 export function reader<Schema extends z.ZodType>(what: string, schema: Schema) {

@@ -1,10 +1,10 @@
 // Reads an answer to a klines request. ccxt would sort the rows, skip short ones and turn garbage into nulls; here nothing is
 // repaired: either every row is a valid candle in its place, or the answer is refused.
 import { z } from 'zod';
-import { CANDLE_PROBLEMS, type Candle } from '../../market/candle.ts';
-import { type CandleSeries, seriesFromCandles } from '../../market/candle-series.ts';
-import { readDecimal } from './decimal.ts';
-import { ExchangeFault, excerpt } from './exchange-fault.ts';
+import { CANDLE_PROBLEMS, type Candle } from '../../../market/candle.ts';
+import { type CandleSeries, seriesFromCandles } from '../../../market/candle-series.ts';
+import { readDecimal } from '../decimal.ts';
+import { ExchangeFault, excerpt } from '../exchange-fault.ts';
 
 /** Open time, then open, high, low, close, volume as decimal text; what follows is not used. */
 const CELLS_MIN = 6;

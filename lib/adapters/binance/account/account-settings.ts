@@ -1,7 +1,7 @@
 // What an account and a symbol must be set to before anything is entered. Read first: only what differs is set, and what the
 // exchange says it did is read again, not taken for done.
-import { failure, type Result, success } from '../../core/result.ts';
-import type { BrokerError } from '../../execution/ports.ts';
+import { failure, type Result, success } from '../../../core/result.ts';
+import type { BrokerError } from '../../../execution/ports.ts';
 import type { BinanceAccount } from './binance-account.ts';
 import { readHedgeMode, readMultiAssets, readSymbolConfig } from './binance-settings.ts';
 import { toAnswer } from './broker-error.ts';

@@ -1,9 +1,9 @@
 // Signed requests to a Binance USDT-M futures account: in the exchange's time, within one request budget, and an order never
 // more than once.
-import { type Result, success } from '../../core/result.ts';
-import { type ExchangeCredentials, openCcxtClient } from './ccxt-client.ts';
-import { ExchangeFault } from './exchange-fault.ts';
-import { type CallerOptions, RetryingCaller } from './retrying-caller.ts';
+import { type Result, success } from '../../../core/result.ts';
+import { type ExchangeCredentials, openCcxtClient } from '../ccxt-client.ts';
+import { ExchangeFault } from '../exchange-fault.ts';
+import { type CallerOptions, RetryingCaller } from '../retrying-caller.ts';
 
 export interface BinanceAccountOptions extends CallerOptions {
   /** Origin of a simulated exchange. @default the real exchange */

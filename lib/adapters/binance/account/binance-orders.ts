@@ -1,10 +1,10 @@
 // Reads orders of a Binance futures account. Our own are read strictly: a status or an amount that was guessed would be money
 // that was guessed. Of others' open orders only symbol, side and id matter.
 import { z } from 'zod';
-import type { OpenOrder, OrderReference, OrderReport } from '../../execution/ports.ts';
+import type { OpenOrder, OrderReference, OrderReport } from '../../../execution/ports.ts';
+import { decimalSchema, readDecimal } from '../decimal.ts';
+import { ExchangeFault } from '../exchange-fault.ts';
 import { listReader, reader } from './answer-reader.ts';
-import { decimalSchema, readDecimal } from './decimal.ts';
-import { ExchangeFault } from './exchange-fault.ts';
 
 const idSchema = z.union([z.int(), z.string().min(1)]).transform(String);
 

@@ -3,16 +3,16 @@
 import { createHash } from 'node:crypto';
 import { unzipSync } from 'fflate';
 import pLimit from 'p-limit';
-import { failure } from '../../core/result.ts';
-import { rangeOfPeriod } from '../../market/bar-range.ts';
-import { BAR_MS } from '../../market/candle.ts';
-import type { CandleSeries } from '../../market/candle-series.ts';
-import type { CandleArchive } from '../../market/ports.ts';
-import type { CcxtExchangeId } from './ccxt-client.ts';
-import { ExchangeFault, excerpt } from './exchange-fault.ts';
-import { fetchFile } from './exchange-http.ts';
+import { failure } from '../../../core/result.ts';
+import { rangeOfPeriod } from '../../../market/bar-range.ts';
+import { BAR_MS } from '../../../market/candle.ts';
+import type { CandleSeries } from '../../../market/candle-series.ts';
+import type { CandleArchive } from '../../../market/ports.ts';
+import type { CcxtExchangeId } from '../ccxt-client.ts';
+import { ExchangeFault, excerpt } from '../exchange-fault.ts';
+import { fetchFile } from '../exchange-http.ts';
+import { type CallerOptions, RetryingCaller } from '../retrying-caller.ts';
 import { readKlines } from './klines.ts';
-import { type CallerOptions, RetryingCaller } from './retrying-caller.ts';
 
 export interface BinanceArchiveOptions extends CallerOptions {
   readonly exchange: CcxtExchangeId;

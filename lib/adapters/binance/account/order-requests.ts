@@ -1,9 +1,9 @@
 // Orders as Binance USDT-M is asked for them, and what its refusals mean.
-import type { EntryOrder, ReduceOrder } from '../../execution/order.ts';
-import type { OrderReference, RejectionCode, Submission } from '../../execution/ports.ts';
-import { plainDecimal } from '../../market/plain-decimal.ts';
+import type { EntryOrder, ReduceOrder } from '../../../execution/order.ts';
+import type { OrderReference, RejectionCode, Submission } from '../../../execution/ports.ts';
+import { plainDecimal } from '../../../market/plain-decimal.ts';
+import type { ExchangeFault } from '../exchange-fault.ts';
 import type { SignedRequest } from './binance-account.ts';
-import type { ExchangeFault } from './exchange-fault.ts';
 
 /** An entry that is still under way after this long is refused by the exchange itself (`recvWindow`), whatever held it up. */
 const ENTRY_WINDOW_MS = 2_000;

@@ -1,9 +1,9 @@
 // Reads what a Binance futures account holds and what changed it: positions, wallet, trades, income.
 import { z } from 'zod';
-import { microUsdt } from '../../core/money.ts';
-import type { BrokerPosition, Fill, Income, IncomeKind, Listing } from '../../execution/ports.ts';
+import { microUsdt } from '../../../core/money.ts';
+import type { BrokerPosition, Fill, Income, IncomeKind, Listing } from '../../../execution/ports.ts';
+import { decimalSchema, readDecimal } from '../decimal.ts';
 import { listReader, reader } from './answer-reader.ts';
-import { decimalSchema, readDecimal } from './decimal.ts';
 
 const price = z.unknown().transform((text) => {
   const value = readDecimal(text);

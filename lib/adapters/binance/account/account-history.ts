@@ -1,10 +1,10 @@
 // Pages through what an account has behind it: the trades of an order, and everything that changed the wallet. Binance answers at
 // most 1000 rows and 7 days at once.
-import { failure, type Result, success } from '../../core/result.ts';
-import type { Income, Listing, ReadProblem } from '../../execution/ports.ts';
+import { failure, type Result, success } from '../../../core/result.ts';
+import type { Income, Listing, ReadProblem } from '../../../execution/ports.ts';
+import { ExchangeFault } from '../exchange-fault.ts';
 import type { BinanceAccount } from './binance-account.ts';
 import { type BinanceTrade, readIncome, readTrades } from './binance-balances.ts';
-import { ExchangeFault } from './exchange-fault.ts';
 
 const ROWS_MAX = 1_000;
 const WINDOW_MS = 7 * 86_400_000 - 1;

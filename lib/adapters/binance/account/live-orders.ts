@@ -1,8 +1,9 @@
 // Orders at Binance, told apart by our own ids. An order goes out once. A lookup may lag the order's acceptance, and the matching
 // engine's answer to a cancellation may lag both: the list of open orders outranks either.
-import { failure, type Result, success } from '../../core/result.ts';
-import type { EntryOrder, ReduceOrder } from '../../execution/order.ts';
-import type { Fill, OpenOrder, OrderReference, OrderReport, Submission } from '../../execution/ports.ts';
+import { failure, type Result, success } from '../../../core/result.ts';
+import type { EntryOrder, ReduceOrder } from '../../../execution/order.ts';
+import type { Fill, OpenOrder, OrderReference, OrderReport, Submission } from '../../../execution/ports.ts';
+import { ExchangeFault } from '../exchange-fault.ts';
 import { tradesOf } from './account-history.ts';
 import type { BinanceAccount, SignedRequest } from './binance-account.ts';
 import { fillOfTrade } from './binance-balances.ts';
@@ -19,7 +20,6 @@ import {
   reportOfOpen,
   reportOfOrder,
 } from './binance-orders.ts';
-import { ExchangeFault } from './exchange-fault.ts';
 import {
   lookupOf,
   rejected,

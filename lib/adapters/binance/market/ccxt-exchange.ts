@@ -1,5 +1,5 @@
 // The public calls of an exchange that market data needs: raw answers, in the exchange's own shape and symbols.
-import { type CcxtExchangeId, openCcxtClient } from './ccxt-client.ts';
+import { type CcxtExchangeId, openCcxtClient } from '../ccxt-client.ts';
 
 /** Every call throws ExchangeFault. */
 export interface CcxtExchange {

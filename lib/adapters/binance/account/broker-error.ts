@@ -1,8 +1,8 @@
 // What an exchange's fault means to those who trade: fewer codes than market data has, since what to do is the same.
 
-import { failure, type Result } from '../../core/result.ts';
-import type { BrokerError } from '../../execution/ports.ts';
-import type { MarketDataError, MarketDataErrorCode } from '../../market/ports.ts';
+import { failure, type Result } from '../../../core/result.ts';
+import type { BrokerError } from '../../../execution/ports.ts';
+import type { MarketDataError, MarketDataErrorCode } from '../../../market/ports.ts';
 
 const BROKER_CODE: Readonly<Record<MarketDataErrorCode, BrokerError['code']>> = {
   timeout: 'unavailable',

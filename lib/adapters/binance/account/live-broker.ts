@@ -1,9 +1,10 @@
 // A real Binance USDT-M futures account as a broker. Orders go out once, under our own ids; what became of one that got no answer
 // is looked up by its id and never guessed. No key, secret or signed request leaves this adapter, in errors neither.
-import { type Result, success } from '../../core/result.ts';
-import type { Broker } from '../../execution/ports.ts';
-import type { MarketData } from '../../market/ports.ts';
-import { RiskApproved } from '../../risk/gate.ts';
+import { type Result, success } from '../../../core/result.ts';
+import type { Broker } from '../../../execution/ports.ts';
+import type { MarketData } from '../../../market/ports.ts';
+import { RiskApproved } from '../../../risk/gate.ts';
+import type { ExchangeFault } from '../exchange-fault.ts';
 import { incomeSince } from './account-history.ts';
 import { AccountSettings, type SymbolSettings } from './account-settings.ts';
 import { BinanceAccount, type BinanceAccountOptions, type SignedRequest } from './binance-account.ts';
@@ -11,7 +12,6 @@ import { readPositions, readWallet } from './binance-balances.ts';
 import { readOpenOrders, readOpenStops } from './binance-orders.ts';
 import { readDone } from './binance-settings.ts';
 import { toAnswer } from './broker-error.ts';
-import type { ExchangeFault } from './exchange-fault.ts';
 import { LiveOrders } from './live-orders.ts';
 
 export interface LiveBrokerOptions extends BinanceAccountOptions, SymbolSettings {

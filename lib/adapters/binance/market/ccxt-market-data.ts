@@ -1,17 +1,17 @@
 // Market data of Binance (USDT-M futures or spot) through ccxt. Its promise: what it returns are closed, valid candles; whatever
 // else happens is a typed error, within a known time, and an exchange that asks for quiet gets it.
 import pLimit from 'p-limit';
-import { invariant } from '../../core/invariant.ts';
-import { failure, type Result, success } from '../../core/result.ts';
-import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
-import type { CandleSeries } from '../../market/candle-series.ts';
-import type { CandleRequest, MarketData, MarketDataError } from '../../market/ports.ts';
-import type { CcxtExchangeId } from './ccxt-client.ts';
+import { invariant } from '../../../core/invariant.ts';
+import { failure, type Result, success } from '../../../core/result.ts';
+import { BAR_MS, lastClosedOpenTimeMs } from '../../../market/candle.ts';
+import type { CandleSeries } from '../../../market/candle-series.ts';
+import type { CandleRequest, MarketData, MarketDataError } from '../../../market/ports.ts';
+import type { CcxtExchangeId } from '../ccxt-client.ts';
+import { ExchangeFault } from '../exchange-fault.ts';
+import { type CallerOptions, RetryingCaller } from '../retrying-caller.ts';
 import { type CcxtExchange, openCcxtExchange } from './ccxt-exchange.ts';
-import { ExchangeFault } from './exchange-fault.ts';
 import { readFilters, readListedPairs, readPrices, readQuoteVolumes } from './instruments.ts';
 import { readKlines } from './klines.ts';
-import { type CallerOptions, RetryingCaller } from './retrying-caller.ts';
 
 export interface CcxtMarketDataOptions extends CallerOptions {
   readonly exchange: CcxtExchangeId;
