@@ -1,4 +1,4 @@
-// What a backtest costs: symbol-bars per second with answers that are known already, with the models asked, and whether twice the
+// What a backtest costs: symbol-bars per second with cached predictions, with the models running, and whether twice the
 // bars or twice the symbols cost twice the time.
 import { createOnnxModelRuntime } from '../lib/adapters/onnx/onnx-model-runtime.ts';
 import { invariant } from '../lib/core/invariant.ts';
@@ -57,7 +57,7 @@ export async function benchBacktest(): Promise<BacktestBenchmark> {
     });
     const candles = new Map(market.symbols.map((symbol) => [symbol, market.candles(symbol)]));
     const asked = await askModels(loaded, candles);
-    // What the answers are is of no matter to the time, how often they act is.
+    // The time depends on how often predictions act, not on what they are.
     const predictions = [...candles.keys()].map((symbol, index) =>
       answersOf(symbol, candles.get(symbol)!, { loaded, index }),
     );

@@ -1,6 +1,6 @@
 // Whether 1,000 symbols in 10 shards are decided within their bar: ten processes, as many side by side as there are cores, each one
-// shard of infer as Lambda would run it, on one embedded AWS, each with an exchange of its own, that is with an address and a request limit of its own.
-// Then the functions that look at all shards, and last what is left when all ten ask from one address.
+// shard of infer as Lambda would run it, on one embedded AWS, each with an exchange, an address and a
+// request limit of its own. Then the functions that read all shards, and last the same with all ten on one address.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -23,7 +23,7 @@ import { localCircuitBreakerSettings, localTradingSettings } from '../lib/runtim
 import { type EmbeddedAws, startEmbeddedAws } from '../local/aws/embedded-aws.ts';
 import { BARS, SCALE_MARKET, SHARDS } from './scale-market.ts';
 
-/** A run that takes longer is over. */
+/** A run that takes longer fails. */
 const BAR_WAIT_MS_MAX = BAR_MS;
 
 interface ScaleBenchmark {
@@ -43,7 +43,7 @@ interface ScaleBenchmark {
   readonly signalsOneAddress: number;
 }
 
-/** What a shard's process is told. */
+/** The settings of a shard's process. */
 export interface ShardOrder {
   readonly endpoints: EmbeddedAws['endpoints'];
   readonly exchangeUrl: string;
@@ -58,7 +58,7 @@ export async function benchScale(): Promise<ScaleBenchmark> {
   const { urls, symbols } = announcedSchema.parse(announced);
   let startedMs = 0;
   let openedMs = 0;
-  /** Time goes on at its own speed from a moment after a bar's close. */
+  /** The clock starts a moment after a bar's close and runs at normal speed. */
   const clock = { nowMs: () => Math.floor(openedMs + performance.now() - startedMs) };
   const openBar = async (bar: number) => {
     openedMs = SCALE_MARKET.fromMs + (REQUEST_BARS + 1 + bar) * BAR_MS + 2_000;

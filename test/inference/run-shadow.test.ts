@@ -207,7 +207,7 @@ test('records that cannot be written are told, not thrown', async () => {
   expect((await run({ shadowRecords: undefined })).run.shadow).toMatchObject({ failed: null, signals: 3 });
 });
 
-test('promoted while it is warm it keeps its sessions; in force itself it is no shadow', async () => {
+test('promoted while it is warm it keeps its sessions; once active it is no shadow', async () => {
   await run();
   expect(sessions.open).toBe(8);
   await point({ ensembleId: SHADOW, shadow: SHADOW });

@@ -99,7 +99,7 @@ test('promote and rollback take effect at the next look; of two at the same mome
       members: DEFAULT_MEMBERS.map((member) => ({ ...member, version: `v2024${day}_000000` })),
       ensemble: { id: `e2024${day}_000000` },
     });
-  expect(await look(), 'publishing puts nothing in force').toBe(ALL);
+  expect(await look(), 'publishing activates nothing').toBe(ALL);
   const source = { store, runtime };
   const actor = { by: 'ana', reason: 'test', atMs: 1_722_500_000_000 };
   const promotions = await Promise.all(

@@ -107,7 +107,7 @@ describe('copying an ensemble', () => {
     expect(await copy(from, to)).toMatchObject({ ok: true, value: { uploaded: 1, pointer: 'set' } });
   });
 
-  test('never replaces what is in force, and puts nothing in force unless it is told to set the first', async () => {
+  test('never replaces an active ensemble, and activates none unless it is told to set the first', async () => {
     const { from, to } = await prepared();
     const pointer = toJson({ ensembleId: 'e20230101_000000' });
     await to.put(POINTER_KEY, pointer);
@@ -139,7 +139,7 @@ describe('copying an ensemble', () => {
     expect((await to.head(modelKey(XGBOOST)))!.bytes).toBe(3);
   });
 
-  test('leaves in force what someone else set first meanwhile', async () => {
+  test('keeps the ensemble that someone else activated first', async () => {
     const { from, to } = await prepared();
     const theirs = toJson({ ensembleId: 'e20230101_000000' });
     const racing: ObjectStore = {

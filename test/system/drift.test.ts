@@ -315,7 +315,7 @@ describe('what cannot be measured has its reason and no figure', () => {
     expect(result).toMatchObject({ driftedFeatures: null, level: 'PAPER' });
   });
 
-  it('no profile, and no ensemble in force', async () => {
+  it('no profile, and no active ensemble', async () => {
     const pointer = (await system.objects.get(POINTER_KEY))!.body;
     const other = JSON.parse(Buffer.from(pointer).toString());
     await system.objects.put(POINTER_KEY, Buffer.from('{}'));

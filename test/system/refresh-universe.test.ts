@@ -269,7 +269,7 @@ describe('qt universe', () => {
     expect(await qt('universe', 'refresh', '--symbols', '21', ...state)).toMatchObject({
       exitCode: 1,
       stderr:
-        'error: the universe of 2024-01-04 stays: too_few_pairs: 10 pairs can be traded, asked for were 21\n',
+        'error: the universe of 2024-01-04 stays: too_few_pairs: 10 pairs can be traded, 21 were asked for\n',
     });
     expect((await inForce()).symbols).toHaveLength(4);
   });

@@ -1,4 +1,4 @@
-// Telling people through SNS: a signed request to the topic, tried again while that can help, and said to have failed when nobody
+// Notifying people through SNS: a signed request to the topic, tried again while that can help, and said to have failed when nobody
 // could be told, until somebody was.
 import { createHash, createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
