@@ -5,15 +5,8 @@ import { invariant } from '../../core/invariant.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
-import {
-  type BarRange,
-  clipRange,
-  countBars,
-  DAY_MS,
-  missingRanges,
-  monthsOf,
-  rangeOfPeriod,
-} from '../bar-range.ts';
+import { DAY_MS } from '../../core/units.ts';
+import { type BarRange, clipRange, countBars, missingRanges, monthsOf, rangeOfPeriod } from '../bar-range.ts';
 import { BAR_MS, type Candle, lastClosedOpenTimeMs } from '../candle.ts';
 import { type CandleSeries, candleAt, seriesFromCandles } from '../candle-series.ts';
 import type { CandleArchive, CandleCodec, MarketData, MarketDataError } from '../ports.ts';

@@ -2,15 +2,8 @@
 // API. It also proves what the exchange lacks: a bar counts as absent only when an answer that contains a bar known to exist skips
 // it, or, before the first bar of all, when two answers agree. An empty or shortened answer alone proves nothing.
 
-import {
-  type BarRange,
-  clipRange,
-  countBars,
-  DAY_MS,
-  dayOf,
-  missingRanges,
-  rangeOfPeriod,
-} from '../bar-range.ts';
+import { DAY_MS, HOUR_MS } from '../../core/units.ts';
+import { type BarRange, clipRange, countBars, dayOf, missingRanges, rangeOfPeriod } from '../bar-range.ts';
 import { BAR_MS, type Candle } from '../candle.ts';
 import { type CandleSeries, candleAt } from '../candle-series.ts';
 import { REQUEST_BARS } from '../grid.ts';
@@ -48,7 +41,7 @@ const DAY_FILE_LATE_MS = 3 * DAY_MS;
 /** Files of months appear within so long. */
 const MONTH_FILE_LATE_MS = 10 * DAY_MS;
 /** A bar younger than this may still come. */
-const SETTLED_MS = 3_600_000;
+const SETTLED_MS = HOUR_MS;
 
 export async function fetchCandles(sources: CandleSources, wanted: MissingCandles): Promise<FetchedCandles> {
   const candles = new Map<number, Candle>();
