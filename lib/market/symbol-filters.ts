@@ -1,6 +1,6 @@
 // What an exchange demands of the orders of one symbol, and what stands against entering it at all. A position that is there can
 // be closed whatever stands against an entry.
-import { DAY_MS } from './bar-range.ts';
+import { DAY_MS } from '../core/units.ts';
 
 /** What an exchange demands of a symbol's orders. */
 export interface SymbolFilters {

@@ -128,7 +128,7 @@ export const parityRecordSchema = z.strictObject({
   symbols: z.array(z.string()),
   values: z.int().min(0),
   mismatches: z.int().min(0),
-  remarks: z.array(z.string()),
+  problems: z.array(z.string()),
 });
 
 /** Why drift could not be measured. Closed. */

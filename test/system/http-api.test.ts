@@ -28,8 +28,8 @@ import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws
 import type { Listener } from '../../local/aws/http-listener.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { claimApiPort, serveApi } from '../../local/run/api-server.ts';
-import { BROKER_START_MS, brokerMarket } from '../contract/broker.ts';
-import { runOf, signalOf } from '../contract/signal-store.ts';
+import { BROKER_START_MS, brokerMarket } from '../support/execution/broker-market.ts';
+import { runOf, signalOf } from '../support/inference/sample-signals.ts';
 
 const TOKEN = 'a-token-of-the-right-length-0123456789abcdef';
 const BAR_MS = 300_000;
