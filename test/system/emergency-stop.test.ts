@@ -42,6 +42,8 @@ const dependencies = () => ({
   limits: BREAKER_LIMITS,
   openBroker: async () => broker,
   stopwatchMs: () => performance.now(),
+  pause: async () => undefined,
+  expire: () => new Promise<void>(() => undefined),
 });
 
 beforeEach(async () => {

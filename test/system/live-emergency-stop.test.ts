@@ -120,7 +120,14 @@ async function enter(): Promise<void> {
   ] as const)
     await system.signals.put(signalOf(symbol, action, { barOpenTimeMs }));
   const report = await execute(
-    { ...system, clock, brokerOf: () => broker, policy: FULL_SIZE, codeVersion: VERSION },
+    {
+      ...system,
+      clock,
+      brokerOf: () => broker,
+      policy: FULL_SIZE,
+      codeVersion: VERSION,
+      stopwatchMs: () => 0,
+    },
     requestOf({ barOpenTimeMs }),
   );
   expect(report.decisions.map(({ outcomes }) => outcomes)).toEqual([['entered'], ['entered']]);

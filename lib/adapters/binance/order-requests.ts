@@ -1,12 +1,10 @@
 // Orders as Binance USDT-M is asked for them, and what its refusals mean.
 import type { EntryOrder, ReduceOrder } from '../../execution/order.ts';
 import type { OrderReference, RejectionCode, Submission } from '../../execution/ports.ts';
+import { ENTRY_WINDOW_MS } from '../../execution/send-window.ts';
 import { plainDecimal } from '../../market/plain-decimal.ts';
 import type { SignedRequest } from './binance-account.ts';
 import type { ExchangeFault } from './exchange-fault.ts';
-
-/** An entry that is still under way after this long is refused by the exchange itself (`recvWindow`), whatever held it up. */
-const ENTRY_WINDOW_MS = 2_000;
 
 /** A stop watches the last price, as the candles that it was chosen on do. */
 export function requestOf(order: EntryOrder | ReduceOrder): SignedRequest {

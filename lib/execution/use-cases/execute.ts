@@ -53,6 +53,8 @@ export interface ExecuteDependencies extends ModeSources {
   readonly policy: Policy;
   /** Of this function. */
   readonly codeVersion: string;
+  /** Monotonic, ms: for durations only. */
+  readonly stopwatchMs: () => number;
 }
 
 /** Throws StoreError when a store cannot be used: the run is then repeated, which is harmless. */
@@ -140,6 +142,7 @@ async function decideAll(
     context,
     ensemble: { id, stopAtrMultiple, horizonBars: label.horizonBars },
     codeVersion: dependencies.codeVersion,
+    stopwatchMs: dependencies.stopwatchMs,
     equity:
       snapshot !== undefined && clock.nowMs() - snapshot.atMs <= EQUITY_AGE_MS_MAX ? snapshot : undefined,
     ...market.value,

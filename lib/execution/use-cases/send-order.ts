@@ -141,6 +141,7 @@ export async function sendOrder(
   context: ExecutionContext,
   approved: RiskApproved<EntryOrder | ReduceOrder>,
   record: OrderRecord,
+  options: { readonly stillWanted?: () => boolean } = {},
 ): Promise<Sent> {
   const { risk, broker, clock } = context;
   const key = orderKey(record.clientOrderId);
@@ -150,7 +151,11 @@ export async function sendOrder(
     const late = await ended(context, record, { event: { kind: 'cancelled' }, note: 'too late to be sent' });
     return { outcome: 'too_late', record: late, message: late.note };
   }
-  const submission = await broker.submit(approved);
+  const submission = await broker.submit(approved, options);
+  if (submission.outcome === 'rejected' && submission.code === 'expired') {
+    const late = await ended(context, record, { event: { kind: 'cancelled' }, note: submission.message });
+    return { outcome: 'too_late', record: late, message: submission.message };
+  }
   if (submission.outcome === 'rejected') {
     const rejected = await ended(context, record, { event: { kind: 'rejected' }, note: submission.message });
     return { outcome: 'rejected', record: rejected, message: submission.message };

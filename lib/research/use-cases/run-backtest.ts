@@ -181,7 +181,14 @@ class RunningBacktest {
     const { broker, clock, ...stores } = this.#dependencies;
     clock.set(atMs);
     const report = await execute(
-      { ...stores, clock, brokerOf: () => broker, policy: FULL_SIZE, codeVersion: REPLAY_VERSION },
+      {
+        ...stores,
+        clock,
+        brokerOf: () => broker,
+        policy: FULL_SIZE,
+        codeVersion: REPLAY_VERSION,
+        stopwatchMs: clock.nowMs,
+      },
       {
         barOpenTimeMs,
         shard: 0,

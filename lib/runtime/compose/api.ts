@@ -1,4 +1,5 @@
 // Composes the api function.
+
 import { createClients, type ServiceEndpoints } from '../../adapters/aws/create-clients.ts';
 import { readSecretParameter } from '../../adapters/aws/ssm/read-secret-parameter.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
@@ -9,6 +10,7 @@ import { sha256Of } from '../../core/hash.ts';
 import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
 import type { ApiSettings } from '../config/function-settings.ts';
 import { apiTokenParameter, LOCAL_STAGE } from '../config/stage.ts';
+import { PROCESS_TIMERS } from '../timers.ts';
 import { openedBrokers } from './brokers.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
 import { openNotifier } from './notifier.ts';
@@ -45,7 +47,7 @@ export function composeApi(
     // An operator's trip judges no evidence.
     limits: BREAKER_LIMITS,
     openBroker: openedBrokers({ ...settings, ...runtime, risk }),
-    stopwatchMs: () => performance.now(),
+    ...PROCESS_TIMERS,
   });
   return { answer, close: runtime.close };
 }

@@ -1,4 +1,5 @@
 // Composes the execute function.
+
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { recordExecuteReport } from '../../adapters/telemetry/record-execute-report.ts';
@@ -6,6 +7,7 @@ import type { ExecuteReport } from '../../execution/execute-report.ts';
 import { FULL_SIZE } from '../../execution/use-cases/enter-position.ts';
 import { type ExecuteDependencies, type ExecuteRequest, execute } from '../../execution/use-cases/execute.ts';
 import type { ExecuteSettings } from '../config/function-settings.ts';
+import { PROCESS_TIMERS } from '../timers.ts';
 import { openedBrokers } from './brokers.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
 import { openRiskStore, openSignalStore } from './stores.ts';
@@ -31,6 +33,7 @@ export function composeExecute(settings: ExecuteSettings, overrides?: RuntimeOve
     brokerOf: openedBrokers({ ...settings, ...runtime, risk }),
     policy: FULL_SIZE,
     codeVersion,
+    stopwatchMs: PROCESS_TIMERS.stopwatchMs,
   };
   return {
     executeBar: (request) => execute(dependencies, request),

@@ -1,4 +1,4 @@
-// What the operator's commands work on: the stores of one stage, on AWS or of the local run.
+// The stores that the operator's commands work on: those of one stage on AWS, or of the local run.
 import { z } from 'zod';
 import { type AwsClients, createClients, type ServiceEndpoints } from '../../adapters/aws/create-clients.ts';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';

@@ -198,6 +198,7 @@ export class LiveWorld {
         brokerOf: () => over(broker),
         policy: FULL_SIZE,
         codeVersion: VERSION,
+        stopwatchMs: () => 0,
       },
       requestOf({ barOpenTimeMs: lastClosedOpenTimeMs(this.nowMs) }),
     );

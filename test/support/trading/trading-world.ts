@@ -222,6 +222,7 @@ export class TradingWorld {
         brokerOf: () => broker,
         policy: FULL_SIZE,
         codeVersion: this.versions.execute,
+        stopwatchMs: this.clock.nowMs,
       },
       request,
     );

@@ -1,20 +1,33 @@
 // Public endpoints of Binance, USDT-M futures (/fapi/v1) and spot (/api/v3): the same questions, with small differences in shape,
 // weight and limit, as its API documentation gives them.
-import { plainDecimal } from '../../lib/market/plain-decimal.ts';
-import { type SymbolRules, spotExchangeInfo, usdmExchangeInfo } from './exchange-info.ts';
-import { type ExchangeReply, type ExchangeRequest, type Route, refuse, reply } from './route.ts';
-import type { DaySummary, VisibleMarket } from './visible-market.ts';
+import { plainDecimal } from '../../../lib/market/plain-decimal.ts';
+import { SYMBOL_IS_ENDING } from '../account/refusals.ts';
+import { type Contracts, decimalsOf } from '../contracts.ts';
+import { spotExchangeInfo, usdmExchangeInfo } from '../exchange-info.ts';
+import type { MarkPrices } from '../mark-prices.ts';
+import { type ExchangeReply, type ExchangeRequest, type Route, refuse, reply } from '../route.ts';
+import type { DaySummary, VisibleMarket } from '../visible-market.ts';
 
 export type MarketKind = 'usdm' | 'spot';
 
 interface PublicApi {
   readonly kind: MarketKind;
   readonly market: VisibleMarket;
-  readonly rules: ReadonlyMap<string, SymbolRules>;
+  readonly contracts: Contracts;
+  readonly marks: MarkPrices;
+  readonly fundingRatePer8h: number;
   readonly weightPerMinute: number;
 }
 
 const INVALID_SYMBOL = refuse(-1121, 'Invalid symbol.');
+const FUNDING_MS = 8 * 3_600_000;
+const ENDING: ReadonlySet<string> = new Set([
+  'DELIVERING',
+  'DELIVERED',
+  'SETTLING',
+  'CLOSE',
+  'PENDING_TRADING',
+]);
 const KLINES_DEFAULT = 500;
 const KLINES_MAX: Readonly<Record<MarketKind, number>> = { usdm: 1500, spot: 1000 };
 
@@ -25,41 +38,72 @@ export function publicRoutes(api: PublicApi): Route[] {
   const tickerPriceWeight = usdm ? { one: 1, all: 2 } : { one: 2, all: 4 };
   const bySymbol = (weights: { one: number; all: number }) => (query: URLSearchParams) =>
     query.has('symbol') ? weights.one : weights.all;
+  const route = (
+    path: string,
+    weight: Route['weight'],
+    answer: (late: PublicApi, request: ExchangeRequest) => ExchangeReply,
+  ): Route => ({
+    method: 'GET',
+    path,
+    weight,
+    answer: (request) => answer({ ...api, market: api.market.late(request.lateMs ?? 0) }, request),
+  });
+  const perSymbolRoute = (
+    path: string,
+    weights: { one: number; all: number },
+    of: (late: PublicApi, symbol: string) => unknown,
+  ) =>
+    route(path, bySymbol(weights), (late, request) => perSymbol(late, request, (symbol) => of(late, symbol)));
   return [
-    { method: 'GET', path: `${prefix}/ping`, weight: () => 1, answer: () => reply({}) },
-    {
-      method: 'GET',
-      path: `${prefix}/time`,
-      weight: () => 1,
-      answer: () => reply({ serverTime: api.market.nowMs() }),
-    },
-    {
-      method: 'GET',
-      path: `${prefix}/exchangeInfo`,
-      weight: () => (usdm ? 1 : 20),
-      answer: () => reply(exchangeInfo(api)),
-    },
-    {
-      method: 'GET',
-      path: `${prefix}/klines`,
-      weight: (query) => (usdm ? usdmKlinesWeight(Number(query.get('limit') ?? KLINES_DEFAULT)) : 2),
-      answer: (request) => klines(api, request),
-    },
-    {
-      method: 'GET',
-      path: `${prefix}/ticker/24hr`,
-      weight: bySymbol(ticker24hWeight),
-      answer: (request) => perSymbol(api, request, (symbol) => ticker24h(api, symbol)),
-    },
-    ...(usdm ? ['/fapi/v1', '/fapi/v2'] : ['/api/v3']).map(
-      (version): Route => ({
-        method: 'GET',
-        path: `${version}/ticker/price`,
-        weight: bySymbol(tickerPriceWeight),
-        answer: (request) => perSymbol(api, request, (symbol) => tickerPrice(api, symbol)),
-      }),
+    route(
+      `${prefix}/ping`,
+      () => 1,
+      () => reply({}),
     ),
+    route(
+      `${prefix}/time`,
+      () => 1,
+      ({ market }) => reply({ serverTime: market.nowMs() }),
+    ),
+    route(
+      `${prefix}/exchangeInfo`,
+      () => (usdm ? 1 : 20),
+      (late) => reply(exchangeInfo(late)),
+    ),
+    route(
+      `${prefix}/klines`,
+      (query) => (usdm ? usdmKlinesWeight(Number(query.get('limit') ?? KLINES_DEFAULT)) : 2),
+      klines,
+    ),
+    perSymbolRoute(`${prefix}/ticker/24hr`, ticker24hWeight, ticker24h),
+    ...(usdm ? ['/fapi/v1', '/fapi/v2'] : ['/api/v3']).map((version) =>
+      perSymbolRoute(`${version}/ticker/price`, tickerPriceWeight, tickerPrice),
+    ),
+    ...(usdm
+      ? [
+          route('/fapi/v1/premiumIndex', bySymbol({ one: 1, all: 10 }), (late, request) => {
+            const status = late.contracts.of(request.query.get('symbol') ?? '')?.status;
+            if (status !== undefined && ENDING.has(status)) return SYMBOL_IS_ENDING;
+            return perSymbol(late, request, (symbol) => premiumIndex(late, symbol));
+          }),
+        ]
+      : []),
   ];
+}
+
+/** The mark price, and the funding that comes. */
+function premiumIndex({ market, marks, fundingRatePer8h }: PublicApi, symbol: string): unknown {
+  const nowMs = market.nowMs();
+  return {
+    symbol,
+    markPrice: marks.of(market, symbol, nowMs).toFixed(8),
+    indexPrice: market.lastPrice(symbol).toFixed(8),
+    estimatedSettlePrice: market.lastPrice(symbol).toFixed(8),
+    lastFundingRate: fundingRatePer8h.toFixed(8),
+    interestRate: '0.00010000',
+    nextFundingTime: (Math.floor(nowMs / FUNDING_MS) + 1) * FUNDING_MS,
+    time: nowMs,
+  };
 }
 
 function usdmKlinesWeight(limit: number): number {
@@ -69,8 +113,11 @@ function usdmKlinesWeight(limit: number): number {
 }
 
 function exchangeInfo(api: PublicApi): unknown {
-  const rules = api.market.symbols().map((symbol) => api.rules.get(symbol)!);
-  const context = { nowMs: api.market.nowMs(), weightPerMinute: api.weightPerMinute, rules };
+  const nowMs = api.market.nowMs();
+  const contracts = api.market
+    .symbols()
+    .map((symbol) => api.contracts.of(symbol, nowMs) ?? api.contracts.of(symbol)!);
+  const context = { nowMs, weightPerMinute: api.weightPerMinute, contracts };
   return api.kind === 'usdm' ? usdmExchangeInfo(context) : spotExchangeInfo(context);
 }
 
@@ -108,7 +155,7 @@ function tickerPrice({ kind, market }: PublicApi, symbol: string): unknown {
 
 function ticker24h(api: PublicApi, symbol: string): unknown {
   const day = api.market.daySummary(symbol);
-  const { tickDecimals } = api.rules.get(symbol)!;
+  const tickDecimals = decimalsOf(api.contracts.of(symbol)!.tickSize);
   const weighted = day.volume > 0 ? day.quoteVolume / day.volume : day.last;
   const shared = {
     symbol,
