@@ -27,7 +27,7 @@ import { apiTokenParameter, LOCAL_STAGE } from '../../lib/runtime/config/stage.t
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import type { Listener } from '../../local/aws/http-listener.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { serveApi } from '../../local/run/api-server.ts';
+import { claimApiPort, serveApi } from '../../local/run/api-server.ts';
 import { BROKER_START_MS, brokerMarket } from '../contract/broker.ts';
 import { runOf, signalOf } from '../contract/signal-store.ts';
 
@@ -85,7 +85,9 @@ async function openApi(): Promise<void> {
     logOutput,
     unlimitedRequests: true,
   });
-  api = await serveApi(composed, 0);
+  const port = await claimApiPort(0);
+  serveApi(composed, port);
+  api = port;
   closeApi = async () => {
     await api.close();
     await composed.close();
@@ -635,7 +637,7 @@ describe('the dashboard', () => {
     expect((await audited())[0]?.value.message).toContain('seen on the page');
   });
 
-  it('says so when the token is wrong, and what could not be done', async () => {
+  it('says so when the token is wrong, and what could not be done', { timeout: 120_000 }, async () => {
     await withPage(async (page) => {
       page.submit('connect', { token: 'wrong-token-0123456789' });
       await expect.poll(() => page.text('message')).toContain(API_ERRORS.unauthorised.meaning);
@@ -643,7 +645,7 @@ describe('the dashboard', () => {
       aws.faults.dynamodb.inject({ kind: 'error', times: 10_000 });
       page.submit('stop', { token: TOKEN, reason: 'x' });
       await expect
-        .poll(() => page.text('outcome'), { timeout: 20_000 })
+        .poll(() => page.text('outcome'), { timeout: 90_000 })
         .toMatch(/^NOT COMPLETE[\s\S]*latch \(paper\)/);
       await expect.poll(() => page.text('mode')).toBe('OFF');
     });
