@@ -59,9 +59,12 @@ async function openSystem(
     return { system, origin: { kind: 'aws', stage }, close: () => system.close() };
   }
   const { findRunningSystem } = await import('../local/run/running-system.ts');
-  const running = findRunningSystem(state);
+  const running = await findRunningSystem(state);
   if (running !== undefined) {
-    const system = openLocalStage(running.endpoints, state, { url: running.exchangeUrl });
+    const system = openLocalStage(running.endpoints, state, {
+      name: running.exchange,
+      url: running.simulatedExchange?.url ?? null,
+    });
     return { system, origin: { kind: 'running' }, close: () => system.close() };
   }
   if (!existsSync(state))

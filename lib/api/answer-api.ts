@@ -1,7 +1,9 @@
 // The HTTP API: emergency stop, status and signals for whoever carries the token, by the same use cases as the qt command. Every
 // call is told to `note`; a stop is told of before it begins as well, and stands in the audit trail of the risk table. Calls that
 // are refused never write to a table.
+
 import type { z } from 'zod';
+import { messageOf } from '../core/message-of.ts';
 import { StoreError } from '../core/store-error.ts';
 import {
   type EmergencyStep,
@@ -185,7 +187,7 @@ export function createApi(dependencies: ApiDependencies): (request: ApiRequest) 
       const { status } = API_ERRORS[refusal.code];
       const isRepeated = refusal.code === 'too_many_requests';
       told(status, {
-        message: `${refusal.code}: ${error instanceof Error ? error.message : error}`,
+        message: `${refusal.code}: ${messageOf(error)}`,
         isRepeated,
       });
       return json(status, { error: { code: refusal.code, message: refusal.message } }, refusal.headers);
@@ -313,9 +315,5 @@ async function auditStop(
   const written = await Promise.allSettled(
     scopes.map((scope) => risk.put(scope, key, record, { ifAbsent: true })),
   );
-  return written.flatMap((each) =>
-    each.status === 'rejected'
-      ? [`audit: ${each.reason instanceof Error ? each.reason.message : each.reason}`]
-      : [],
-  );
+  return written.flatMap((each) => (each.status === 'rejected' ? [`audit: ${messageOf(each.reason)}`] : []));
 }

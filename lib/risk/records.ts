@@ -1,4 +1,4 @@
-// The records of the risk table: orders, positions, equity, days, the guard's last words. One schema per kind, one place for
+// The records of the risk table: orders, positions, equity, days, the position manager's last words. One schema per kind, one place for
 // the keys, so that every function means the same. What trading depends on is not read strictly: where a newer version of the code
 // has written more, the older one must still be able to protect and to end positions, above all after a rollback.
 import { z } from 'zod';
@@ -93,7 +93,7 @@ export const equitySnapshotSchema = z.object({
   walletMicroUsdt: z.int(),
   exposureMicroUsdt: z.int().min(0),
   positions: z.int().min(0),
-  /** Of the guard that marked; absent before versions were recorded. */
+  /** Of the position manager that marked; absent before versions were recorded. */
   codeVersion: z.string().optional(),
 });
 export type EquitySnapshot = z.infer<typeof equitySnapshotSchema>;
@@ -102,7 +102,7 @@ export type EquitySnapshot = z.infer<typeof equitySnapshotSchema>;
 export const dayRecordSchema = z.object({ startMicroUsdt: z.int() });
 export type DayRecord = z.infer<typeof dayRecordSchema>;
 
-/** `guard`: the guard's last completed run. */
+/** `position-manager`: the position manager's last completed run. */
 export const positionManagerRecordSchema = z.object({
   completedAtMs: z.int(),
   /** One line each: what exchange and ledger differ in. */
@@ -128,7 +128,7 @@ export const parityRecordSchema = z.strictObject({
   symbols: z.array(z.string()),
   values: z.int().min(0),
   mismatches: z.int().min(0),
-  remarks: z.array(z.string()),
+  problems: z.array(z.string()),
 });
 
 /** Why drift could not be measured. Closed. */
@@ -200,7 +200,7 @@ export const parityKey = (atMs: number): string => `parity#${sortable(atMs)}`;
 export const driftKey = (atMs: number): string => `drift#${sortable(atMs)}`;
 export const dayKey = (atMs: number): string => `day#${new Date(atMs).toISOString().slice(0, 10)}`;
 export const auditKey = (key: string): string => `audit#${key}`;
-export const POSITION_MANAGER_KEY = 'manage-positions';
+export const POSITION_MANAGER_KEY = 'position-manager';
 /** The copy of the HTTP API's token hash, api-token.ts. */
 export const API_TOKEN_KEY = 'api-token';
 /** The simulated account behind paper trading, paper-account.ts. */

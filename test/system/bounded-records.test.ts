@@ -6,13 +6,16 @@ import { z } from 'zod';
 import { createDynamoRiskStore } from '../../lib/adapters/aws/dynamodb/dynamo-risk-store.ts';
 import { createDynamoSignalStore } from '../../lib/adapters/aws/dynamodb/dynamo-signal-store.ts';
 import { updateOrder } from '../../lib/execution/use-cases/send-order.ts';
-import { BREAKER_LIMITS, firstArmed } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
+import { firstArmed } from '../../lib/risk/breaker/state.ts';
 import { newGate } from '../../lib/risk/gate.ts';
 import {
   auditKey,
   equityKey,
+  LEDGER_KEY,
   orderKey,
   orderRecordSchema,
+  POSITION_MANAGER_KEY,
   positionKey,
   tradeKey,
   tradeRecordSchema,
@@ -21,8 +24,8 @@ import { collectBreakerEvidence } from '../../lib/risk/use-cases/breaker-evidenc
 import { expireLocalItems, prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { LOCAL_STAGE, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
-import { runOf } from '../contract/signal-store.ts';
 import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { beHealthy, MINUTE_MS, START_MS } from '../support/trading/healthy-scope.ts';
 import { ScriptedExchange } from '../support/trading/scripted-exchange.ts';
 import { signalOf } from '../support/trading/trading-world.ts';
@@ -215,8 +218,8 @@ describe('the local tables', () => {
   const kept = [
     auditKey('1'),
     'day#2024-08-05',
-    'manage-positions',
-    'ledger',
+    POSITION_MANAGER_KEY,
+    LEDGER_KEY,
     positionKey('BTCUSDT'),
     'trade#1#BTCUSDT',
   ];

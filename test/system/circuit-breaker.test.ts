@@ -7,12 +7,13 @@ import { z } from 'zod';
 import { createCircuitBreakerHandler } from '../../functions/circuit-breaker/handler.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
-import { BREAKER_LIMITS, CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { effectiveMode } from '../../lib/risk/effective-mode.ts';
 import { FLAG_NAMES, parseFlags } from '../../lib/risk/flags.ts';
 import { authorise, type GateItem, type Scope } from '../../lib/risk/gate.ts';
 import type { FlagStore, RiskStore } from '../../lib/risk/ports.ts';
-import { rejectionKey } from '../../lib/risk/records.ts';
+import { POSITION_MANAGER_KEY, rejectionKey } from '../../lib/risk/records.ts';
 import {
   approveBreakerReset,
   type BreakerDependencies,
@@ -24,9 +25,10 @@ import {
 import { composeCircuitBreaker } from '../../lib/runtime/compose/circuit-breaker.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { localCircuitBreakerConfiguration, localNotificationsFile } from '../../lib/runtime/config/stage.ts';
+import { localCircuitBreakerSettings } from '../../lib/runtime/config/local-settings.ts';
+import { localNotificationsFile } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
-import { runOf } from '../contract/signal-store.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { beHealthy, MINUTE_MS, START_MS, writeRecord } from '../support/trading/healthy-scope.ts';
 
 describe('circuit breaker on the embedded services', () => {
@@ -41,7 +43,7 @@ describe('circuit breaker on the embedded services', () => {
   async function startAll() {
     aws = await startEmbeddedAws({ stateDir });
     system = openLocalStage(aws.endpoints, stateDir);
-    const composition = composeCircuitBreaker(localCircuitBreakerConfiguration(stateDir), {
+    const composition = composeCircuitBreaker(localCircuitBreakerSettings(stateDir), {
       endpoints: aws.endpoints,
       clock,
     });
@@ -506,20 +508,20 @@ describe('circuit breaker', () => {
     ],
     [
       'reconciliation',
-      (is) => put('manage-positions', managePositions({ differences: is === 'over' ? ['BTCUSDT'] : [] })),
+      (is) => put(POSITION_MANAGER_KEY, managePositions({ differences: is === 'over' ? ['BTCUSDT'] : [] })),
     ],
     [
       'unprotected_position',
       (is) =>
         put(
-          'manage-positions',
+          POSITION_MANAGER_KEY,
           managePositions({ unprotectedSinceMs: nowMs - (is === 'over' ? 60_001 : 60_000) }),
         ),
     ],
     [
       'position_manager_silent',
       (is) =>
-        put('manage-positions', managePositions({ completedAtMs: nowMs - (is === 'over' ? 150_001 : 1) })),
+        put(POSITION_MANAGER_KEY, managePositions({ completedAtMs: nowMs - (is === 'over' ? 150_001 : 1) })),
     ],
     ['too_few_models', (is) => run({ servedModels: is === 'over' ? 1 : 2 })],
     [
@@ -547,7 +549,7 @@ describe('circuit breaker', () => {
     ],
     [
       'evidence_unreadable',
-      (is) => put('manage-positions', is === 'over' ? { completedAtMs: 'now' } : managePositions({})),
+      (is) => put(POSITION_MANAGER_KEY, is === 'over' ? { completedAtMs: 'now' } : managePositions({})),
     ],
   ];
   it.each(conditions)('trips on %s as its record says, and not just below', async (code, make) => {

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { formatPercent } from '../../../lib/core/format-figure.ts';
 import type { DatasetSummary } from '../../../lib/research/use-cases/build-dataset.ts';
-import type { FolderDatasetError } from '../../../lib/runtime/compose/dataset.ts';
+import type { FolderDatasetError } from '../../../lib/runtime/compose/research/dataset.ts';
 import { CommandFailure, toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
 import { describeProblems, failOnProblems, formatProgress } from '../../format/symbol-problems.ts';
@@ -34,7 +34,7 @@ export function addDatasetCommand(program: Command): void {
 
 async function runBuild(options: BuildOptions): Promise<void> {
   checkBarRange(options);
-  const { buildDatasetInFolder } = await import('../../../lib/runtime/compose/dataset.ts');
+  const { buildDatasetInFolder } = await import('../../../lib/runtime/compose/research/dataset.ts');
   const progress = await createProgressLine();
   const built = await buildDatasetInFolder({
     dataFolder: options.data,

@@ -52,7 +52,7 @@ async function runDrift(options: DriftOptions): Promise<void> {
   const { stage, state, models } = options;
   if ([stage, state, models].filter((each) => each !== undefined).length > 1)
     throw new UsageError('give only one of --models, --stage and --state');
-  const { measureFolderDrift } = await import('../../../lib/runtime/compose/evaluation.ts');
+  const { measureFolderDrift } = await import('../../../lib/runtime/compose/research/evaluation.ts');
   const measure = (store: ObjectStore | undefined) =>
     measureFolderDrift({
       dataFolder: options.data,
@@ -76,7 +76,7 @@ async function runDrift(options: DriftOptions): Promise<void> {
 async function runProfile(options: ProfileOptions): Promise<void> {
   if (options.from !== undefined && options.to !== undefined && options.from >= options.to)
     throw new UsageError('--from must be before --to');
-  const { writeFolderProfile } = await import('../../../lib/runtime/compose/evaluation.ts');
+  const { writeFolderProfile } = await import('../../../lib/runtime/compose/research/evaluation.ts');
   const written = await writeFolderProfile({
     dataFolder: options.data,
     modelsFolder: options.models,
@@ -114,6 +114,6 @@ function formatDrift(report: DriftReport): string {
     `newest: ${recent.rows} rows of ${recent.symbols.length} symbols, ${formatInstant(recent.fromMs)} to ${formatInstant(recent.toMs)}`,
     `${readings.significant} significant (above 0.25), ${readings.moderate} moderate (0.10 to 0.25), ${readings.stable} stable`,
     formatTable({ head: ['feature', 'PSI', '95 %', 'reading'], rows, left: [0, 3] }),
-    ...report.failures.map(({ symbol, message }) => `skipped ${symbol}: ${message}`),
+    ...report.problems.map(({ symbol, message }) => `skipped ${symbol}: ${message}`),
   ].join('\n');
 }

@@ -2,8 +2,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Result } from '../../../lib/core/result.ts';
 import { ensembleIdSchema } from '../../../lib/models/ensemble.ts';
+import type { EnsembleComparison } from '../../../lib/models/ensemble-comparison.ts';
 import { modelNameSchema, modelVersionSchema } from '../../../lib/models/manifest.ts';
-import type { EnsembleComparison } from '../../../lib/models/ports.ts';
 import type { ReleaseActor, ReleaseFailure } from '../../../lib/models/use-cases/release-pointer.ts';
 import type { ModelIdentity } from '../../../lib/models/vote.ts';
 import type { TestCandles } from '../../../lib/research/use-cases/compare-ensembles.ts';
@@ -123,9 +123,9 @@ async function openTestCandlesOf(options: PromoteOptions): Promise<TestCandles |
 }
 
 function describeComparison(comparison: EnsembleComparison): string {
-  const { challengerLogLoss, championLogLoss, championId, rows, days, interval, leftOut } = comparison;
+  const { challengerLogLoss, championLogLoss, championId, rows, days, interval, problems } = comparison;
   const bounds = interval && ` (95 % interval ${interval.low.toFixed(5)} to ${interval.high.toFixed(5)})`;
-  const missing = leftOut.length === 0 ? '' : `; skipped: ${leftOut.join('; ')}`;
+  const missing = problems.length === 0 ? '' : `; skipped: ${problems.join('; ')}`;
   return (
     `log-loss ${challengerLogLoss.toFixed(5)} against ${championLogLoss.toFixed(5)} of ${championId}: ` +
     `${comparison.meanDifference.toFixed(5)}${bounds ?? ''} on ${rows} rows of ${days} days${missing}`

@@ -43,7 +43,7 @@ async function runVerify(folder: string | undefined, options: ModelsOptions): Pr
       ? await withSystem(options, ({ objects }) => verifyStoredModels(objects))
       : await verifyStoredModels(openModelsFolder(folder));
   printListing(listing, options.json, describeVerdict);
-  const failed = listing.models.filter(({ fault }) => fault !== undefined).length;
+  const failed = listing.models.filter(({ problem }) => problem !== undefined).length;
   if (!listing.ensemble.ok) throw new CommandFailure(listing.ensemble.error.message);
   if (failed > 0)
     throw new CommandFailure(
@@ -51,8 +51,8 @@ async function runVerify(folder: string | undefined, options: ModelsOptions): Pr
     );
 }
 
-const describeVerdict = ({ fault }: VerifiedModelRow): string =>
-  fault === undefined ? 'verified' : `${fault.reason}: ${fault.message}`;
+const describeVerdict = ({ problem }: VerifiedModelRow): string =>
+  problem === undefined ? 'verified' : `${problem.reason}: ${problem.message}`;
 
 function printListing<Row extends ListedModel>(
   { ensemble, ensembles, models }: ModelListing<Row>,

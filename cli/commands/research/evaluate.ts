@@ -33,7 +33,7 @@ export function addEvaluateCommand(program: Command): void {
 
 async function runEvaluate(options: EvaluateOptions): Promise<void> {
   checkBarRange(options);
-  const { evaluateFolder } = await import('../../../lib/runtime/compose/evaluation.ts');
+  const { evaluateFolder } = await import('../../../lib/runtime/compose/research/evaluation.ts');
   const progress = await createProgressLine();
   const evaluated = await evaluateFolder({
     dataFolder: options.data,

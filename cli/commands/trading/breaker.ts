@@ -1,7 +1,7 @@
 // `qt breaker`: the state of the circuit breaker, and an operator's trip and reset.
 import { type Command, Option } from 'commander';
 import { formatSecond } from '../../../lib/core/format-figure.ts';
-import type { BreakerState } from '../../../lib/risk/breaker.ts';
+import type { BreakerState } from '../../../lib/risk/breaker/state.ts';
 import type { GateItem, Scope } from '../../../lib/risk/gate.ts';
 import type { BreakerOutcome } from '../../../lib/risk/use-cases/circuit-breaker.ts';
 import type { OperatorSystem } from '../../../lib/runtime/compose/operator.ts';
@@ -54,7 +54,7 @@ async function runStatus(options: BreakerOptions & { readonly json: boolean }): 
   const { breaker, epoch, leaseUntilMs } = gate;
   print(`${options.scope}: ${breaker.latch}, epoch ${epoch}, lease until ${formatSecond(leaseUntilMs)} UTC`);
   if (breaker.latch === 'ARMED') return;
-  const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker.ts');
+  const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker/limits.ts');
   for (const { code, message } of breaker.causes) print(`  ${code}: ${message}`);
   print(
     `tripped at ${formatSecond(breaker.trippedAtMs)} UTC; can be reset from ${formatSecond(breaker.trippedAtMs + BREAKER_LIMITS.cooldownMs)} UTC on, once every cause is cleared`,
@@ -100,7 +100,7 @@ async function runReset(options: ResetOptions): Promise<void> {
 }
 
 async function breakerOf(system: OperatorSystem, shards: number) {
-  const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker.ts');
+  const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker/limits.ts');
   return { ...system, clock: await system.readClock(), shards, limits: BREAKER_LIMITS };
 }
 

@@ -12,7 +12,6 @@ import {
   positionKey,
   positionRecordSchema,
 } from '../../risk/records.ts';
-import type { ReduceOrder } from '../order.ts';
 import { isFinal } from '../order-state.ts';
 import { type ReducibleEntry, reduceOrder } from '../reduce-order.ts';
 import { type ExecutionContext, newOrderRecord, type Sent, sendOrder } from './send-order.ts';
@@ -166,7 +165,7 @@ async function reduce(
   const { entry, quantity, leg, note } = options;
   const sequence = await nextSequence(context, position.value, options);
   if (sequence === undefined) return { outcome: 'already_submitted' };
-  const order: ReduceOrder = reduceOrder(reducibleEntry(context, entry), leg, quantity, sequence);
+  const order = reduceOrder(reducibleEntry(context, entry), leg, quantity, sequence);
   const id = order.clientOrderId;
   const named = leg === 'stop' ? { stopClientOrderId: id } : { exitClientOrderId: id };
   if ((await changePosition(context, position, named)) === undefined) return { outcome: 'conflict' };

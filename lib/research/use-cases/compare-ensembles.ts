@@ -8,10 +8,11 @@ import { askModels, type SymbolRow } from '../../inference/use-cases/ask-models.
 import type { OpenTimeRange } from '../../market/bar-range.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import type { CandleSource } from '../../market/ports.ts';
+import type { EnsembleComparison } from '../../models/ensemble-comparison.ts';
 import { labelSchema } from '../../models/manifest.ts';
-import type { EnsembleComparison } from '../../models/ports.ts';
-import { type LoadedEnsemble, openEnsemble } from '../../models/use-cases/load-ensemble.ts';
+import { openEnsemble } from '../../models/use-cases/load-ensemble.ts';
 import type { ModelSource } from '../../models/use-cases/load-model.ts';
+import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
 import { type ClassIndex, rowLogLoss } from '../metrics/classification.ts';
 import { PairedLossTally } from '../metrics/paired-comparison.ts';
 import { type LabelledBars, labelledBars } from './labelled-bars.ts';
@@ -73,14 +74,14 @@ async function compareLoaded(
     return failure(`the two predict different labels (${differing}): their log-losses cannot be compared`);
 
   const tally = createTally();
-  const leftOut: string[] = [];
+  const problems: string[] = [];
   for (const [index, symbol] of candles.symbols.entries()) {
     const read = await candles.source.read(symbol);
     const bars = read.ok
       ? labelledBars(symbol, read.value, { range: range.value, label, withSequences: true })
       : read;
     if (bars.ok) await compareSymbol(pair, bars.value, { strideBars: label.horizonBars, tally });
-    else leftOut.push(`${symbol}: ${bars.error}`);
+    else problems.push(`${symbol}: ${bars.error}`);
     candles.onProgress({ done: index + 1, of: candles.symbols.length, symbol });
   }
   const figures = tally.figures(candles.drawIndex);
@@ -92,7 +93,7 @@ async function compareLoaded(
     challengerId: pair.challenger.ensemble.id,
     fromMs: range.value.fromMs,
     toMs: range.value.toMs ?? null,
-    leftOut,
+    problems,
   });
 }
 

@@ -3,7 +3,7 @@ import type { ObjectStore } from '../../core/ports.ts';
 import type { DrawIndex } from '../../core/statistics/block-bootstrap.ts';
 import { manifestKey } from '../../models/ensemble.ts';
 import { parseManifest } from '../../models/parse-document.ts';
-import type { LoadedEnsemble } from '../../models/use-cases/load-ensemble.ts';
+import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
 import type {
   EnsembleFigures,
   InSample,

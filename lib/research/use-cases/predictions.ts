@@ -11,7 +11,7 @@ import type { OpenTimeRange } from '../../market/bar-range.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
 import { checkBars } from '../../market/grid.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
-import type { LoadedEnsemble } from '../../models/use-cases/load-ensemble.ts';
+import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
 import {
   abstain,
   CLASSES,

@@ -15,7 +15,8 @@ import { forgetOldRecords } from '../../execution/use-cases/prune-records.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import { BAR_MS } from '../../market/candle.ts';
-import { BREAKER_LIMITS, firstArmed } from '../../risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
+import { firstArmed } from '../../risk/breaker/state.ts';
 import { newGate, planBreakerWrite } from '../../risk/gate.ts';
 import { LEASE_MS } from '../../risk/latch.ts';
 import type { FlagStore, RiskStore } from '../../risk/ports.ts';
@@ -180,7 +181,14 @@ class RunningBacktest {
     const { broker, clock, ...stores } = this.#dependencies;
     clock.set(atMs);
     const report = await execute(
-      { ...stores, clock, brokerOf: () => broker, policy: FULL_SIZE, codeVersion: REPLAY_VERSION },
+      {
+        ...stores,
+        clock,
+        brokerOf: () => broker,
+        policy: FULL_SIZE,
+        codeVersion: REPLAY_VERSION,
+        stopwatchMs: clock.nowMs,
+      },
       {
         barOpenTimeMs,
         shard: 0,
@@ -202,7 +210,7 @@ class RunningBacktest {
     const bookedLedger = await risk.get(scope, LEDGER_KEY, bookedLedgerSchema);
     const account = await broker.positions();
     invariant(bookedLedger !== undefined && account.ok, 'the position manager keeps the ledger');
-    const markPrices = new Map(account.value.map(({ symbol, markPrice }) => [symbol, markPrice]));
+    const markPrices = new Map(account.value.rows.map(({ symbol, markPrice }) => [symbol, markPrice]));
     return {
       trades: trades.map(({ value }) => value),
       open: positions.map(({ value }) => ({
