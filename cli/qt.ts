@@ -91,7 +91,7 @@ let isOutputLost = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // A reader that stops early (`qt signals | head`) is not a failure.
   if (error.code === 'EPIPE') process.exit(0);
-  // The work goes on without room for what it says, a running system's above all; but a command that said nothing has failed.
+  // The work itself, such as a running system, continues; but a command whose output is lost has failed.
   if (!isOutputLost) report(`standard output: ${error.message}`, EXIT_FAILURE);
   isOutputLost = true;
 });

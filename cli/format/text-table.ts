@@ -2,7 +2,7 @@
 import Table from 'cli-table3';
 
 /** As wide as a table may be. */
-export const COLUMNS_MAX = 80;
+const COLUMNS_MAX = 80;
 const GAP = 2;
 
 interface TextTable {

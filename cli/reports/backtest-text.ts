@@ -7,6 +7,7 @@ import {
   formatPercent,
   NOT_AVAILABLE,
 } from '../../lib/core/format-figure.ts';
+import { DAY_MS, HOUR_MS } from '../../lib/core/units.ts';
 import { ANNUALISED_DAYS_MIN } from '../../lib/research/metrics/performance.ts';
 import type { BacktestReport, TradeGroup } from '../../lib/research/use-cases/backtest-report.ts';
 import { formatTable } from '../format/text-table.ts';
@@ -15,8 +16,6 @@ import { IN_SAMPLE_WORDS } from './report-page.ts';
 /** Pairs shown of the table; --json and --report have all. */
 const PAIRS_SHOWN = 20;
 const PROBLEMS_SHOWN = 10;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 export function formatBacktest(report: BacktestReport): string {
   return [

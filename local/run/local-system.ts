@@ -52,7 +52,7 @@ export interface LocalSystemOptions {
     | { readonly simulated: MarketSource }
     | { readonly real: Exchange; readonly symbols: readonly string[] }
   );
-  /** Runs once every port is had and the folder is nobody else's, before its state is opened. */
+  /** Called once all ports are claimed and the folder is free, before its state is opened. */
   readonly prepareState?: () => void;
   /** Told in one line what of the run's own files cannot be written. */
   readonly warn: (text: string) => void;

@@ -181,13 +181,13 @@ async function runSchedule(run: {
     try {
       saveReplayPosition(options.stateDir, position);
     } catch (error) {
-      // A restart then begins a little earlier, where every bar is decided already.
+      // A restart then begins a little earlier, where every bar is already decided.
       const why = error instanceof Error ? error.message : String(error);
-      if (!run.told.has(why)) run.view.progress(`how far the run has come is not saved: ${why}`);
+      if (!run.told.has(why)) run.view.progress(`the position of the run cannot be saved: ${why}`);
       run.told.add(why);
     }
   };
-  // Before anything is stored: a state that is cut short in its first bar must be known for what it is.
+  // Before anything else is stored, so that a state killed in its first bar is recognised.
   save(plan.startMs, false);
   for (const { job, dueMs } of scheduledRuns(plan.startMs)) {
     // After the last bar the position manager and the breaker still run, so that new positions are booked and protected.

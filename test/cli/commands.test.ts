@@ -69,8 +69,9 @@ describe('qt', () => {
     expect(commands).toEqual(
       expect.arrayContaining(['start', 'features', 'infer', 'signals', 'flags', 'models', 'dataset']),
     );
-    for (const command of commands) expect(await qt(command, '--help')).toMatchObject({ exitCode: 0 });
-  });
+    const helps = await Promise.all(commands.map((command) => qt(command, '--help')));
+    for (const help of helps) expect(help).toMatchObject({ exitCode: 0, stderr: '' });
+  }, 180_000);
 
   it.each([
     [['nonsense']],
@@ -363,7 +364,7 @@ describe('the local system', () => {
     expect(JSON.parse((await qt('models', 'list', '--json', '--state', state)).stdout).models).toContainEqual(
       expect.objectContaining({ name: 'xgboost', quarantine: 'a test (ada)' }),
     );
-  });
+  }, 180_000);
 
   it('replays a folder of candles', async () => {
     const from = new Date(market.lastOpenTimeMs - 600_000).toISOString();
