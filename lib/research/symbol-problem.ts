@@ -1,5 +1,7 @@
-/** Why a symbol is skipped: its candles cannot be used. `message` is one line. */
+// Why research over many symbols skips one of them: its candles cannot be used.
+
 export interface SymbolProblem {
   readonly symbol: string;
+  /** One line. */
   readonly message: string;
 }
