@@ -1,6 +1,7 @@
 // The OpenAPI document of the HTTP API, made from the table of its routes and the schemas that check its requests.
 import { z } from 'zod';
-import { API_ERRORS, API_ROUTES, type ApiErrorCode, type ApiRoute, NAMED_SCHEMAS } from './api-contract.ts';
+import { API_ROUTES, type ApiRoute, NAMED_SCHEMAS } from './api-contract.ts';
+import { API_ERRORS, type ApiErrorCode } from './api-error.ts';
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -32,7 +33,7 @@ function describeRoute(name: string, route: ApiRoute): JsonObject {
     summary,
     security: needsToken ? [{ token: [] }] : [],
     ...(query !== undefined && { parameters: parametersOf(query) }),
-    ...(body !== undefined && { requestBody: { required: true, content: contentOf(body) } }),
+    ...(body !== undefined && { requestBody: { required: true, content: contentOf(body.name) } }),
     responses: responsesOf(route),
   };
 }

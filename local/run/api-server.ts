@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { createApiHandler, type HttpEvent } from '../../functions/api/handler.ts';
 import type { ApiComposition } from '../../lib/runtime/compose/api.ts';
 import { FaultPlan } from '../aws/fault-plan.ts';
-import { type Listener, listen, type Reply } from '../aws/http-listener.ts';
+import { type Listener, listen, type Reply, readBody } from '../aws/http-listener.ts';
 
 const HOST = '127.0.0.1';
 /** The function refuses less; what is over this is not even read. */
@@ -30,24 +30,14 @@ export function serveApi(api: Pick<ApiComposition, 'answer'>, port: number): Pro
       const host = request.headers.host ?? '';
       const names = [HOST, 'localhost'].map((name) => `${name}:${request.socket.localPort}`);
       if (!names.includes(host)) return refuse(403, 'the Host header names another machine');
-      const body = await readUpTo(request, BODY_BYTES_MAX);
+      // A client that broke off reads no answer.
+      const body = await readBody(request, BODY_BYTES_MAX).catch(() => undefined);
       if (body === undefined) return refuse(413, 'Request Entity Too Large');
       const { statusCode, headers, body: answer } = await handle(eventOf(request, host, body));
       return { status: statusCode, headers, body: answer };
     },
   };
   return listen(service, new FaultPlan(), { host: HOST, port });
-}
-
-async function readUpTo(request: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > bytesMax) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** Payload format 2.0. */

@@ -13,8 +13,8 @@ import { Browser } from 'happy-dom';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DASHBOARD } from '../../dashboard/page.ts';
 import { createClients } from '../../lib/adapters/aws/create-clients.ts';
-import { API_ERRORS } from '../../lib/api/api-contract.ts';
 import { describeApi } from '../../lib/api/api-document.ts';
+import { API_ERRORS } from '../../lib/api/api-error.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { auditRecordSchema } from '../../lib/risk/records.ts';
@@ -116,7 +116,7 @@ function call(
 ): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const all = { ...(token !== null && { authorization: `Bearer ${token}` }), ...headers };
-    const request = send(api.endpoint + path, { method, headers: all, agent: false }, async (answer) => {
+    const request = send(api.endpoint, { path, method, headers: all, agent: false }, async (answer) => {
       let text = '';
       for await (const chunk of answer) text += chunk;
       const isJson = answer.headers['content-type']?.startsWith('application/json');
@@ -329,12 +329,64 @@ describe('what is refused', () => {
   });
 
   it('another path or method', async () => {
-    for (const path of ['/api', '/api/', '/api/status/', '/API/status', '/api/emergency', '/..%2fetc', '//'])
-      expect(codeOf(await call(path))).toEqual([404, 'not_found']);
+    for (const path of [
+      ...['/api', '/api/', '/api/status/', '/API/status', '/api/emergency', '/..%2fetc', '//'],
+      ...[
+        '/api/x/../status',
+        '/api/./status',
+        '/api//status',
+        '/api%2fstatus',
+        '/api/status%20',
+        '//api/status',
+      ],
+    ])
+      expect([path, ...codeOf(await call(path))]).toEqual([path, 404, 'not_found']);
     const wrong = await call(STOP);
     expect([...codeOf(wrong), wrong.headers.allow]).toEqual([405, 'method_not_allowed', 'POST']);
-    for (const method of ['PUT', 'DELETE', 'OPTIONS', 'HEAD'])
-      expect((await call('/api/status', { method })).status).toBe(405);
+    for (const method of ['PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']) {
+      const refused = await call('/api/status', { method });
+      expect([method, ...codeOf(refused), refused.headers.allow]).toEqual([
+        ...[method, 405, 'method_not_allowed'],
+        'GET, HEAD',
+      ]);
+    }
+    expect((await call(STOP, { method: 'HEAD' })).status).toBe(405);
+    expect(await latch()).toBe('ARMED');
+  });
+
+  // A framework that makes a URL of these would route by them, or fail without an answer.
+  it('nothing for headers or a body that a read has no use for', async () => {
+    const odd: readonly Call[] = [
+      { headers: { 'x-forwarded-proto': 'ht tp', 'x-forwarded-host': 'evil.example/api/emergency/stop?' } },
+      { headers: { 'x-odd': 'caf\u00e9', 'content-type': 'no/such thing;;' } },
+      { body: 'not asked for', headers: { 'content-length': '13' } },
+      { headers: { 'x-http-method-override': 'POST' } },
+    ];
+    for (const more of odd) expect((await call('/api/status', more)).status).toBe(200);
+    expect((await call('/nothing', { headers: { 'x-original-url': '/api/status' } })).status).toBe(404);
+    expect(calls()).toHaveLength(odd.length + 1);
+  });
+
+  it('a HEAD no less than a GET: the same answer without its body', async () => {
+    for (const [path, more] of [
+      ['/', { token: null }],
+      ['/api/openapi.json', { token: null }],
+      ['/api/status', {}],
+      ['/api/status', { token: null }],
+      ['/api/signals?bar=1', {}],
+      ['/api/nothing', {}],
+    ] as const) {
+      const get = await call(path, more);
+      const head = await call(path, { ...more, method: 'HEAD' });
+      const { 'content-length': _, 'transfer-encoding': __, ...headers } = get.headers;
+      expect([path, head.status, head.text]).toEqual([path, get.status, '']);
+      expect(head.headers).toMatchObject(headers);
+    }
+    const { status } = await call('/api/status', {
+      method: 'HEAD',
+      headers: { origin: 'http://evil.example' },
+    });
+    expect(status).toBe(403);
   });
 
   it.each([

@@ -5,7 +5,8 @@ import { readSecretParameter } from '../../adapters/aws/ssm/read-secret-paramete
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { writeSecretParameter } from '../../adapters/aws/ssm/write-secret-parameter.ts';
 import { recordApiCall } from '../../adapters/telemetry/record-api-call.ts';
-import { type ApiAnswer, type ApiDependencies, type ApiRequest, createApi } from '../../api/answer-api.ts';
+import { type ApiDependencies, createApi } from '../../api/answer-api.ts';
+import type { ApiAnswer, ApiRequest } from '../../api/api-call.ts';
 import { sha256Of } from '../../core/hash.ts';
 import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
 import type { ApiSettings } from '../config/function-settings.ts';
