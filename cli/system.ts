@@ -50,11 +50,11 @@ async function openSystem(
     return { system, close: () => system.close() };
   }
   const { findRunningSystem } = await import('../local/run/running-system.ts');
-  const running = findRunningSystem(state);
+  const running = await findRunningSystem(state);
   if (running !== undefined) {
     const system = openLocalStage(running.endpoints, state, {
       name: running.exchange,
-      url: running.exchangeUrl,
+      url: running.simulatedExchange?.url ?? null,
     });
     return { system, close: () => system.close() };
   }

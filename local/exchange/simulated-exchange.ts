@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ZodError, z } from 'zod';
+import { newRunSecret } from '../aws/local-door.ts';
 import type { MarketSource } from '../market/market-source.ts';
 import type { AccountModes } from './account/account-settings.ts';
 import type { MatchingCosts } from './account/matching.ts';
@@ -10,6 +11,7 @@ import { MatchingAccount } from './account/matching-account.ts';
 import { MICRO } from './account/positions.ts';
 import { ArchiveFiles, isArchivePath } from './archive-files.ts';
 import { type ContractChanges, Contracts } from './contracts.ts';
+import { FAULTS_PATH, turnAway } from './exchange-door.ts';
 import { ExternalActError, type ExternalActs, externalActs, isExternalAct } from './external-acts.ts';
 import { ActiveFaults, type FaultControl } from './faults.ts';
 import { loseAnswer, readBody, refusalOf, send, sendSpoiled, tooMany } from './http-answers.ts';
@@ -54,22 +56,25 @@ interface SimulatedAccount extends AccountKeys, Partial<AccountModes> {
 export interface SimulatedExchange {
   /** Origin to give to clients, without a slash at the end. */
   readonly url: string;
-  /** Also over HTTP: POST, GET, DELETE `/__faults`. */
+  /** Also over HTTP: POST, GET, DELETE `/__faults`, with the secret. */
   readonly faults: FaultControl;
   /** What others do meanwhile. Also over HTTP: POST `/__external/<act>`. */
   readonly external: ExternalActs;
+  /** Of this run, in the header `x-qt-secret` of its control routes. */
+  readonly secret: string;
   /** Tears down open connections too; may be called again. */
   close(): Promise<void>;
 }
 
-const FAULTS_PATH = '/__faults';
 const EXTERNAL_PATH = '/__external/';
 const WEIGHT_PER_MINUTE: Readonly<Record<MarketKind, number>> = { usdm: 2_400, spot: 6_000 };
 
 /** Rejects when the port is taken. */
 export async function startSimulatedExchange(options: SimulatedExchangeOptions): Promise<SimulatedExchange> {
   const exchange = new Exchange(options);
+  const secret = newRunSecret();
   const server = createServer((incoming, response) => {
+    if (turnAway(incoming, response, secret)) return;
     exchange.serve(incoming, response).catch(() => response.destroy());
   });
   const host = options.host ?? '127.0.0.1';
@@ -82,6 +87,7 @@ export async function startSimulatedExchange(options: SimulatedExchangeOptions):
     url: `http://${host}:${port}`,
     faults: exchange.faults,
     external: exchange.external,
+    secret,
     close: async () => {
       if (!server.listening) return;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -6,7 +6,7 @@ import { openBroker } from '../../lib/runtime/compose/brokers.ts';
 describe('a stage on spot market data', () => {
   // Nothing answers at these addresses: neither broker may need them to open, or to refuse.
   const nowhere = 'http://127.0.0.1:9';
-  const clients = createClients({ dynamodb: nowhere, s3: nowhere, ssm: nowhere });
+  const clients = createClients({ dynamodb: nowhere, s3: nowhere, ssm: nowhere, accessKeyId: 'x' });
   const overrides = {
     stage: 'dev',
     clients,

@@ -265,12 +265,7 @@ describe('the commands', () => {
   beforeEach(async () => {
     await minute();
     await minute();
-    announceRunningSystem(stateDir, {
-      pid: process.pid,
-      endpoints: { ...aws.endpoints },
-      exchange: 'binanceusdm',
-      exchangeUrl: exchange.url,
-    });
+    await announceRunningSystem(stateDir, { aws, exchange: 'binanceusdm', simulatedExchange: exchange });
   });
   afterEach(() => withdrawRunningSystem(stateDir));
   const run = (...args: string[]) => qt(...args, '--state', stateDir);

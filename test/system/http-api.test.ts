@@ -27,7 +27,7 @@ import { apiTokenParameter, LOCAL_STAGE } from '../../lib/runtime/config/stage.t
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import type { Listener } from '../../local/aws/http-listener.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { serveApi } from '../../local/run/api-server.ts';
+import { claimApiPort, serveApi } from '../../local/run/api-server.ts';
 import { BROKER_START_MS, brokerMarket } from '../contract/broker.ts';
 import { runOf, signalOf } from '../contract/signal-store.ts';
 
@@ -85,7 +85,9 @@ async function openApi(): Promise<void> {
     logOutput,
     unlimitedRequests: true,
   });
-  api = await serveApi(composed, 0);
+  const port = await claimApiPort(0);
+  serveApi(composed, port);
+  api = port;
   closeApi = async () => {
     await api.close();
     await composed.close();

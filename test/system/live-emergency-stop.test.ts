@@ -75,12 +75,7 @@ beforeEach(async () => {
   ] as const)
     await system.flags.write(name, text);
   broker = await system.openBroker('live');
-  announceRunningSystem(stateDir, {
-    pid: process.pid,
-    endpoints: { ...aws.endpoints },
-    exchange: 'binanceusdm',
-    exchangeUrl: exchange.url,
-  });
+  await announceRunningSystem(stateDir, { aws, exchange: 'binanceusdm', simulatedExchange: exchange });
   for (const ms of [MINUTE_MS, BAR_MS - MINUTE_MS]) await minute(ms);
   await enter();
 });

@@ -252,12 +252,10 @@ describe('the refresh-universe function', () => {
 describe('qt universe', () => {
   it('chooses and shows the symbols of the running system, and fails with what keeps them', async () => {
     const state = ['--state', target.stateDir];
-    const endpoints = { ...target.aws.endpoints };
-    announceRunningSystem(target.stateDir, {
-      pid: process.pid,
-      endpoints,
+    await announceRunningSystem(target.stateDir, {
+      aws: target.aws,
       exchange: 'binanceusdm',
-      exchangeUrl: exchange.url,
+      simulatedExchange: exchange,
     });
     closers.push(async () => withdrawRunningSystem(target.stateDir));
     expect(await qt('universe', 'show', ...state)).toMatchObject({
