@@ -14,7 +14,8 @@ import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { API_ROUTES, methodsOf } from '../../lib/api/api-contract.ts';
+import { API_ROUTES } from '../../lib/api/api-contract.ts';
+import { methodsOf } from '../../lib/api/api-route.ts';
 import { functionNameOf } from '../catalog/shared-resources.ts';
 import type { StageSettings } from '../catalog/stage-settings.ts';
 

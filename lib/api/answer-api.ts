@@ -1,15 +1,26 @@
 // The HTTP API: emergency stop, and what the system knows, for callers with the token, through the same use cases as the qt command.
 // Every call is passed to `note`. Calls that are refused never write to a table.
 import { messageOf } from '../core/message-of.ts';
+import type { ObjectStore } from '../core/ports.ts';
 import { StoreError } from '../core/store-error.ts';
 import { readSystemStatus } from '../execution/use-cases/system-status.ts';
+import type { SignalStore } from '../inference/ports.ts';
+import type { MarketData } from '../market/ports.ts';
 import { type ApiAnswer, type ApiCall, type ApiRequest, answerJson, answerWith } from './api-call.ts';
 import { API_ROUTES, type ApiInput, type ApiRouteName } from './api-contract.ts';
 import { describeApi } from './api-document.ts';
 import { API_ERRORS, ApiRefusal } from './api-error.ts';
 import { createTokenCheck } from './api-token.ts';
 import { createRateLimit } from './rate-limit.ts';
+import { readDays, readEquity, readOrders, readTrades } from './read-model/account.ts';
+import { readAudit } from './read-model/audit.ts';
+import { readCandles } from './read-model/candles.ts';
+import { formatMetrics, METRICS_CONTENT_TYPE } from './read-model/metrics.ts';
+import { readModels } from './read-model/models.ts';
+import { readPositions } from './read-model/positions.ts';
+import { readRolloutState } from './read-model/rollout.ts';
 import { readSignals } from './read-model/signals.ts';
+import { readUniverseState } from './read-model/universe.ts';
 import { findRoute, readInput } from './read-request.ts';
 import { type StopDependencies, serveStop } from './serve-stop.ts';
 
@@ -18,6 +29,9 @@ export interface ApiDependencies extends StopDependencies {
   readonly authorisation: 'token' | 'iam';
   /** SHA-256 of the token, lower-case hex. Throws StoreError. */
   readonly readTokenHash: () => Promise<string>;
+  readonly signals: SignalStore;
+  readonly objects: ObjectStore;
+  readonly market: MarketData;
   /** The dashboard, with the headers that it needs. */
   readonly page: Pick<ApiAnswer, 'headers' | 'body'>;
 }
@@ -120,14 +134,28 @@ function createAdmission({ stopwatchMs, authorisation, risk, readTokenHash }: Ap
 }
 
 function createRoutes(dependencies: ApiDependencies): Routes {
-  const document = describeApi();
-  const { page, shards } = dependencies;
+  const { page, objects, market, clock, shards } = dependencies;
+  const readStatus = () => readSystemStatus({ ...dependencies, readShards: async () => shards });
+  const answer = async (value: unknown) => answerJson(200, await value);
   return {
     stop: (call) => serveStop(dependencies, call),
-    status: async () =>
-      answerJson(200, await readSystemStatus({ ...dependencies, readShards: async () => shards })),
-    signals: async ({ input }) => answerJson(200, { signals: await readSignals(dependencies, input) }),
-    document: async () => answerJson(200, document),
+    status: () => answer(readStatus()),
+    metrics: async () => answerMetrics(formatMetrics(await readStatus(), clock.nowMs())),
+    signals: ({ input }) => answer(readSignals(dependencies, input)),
+    trades: ({ input }) => answer(readTrades(dependencies, input)),
+    positions: ({ input }) => answer(readPositions(dependencies, input)),
+    orders: ({ input }) => answer(readOrders(dependencies, input)),
+    equity: ({ input }) => answer(readEquity(dependencies, input)),
+    days: ({ input }) => answer(readDays(dependencies, input)),
+    candles: ({ input }) => answer(readCandles(market, input)),
+    universe: () => answer(readUniverseState(objects)),
+    models: () => answer(readModels(dependencies)),
+    rollout: () => answer(readRolloutState(dependencies)),
+    audit: ({ input }) => answer(readAudit(dependencies, input)),
+    document: () => answer(describeApi()),
     page: async () => answerWith({ status: 200, ...page }),
   };
 }
+
+const answerMetrics = (body: string): ApiAnswer =>
+  answerWith({ status: 200, headers: { 'content-type': METRICS_CONTENT_TYPE }, body });

@@ -11,6 +11,7 @@ export const API_ERRORS = {
   not_json: { status: 415, meaning: 'the body is not application/json' },
   too_many_requests: { status: 429, meaning: 'too many calls: retry after the seconds of Retry-After' },
   internal_error: { status: 500, meaning: 'an internal check failed; the log has the details' },
+  exchange_unavailable: { status: 503, meaning: 'the exchange gives no usable answer' },
   store_unavailable: { status: 503, meaning: 'a store that the answer depends on cannot be read' },
   token_unavailable: { status: 503, meaning: 'no token is configured, or it cannot be read' },
 } as const;

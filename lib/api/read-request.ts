@@ -8,8 +8,9 @@
 // takes more code than the two look-ups below.
 import type { z } from 'zod';
 import type { ApiRequest } from './api-call.ts';
-import { API_ROUTES, type ApiInput, type ApiRoute, type ApiRouteName, methodsOf } from './api-contract.ts';
+import { API_ROUTES, type ApiInput, type ApiRouteName } from './api-contract.ts';
 import { ApiRefusal } from './api-error.ts';
+import { type ApiRoute, methodsOf } from './api-route.ts';
 
 const BODY_CHARS_MAX = 4_096;
 

@@ -29,10 +29,10 @@ interface SignalSources {
 export async function readSignals(
   { signals, shards }: SignalSources,
   { symbol, bar, count }: z.infer<typeof signalsQuerySchema>,
-): Promise<readonly Signal[]> {
-  if (symbol !== undefined) return signals.lastOfSymbol(symbol, count ?? 1);
+): Promise<{ readonly signals: readonly Signal[] }> {
+  if (symbol !== undefined) return { signals: await signals.lastOfSymbol(symbol, count ?? 1) };
   const newest = async () =>
     (await signals.lastRuns({ shard: 0, shardCount: shards, count: 1 }))[0]?.barOpenTimeMs;
   const wanted = bar ?? (await newest());
-  return wanted === undefined ? [] : (await signals.ofBar(wanted)).slice(0, count);
+  return { signals: wanted === undefined ? [] : (await signals.ofBar(wanted)).slice(0, count) };
 }
