@@ -689,7 +689,7 @@ describe('the dashboard', () => {
     expect((await audited())[0]?.value.message).toContain('seen on the page');
   });
 
-  it('says so when the token is wrong, and what could not be done', async () => {
+  it('says so when the token is wrong, and what could not be done', { timeout: 120_000 }, async () => {
     await withPage(async (page) => {
       page.submit('connect', { token: 'wrong-token-0123456789' });
       await expect.poll(() => page.text('message')).toContain(API_ERRORS.unauthorised.meaning);
@@ -697,7 +697,7 @@ describe('the dashboard', () => {
       aws.faults.dynamodb.inject({ kind: 'error', times: 10_000 });
       page.submit('stop', { token: TOKEN, reason: 'x' });
       await expect
-        .poll(() => page.text('outcome'), { timeout: 20_000 })
+        .poll(() => page.text('outcome'), { timeout: 90_000 })
         .toMatch(/^NOT COMPLETE[\s\S]*latch \(paper\)/);
       await expect.poll(() => page.text('mode')).toBe('OFF');
     });

@@ -69,7 +69,7 @@ it('goes on closed, and its stop API says what it could not do', { timeout: 180_
   const [exitCode] = await once(child, 'exit');
   expect(exitCode).toBe(0);
   expect(output).not.toMatch(/\n {4}at /);
-  expect(output.match(/guard\.jsonl is not written any more: ENOSPC/g)).toHaveLength(1);
+  expect(output.match(/manage-positions\.jsonl is not written any more: ENOSPC/g)).toHaveLength(1);
 });
 
 it('runs to its end when its output has no room, and says that once', { timeout: 120_000 }, async () => {
