@@ -15,6 +15,7 @@ import {
   tradeKey,
 } from '../../risk/records.ts';
 import { clientOrderId } from '../client-order-id.ts';
+import type { OrderSide } from '../order.ts';
 import { ARRIVAL_MS_MAX, isFinal } from '../order-state.ts';
 import type { OpenOrder } from '../ports.ts';
 import { stopPrice } from '../stop-price.ts';
@@ -42,7 +43,11 @@ export async function reconcileSymbol(
   const position = view.positions.get(symbol);
   const entryId = position?.value.entryClientOrderId ?? view.gate?.reserved[symbol]?.clientOrderId;
   const entry = entryId === undefined ? undefined : view.orders.get(entryId);
-  if (entry !== undefined && entry.state.filledQuantity > 0) {
+  const isOurs = entry !== undefined && entry.state.filledQuantity > 0;
+  // The account is right about the side: what is held against the records is nothing that we opened.
+  const recordedSide = position?.value.side ?? (isOurs ? entry.side : undefined);
+  if (recordedSide !== undefined && recordedSide !== sideOf(held)) return adopt(context, view, held);
+  if (isOurs) {
     return protectOpenPosition(context, view, {
       held,
       entry,
@@ -53,6 +58,8 @@ export async function reconcileSymbol(
   const isOrphan = entryId !== undefined && entry === undefined && isGivenUp(context, view, entryId);
   return known.adoptable || isOrphan ? adopt(context, view, held) : ['waiting'];
 }
+
+const sideOf = ({ quantity }: PricedPosition): OrderSide => (quantity > 0 ? 'BUY' : 'SELL');
 
 interface Kept {
   readonly held: PricedPosition;
@@ -116,14 +123,18 @@ const ADOPTED = 'adopted';
 async function adopt(context: ExecutionContext, view: AccountView, held: PricedPosition): Promise<Actions> {
   const entry = await standInFor(context, {
     symbol: held.symbol,
-    side: held.quantity > 0 ? 'BUY' : 'SELL',
+    side: sideOf(held),
     quantity: Math.abs(held.quantity),
     entryPrice: held.entryPrice,
     markPrice: held.markPrice,
   });
   const known = view.positions.get(held.symbol);
   const position =
-    known === undefined ? await openPosition(context, entry) : await handOver(context, view, known, entry);
+    known === undefined
+      ? await openPosition(context, entry)
+      : known.value.side === entry.side
+        ? await handOver(context, view, known, entry)
+        : await replacePosition(context, view, known, entry);
   if (position === undefined) return ['conflict'];
   return ['adopted', ...(await protectOpenPosition(context, view, { held, entry, position }))];
 }
@@ -192,6 +203,33 @@ function handOver(
   });
 }
 
+/** Tells the trade that ended when the position was turned around, and puts what is held now in its place. */
+async function replacePosition(
+  context: ExecutionContext,
+  view: AccountView,
+  position: Versioned<PositionRecord>,
+  { clientOrderId: entryClientOrderId, side, quantity, stopPrice: stop, state }: OrderRecord,
+): Promise<Versioned<PositionRecord> | undefined> {
+  const before = view.orders.get(position.value.entryClientOrderId);
+  if (before !== undefined && before.state.filledQuantity > 0) {
+    const legs = await legRecords(context, before, position.value);
+    await writeTrade(context, { entry: before, legs, position });
+  }
+  const nowMs = context.clock.nowMs();
+  return changePosition(context, position, {
+    side,
+    quantity,
+    entryPrice: state.averagePrice!,
+    entryClientOrderId,
+    stopPrice: stop!,
+    stopClientOrderId: null,
+    unprotectedSinceMs: nowMs,
+    exitClientOrderId: null,
+    exitDueMs: nowMs,
+    openedAtMs: nowMs,
+  });
+}
+
 /** Ends a trade whose position is gone: its orders first, then its record, last what the gate holds for it. */
 async function finaliseTrade(context: ExecutionContext, view: AccountView, symbol: string): Promise<Actions> {
   // Until the books agree that nothing is held, the exchange may only be slow to say so.
@@ -233,13 +271,18 @@ async function endTrade(
 ): Promise<Actions> {
   const { risk, broker } = context;
   const { symbol } = trade.entry;
-  if (trade.entry.state.filledQuantity > 0) {
-    const record = tradeOf(trade);
-    await risk.put(broker.scope, tradeKey(record), record, { ifAbsent: true });
-  }
+  if (trade.entry.state.filledQuantity > 0) await writeTrade(context, trade);
   const { revision } = trade.position;
   const removed = await risk.remove(broker.scope, positionKey(symbol), { ifRevision: revision });
   return removed === 'conflict' ? ['conflict'] : ['closed', ...(await release(context, view, symbol))];
+}
+
+async function writeTrade(
+  { risk, broker }: ExecutionContext,
+  trade: Parameters<typeof tradeOf>[0],
+): Promise<void> {
+  const record = tradeOf(trade);
+  await risk.put(broker.scope, tradeKey(record), record, { ifAbsent: true });
 }
 
 async function release(
