@@ -1,5 +1,7 @@
 // Positions stay protected and are closed by what the account holds, whatever the records, the ledger or single answers say.
 import { describe, expect, it } from 'vitest';
+import { failure } from '../../lib/core/result.ts';
+import type { Broker } from '../../lib/execution/ports.ts';
 import { tradeRecordSchema } from '../../lib/risk/records.ts';
 import { signalOf, TradingWorld } from '../support/trading/trading-world.ts';
 
@@ -25,5 +27,62 @@ describe('a position that somebody has turned around', () => {
       ['BUY', 'unknown'],
       ['SELL', 'adopted'],
     ]);
+  });
+});
+
+const noAnswer = async () => failure({ code: 'unavailable' as const, message: 'no answer', retryable: true });
+
+/** From now on these calls of the broker fail. */
+function fail(world: TradingWorld, ...calls: readonly (keyof Broker)[]): () => void {
+  const { broker } = world.exchange;
+  const before = { ...broker };
+  for (const call of calls) Object.assign(broker, { [call]: noAnswer });
+  return () => void Object.assign(broker, before);
+}
+
+describe('book-keeping that is not possible', () => {
+  it.each([
+    { calls: ['fills'] },
+    { calls: ['incomeSince'] },
+    { calls: ['walletMicroUsdt'] },
+    { calls: ['openOrders'] },
+    { calls: ['fills', 'incomeSince', 'walletMicroUsdt', 'openOrders'] },
+  ] as const)('does not keep a position from its stop and its exit: $calls', async ({ calls }) => {
+    const world = await open();
+    world.exchange.answer = () => 'later';
+    await world.execute();
+    world.exchange.settle();
+    world.exchange.answer = () => 'fill';
+    const mend = fail(world, ...calls);
+    expect((await world.minute()).outcome).toBe('incomplete');
+    const held = world.exchange.held.get('BTCUSDT')!;
+    expect(world.exchange.openStops('BTCUSDT').map(({ quantity }) => quantity)).toEqual([held]);
+    await world.minutes(15);
+    expect(world.exchange.held.size).toBe(0);
+    mend();
+    await world.minutes(3);
+    expect((await world.bookedLedger()).ledger.positions).toEqual({});
+    expect((await world.bookedLedger()).ledger.depositMicroUsdt).toBe(10_000_000_000);
+    expect((await world.gate()).positionCount).toBe(0);
+  });
+});
+
+describe('a list of stops that cannot be read', () => {
+  it('leads to no second stop beside one that is found', async () => {
+    const world = await open();
+    await world.execute();
+    fail(world, 'openStops');
+    await world.minutes(4);
+    expect(world.exchange.openStops('BTCUSDT')).toHaveLength(1);
+    expect(world.exchange.held.has('BTCUSDT')).toBe(true);
+  });
+
+  it('closes the position within two minutes when the stop cannot be found either', async () => {
+    const world = await open();
+    await world.execute();
+    fail(world, 'openStops', 'find');
+    await world.minutes(2);
+    expect(world.exchange.openStops('BTCUSDT').length).toBeLessThanOrEqual(1);
+    expect(world.exchange.held.has('BTCUSDT')).toBe(false);
   });
 });

@@ -1,8 +1,9 @@
-// Each minute and per scope: look up what is open, book it, keep every position behind a stop, end what is over, compare with
-// the exchange, mark the equity. Nothing of it asks the gate for leave: reducing risk is always possible. A run may be cut off
-// anywhere and repeated; its own record comes last, so that a guard that does not finish is a silent one.
-
+// Each minute and per scope: read what the account holds, keep every position behind a stop and end what is over; only then book
+// it, compare it with the exchange and record the equity. Nothing of it asks the gate: reducing risk is always possible. A run
+// may be cut off anywhere and repeated; its own record comes last, so that a run that does not finish is a silent one.
+import { messageOf } from '../../core/message-of.ts';
 import { microUsdt } from '../../core/money.ts';
+import { failure, type Result, success } from '../../core/result.ts';
 import type { Scope } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
 import {
@@ -20,16 +21,16 @@ import {
   positionManagerRecordSchema,
   positionRecordSchema,
 } from '../../risk/records.ts';
-import { takeOver } from '../booked-ledger.ts';
+import { type BookedLedger, takeOver } from '../booked-ledger.ts';
+import { type AccountView, bookAccount, writeLedger } from './book-account.ts';
 import {
-  type AccountView,
+  type AccountReading,
   externalPositionsOf,
-  observeAccount,
   orphanOrdersOf,
+  readAccount,
   type ViewFailure,
-  writeLedger,
 } from './observe-account.ts';
-import { cancelOpenOrders, reconcileSymbol } from './reconcile-position.ts';
+import { cancelOpenOrders, finaliseTrade, protectSymbol } from './reconcile-position.ts';
 import { type ExecutionContext, SEND_MS_MAX } from './send-order.ts';
 
 export interface PositionManagerReport {
@@ -54,37 +55,40 @@ export interface PositionManagerContext extends ExecutionContext {
 
 /** Throws StoreError when the risk table cannot be used. */
 export async function managePositions(context: PositionManagerContext): Promise<PositionManagerReport> {
-  const { broker, clock } = context;
-  const reconciled = await reconcile(context);
-  if (!reconciled.ok) {
-    const { code, message } = reconciled.error;
-    return {
-      scope: broker.scope,
-      atMs: clock.nowMs(),
-      outcome: code,
-      equity: null,
-      differences: [],
-      actions: [],
-      faults: [message],
-      unprotectedSinceMs: null,
-    };
-  }
+  const first = await readAccount(context, { thorough: false });
+  if (!first.ok) return failed(context, first.error, []);
+  const work = new Work();
+  await protectAll(context, { reading: first.value, adoptable: new Set(), work });
+  const reconciled = await reconcile(context, first.value);
+  if (!reconciled.ok) return failed(context, reconciled.error, work.actions);
   const { view, adoptable, differences } = reconciled.value;
-  const { actions, faults: failed } = await reconcileAll(context, view, adoptable);
-  const faults = [...view.faults, ...failed];
+  await protectAll(context, { reading: view, adoptable, work });
+  await finaliseAll(context, view, work);
   const unprotectedSinceMs = await unprotectedSince(context, view);
   const equity = await snapshot(context, view);
+  const faults = [...view.faults, ...work.faults, ...(equity.ok ? [] : [equity.error])];
   const report = {
-    scope: broker.scope,
-    atMs: equity.atMs,
-    equity,
-    actions,
+    scope: context.broker.scope,
+    atMs: context.clock.nowMs(),
+    equity: equity.ok ? equity.value : null,
+    actions: work.actions,
     faults,
     unprotectedSinceMs,
   };
-  if (faults.length > 0) return { ...report, outcome: 'incomplete', differences };
-  const standing = await complete(context, { view, differences, unprotectedSinceMs });
+  const { bookedLedger } = view;
+  if (faults.length > 0 || bookedLedger === undefined)
+    return { ...report, outcome: 'incomplete', differences };
+  const standing = await complete(context, { bookedLedger, differences, unprotectedSinceMs });
   return { ...report, outcome: 'completed', differences: standing };
+}
+
+function failed(
+  { broker, clock }: ExecutionContext,
+  { code, message }: ViewFailure,
+  actions: PositionManagerReport['actions'],
+): PositionManagerReport {
+  const report = { scope: broker.scope, atMs: clock.nowMs(), equity: null, differences: [] };
+  return { ...report, outcome: code, actions, faults: [message], unprotectedSinceMs: null };
 }
 
 interface Reconciled {
@@ -100,15 +104,18 @@ interface Reconciled {
  */
 async function reconcile(
   context: ExecutionContext,
-): Promise<{ ok: true; value: Reconciled } | { ok: false; error: ViewFailure }> {
-  const first = await observeAccount(context, { thorough: false });
+  reading: AccountReading,
+): Promise<Result<Reconciled, ViewFailure>> {
+  const first = await bookAccount(context, reading);
   if (!first.ok) return first;
   const externalPositions = new Set(externalPositionsOf(first.value));
   if (first.value.differences.length === 0 && externalPositions.size === 0) {
     const { anomalies } = first.value;
-    return { ok: true, value: { view: first.value, adoptable: externalPositions, differences: anomalies } };
+    return success({ view: first.value, adoptable: externalPositions, differences: anomalies });
   }
-  const second = await observeAccount(context, { thorough: true });
+  const again = await readAccount(context, { thorough: true });
+  if (!again.ok) return again;
+  const second = await bookAccount(context, again.value);
   if (!second.ok) return second;
   const adoptable = new Set(
     externalPositionsOf(second.value).filter((symbol) => externalPositions.has(symbol)),
@@ -117,16 +124,15 @@ async function reconcile(
   const differences = [...confirmed, ...new Set([...first.value.anomalies, ...second.value.anomalies])];
   const settled = confirmed.length === second.value.differences.length;
   const view = settled && confirmed.length > 0 ? await trustExchange(context, second.value) : second.value;
-  return { ok: true, value: { view, adoptable, differences } };
+  return success({ view, adoptable, differences });
 }
 
 async function trustExchange(context: ExecutionContext, view: AccountView): Promise<AccountView> {
   const { risk, broker, clock } = context;
-  const ledger = takeOver(view.bookedLedger.value.ledger, {
-    walletMicroUsdt: view.walletMicroUsdt,
-    positions: [...view.held.values()],
-  });
-  const bookedLedger = await writeLedger(context, view.bookedLedger, { ...view.bookedLedger.value, ledger });
+  const { bookedLedger: before, statement } = view;
+  if (before === undefined || statement === undefined) return view;
+  const ledger = takeOver(before.value.ledger, statement);
+  const bookedLedger = await writeLedger(context, before, { ...before.value, ledger });
   if (bookedLedger === undefined) return view;
   const record: AuditRecord = {
     atMs: clock.nowMs(),
@@ -138,27 +144,49 @@ async function trustExchange(context: ExecutionContext, view: AccountView): Prom
   return { ...view, bookedLedger };
 }
 
-/** One symbol's trouble is not the others': what fails is reported, and the run then does not count as completed. */
-async function reconcileAll(context: ExecutionContext, view: AccountView, adoptable: ReadonlySet<string>) {
-  const symbols = new Set([
-    ...Object.keys(view.gate?.reserved ?? {}),
-    ...view.positions.keys(),
-    ...view.held.keys(),
-  ]);
-  const actions: { symbol: string; done: readonly string[] }[] = [];
-  const faults: string[] = [];
-  for (const symbol of symbols) {
+/** What a run has done so far, and what it could not do. */
+class Work {
+  readonly actions: { symbol: string; done: readonly string[] }[] = [];
+  readonly faults: string[] = [];
+  readonly #handled = new Set<string>();
+
+  /** Does one symbol's part once. What goes wrong with it is not the others' problem; the run then does not count as completed. */
+  async once(symbol: string, act: () => Promise<readonly string[]>): Promise<void> {
+    if (this.#handled.has(symbol)) return;
     try {
-      const done = await reconcileSymbol(context, view, { symbol, adoptable: adoptable.has(symbol) });
-      if (done.length > 0) actions.push({ symbol, done });
+      const done = await act();
+      // What waits is tried again after booking.
+      if (!done.includes('waiting')) this.#handled.add(symbol);
+      const before = this.actions.findIndex((action) => action.symbol === symbol);
+      if (before >= 0) this.actions.splice(before, 1);
+      if (done.length > 0) this.actions.push({ symbol, done });
     } catch (error) {
-      faults.push(`${symbol}: ${error instanceof Error ? error.message : String(error)}`);
+      this.#handled.add(symbol);
+      this.faults.push(`${symbol}: ${messageOf(error)}`);
     }
   }
+}
+
+async function protectAll(
+  context: ExecutionContext,
+  { reading, adoptable, work }: { reading: AccountReading; adoptable: ReadonlySet<string>; work: Work },
+): Promise<void> {
+  const externalPositions = new Set(externalPositionsOf(reading));
+  for (const [symbol, held] of reading.held) {
+    if (externalPositions.has(symbol) && !adoptable.has(symbol)) continue;
+    await work.once(symbol, () =>
+      protectSymbol(context, reading, { held, adoptable: adoptable.has(symbol) }),
+    );
+  }
+}
+
+async function finaliseAll(context: ExecutionContext, view: AccountView, work: Work): Promise<void> {
+  const symbols = new Set([...Object.keys(view.gate?.reserved ?? {}), ...view.positions.keys()]);
+  for (const symbol of symbols)
+    if (!view.held.has(symbol)) await work.once(symbol, () => finaliseTrade(context, view, symbol));
   const orphanOrders = await agedOrphanOrders(context, view);
-  faults.push(...(await cancelOpenOrders(context, orphanOrders)));
-  for (const { symbol } of orphanOrders) actions.push({ symbol, done: ['orphan_order_cancelled'] });
-  return { actions, faults };
+  work.faults.push(...(await cancelOpenOrders(context, orphanOrders)));
+  for (const { symbol } of orphanOrders) work.actions.push({ symbol, done: ['orphan_order_cancelled'] });
 }
 
 /** Strays that are not just on their way into our records: execute may have sent them after we looked. */
@@ -191,24 +219,30 @@ async function unprotectedSince(
   return since.length === 0 ? null : Math.min(...since);
 }
 
-/** Equity at the exchange's marks: what the account would be worth if it were closed there and then. */
+/** Equity at mark prices: what the account would be worth if it were closed there and then. Fails with one line. */
 async function snapshot(
   { risk, broker, clock, codeVersion }: PositionManagerContext,
-  view: AccountView,
-): Promise<EquitySnapshot> {
+  { held, walletMicroUsdt, unreadablePositions }: AccountView,
+): Promise<Result<EquitySnapshot, string>> {
+  if (walletMicroUsdt === undefined || unreadablePositions.length > 0)
+    return failure('equity: wallet or positions cannot be read');
+  const unmarked = [...held.values()].filter(({ markPrice }) => markPrice === null);
+  const last = unmarked.length === 0 ? undefined : await broker.prices(unmarked.map(({ symbol }) => symbol));
   const atMs = clock.nowMs();
   let unrealisedMicroUsdt = 0;
   let exposureMicroUsdt = 0;
-  for (const { quantity, entryPrice, markPrice } of view.held.values()) {
-    unrealisedMicroUsdt += microUsdt(quantity * (markPrice - entryPrice));
-    exposureMicroUsdt += microUsdt(Math.abs(quantity) * markPrice);
+  for (const { symbol, quantity, entryPrice, markPrice } of held.values()) {
+    const price = markPrice ?? (last?.ok ? last.value.get(symbol) : undefined);
+    if (entryPrice === null || price === undefined) return failure(`equity: ${symbol} has no price`);
+    unrealisedMicroUsdt += microUsdt(quantity * (price - entryPrice));
+    exposureMicroUsdt += microUsdt(Math.abs(quantity) * price);
   }
   const equity: EquitySnapshot = {
     atMs,
-    equityMicroUsdt: view.walletMicroUsdt + unrealisedMicroUsdt,
-    walletMicroUsdt: view.walletMicroUsdt,
+    equityMicroUsdt: walletMicroUsdt + unrealisedMicroUsdt,
+    walletMicroUsdt,
     exposureMicroUsdt,
-    positions: view.held.size,
+    positions: held.size,
     codeVersion,
   };
   await risk.put(broker.scope, equityKey(atMs), equity, { ifAbsent: true });
@@ -216,7 +250,7 @@ async function snapshot(
     const day: DayRecord = { startMicroUsdt: equity.equityMicroUsdt };
     await risk.put(broker.scope, dayKey(atMs), day, { ifAbsent: true });
   }
-  return equity;
+  return success(equity);
 }
 
 const CARRIED = 'settled: ';
@@ -224,7 +258,11 @@ const CARRIED = 'settled: ';
 /** The guard's last words. A difference is told in two runs, so that the breaker, which ticks as often, cannot miss it. */
 async function complete(
   { risk, broker, clock }: ExecutionContext,
-  run: { view: AccountView; differences: readonly string[]; unprotectedSinceMs: number | null },
+  run: {
+    bookedLedger: Versioned<BookedLedger>;
+    differences: readonly string[];
+    unprotectedSinceMs: number | null;
+  },
 ): Promise<readonly string[]> {
   const before: Versioned<PositionManagerRecord> | undefined = await risk.get(
     broker.scope,
@@ -238,7 +276,7 @@ async function complete(
     completedAtMs: clock.nowMs(),
     differences: [...run.differences, ...carried],
     unprotectedSinceMs: run.unprotectedSinceMs,
-    fundingBookedUntilMs: run.view.bookedLedger.value.funding.untilMs,
+    fundingBookedUntilMs: run.bookedLedger.value.funding.untilMs,
   };
   const condition = before === undefined ? { ifAbsent: true as const } : { ifRevision: before.revision };
   await risk.put(broker.scope, POSITION_MANAGER_KEY, record, condition);

@@ -206,8 +206,6 @@ async function ended(
 export interface FoundOrder {
   readonly record: OrderRecord;
   readonly report: OrderReport | undefined;
-  /** In USDT, of its fills so far. */
-  readonly feeMicroUsdt: number;
   /** The same step on the record as it then stands. */
   readonly advance: (record: OrderRecord) => OrderRecord;
   readonly anomalies: readonly string[];
@@ -221,8 +219,6 @@ export async function findOrder(
   const found = await context.broker.find(referenceOf(record));
   if (!found.ok) return found;
   const report = found.value;
-  const fees = await feesOf(context, report);
-  if (!fees.ok) return fees;
   const nowMs = context.clock.nowMs();
   const events = eventsOf(report, nowMs - record.createdAtMs);
   const times = timesOf(report, nowMs);
@@ -230,22 +226,21 @@ export async function findOrder(
   return success({
     record: advanced,
     report,
-    feeMicroUsdt: fees.value,
     advance: (current) => advanceRecord(current, events, times).record,
     anomalies,
   });
 }
 
 /** Fees in USDT of what an order has filled. Fails while the exchange does not list all of its trades. */
-async function feesOf(
+export async function feesOf(
   { broker }: ExecutionContext,
-  report: OrderReport | undefined,
+  report: OrderReport,
 ): Promise<Result<number, BrokerError>> {
-  if (report === undefined || report.filledQuantity === 0) return success(0);
+  if (report.filledQuantity === 0) return success(0);
   const fills = await broker.fills(report);
   if (!fills.ok) return fills;
   const listed = fills.value.reduce((sum, { quantity }) => sum + quantity, 0);
-  if (Math.abs(listed - report.filledQuantity) > FILLS_TOLERANCE) {
+  if (listed < report.filledQuantity - FILLS_TOLERANCE) {
     const message = `the exchange lists trades of ${listed} of ${report.filledQuantity} ${report.symbol} only`;
     return failure({ code: 'invalid_response', message, retryable: true });
   }
