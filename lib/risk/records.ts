@@ -102,14 +102,20 @@ export type EquitySnapshot = z.infer<typeof equitySnapshotSchema>;
 export const dayRecordSchema = z.object({ startMicroUsdt: z.int() });
 export type DayRecord = z.infer<typeof dayRecordSchema>;
 
-/** `position-manager`: the position manager's last completed run. */
+/** `position-manager`: the position manager's last run. */
 export const positionManagerRecordSchema = z.object({
-  completedAtMs: z.int(),
+  /** Of the last completed run; null before the first. */
+  completedAtMs: z.int().nullable(),
+  /** Of the last run, complete or not; null in records older than this field. */
+  attemptedAtMs: z.int().nullable().default(null),
   /** One line each: what exchange and ledger differ in. */
   differences: z.array(z.string()),
+  /** The earliest of the next. */
   unprotectedSinceMs: z.int().nullable(),
-  /** Funding payments up to here are booked. */
-  fundingBookedUntilMs: z.int(),
+  /** By symbol of what the account holds without a stop: when that was first seen. */
+  unprotectedSince: z.record(z.string(), z.int()).default({}),
+  /** Funding payments up to here are booked; null before the first booking. */
+  fundingBookedUntilMs: z.int().nullable(),
 });
 export type PositionManagerRecord = z.infer<typeof positionManagerRecordSchema>;
 

@@ -371,7 +371,8 @@ describe('an exchange that misbehaves', () => {
     const before = await world.risk.get('paper', POSITION_MANAGER_KEY, positionManagerRecordSchema);
     world.exchange.isDown = true;
     expect((await world.minute()).outcome).toBe('exchange_unavailable');
-    expect(await world.risk.get('paper', POSITION_MANAGER_KEY, positionManagerRecordSchema)).toEqual(before);
+    const after = await world.risk.get('paper', POSITION_MANAGER_KEY, positionManagerRecordSchema);
+    expect(after?.value).toEqual({ ...before!.value, attemptedAtMs: world.nowMs });
     world.exchange.isDown = false;
     expect((await world.minute()).outcome).toBe('completed');
     await expectSafe(world);

@@ -2,7 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { failure } from '../../lib/core/result.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
-import { tradeRecordSchema } from '../../lib/risk/records.ts';
+import {
+  POSITION_MANAGER_KEY,
+  positionManagerRecordSchema,
+  tradeRecordSchema,
+} from '../../lib/risk/records.ts';
 import { signalOf, TradingWorld } from '../support/trading/trading-world.ts';
 
 const open = () => TradingWorld.open(signalOf('BTCUSDT', 'BUY'), signalOf('ETHUSDT', 'SELL'));
@@ -84,5 +88,46 @@ describe('a list of stops that cannot be read', () => {
     await world.minutes(2);
     expect(world.exchange.openStops('BTCUSDT').length).toBeLessThanOrEqual(1);
     expect(world.exchange.held.has('BTCUSDT')).toBe(false);
+  });
+});
+
+describe('a position without a record', () => {
+  const recordOf = async (world: TradingWorld) =>
+    (await world.risk.get('paper', POSITION_MANAGER_KEY, positionManagerRecordSchema))!.value;
+
+  it('is unprotected since it was first seen, and closed when the entry of its symbol came to nothing', async () => {
+    const world = await open();
+    world.exchange.answer = () => 'lost';
+    await world.execute();
+    world.exchange.answer = () => 'fill';
+    world.exchange.tradeByHand({ symbol: 'BTCUSDT', side: 'BUY', quantity: 0.02 });
+    world.nowMs += 20_000;
+    await world.managePositions();
+    const firstSeenMs = world.nowMs;
+    world.nowMs += 20_000;
+    const report = await world.managePositions();
+    expect(report.unprotectedSinceMs).toBe(firstSeenMs);
+    expect((await recordOf(world)).unprotectedSince).toEqual({ BTCUSDT: firstSeenMs });
+    await world.minutes(2);
+    expect(world.exchange.held.size).toBe(0);
+    await world.minutes(2);
+    expect((await recordOf(world)).unprotectedSince).toEqual({});
+  });
+
+  it('stays known by the runs that are not complete, and by those that see nothing', async () => {
+    const world = await open();
+    const completedAtMs = world.nowMs;
+    world.exchange.answer = () => 'reject';
+    fail(world, 'incomeSince');
+    world.exchange.tradeByHand({ symbol: 'BTCUSDT', side: 'BUY', quantity: 0.02 });
+    expect((await world.minute()).outcome).toBe('incomplete');
+    const firstSeenMs = world.nowMs;
+    world.exchange.isDown = true;
+    expect((await world.minute()).outcome).toBe('exchange_unavailable');
+    expect(await recordOf(world)).toMatchObject({
+      completedAtMs,
+      attemptedAtMs: world.nowMs,
+      unprotectedSinceMs: firstSeenMs,
+    });
   });
 });

@@ -1,11 +1,10 @@
 // Each minute and per scope: read what the account holds, keep every position behind a stop and end what is over; only then book
 // it, compare it with the exchange and record the equity. Nothing of it asks the gate: reducing risk is always possible. A run
-// may be cut off anywhere and repeated; its own record comes last, so that a run that does not finish is a silent one.
+// may be cut off anywhere and repeated; its own record comes last, and says whether everything was done.
 import { messageOf } from '../../core/message-of.ts';
 import { microUsdt } from '../../core/money.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { Scope } from '../../risk/gate.ts';
-import type { Versioned } from '../../risk/ports.ts';
 import {
   type AuditRecord,
   auditKey,
@@ -16,12 +15,8 @@ import {
   equityKey,
   orderKey,
   orderRecordSchema,
-  POSITION_MANAGER_KEY,
-  type PositionManagerRecord,
-  positionManagerRecordSchema,
-  positionRecordSchema,
 } from '../../risk/records.ts';
-import { type BookedLedger, takeOver } from '../booked-ledger.ts';
+import { takeOver } from '../booked-ledger.ts';
 import { type AccountView, bookAccount, writeLedger } from './book-account.ts';
 import {
   type AccountReading,
@@ -31,6 +26,7 @@ import {
   type ViewFailure,
 } from './observe-account.ts';
 import { cancelOpenOrders, finaliseTrade, protectSymbol } from './reconcile-position.ts';
+import { earliest, type RunsBefore, readRuns, recordRun, unprotectedSince } from './record-run.ts';
 import { type ExecutionContext, SEND_MS_MAX } from './send-order.ts';
 
 export interface PositionManagerReport {
@@ -55,40 +51,63 @@ export interface PositionManagerContext extends ExecutionContext {
 
 /** Throws StoreError when the risk table cannot be used. */
 export async function managePositions(context: PositionManagerContext): Promise<PositionManagerReport> {
-  const first = await readAccount(context, { thorough: false });
-  if (!first.ok) return failed(context, first.error, []);
+  const before = await readRuns(context);
   const work = new Work();
+  const first = await readAccount(context, { thorough: false });
+  if (!first.ok) return failed(context, { failure: first.error, before, work });
   await protectAll(context, { reading: first.value, adoptable: new Set(), work });
   const reconciled = await reconcile(context, first.value);
-  if (!reconciled.ok) return failed(context, reconciled.error, work.actions);
+  if (!reconciled.ok)
+    return failed(context, { failure: reconciled.error, before, work, held: first.value.held });
   const { view, adoptable, differences } = reconciled.value;
   await protectAll(context, { reading: view, adoptable, work });
   await finaliseAll(context, view, work);
-  const unprotectedSinceMs = await unprotectedSince(context, view);
+  const since = await unprotectedSince(context, { held: view.held, before });
   const equity = await snapshot(context, view);
   const faults = [...view.faults, ...work.faults, ...(equity.ok ? [] : [equity.error])];
-  const report = {
+  const isComplete = faults.length === 0;
+  const told = await recordRun(context, before, {
+    isComplete,
+    differences,
+    unprotectedSince: since,
+    fundingBookedUntilMs: view.bookedLedger?.value.funding.untilMs,
+  });
+  return {
     scope: context.broker.scope,
     atMs: context.clock.nowMs(),
+    outcome: told === undefined ? 'overtaken' : isComplete ? 'completed' : 'incomplete',
     equity: equity.ok ? equity.value : null,
+    differences: told ?? differences,
     actions: work.actions,
-    faults,
-    unprotectedSinceMs,
+    faults:
+      told === undefined ? [...faults, 'another run has written its record since this one began'] : faults,
+    unprotectedSinceMs: earliest(since),
   };
-  const { bookedLedger } = view;
-  if (faults.length > 0 || bookedLedger === undefined)
-    return { ...report, outcome: 'incomplete', differences };
-  const standing = await complete(context, { bookedLedger, differences, unprotectedSinceMs });
-  return { ...report, outcome: 'completed', differences: standing };
 }
 
-function failed(
-  { broker, clock }: ExecutionContext,
-  { code, message }: ViewFailure,
-  actions: PositionManagerReport['actions'],
-): PositionManagerReport {
-  const report = { scope: broker.scope, atMs: clock.nowMs(), equity: null, differences: [] };
-  return { ...report, outcome: code, actions, faults: [message], unprotectedSinceMs: null };
+/** A run that could not see or could not book the account: it too leaves what it has seen. */
+async function failed(
+  context: ExecutionContext,
+  run: { failure: ViewFailure; before: RunsBefore; work: Work; held?: AccountReading['held'] },
+): Promise<PositionManagerReport> {
+  const { before, work, held } = run;
+  const since = held === undefined ? undefined : await unprotectedSince(context, { held, before });
+  await recordRun(context, before, {
+    isComplete: false,
+    differences: undefined,
+    unprotectedSince: since,
+    fundingBookedUntilMs: undefined,
+  });
+  return {
+    scope: context.broker.scope,
+    atMs: context.clock.nowMs(),
+    outcome: run.failure.code,
+    equity: null,
+    differences: [],
+    actions: work.actions,
+    faults: [run.failure.message, ...work.faults],
+    unprotectedSinceMs: since === undefined ? null : earliest(since),
+  };
 }
 
 interface Reconciled {
@@ -203,22 +222,6 @@ async function agedOrphanOrders({ risk, broker, clock }: ExecutionContext, view:
   return orphanOrders.filter((_, index) => nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX);
 }
 
-/** Since when the position longest without a stop has had none, among those still held. */
-async function unprotectedSince(
-  { risk, broker, clock }: ExecutionContext,
-  { held }: AccountView,
-): Promise<number | null> {
-  if (held.size === 0) return null;
-  const positions = await risk.list({ scope: broker.scope, prefix: 'position#' }, positionRecordSchema);
-  const known = new Map(positions.map(({ value }) => [value.symbol, value]));
-  const since = [...held.keys()].flatMap((symbol) => {
-    const position = known.get(symbol);
-    if (position === undefined) return [clock.nowMs()];
-    return position.unprotectedSinceMs === null ? [] : [position.unprotectedSinceMs];
-  });
-  return since.length === 0 ? null : Math.min(...since);
-}
-
 /** Equity at mark prices: what the account would be worth if it were closed there and then. Fails with one line. */
 async function snapshot(
   { risk, broker, clock, codeVersion }: PositionManagerContext,
@@ -251,34 +254,4 @@ async function snapshot(
     await risk.put(broker.scope, dayKey(atMs), day, { ifAbsent: true });
   }
   return success(equity);
-}
-
-const CARRIED = 'settled: ';
-
-/** The guard's last words. A difference is told in two runs, so that the breaker, which ticks as often, cannot miss it. */
-async function complete(
-  { risk, broker, clock }: ExecutionContext,
-  run: {
-    bookedLedger: Versioned<BookedLedger>;
-    differences: readonly string[];
-    unprotectedSinceMs: number | null;
-  },
-): Promise<readonly string[]> {
-  const before: Versioned<PositionManagerRecord> | undefined = await risk.get(
-    broker.scope,
-    POSITION_MANAGER_KEY,
-    positionManagerRecordSchema,
-  );
-  const carried = (before?.value.differences ?? [])
-    .filter((line) => !line.startsWith(CARRIED) && !run.differences.includes(line))
-    .map((line) => CARRIED + line);
-  const record: PositionManagerRecord = {
-    completedAtMs: clock.nowMs(),
-    differences: [...run.differences, ...carried],
-    unprotectedSinceMs: run.unprotectedSinceMs,
-    fundingBookedUntilMs: run.bookedLedger.value.funding.untilMs,
-  };
-  const condition = before === undefined ? { ifAbsent: true as const } : { ifRevision: before.revision };
-  await risk.put(broker.scope, POSITION_MANAGER_KEY, record, condition);
-  return record.differences;
 }

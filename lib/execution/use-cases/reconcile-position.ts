@@ -59,7 +59,9 @@ export async function protectSymbol(
   }
   // An entry is written down before its position is, and goes after months: what is held has then outlived it.
   const isOrphan = entryId !== undefined && entry === undefined && isGivenUp(context, view, entryId);
-  return known.adoptable || isOrphan ? adopt(context, view, held) : ['waiting'];
+  // An entry that came to nothing has not opened what is held.
+  const isOthers = entry !== undefined && isSettled(entry);
+  return known.adoptable || isOrphan || isOthers ? adopt(context, view, held) : ['waiting'];
 }
 
 const sideOf = ({ quantity }: BrokerPosition): OrderSide => (quantity > 0 ? 'BUY' : 'SELL');

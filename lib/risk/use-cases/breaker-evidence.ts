@@ -75,7 +75,7 @@ export async function collectBreakerEvidence(
       managePositions.state === 'missing'
         ? known(null)
         : derive(managePositions, ({ value }) => value.unprotectedSinceMs),
-    positionManagerAtMs: derive(managePositions, ({ value }) => value.completedAtMs),
+    positionManagerAtMs: derive(managePositions, ({ value }) => value.completedAtMs ?? undefined),
   };
 }
 
