@@ -114,6 +114,8 @@ export const positionManagerRecordSchema = z.object({
   unprotectedSinceMs: z.int().nullable(),
   /** By symbol of what the account holds without a stop: when that was first seen. */
   unprotectedSince: z.record(z.string(), z.int()).default({}),
+  /** Since when the wallet differs from the ledger; null while it does not. */
+  walletDifferentSinceMs: z.int().nullable().default(null),
   /** Funding payments up to here are booked; null before the first booking. */
   fundingBookedUntilMs: z.int().nullable(),
 });

@@ -448,7 +448,8 @@ describe('an exchange that misbehaves', () => {
     world.exchange.move('BTCUSDT', PRICES.BTCUSDT * 0.5);
     world.exchange.move('ETHUSDT', PRICES.ETHUSDT * 2);
     expect(world.exchange.held.size).toBe(0);
-    await world.minutes(4);
+    // Nothing explains the wallet any more: that is told and taken over when no income can be late.
+    await world.minutes(14);
     expect(await positionsOf(world)).toEqual([]);
     await expectSafe(world);
   });

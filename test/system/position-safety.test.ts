@@ -1,6 +1,6 @@
 // Positions stay protected and are closed by what the account holds, whatever the records, the ledger or single answers say.
 import { describe, expect, it } from 'vitest';
-import { failure } from '../../lib/core/result.ts';
+import { failure, success } from '../../lib/core/result.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import {
   POSITION_MANAGER_KEY,
@@ -129,5 +129,114 @@ describe('a position without a record', () => {
       attemptedAtMs: world.nowMs,
       unprotectedSinceMs: firstSeenMs,
     });
+  });
+});
+
+describe('answers that come late', () => {
+  const withLate = async (world: TradingWorld, call: 'fills' | 'find', answer: unknown, runs: number) => {
+    const { broker } = world.exchange;
+    const before = broker[call];
+    Object.assign(broker, { [call]: async () => success(answer) });
+    for (let run = 0; run < runs; run++) await world.minute();
+    Object.assign(broker, { [call]: before });
+  };
+
+  it('of the trades of an order are booked once, and never taken over before', async () => {
+    const world = await open();
+    world.exchange.answer = () => 'later';
+    await world.execute();
+    world.exchange.settle();
+    world.exchange.answer = () => 'fill';
+    await withLate(world, 'fills', [], 2);
+    const report = await world.minute();
+    expect(report).toMatchObject({ outcome: 'completed', differences: [] });
+    const { ledger } = await world.bookedLedger();
+    expect(ledger.depositMicroUsdt).toBe(10_000_000_000);
+    for (const [symbol, quantity] of world.exchange.held)
+      expect(ledger.positions[symbol]?.quantity).toBe(quantity);
+  });
+
+  it('of an order that was just acknowledged are no difference', async () => {
+    const world = await open();
+    world.exchange.answer = (order) => (order.kind === 'entry' ? 'later' : 'fill');
+    await world.execute();
+    world.nowMs += 15_000;
+    const { broker } = world.exchange;
+    const { find } = broker;
+    Object.assign(broker, { find: async () => success(undefined) });
+    expect((await world.managePositions()).differences).toEqual([]);
+    Object.assign(broker, { find });
+    world.exchange.settle();
+    expect((await world.minute()).differences).toEqual([]);
+    expect((await world.bookedLedger()).ledger.depositMicroUsdt).toBe(10_000_000_000);
+  });
+
+  it('of funding are waited for, and booked once', async () => {
+    const world = await open();
+    const { ledger } = world.exchange;
+    const paid = 5_000_000;
+    world.exchange.ledger = { ...ledger, fundingMicroUsdt: paid, cashMicroUsdt: ledger.cashMicroUsdt + paid };
+    const atMs = world.nowMs + 1_000;
+    for (let minute = 0; minute < 4; minute++)
+      expect(await world.minute()).toMatchObject({ outcome: 'completed', differences: [] });
+    const row = {
+      id: 'f1',
+      kind: 'funding',
+      type: 'FUNDING_FEE',
+      symbol: 'BTCUSDT',
+      asset: 'USDT',
+      amount: 5,
+    };
+    const rows = [{ ...row, tradeId: null, atMs }];
+    Object.assign(world.exchange.broker, { incomeSince: async () => success({ rows, problems: [] }) });
+    expect((await world.minute()).differences).toEqual([]);
+    expect((await world.minute()).differences).toEqual([]);
+    expect((await world.bookedLedger()).ledger).toMatchObject({
+      fundingMicroUsdt: paid,
+      depositMicroUsdt: 10_000_000_000,
+    });
+  });
+
+  it('a wallet that nothing explains is told in the end', async () => {
+    const world = await open();
+    const { ledger } = world.exchange;
+    world.exchange.ledger = { ...ledger, depositMicroUsdt: ledger.depositMicroUsdt - 5_000_000 };
+    await world.minutes(9);
+    const { differences } = await world.minute();
+    expect(differences).toEqual([]);
+    const later = [await world.minute(), await world.minute()];
+    expect(later.flatMap((report) => report.differences).length).toBeGreaterThan(0);
+  });
+});
+
+describe('a run that is held up', () => {
+  it('books nothing again of what another run has booked and ended, and says so', async () => {
+    const world = await open();
+    await world.execute();
+    await world.minutes(14);
+    const { broker } = world.exchange;
+    const { positions } = broker;
+    let isFirst = true;
+    // Just after it has looked the exits up, its successors end the trades.
+    Object.assign(broker, {
+      positions: async () => {
+        const seen = await positions();
+        if (isFirst) {
+          isFirst = false;
+          await world.minutes(4);
+        }
+        return seen;
+      },
+    });
+    const late = await world.managePositions();
+    expect(world.exchange.held.size).toBe(0);
+    expect(late.outcome).toBe('overtaken');
+    await world.minutes(2);
+    expect((await world.bookedLedger()).ledger).toMatchObject({
+      positions: {},
+      depositMicroUsdt: 10_000_000_000,
+    });
+    const trades = await world.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
+    expect(trades).toHaveLength(2);
   });
 });

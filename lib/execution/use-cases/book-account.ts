@@ -16,6 +16,8 @@ import {
   forgetOrders,
   fundingSinceMs,
   newBookedLedger,
+  positionDifferences,
+  walletDifference,
 } from '../booked-ledger.ts';
 import type { BrokerPosition, Income } from '../ports.ts';
 import { type AccountReading, problemsOf, type ViewFailure } from './observe-account.ts';
@@ -26,9 +28,13 @@ export interface AccountView extends AccountReading {
   readonly bookedLedger: Versioned<BookedLedger> | undefined;
   /** What the account holds, to be compared with the ledger; undefined when not all of it could be read. */
   readonly statement: AccountStatement | undefined;
-  /** One line each: what exchange and ledger differ in. */
+  /** One line each: what exchange and ledger hold differently, but for symbols with an order that is not booked to its end. */
   readonly differences: readonly string[];
+  readonly walletDifference: string | undefined;
 }
+
+/** How far lists may be behind a fill. */
+const READ_LAG_MS = 10_000;
 
 const overtaken = () =>
   failure<ViewFailure>({ code: 'overtaken', message: 'the ledger was changed by another run' });
@@ -45,10 +51,11 @@ export async function bookAccount(
       bookedLedger: undefined,
       statement,
       differences: [],
+      walletDifference: undefined,
       faults: [...reading.faults, fault],
     });
   try {
-    const stored = await storedLedger(context, reading.walletMicroUsdt);
+    const stored = await openLedger(context, reading);
     if (stored === undefined) return unbooked('ledger: there is none, and no wallet to open it with');
     const booked = await book(context, { reading, before: stored });
     if (booked === undefined) return overtaken();
@@ -59,8 +66,13 @@ export async function bookAccount(
       faults: [...reading.faults, ...booked.faults],
     };
     if (statement === undefined)
-      return success({ ...view, bookedLedger: booked.bookedLedger, differences: [] });
-    const compared = await compare(context, booked.bookedLedger, statement);
+      return success({
+        ...view,
+        bookedLedger: booked.bookedLedger,
+        differences: [],
+        walletDifference: undefined,
+      });
+    const compared = await compare(context, { ...view, bookedLedger: booked.bookedLedger, statement });
     return compared === undefined ? overtaken() : success({ ...view, ...compared });
   } catch (error) {
     return unbooked(`ledger: ${messageOf(error)}`);
@@ -79,24 +91,47 @@ function statementOf(reading: AccountReading): AccountStatement | undefined {
 /** What exchange and ledger differ in; the costs of the positions alone are no difference, and are taken over at once. */
 async function compare(
   context: ExecutionContext,
-  bookedLedger: Versioned<BookedLedger>,
-  statement: AccountStatement,
-): Promise<Pick<AccountView, 'bookedLedger' | 'differences'> | undefined> {
-  const differences = differencesOf(bookedLedger.value.ledger, statement);
+  view: AccountReading & { bookedLedger: Versioned<BookedLedger>; statement: AccountStatement },
+): Promise<Pick<AccountView, 'bookedLedger' | 'differences' | 'walletDifference'> | undefined> {
+  const { bookedLedger, statement } = view;
   const ledger = atExchangeCosts(bookedLedger.value.ledger, statement);
-  if (differences.length === 0 || differencesOf(ledger, statement).length > 0)
-    return { bookedLedger, differences };
-  const written = await writeLedger(context, bookedLedger, { ...bookedLedger.value, ledger });
-  return written && { bookedLedger: written, differences: [] };
+  if (differencesOf(ledger, statement).length === 0) {
+    const isSame = differencesOf(bookedLedger.value.ledger, statement).length === 0;
+    const written = isSame
+      ? bookedLedger
+      : await writeLedger(context, bookedLedger, { ...bookedLedger.value, ledger });
+    return written && { bookedLedger: written, differences: [], walletDifference: undefined };
+  }
+  const unbooked = symbolsInDoubt(context, view);
+  const differences = positionDifferences(bookedLedger.value.ledger, statement)
+    .filter(({ symbol }) => !unbooked.has(symbol))
+    .map(({ line }) => line);
+  // What an order in doubt has paid or earned is not known yet either.
+  const walletDifferent =
+    unbooked.size > 0 ? undefined : walletDifference(bookedLedger.value.ledger, statement);
+  return { bookedLedger, differences, walletDifference: walletDifferent };
 }
 
-/** The ledger; opened with the wallet as deposit when there is none yet. */
-async function storedLedger(
+/** Symbols of orders of which not everything is known or booked, or that have filled so lately that lists may lag. */
+function symbolsInDoubt({ clock }: ExecutionContext, { orders, found }: AccountReading): ReadonlySet<string> {
+  const nowMs = clock.nowMs();
+  const inDoubt = [...orders.values()].filter((order) => {
+    if (order.filledAtMs !== null && nowMs - order.filledAtMs < READ_LAG_MS) return true;
+    if (isSettled(order)) return false;
+    return (
+      order.bookedQuantity < order.state.filledQuantity ||
+      found.get(order.clientOrderId)?.report === undefined
+    );
+  });
+  return new Set(inDoubt.map(({ symbol }) => symbol));
+}
+
+/** The ledger as it stood when the run began; opened with the wallet as deposit when there is none yet. */
+async function openLedger(
   { risk, broker, clock }: ExecutionContext,
-  walletMicroUsdt: number | undefined,
+  { ledgerBefore, walletMicroUsdt }: AccountReading,
 ): Promise<Versioned<BookedLedger> | undefined> {
-  const stored = await risk.get(broker.scope, LEDGER_KEY, bookedLedgerSchema);
-  if (stored !== undefined || walletMicroUsdt === undefined) return stored;
+  if (ledgerBefore !== undefined || walletMicroUsdt === undefined) return ledgerBefore;
   const opened = newBookedLedger(walletMicroUsdt, clock.nowMs());
   await risk.put(broker.scope, LEDGER_KEY, opened, { ifAbsent: true });
   return risk.get(broker.scope, LEDGER_KEY, bookedLedgerSchema);
@@ -153,10 +188,17 @@ async function bookFills(
         filledQuantity,
         averagePrice,
         feeMicroUsdt: fees.value,
+        booked: bookedOf(record),
       });
   }
   return bookedLedger;
 }
+
+const bookedOf = ({ state, bookedQuantity, bookedFeeMicroUsdt }: OrderRecord) => ({
+  quantity: bookedQuantity,
+  averagePrice: bookedQuantity > 0 ? state.averagePrice : null,
+  feeMicroUsdt: bookedFeeMicroUsdt,
+});
 
 const fundingIn = (rows: readonly Income[]) =>
   rows
@@ -166,6 +208,8 @@ const fundingIn = (rows: readonly Income[]) =>
 function withBooked(record: OrderRecord, booked: BookedLedger['orders'][string] | undefined): OrderRecord {
   if (booked === undefined) return record;
   const { quantity: bookedQuantity, feeMicroUsdt: bookedFeeMicroUsdt } = booked;
+  // What is booked only grows: a late writer knows less.
+  if (bookedQuantity < record.bookedQuantity) return record;
   const same = record.bookedQuantity === bookedQuantity && record.bookedFeeMicroUsdt === bookedFeeMicroUsdt;
   return same ? record : { ...record, bookedQuantity, bookedFeeMicroUsdt };
 }

@@ -16,7 +16,7 @@ import {
   orderKey,
   orderRecordSchema,
 } from '../../risk/records.ts';
-import { takeOver } from '../booked-ledger.ts';
+import { mayBeIncome, takeOver } from '../booked-ledger.ts';
 import { type AccountView, bookAccount, writeLedger } from './book-account.ts';
 import {
   type AccountReading,
@@ -56,10 +56,10 @@ export async function managePositions(context: PositionManagerContext): Promise<
   const first = await readAccount(context, { thorough: false });
   if (!first.ok) return failed(context, { failure: first.error, before, work });
   await protectAll(context, { reading: first.value, adoptable: new Set(), work });
-  const reconciled = await reconcile(context, first.value);
+  const reconciled = await reconcile(context, first.value, before);
   if (!reconciled.ok)
     return failed(context, { failure: reconciled.error, before, work, held: first.value.held });
-  const { view, adoptable, differences } = reconciled.value;
+  const { view, adoptable, differences, walletDifferentSinceMs } = reconciled.value;
   await protectAll(context, { reading: view, adoptable, work });
   await finaliseAll(context, view, work);
   const since = await unprotectedSince(context, { held: view.held, before });
@@ -70,6 +70,7 @@ export async function managePositions(context: PositionManagerContext): Promise<
     isComplete,
     differences,
     unprotectedSince: since,
+    walletDifferentSinceMs,
     fundingBookedUntilMs: view.bookedLedger?.value.funding.untilMs,
   });
   return {
@@ -96,6 +97,7 @@ async function failed(
     isComplete: false,
     differences: undefined,
     unprotectedSince: since,
+    walletDifferentSinceMs: undefined,
     fundingBookedUntilMs: undefined,
   });
   return {
@@ -115,6 +117,8 @@ interface Reconciled {
   /** Held by the exchange and known to nobody here, in both looks. */
   readonly adoptable: ReadonlySet<string>;
   readonly differences: readonly string[];
+  /** Since when the wallet differs from the ledger; null while it does not. */
+  readonly walletDifferentSinceMs: number | null;
 }
 
 /**
@@ -124,13 +128,21 @@ interface Reconciled {
 async function reconcile(
   context: ExecutionContext,
   reading: AccountReading,
+  before: RunsBefore,
 ): Promise<Result<Reconciled, ViewFailure>> {
   const first = await bookAccount(context, reading);
   if (!first.ok) return first;
   const externalPositions = new Set(externalPositionsOf(first.value));
-  if (first.value.differences.length === 0 && externalPositions.size === 0) {
+  const isAlike = first.value.differences.length === 0 && first.value.walletDifference === undefined;
+  if (isAlike && externalPositions.size === 0) {
     const { anomalies } = first.value;
-    return success({ view: first.value, adoptable: externalPositions, differences: anomalies });
+    const walletDifferentSinceMs = null;
+    return success({
+      view: first.value,
+      adoptable: externalPositions,
+      differences: anomalies,
+      walletDifferentSinceMs,
+    });
   }
   const again = await readAccount(context, { thorough: true });
   if (!again.ok) return again;
@@ -139,14 +151,42 @@ async function reconcile(
   const adoptable = new Set(
     externalPositionsOf(second.value).filter((symbol) => externalPositions.has(symbol)),
   );
-  const confirmed = second.value.differences.filter((line) => first.value.differences.includes(line));
-  const differences = [...confirmed, ...new Set([...first.value.anomalies, ...second.value.anomalies])];
-  const settled = confirmed.length === second.value.differences.length;
-  const view = settled && confirmed.length > 0 ? await trustExchange(context, second.value) : second.value;
-  return success({ view, adoptable, differences });
+  const anomalies = new Set([...first.value.anomalies, ...second.value.anomalies]);
+  const known = { before, nowMs: context.clock.nowMs() };
+  const { confirmed, isWhole, walletDifferentSinceMs } = confirm(first.value, second.value, known);
+  // What could not be looked up may be what differs: then the exchange is not trusted over the ledger in this run.
+  const isKnown = first.value.faults.length === 0 && second.value.faults.length === 0;
+  const isTrusted = isKnown && isWhole && confirmed.length > 0;
+  const view = isTrusted ? await trustExchange(context, second.value, confirmed) : second.value;
+  return success({ view, adoptable, differences: [...confirmed, ...anomalies], walletDifferentSinceMs });
 }
 
-async function trustExchange(context: ExecutionContext, view: AccountView): Promise<AccountView> {
+/** What both looks differ in alike. A difference of the wallet alone has minutes to be explained by income. */
+function confirm(
+  first: AccountView,
+  second: AccountView,
+  { before, nowMs }: { before: RunsBefore; nowMs: number },
+): { confirmed: readonly string[]; isWhole: boolean; walletDifferentSinceMs: number | null } {
+  const positions = second.differences.filter((line) => first.differences.includes(line));
+  const arePositionsWhole = positions.length === second.differences.length;
+  const wallet = second.walletDifference;
+  if (wallet === undefined)
+    return { confirmed: positions, isWhole: arePositionsWhole, walletDifferentSinceMs: null };
+  const sinceMs = before?.value.walletDifferentSinceMs ?? nowMs;
+  const isTold = second.differences.length > 0 || !mayBeIncome(sinceMs, nowMs);
+  const isConfirmed = isTold && wallet === first.walletDifference;
+  return {
+    confirmed: isConfirmed ? [...positions, wallet] : positions,
+    isWhole: arePositionsWhole && isConfirmed,
+    walletDifferentSinceMs: sinceMs,
+  };
+}
+
+async function trustExchange(
+  context: ExecutionContext,
+  view: AccountView,
+  differences: readonly string[],
+): Promise<AccountView> {
   const { risk, broker, clock } = context;
   const { bookedLedger: before, statement } = view;
   if (before === undefined || statement === undefined) return view;
@@ -157,7 +197,7 @@ async function trustExchange(context: ExecutionContext, view: AccountView): Prom
     atMs: clock.nowMs(),
     what: 'reconciled',
     by: 'manage-positions',
-    message: view.differences.join('; '),
+    message: differences.join('; '),
   };
   await risk.put(broker.scope, auditKey(`guard#${record.atMs}#reconciled`), record, { ifAbsent: true });
   return { ...view, bookedLedger };

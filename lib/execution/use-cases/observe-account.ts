@@ -1,6 +1,7 @@
 // What an account holds and has open, read so that its positions can be protected: each answer on its own, and what cannot be
 // read bounds only what needs it. Order matters: the gate is read before the orders are looked up, and those before the
 // positions, so that what has just been opened or closed is never taken for an external position. Nothing is booked here.
+import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { GateItem } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
@@ -12,13 +13,15 @@ import {
   type PositionRecord,
   positionRecordSchema,
 } from '../../risk/records.ts';
-import { bookedLedgerSchema } from '../booked-ledger.ts';
+import { type BookedLedger, bookedLedgerSchema } from '../booked-ledger.ts';
 import { isFinal } from '../order-state.ts';
 import type { BrokerPosition, Listing, OpenOrder, ReadProblem } from '../ports.ts';
 import { legIds } from './protect-position.ts';
 import { type ExecutionContext, type FoundOrder, findOrder, isSettled, updateOrder } from './send-order.ts';
 
 export interface AccountReading {
+  /** As it stood before anything else was read: what this run books is conditional on it. */
+  readonly ledgerBefore: Versioned<BookedLedger> | undefined;
   readonly gate: GateItem | undefined;
   /** By symbol. */
   readonly positions: ReadonlyMap<string, Versioned<PositionRecord>>;
@@ -54,6 +57,7 @@ export async function readAccount(
 ): Promise<Result<AccountReading, ViewFailure>> {
   const { risk, broker } = context;
   const { scope } = broker;
+  const ledger = await storedLedger(context);
   const gate = await risk.readGate(scope);
   const positions = new Map(
     (await risk.list({ scope, prefix: 'position#' }, positionRecordSchema)).map(
@@ -62,29 +66,35 @@ export async function readAccount(
   );
   const orders = thorough
     ? await allOrders(context)
-    : await ordersNamedBy(context, { gate, positions, ledgerOrders: await ordersInLedger(context) });
-  const looked = await lookUp(context, orders);
+    : await ordersNamedBy(context, {
+        gate,
+        positions,
+        ledgerOrders: Object.keys(ledger.stored?.value.orders ?? {}),
+      });
+  // A stop that triggers in between is then seen as open, and its position as gone: never as a position without a stop.
+  const [resting, stops] = await Promise.all([broker.openOrders(), broker.openStops()]);
+  const openOrders = [...rowsOf(resting), ...rowsOf(stops)];
+  const looked = await lookUp(context, orders, openOrders);
   for (const [clientOrderId, { advance }] of looked.found) {
     const after = await updateOrder(context, clientOrderId, advance);
     if (after !== undefined) orders.set(clientOrderId, after);
   }
-
-  // A stop that triggers in between is then seen as open, and its position as gone: never as a position without a stop.
-  const [resting, stops] = await Promise.all([broker.openOrders(), broker.openStops()]);
   const [held, wallet] = await Promise.all([broker.positions(), broker.walletMicroUsdt()]);
   if (!held.ok) return failure({ code: 'exchange_unavailable', message: held.error.message });
   return success({
+    ledgerBefore: ledger.stored,
     gate,
     positions,
     orders,
     found: looked.found,
     held: new Map(held.value.rows.map((position) => [position.symbol, position])),
     unreadablePositions: held.value.problems,
-    openOrders: [...rowsOf(resting), ...rowsOf(stops)],
+    openOrders,
     knowsStops: stops.ok,
     walletMicroUsdt: wallet.ok ? wallet.value : undefined,
     anomalies: looked.anomalies,
     faults: [
+      ...ledger.faults,
       ...looked.faults,
       ...problemsOf('open orders', resting),
       ...problemsOf('open stops', stops),
@@ -110,10 +120,13 @@ async function allOrders({ risk, broker }: ExecutionContext): Promise<Map<string
   return new Map(records.map(({ value }) => [value.clientOrderId, value]));
 }
 
-/** Ids of the orders that may still bring something; none when the ledger cannot be read, which booking then reports. */
-async function ordersInLedger({ risk, broker }: ExecutionContext): Promise<readonly string[]> {
-  const stored = await risk.get(broker.scope, LEDGER_KEY, bookedLedgerSchema).catch(() => undefined);
-  return Object.keys(stored?.value.orders ?? {});
+/** A ledger that cannot be read keeps nothing from being protected. */
+async function storedLedger({ risk, broker }: ExecutionContext) {
+  try {
+    return { stored: await risk.get(broker.scope, LEDGER_KEY, bookedLedgerSchema), faults: [] };
+  } catch (error) {
+    return { stored: undefined, faults: [`ledger: ${messageOf(error)}`] };
+  }
 }
 
 async function ordersNamedBy(
@@ -157,7 +170,13 @@ async function readOrders(
   return new Map(records.flatMap((record) => (record ? [[record.value.clientOrderId, record.value]] : [])));
 }
 
-async function lookUp(context: ExecutionContext, orders: ReadonlyMap<string, OrderRecord>) {
+/** An order that a list has open is not gone because a lookup does not know it yet. */
+async function lookUp(
+  context: ExecutionContext,
+  orders: ReadonlyMap<string, OrderRecord>,
+  openOrders: readonly OpenOrder[],
+) {
+  const listed = new Set(openOrders.map(({ clientOrderId }) => clientOrderId));
   const open = [...orders.values()].filter((record) => !isSettled(record));
   const answers = await Promise.all(open.map((record) => findOrder(context, record)));
   const found = new Map<string, FoundOrder>();
@@ -166,7 +185,7 @@ async function lookUp(context: ExecutionContext, orders: ReadonlyMap<string, Ord
   for (const [index, answer] of answers.entries()) {
     const { clientOrderId, symbol } = open[index]!;
     if (!answer.ok) faults.push(`${symbol}: order ${clientOrderId}: ${answer.error.message}`);
-    else {
+    else if (answer.value.report !== undefined || !listed.has(clientOrderId)) {
       found.set(clientOrderId, answer.value);
       anomalies.push(...answer.value.anomalies.map((code) => `${symbol}: order ${clientOrderId}: ${code}`));
     }

@@ -14,7 +14,13 @@ import {
 } from '../../risk/records.ts';
 import { isFinal } from '../order-state.ts';
 import { type ReducibleEntry, reduceOrder } from '../reduce-order.ts';
-import { type ExecutionContext, newOrderRecord, type Sent, sendOrder } from './send-order.ts';
+import {
+  type ExecutionContext,
+  newOrderRecord,
+  type Sent,
+  sendOrder,
+  WRITE_ATTEMPTS_MAX,
+} from './send-order.ts';
 
 type Leg = 'stop' | 'exit';
 
@@ -196,10 +202,11 @@ async function whilePosition(
   symbol: string,
   change: (position: PositionRecord) => Partial<PositionRecord> | undefined,
 ): Promise<void> {
-  for (;;) {
+  for (let attempt = 0; attempt < WRITE_ATTEMPTS_MAX; attempt++) {
     const stored = await context.risk.get(context.broker.scope, positionKey(symbol), positionRecordSchema);
     const changed = stored === undefined ? undefined : change(stored.value);
     if (stored === undefined || changed === undefined) return;
     if ((await changePosition(context, stored, changed)) !== undefined) return;
   }
+  throw new Error(`the record of position ${symbol} is written by others all the time`);
 }

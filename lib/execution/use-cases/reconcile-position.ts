@@ -51,6 +51,9 @@ export async function protectSymbol(
   const recordedSide = position?.value.side ?? (isOurs ? entry.side : undefined);
   if (recordedSide !== undefined && recordedSide !== sideOf(held)) return adopt(context, view, held);
   if (isOurs) {
+    // A late run must not open the record of a trade that another run has ended since.
+    const gate = position === undefined ? await context.risk.readGate(context.broker.scope) : view.gate;
+    if (position === undefined && gate?.reserved[symbol]?.clientOrderId !== entryId) return ['overtaken'];
     return protectOpenPosition(context, view, {
       held,
       entry,

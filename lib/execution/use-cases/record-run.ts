@@ -45,6 +45,8 @@ export interface Run {
   readonly differences: readonly string[] | undefined;
   /** By symbol; undefined when what is held is not known: what was known stays. */
   readonly unprotectedSince: Record<string, number> | undefined;
+  /** undefined when it is not known: what was known stays. */
+  readonly walletDifferentSinceMs: number | null | undefined;
   /** undefined when nothing was booked. */
   readonly fundingBookedUntilMs: number | undefined;
 }
@@ -70,6 +72,10 @@ export async function recordRun(
       run.differences === undefined ? (known?.differences ?? []) : toldTwice(run.differences, known),
     unprotectedSinceMs: earliest(unprotected),
     unprotectedSince: unprotected,
+    walletDifferentSinceMs:
+      run.walletDifferentSinceMs === undefined
+        ? (known?.walletDifferentSinceMs ?? null)
+        : run.walletDifferentSinceMs,
     fundingBookedUntilMs: run.fundingBookedUntilMs ?? known?.fundingBookedUntilMs ?? null,
   };
   const condition = before === undefined ? { ifAbsent: true as const } : { ifRevision: before.revision };

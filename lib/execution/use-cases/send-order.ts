@@ -29,7 +29,8 @@ export interface ExecutionContext {
  * that was stopped in between must not send what was given up.
  */
 export const SEND_MS_MAX = 10_000;
-const WRITE_ATTEMPTS_MAX = 8;
+/** How often a record is written anew because someone else wrote it in between. */
+export const WRITE_ATTEMPTS_MAX = 8;
 /** Finer than any exchange's step. */
 const FILLS_TOLERANCE = 5e-9;
 
