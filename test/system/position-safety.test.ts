@@ -240,3 +240,55 @@ describe('a run that is held up', () => {
     expect(trades).toHaveLength(2);
   });
 });
+
+describe('an exchange that refuses to reduce', () => {
+  const exitsOf = (world: TradingWorld) =>
+    world.exchange.sent.filter(
+      (order) => order.symbol === 'BTCUSDT' && order.kind === 'reduce' && order.stopPrice === null,
+    );
+
+  it('is asked for days, more slowly, until it lets the position go', { timeout: 60_000 }, async () => {
+    const world = await open();
+    await world.execute();
+    await world.minutes(15);
+    world.exchange.answer = (order) =>
+      order.kind === 'reduce' && order.stopPrice === null ? 'reject' : 'fill';
+    world.exchange.tradeByHand({ symbol: 'BTCUSDT', side: 'BUY', quantity: 0.02 });
+    await world.minutes(400);
+    const asked = exitsOf(world).length;
+    expect(asked).toBeGreaterThan(60);
+    expect(asked).toBeLessThan(120);
+    world.exchange.answer = () => 'fill';
+    await world.minutes(8);
+    expect(world.exchange.held.size).toBe(0);
+  });
+
+  it('by new filters gets what they let pass, and a stop beside the market for the rest', async () => {
+    const world = await open();
+    await world.execute();
+    await world.minute();
+    const held = world.exchange.held.get('BTCUSDT')!;
+    const step = 0.004;
+    const filters = {
+      tickSize: 0.1,
+      stepSize: step,
+      minQuantity: step,
+      maxQuantity: step,
+      minNotionalUsdt: 5,
+    };
+    const fits = (quantity: number) => quantity <= step && Math.abs(quantity / step - 1) < 1e-9;
+    Object.assign(world.exchange.broker, {
+      filters: async () => success(new Map([['BTCUSDT', filters]])),
+    });
+    world.exchange.answer = (order) =>
+      order.symbol === 'BTCUSDT' && order.quantity !== null && !fits(order.quantity) ? 'filters' : 'fill';
+    await world.minutes(15);
+    expect(held).toBe(0.014);
+    expect(world.exchange.held.get('BTCUSDT')).toBe(0.002);
+    expect(world.exchange.openStops('BTCUSDT').map(({ quantity }) => quantity)).toEqual([null]);
+    world.exchange.move('BTCUSDT', 49_950);
+    await world.minutes(3);
+    expect(world.exchange.held.has('BTCUSDT')).toBe(false);
+    expect((await world.bookedLedger()).ledger.positions).toEqual({});
+  });
+});

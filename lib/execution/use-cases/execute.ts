@@ -230,6 +230,7 @@ async function leave(
       return decided(signal, ['exit_unknown'], exit.message);
     case 'already_submitted':
     case 'conflict':
+    case 'paused':
       return decided(signal, ['exit_pending']);
   }
 }

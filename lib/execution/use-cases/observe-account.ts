@@ -152,10 +152,9 @@ async function ordersNamedBy(
   const earlier = [...positions.values()].flatMap(({ value }) => {
     const entry = orders.get(value.entryClientOrderId);
     if (entry === undefined) return [];
-    return [
-      ...legIds({ broker }, entry, 'stop', value.stopClientOrderId),
-      ...legIds({ broker }, entry, 'exit', value.exitClientOrderId),
-    ].filter((id) => !ids.has(id));
+    return [...legIds({ broker }, entry, 'stop', value), ...legIds({ broker }, entry, 'exit', value)].filter(
+      (id) => !ids.has(id),
+    );
   });
   return new Map([...orders, ...(await readOrders({ risk, broker }, new Set(earlier)))]);
 }

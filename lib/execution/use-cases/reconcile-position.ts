@@ -243,7 +243,9 @@ function handOver(
     entryClientOrderId,
     exitDueMs: context.clock.nowMs(),
     exitClientOrderId: null,
+    exitSequence: null,
     stopClientOrderId: mayBeOpen ? stopClientOrderId : null,
+    stopSequence: mayBeOpen ? -1 : null,
   });
 }
 
@@ -267,8 +269,10 @@ async function replacePosition(
     entryClientOrderId,
     stopPrice: stop!,
     stopClientOrderId: null,
+    stopSequence: null,
     unprotectedSinceMs: nowMs,
     exitClientOrderId: null,
+    exitSequence: null,
     exitDueMs: nowMs,
     openedAtMs: nowMs,
   });
@@ -353,10 +357,7 @@ async function legRecords(
   position: PositionRecord,
 ): Promise<OrderRecord[]> {
   const context = { broker };
-  const ids = [
-    ...legIds(context, entry, 'stop', position.stopClientOrderId),
-    ...legIds(context, entry, 'exit', position.exitClientOrderId),
-  ];
+  const ids = [...legIds(context, entry, 'stop', position), ...legIds(context, entry, 'exit', position)];
   const records = await Promise.all(ids.map((id) => risk.get(broker.scope, orderKey(id), orderRecordSchema)));
   return records.flatMap((record) => (record === undefined ? [] : [record.value]));
 }

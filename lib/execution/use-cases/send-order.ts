@@ -15,7 +15,7 @@ import {
 } from '../../risk/records.ts';
 import type { EntryOrder, ReduceOrder, SizedOrder } from '../order.ts';
 import { advanceOrder, isFinal, newOrderState, type OrderEvent } from '../order-state.ts';
-import type { Broker, BrokerError, OrderReference, OrderReport, Submission } from '../ports.ts';
+import type { Broker, BrokerError, OrderReference, OrderReport, RejectionCode } from '../ports.ts';
 
 /** What everything that deals with orders of one scope needs. */
 export interface ExecutionContext {
@@ -95,12 +95,18 @@ const timesOf = (report: OrderReport | undefined, nowMs: number) => ({
 });
 
 /** What an exchange's answer means for an order; undefined: it has no such order. */
-function eventsOf(report: OrderReport | undefined, sinceSubmitMs: number): readonly OrderEvent[] {
+function eventsOf(
+  { quantity }: OrderRecord,
+  report: OrderReport | undefined,
+  sinceSubmitMs: number,
+): readonly OrderEvent[] {
   if (report === undefined) return [{ kind: 'not_found', sinceSubmitMs }];
   const { status, filledQuantity, averagePrice } = report;
   const fill: OrderEvent[] =
     filledQuantity > 0 && averagePrice !== null ? [{ kind: 'filled', filledQuantity, averagePrice }] : [];
   if (status === 'cancelled' || status === 'rejected') return [...fill, { kind: status }];
+  // A close-position stop may find less than was held when it was placed.
+  if (status === 'filled' && filledQuantity < quantity) return [...fill, { kind: 'cancelled' }];
   return status === 'filled' ? fill : [{ kind: 'acknowledged' }, ...fill];
 }
 
@@ -131,7 +137,13 @@ export async function updateOrder(
 /** `in_hands`: another process has written this very order down. Its record is then theirs, and guard's. */
 export type Sent =
   | {
-      readonly outcome: Submission['outcome'] | 'too_late';
+      readonly outcome: 'acknowledged' | 'unknown' | 'too_late';
+      readonly record: OrderRecord;
+      readonly message: string;
+    }
+  | {
+      readonly outcome: 'rejected';
+      readonly code: RejectionCode;
       readonly record: OrderRecord;
       readonly message: string;
     }
@@ -159,7 +171,8 @@ export async function sendOrder(
   }
   if (submission.outcome === 'rejected') {
     const rejected = await ended(context, record, { event: { kind: 'rejected' }, note: submission.message });
-    return { outcome: 'rejected', record: rejected, message: submission.message };
+    const { code, message } = submission;
+    return { outcome: 'rejected', code, record: rejected, message };
   }
   if (submission.outcome === 'unknown') {
     const unknown = await ended(context, record, { event: { kind: 'outcome_unknown' }, note: record.note });
@@ -167,7 +180,7 @@ export async function sendOrder(
   }
   const report = await reportAfter(context, record, submission.report);
   const acknowledged: OrderEvent = { kind: 'acknowledged' };
-  const events = report === undefined ? [acknowledged] : [acknowledged, ...eventsOf(report, 0)];
+  const events = report === undefined ? [acknowledged] : [acknowledged, ...eventsOf(record, report, 0)];
   const times = timesOf(report, clock.nowMs());
   const after = await updateOrder(
     context,
@@ -221,7 +234,7 @@ export async function findOrder(
   if (!found.ok) return found;
   const report = found.value;
   const nowMs = context.clock.nowMs();
-  const events = eventsOf(report, nowMs - record.createdAtMs);
+  const events = eventsOf(record, report, nowMs - record.createdAtMs);
   const times = timesOf(report, nowMs);
   const { record: advanced, anomalies } = advanceRecord(record, events, times);
   return success({
