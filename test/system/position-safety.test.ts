@@ -1,10 +1,15 @@
 // Positions stay protected and are closed by what the account holds, whatever the records, the ledger or single answers say.
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { failure, success } from '../../lib/core/result.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import {
+  LEDGER_KEY,
+  orderKey,
   POSITION_MANAGER_KEY,
+  positionKey,
   positionManagerRecordSchema,
+  positionRecordSchema,
   tradeRecordSchema,
 } from '../../lib/risk/records.ts';
 import { signalOf, TradingWorld } from '../support/trading/trading-world.ts';
@@ -291,4 +296,42 @@ describe('an exchange that refuses to reduce', () => {
     expect(world.exchange.held.has('BTCUSDT')).toBe(false);
     expect((await world.bookedLedger()).ledger.positions).toEqual({});
   });
+});
+
+describe('a record that cannot be read', () => {
+  const spoil = async (world: TradingWorld, key: string) => {
+    const { revision, value } = (await world.risk.get('paper', key, z.looseObject({})))!;
+    const spoiled = { ...value, quantity: -1, completedAtMs: 0.5 };
+    expect(await world.risk.put('paper', key, spoiled, { ifRevision: revision })).toBe('written');
+  };
+
+  it.each(['position', 'entry', 'stop', 'manager', 'ledger'] as const)(
+    'bounds only itself: %s',
+    async (which) => {
+      const world = await open();
+      await world.execute();
+      await world.minute();
+      const key = positionKey('BTCUSDT');
+      const position = (await world.risk.get('paper', key, positionRecordSchema))!.value;
+      const keys = {
+        position: key,
+        entry: orderKey(position.entryClientOrderId),
+        stop: orderKey(position.stopClientOrderId!),
+        manager: POSITION_MANAGER_KEY,
+        ledger: LEDGER_KEY,
+      };
+      if (which === 'ledger') {
+        const { revision } = (await world.risk.get('paper', LEDGER_KEY, z.unknown()))!;
+        await world.risk.put('paper', LEDGER_KEY, { ledger: null }, { ifRevision: revision });
+      } else await spoil(world, keys[which]);
+      for (let minute = 0; minute < 5; minute++) {
+        await world.minute();
+        for (const [symbol, quantity] of world.exchange.held)
+          expect(world.exchange.openStops(symbol).map((stop) => stop.quantity)).toContain(Math.abs(quantity));
+      }
+      expect(world.exchange.held.has('ETHUSDT')).toBe(true);
+      await world.minutes(12);
+      expect(world.exchange.held.size).toBe(0);
+    },
+  );
 });

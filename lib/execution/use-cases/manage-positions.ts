@@ -172,7 +172,7 @@ function confirm(
   const wallet = second.walletDifference;
   if (wallet === undefined)
     return { confirmed: positions, isWhole: arePositionsWhole, walletDifferentSinceMs: null };
-  const sinceMs = before?.value.walletDifferentSinceMs ?? nowMs;
+  const sinceMs = before?.value?.walletDifferentSinceMs ?? nowMs;
   const isTold = second.differences.length > 0 || !mayBeIncome(sinceMs, nowMs);
   const isConfirmed = isTold && wallet === first.walletDifference;
   return {
@@ -251,7 +251,10 @@ async function finaliseAll(context: ExecutionContext, view: AccountView, work: W
 /** Strays that are not just on their way into our records: execute may have sent them after we looked. */
 async function agedOrphanOrders({ risk, broker, clock }: ExecutionContext, view: AccountView) {
   const orphanOrders = orphanOrdersOf(view).filter(
-    ({ symbol }) => view.held.has(symbol) || !(symbol in (view.gate?.reserved ?? {})),
+    ({ symbol }) =>
+      // Which orders a record names that cannot be read is not known.
+      !view.unreadableRecords.has(symbol) &&
+      (view.held.has(symbol) || !(symbol in (view.gate?.reserved ?? {}))),
   );
   const records = await Promise.all(
     orphanOrders.map(({ clientOrderId }) =>

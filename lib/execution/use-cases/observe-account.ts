@@ -11,13 +11,17 @@ import {
   orderKey,
   orderRecordSchema,
   type PositionRecord,
+  positionKey,
   positionRecordSchema,
 } from '../../risk/records.ts';
 import { type BookedLedger, bookedLedgerSchema } from '../booked-ledger.ts';
 import { isFinal } from '../order-state.ts';
 import type { BrokerPosition, Listing, OpenOrder, ReadProblem } from '../ports.ts';
+import { listReadable, type UnreadableRecord } from './list-readable.ts';
 import { legIds } from './protect-position.ts';
 import { type ExecutionContext, type FoundOrder, findOrder, isSettled, updateOrder } from './send-order.ts';
+
+const POSITION_PREFIX = positionKey('');
 
 export interface AccountReading {
   /** As it stood before anything else was read: what this run books is conditional on it. */
@@ -25,6 +29,8 @@ export interface AccountReading {
   readonly gate: GateItem | undefined;
   /** By symbol. */
   readonly positions: ReadonlyMap<string, Versioned<PositionRecord>>;
+  /** By symbol: records of positions that cannot be read. */
+  readonly unreadableRecords: ReadonlyMap<string, UnreadableRecord>;
   /** By client order id: every order that a reservation, a position or the ledger names, as the exchange has it now. */
   readonly orders: ReadonlyMap<string, OrderRecord>;
   /** By client order id: the orders that were looked up. */
@@ -59,14 +65,15 @@ export async function readAccount(
   const { scope } = broker;
   const ledger = await storedLedger(context);
   const gate = await risk.readGate(scope);
+  const records = await listReadable(risk, { scope, prefix: POSITION_PREFIX }, positionRecordSchema);
   const positions = new Map(
-    (await risk.list({ scope, prefix: 'position#' }, positionRecordSchema)).map(
-      ({ value, revision }) => [value.symbol, { value, revision }] as const,
-    ),
+    records.rows.map(({ value, revision }) => [value.symbol, { value, revision }] as const),
   );
+  const faults = records.unreadable.map(({ message }) => message);
   const orders = thorough
-    ? await allOrders(context)
+    ? await allOrders(context, faults)
     : await ordersNamedBy(context, {
+        faults,
         gate,
         positions,
         ledgerOrders: Object.keys(ledger.stored?.value.orders ?? {}),
@@ -85,6 +92,9 @@ export async function readAccount(
     ledgerBefore: ledger.stored,
     gate,
     positions,
+    unreadableRecords: new Map(
+      records.unreadable.map((record) => [record.key.slice(POSITION_PREFIX.length), record]),
+    ),
     orders,
     found: looked.found,
     held: new Map(held.value.rows.map((position) => [position.symbol, position])),
@@ -94,6 +104,7 @@ export async function readAccount(
     walletMicroUsdt: wallet.ok ? wallet.value : undefined,
     anomalies: looked.anomalies,
     faults: [
+      ...faults,
       ...ledger.faults,
       ...looked.faults,
       ...problemsOf('open orders', resting),
@@ -115,9 +126,13 @@ export const problemsOf = (what: string, answer: Answer<unknown>): readonly stri
 const lineOf = ({ symbol, message }: ReadProblem): string =>
   symbol === undefined ? message : `${symbol}: ${message}`;
 
-async function allOrders({ risk, broker }: ExecutionContext): Promise<Map<string, OrderRecord>> {
-  const records = await risk.list({ scope: broker.scope, prefix: 'order#' }, orderRecordSchema);
-  return new Map(records.map(({ value }) => [value.clientOrderId, value]));
+async function allOrders(
+  { risk, broker }: ExecutionContext,
+  faults: string[],
+): Promise<Map<string, OrderRecord>> {
+  const records = await listReadable(risk, { scope: broker.scope, prefix: 'order#' }, orderRecordSchema);
+  faults.push(...records.unreadable.map(({ message }) => message));
+  return new Map(records.rows.map(({ value }) => [value.clientOrderId, value]));
 }
 
 /** A ledger that cannot be read keeps nothing from being protected. */
@@ -132,12 +147,13 @@ async function storedLedger({ risk, broker }: ExecutionContext) {
 async function ordersNamedBy(
   { risk, broker }: ExecutionContext,
   named: {
+    faults: string[];
     gate: GateItem | undefined;
     positions: AccountReading['positions'];
     ledgerOrders: readonly string[];
   },
 ): Promise<Map<string, OrderRecord>> {
-  const { gate, positions, ledgerOrders } = named;
+  const { faults, gate, positions, ledgerOrders } = named;
   const ids = new Set([
     ...Object.values(gate?.reserved ?? {}).map(({ clientOrderId }) => clientOrderId),
     ...[...positions.values()].flatMap(({ value }) => [
@@ -147,7 +163,7 @@ async function ordersNamedBy(
     ]),
     ...ledgerOrders,
   ]);
-  const orders = await readOrders({ risk, broker }, ids);
+  const orders = await readOrders({ risk, broker }, ids, faults);
   // What became of the orders before the newest of a leg has to be known before the trade can end.
   const earlier = [...positions.values()].flatMap(({ value }) => {
     const entry = orders.get(value.entryClientOrderId);
@@ -156,15 +172,21 @@ async function ordersNamedBy(
       (id) => !ids.has(id),
     );
   });
-  return new Map([...orders, ...(await readOrders({ risk, broker }, new Set(earlier)))]);
+  return new Map([...orders, ...(await readOrders({ risk, broker }, new Set(earlier), faults))]);
 }
 
 async function readOrders(
   { risk, broker }: Pick<ExecutionContext, 'risk' | 'broker'>,
   ids: ReadonlySet<string>,
+  faults: string[],
 ): Promise<Map<string, OrderRecord>> {
   const records = await Promise.all(
-    [...ids].map((id) => risk.get(broker.scope, orderKey(id), orderRecordSchema)),
+    [...ids].map((id) =>
+      risk.get(broker.scope, orderKey(id), orderRecordSchema).catch((error: unknown) => {
+        faults.push(messageOf(error));
+        return undefined;
+      }),
+    ),
   );
   return new Map(records.flatMap((record) => (record ? [[record.value.clientOrderId, record.value]] : [])));
 }

@@ -292,7 +292,11 @@ async function nextSequence(
   const { id, sequence: known } = newestOf(leg, position);
   if (id === null) return 0;
   const sequence = known ?? legIds(context, entry, leg, position).length - 1;
-  const newest = await context.risk.get(context.broker.scope, orderKey(id), orderRecordSchema);
+  // Of an order whose record cannot be read nothing is known: another one is sent, which can only reduce.
+  const newest = await context.risk
+    .get(context.broker.scope, orderKey(id), orderRecordSchema)
+    .catch(() => 'unreadable' as const);
+  if (newest === 'unreadable') return sequence + 1;
   // Named, but not written down: then it was never sent.
   if (newest === undefined) return Math.max(0, sequence);
   const { state, updatedAtMs } = newest.value;

@@ -6,6 +6,8 @@ import { lastClosedOpenTimeMs } from '../../market/candle.ts';
 import { planRelease } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
 import {
+  type AuditRecord,
+  auditKey,
   type OrderRecord,
   orderKey,
   orderRecordSchema,
@@ -20,6 +22,7 @@ import { ARRIVAL_MS_MAX, isFinal } from '../order-state.ts';
 import type { BrokerPosition, OpenOrder } from '../ports.ts';
 import { stopPrice } from '../stop-price.ts';
 import type { AccountView } from './book-account.ts';
+import type { UnreadableRecord } from './list-readable.ts';
 import { type AccountReading, isOpen } from './observe-account.ts';
 import { changePosition, legIds, openPosition, protect, sendExit } from './protect-position.ts';
 import { type ExecutionContext, findOrder, isSettled, SEND_MS_MAX, updateOrder } from './send-order.ts';
@@ -43,6 +46,8 @@ export async function protectSymbol(
 ): Promise<Actions> {
   const { held } = known;
   const { symbol } = held;
+  const unreadable = view.unreadableRecords.get(symbol);
+  if (unreadable !== undefined && !(await setAside(context, unreadable))) return ['conflict'];
   const position = view.positions.get(symbol);
   const entryId = position?.value.entryClientOrderId ?? view.gate?.reserved[symbol]?.clientOrderId;
   const entry = entryId === undefined ? undefined : view.orders.get(entryId);
@@ -65,6 +70,22 @@ export async function protectSymbol(
   // An entry that came to nothing has not opened what is held.
   const isOthers = entry !== undefined && isSettled(entry);
   return known.adoptable || isOrphan || isOthers ? adopt(context, view, held) : ['waiting'];
+}
+
+/** Moves a record that cannot be read to the audit trail, so that its symbol gets a new one; false when another run did. */
+async function setAside(
+  { risk, broker, clock }: ExecutionContext,
+  record: UnreadableRecord,
+): Promise<boolean> {
+  const { key, revision, value, message } = record;
+  const audit: AuditRecord = {
+    atMs: clock.nowMs(),
+    what: 'unreadable_record',
+    by: 'manage-positions',
+    message: `${message}: ${JSON.stringify(value)}`,
+  };
+  await risk.put(broker.scope, auditKey(`unreadable#${key}#${revision}`), audit, { ifAbsent: true });
+  return (await risk.remove(broker.scope, key, { ifRevision: revision })) !== 'conflict';
 }
 
 const sideOf = ({ quantity }: BrokerPosition): OrderSide => (quantity > 0 ? 'BUY' : 'SELL');

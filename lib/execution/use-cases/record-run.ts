@@ -1,5 +1,6 @@
 // The position manager's record of its runs, by which the circuit breaker judges. Every run leaves one, also one that could not
 // do everything: since when a position is unprotected must not start again with each run.
+import { z } from 'zod';
 import type { Versioned } from '../../risk/ports.ts';
 import {
   POSITION_MANAGER_KEY,
@@ -8,12 +9,18 @@ import {
   positionManagerRecordSchema,
   positionRecordSchema,
 } from '../../risk/records.ts';
+import { listReadable } from './list-readable.ts';
 import type { ExecutionContext } from './send-order.ts';
 
-export type RunsBefore = Versioned<PositionManagerRecord> | undefined;
+/** undefined when there is no record; one that cannot be read has no value, and is written anew. */
+export type RunsBefore = Versioned<PositionManagerRecord | undefined> | undefined;
 
-export const readRuns = ({ risk, broker }: ExecutionContext): Promise<RunsBefore> =>
-  risk.get(broker.scope, POSITION_MANAGER_KEY, positionManagerRecordSchema);
+export async function readRuns({ risk, broker }: ExecutionContext): Promise<RunsBefore> {
+  const stored = await risk.get(broker.scope, POSITION_MANAGER_KEY, z.unknown());
+  if (stored === undefined) return undefined;
+  const parsed = positionManagerRecordSchema.safeParse(stored.value);
+  return { revision: stored.revision, value: parsed.success ? parsed.data : undefined };
+}
 
 /** Since when each held symbol has had no stop; held without a record of ours, since it was first seen. */
 export async function unprotectedSince(
@@ -21,13 +28,13 @@ export async function unprotectedSince(
   { held, before }: { held: ReadonlyMap<string, unknown>; before: RunsBefore },
 ): Promise<Record<string, number>> {
   if (held.size === 0) return {};
-  const stored = await risk.list({ scope: broker.scope, prefix: 'position#' }, positionRecordSchema);
-  const positions = new Map<string, PositionRecord>(stored.map(({ value }) => [value.symbol, value]));
+  const stored = await listReadable(risk, { scope: broker.scope, prefix: 'position#' }, positionRecordSchema);
+  const positions = new Map<string, PositionRecord>(stored.rows.map(({ value }) => [value.symbol, value]));
   const since: Record<string, number> = {};
   for (const symbol of held.keys()) {
     const position = positions.get(symbol);
     if (position?.unprotectedSinceMs === null) continue;
-    const sightedMs = before?.value.unprotectedSince[symbol] ?? Number.POSITIVE_INFINITY;
+    const sightedMs = before?.value?.unprotectedSince[symbol] ?? Number.POSITIVE_INFINITY;
     since[symbol] = Math.min(sightedMs, position?.unprotectedSinceMs ?? clock.nowMs());
   }
   return since;
