@@ -125,6 +125,16 @@ export const positionManagerRecordSchema = z.object({
 });
 export type PositionManagerRecord = z.infer<typeof positionManagerRecordSchema>;
 
+/** `incident#<13-digit ms>`: what a run has found wrong, so that the breaker judges it however soon it has healed. */
+export const incidentRecordSchema = z.object({
+  atMs: z.int(),
+  /** One line each: what exchange and ledger differed in. */
+  differences: z.array(z.string()),
+  /** For how long a position that is protected or gone by now had no stop; null when none was. */
+  unprotectedMs: z.int().nullable(),
+});
+export type IncidentRecord = z.infer<typeof incidentRecordSchema>;
+
 /** `audit#<key>`: written once, never changed. */
 export const auditRecordSchema = z.strictObject({
   atMs: z.int(),
@@ -202,6 +212,7 @@ export const rejectionKey = ({ atMs, clientOrderId }: RejectionRecord): string =
   `rejection#${sortable(atMs)}#${clientOrderId}`;
 /** An order of the simulated account that has ended, paper-account.ts. */
 export const paperOrderKey = (clientOrderId: string): string => `paper-order#${clientOrderId}`;
+export const incidentKey = (atMs: number): string => `incident#${sortable(atMs)}`;
 export const equityKey = (atMs: number): string => `equity#${sortable(atMs)}`;
 export const tradeKey = (trade: { closedAtMs: number; symbol: string }): string =>
   `trade#${sortable(trade.closedAtMs)}#${trade.symbol}`;
@@ -224,7 +235,16 @@ export const ROLLOUT_KEY = 'rollout';
 export const GO_NO_GO_KEY = 'go-no-go';
 
 /** Records that tell what was, and that nothing is decided by after days: they go. What is, the trades and the audit stay. */
-const PASSING = ['order#', 'paper-order#', 'rejection#', 'equity#', 'execute#', 'parity#', 'drift#'] as const;
+const PASSING = [
+  'order#',
+  'paper-order#',
+  'rejection#',
+  'equity#',
+  'incident#',
+  'execute#',
+  'parity#',
+  'drift#',
+] as const;
 const PASSING_KEPT_MS = 90 * 86_400_000;
 
 /** Until when a record written now is to be kept; undefined: for ever. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failure, success } from '../../lib/core/result.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import {
   LEDGER_KEY,
   orderKey,
@@ -12,7 +13,8 @@ import {
   positionRecordSchema,
   tradeRecordSchema,
 } from '../../lib/risk/records.ts';
-import { signalOf, TradingWorld } from '../support/trading/trading-world.ts';
+import { collectBreakerEvidence } from '../../lib/risk/use-cases/breaker-evidence.ts';
+import { MINUTE_MS, signalOf, TradingWorld } from '../support/trading/trading-world.ts';
 
 const open = () => TradingWorld.open(signalOf('BTCUSDT', 'BUY'), signalOf('ETHUSDT', 'SELL'));
 
@@ -334,4 +336,40 @@ describe('a record that cannot be read', () => {
       expect(world.exchange.held.size).toBe(0);
     },
   );
+});
+
+describe('what has healed between two ticks of the breaker', () => {
+  it('is judged by the next tick, until the breaker is armed anew', async () => {
+    const world = await open();
+    const armed = (await world.gate()).breaker;
+    world.exchange.tradeByHand({ symbol: 'SOLUSDT', side: 'BUY', quantity: 3 });
+    await world.minutes(5);
+    const asked = { scope: 'paper' as const, state: armed, nowMs: world.nowMs };
+    const sources = { risk: world.risk, signals: world.signals, shards: 1, limits: BREAKER_LIMITS };
+    expect(await collectBreakerEvidence(sources, asked)).toMatchObject({
+      reconciliationDifferences: { state: 'value', value: 1 },
+    });
+    const armedAnew = { ...asked, state: { ...armed, armedAtMs: world.nowMs } };
+    expect(await collectBreakerEvidence(sources, armedAnew)).toMatchObject({
+      reconciliationDifferences: { state: 'value', value: 0 },
+      unprotectedSinceMs: { state: 'value', value: null },
+    });
+  });
+
+  it('names how long a position had no stop that is gone by now', async () => {
+    const world = await open();
+    const armed = (await world.gate()).breaker;
+    world.exchange.answer = () => 'reject';
+    world.exchange.tradeByHand({ symbol: 'SOLUSDT', side: 'BUY', quantity: 3 });
+    await world.minutes(3);
+    world.exchange.answer = () => 'fill';
+    await world.minutes(3);
+    expect(world.exchange.held.size).toBe(0);
+    const asked = { scope: 'paper' as const, state: armed, nowMs: world.nowMs };
+    const sources = { risk: world.risk, signals: world.signals, shards: 1, limits: BREAKER_LIMITS };
+    const { unprotectedSinceMs } = await collectBreakerEvidence(sources, asked);
+    expect(unprotectedSinceMs.state === 'value' && unprotectedSinceMs.value).toBeLessThanOrEqual(
+      world.nowMs - 2 * MINUTE_MS,
+    );
+  });
 });

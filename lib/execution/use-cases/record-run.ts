@@ -3,6 +3,8 @@
 import { z } from 'zod';
 import type { Versioned } from '../../risk/ports.ts';
 import {
+  type IncidentRecord,
+  incidentKey,
   POSITION_MANAGER_KEY,
   type PositionManagerRecord,
   type PositionRecord,
@@ -72,6 +74,14 @@ export async function recordRun(
   const known = before?.value;
   const nowMs = clock.nowMs();
   const unprotected = run.unprotectedSince ?? known?.unprotectedSince ?? {};
+  const ended = Object.entries(known?.unprotectedSince ?? {}).filter(([symbol]) => !(symbol in unprotected));
+  const incident: IncidentRecord = {
+    atMs: nowMs,
+    differences: [...(run.differences ?? [])],
+    unprotectedMs: ended.length === 0 ? null : nowMs - Math.min(...ended.map(([, sinceMs]) => sinceMs)),
+  };
+  if (incident.differences.length > 0 || incident.unprotectedMs !== null)
+    await risk.put(broker.scope, incidentKey(nowMs), incident, { ifAbsent: true });
   const record: PositionManagerRecord = {
     completedAtMs: run.isComplete ? nowMs : (known?.completedAtMs ?? null),
     attemptedAtMs: nowMs,
