@@ -113,7 +113,7 @@ async function openWorld(launcher: readonly string[]): Promise<World> {
     AWS_ENDPOINT_URL_S3: endpoints.s3,
     AWS_ENDPOINT_URL_SSM: endpoints.ssm,
     AWS_REGION: 'eu-central-1',
-    AWS_ACCESS_KEY_ID: 'key',
+    AWS_ACCESS_KEY_ID: endpoints.accessKeyId,
     AWS_SECRET_ACCESS_KEY: 'secret',
   };
   return {

@@ -87,10 +87,14 @@ function describeUnexpected(error: unknown): string {
   return isDebugging() ? (error.stack ?? error.message) : error.message;
 }
 
-// A reader that stops early (`qt signals | head`) is not a failure.
+let isOutputLost = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A reader that stops early (`qt signals | head`) is not a failure.
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  // The work goes on without room for what it says, a running system's above all; but a command that said nothing has failed.
+  if (!isOutputLost) report(`standard output: ${error.message}`, EXIT_FAILURE);
+  isOutputLost = true;
 });
 
-process.exitCode = await main();
+const exitCode = await main();
+process.exitCode = exitCode === 0 && isOutputLost ? EXIT_FAILURE : exitCode;

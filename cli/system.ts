@@ -52,9 +52,12 @@ async function openSystem(
     return { system, close: () => system.close() };
   }
   const { findRunningSystem } = await import('../local/run/running-system.ts');
-  const running = findRunningSystem(state);
+  const running = await findRunningSystem(state);
   if (running !== undefined) {
-    const system = openLocalStage(running.endpoints, state, { url: running.exchangeUrl });
+    const system = openLocalStage(running.endpoints, state, {
+      name: running.exchange,
+      url: running.simulatedExchange?.url ?? null,
+    });
     return { system, close: () => system.close() };
   }
   if (!existsSync(state))
@@ -66,7 +69,7 @@ async function openSystem(
 
 async function openSavedState(state: string): Promise<OpenedSystem> {
   const { startEmbeddedAws } = await import('../local/aws/embedded-aws.ts');
-  const { LocalStartError } = await import('../local/aws/local-start-error.ts');
+  const { LocalStartError } = await import('../local/aws/host/local-start-error.ts');
   const { openLocalStage } = await import('../lib/runtime/compose/operator.ts');
   const aws = await startEmbeddedAws({ stateDir: state }).catch((error: unknown) => {
     throw error instanceof LocalStartError ? new CommandFailure(error.message) : error;

@@ -40,7 +40,7 @@ export const below = (threshold: number, more: More = {}): AlarmCondition => ({
 });
 
 /** Sounds at the first occurrence. */
-export const ANY = atLeast(1);
+const ANY = atLeast(1);
 
 /** Sounds when nothing was counted for this many periods in a row, or there is no data. */
 export const noneFor = (periods: number): AlarmCondition =>

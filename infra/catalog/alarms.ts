@@ -123,6 +123,11 @@ function tradingAlarms(stage: string): AlarmDefinition[] {
       atLeast(1, { periods: 3 }),
     ),
     alarm(
+      'exchange-keys-refused',
+      "The exchange refuses the account's keys, and there are no others",
+      recordedBy(stage, 'manage-positions', { period: MINUTE }).sum('ExchangeKeysRefused'),
+    ),
+    alarm(
       'order-problems',
       'Orders were rejected, or their outcome is unknown',
       execute.sum('OrderProblems'),

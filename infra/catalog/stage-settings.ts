@@ -4,9 +4,12 @@ import { z } from 'zod';
 import { SYMBOLS_MAX, universeSchema } from '../../lib/market/universe.ts';
 import { exchangeSchema } from '../../lib/runtime/config/function-settings.ts';
 import { LOCAL_STAGE, stageNameSchema } from '../../lib/runtime/config/stage.ts';
+import { liveRefusal } from '../../lib/runtime/config/venue.ts';
 
 const stageSettingsSchema = z.strictObject({
   exchange: exchangeSchema,
+  /** A stage on spot market data cannot trade live; that this is known has to be said. @default false */
+  paperOnly: z.boolean().default(false),
   /** Schedules of infer, each with its share of the symbols. */
   shards: z.int().min(1).max(100),
   /** Size of the universe: the symbols with the largest turnover. */
@@ -56,7 +59,13 @@ export function readStageSettings(context: (key: string) => unknown): StageSetti
     throw new Error(
       `context: stages has no ${stage}: there are ${Object.keys(stages).join(', ') || 'none'} (cdk.json)`,
     );
-  return { stage, ...parse(`stages.${stage}`, stageSettingsSchema, stages[stage]) };
+  const settings = parse(`stages.${stage}`, stageSettingsSchema, stages[stage]);
+  const refusal = liveRefusal(settings.exchange);
+  if (refusal !== undefined && !settings.paperOnly)
+    throw new Error(
+      `context: stages.${stage}.exchange: ${refusal}, or say that paper is meant: "paperOnly": true`,
+    );
+  return { stage, ...settings };
 }
 
 function parse<T>(name: string, schema: z.ZodType<T>, value: unknown): T {

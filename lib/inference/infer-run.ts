@@ -48,6 +48,8 @@ export const inferRunSchema = z.object({
       message: z.string(),
     }),
   ),
+  /** Symbols whose newest candle of the run before was another one when it was read again; absent in older records. */
+  revisedCandles: z.int().min(0).optional(),
   /** Models of the ensemble that served no symbol in this run. */
   quarantined: quarantinedSchema,
   /** How many of the ensemble's models are not among these. */

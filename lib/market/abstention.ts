@@ -8,6 +8,8 @@ export const ABSTENTION_REASONS = {
   insufficient_history: 'fewer bars than the features need',
   illiquid: 'fewer than 72 of the last 288 bars moved',
   invalid_candle: 'the exchange sent an invalid candle',
+  price_scale_changed: 'the price jumped to another scale within the window, as after a redenomination',
+  not_listed: 'the exchange does not list the symbol',
   exchange_unavailable: 'the exchange did not answer, or refused',
   no_ensemble: 'the active ensemble could not be read',
   internal_error: 'a check inside the system failed for this symbol',

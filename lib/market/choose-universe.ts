@@ -16,14 +16,14 @@ export interface PairRanking {
   readonly excluded: ReadonlyMap<string, ExclusionReason>;
 }
 
-/** Of all that an exchange lists. A symbol that it lists twice is not tradable: one of the two is wrong. */
-export function rankPairs(pairs: readonly ListedPair[]): PairRanking {
+/** Of all that an exchange lists, by its clock. A symbol that it lists twice is not tradable: one of the two is wrong. */
+export function rankPairs(pairs: readonly ListedPair[], nowMs: number): PairRanking {
   const bases = new Set(pairs.map(({ base }) => base));
   const excluded = new Map<string, ExclusionReason>();
   const eligible = new Map<string, ListedPair>();
   for (const pair of pairs) {
     const isRepeated = eligible.delete(pair.symbol) || excluded.has(pair.symbol);
-    const reason = isRepeated ? 'not_tradable' : exclusionOf(pair, bases);
+    const reason = isRepeated ? 'not_tradable' : exclusionOf(pair, { bases, nowMs });
     if (reason === undefined) eligible.set(pair.symbol, pair);
     else excluded.set(pair.symbol, reason);
   }

@@ -5,8 +5,8 @@ import { strToU8, zipSync } from 'fflate';
 import { DAY_MS } from '../../lib/core/units.ts';
 import { rangeOfPeriod } from '../../lib/market/bar-range.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
-import type { MarketKind } from './public-routes.ts';
 import { type ExchangeReply, refuse } from './route.ts';
+import type { MarketKind } from './routes/public-routes.ts';
 import type { VisibleMarket } from './visible-market.ts';
 
 const PATH =

@@ -100,6 +100,7 @@ async function inferAt(store: Awaited<ReturnType<typeof buildStore>>, barOpenTim
       clock: { nowMs: () => atMs },
       stopwatchMs: () => 0,
       residentBytes: () => 0,
+      sleep: async () => undefined,
       codeVersion: 'local',
     },
     { symbols: Object.keys(MARKET), shard: 0, shardCount: 1 },

@@ -12,8 +12,10 @@ import { newGate } from '../../lib/risk/gate.ts';
 import {
   auditKey,
   equityKey,
+  LEDGER_KEY,
   orderKey,
   orderRecordSchema,
+  POSITION_MANAGER_KEY,
   positionKey,
   tradeKey,
   tradeRecordSchema,
@@ -216,8 +218,8 @@ describe('the local tables', () => {
   const kept = [
     auditKey('1'),
     'day#2024-08-05',
-    'manage-positions',
-    'ledger',
+    POSITION_MANAGER_KEY,
+    LEDGER_KEY,
     positionKey('BTCUSDT'),
     'trade#1#BTCUSDT',
   ];

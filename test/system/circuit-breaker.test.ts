@@ -13,7 +13,7 @@ import { effectiveMode } from '../../lib/risk/effective-mode.ts';
 import { FLAG_NAMES, parseFlags } from '../../lib/risk/flags.ts';
 import { authorise, type GateItem, type Scope } from '../../lib/risk/gate.ts';
 import type { FlagStore, RiskStore } from '../../lib/risk/ports.ts';
-import { rejectionKey } from '../../lib/risk/records.ts';
+import { POSITION_MANAGER_KEY, rejectionKey } from '../../lib/risk/records.ts';
 import {
   approveBreakerReset,
   type BreakerDependencies,
@@ -488,20 +488,20 @@ describe('circuit breaker', () => {
     ],
     [
       'reconciliation',
-      (is) => put('position-manager', managePositions({ differences: is === 'over' ? ['BTCUSDT'] : [] })),
+      (is) => put(POSITION_MANAGER_KEY, managePositions({ differences: is === 'over' ? ['BTCUSDT'] : [] })),
     ],
     [
       'unprotected_position',
       (is) =>
         put(
-          'manage-positions',
+          POSITION_MANAGER_KEY,
           managePositions({ unprotectedSinceMs: nowMs - (is === 'over' ? 60_001 : 60_000) }),
         ),
     ],
     [
       'position_manager_silent',
       (is) =>
-        put('position-manager', managePositions({ completedAtMs: nowMs - (is === 'over' ? 150_001 : 1) })),
+        put(POSITION_MANAGER_KEY, managePositions({ completedAtMs: nowMs - (is === 'over' ? 150_001 : 1) })),
     ],
     ['too_few_models', (is) => run({ servedModels: is === 'over' ? 1 : 2 })],
     [
@@ -529,7 +529,7 @@ describe('circuit breaker', () => {
     ],
     [
       'evidence_unreadable',
-      (is) => put('position-manager', is === 'over' ? { completedAtMs: 'now' } : managePositions({})),
+      (is) => put(POSITION_MANAGER_KEY, is === 'over' ? { completedAtMs: 'now' } : managePositions({})),
     ],
   ];
   it.each(conditions)('trips on %s as its record says, and not just below', async (code, make) => {

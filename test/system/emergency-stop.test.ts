@@ -51,7 +51,7 @@ beforeEach(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'qt-emergency-'));
   aws = await startEmbeddedAws({ stateDir });
   exchange = await startSimulatedExchange({ market: brokerMarket, clock });
-  system = openLocalStage(aws.endpoints, stateDir, { url: exchange.url });
+  system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await prepareLocalStage(aws.endpoints, system.objects);
   await minute(0);
   broker = await system.openBroker('paper');
@@ -265,11 +265,7 @@ describe('the commands', () => {
   beforeEach(async () => {
     await minute();
     await minute();
-    announceRunningSystem(stateDir, {
-      pid: process.pid,
-      endpoints: { ...aws.endpoints },
-      exchangeUrl: exchange.url,
-    });
+    await announceRunningSystem(stateDir, { aws, exchange: 'binanceusdm', simulatedExchange: exchange });
   });
   afterEach(() => withdrawRunningSystem(stateDir));
   const run = (...args: string[]) => qt(...args, '--state', stateDir);

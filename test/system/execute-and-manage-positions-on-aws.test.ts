@@ -55,7 +55,7 @@ beforeEach(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'qt-execute-'));
   aws = await startEmbeddedAws({ stateDir });
   exchange = await startSimulatedExchange({ market: brokerMarket, clock });
-  system = openLocalStage(aws.endpoints, stateDir, { url: exchange.url });
+  system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await prepareLocalStage(aws.endpoints, system.objects);
   const current = await readCurrentEnsemble(system.objects);
   if (!current.ok) throw new Error(current.error.message);

@@ -25,9 +25,9 @@ import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/o
 import { localApiSettings } from '../../lib/runtime/config/local-settings.ts';
 import { apiTokenParameter, LOCAL_STAGE } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
-import type { Listener } from '../../local/aws/http-listener.ts';
+import type { Listener } from '../../local/aws/host/http-listener.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { serveApi } from '../../local/run/api-server.ts';
+import { claimApiPort, serveApi } from '../../local/run/api-server.ts';
 import { BROKER_START_MS, brokerMarket } from '../support/execution/broker-market.ts';
 import { runOf, signalOf } from '../support/inference/sample-signals.ts';
 
@@ -52,7 +52,7 @@ beforeEach(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'qt-api-'));
   aws = await startEmbeddedAws({ stateDir });
   exchange = await startSimulatedExchange({ market: brokerMarket, clock });
-  system = openLocalStage(aws.endpoints, stateDir, { url: exchange.url });
+  system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await prepareLocalStage(aws.endpoints, system.objects);
   await setApiToken(LOCAL_STAGE, TOKEN, aws.endpoints);
   await tickBreaker(dependencies(), 'paper');
@@ -85,7 +85,9 @@ async function openApi(): Promise<void> {
     logOutput,
     unlimitedRequests: true,
   });
-  api = await serveApi(composed, 0);
+  const port = await claimApiPort(0);
+  serveApi(composed, port);
+  api = port;
   closeApi = async () => {
     await api.close();
     await composed.close();

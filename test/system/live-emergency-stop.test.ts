@@ -61,7 +61,7 @@ beforeEach(async () => {
     },
   });
   await prepareStage();
-  system = openLocalStage(aws.endpoints, stateDir, { url: exchange.url });
+  system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await putEnsemble(system.objects);
   await system.risk.put(
     'live',
@@ -75,11 +75,7 @@ beforeEach(async () => {
   ] as const)
     await system.flags.write(name, text);
   broker = await system.openBroker('live');
-  announceRunningSystem(stateDir, {
-    pid: process.pid,
-    endpoints: { ...aws.endpoints },
-    exchangeUrl: exchange.url,
-  });
+  await announceRunningSystem(stateDir, { aws, exchange: 'binanceusdm', simulatedExchange: exchange });
   for (const ms of [MINUTE_MS, BAR_MS - MINUTE_MS]) await minute(ms);
   await enter();
 });

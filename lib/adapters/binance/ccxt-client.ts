@@ -4,7 +4,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { MarketDataErrorCode } from '../../market/ports.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
-import { exchangeFetch } from './exchange-http.ts';
+import { type CcxtRequestInit, exchangeFetch } from './exchange-http.ts';
+import { createRedactor } from './redact.ts';
 
 export type CcxtExchangeId = 'binanceusdm' | 'binance';
 
@@ -46,6 +47,15 @@ const CODE_OF_REFUSAL: Readonly<Record<number, MarketDataErrorCode>> = {
   [-2015]: 'unauthorised',
   [-2017]: 'unauthorised',
 };
+/** The host that a client's requests go to, which is who counts them. */
+export const hostOf = (exchange: CcxtExchangeId, baseUrl: string | undefined): string =>
+  baseUrl === undefined ? REAL_HOST[exchange] : new URL(baseUrl).host;
+
+const REAL_HOST: Readonly<Record<CcxtExchangeId, string>> = {
+  binanceusdm: 'fapi.binance.com',
+  binance: 'api.binance.com',
+};
+
 const REASON_CHARS_MAX = 120;
 const NOT_WANTED = 'no longer wanted when it was about to leave: not sent';
 
@@ -63,13 +73,14 @@ export async function openCcxtClient(options: CcxtClientOptions) {
   const answeredAtMs = new WeakMap<object, number>();
   const wanted = new AsyncLocalStorage<() => boolean>();
   const { signing } = options;
+  const redact = createRedactor(signing === undefined ? [] : Object.values(signing.credentials));
 
   class RedirectedExchange extends Base {
     override handleErrors(...answer: Parameters<InstanceType<typeof Base>['handleErrors']>): undefined {
       const [, , , , headers, , body] = answer;
       const dateMs = Date.parse(headers?.Date ?? '');
       if (typeof body === 'object' && body !== null && !Number.isNaN(dateMs)) answeredAtMs.set(body, dateMs);
-      throwRefusal(body);
+      throwRefusal(body, redact);
       return super.handleErrors(...answer);
     }
 
@@ -82,10 +93,10 @@ export async function openCcxtClient(options: CcxtClientOptions) {
     ...(signing === undefined ? {} : signing.credentials),
     enableRateLimit: false,
     timeout: options.timeoutMs,
-    fetchImplementation: (...request: Parameters<typeof exchangeFetch>) => {
+    fetchImplementation: (url: string, init: CcxtRequestInit) => {
       if (wanted.getStore()?.() === false)
         throw new ExchangeFault('rejected', NOT_WANTED, { isUnsent: true });
-      return exchangeFetch(...request);
+      return exchangeFetch(url, init, redact);
     },
     options: {
       fetchCurrencies: false,
@@ -103,23 +114,25 @@ export async function openCcxtClient(options: CcxtClientOptions) {
       if (cause instanceof ExchangeFault) throw cause;
       // Whatever is not ccxt's own verdict is a defect of ours and must not pass for the exchange's.
       if (!(cause instanceof BaseError)) throw cause;
-      throw new ExchangeFault('rejected', `the exchange refused the request: ${excerpt(cause.message)}`, {
-        cause,
-      });
+      // ccxt quotes answers, and the request that led to them: neither is kept.
+      throw new ExchangeFault(
+        'rejected',
+        `the exchange refused the request: ${excerpt(redact(cause.message))}`,
+      );
     }
   };
   return { client, call, answeredAtMs };
 }
 
 /** Binance's error body is `{"code": -2019, "msg": "…"}`; a success may carry a code of 200. */
-function throwRefusal(body: unknown): void {
+function throwRefusal(body: unknown, redact: (text: string) => string): void {
   if (typeof body !== 'object' || body === null || !('code' in body)) return;
   const refusalCode = Number(body.code);
   if (!(Number.isInteger(refusalCode) && refusalCode < 0)) return;
   const said = 'msg' in body && typeof body.msg === 'string' ? body.msg : 'no reason given';
   throw new ExchangeFault(
     CODE_OF_REFUSAL[refusalCode] ?? 'rejected',
-    `the exchange refused: ${refusalCode} ${excerpt(said, REASON_CHARS_MAX)}`,
+    `the exchange refused: ${refusalCode} ${excerpt(redact(said), REASON_CHARS_MAX)}`,
     { refusalCode },
   );
 }

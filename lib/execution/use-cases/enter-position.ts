@@ -145,7 +145,7 @@ async function planNow(
   const { risk, broker, clock } = context;
   const filters = allFilters.get(signal.symbol);
   if (equity === undefined) return failure(['equity_unknown']);
-  if (filters === undefined) return failure(['symbol_filters']);
+  if (filters === undefined) return failure(['not_listed']);
   // A position without a reservation: one that the position manager has adopted.
   const position = await risk.get(broker.scope, positionKey(signal.symbol), positionRecordSchema);
   if (position !== undefined) return failure(['position_open']);

@@ -6,7 +6,8 @@ import { messageOf } from '../../core/message-of.ts';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
 import type { Result } from '../../core/result.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
-import { lastClosedOpenTimeMs } from '../../market/candle.ts';
+import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
+import type { CandleRevisions } from '../../market/candle-revisions.ts';
 import type { MarketData, MarketDataError } from '../../market/ports.ts';
 import type { EnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
 import type { InferRun } from '../infer-run.ts';
@@ -30,7 +31,13 @@ export interface InferDependencies {
   readonly codeVersion: string;
   /** Where the shadow's decisions are kept; undefined keeps none. */
   readonly shadowRecords?: ObjectStore | undefined;
+  /** Kept from run to run, in the memory of the process. @default candles that changed after their close are not counted */
+  readonly revisions?: CandleRevisions | undefined;
+  readonly sleep: (durationMs: number) => Promise<unknown>;
 }
+
+/** A candle can still change in the seconds after its close, while late trades are counted. */
+const CLOSE_MARGIN_MS = 2_000;
 
 export interface InferRequest {
   readonly symbols: readonly string[];
@@ -49,7 +56,7 @@ export async function infer(
   dependencies: InferDependencies,
   { symbols, shard, shardCount }: InferRequest,
 ): Promise<InferOutcome> {
-  const { market, ensembles, signals: store, clock, stopwatchMs, codeVersion } = dependencies;
+  const { market, ensembles, signals: store, clock, stopwatchMs, codeVersion, revisions } = dependencies;
   const startedAtMs = clock.nowMs();
   const watch = createWatch(stopwatchMs);
   const [serverTime, current] = await Promise.all([
@@ -58,10 +65,13 @@ export async function infer(
   ]);
   const ensemble = current.ok ? current.value : undefined;
   try {
-    const barOpenTimeMs = lastClosedOpenTimeMs(serverTime.ok ? serverTime.value : startedAtMs);
+    const nowMs = serverTime.ok ? serverTime.value : startedAtMs;
+    const barOpenTimeMs = lastClosedOpenTimeMs(nowMs);
+    const sinceCloseMs = nowMs - (barOpenTimeMs + BAR_MS);
+    if (sinceCloseMs < CLOSE_MARGIN_MS) await dependencies.sleep(CLOSE_MARGIN_MS - sinceCloseMs);
     const obstacle = findObstacle(serverTime, current);
-    const { rows, abstentions } = await watch.time('fetch', () =>
-      readRows(symbols, { market, watch, barOpenTimeMs, obstacle }),
+    const { rows, abstentions, revisedCandles } = await watch.time('fetch', () =>
+      readRows(symbols, { market, watch, barOpenTimeMs, revisions, obstacle }),
     );
     const asked = ensemble
       ? await watch.time('inference', () => askModels(ensemble, rows))
@@ -88,6 +98,7 @@ export async function infer(
       ...stored,
       actions: countActions(signals),
       abstentions,
+      revisedCandles,
       quarantined: asked.quarantined,
       servedModels: (ensemble?.ensemble.members.length ?? 0) - asked.quarantined.length,
       meanConsensus: mean(signals.map((signal) => signal.consensusFraction)),

@@ -113,7 +113,7 @@ export async function rankMarket(
   const pairs = await market.pairs();
   if (!pairs.ok) return pairs;
   const firstNeededMs = lastClosedOpenTimeMs(time.value) - (ROW_WINDOW_BARS - 1) * BAR_MS;
-  let ranking = rankPairs(pairs.value);
+  let ranking = rankPairs(pairs.value, time.value);
   let checked = 0;
   // A pair that is too young lets those behind it move up, and they are checked in turn.
   for (;;) {

@@ -1,9 +1,11 @@
 // Composes the infer function.
+import { setTimeout } from 'node:timers/promises';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
 import { recordInferRun } from '../../adapters/telemetry/record-infer-run.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
 import { infer } from '../../inference/use-cases/infer.ts';
+import { CandleRevisions } from '../../market/candle-revisions.ts';
 import { symbolsOfShard } from '../../market/universe.ts';
 import { readUniverse } from '../../market/use-cases/active-universe.ts';
 import { createEnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
@@ -30,8 +32,10 @@ export function composeInfer(settings: InferSettings, overrides?: RuntimeOverrid
     clock: runtime.clock,
     stopwatchMs: () => performance.now(),
     residentBytes: process.memoryUsage.rss,
+    sleep: (durationMs: number) => setTimeout(durationMs),
     codeVersion: runtime.codeVersion,
     shadowRecords: objects,
+    revisions: new CandleRevisions(),
   };
   return {
     async inferShard({ shard, shardCount }) {

@@ -1,4 +1,4 @@
-// What the operator's commands work on: the stores of one stage, on AWS or of the local run.
+// The stores that the operator's commands work on: those of one stage on AWS, or of the local run.
 import { z } from 'zod';
 import { type AwsClients, createClients, type ServiceEndpoints } from '../../adapters/aws/create-clients.ts';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
@@ -15,7 +15,7 @@ import type { Scope } from '../../risk/gate.ts';
 import { LEASE_MS } from '../../risk/latch.ts';
 import type { FlagStore, Notifier, RiskStore } from '../../risk/ports.ts';
 import { CODE_VERSION } from '../config/code-version.ts';
-import { exchangeSchema } from '../config/function-settings.ts';
+import { type Exchange, exchangeSchema } from '../config/function-settings.ts';
 import { LOCAL_BUCKET, LOCAL_STAGE, localNotificationsFile, resourcesOfStage } from '../config/stage.ts';
 import { openBroker } from './brokers.ts';
 import { SYSTEM_CLOCK } from './function-runtime.ts';
@@ -36,6 +36,8 @@ export interface OperatorSystem {
   readClock(): Promise<Clock>;
   /** Of the infer function. Throws StoreError. */
   readShards(): Promise<number>;
+  /** Whose market data the stage follows; undefined of a local system that does not run. Throws StoreError. */
+  readExchange(): Promise<Exchange | undefined>;
   /** The exchange that the universe is chosen from. Throws StoreError. */
   openMarket(): Promise<MarketData>;
   /** Size that the universe should have. Throws StoreError. */
@@ -59,7 +61,7 @@ export async function openAwsStage(stage: string, options = { checked: true }): 
       bucket: await readTextParameter(clients.ssm, bucketParameter),
     });
   const stores = openStores(stage, clients);
-  const exchangeOf = () => readSetting(clients, exchangeParameter, exchangeSchema);
+  const readExchange = () => readSetting(clients, exchangeParameter, exchangeSchema);
   return {
     ...stores,
     objects: options.checked ? await objects() : openLater(objects),
@@ -71,16 +73,20 @@ export async function openAwsStage(stage: string, options = { checked: true }): 
     },
     readClock: async () => SYSTEM_CLOCK,
     readShards: () => readSetting(clients, shardsParameter, countSchema),
+    readExchange,
     openMarket: async () =>
-      openMarketData({ exchange: await exchangeOf(), exchangeUrl: undefined }, { unlimitedRequests: false }),
+      openMarketData(
+        { exchange: await readExchange(), exchangeUrl: undefined },
+        { unlimitedRequests: false },
+      ),
     readUniverseSize: () => readSetting(clients, symbolsParameter, countSchema),
-    openBroker: (scope) =>
+    openBroker: async (scope) =>
       openBroker(
         {
           stage,
           clients,
           risk: stores.risk,
-          exchange: 'binanceusdm',
+          exchange: await readExchange(),
           exchangeUrl: undefined,
           clock: SYSTEM_CLOCK,
           unlimitedRequests: false,
@@ -103,26 +109,31 @@ async function readSetting<T>({ ssm }: AwsClients, parameter: string, schema: z.
   });
 }
 
+export interface LocalExchange {
+  readonly name: Exchange;
+  readonly url: string | null;
+}
+
 /**
  * The embedded services of the local run, whose state is in `stateDir`.
- * @param exchange its URL when simulated, null for the real one. @default none: the local system is not running
+ * @param exchange which one, and its URL when simulated, null for the real one. @default none: the local system is not running
  */
 export function openLocalStage(
   endpoints: ServiceEndpoints,
   stateDir: string,
-  exchange?: { readonly url: string | null },
+  exchange?: LocalExchange,
 ): OperatorSystem {
   const clients = createClients(endpoints);
   const objects = createS3ObjectStore({ client: clients.s3, bucket: LOCAL_BUCKET });
   const stores = openStores(LOCAL_STAGE, clients);
-  const { risk, readClock } = followRun(stores.risk, exchange?.url);
+  const { risk, readClock } = followRun(stores.risk, exchange);
   const runningExchange = () => {
     if (exchange === undefined)
       throw new StoreError('the local system is not running, nor is its exchange: npm start', {
         retryable: false,
       });
     return {
-      exchange: 'binanceusdm' as const,
+      exchange: exchange.name,
       exchangeUrl: exchange.url ?? undefined,
       unlimitedRequests: exchange.url !== null,
     };
@@ -134,6 +145,7 @@ export function openLocalStage(
     notifier: openNotifier({ file: localNotificationsFile(stateDir) }, SYSTEM_CLOCK),
     readClock,
     readShards: async () => 1,
+    readExchange: async () => exchange?.name,
     openMarket: async () => {
       const running = runningExchange();
       return openMarketData(running, running);
@@ -164,7 +176,7 @@ function openStores(stage: string, clients: AwsClients) {
  * clock never shows less than a renewal that was read through it. So a fast replay, which advances by more than a lease between
  * two reads, looks neither ahead of itself nor dead, while a breaker that died does.
  */
-function followRun(stored: RiskStore, exchangeUrl: string | null | undefined) {
+function followRun(stored: RiskStore, exchange: LocalExchange | undefined) {
   let latestMs = 0;
   const readGate: RiskStore['readGate'] = async (scope) => {
     const gate = await stored.readGate(scope);
@@ -172,10 +184,10 @@ function followRun(stored: RiskStore, exchangeUrl: string | null | undefined) {
     return gate;
   };
   const readClock = async (): Promise<Clock> => {
-    if (exchangeUrl === null) return SYSTEM_CLOCK;
-    if (exchangeUrl !== undefined) {
+    if (exchange?.url === null) return SYSTEM_CLOCK;
+    if (exchange !== undefined) {
       const once = { attempts: 1, timeoutMs: 1_000 };
-      const market = createCcxtMarketData({ exchange: 'binanceusdm', baseUrl: exchangeUrl, ...once });
+      const market = createCcxtMarketData({ exchange: exchange.name, baseUrl: exchange.url, ...once });
       const time = await market.serverTimeMs();
       if (time.ok) latestMs = Math.max(latestMs, time.value);
     }

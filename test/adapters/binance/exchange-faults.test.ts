@@ -6,6 +6,7 @@ import {
   type CcxtMarketDataOptions,
   createCcxtMarketData,
 } from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
+import { RequestBudget } from '../../../lib/adapters/binance/request-budget.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
 import { countUntil, sliceSeries } from '../../../lib/market/candle-series.ts';
 import type { MarketDataErrorCode } from '../../../lib/market/ports.ts';
@@ -53,6 +54,8 @@ function openClient(options: Partial<CcxtMarketDataOptions> = {}) {
     baseUrl: simulated.url,
     timeoutMs: 150,
     random: () => 0.5,
+    // Each test is a process of its own, in a time of its own.
+    address: new RequestBudget(1e9),
     ...time,
     ...options,
   });

@@ -25,7 +25,7 @@ const pair = (symbol: string, change: Record<string, unknown> = {}) => ({
 });
 
 describe('exchange info', () => {
-  it('keeps the perpetual USDT pairs, under names that we can use, and filters of those that trade now', () => {
+  it('keeps USDT pairs under names that we can use, marks other contracts, and has filters of those that trade now', () => {
     const symbols = [
       pair('BTCUSDT'),
       pair('ETHUSDT', { status: 'SETTLING' }),
@@ -36,13 +36,46 @@ describe('exchange info', () => {
       { symbol: null },
       pair('BLZUSDT', { contractType: undefined }),
     ];
-    expect([...readFilters({ symbols }).keys()]).toEqual(['BTCUSDT', 'BLZUSDT']);
+    const filters = readFilters({ symbols });
+    expect([...filters.keys()]).toEqual(['BTCUSDT', 'TSLAUSDT', 'BLZUSDT']);
+    // What is no contract of ours can still be closed.
+    expect([...filters.values()].map(({ isOtherContract }) => isOtherContract)).toEqual([
+      undefined,
+      true,
+      undefined,
+    ]);
     const volumes = new Map([['BTCUSDT', 12.5]]);
     const listed = { quoteVolumeUsdt: undefined, isTrading: true };
     expect(readListedPairs({ symbols }, volumes)).toEqual([
       { ...listed, symbol: 'BTCUSDT', base: 'BTC', quoteVolumeUsdt: 12.5 },
       { ...listed, symbol: 'ETHUSDT', base: 'ETH', isTrading: false },
+      { ...listed, symbol: 'TSLAUSDT', base: 'TSLA', isOtherContract: true },
       { ...listed, symbol: 'BLZUSDT', base: 'BLZ' },
+    ]);
+  });
+
+  it.each(['INDEX', 'PREMARKET', 'SOMETHING_NEW'])(
+    'marks a perpetual on %s as another contract',
+    (underlyingType) => {
+      const symbols = [pair('BTCUSDT', { underlyingType: 'COIN' }), pair('DEFIUSDT', { underlyingType })];
+      const marks = [...readFilters({ symbols }).values()].map(({ isOtherContract }) => isOtherContract);
+      expect(marks).toEqual([undefined, true]);
+    },
+  );
+
+  it('tells when a contract is settled, and takes the year 2100 for never', () => {
+    const settlesAtMs = Date.UTC(2024, 7, 5, 9);
+    const symbols = [
+      pair('BTCUSDT', { deliveryDate: 4_133_404_800_000 }),
+      pair('OLDUSDT', { deliveryDate: settlesAtMs }),
+    ];
+    expect([...readFilters({ symbols }).values()].map((one) => one.settlesAtMs)).toEqual([
+      undefined,
+      settlesAtMs,
+    ]);
+    expect(readListedPairs({ symbols }, new Map()).map((one) => one.settlesAtMs)).toEqual([
+      undefined,
+      settlesAtMs,
     ]);
   });
 

@@ -181,7 +181,11 @@ describe('what can be seen of a market', () => {
 
   it('is controlled from outside, and refuses a fault that is none', async () => {
     const control = (method: string, body?: string) =>
-      fetch(`${exchange.url}/__faults`, { method, ...(body === undefined ? {} : { body }) });
+      fetch(`${exchange.url}/__faults`, {
+        method,
+        headers: { 'x-qt-secret': exchange.secret },
+        ...(body === undefined ? {} : { body }),
+      });
     expect((await control('POST', '{"kind":"server_error","path":"/fapi/v1/time","count":1}')).status).toBe(
       200,
     );

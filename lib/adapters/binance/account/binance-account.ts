@@ -1,8 +1,9 @@
 // Signed requests to a Binance USDT-M futures account: in the exchange's time, within one request budget, and an order never
 // more than once.
 import { type Result, success } from '../../../core/result.ts';
-import { type ExchangeCredentials, openCcxtClient } from '../ccxt-client.ts';
+import { type ExchangeCredentials, hostOf, openCcxtClient } from '../ccxt-client.ts';
 import { ExchangeFault } from '../exchange-fault.ts';
+import { budgetOfHost } from '../request-budget.ts';
 import { type CallerOptions, RetryingCaller } from '../retrying-caller.ts';
 
 export interface BinanceAccountOptions extends CallerOptions {
@@ -42,7 +43,8 @@ export class BinanceAccount {
 
   constructor(options: BinanceAccountOptions) {
     const { weightPerMinute = WEIGHT_PER_MINUTE } = options;
-    this.#caller = new RetryingCaller(weightPerMinute, () => this.#open(options), options);
+    const address = budgetOfHost(hostOf('binanceusdm', options.baseUrl));
+    this.#caller = new RetryingCaller({ weightPerMinute, address, open: () => this.#open(options) }, options);
   }
 
   /** Repeated until answered: for what changes nothing, or nothing more the second time. */

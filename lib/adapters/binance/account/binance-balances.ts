@@ -5,10 +5,13 @@ import type { BrokerPosition, Fill, Income, IncomeKind, Listing } from '../../..
 import { decimalSchema, readDecimal } from '../decimal.ts';
 import { listReader, reader } from './answer-reader.ts';
 
-const price = z.unknown().transform((text) => {
-  const value = readDecimal(text);
-  return value > 0 ? value : null;
-});
+const price = z
+  .unknown()
+  .optional()
+  .transform((text) => {
+    const value = readDecimal(text);
+    return value > 0 ? value : null;
+  });
 
 /** Rows of a flat symbol are of no interest, whatever else they say. */
 const flatRow = z.object({ positionAmt: decimalSchema.pipe(z.literal(0)) }).transform(() => null);

@@ -49,10 +49,13 @@ const algoOrderSchema = z.object({
   clientAlgoId: z.string(),
   algoStatus: z.enum(Object.keys(ALGO_STATUS) as (keyof typeof ALGO_STATUS)[]),
   /** A close-position order has none. */
-  quantity: z.unknown().transform((text) => {
-    const quantity = readDecimal(text);
-    return quantity > 0 ? quantity : null;
-  }),
+  quantity: z
+    .unknown()
+    .optional()
+    .transform((text) => {
+      const quantity = readDecimal(text);
+      return quantity > 0 ? quantity : null;
+    }),
   updateTime: z.int(),
   /** Of the order it became; empty before. */
   actualOrderId: z
@@ -128,12 +131,18 @@ export const reportOfOpen = (
   updatedAtMs: nowMs,
 });
 
-const positive = z.unknown().transform((text) => {
-  const value = readDecimal(text);
-  return value > 0 ? value : null;
-});
+const positive = z
+  .unknown()
+  .optional()
+  .transform((text) => {
+    const value = readDecimal(text);
+    return value > 0 ? value : null;
+  });
 /** Whatever is not exactly `true`, as a word or as JSON, is not promised. */
-const promised = z.unknown().transform((flag) => flag === true || flag === 'true');
+const promised = z
+  .unknown()
+  .optional()
+  .transform((flag) => flag === true || flag === 'true');
 const side = z.enum(['BUY', 'SELL']).nullable().catch(null);
 
 /** Client order ids that the exchange gives its own orders: liquidation, auto-deleveraging, settlement. */

@@ -11,6 +11,7 @@ import type { CandleArchive } from '../../../market/ports.ts';
 import type { CcxtExchangeId } from '../ccxt-client.ts';
 import { ExchangeFault, excerpt } from '../exchange-fault.ts';
 import { fetchFile } from '../exchange-http.ts';
+import { budgetOfHost } from '../request-budget.ts';
 import { type CallerOptions, RetryingCaller } from '../retrying-caller.ts';
 import { readKlines } from './klines.ts';
 
@@ -39,11 +40,10 @@ const MICROSECONDS_MIN = 1e15;
 export function createBinanceArchive(options: BinanceArchiveOptions): CandleArchive {
   const { exchange, baseUrl } = options;
   const origin = baseUrl === undefined ? REAL_URL : new URL(baseUrl).origin;
-  const caller = new RetryingCaller(UNLIMITED, async () => fetchFile, {
-    deadlineMs: 60_000,
-    attempts: 3,
-    ...options,
-  });
+  const caller = new RetryingCaller(
+    { weightPerMinute: UNLIMITED, address: budgetOfHost(new URL(origin).host), open: async () => fetchFile },
+    { deadlineMs: 60_000, attempts: 3, ...options },
+  );
   const limit = pLimit(CONCURRENCY);
   return {
     candles: ({ symbol, period }) =>

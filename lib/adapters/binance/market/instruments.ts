@@ -10,11 +10,14 @@ import { ExchangeFault, excerpt } from '../exchange-fault.ts';
 const rowsSchema = z.array(z.record(z.string(), z.unknown())).min(1);
 const exchangeInfoSchema = z.object({ symbols: rowsSchema });
 
-/** Futures contracts that end, and those on stocks, are not traded; spot pairs name no contract. */
+/** Spot pairs name no contract. */
 const pairSchema = z.object({
   symbol: symbolSchema,
   quoteAsset: z.literal('USDT'),
-  contractType: z.literal('PERPETUAL').optional(),
+  contractType: z.string().optional(),
+  underlyingType: z.string().optional(),
+  /** Of a contract that does not end, a date in the year 2100. */
+  deliveryDate: z.int().optional(),
 });
 const tradingSchema = pairSchema.extend({ status: z.literal('TRADING') });
 const listedSchema = pairSchema.extend({ status: z.string(), baseAsset: z.string().min(1) });
@@ -45,26 +48,27 @@ const filtersSchema = z
 /** Filters of the pairs that trade against USDT now. @throws ExchangeFault `invalid_response` */
 export function readFilters(body: unknown): ReadonlyMap<string, SymbolFilters> {
   const all = new Map<string, SymbolFilters>();
-  for (const row of tradingPairs(body)) {
+  for (const row of rowsOf(body, tradingSchema)) {
     const parsed = filtersSchema.safeParse(row.filters);
     const filters = parsed.success ? filtersOf(parsed.data) : undefined;
-    if (filters !== undefined) all.set(row.symbol, filters);
+    if (filters !== undefined) all.set(row.pair.symbol, { ...filters, ...termsOf(row.pair) });
   }
   if (all.size === 0) throw refused('no filters that can be used', body);
   return all;
 }
 
 /**
- * The pairs against USDT whose names we can use, whether they trade or not; futures contracts that end are none.
+ * The pairs against USDT whose names we can use, whether they trade or not, and whatever contracts they are.
  * @param volumes what `readQuoteVolumes` gave
  * @throws ExchangeFault `invalid_response`
  */
 export function readListedPairs(body: unknown, volumes: ReadonlyMap<string, number>): ListedPair[] {
-  return rowsOf(body, listedSchema).map(({ pair: { symbol, baseAsset, status } }) => ({
-    symbol,
-    base: baseAsset,
-    isTrading: status === 'TRADING',
-    quoteVolumeUsdt: volumes.get(symbol),
+  return rowsOf(body, listedSchema).map(({ pair }) => ({
+    symbol: pair.symbol,
+    base: pair.baseAsset,
+    isTrading: pair.status === 'TRADING',
+    quoteVolumeUsdt: volumes.get(pair.symbol),
+    ...termsOf(pair),
   }));
 }
 
@@ -97,8 +101,26 @@ function readableRows<T>(body: unknown, schema: z.ZodType<T>, otherwise: string)
   return rows;
 }
 
-const tradingPairs = (body: unknown): { readonly symbol: string; readonly filters: unknown }[] =>
-  rowsOf(body, tradingSchema).map(({ pair: { symbol }, filters }) => ({ symbol, filters }));
+/** From Binance's API documentation, "Exchange Information": whatever is not listed here is not entered. */
+const CONTRACT_TYPES: ReadonlySet<string> = new Set(['PERPETUAL']);
+const UNDERLYING_TYPES: ReadonlySet<string> = new Set(['COIN']);
+/** Later dates mean that the contract does not end. */
+const NEVER_MS = Date.UTC(2090, 0, 1);
+
+/** What kind of contract it is, where it is another than we enter, and when it ends, where it does. */
+function termsOf({
+  contractType,
+  underlyingType,
+  deliveryDate,
+}: z.infer<typeof pairSchema>): Pick<SymbolFilters, 'isOtherContract' | 'settlesAtMs'> {
+  const isSpot = contractType === undefined && underlyingType === undefined;
+  const isOurs = CONTRACT_TYPES.has(contractType ?? '') && UNDERLYING_TYPES.has(underlyingType ?? 'COIN');
+  const ends = deliveryDate !== undefined && deliveryDate > 0 && deliveryDate < NEVER_MS;
+  return {
+    ...(isSpot || isOurs ? {} : { isOtherContract: true }),
+    ...(ends ? { settlesAtMs: deliveryDate } : {}),
+  };
+}
 
 /** The rows that are what the schema says; the others are of no interest. */
 function rowsOf<T>(body: unknown, schema: z.ZodType<T>): { readonly pair: T; readonly filters: unknown }[] {

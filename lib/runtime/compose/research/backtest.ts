@@ -1,5 +1,5 @@
-// A backtest over folders: recorded candles and stored models in, a report out; all stores in memory, nothing is written but the
-// file of predictions where one is asked for.
+// A backtest over folders of recorded candles and stored models. All stores are in memory; only a file of predictions is written, if
+// requested.
 import { createRecordedMarket } from '../../../adapters/files/folder-market-data.ts';
 import { openPredictionFile } from '../../../adapters/files/prediction-file.ts';
 import { createMemoryFlagStore } from '../../../adapters/memory/memory-flag-store.ts';
@@ -36,10 +36,10 @@ export interface BacktestQuery extends FolderQuery {
 
 export type BacktestError = InputUnusable | { readonly code: 'no_models'; readonly message: string };
 
-/** What Binance charges between 00, 08 and 16 UTC where the premium is small: recorded spot candles have no rates. */
+/** Binance's rate at 00, 08 and 16 UTC when the premium is small: recorded spot candles have no rates. */
 const FUNDING_RATE_PER_8H = 0.0001;
 
-/** `replayMs` is how long the trading took, without reading candles and asking models. */
+/** `replayMs` is the duration of the trading, without reading candles and running models. */
 export async function backtestFolder(
   query: BacktestQuery,
 ): Promise<Result<{ readonly report: BacktestReport; readonly replayMs: number }, BacktestError>> {
@@ -131,7 +131,7 @@ export interface ReplayInput {
   readonly objects: ObjectStore;
 }
 
-/** Trades the past anew: everything but the input is made here, so that the same input gives the same report. */
+/** Replays trading on the past. Everything but the input is created here, so that the same input gives the same report. */
 export async function replayPast(
   query: Pick<BacktestQuery, 'fromMs' | 'toMs' | 'depositUsdt' | 'withBreaker'>,
   { past, ensemble, objects, ...input }: ReplayInput,
@@ -172,7 +172,7 @@ export async function replayPast(
   });
 }
 
-/** The ensemble's own costs, on which its threshold stands; its slippage holds half the spread. */
+/** The ensemble's own costs, on which its threshold is based; its slippage includes half the spread. */
 const paperCostsOf = ({ costs }: Ensemble): PaperCosts => ({
   halfSpreadBps: 0,
   slippageBps: costs.slippageBps,
@@ -190,7 +190,7 @@ function createSimulatedClock(startMs: number): SimulatedClock {
   };
 }
 
-/** Objects as they were when first read: a release during a backtest is not part of the past. */
+/** Objects as first read: a release during a backtest is not part of the past. */
 function remember(store: ObjectStore): ObjectStore {
   const known = new Map<string, Promise<StoredObject | undefined>>();
   return {

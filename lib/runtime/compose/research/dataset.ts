@@ -1,4 +1,4 @@
-// Puts the dataset use case together over folders: recorded candles in, Parquet out.
+// Composes the dataset use case over folders: recorded candles in, Parquet out.
 import { openCandleFolder } from '../../../adapters/files/candle-folder.ts';
 import { createFolderObjectStore } from '../../../adapters/files/folder-object-store.ts';
 import { openParquetDataset } from '../../../adapters/files/parquet-dataset.ts';
@@ -13,7 +13,7 @@ import {
   type DatasetSummary,
 } from '../../../research/use-cases/build-dataset.ts';
 
-/** What labels reckon with on each side of a trade: taker fee and slippage of a liquid pair. */
+/** Costs of each side of a trade in labels: taker fee and slippage of a liquid pair. */
 const LABEL_COSTS = { feeBps: 5, slippageBps: 2 } as const;
 
 interface FolderDatasetOptions {
@@ -29,7 +29,7 @@ interface FolderDatasetOptions {
 
 export type FolderDatasetError =
   | BuildDatasetError
-  /** One line of what is wrong with the folder of candles, the symbols asked for, or the folder to write to. */
+  /** One line about the folder of candles, the requested symbols, or the output folder. */
   | { readonly code: 'input_unusable' | 'output_unusable'; readonly message: string };
 
 export async function buildDatasetInFolder(
@@ -58,6 +58,6 @@ export async function buildDatasetInFolder(
   });
 }
 
-/** Candles of a stage's bucket into a folder; how many files. Throws StoreError. */
+/** Copies the candles of a stage's bucket into a folder; returns the number of files. Throws StoreError. */
 export const fetchCollected = (objects: ObjectStore, folder: string): Promise<number> =>
   copyCollected(objects, createFolderObjectStore(folder));

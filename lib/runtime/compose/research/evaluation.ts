@@ -1,4 +1,4 @@
-// Judging models and their drift over folders: recorded candles and stored models in, figures out; only a profile is written.
+// Evaluates models and measures their drift over folders of recorded candles and stored models. Only a profile is written.
 import { createOnnxModelRuntime } from '../../../adapters/onnx/onnx-model-runtime.ts';
 import type { ObjectStore } from '../../../core/ports.ts';
 import type { Result } from '../../../core/result.ts';
@@ -38,7 +38,7 @@ export async function evaluateFolder(
 }
 
 /**
- * @param query.toMs the moment to look back from; the end of the candles when undefined
+ * @param query.toMs the end of the measured bars; the end of the candles when undefined
  * @param query.store where ensemble and profile are; `modelsFolder` when undefined
  */
 export async function measureFolderDrift(

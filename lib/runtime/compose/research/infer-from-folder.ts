@@ -1,4 +1,4 @@
-// The infer use case over folders: recorded candles and models in, signals out; nothing is written anywhere.
+// Composes the infer use case over folders: recorded candles and models in, signals out. Nothing is written.
 import { openCandleFolder } from '../../../adapters/files/candle-folder.ts';
 import { createFolderMarketData } from '../../../adapters/files/folder-market-data.ts';
 import { createFolderObjectStore } from '../../../adapters/files/folder-object-store.ts';
@@ -10,7 +10,7 @@ import { createEnsembleProvider } from '../../../models/use-cases/load-ensemble.
 import { CODE_VERSION } from '../../config/code-version.ts';
 import { STARTER_MODELS_FOLDER } from '../../config/starter-models.ts';
 
-/** Fails with one line when the folder of candles cannot be used or lacks a symbol that was asked for. */
+/** Fails with one line when the folder of candles is unusable or lacks a requested symbol. */
 export async function inferFromFolder(query: {
   readonly dataFolder: string;
   /** @default the starter models */
@@ -38,6 +38,8 @@ export async function inferFromFolder(query: {
         clock: { nowMs: () => query.atMs },
         stopwatchMs: () => performance.now(),
         residentBytes: process.memoryUsage.rss,
+        // Recorded candles are final.
+        sleep: async () => undefined,
         codeVersion: CODE_VERSION,
       },
       { symbols, shard: 0, shardCount: 1 },

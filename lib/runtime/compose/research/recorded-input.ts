@@ -1,4 +1,4 @@
-// What every command over recorded candles begins with: a folder of candles, the symbols asked for, and the models.
+// The input of every command over recorded candles: a folder of candles, the requested symbols, and the models.
 import { type CandleFolder, openCandleFolder } from '../../../adapters/files/candle-folder.ts';
 import { createFolderObjectStore } from '../../../adapters/files/folder-object-store.ts';
 import { failure, type Result, success } from '../../../core/result.ts';
@@ -12,7 +12,7 @@ export interface FolderQuery {
   readonly symbols: readonly string[] | undefined;
 }
 
-/** One line of what is wrong with the folder of candles or the symbols asked for. */
+/** One line about the folder of candles or the requested symbols. */
 export interface InputUnusable {
   readonly code: 'input_unusable';
   readonly message: string;
