@@ -1,7 +1,7 @@
 // The evaluate-rollout function: started every hour by EventBridge Scheduler. Stores GO or NO_GO with its evidence, the parity proof
 // and drift. A breach steps the rollout down in the same run; a failed write fails the invocation, for its retry and its alarm.
 
-import type { DriftRecord } from '../../lib/risk/records.ts';
+import type { DriftRecord } from '../../lib/models/drift-record.ts';
 import type { RolloutAssessment } from '../../lib/rollout/use-cases/assess-rollout.ts';
 import {
   composeEvaluateRollout,

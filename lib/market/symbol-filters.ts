@@ -16,7 +16,7 @@ export interface SymbolFilters {
 }
 
 /** Nothing is entered within so long of a contract's settlement. */
-export const SETTLEMENT_MARGIN_MS = DAY_MS;
+const SETTLEMENT_MARGIN_MS = DAY_MS;
 
 /** Why a symbol is not entered, whatever a signal says; undefined when nothing stands against it. */
 export function entryBarrier(

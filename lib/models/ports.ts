@@ -1,6 +1,7 @@
 // What models need from outside: a runtime that opens them.
 
 import type { Result } from '../core/result.ts';
+import type { DriftRecord } from './drift-record.ts';
 import type { EnsembleComparison } from './ensemble-comparison.ts';
 import type { ModelInput } from './manifest.ts';
 
@@ -28,3 +29,8 @@ export type CompareEnsembles = (compared: {
   championId: string;
   challengerId: string;
 }) => Promise<Result<EnsembleComparison, string>>;
+
+/** Where measurements of drift are kept. Throws StoreError. */
+export interface DriftLog {
+  append(record: DriftRecord): Promise<unknown>;
+}

@@ -2,7 +2,18 @@
 // the keys, so that every function means the same. What trading depends on is not read strictly: where a newer version of the code
 // has written more, the older one must still be able to protect and to end positions, above all after a rollback.
 import { z } from 'zod';
-import { ORDER_STATUSES } from '../execution/order-state.ts';
+
+export const ORDER_STATUSES = [
+  /** Through the gate and written down; whether it was sent is not known after a crash. */
+  'authorised',
+  'acknowledged',
+  'partially_filled',
+  'filled',
+  'rejected',
+  'cancelled',
+  /** Sent, but without an answer: timeout, 5xx, connection reset. */
+  'unknown',
+] as const;
 
 const side = z.enum(['BUY', 'SELL']);
 
@@ -56,10 +67,14 @@ export const positionRecordSchema = z.object({
   stopPrice: z.number().positive(),
   /** The stop in force on the exchange; null while there is none. */
   stopClientOrderId: z.string().nullable(),
+  /** Which of the entry's stops that is, from 0; −1: one of an entry before; null in records older than this field. */
+  stopSequence: z.int().nullable().default(null),
   /** Since when it has no stop; null while it has one. */
   unprotectedSinceMs: z.int().nullable(),
   /** The newest exit that was decided for it; null while there is none. */
   exitClientOrderId: z.string().nullable(),
+  /** Likewise. */
+  exitSequence: z.int().nullable().default(null),
   /** The label's horizon: when the exit is due. */
   exitDueMs: z.int(),
   openedAtMs: z.int(),
@@ -102,16 +117,34 @@ export type EquitySnapshot = z.infer<typeof equitySnapshotSchema>;
 export const dayRecordSchema = z.object({ startMicroUsdt: z.int() });
 export type DayRecord = z.infer<typeof dayRecordSchema>;
 
-/** `position-manager`: the position manager's last completed run. */
+/** `position-manager`: the position manager's last run. */
 export const positionManagerRecordSchema = z.object({
-  completedAtMs: z.int(),
+  /** Of the last completed run; null before the first. */
+  completedAtMs: z.int().nullable(),
+  /** Of the last run, complete or not; null in records older than this field. */
+  attemptedAtMs: z.int().nullable().default(null),
   /** One line each: what exchange and ledger differ in. */
   differences: z.array(z.string()),
+  /** The earliest of the next. */
   unprotectedSinceMs: z.int().nullable(),
-  /** Funding payments up to here are booked. */
-  fundingBookedUntilMs: z.int(),
+  /** By symbol of what the account holds without a stop: when that was first seen. */
+  unprotectedSince: z.record(z.string(), z.int()).default({}),
+  /** Since when the wallet differs from the ledger; null while it does not. */
+  walletDifferentSinceMs: z.int().nullable().default(null),
+  /** Funding payments up to here are booked; null before the first booking. */
+  fundingBookedUntilMs: z.int().nullable(),
 });
 export type PositionManagerRecord = z.infer<typeof positionManagerRecordSchema>;
+
+/** `incident#<13-digit ms>`: what a run has found wrong, so that the breaker judges it however soon it has healed. */
+export const incidentRecordSchema = z.object({
+  atMs: z.int(),
+  /** One line each: what exchange and ledger differed in. */
+  differences: z.array(z.string()),
+  /** For how long a position that is protected or gone by now had no stop; null when none was. */
+  unprotectedMs: z.int().nullable(),
+});
+export type IncidentRecord = z.infer<typeof incidentRecordSchema>;
 
 /** `audit#<key>`: written once, never changed. */
 export const auditRecordSchema = z.strictObject({
@@ -130,44 +163,6 @@ export const parityRecordSchema = z.strictObject({
   mismatches: z.int().min(0),
   problems: z.array(z.string()),
 });
-
-/** Why drift could not be measured. Closed. */
-const DRIFT_UNMEASURED = [
-  'no_universe',
-  'no_ensemble',
-  'no_profile',
-  'profile_unusable',
-  'exchange_unavailable',
-  'store_unavailable',
-  'no_rows',
-  'too_few_rows',
-] as const;
-
-/** `drift#<13-digit ms>`: how far the features of the newest week are from those of training, watch-drift.ts. */
-export const driftRecordSchema = z.discriminatedUnion('outcome', [
-  z.strictObject({
-    outcome: z.literal('measured'),
-    atMs: z.int(),
-    ensembleId: z.string(),
-    /** Of the sample: open times of its first and last bar. */
-    fromMs: z.int(),
-    toMs: z.int(),
-    rows: z.int().positive(),
-    symbols: z.array(z.string()),
-    /** Features whose PSI is significant even at the lower end of its interval. */
-    drifted: z.int().min(0),
-    /** The most drifted first, drifted or not; `low` is the lower end of the 95 % interval. */
-    features: z.array(z.strictObject({ name: z.string(), psi: z.number(), low: z.number() })),
-  }),
-  z.strictObject({
-    outcome: z.literal('unmeasured'),
-    atMs: z.int(),
-    code: z.enum(DRIFT_UNMEASURED),
-    /** One line for the operator. */
-    message: z.string(),
-  }),
-]);
-export type DriftRecord = z.infer<typeof driftRecordSchema>;
 
 /** `go-no-go`: the newest decision of the hourly evaluation, and the evidence it stands on. */
 export const goNoGoRecordSchema = z.strictObject({
@@ -190,6 +185,7 @@ export const rejectionKey = ({ atMs, clientOrderId }: RejectionRecord): string =
   `rejection#${sortable(atMs)}#${clientOrderId}`;
 /** An order of the simulated account that has ended, paper-account.ts. */
 export const paperOrderKey = (clientOrderId: string): string => `paper-order#${clientOrderId}`;
+export const incidentKey = (atMs: number): string => `incident#${sortable(atMs)}`;
 export const equityKey = (atMs: number): string => `equity#${sortable(atMs)}`;
 export const tradeKey = (trade: { closedAtMs: number; symbol: string }): string =>
   `trade#${sortable(trade.closedAtMs)}#${trade.symbol}`;
@@ -212,7 +208,16 @@ export const ROLLOUT_KEY = 'rollout';
 export const GO_NO_GO_KEY = 'go-no-go';
 
 /** Records that tell what was, and that nothing is decided by after days: they go. What is, the trades and the audit stay. */
-const PASSING = ['order#', 'paper-order#', 'rejection#', 'equity#', 'execute#', 'parity#', 'drift#'] as const;
+const PASSING = [
+  'order#',
+  'paper-order#',
+  'rejection#',
+  'equity#',
+  'incident#',
+  'execute#',
+  'parity#',
+  'drift#',
+] as const;
 const PASSING_KEPT_MS = 90 * 86_400_000;
 
 /** Until when a record written now is to be kept; undefined: for ever. */

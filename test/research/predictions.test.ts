@@ -68,7 +68,6 @@ test('decides every bar of the range exactly as serving does at that moment', as
         clock: { nowMs: () => atMs },
         stopwatchMs: () => 0,
         residentBytes: () => 1,
-        sleep: async () => undefined,
         codeVersion: 'local',
       },
       { symbols: [symbol], shard: 0, shardCount: 1 },

@@ -33,11 +33,12 @@ export interface InferDependencies {
   readonly shadowRecords?: ObjectStore | undefined;
   /** Kept from run to run, in the memory of the process. @default candles that changed after their close are not counted */
   readonly revisions?: CandleRevisions | undefined;
-  readonly sleep: (durationMs: number) => Promise<unknown>;
+  /** @default it does not wait for the close margin: recorded candles do not change */
+  readonly sleep?: ((durationMs: number) => Promise<unknown>) | undefined;
 }
 
 /** A candle can still change in the seconds after its close, while late trades are counted. */
-const CLOSE_MARGIN_MS = 2_000;
+export const CLOSE_MARGIN_MS = 2_000;
 
 export interface InferRequest {
   readonly symbols: readonly string[];
@@ -68,7 +69,7 @@ export async function infer(
     const nowMs = serverTime.ok ? serverTime.value : startedAtMs;
     const barOpenTimeMs = lastClosedOpenTimeMs(nowMs);
     const sinceCloseMs = nowMs - (barOpenTimeMs + BAR_MS);
-    if (sinceCloseMs < CLOSE_MARGIN_MS) await dependencies.sleep(CLOSE_MARGIN_MS - sinceCloseMs);
+    if (sinceCloseMs < CLOSE_MARGIN_MS) await dependencies.sleep?.(CLOSE_MARGIN_MS - sinceCloseMs);
     const obstacle = findObstacle(serverTime, current);
     const { rows, abstentions, revisedCandles } = await watch.time('fetch', () =>
       readRows(symbols, { market, watch, barOpenTimeMs, revisions, obstacle }),

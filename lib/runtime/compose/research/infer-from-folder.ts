@@ -38,8 +38,6 @@ export async function inferFromFolder(query: {
         clock: { nowMs: () => query.atMs },
         stopwatchMs: () => performance.now(),
         residentBytes: process.memoryUsage.rss,
-        // Recorded candles are final.
-        sleep: async () => undefined,
         codeVersion: CODE_VERSION,
       },
       { symbols, shard: 0, shardCount: 1 },
