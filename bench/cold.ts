@@ -176,7 +176,7 @@ async function measureInfer(world: World): Promise<Record<string, number>> {
 }
 
 /**
- * First events by function. Infer's is a shard without symbols: it loads and proves the four models, opens ccxt and stores its run,
+ * First events by function. Infer's is a shard without symbols: it loads and verifies the four models, opens ccxt and stores its run,
  * and then has nothing to decide.
  */
 function firstEvents(): Partial<Record<FunctionName | 'empty', unknown>> {

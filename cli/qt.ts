@@ -1,5 +1,6 @@
 // The `qt` command. Each command is a file of its own and loads its machinery only when it runs, so that help is instant.
 import { Command, CommanderError } from 'commander';
+import { isDebugging } from '../lib/runtime/config/process-environment.ts';
 import { CommandFailure, UsageError } from './command-error.ts';
 import { addCollectCommand } from './commands/data/collect.ts';
 import { addDatasetCommand } from './commands/data/dataset.ts';
@@ -81,10 +82,9 @@ function report(message: string, exitCode: number): number {
   return exitCode;
 }
 
-/** QT_DEBUG=1 shows the stack of what was not foreseen. */
 function describeUnexpected(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return process.env.QT_DEBUG === '1' ? (error.stack ?? error.message) : error.message;
+  return isDebugging() ? (error.stack ?? error.message) : error.message;
 }
 
 let isOutputLost = false;

@@ -30,7 +30,7 @@ export interface HttpResult {
   readonly body: string;
 }
 
-/** The handler over a composition; `handler` below is the one that Lambda calls. Rejects for what is no event of API Gateway's. */
+/** The handler over a composition; `handler` below is the one that Lambda calls. Rejects an event that is not API Gateway's. */
 export function createApiHandler(
   { answer }: Pick<ApiComposition, 'answer'>,
   scheme: 'https' | 'http' = 'https',

@@ -1,5 +1,5 @@
-// The circuit-breaker function: one tick per minute. An incomplete tick fails the invocation, so that the alarm on errors sounds; the
-// next tick tries again.
+// The circuit-breaker function: one tick, started every minute by EventBridge Scheduler. An incomplete tick fails the invocation,
+// which raises the alarm on its errors; the next tick retries.
 import type { BreakerOutcome } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import {
   type CircuitBreakerComposition,

@@ -1,5 +1,5 @@
-// The collect-candles function: once a day. The next run continues what this one has no time for; when symbols stay behind for any
-// other reason, the invocation fails, so that retries resume and the alarm sounds.
+// The collect-candles function: started once a day by EventBridge Scheduler. What it has no time for is left to the next run; when
+// symbols lag for any other reason the invocation fails, so that its retries resume, and its alarm sounds.
 import type { CollectionReport } from '../../lib/market/use-cases/collect-candles.ts';
 import {
   type CollectCandlesComposition,

@@ -1,7 +1,7 @@
-// The evaluate-rollout function: once an hour GO or NO_GO with its evidence, the parity proof, and drift. A breached limit steps the
-// rollout down in the same run. A failed write fails the invocation, so that retries and the alarm take over.
+// The evaluate-rollout function: started every hour by EventBridge Scheduler. Stores GO or NO_GO with its evidence, the parity proof
+// and drift. A breach steps the rollout down in the same run; a failed write fails the invocation, for its retry and its alarm.
 
-import type { DriftRecord } from '../../lib/risk/records.ts';
+import type { DriftRecord } from '../../lib/models/drift-record.ts';
 import type { RolloutAssessment } from '../../lib/rollout/use-cases/assess-rollout.ts';
 import {
   composeEvaluateRollout,
@@ -32,7 +32,7 @@ export function createEvaluateRolloutHandler({
   return async (): Promise<EvaluateRolloutResult> => {
     const assessment = await assess();
     record(assessment);
-    // Last: drift decides nothing, so neither decisions nor alarms wait for it.
+    // Last: drift decides nothing, and neither the decision nor its alarms wait for it.
     return describe(assessment, await watchDrift());
   };
 }

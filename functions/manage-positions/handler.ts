@@ -1,5 +1,6 @@
-// The manage-positions function: one run per minute. An incomplete run fails the invocation, so that the alarm on errors sounds; the
-// next run tries again.
+// The manage-positions function: started every minute by EventBridge Scheduler. An incomplete run fails the invocation, which raises
+// the alarm on its errors; the next minute retries.
+
 import {
   composeManagePositions,
   type ManagePositionsComposition,
@@ -12,7 +13,7 @@ export interface ManagePositionsResult {
   readonly scopes: readonly { readonly scope: ManagePositionsOutcome['scope']; readonly outcome: string }[];
 }
 
-/** Why a run is incomplete; undefined for one that was completed, or overtaken by a concurrent run. */
+/** Why a run is incomplete; undefined for one that was completed, or left to a concurrent one. */
 function failureOf(outcome: ManagePositionsOutcome): string | undefined {
   if ('failed' in outcome) return `${outcome.scope}: ${outcome.failed}`;
   if (outcome.outcome === 'completed' || outcome.outcome === 'overtaken') return undefined;

@@ -1,5 +1,5 @@
-// The refresh-universe function: once a day. When the answer is not usable, the active universe stays and the invocation fails, so that
-// retries and the alarm take over; infer continues with the active universe.
+// The refresh-universe function: started once a day by EventBridge Scheduler. When the exchange's answer cannot be used the active
+// universe stays, and the invocation fails, for its retries and its alarm; infer continues with the active universe.
 
 import {
   composeRefreshUniverse,
@@ -25,10 +25,10 @@ export function createRefreshUniverseHandler({
     const refreshed = await refresh();
     record(refreshed);
     if (refreshed.outcome === 'kept') {
-      const { why, universe } = refreshed;
+      const { reason, universe } = refreshed;
       const stays =
         universe === undefined ? 'no universe could be chosen' : `the universe of ${universe.asOf} stays`;
-      throw new Error(`${stays}: ${why.code}: ${why.message}`);
+      throw new Error(`${stays}: ${reason.code}: ${reason.message}`);
     }
     const { outcome, universe, chosen } = refreshed;
     return {

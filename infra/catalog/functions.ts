@@ -36,6 +36,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     schedule: { cron: 'cron(0/5 * * * ? *)', times: 'per_shard' },
     retry: { attempts: 2, ageMaxS: 240 },
     grants: ['read_models', 'write_shadow', 'read_universe', 'write_signals'],
+    // With the bar it has decided: lib/inference/infer-events.ts.
     onSuccess: 'execute',
   },
   execute: {

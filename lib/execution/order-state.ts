@@ -1,17 +1,7 @@
 // The life of an order. What the exchange has not confirmed is `unknown`, a state of its own: it is looked up, never guessed
 // and never sent again.
+import type { ORDER_STATUSES } from '../risk/records.ts';
 
-export const ORDER_STATUSES = [
-  /** Through the gate and written down; whether it was sent is not known after a crash. */
-  'authorised',
-  'acknowledged',
-  'partially_filled',
-  'filled',
-  'rejected',
-  'cancelled',
-  /** Sent, but without an answer: timeout, 5xx, connection reset. */
-  'unknown',
-] as const;
 export type OrderStatus = (typeof ORDER_STATUSES)[number];
 
 export interface OrderState {

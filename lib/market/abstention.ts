@@ -9,9 +9,9 @@ export const ABSTENTION_REASONS = {
   illiquid: 'fewer than 72 of the last 288 bars moved',
   price_scale_changed: 'the price jumped to another scale within the window, as after a redenomination',
   not_listed: 'the exchange does not list the symbol',
-  invalid_candle: 'the exchange sent a candle that is not valid',
+  invalid_candle: 'the exchange sent an invalid candle',
   exchange_unavailable: 'the exchange did not answer, or refused',
-  no_ensemble: 'the ensemble in force could not be read',
+  no_ensemble: 'the active ensemble could not be read',
   internal_error: 'a check inside the system failed for this symbol',
 } as const;
 

@@ -1,4 +1,4 @@
-// The complete 5-minute grid and the gap policy: the one place where missing bars are filled and where a bar is judged
+// The complete 5-minute grid and the gap policy: the one place where missing bars are filled and where a bar is found
 // fit for a decision. Training and serving both come through here.
 
 import { invariant } from '../core/invariant.ts';
@@ -58,7 +58,7 @@ export function fillGaps(series: CandleSeries): CandleGrid {
 }
 
 /**
- * Judges every bar of a grid at once: element i is the reason why bar i has no row, or undefined when it has one.
+ * Checks every bar of a grid at once: element i is the reason why bar i has no row, or undefined when it has one.
  * Each verdict depends on the bar's own 880-bar window alone, so it is the same over years as over one request.
  */
 export function checkBars(grid: CandleGrid): (AbstentionReason | undefined)[] {

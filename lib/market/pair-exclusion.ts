@@ -1,6 +1,6 @@
-// Which pairs are never traded, whatever their turnover: what does not move, what decays by itself, what cannot be judged or sold.
+// Which pairs are never traded, whatever their turnover: what does not move, what decays by itself, what has too little history or cannot be sold.
 
-import { DAY_MS } from './bar-range.ts';
+import { DAY_MS } from '../core/units.ts';
 import { entryBarrier } from './symbol-filters.ts';
 
 /** The universe is chosen once a day. */

@@ -1,6 +1,6 @@
 // What an exchange demands of the orders of one symbol, and what stands against entering it at all. A position that is there can
 // be closed whatever stands against an entry.
-import { DAY_MS } from './bar-range.ts';
+import { DAY_MS } from '../core/units.ts';
 
 /** What an exchange demands of a symbol's orders. */
 export interface SymbolFilters {
@@ -16,7 +16,7 @@ export interface SymbolFilters {
 }
 
 /** Nothing is entered within so long of a contract's settlement. */
-export const SETTLEMENT_MARGIN_MS = DAY_MS;
+const SETTLEMENT_MARGIN_MS = DAY_MS;
 
 /** Why a symbol is not entered, whatever a signal says; undefined when nothing stands against it. */
 export function entryBarrier(

@@ -2,7 +2,18 @@
 // the keys, so that every function means the same. What trading depends on is not read strictly: where a newer version of the code
 // has written more, the older one must still be able to protect and to end positions, above all after a rollback.
 import { z } from 'zod';
-import { ORDER_STATUSES } from '../execution/order-state.ts';
+
+export const ORDER_STATUSES = [
+  /** Through the gate and written down; whether it was sent is not known after a crash. */
+  'authorised',
+  'acknowledged',
+  'partially_filled',
+  'filled',
+  'rejected',
+  'cancelled',
+  /** Sent, but without an answer: timeout, 5xx, connection reset. */
+  'unknown',
+] as const;
 
 const side = z.enum(['BUY', 'SELL']);
 
@@ -128,46 +139,8 @@ export const parityRecordSchema = z.strictObject({
   symbols: z.array(z.string()),
   values: z.int().min(0),
   mismatches: z.int().min(0),
-  remarks: z.array(z.string()),
+  problems: z.array(z.string()),
 });
-
-/** Why drift could not be measured. Closed. */
-const DRIFT_UNMEASURED = [
-  'no_universe',
-  'no_ensemble',
-  'no_profile',
-  'profile_unusable',
-  'exchange_unavailable',
-  'store_unavailable',
-  'no_rows',
-  'too_few_rows',
-] as const;
-
-/** `drift#<13-digit ms>`: how far the features of the newest week are from those of training, watch-drift.ts. */
-export const driftRecordSchema = z.discriminatedUnion('outcome', [
-  z.strictObject({
-    outcome: z.literal('measured'),
-    atMs: z.int(),
-    ensembleId: z.string(),
-    /** Of the sample: open times of its first and last bar. */
-    fromMs: z.int(),
-    toMs: z.int(),
-    rows: z.int().positive(),
-    symbols: z.array(z.string()),
-    /** Features whose PSI is significant even at the lower end of its interval. */
-    drifted: z.int().min(0),
-    /** The most drifted first, drifted or not; `low` is the lower end of the 95 % interval. */
-    features: z.array(z.strictObject({ name: z.string(), psi: z.number(), low: z.number() })),
-  }),
-  z.strictObject({
-    outcome: z.literal('unmeasured'),
-    atMs: z.int(),
-    code: z.enum(DRIFT_UNMEASURED),
-    /** One line for the operator. */
-    message: z.string(),
-  }),
-]);
-export type DriftRecord = z.infer<typeof driftRecordSchema>;
 
 /** `go-no-go`: the newest decision of the hourly evaluation, and the evidence it stands on. */
 export const goNoGoRecordSchema = z.strictObject({

@@ -1,5 +1,6 @@
 // The whole system on one machine: embedded AWS, an exchange (simulated or real), and the real handlers of all functions, called
 // by the run's own clock.
+
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -10,6 +11,8 @@ import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createInferHandler } from '../../functions/infer/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
 import { createRefreshUniverseHandler } from '../../functions/refresh-universe/handler.ts';
+import { messageOf } from '../../lib/core/message-of.ts';
+import type { BarDecided } from '../../lib/inference/infer-events.ts';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { composeApi, setApiToken } from '../../lib/runtime/compose/api.ts';
@@ -123,7 +126,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
           await handlers[job]();
           return { failed: undefined };
         } catch (error) {
-          return { failed: `${job}: ${error instanceof Error ? error.message : error}` };
+          return { failed: `${job}: ${messageOf(error)}` };
         }
       },
       lastRun: async () => (await system.signals.lastRuns({ shard: 0, shardCount: 1, count: 1 }))[0],
@@ -182,7 +185,7 @@ function composeHandlers(context: FunctionContext): Record<Job, () => Promise<un
   const execute = createExecuteHandler(opened(composeExecute(trading, overrides('execute'))));
   return {
     infer: async () => {
-      const decided = await asLambdaRetries(() => infer({}));
+      const decided: BarDecided = await asLambdaRetries(() => infer({}));
       return asLambdaRetries(() => execute(decided));
     },
     'manage-positions': createManagePositionsHandler(

@@ -15,7 +15,7 @@ import { success } from '../../lib/core/result.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
-import { writeFeatureProfile } from '../../lib/models/use-cases/measure-drift.ts';
+import { writeFeatureProfile } from '../../lib/models/use-cases/write-profile.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
 import { POSITION_MANAGER_KEY } from '../../lib/risk/records.ts';

@@ -15,7 +15,7 @@ const candle = (bar: number, change: Partial<Candle> = {}): Candle => ({
 
 function series(...candles: readonly Candle[]) {
   const read = seriesFromCandles([...candles]);
-  if (!read.ok) throw new Error(read.error.fault);
+  if (!read.ok) throw new Error(read.error.problem);
   return read.value;
 }
 

@@ -178,7 +178,7 @@ describe('an answer', () => {
     expect(doubt(market(60), ['C1USDT', 'C2USDT', 'XUSDT', 'YUSDT'], 20)).toBeUndefined();
   });
 
-  it('is believed when fewer are asked for than are in force', () => {
+  it('is believed when fewer are asked for than are active', () => {
     expect(doubt(market(60), names(1, 50), 5)).toBeUndefined();
   });
 });

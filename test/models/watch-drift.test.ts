@@ -6,8 +6,9 @@ import type { ObjectStore } from '../../lib/core/ports.ts';
 import { failure } from '../../lib/core/result.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
+import { type DriftRecord, driftRecordSchema } from '../../lib/models/drift-record.ts';
 import { watchDrift } from '../../lib/models/use-cases/watch-drift.ts';
-import { driftKey, driftRecordSchema } from '../../lib/risk/records.ts';
+import { driftKey } from '../../lib/risk/records.ts';
 import { buildModelFolder } from '../support/models/build-model-folder.ts';
 import { createMemoryObjectStore } from '../support/models/memory-object-store.ts';
 
@@ -26,7 +27,10 @@ async function watchWith(error: Error, prefix: (typeof PREFIXES)[number]) {
   const clock = { nowMs: () => NOW_MS };
   const market = createRecordedMarket({ symbols: [], read: async () => failure('none') }, clock);
   const risk = createMemoryRiskStore();
-  const watched = watchDrift({ market, objects: failing, risk, clock, draws: () => () => 0 });
+  const log = {
+    append: (kept: DriftRecord) => risk.put('paper', driftKey(kept.atMs), kept, { ifAbsent: true }),
+  };
+  const watched = watchDrift({ market, objects: failing, log, clock, draws: () => () => 0 });
   return { watched, record: () => risk.get('paper', driftKey(NOW_MS), driftRecordSchema) };
 }
 

@@ -1,12 +1,18 @@
 // Keys are rotated while processes live: against the simulated exchange, which takes one pair of keys and refuses all others.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createCcxtMarketData } from '../../lib/adapters/binance/ccxt-market-data.ts';
-import { createLiveBroker } from '../../lib/adapters/binance/live-broker.ts';
+import { createLiveBroker } from '../../lib/adapters/binance/account/live-broker.ts';
+import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import { type ExchangeKeys, openKeyedBroker } from '../../lib/runtime/compose/keyed-broker.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { approveEntry, BROKER_START_MS, BROKER_TERMS, brokerMarket, expectRows } from '../contract/broker.ts';
+import {
+  approveEntry,
+  BROKER_START_MS,
+  BROKER_TERMS,
+  brokerMarket,
+  expectRows,
+} from '../support/execution/broker-market.ts';
 
 const OLD: ExchangeKeys = { apiKey: 'old-key', secret: 'old-secret' };
 const NEW: ExchangeKeys = { apiKey: 'new-key', secret: 'new-secret' };

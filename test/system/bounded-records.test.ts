@@ -24,8 +24,8 @@ import { collectBreakerEvidence } from '../../lib/risk/use-cases/breaker-evidenc
 import { expireLocalItems, prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { LOCAL_STAGE, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
-import { runOf } from '../contract/signal-store.ts';
 import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { beHealthy, MINUTE_MS, START_MS } from '../support/trading/healthy-scope.ts';
 import { ScriptedExchange } from '../support/trading/scripted-exchange.ts';
 import { signalOf } from '../support/trading/trading-world.ts';

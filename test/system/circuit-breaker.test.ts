@@ -28,7 +28,7 @@ import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/o
 import { localCircuitBreakerSettings } from '../../lib/runtime/config/local-settings.ts';
 import { localNotificationsFile } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
-import { runOf } from '../contract/signal-store.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { beHealthy, MINUTE_MS, START_MS, writeRecord } from '../support/trading/healthy-scope.ts';
 
 describe('circuit breaker on the embedded services', () => {

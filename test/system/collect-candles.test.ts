@@ -3,8 +3,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createBinanceArchive } from '../../lib/adapters/binance/binance-archive.ts';
-import { createCcxtMarketData } from '../../lib/adapters/binance/ccxt-market-data.ts';
+import { createBinanceArchive } from '../../lib/adapters/binance/market/binance-archive.ts';
+import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { RequestBudget } from '../../lib/adapters/binance/request-budget.ts';
 import { openCandleFolder } from '../../lib/adapters/files/candle-folder.ts';
 import { candleParquet } from '../../lib/adapters/files/candle-parquet.ts';
@@ -40,7 +40,7 @@ const LISTED_MS = Date.UTC(2025, 0, 3, 7, 35);
 function without(series: CandleSeries, isLeftOut: (openTimeMs: number) => boolean): CandleSeries {
   const candles = Array.from({ length: series.length }, (_, index) => candleAt(series, index));
   const kept = seriesFromCandles(candles.filter(({ openTimeMs }) => !isLeftOut(openTimeMs)));
-  if (!kept.ok) throw new Error(kept.error.fault);
+  if (!kept.ok) throw new Error(kept.error.problem);
   return kept.value;
 }
 

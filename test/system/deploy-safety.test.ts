@@ -9,7 +9,7 @@ import { symbolsOfShard } from '../../lib/market/universe.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { equityKey, equitySnapshotSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
-import { runOf } from '../contract/signal-store.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { BAR, requestOf, signalOf, TradingWorld } from '../support/trading/trading-world.ts';
 
 const { outcomes } = TradingWorld;

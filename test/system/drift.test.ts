@@ -13,7 +13,7 @@ import { allocateSeries, type CandleSeries, sliceSeries } from '../../lib/market
 import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { POINTER_KEY } from '../../lib/models/ensemble.ts';
-import { writeFeatureProfile } from '../../lib/models/use-cases/measure-drift.ts';
+import { writeFeatureProfile } from '../../lib/models/use-cases/write-profile.ts';
 import { firstArmed } from '../../lib/risk/breaker/state.ts';
 import { newGate } from '../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../lib/risk/latch.ts';
@@ -234,7 +234,7 @@ describe('evaluate-rollout', () => {
 });
 
 describe('the commands, on the saved state of a system that does not run', () => {
-  it('qt drift --state measures against the ensemble in force there, and qt gonogo names what drifted', async () => {
+  it('qt drift --state measures against the active ensemble there, and qt gonogo names what drifted', async () => {
     const { drift } = await evaluated(change(calm, agitate));
     await system.risk.createGate('paper', { ...newGate(firstArmed(nowMs)), leaseUntilMs: nowMs + LEASE_MS });
     await system.close();
@@ -315,7 +315,7 @@ describe('what cannot be measured has its reason and no figure', () => {
     expect(result).toMatchObject({ driftedFeatures: null, level: 'PAPER' });
   });
 
-  it('no profile, and no ensemble in force', async () => {
+  it('no profile, and no active ensemble', async () => {
     const pointer = (await system.objects.get(POINTER_KEY))!.body;
     const other = JSON.parse(Buffer.from(pointer).toString());
     await system.objects.put(POINTER_KEY, Buffer.from('{}'));

@@ -21,8 +21,8 @@ import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/o
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { announceRunningSystem, withdrawRunningSystem } from '../../local/run/running-system.ts';
-import { BROKER_START_MS, brokerMarket, expectRows } from '../contract/broker.ts';
-import { runOf } from '../contract/signal-store.ts';
+import { BROKER_START_MS, brokerMarket, expectRows } from '../support/execution/broker-market.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { qt } from '../support/qt.ts';
 
 const MINUTE_MS = 60_000;

@@ -26,8 +26,13 @@ import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/o
 import { localTradingSettings } from '../../lib/runtime/config/local-settings.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { BROKER_START_MS, brokerMarket, expectRows, expectValue } from '../contract/broker.ts';
-import { runOf } from '../contract/signal-store.ts';
+import {
+  BROKER_START_MS,
+  brokerMarket,
+  expectRows,
+  expectValue,
+} from '../support/execution/broker-market.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { signalOf } from '../support/trading/trading-world.ts';
 
 const MINUTE_MS = 60_000;
@@ -143,8 +148,8 @@ describe('the execute and guard functions', () => {
     const event = await decided('ETHUSDT', 50_000);
     expect(await execute(event)).toMatchObject({ mode: 'OFF', entered: 0 });
     expect(await held()).toEqual([]);
-    await expect(execute({ responsePayload: { errorMessage: 'no' } })).rejects.toThrow();
-    await expect(execute(undefined)).rejects.toThrow();
+    await expect(execute({ responsePayload: { errorMessage: 'no' } } as never)).rejects.toThrow();
+    await expect(execute(undefined as never)).rejects.toThrow();
   });
 
   it('tell by failing that the exchange is gone while a position is open', async () => {

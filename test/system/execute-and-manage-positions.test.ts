@@ -579,7 +579,7 @@ describe('a signal that may not act', () => {
     expect(await denied(await TradingWorld.open(old))).toEqual(['ensemble_mismatch']);
   });
 
-  it('has no ensemble in force', async () => {
+  it('has no active ensemble', async () => {
     const world = await open();
     world.objects.failReadsOf('ensembles/');
     expect(await denied(world)).toEqual(['ensemble_unavailable']);

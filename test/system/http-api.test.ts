@@ -17,9 +17,9 @@ import type { OperatorSystem } from '../../lib/runtime/compose/operator.ts';
 import { apiTokenParameter, LOCAL_STAGE } from '../../lib/runtime/config/stage.ts';
 import type { EmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import type { SimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { BROKER_START_MS } from '../contract/broker.ts';
-import { runOf, signalOf } from '../contract/signal-store.ts';
 import { type Answered, type ApiStage, type Call, startApiStage, TOKEN } from '../support/api/api-stage.ts';
+import { BROKER_START_MS } from '../support/execution/broker-market.ts';
+import { runOf, signalOf } from '../support/inference/sample-signals.ts';
 
 const BAR_MS = 300_000;
 const READS_PER_MINUTE = 120;

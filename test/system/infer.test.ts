@@ -113,6 +113,35 @@ describe('the infer function', () => {
     expect(run.abstentions).toMatchObject([{ symbol: first, abstained: reason }]);
   });
 
+  it('a symbol that the exchange does not list abstains as not_listed: waiting would not help', async () => {
+    const fault = { kind: 'reject', code: -1121, msg: 'Invalid symbol.' } as const;
+    exchange.faults.inject({ ...fault, path: '/fapi/v1/klines', symbol: first });
+    expect(await infer({})).toMatchObject({ written: 3 });
+    expect((await newestRun()).abstentions).toMatchObject([{ symbol: first, abstained: 'not_listed' }]);
+  });
+
+  it('counts newest candles that were others when they were read again', async () => {
+    const revisedCandles = async () => {
+      await infer({});
+      return (await newestRun()).revisedCandles;
+    };
+    expect(await revisedCandles()).toBe(0);
+    nowMs += BAR_MS;
+    expect(await revisedCandles()).toBe(0);
+    // Another market at the same address: every candle of it is another one.
+    const port = Number(new URL(exchange.url).port);
+    await exchange.close();
+    const other = generateMarket({
+      seed: 4,
+      symbols: 4,
+      fromMs: Date.UTC(2024, 0, 1),
+      bars: REQUEST_BARS + 10,
+    });
+    exchange = await startSimulatedExchange({ market: other, clock: { nowMs: () => nowMs }, port });
+    nowMs += BAR_MS;
+    expect(await revisedCandles()).toBe(4);
+  });
+
   it('an exchange that is gone gives abstentions and no signal', async () => {
     await exchange.close();
     expect(await infer({})).toMatchObject({ written: 0 });

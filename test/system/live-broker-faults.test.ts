@@ -3,8 +3,8 @@
 import { createHmac } from 'node:crypto';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createCcxtMarketData } from '../../lib/adapters/binance/ccxt-market-data.ts';
-import { createLiveBroker, type LiveBrokerOptions } from '../../lib/adapters/binance/live-broker.ts';
+import { createLiveBroker, type LiveBrokerOptions } from '../../lib/adapters/binance/account/live-broker.ts';
+import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
 import type { Broker, Submission } from '../../lib/execution/ports.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import type { FaultRequest } from '../../local/exchange/faults.ts';
@@ -19,7 +19,7 @@ import {
   expectValue,
   market,
   stop,
-} from '../contract/broker.ts';
+} from '../support/execution/broker-market.ts';
 
 const credentials = { apiKey: 'CANARY-KEY-7f3a91', secret: 'CANARY-SECRET-c04d2e' };
 const ORDER = { path: '/fapi/v1/order', method: 'POST' } as const;

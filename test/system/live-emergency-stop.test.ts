@@ -26,8 +26,8 @@ import {
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { announceRunningSystem, withdrawRunningSystem } from '../../local/run/running-system.ts';
-import { expectRows } from '../contract/broker.ts';
-import { runOf } from '../contract/signal-store.ts';
+import { expectRows } from '../support/execution/broker-market.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { qt } from '../support/qt.ts';
 import { calmMarket, LIVE_DEPOSIT_USDT, LIVE_KEYS } from '../support/trading/live-world.ts';
 import {

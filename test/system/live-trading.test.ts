@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { tradeRecordSchema } from '../../lib/risk/records.ts';
 import type { FaultRequest } from '../../local/exchange/faults.ts';
-import { approveEntry, approveReduce, expectRows } from '../contract/broker.ts';
+import { approveEntry, approveReduce, expectRows } from '../support/execution/broker-market.ts';
 import { type Dips, LIVE_DEPOSIT_USDT, LiveWorld } from '../support/trading/live-world.ts';
 import { Crash, CrashPlan, MINUTE_MS, START_MS, TradingWorld } from '../support/trading/trading-world.ts';
 

@@ -184,7 +184,7 @@ describe('the refresh-universe function', () => {
     ['no candles of anything', { kind: 'empty', path: '/fapi/v1/klines' }],
     ['a ban', { kind: 'banned' }],
     ['torn connections', { kind: 'reset' }],
-  ] as const)('keeps the universe in force when the exchange sends %s, and says so', async (_, fault) => {
+  ] as const)('keeps the active universe when the exchange sends %s, and says so', async (_, fault) => {
     await refresh();
     const before = await system.objects.get(UNIVERSE_KEY);
     nowMs += DAY_MS;
@@ -210,8 +210,8 @@ describe('the refresh-universe function', () => {
       asOf: '2024-01-01',
       symbols: ['AUSDT', 'BUSDT', first!],
     });
-    await expect(refresh()).rejects.toThrow(/too_many_gone: of the 3 symbols in force only 1 can be traded/);
-    const { createCcxtMarketData } = await import('../../lib/adapters/binance/ccxt-market-data.ts');
+    await expect(refresh()).rejects.toThrow(/too_many_gone: only 1 of the 3 active symbols can be traded/);
+    const { createCcxtMarketData } = await import('../../lib/adapters/binance/market/ccxt-market-data.ts');
     const market = createCcxtMarketData({ exchange: 'binanceusdm', baseUrl: exchange.url });
     const dependencies = { market, objects: system.objects, clock };
     expect(await refreshUniverse(dependencies, { size: 4, afresh: true })).toMatchObject({
@@ -260,7 +260,9 @@ describe('qt universe', () => {
     closers.push(async () => withdrawRunningSystem(target.stateDir));
     expect(await qt('universe', 'show', ...state)).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringMatching(/there is no universe\/current\.json in the store: qt universe refresh/),
+      stderr: expect.stringMatching(
+        /there is no universe\/current\.json in the store: run qt universe refresh/,
+      ),
     });
     const refreshed = await qt('universe', 'refresh', '--symbols', '4', ...state);
     expect(refreshed).toMatchObject({ exitCode: 0, stderr: '' });
@@ -272,7 +274,7 @@ describe('qt universe', () => {
     expect(await qt('universe', 'refresh', '--symbols', '21', ...state)).toMatchObject({
       exitCode: 1,
       stderr:
-        'error: the universe of 2024-01-04 stays: too_few_pairs: 10 pairs can be traded, asked for were 21\n',
+        'error: the universe of 2024-01-04 stays: too_few_pairs: 10 pairs can be traded, 21 were asked for\n',
     });
     expect((await inForce()).symbols).toHaveLength(4);
   });

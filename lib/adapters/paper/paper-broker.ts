@@ -36,7 +36,7 @@ import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { RiskApproved } from '../../risk/gate.ts';
 import type { RiskStore } from '../../risk/ports.ts';
 import { PAPER_ACCOUNT_KEY, paperOrderKey } from '../../risk/records.ts';
-import { toBrokerError } from '../binance/broker-error.ts';
+import { toBrokerError } from '../binance/account/broker-error.ts';
 import { fillsOf, incomeOf, listingOf, openOf, reportOf } from './paper-reports.ts';
 
 export interface PaperBrokerOptions {

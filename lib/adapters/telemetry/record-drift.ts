@@ -1,6 +1,6 @@
 // Log line, with the most drifted features, and metrics (EMF) of a drift measurement.
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import type { DriftRecord } from '../../risk/records.ts';
+import type { DriftRecord } from '../../models/drift-record.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
 export function recordDrift({ logger, metrics }: Telemetry, drift: DriftRecord): void {

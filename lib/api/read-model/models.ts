@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { ObjectStore } from '../../core/ports.ts';
 import type { Result } from '../../core/result.ts';
+import { driftRecordSchema } from '../../models/drift-record.ts';
 import { type EnsembleMember, ensembleSchema, manifestKey, quarantineKey } from '../../models/ensemble.ts';
 import { manifestSchema } from '../../models/manifest.ts';
 import { parseManifest } from '../../models/parse-document.ts';
@@ -14,7 +15,6 @@ import {
   type StoredEnsemble,
 } from '../../models/use-cases/read-ensemble.ts';
 import type { RiskStore } from '../../risk/ports.ts';
-import { driftRecordSchema } from '../../risk/records.ts';
 
 const memberSchema = z.strictObject({
   name: z.string(),

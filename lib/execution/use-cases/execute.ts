@@ -1,10 +1,10 @@
 // Turns the signals of one bar and shard into orders: exits of positions that a signal is against, then entries, the largest
 // expected edge first. Nothing is entered that is not proven allowed at that moment: flags, latch, lease and stage are read
 // again before every single authorisation, and the gate's one conditional write decides.
-import { z } from 'zod';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
+import type { BarDecided } from '../../inference/infer-events.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import type { Signal } from '../../inference/signal.ts';
 import { symbolsOfShard } from '../../market/universe.ts';
@@ -34,15 +34,8 @@ import {
 import { sendExit } from './protect-position.ts';
 import type { ExecutionContext } from './send-order.ts';
 
-/** What infer hands over on its success. */
-export const executeRequestSchema = z.object({
-  barOpenTimeMs: z.int(),
-  shard: z.int().min(0),
-  shardCount: z.int().min(1),
-  ensembleId: z.string().nullable(),
-  featureSetHash: z.string(),
-});
-export type ExecuteRequest = z.infer<typeof executeRequestSchema>;
+/** The bar and shard to act on, as infer decided them. */
+export type ExecuteRequest = Omit<BarDecided, 'written' | 'alreadyDecided'>;
 
 export interface ExecuteDependencies extends ModeSources {
   readonly signals: SignalStore;

@@ -1,5 +1,5 @@
 // Drift, watched: whether the features of the newest week, of a few symbols spread over the universe, still look as they did when
-// the ensemble in force was trained. It decides nothing: people are told. What cannot be measured says why, and has no figure.
+// the active ensemble was trained. It decides nothing: people are told. What cannot be measured says why, and has no figure.
 
 import type { Clock, ObjectStore } from '../../core/ports.ts';
 import { failure, type Result } from '../../core/result.ts';
@@ -11,14 +11,14 @@ import { type CandleSeries, candleAt, seriesFromCandles } from '../../market/can
 import { REQUEST_BARS, ROW_WINDOW_BARS } from '../../market/grid.ts';
 import type { MarketData } from '../../market/ports.ts';
 import { readUniverse } from '../../market/use-cases/active-universe.ts';
-import type { RiskStore } from '../../risk/ports.ts';
-import { type DriftRecord, driftKey } from '../../risk/records.ts';
+import type { DriftRecord } from '../drift-record.ts';
+import type { DriftLog } from '../ports.ts';
 import { type DriftReport, measureDrift } from './measure-drift.ts';
 
 export interface WatchDriftDependencies {
   readonly market: Pick<MarketData, 'serverTimeMs' | 'closedCandles'>;
   readonly objects: ObjectStore;
-  readonly risk: Pick<RiskStore, 'put'>;
+  readonly log: DriftLog;
   readonly clock: Clock;
   /** A fresh one for every measurement. */
   readonly draws: () => DrawIndex;
@@ -45,7 +45,7 @@ export async function watchDrift(dependencies: WatchDriftDependencies): Promise<
   const record: DriftRecord = report.ok
     ? { outcome: 'measured', atMs, ...summarise(report.value) }
     : { outcome: 'unmeasured', atMs, ...report.error };
-  await dependencies.risk.put('paper', driftKey(atMs), record, { ifAbsent: true });
+  await dependencies.log.append(record);
   return record;
 }
 
@@ -112,7 +112,7 @@ async function readNewest(
       byTime.set(page.value.openTimeMs[index]!, candleAt(page.value, index));
   }
   const series = seriesFromCandles([...byTime.values()].sort((a, b) => a.openTimeMs - b.openTimeMs));
-  return series.ok ? series : failure(`candle ${series.error.index} is invalid: ${series.error.fault}`);
+  return series.ok ? series : failure(`candle ${series.error.index} is invalid: ${series.error.problem}`);
 }
 
 function summarise({ ensembleId, recent, features }: DriftReport) {

@@ -1,6 +1,7 @@
 // What the circuit breaker judges, gathered from the risk records and the infer runs. Whatever cannot be read says so, and so
 // trips: nothing here stands in for what is not known.
 
+import { messageOf } from '../../core/message-of.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
 import { MISSED_BARS_RUNS, type MissedBar, missedBars } from '../../inference/missed-bars.ts';
 import type { SignalStore } from '../../inference/ports.ts';
@@ -86,7 +87,7 @@ async function read<T>(work: () => Promise<T | undefined>): Promise<Reading<T>> 
     const value = await work();
     return value === undefined ? { state: 'missing' } : known(value);
   } catch (error) {
-    return { state: 'unreadable', message: error instanceof Error ? error.message : String(error) };
+    return { state: 'unreadable', message: messageOf(error) };
   }
 }
 

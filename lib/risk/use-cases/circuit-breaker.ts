@@ -1,7 +1,9 @@
 // The circuit breaker at work: gathers evidence, moves the state by `transition`, and carries out the effects in their order:
 // latch, flags, audit, notification. What fails is reported and done again by the next tick; nothing waits for anything else.
+
 import { z } from 'zod';
 import { invariant } from '../../core/invariant.ts';
+import { messageOf } from '../../core/message-of.ts';
 import type { Clock } from '../../core/ports.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { MissedBar } from '../../inference/missed-bars.ts';
@@ -121,9 +123,7 @@ async function applyEvent(
 ): Promise<BreakerOutcome> {
   const failures: string[] = [];
   const attempt = async (work: () => Promise<unknown>) => {
-    await work().catch((error: unknown) =>
-      failures.push(error instanceof Error ? error.message : String(error)),
-    );
+    await work().catch((error: unknown) => failures.push(messageOf(error)));
   };
   let moved: BreakerTransition | undefined;
   await attempt(async () => {
@@ -158,7 +158,7 @@ async function moveState(
       const plan = planBreakerWrite({ previous, current, lease });
       if ((await risk.commit(scope, plan)).ok) return moved;
     } catch (error) {
-      failures.push(error instanceof Error ? error.message : String(error));
+      failures.push(messageOf(error));
       return moved;
     }
   }

@@ -1,6 +1,7 @@
 // The effective mode as it is now: flags, gate item and rollout read fresh, judged by effective-mode.ts. What cannot be read
 // says so, and so is OFF; a mode that was read is good for the gate for one second.
 
+import { messageOf } from '../../core/message-of.ts';
 import type { Clock } from '../../core/ports.ts';
 import {
   effectiveMode,
@@ -76,7 +77,7 @@ async function reading<T>(read: () => Promise<T | undefined>): Promise<Reading<T
     const value = await read();
     return value === undefined ? { state: 'missing' } : { state: 'value', value };
   } catch (error) {
-    return { state: 'unreadable', message: error instanceof Error ? error.message : String(error) };
+    return { state: 'unreadable', message: messageOf(error) };
   }
 }
 

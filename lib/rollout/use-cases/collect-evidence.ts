@@ -6,16 +6,11 @@ import type { InferRun } from '../../inference/infer-run.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import type { BarTallies } from '../../inference/use-cases/tally-bars.ts';
 import { BAR_MS } from '../../market/candle.ts';
+import { type DriftRecord, driftRecordSchema } from '../../models/drift-record.ts';
 import type { ModelAbstentionReason } from '../../models/vote.ts';
 import type { Scope } from '../../risk/gate.ts';
 import type { RiskStore } from '../../risk/ports.ts';
-import {
-  type DriftRecord,
-  driftKey,
-  driftRecordSchema,
-  parityKey,
-  parityRecordSchema,
-} from '../../risk/records.ts';
+import { driftKey, parityKey, parityRecordSchema } from '../../risk/records.ts';
 import type { GoNoGoEvidence } from '../go-no-go.ts';
 import { collectTrading, NOT_TRADED } from './trading-evidence.ts';
 

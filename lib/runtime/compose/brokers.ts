@@ -2,7 +2,7 @@
 // open them here, so that all trade the same account at the same costs.
 import type { AwsClients } from '../../adapters/aws/create-clients.ts';
 import { readSecretParameter } from '../../adapters/aws/ssm/read-secret-parameter.ts';
-import { createLiveBroker } from '../../adapters/binance/live-broker.ts';
+import { createLiveBroker } from '../../adapters/binance/account/live-broker.ts';
 import { createPaperBroker } from '../../adapters/paper/paper-broker.ts';
 import type { Telemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
 import { recordKeysRefused } from '../../adapters/telemetry/record-keys-refused.ts';

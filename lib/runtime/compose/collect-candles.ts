@@ -1,8 +1,8 @@
 // Composes the collector: for the daily function, and for `qt collect` into a folder or a stage's bucket.
 import { mkdir } from 'node:fs/promises';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
-import { createBinanceArchive } from '../../adapters/binance/binance-archive.ts';
-import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts';
+import { createBinanceArchive } from '../../adapters/binance/market/binance-archive.ts';
+import { createCcxtMarketData } from '../../adapters/binance/market/ccxt-market-data.ts';
 import { candleParquet } from '../../adapters/files/candle-parquet.ts';
 import { createFolderObjectStore } from '../../adapters/files/folder-object-store.ts';
 import { recordCollection } from '../../adapters/telemetry/record-collection.ts';

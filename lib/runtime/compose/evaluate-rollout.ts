@@ -1,10 +1,14 @@
 // Composes the evaluate-rollout function.
+
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { recordDrift } from '../../adapters/telemetry/record-drift.ts';
 import { recordRolloutAssessment } from '../../adapters/telemetry/record-rollout-assessment.ts';
 import { createBarTallies } from '../../inference/use-cases/tally-bars.ts';
+import type { DriftRecord } from '../../models/drift-record.ts';
+import type { DriftLog } from '../../models/ports.ts';
 import { watchDrift } from '../../models/use-cases/watch-drift.ts';
-import type { DriftRecord } from '../../risk/records.ts';
+import type { RiskStore } from '../../risk/ports.ts';
+import { driftKey } from '../../risk/records.ts';
 import {
   type AssessDependencies,
   assessRollout,
@@ -45,10 +49,19 @@ export function composeEvaluateRollout(
     assess: () => assessRollout(dependencies),
     record: (assessment) => recordRolloutAssessment(runtime.telemetry, assessment),
     async watchDrift() {
-      const drift = await watchDrift({ ...dependencies, draws: seededDraws });
+      const drift = await watchDrift({
+        ...dependencies,
+        log: driftLogOf(dependencies.risk),
+        draws: seededDraws,
+      });
       recordDrift(runtime.telemetry, drift);
       return drift;
     },
     close: runtime.close,
   };
 }
+
+/** Drift is kept beside the other evidence of paper trading. */
+const driftLogOf = (risk: Pick<RiskStore, 'put'>): DriftLog => ({
+  append: (record) => risk.put('paper', driftKey(record.atMs), record, { ifAbsent: true }),
+});

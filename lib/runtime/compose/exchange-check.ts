@@ -1,5 +1,5 @@
 // Checks that an exchange answers, and chooses the pairs to follow.
-import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts';
+import { createCcxtMarketData } from '../../adapters/binance/market/ccxt-market-data.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { chooseUniverse } from '../../market/choose-universe.ts';
 import { rankMarket } from '../../market/use-cases/refresh-universe.ts';

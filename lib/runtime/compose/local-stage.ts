@@ -7,7 +7,7 @@ import { createFolderObjectStore } from '../../adapters/files/folder-object-stor
 import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { StoreError } from '../../core/store-error.ts';
-import { copyEnsemble } from '../../models/use-cases/model-registry.ts';
+import { copyEnsemble } from '../../models/use-cases/copy-ensemble.ts';
 import { readCurrentEnsemble } from '../../models/use-cases/read-ensemble.ts';
 import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../config/stage.ts';
 import { STARTER_MODELS_FOLDER } from '../config/starter-models.ts';

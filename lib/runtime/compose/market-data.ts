@@ -1,5 +1,5 @@
 // Market data of the exchange, real or simulated.
-import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts';
+import { createCcxtMarketData } from '../../adapters/binance/market/ccxt-market-data.ts';
 import type { MarketData } from '../../market/ports.ts';
 import type { Exchange } from '../config/function-settings.ts';
 

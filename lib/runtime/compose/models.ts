@@ -5,7 +5,8 @@ import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.t
 import type { ObjectStore } from '../../core/ports.ts';
 import { type Result, success } from '../../core/result.ts';
 import type { OpenTimeRange } from '../../market/bar-range.ts';
-import { copyEnsemble, verifyModels } from '../../models/use-cases/model-registry.ts';
+import { copyEnsemble } from '../../models/use-cases/copy-ensemble.ts';
+import { verifyModels } from '../../models/use-cases/model-registry.ts';
 import {
   type PromotionRequest,
   promoteEnsemble,

@@ -4,7 +4,7 @@ import { type AwsClients, createClients, type ServiceEndpoints } from '../../ada
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { readTextParameter } from '../../adapters/aws/ssm/read-text-parameter.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
-import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts';
+import { createCcxtMarketData } from '../../adapters/binance/market/ccxt-market-data.ts';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { Broker } from '../../execution/ports.ts';

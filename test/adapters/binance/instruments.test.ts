@@ -5,7 +5,7 @@ import {
   readListedPairs,
   readPrices,
   readQuoteVolumes,
-} from '../../../lib/adapters/binance/instruments.ts';
+} from '../../../lib/adapters/binance/market/instruments.ts';
 
 /** In the shape of Binance's documentation of /fapi/v1/exchangeInfo. */
 const pair = (symbol: string, change: Record<string, unknown> = {}) => ({

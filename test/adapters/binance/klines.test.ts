@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ExchangeFault } from '../../../lib/adapters/binance/exchange-fault.ts';
-import { readKlines } from '../../../lib/adapters/binance/klines.ts';
+import { readKlines } from '../../../lib/adapters/binance/market/klines.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 
 const wanted = { symbol: 'BTCUSDT', count: 998, lastOpenTimeMs: 10 * BAR_MS };

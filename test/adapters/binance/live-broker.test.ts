@@ -2,17 +2,24 @@
 // that contradict lookups, echoes of what was sent.
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createCcxtMarketData } from '../../../lib/adapters/binance/ccxt-market-data.ts';
-import { createLiveBroker } from '../../../lib/adapters/binance/live-broker.ts';
+import { createLiveBroker } from '../../../lib/adapters/binance/account/live-broker.ts';
+import { createCcxtMarketData } from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { RequestBudget } from '../../../lib/adapters/binance/request-budget.ts';
 import type { Broker } from '../../../lib/execution/ports.ts';
-import { approveEntry, approveReduce, expectRows, expectValue, market, stop } from '../../contract/broker.ts';
 import {
   type AnsweringServer,
   answered,
   type ReceivedRequest,
   startAnsweringServer,
 } from '../../support/exchange/answering-server.ts';
+import {
+  approveEntry,
+  approveReduce,
+  expectRows,
+  expectValue,
+  market,
+  stop,
+} from '../../support/execution/broker-market.ts';
 
 const credentials = { apiKey: 'MARKER-KEY/7f3a+91', secret: 'MARKER-SECRET-c04d2e' };
 const DAY_MS = 86_400_000;

@@ -21,7 +21,7 @@ import {
   expectValue,
   market as marketOrder,
   stop,
-} from '../../contract/broker.ts';
+} from '../../support/execution/broker-market.ts';
 
 const unavailable = { code: 'unavailable', message: 'no exchange', retryable: true } as const;
 let nowMs: number;

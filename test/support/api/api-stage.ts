@@ -19,7 +19,7 @@ import {
   startSimulatedExchange,
 } from '../../../local/exchange/simulated-exchange.ts';
 import { claimApiPort, serveApi } from '../../../local/run/api-server.ts';
-import { BROKER_START_MS, brokerMarket } from '../../contract/broker.ts';
+import { BROKER_START_MS, brokerMarket } from '../execution/broker-market.ts';
 
 export const TOKEN = 'a-token-of-the-right-length-0123456789abcdef';
 

@@ -37,7 +37,7 @@ function steadyMarket(dips: Dips) {
       volume: 12.345,
     }));
     const series = seriesFromCandles(candles);
-    if (!series.ok) throw new Error(series.error.fault);
+    if (!series.ok) throw new Error(series.error.problem);
     return series.value;
   };
   return marketOf(new Map(Object.entries(PRICES).map(([symbol, price]) => [symbol, seriesOf(price)])));

@@ -4,7 +4,7 @@ import type { SignalStore } from '../../../lib/inference/ports.ts';
 import type { Scope } from '../../../lib/risk/gate.ts';
 import type { RiskStore } from '../../../lib/risk/ports.ts';
 import { dayKey, equityKey, POSITION_MANAGER_KEY } from '../../../lib/risk/records.ts';
-import { runOf } from '../../contract/signal-store.ts';
+import { runOf } from '../inference/sample-signals.ts';
 
 export const START_MS = Date.UTC(2024, 7, 5, 12, 0, 10);
 export const MINUTE_MS = 60_000;

@@ -2,9 +2,9 @@
 // against the simulated exchange's signed endpoints. The stores are in memory, and time is the test's.
 import { expect } from 'vitest';
 import { z } from 'zod';
-import { BinanceAccount } from '../../../lib/adapters/binance/binance-account.ts';
-import { createCcxtMarketData } from '../../../lib/adapters/binance/ccxt-market-data.ts';
-import { createLiveBroker } from '../../../lib/adapters/binance/live-broker.ts';
+import { BinanceAccount } from '../../../lib/adapters/binance/account/binance-account.ts';
+import { createLiveBroker } from '../../../lib/adapters/binance/account/live-broker.ts';
+import { createCcxtMarketData } from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
 import { bookedLedgerSchema, differencesOf } from '../../../lib/execution/booked-ledger.ts';
@@ -35,8 +35,8 @@ import {
   startSimulatedExchange,
 } from '../../../local/exchange/simulated-exchange.ts';
 import { marketOf } from '../../../local/market/market-source.ts';
-import { expectRows, expectValue } from '../../contract/broker.ts';
-import { runOf } from '../../contract/signal-store.ts';
+import { expectRows, expectValue } from '../execution/broker-market.ts';
+import { runOf } from '../inference/sample-signals.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 import {
   type CrashPlan,
@@ -72,7 +72,7 @@ export function calmMarket(dips: Dips = {}) {
       volume: 12.345,
     }));
     const series = seriesFromCandles(candles);
-    if (!series.ok) throw new Error(series.error.fault);
+    if (!series.ok) throw new Error(series.error.problem);
     return series.value;
   };
   return marketOf(new Map((Object.keys(PRICES) as Symbol[]).map((symbol) => [symbol, seriesOf(symbol)])));

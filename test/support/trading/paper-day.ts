@@ -15,7 +15,7 @@ import {
   type TradeRecord,
   tradeKey,
 } from '../../../lib/risk/records.ts';
-import { runOf, signalOf } from '../../contract/signal-store.ts';
+import { runOf, signalOf } from '../inference/sample-signals.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 
 export const HOUR_MS = 3_600_000;
@@ -36,7 +36,7 @@ export interface PaperDay {
     symbols: string[];
     values: number;
     mismatches: number;
-    remarks: string[];
+    problems: string[];
   }[];
 }
 
@@ -73,7 +73,7 @@ export function goodDay(): PaperDay {
       symbols: ['AUSDT'],
       values: 1_176,
       mismatches: 0,
-      remarks: [],
+      problems: [],
     })),
   };
 }

@@ -92,7 +92,7 @@ export const requestOf = (over: Partial<ExecuteRequest> = {}): ExecuteRequest =>
   ...over,
 });
 
-/** Puts the signals' ensemble in force. */
+/** Activates the ensemble of the signals. */
 export async function putEnsemble(objects: ObjectStore): Promise<void> {
   const put = (key: string, value: unknown) => objects.put(key, Buffer.from(JSON.stringify(value)));
   await put(ensembleKey(ENSEMBLE_ID), ensemble);
@@ -163,7 +163,7 @@ export class TradingWorld {
     write: async (name, text) => void this.flagTexts.set(name, text),
   };
 
-  /** Armed, marked, with an ensemble in force and the signals given. */
+  /** Armed, marked, with an active ensemble and the signals given. */
   static async open(...signals: readonly Signal[]): Promise<TradingWorld> {
     const world = new TradingWorld();
     for (const [symbol, price] of Object.entries(PRICES)) world.exchange.prices.set(symbol, price);
