@@ -1,5 +1,5 @@
-// The HTTP API and the dashboard on this machine: calls are handed to the function in the form in which API Gateway does. It
-// knows its callers by the API's token, after the check that every local listener makes.
+// The HTTP API and the dashboard on this machine: the function gets its calls in the form that API Gateway uses. It knows its
+// callers by the API's token, after the check that every local listener makes.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { createApiHandler, type HttpEvent } from '../../functions/api/handler.ts';
@@ -9,7 +9,7 @@ import { type ClaimedPort, claimPort, type Reply, readBody } from '../aws/http-l
 import { DOOR_REFUSALS, type DoorRefusal } from '../aws/local-door.ts';
 
 const HOST = '127.0.0.1';
-/** The function refuses less; what is over this is not even read. */
+/** More is not read; the function's own limit is lower. */
 const BODY_BYTES_MAX = 65_536;
 
 const refuse = (status: number, body: object): Reply => ({
@@ -18,7 +18,7 @@ const refuse = (status: number, body: object): Reply => ({
   body: JSON.stringify(body),
 });
 
-/** Throws LocalStartError when the port cannot be had. @param port 0 takes any free one */
+/** Throws LocalStartError when the port is taken. @param port 0 for any free one */
 export const claimApiPort = (port: number): Promise<ClaimedPort> => claimPort('API', { host: HOST, port });
 
 /** Serves on the port until that is closed. */

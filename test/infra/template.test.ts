@@ -27,7 +27,6 @@ import {
 
 const SHARDS = 2;
 const UNIVERSE = { asOf: '2026-01-31', symbols: ['BTCUSDT', 'ETHUSDT'] };
-const MARKET_CAP_URL = 'https://api.coingecko.com';
 let stage: SynthesisedStage;
 let roles: ReadonlyMap<string, readonly Statement[]>;
 
@@ -36,7 +35,6 @@ beforeAll(async () => {
     settings: {
       shards: SHARDS,
       symbols: 50,
-      marketCapUrl: MARKET_CAP_URL,
       universe: UNIVERSE,
       notifyEmail: 'desk@example.com',
     },
@@ -282,7 +280,6 @@ describe('the functions', () => {
       bucket: BUCKET,
       exchange: 'binanceusdm',
       symbols: 50,
-      marketCapUrl: MARKET_CAP_URL,
     };
     for (const [key, value] of Object.entries(expected))
       if (key in settings) expect([key, settings[key]]).toEqual([key, value]);

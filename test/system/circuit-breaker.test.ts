@@ -369,6 +369,26 @@ describe('circuit breaker', () => {
     expect(told).toEqual([expect.stringContaining('ada: a test')]);
   });
 
+  it('tells people once when a tick falls into the moments of an operator notifying them', async () => {
+    await healthy();
+    const { notify } = dependencies.notifier;
+    let beside: Promise<unknown> | undefined;
+    const notifier: BreakerDependencies['notifier'] = {
+      async notify(message) {
+        nowMs += 1_000;
+        beside ??= tick();
+        await beside;
+        await notify(message);
+      },
+    };
+    const request = { scope: 'paper' as const, operator: 'ada', reason: 'a test' };
+    await tripBreaker({ ...dependencies, notifier }, request);
+    expect(beside).toBeDefined();
+    await later();
+    await tick();
+    expect(told).toEqual([expect.stringContaining('ada: a test')]);
+  });
+
   it('is reset by two operators, after the cooldown, with the cause gone; flags stay closed', async () => {
     await healthy();
     await tick();

@@ -607,6 +607,7 @@ describe('the dashboard', () => {
       page.submit('connect', { token: TOKEN });
       await expect.poll(() => page.text('mode') + page.text('reasons')).toMatch(/^PAPER/);
       expect(page.text('reasons')).toContain('paper_trading');
+      expect(page.text('seen')).toContain('level PAPER');
       expect(page.text('signals')).toMatch(/AUSDTBUY[\s\S]*AAUSDTHOLD/);
       page.submit('stop', { reason: 'seen on the page', by: 'ada' });
       await page.idle();
@@ -614,8 +615,10 @@ describe('the dashboard', () => {
       expect(page.asked).toEqual(['Stop everything and close all positions?']);
       page.confirms = true;
       page.submit('stop', {});
-      await expect.poll(() => page.text('outcome'), { timeout: 10_000 }).toContain('Everything was done.');
+      await expect.poll(() => page.text('outcome'), { timeout: 10_000 }).toContain('Everything is stopped.');
       await expect.poll(() => page.text('mode')).toBe('OFF');
+      expect(page.text('reasons')).toContain('seen on the page');
+      expect(page.text('reasons')).not.toContain('undefined');
     });
     expect(await latch()).toBe('TRIPPED');
     expect((await audited())[0]?.value.message).toContain('seen on the page');
@@ -630,7 +633,7 @@ describe('the dashboard', () => {
       page.submit('stop', { token: TOKEN, reason: 'x' });
       await expect
         .poll(() => page.text('outcome'), { timeout: 90_000 })
-        .toMatch(/^NOT COMPLETE[\s\S]*latch \(paper\)/);
+        .toMatch(/^INCOMPLETE[\s\S]*latch \(paper\)/);
       await expect.poll(() => page.text('mode')).toBe('OFF');
     });
   });

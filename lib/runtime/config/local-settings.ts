@@ -56,5 +56,4 @@ export const localRefreshUniverseSettings = (
   stage: LOCAL_STAGE,
   bucket: LOCAL_BUCKET,
   symbols,
-  marketCapUrl: undefined,
 });
