@@ -1,6 +1,6 @@
 // Orders, trades and fees of the simulated exchange, and the conditions in which it refuses, as Binance does.
 import { afterEach, describe, expect, it } from 'vitest';
-import { COSTS, DEPOSIT, ExchangeAccount, type Row } from '../support/trading/exchange-account.ts';
+import { COSTS, DEPOSIT, ExchangeAccount, type Row } from '../../support/trading/exchange-account.ts';
 
 let account: ExchangeAccount;
 afterEach(() => account.close());

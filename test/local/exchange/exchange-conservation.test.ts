@@ -2,8 +2,8 @@
 // same, and the same history always gives the same answers.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { UNKIND } from '../../local/exchange/unkindness.ts';
-import { DEPOSIT, ExchangeAccount, type Row } from '../support/trading/exchange-account.ts';
+import { UNKIND } from '../../../local/exchange/unkindness.ts';
+import { DEPOSIT, ExchangeAccount, type Row } from '../../support/trading/exchange-account.ts';
 
 const SYMBOLS = ['BTCUSDT', 'ETHUSDT', 'SOLUSDT'] as const;
 const UNITS = { BTCUSDT: 0.004, ETHUSDT: 0.05, SOLUSDT: 1 } as const;
