@@ -114,10 +114,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'api/Role': [
     ...own('api'),
     'ssm:GetParameter parameter/qt/dev/api/token-sha256',
-    ...['ensembles', 'evidence', 'models', 'quarantine', 'universe'].map(
-      (folder) => `s3:GetObject ${BUCKET}/${folder}/*`,
-    ),
-    `s3:ListBucket ${BUCKET}`,
     ...READ_SIGNALS,
     ...READ_FLAGS,
     ...READ_KEYS,
