@@ -10,18 +10,20 @@ import {
   type TradeRecord,
   tradeRecordSchema,
 } from '../../risk/records.ts';
-import { readSorted, readSpan } from './page.ts';
-import { accountQuery, nextSchema, pageQuery, spanQuery } from './query-values.ts';
+import type {
+  daysQuerySchema,
+  equityQuerySchema,
+  ordersQuerySchema,
+  tradesQuerySchema,
+} from '../read-queries.ts';
+import { nextSchema, readSorted, readSpan } from './page.ts';
 
 const MICRO = 1_000_000;
-/** A day has 1440 snapshots. */
-const SNAPSHOTS_MAX = 5_000;
 
 interface Source {
   readonly risk: RiskStore;
 }
 
-export const tradesQuerySchema = z.strictObject(spanQuery());
 export const tradesAnswerSchema = z.strictObject({ trades: z.array(tradeRecordSchema), next: nextSchema });
 
 /** By the time of closing. Throws StoreError. */
@@ -34,7 +36,6 @@ export async function readTrades(
   return { trades: [...items], next };
 }
 
-export const ordersQuerySchema = z.strictObject(pageQuery());
 export const ordersAnswerSchema = z.strictObject({ orders: z.array(orderRecordSchema), next: nextSchema });
 
 /** By the time of writing them down. Reads every order that is kept. Throws StoreError. */
@@ -51,7 +52,6 @@ export async function readOrders(
   return { orders: [...items], next };
 }
 
-export const equityQuerySchema = z.strictObject(spanQuery(SNAPSHOTS_MAX));
 export const equityAnswerSchema = z.strictObject({
   snapshots: z.array(equitySnapshotSchema),
   drawdown: z
@@ -85,7 +85,6 @@ export async function readEquity(
   };
 }
 
-export const daysQuerySchema = z.strictObject(accountQuery);
 export const daysAnswerSchema = z.strictObject({
   days: z.array(
     z.strictObject({

@@ -2,10 +2,9 @@
 import { z } from 'zod';
 import type { RiskStore } from '../../risk/ports.ts';
 import { type AuditRecord, auditRecordSchema } from '../../risk/records.ts';
-import { readSorted } from './page.ts';
-import { nextSchema, pageQuery } from './query-values.ts';
+import type { auditQuerySchema } from '../read-queries.ts';
+import { nextSchema, readSorted } from './page.ts';
 
-export const auditQuerySchema = z.strictObject(pageQuery());
 export const auditAnswerSchema = z.strictObject({ entries: z.array(auditRecordSchema), next: nextSchema });
 
 const KIND = {

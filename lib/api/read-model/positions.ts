@@ -4,11 +4,10 @@ import { messageOf } from '../../core/message-of.ts';
 import type { MarketData } from '../../market/ports.ts';
 import type { RiskStore } from '../../risk/ports.ts';
 import { type PositionRecord, positionRecordSchema } from '../../risk/records.ts';
-import { accountQuery } from './query-values.ts';
+import type { positionsQuerySchema } from '../read-queries.ts';
 
 const MICRO = 1_000_000;
 
-export const positionsQuerySchema = z.strictObject(accountQuery);
 export const positionsAnswerSchema = z.strictObject({
   positions: z.array(
     positionRecordSchema.extend({
