@@ -35,12 +35,14 @@ export interface RiskStore {
     key: string,
     condition: { readonly ifRevision: number },
   ): Promise<'removed' | 'conflict'>;
-  /** Records whose key starts with the prefix, by key, strongly consistent; `fromKey` (inclusive) bounds the older end. */
+  /** Records whose key starts with the prefix, by key, strongly consistent; `fromKey` (inclusive) bounds the older end,
+   * `beforeKey` (exclusive) the newer one. */
   list<T>(
     query: {
       readonly scope: Scope;
       readonly prefix: string;
       readonly fromKey?: string;
+      readonly beforeKey?: string;
       readonly newestFirst?: boolean;
       readonly count?: number;
     },

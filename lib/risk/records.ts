@@ -67,10 +67,14 @@ export const positionRecordSchema = z.object({
   stopPrice: z.number().positive(),
   /** The stop in force on the exchange; null while there is none. */
   stopClientOrderId: z.string().nullable(),
+  /** Which of the entry's stops that is, from 0; −1: one of an entry before; null in records older than this field. */
+  stopSequence: z.int().nullable().default(null),
   /** Since when it has no stop; null while it has one. */
   unprotectedSinceMs: z.int().nullable(),
   /** The newest exit that was decided for it; null while there is none. */
   exitClientOrderId: z.string().nullable(),
+  /** Likewise. */
+  exitSequence: z.int().nullable().default(null),
   /** The label's horizon: when the exit is due. */
   exitDueMs: z.int(),
   openedAtMs: z.int(),
@@ -113,16 +117,34 @@ export type EquitySnapshot = z.infer<typeof equitySnapshotSchema>;
 export const dayRecordSchema = z.object({ startMicroUsdt: z.int() });
 export type DayRecord = z.infer<typeof dayRecordSchema>;
 
-/** `position-manager`: the position manager's last completed run. */
+/** `position-manager`: the position manager's last run. */
 export const positionManagerRecordSchema = z.object({
-  completedAtMs: z.int(),
+  /** Of the last completed run; null before the first. */
+  completedAtMs: z.int().nullable(),
+  /** Of the last run, complete or not; null in records older than this field. */
+  attemptedAtMs: z.int().nullable().default(null),
   /** One line each: what exchange and ledger differ in. */
   differences: z.array(z.string()),
+  /** The earliest of the next. */
   unprotectedSinceMs: z.int().nullable(),
-  /** Funding payments up to here are booked. */
-  fundingBookedUntilMs: z.int(),
+  /** By symbol of what the account holds without a stop: when that was first seen. */
+  unprotectedSince: z.record(z.string(), z.int()).default({}),
+  /** Since when the wallet differs from the ledger; null while it does not. */
+  walletDifferentSinceMs: z.int().nullable().default(null),
+  /** Funding payments up to here are booked; null before the first booking. */
+  fundingBookedUntilMs: z.int().nullable(),
 });
 export type PositionManagerRecord = z.infer<typeof positionManagerRecordSchema>;
+
+/** `incident#<13-digit ms>`: what a run has found wrong, so that the breaker judges it however soon it has healed. */
+export const incidentRecordSchema = z.object({
+  atMs: z.int(),
+  /** One line each: what exchange and ledger differed in. */
+  differences: z.array(z.string()),
+  /** For how long a position that is protected or gone by now had no stop; null when none was. */
+  unprotectedMs: z.int().nullable(),
+});
+export type IncidentRecord = z.infer<typeof incidentRecordSchema>;
 
 /** `audit#<key>`: written once, never changed. */
 export const auditRecordSchema = z.strictObject({
@@ -163,6 +185,7 @@ export const rejectionKey = ({ atMs, clientOrderId }: RejectionRecord): string =
   `rejection#${sortable(atMs)}#${clientOrderId}`;
 /** An order of the simulated account that has ended, paper-account.ts. */
 export const paperOrderKey = (clientOrderId: string): string => `paper-order#${clientOrderId}`;
+export const incidentKey = (atMs: number): string => `incident#${sortable(atMs)}`;
 export const equityKey = (atMs: number): string => `equity#${sortable(atMs)}`;
 export const tradeKey = (trade: { closedAtMs: number; symbol: string }): string =>
   `trade#${sortable(trade.closedAtMs)}#${trade.symbol}`;
@@ -185,7 +208,16 @@ export const ROLLOUT_KEY = 'rollout';
 export const GO_NO_GO_KEY = 'go-no-go';
 
 /** Records that tell what was, and that nothing is decided by after days: they go. What is, the trades and the audit stay. */
-const PASSING = ['order#', 'paper-order#', 'rejection#', 'equity#', 'execute#', 'parity#', 'drift#'] as const;
+const PASSING = [
+  'order#',
+  'paper-order#',
+  'rejection#',
+  'equity#',
+  'incident#',
+  'execute#',
+  'parity#',
+  'drift#',
+] as const;
 const PASSING_KEPT_MS = 90 * 86_400_000;
 
 /** Until when a record written now is to be kept; undefined: for ever. */

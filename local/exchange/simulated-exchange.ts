@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ZodError, z } from 'zod';
-import { newRunSecret } from '../aws/local-door.ts';
+import { newRunSecret } from '../aws/host/local-door.ts';
 import type { MarketSource } from '../market/market-source.ts';
 import type { AccountModes } from './account/account-settings.ts';
 import type { MatchingCosts } from './account/matching.ts';

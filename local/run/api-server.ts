@@ -4,9 +4,9 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { createApiHandler, type HttpEvent } from '../../functions/api/handler.ts';
 import type { ApiComposition } from '../../lib/runtime/compose/api.ts';
-import { FaultPlan } from '../aws/fault-plan.ts';
-import { type ClaimedPort, claimPort, type Reply } from '../aws/http-listener.ts';
-import { DOOR_REFUSALS, type DoorRefusal } from '../aws/local-door.ts';
+import { FaultPlan } from '../aws/host/fault-plan.ts';
+import { type ClaimedPort, claimPort, type Reply, readBody } from '../aws/host/http-listener.ts';
+import { DOOR_REFUSALS, type DoorRefusal } from '../aws/host/local-door.ts';
 
 const HOST = '127.0.0.1';
 /** More is not read; the function's own limit is lower. */
@@ -31,24 +31,14 @@ export function serveApi(api: Pick<ApiComposition, 'answer'>, port: ClaimedPort)
     throttleReply: () => refuse(429, { message: 'Too Many Requests' }),
     internalErrorReply: () => refuse(500, { message: 'Internal Server Error' }),
     async answer(request: IncomingMessage): Promise<Reply> {
-      const body = await readUpTo(request, BODY_BYTES_MAX);
+      // A client that broke off reads no answer.
+      const body = await readBody(request, BODY_BYTES_MAX).catch(() => undefined);
       if (body === undefined) return refuse(413, { message: 'Request Entity Too Large' });
       const { statusCode, headers, body: answer } = await handle(eventOf(request, body));
       return { status: statusCode, headers, body: answer };
     },
   };
   port.serve(service, { faults: new FaultPlan({ nowMs: Date.now }), door: { servesPages: true } });
-}
-
-async function readUpTo(request: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > bytesMax) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** Payload format 2.0. */

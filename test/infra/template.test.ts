@@ -10,6 +10,7 @@ import { FUNCTION_NAMES, FUNCTIONS } from '../../infra/catalog/functions.ts';
 import { flagPath, RISK_TABLE, SIGNALS_TABLE } from '../../lib/adapters/aws/resources.ts';
 import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts';
 import { API_ROUTES } from '../../lib/api/api-contract.ts';
+import { methodsOf } from '../../lib/api/api-route.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
 import { FUNCTION_SETTINGS } from '../../lib/runtime/config/function-settings.ts';
@@ -118,6 +119,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...READ_KEYS,
     ...CHANGE_RISK,
     ...[...Object.keys(CLOSED_FLAGS), 'EMERGENCY_MODE'].map((name) => `ssm:PutParameter ${flag(name)}`),
+    ...['ensembles', 'evidence', 'models', 'quarantine', 'universe'].map(
+      (folder) => `s3:GetObject ${BUCKET}/${folder}/*`,
+    ),
+    `s3:ListBucket ${BUCKET}`,
     'sns:Publish qt-dev-alarms',
   ],
   'evaluate-rollout/Role': [
@@ -371,7 +376,9 @@ describe('the HTTP API', () => {
     from.ofType(`AWS::ApiGatewayV2::${type}`).map(({ properties }) => properties);
 
   it('has the routes of its contract and no other, each to the function alone', () => {
-    const routes = Object.values(API_ROUTES).map(({ method, path }) => `${method} ${path}`);
+    const routes = Object.values(API_ROUTES).flatMap((route) =>
+      methodsOf(route).map((method) => `${method} ${route.path}`),
+    );
     expect(
       ofApi('Route')
         .map(({ RouteKey }) => RouteKey)

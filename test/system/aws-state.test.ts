@@ -28,7 +28,7 @@ import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
 import { createS3ObjectStore } from '../../lib/adapters/aws/s3/s3-object-store.ts';
 import type { ObjectStore } from '../../lib/core/ports.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
-import { LocalStartError } from '../../local/aws/local-start-error.ts';
+import { LocalStartError } from '../../local/aws/host/local-start-error.ts';
 import { becomeOrdinaryUser } from '../support/ordinary-user.ts';
 
 const names = { bucket: 'qt-bucket', signalsTable: 'signals', riskTable: 'risk', stage: 'local' };

@@ -7,11 +7,13 @@ import type { RiskStore } from '../../risk/ports.ts';
 const datedSchema = z.looseObject({ atMs: z.int() });
 const orderSchema = z.looseObject({ updatedAtMs: z.int() });
 
-/** Removes marks, reports of execute, rejections and orders that were last changed before `beforeMs`. */
+/** Removes equity snapshots, incidents, reports of execute, rejections and orders that were last changed before `beforeMs`. */
 export async function forgetOldRecords(risk: RiskStore, scope: Scope, beforeMs: number): Promise<void> {
   const dated = (
     await Promise.all(
-      ['equity#', 'execute#', 'rejection#'].map((prefix) => risk.list({ scope, prefix }, datedSchema)),
+      ['equity#', 'incident#', 'execute#', 'rejection#'].map((prefix) =>
+        risk.list({ scope, prefix }, datedSchema),
+      ),
     )
   ).flat();
   const orders = await risk.list({ scope, prefix: 'order#' }, orderSchema);

@@ -55,6 +55,7 @@ export type EvaluateRolloutSettings = SettingsOf<typeof evaluateRolloutSettings>
 export const apiSettings = defineSettings({
   stage,
   ...market,
+  bucket,
   signalsTable,
   riskTable,
   shards,

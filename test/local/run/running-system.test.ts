@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EmbeddedAws, startEmbeddedAws } from '../../../local/aws/embedded-aws.ts';
-import { LocalStartError } from '../../../local/aws/local-start-error.ts';
+import { LocalStartError } from '../../../local/aws/host/local-start-error.ts';
 import { saveReplayPosition } from '../../../local/run/replay-position.ts';
 import { runLocalSystem } from '../../../local/run/run-local-system.ts';
 import {

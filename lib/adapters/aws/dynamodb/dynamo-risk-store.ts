@@ -168,9 +168,11 @@ export function createDynamoRiskStore(settings: {
       return done ? 'removed' : 'conflict';
     },
 
-    async list({ scope, prefix, fromKey = prefix, newestFirst = false, count }, schema) {
-      invariant(fromKey.startsWith(prefix), `${fromKey} does not start with ${prefix}`);
-      if (count !== undefined && count <= 0) return [];
+    async list({ scope, prefix, fromKey = prefix, beforeKey, newestFirst = false, count }, schema) {
+      for (const key of [fromKey, beforeKey ?? prefix])
+        invariant(key.startsWith(prefix), `${key} does not start with ${prefix}`);
+      const toKey = beforeKey ?? prefix + AFTER_ALL_KEYS;
+      if ((count !== undefined && count <= 0) || fromKey >= toKey) return [];
       const found: (Versioned<z.infer<typeof schema>> & { readonly key: string })[] = [];
       const pages = paginateQuery(
         { client, ...(count !== undefined && { pageSize: count }) },
@@ -178,7 +180,7 @@ export function createDynamoRiskStore(settings: {
           TableName: table,
           KeyConditionExpression: '#scope = :scope AND sk BETWEEN :from AND :to',
           ExpressionAttributeNames: { '#scope': 'scope' },
-          ExpressionAttributeValues: { ':scope': scope, ':from': fromKey, ':to': prefix + AFTER_ALL_KEYS },
+          ExpressionAttributeValues: { ':scope': scope, ':from': fromKey, ':to': toKey },
           ScanIndexForward: !newestFirst,
           ConsistentRead: true,
         },
@@ -186,6 +188,8 @@ export function createDynamoRiskStore(settings: {
       try {
         for await (const page of pages) {
           for (const item of page.Items ?? []) {
+            // BETWEEN includes its end.
+            if (item.sk === beforeKey) continue;
             found.push(parseRecord(scope, item, schema));
             if (found.length === count) return found;
           }

@@ -1,0 +1,24 @@
+// Decided signals: of a symbol, or of a bar.
+import { z } from 'zod';
+import type { SignalStore } from '../../inference/ports.ts';
+import { type Signal, signalSchema } from '../../inference/signal.ts';
+import type { signalsQuerySchema } from '../read-queries.ts';
+
+export const signalsAnswerSchema = z.strictObject({ signals: z.array(signalSchema) });
+
+interface SignalSources {
+  readonly signals: SignalStore;
+  readonly shards: number;
+}
+
+/** Throws StoreError. */
+export async function readSignals(
+  { signals, shards }: SignalSources,
+  { symbol, bar, count }: z.infer<typeof signalsQuerySchema>,
+): Promise<{ readonly signals: readonly Signal[] }> {
+  if (symbol !== undefined) return { signals: await signals.lastOfSymbol(symbol, count ?? 1) };
+  const newest = async () =>
+    (await signals.lastRuns({ shard: 0, shardCount: shards, count: 1 }))[0]?.barOpenTimeMs;
+  const wanted = bar ?? (await newest());
+  return { signals: wanted === undefined ? [] : (await signals.ofBar(wanted)).slice(0, count) };
+}
