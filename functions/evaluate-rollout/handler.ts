@@ -1,7 +1,7 @@
 // The evaluate function: once an hour GO or NO_GO, the evidence for it, the parity proof, and drift. A broken bound steps the
 // rollout down in the same run; what could not be stored fails the invocation, so that its retry and its alarm take over.
 
-import type { DriftRecord } from '../../lib/risk/records.ts';
+import type { DriftRecord } from '../../lib/models/drift-record.ts';
 import type { RolloutAssessment } from '../../lib/rollout/use-cases/assess-rollout.ts';
 import {
   composeEvaluateRollout,

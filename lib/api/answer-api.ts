@@ -1,6 +1,7 @@
 // The HTTP API: emergency stop, status and signals for whoever carries the token, by the same use cases as the qt command. Every
 // call is told to `note`; a stop is told of before it begins as well, and stands in the audit trail of the risk table. Calls that
 // are refused never write to a table.
+
 import type { z } from 'zod';
 import { StoreError } from '../core/store-error.ts';
 import {
@@ -10,8 +11,9 @@ import {
 } from '../execution/use-cases/emergency-stop.ts';
 import { readSystemStatus } from '../execution/use-cases/system-status.ts';
 import type { Scope } from '../risk/gate.ts';
-import { type AuditRecord, auditKey, sortable } from '../risk/records.ts';
+import { sortable } from '../risk/record-kind.ts';
 import { watchedScopes } from '../risk/use-cases/circuit-breaker.ts';
+import { riskRecords } from '../risk/use-cases/risk-records.ts';
 import {
   API_ERRORS,
   API_ROUTES,
@@ -303,16 +305,15 @@ async function auditStop(
   const outcome =
     incomplete.length === 0 ? 'complete' : `not complete: ${[...new Set(incomplete)].join(', ')}`;
   const atMs = clock.nowMs();
-  const record: AuditRecord = {
+  const record = {
     atMs,
     what: 'emergency_stop',
     by: operator,
     message: `${reason}; from ${request.sourceIp}, request ${request.requestId}; ${outcome}`,
   };
-  const key = auditKey(`api#${sortable(atMs)}#${request.requestId}`);
-  const written = await Promise.allSettled(
-    scopes.map((scope) => risk.put(scope, key, record, { ifAbsent: true })),
-  );
+  const { audit } = riskRecords(risk);
+  const id = `api#${sortable(atMs)}#${request.requestId}`;
+  const written = await Promise.allSettled(scopes.map((scope) => audit.add(scope, id, record)));
   return written.flatMap((each) =>
     each.status === 'rejected'
       ? [`audit: ${each.reason instanceof Error ? each.reason.message : each.reason}`]

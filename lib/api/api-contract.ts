@@ -1,6 +1,7 @@
 // What the HTTP API takes and answers. One table of routes: its schemas check the requests, its paths become the routes of the
 // gateway, and the OpenAPI document is made from it, so that none of the three can say something else.
 import { z } from 'zod';
+import { positionRecordSchema } from '../execution/records.ts';
 import type { EmergencyStep } from '../execution/use-cases/emergency-stop.ts';
 import type { SystemStatus } from '../execution/use-cases/system-status.ts';
 import { inferRunSchema } from '../inference/infer-run.ts';
@@ -10,7 +11,7 @@ import { symbolSchema } from '../market/universe.ts';
 import { breakerStateSchema } from '../risk/breaker.ts';
 import { MODE_REASONS, type ModeReasonCode } from '../risk/effective-mode.ts';
 import { LEVELS } from '../risk/level.ts';
-import { equitySnapshotSchema, positionRecordSchema } from '../risk/records.ts';
+import { equitySnapshotSchema } from '../risk/records.ts';
 
 /** Closed list of why a call was not served. */
 export const API_ERRORS = {

@@ -1,7 +1,8 @@
-// What models need from outside: a runtime that opens them.
+// What models need from outside: a runtime that opens them, and where measurements of drift are kept.
 
 import type { Result } from '../core/result.ts';
 import type { Interval } from '../core/statistics/block-bootstrap.ts';
+import type { DriftRecord } from './drift-record.ts';
 import type { ModelInput } from './manifest.ts';
 
 /** One loaded model. Not to be used after `release`. */
@@ -18,6 +19,11 @@ export interface ModelRuntime {
     input: ModelInput;
     outputName: string;
   }): Promise<Result<ModelSession, string>>;
+}
+
+/** Where measurements of drift are kept. Throws StoreError. */
+export interface DriftLog {
+  add(record: DriftRecord): Promise<void>;
 }
 
 /**

@@ -1,75 +1,19 @@
-// The records of the risk table: orders, positions, equity, days, the guard's last words. One schema per kind, one place for
-// the keys, so that every function means the same. What trading depends on is not read strictly: where a newer version of the code
-// has written more, the older one must still be able to protect and to end positions, above all after a rollback.
+// The records that risk judges by: equity, days, trades, rejections, the position manager's last run, the audit trail and the
+// rollout's state. One schema and one declaration per kind, so that every function means the same.
 import { z } from 'zod';
-import { ORDER_STATUSES } from '../execution/order-state.ts';
+import { type RolloutState, rolloutStateSchema } from './level.ts';
+import { PASSING_KEPT_MS, type RecordKind, type SeriesKind } from './record-kind.ts';
 
-const side = z.enum(['BUY', 'SELL']);
+export const sideSchema = z.enum(['BUY', 'SELL']);
 
-/** `order#<clientOrderId>`: written before the order leaves, so that a crash cannot hide it. */
-export const orderRecordSchema = z.object({
-  clientOrderId: z.string(),
-  symbol: z.string(),
-  leg: z.enum(['entry', 'stop', 'exit']),
-  side,
-  quantity: z.number().positive(),
-  /** Trigger of a stop; of an entry, the trigger of the stop that goes with it; null for an exit. */
-  stopPrice: z.number().positive().nullable(),
-  /** When the position that an entry opens is to be closed; null for a reduction. */
-  exitDueMs: z.int().nullable(),
-  /** Signal bar that led to it; null for a reduction without one (emergency, orphan). */
-  barOpenTimeMs: z.int().nullable(),
-  ensembleId: z.string().nullable(),
-  /** What sizing and collar were checked at. */
-  referencePrice: z.number().positive().nullable(),
-  /** What the gate counts for an entry; 0 for a reduction. */
-  notionalMicroUsdt: z.int().min(0),
-  state: z.strictObject({
-    status: z.enum(ORDER_STATUSES),
-    quantity: z.number().positive(),
-    filledQuantity: z.number().min(0),
-    averagePrice: z.number().positive().nullable(),
-  }),
-  /** Of the last fill, as the exchange reports it; null before the first, and in records older than this field. */
-  filledAtMs: z.int().nullable().default(null),
-  /** Already booked into the ledger, base asset and micro-USDT. */
-  bookedQuantity: z.number().min(0),
-  bookedFeeMicroUsdt: z.int(),
-  /** Why the exchange rejected it, or why it was sent for a reduction. */
-  note: z.string(),
-  createdAtMs: z.int(),
-  updatedAtMs: z.int(),
-});
-export type OrderRecord = z.infer<typeof orderRecordSchema>;
-
-/** `rejection#<13-digit ms at which we learnt of it>#<clientOrderId>`: an order that came to nothing, for the breaker's count. */
+/** An order that came to nothing, with the time at which we learnt of it: for the breaker's count. */
 export const rejectionRecordSchema = z.object({ clientOrderId: z.string(), atMs: z.int() });
 export type RejectionRecord = z.infer<typeof rejectionRecordSchema>;
 
-/** `position#<symbol>` */
-export const positionRecordSchema = z.object({
-  symbol: z.string(),
-  side,
-  quantity: z.number().positive(),
-  entryPrice: z.number().positive(),
-  entryClientOrderId: z.string(),
-  stopPrice: z.number().positive(),
-  /** The stop in force on the exchange; null while there is none. */
-  stopClientOrderId: z.string().nullable(),
-  /** Since when it has no stop; null while it has one. */
-  unprotectedSinceMs: z.int().nullable(),
-  /** The newest exit that was decided for it; null while there is none. */
-  exitClientOrderId: z.string().nullable(),
-  /** The label's horizon: when the exit is due. */
-  exitDueMs: z.int(),
-  openedAtMs: z.int(),
-});
-export type PositionRecord = z.infer<typeof positionRecordSchema>;
-
-/** `trade#<13-digit ms of its end>#<symbol>`: a position that was closed, written once. */
+/** A position that was closed, written once. */
 export const tradeRecordSchema = z.object({
   symbol: z.string(),
-  side,
+  side: sideSchema,
   quantity: z.number().positive(),
   entryPrice: z.number().positive(),
   /** Average over what closed it; null when none of our orders did. */
@@ -86,7 +30,7 @@ export const tradeRecordSchema = z.object({
 });
 export type TradeRecord = z.infer<typeof tradeRecordSchema>;
 
-/** `equity#<13-digit ms>` */
+/** What an account was worth at a time. */
 export const equitySnapshotSchema = z.object({
   atMs: z.int(),
   equityMicroUsdt: z.int(),
@@ -98,11 +42,11 @@ export const equitySnapshotSchema = z.object({
 });
 export type EquitySnapshot = z.infer<typeof equitySnapshotSchema>;
 
-/** `day#<YYYY-MM-DD>` */
+/** What an account was worth when the UTC day began. */
 export const dayRecordSchema = z.object({ startMicroUsdt: z.int() });
 export type DayRecord = z.infer<typeof dayRecordSchema>;
 
-/** `guard`: the guard's last completed run. */
+/** The position manager's last completed run. */
 export const positionManagerRecordSchema = z.object({
   completedAtMs: z.int(),
   /** One line each: what exchange and ledger differ in. */
@@ -113,7 +57,7 @@ export const positionManagerRecordSchema = z.object({
 });
 export type PositionManagerRecord = z.infer<typeof positionManagerRecordSchema>;
 
-/** `audit#<key>`: written once, never changed. */
+/** Who did what, and why: written once, never changed. */
 export const auditRecordSchema = z.strictObject({
   atMs: z.int(),
   what: z.string(),
@@ -122,99 +66,40 @@ export const auditRecordSchema = z.strictObject({
 });
 export type AuditRecord = z.infer<typeof auditRecordSchema>;
 
-/** `parity#<13-digit ms>`: one proof that features are the same however they are computed, prove-parity.ts. */
-export const parityRecordSchema = z.strictObject({
-  atMs: z.int(),
-  symbols: z.array(z.string()),
-  values: z.int().min(0),
-  mismatches: z.int().min(0),
-  remarks: z.array(z.string()),
-});
+export const REJECTIONS: SeriesKind<RejectionRecord> = {
+  name: 'rejection',
+  schema: rejectionRecordSchema,
+  timeOf: ({ atMs }) => atMs,
+  tailOf: ({ clientOrderId }) => clientOrderId,
+  keptMs: PASSING_KEPT_MS,
+};
 
-/** Why drift could not be measured. Closed. */
-const DRIFT_UNMEASURED = [
-  'no_universe',
-  'no_ensemble',
-  'no_profile',
-  'profile_unusable',
-  'exchange_unavailable',
-  'store_unavailable',
-  'no_rows',
-  'too_few_rows',
-] as const;
+/** In order of closing. */
+export const TRADES: SeriesKind<TradeRecord> = {
+  name: 'trade',
+  schema: tradeRecordSchema,
+  timeOf: ({ closedAtMs }) => closedAtMs,
+  tailOf: ({ symbol }) => symbol,
+};
 
-/** `drift#<13-digit ms>`: how far the features of the newest week are from those of training, watch-drift.ts. */
-export const driftRecordSchema = z.discriminatedUnion('outcome', [
-  z.strictObject({
-    outcome: z.literal('measured'),
-    atMs: z.int(),
-    ensembleId: z.string(),
-    /** Of the sample: open times of its first and last bar. */
-    fromMs: z.int(),
-    toMs: z.int(),
-    rows: z.int().positive(),
-    symbols: z.array(z.string()),
-    /** Features whose PSI is significant even at the lower end of its interval. */
-    drifted: z.int().min(0),
-    /** The most drifted first, drifted or not; `low` is the lower end of the 95 % interval. */
-    features: z.array(z.strictObject({ name: z.string(), psi: z.number(), low: z.number() })),
-  }),
-  z.strictObject({
-    outcome: z.literal('unmeasured'),
-    atMs: z.int(),
-    code: z.enum(DRIFT_UNMEASURED),
-    /** One line for the operator. */
-    message: z.string(),
-  }),
-]);
-export type DriftRecord = z.infer<typeof driftRecordSchema>;
+export const EQUITY: SeriesKind<EquitySnapshot> = {
+  name: 'equity',
+  schema: equitySnapshotSchema,
+  timeOf: ({ atMs }) => atMs,
+  keptMs: PASSING_KEPT_MS,
+};
 
-/** `go-no-go`: the newest decision of the hourly evaluation, and the evidence it stands on. */
-export const goNoGoRecordSchema = z.strictObject({
-  verdict: z.enum(['GO', 'NO_GO']),
-  decidedAtMs: z.int(),
-  /** Criteria that are not met. */
-  criteria: z.array(z.string()),
-  /** Key of the evidence in the object store, and the SHA-256 (hex) of its bytes. */
-  evidenceKey: z.string(),
-  evidenceSha256: z.string().regex(/^[0-9a-f]{64}$/),
-});
-export type GoNoGoRecord = z.infer<typeof goNoGoRecordSchema>;
+/** By `dayId`. */
+export const DAYS: RecordKind<DayRecord> = { name: 'day', schema: dayRecordSchema };
+export const dayId = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
 
-export const orderKey = (clientOrderId: string): string => `order#${clientOrderId}`;
-export const positionKey = (symbol: string): string => `position#${symbol}`;
-/** Times of keys sort as text. */
-export const sortable = (atMs: number): string => String(atMs).padStart(13, '0');
+export const POSITION_MANAGER: RecordKind<PositionManagerRecord> = {
+  name: 'manage-positions',
+  schema: positionManagerRecordSchema,
+};
 
-export const rejectionKey = ({ atMs, clientOrderId }: RejectionRecord): string =>
-  `rejection#${sortable(atMs)}#${clientOrderId}`;
-/** An order of the simulated account that has ended, paper-account.ts. */
-export const paperOrderKey = (clientOrderId: string): string => `paper-order#${clientOrderId}`;
-export const equityKey = (atMs: number): string => `equity#${sortable(atMs)}`;
-export const tradeKey = (trade: { closedAtMs: number; symbol: string }): string =>
-  `trade#${sortable(trade.closedAtMs)}#${trade.symbol}`;
-/** The report of execute on one bar and shard, execute-report.ts. */
-export const executeKey = (run: { barOpenTimeMs: number; shard: number }): string =>
-  `execute#${sortable(run.barOpenTimeMs)}#${run.shard}`;
-export const parityKey = (atMs: number): string => `parity#${sortable(atMs)}`;
-export const driftKey = (atMs: number): string => `drift#${sortable(atMs)}`;
-export const dayKey = (atMs: number): string => `day#${new Date(atMs).toISOString().slice(0, 10)}`;
-export const auditKey = (key: string): string => `audit#${key}`;
-export const POSITION_MANAGER_KEY = 'manage-positions';
-/** The copy of the HTTP API's token hash, api-token.ts. */
-export const API_TOKEN_KEY = 'api-token';
-/** The simulated account behind paper trading, paper-account.ts. */
-export const PAPER_ACCOUNT_KEY = 'paper-account';
-/** The books of the scope, books.ts. */
-export const LEDGER_KEY = 'ledger';
-/** The rollout's state, transition-rollout.ts. It and the decision below are records of the scope `live`. */
-export const ROLLOUT_KEY = 'rollout';
-export const GO_NO_GO_KEY = 'go-no-go';
+/** By an id that begins with who acted, `<who>#…`. */
+export const AUDIT: RecordKind<AuditRecord> = { name: 'audit', schema: auditRecordSchema };
 
-/** Records that tell what was, and that nothing is decided by after days: they go. What is, the trades and the audit stay. */
-const PASSING = ['order#', 'paper-order#', 'rejection#', 'equity#', 'execute#', 'parity#', 'drift#'] as const;
-const PASSING_KEPT_MS = 90 * 86_400_000;
-
-/** Until when a record written now is to be kept; undefined: for ever. */
-export const keptUntilMs = (key: string, nowMs: number): number | undefined =>
-  PASSING.some((prefix) => key.startsWith(prefix)) ? nowMs + PASSING_KEPT_MS : undefined;
+/** The rollout's state, of the scope `live`. */
+export const ROLLOUT: RecordKind<RolloutState> = { name: 'rollout', schema: rolloutStateSchema };

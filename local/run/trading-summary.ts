@@ -1,13 +1,10 @@
 // What a run has traded: orders, stops, equity, breaker and GO/NO-GO, from the records that the functions wrote.
-import type { z } from 'zod';
+
 import { createBarTallies } from '../../lib/inference/use-cases/tally-bars.ts';
-import {
-  auditRecordSchema,
-  equitySnapshotSchema,
-  orderRecordSchema,
-  tradeRecordSchema,
-} from '../../lib/risk/records.ts';
+import type { EquitySnapshot } from '../../lib/risk/records.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { reportGoNoGo } from '../../lib/rollout/use-cases/assess-rollout.ts';
+import { rolloutRecords } from '../../lib/rollout/use-cases/rollout-records.ts';
 import type { OperatorSystem } from '../../lib/runtime/compose/operator.ts';
 import { formatCounts, formatInstant } from './live-view.ts';
 
@@ -18,13 +15,12 @@ const GO_NO_GO_HOURS = 24;
 export async function describeTrading(system: OperatorSystem, nowMs: number): Promise<string> {
   const { risk } = system;
   const scope = 'paper' as const;
-  const all = <T>(prefix: string, schema: z.ZodType<T>) =>
-    risk.list({ scope, prefix }, schema).then((records) => records.map(({ value }) => value));
+  const records = rolloutRecords(risk);
   const [orders, trades, marks, audits] = await Promise.all([
-    all('order#', orderRecordSchema),
-    all('trade#', tradeRecordSchema),
-    all('equity#', equitySnapshotSchema),
-    all('audit#', auditRecordSchema),
+    records.orders.all(scope).then(allValues),
+    records.trades.all(scope).then(allValues),
+    records.equity.all(scope).then(allValues),
+    records.audit.all(scope).then(allValues),
   ]);
   const tallies = createBarTallies(system.signals);
   const judged = await reportGoNoGo(
@@ -45,7 +41,7 @@ export async function describeTrading(system: OperatorSystem, nowMs: number): Pr
   return lines.map((line) => `\n${line}`).join('');
 }
 
-function describeEquity(marks: readonly z.infer<typeof equitySnapshotSchema>[]): string {
+function describeEquity(marks: readonly EquitySnapshot[]): string {
   const first = marks[0];
   const last = marks.at(-1);
   if (first === undefined || last === undefined) return 'not marked yet';

@@ -220,7 +220,10 @@ export function describeRiskStoreContract(
         expect((await store.get('paper', 'k', anything))?.value).toBe(1);
         expect(await store.remove('paper', 'k', { ifRevision: revision })).toBe('removed');
         expect(await store.get('paper', 'k', anything)).toBeUndefined();
-        expect(await store.list({ scope: 'paper', prefix: 'k' }, anything)).toEqual([]);
+        expect(await store.list({ scope: 'paper', prefix: 'k' }, anything)).toEqual({
+          records: [],
+          problems: [],
+        });
       });
 
       it('lets one of many writers at the same revision win', async () => {
@@ -239,7 +242,7 @@ export function describeRiskStoreContract(
           await store.put('paper', key, key, { ifAbsent: true });
         await store.put('live', 'equity#0', 0, { ifAbsent: true });
         const keys = async (query: { fromKey?: string; newestFirst?: boolean; count?: number }) =>
-          (await store.list({ scope: 'paper', prefix: 'equity#', ...query }, anything)).map(
+          (await store.list({ scope: 'paper', prefix: 'equity#', ...query }, anything)).records.map(
             (record) => record.key,
           );
         expect(await keys({})).toEqual(['equity#1', 'equity#2', 'equity#3']);
@@ -251,8 +254,8 @@ export function describeRiskStoreContract(
         expect(await keys({ count: 0 })).toEqual([]);
         expect(await keys({ fromKey: 'equity#9' })).toEqual([]);
         await expect(keys({ fromKey: 'order#1' })).rejects.toThrow(InvariantError);
-        const [first] = await store.list({ scope: 'paper', prefix: 'equity#' }, anything);
-        expect(first).toEqual({
+        const { records } = await store.list({ scope: 'paper', prefix: 'equity#' }, anything);
+        expect(records[0]).toEqual({
           key: 'equity#1',
           value: 'equity#1',
           revision: (await store.get('paper', 'equity#1', anything))?.revision,
@@ -262,14 +265,30 @@ export function describeRiskStoreContract(
       it('names the record and the field of one that breaks its schema', async () => {
         await store.put('paper', 'order#x', { state: { status: 'lost' } }, { ifAbsent: true });
         const schema = z.object({ state: z.object({ status: z.enum(['filled']) }) });
-        for (const read of [
-          () => store.get('paper', 'order#x', schema),
-          () => store.list({ scope: 'paper', prefix: 'order#' }, schema),
-        ]) {
-          const error = await read().catch((thrown: unknown) => thrown);
-          expect(error).toMatchObject({ name: 'StoreError', retryable: false });
-          expect((error as Error).message).toMatch(/paper\/order#x.*state\.status/);
-        }
+        const error = await store.get('paper', 'order#x', schema).catch((thrown: unknown) => thrown);
+        expect(error).toMatchObject({ name: 'StoreError', retryable: false });
+        expect((error as Error).message).toMatch(/paper\/order#x.*state\.status/);
+      });
+
+      it('lists the others beside one that breaks its schema, which it names; it counts among those looked at', async () => {
+        for (const [key, status] of [
+          ['order#a', 'filled'],
+          ['order#b', 'lost'],
+          ['order#c', 'filled'],
+        ] as const)
+          await store.put('paper', key, { state: { status } }, { ifAbsent: true });
+        const schema = z.object({ state: z.object({ status: z.enum(['filled']) }) });
+        const problem = {
+          key: 'order#b',
+          message: expect.stringMatching(/paper\/order#b.*state\.status/),
+        };
+        const query = { scope: 'paper' as const, prefix: 'order#' };
+        const all = await store.list(query, schema);
+        expect(all.records.map(({ key }) => key)).toEqual(['order#a', 'order#c']);
+        expect(all.problems).toEqual([problem]);
+        const two = await store.list({ ...query, newestFirst: true, count: 2 }, schema);
+        expect(two.records.map(({ key }) => key)).toEqual(['order#c']);
+        expect(two.problems).toEqual([problem]);
       });
 
       it('never stores what would not come back the same', async () => {

@@ -1,12 +1,13 @@
 // Laws of trading, under any sequence of bars, minutes, trips, resets, flag flips, deaths and faults of the exchange: no entry
 // leaves while anything is closed, exposure and positions stay in their limits, an order is sent once, and once the faults are
 // over everything that is held is protected, reserved and booked to the cent.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { markLedger } from '../../lib/execution/ledger.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import { FLAGS } from '../../lib/risk/flags.ts';
-import { equitySnapshotSchema } from '../../lib/risk/records.ts';
+import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
 import type { Answer } from '../support/trading/scripted-exchange.ts';
 import {
   Crash,
@@ -115,9 +116,9 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 async function isOpen(world: TradingWorld): Promise<boolean> {
   const text = (name: keyof typeof FLAGS) => world.flagTexts.get(name);
   const gate = await world.gate();
-  const snapshots = await world.risk.list({ scope: 'paper', prefix: 'equity#' }, equitySnapshotSchema);
+  const snapshot = await riskRecords(world.risk).equity.latest('paper');
   const signals = await world.signals.ofBar(lastClosedOpenTimeMs(world.nowMs));
-  const versions = [gate.leaseCodeVersion, snapshots.at(-1)?.value.codeVersion, signals[0]?.codeVersion];
+  const versions = [gate.leaseCodeVersion, snapshot?.codeVersion, signals[0]?.codeVersion];
   return (
     versions.every((version) => version === world.versions.execute) &&
     text('QT_ENABLE_AI_TRADING') === 'true' &&
@@ -267,8 +268,7 @@ class Run {
     expect(
       depositMicroUsdt + realisedMicroUsdt + unrealisedMicroUsdt - feesMicroUsdt + fundingMicroUsdt,
     ).toBe(equityMicroUsdt);
-    const query = { scope: 'paper' as const, prefix: 'equity#', newestFirst: true, count: 1 };
-    const told = (await world.risk.list(query, equitySnapshotSchema))[0]!.value.equityMicroUsdt;
+    const told = (await riskRecords(world.risk).equity.latest('paper'))!.equityMicroUsdt;
     expect(Math.abs(told - equityMicroUsdt)).toBeLessThan(10_000);
   }
 }

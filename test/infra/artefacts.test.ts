@@ -1,5 +1,6 @@
 // The functions as they are deployed: the bundles of a synthesis, each in a process of its own on Node 24 with the settings and
 // the permissions of the template, against the embedded AWS and the simulated exchange.
+
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,7 +19,8 @@ import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { writeFeatureProfile } from '../../lib/models/use-cases/measure-drift.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
-import { POSITION_MANAGER_KEY } from '../../lib/risk/records.ts';
+import { keyOf } from '../../lib/risk/record-kind.ts';
+import { POSITION_MANAGER } from '../../lib/risk/records.ts';
 import { setApiToken } from '../../lib/runtime/compose/api.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
@@ -189,7 +191,7 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     await expectTraces();
 
     const { riskTable } = resourcesOfStage('dev');
-    const spoilt = { scope: 'paper', sk: POSITION_MANAGER_KEY, revision: 1, value: 'spoilt' };
+    const spoilt = { scope: 'paper', sk: keyOf(POSITION_MANAGER), revision: 1, value: 'spoilt' };
     await target.clients.dynamodb.send(new PutCommand({ TableName: riskTable, Item: spoilt }));
     expect(await run('circuit-breaker')).toMatchObject({ scopes: [{ latch: 'TRIPPED' }] });
     expect(running.get('circuit-breaker')!.aws.notified).toHaveLength(1);

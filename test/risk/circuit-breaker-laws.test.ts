@@ -1,5 +1,6 @@
 // Laws of the breaker at work: whatever sequence of ticks, trips, resets, flag flips, outages and pauses there is, no order is
 // authorised while the latch is closed, the lease is over or the flags are not proven open.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
@@ -8,6 +9,8 @@ import { StoreError } from '../../lib/core/store-error.ts';
 import { BREAKER_LIMITS, CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
 import { FLAGS, type FlagName, type FlagReading } from '../../lib/risk/flags.ts';
 import { authorise } from '../../lib/risk/gate.ts';
+import { keyOf, sortable } from '../../lib/risk/record-kind.ts';
+import { EQUITY } from '../../lib/risk/records.ts';
 import {
   approveBreakerReset,
   type BreakerDependencies,
@@ -132,7 +135,7 @@ async function follow(steps: readonly (typeof step extends fc.Arbitrary<infer S>
       await healthy();
       // Both newer than every mark before: a loss that only one of the newest two marks shows is no proof.
       for (const atMs of [++nowMs, ++nowMs])
-        await writeRecord(risk, 'paper', `equity#${atMs}`, {
+        await writeRecord(risk, 'paper', keyOf(EQUITY, sortable(atMs)), {
           atMs,
           equityMicroUsdt: 8_000_000_000,
           walletMicroUsdt: 8_000_000_000,

@@ -312,7 +312,7 @@ describe('what cannot be measured has its reason and no figure', () => {
     expect(level).toBe('WARN');
     expect(figures).toMatchObject({ DriftUnmeasured: 1 });
     expect(figures).not.toHaveProperty('DriftedFeatures');
-    expect(result).toMatchObject({ driftedFeatures: null, stage: 'PAPER' });
+    expect(result).toMatchObject({ driftedFeatures: null, level: 'PAPER' });
   });
 
   it('no profile, and no ensemble in force', async () => {

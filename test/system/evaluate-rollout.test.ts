@@ -1,4 +1,5 @@
 // The evaluate function and the operator's commands for it on the embedded services and the simulated exchange.
+
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +16,8 @@ import { firstArmed } from '../../lib/risk/breaker.ts';
 import { newGate } from '../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../lib/risk/latch.ts';
 import { initialRollout } from '../../lib/risk/level.ts';
-import { ROLLOUT_KEY } from '../../lib/risk/records.ts';
+import { keyOf } from '../../lib/risk/record-kind.ts';
+import { ROLLOUT } from '../../lib/risk/records.ts';
 import { advanceRollout, readRollout, signOffRollout } from '../../lib/rollout/use-cases/move-rollout.ts';
 import {
   composeEvaluateRollout,
@@ -66,7 +68,7 @@ async function stopAll(): Promise<void> {
   await system.close();
   await aws.close();
 }
-const levelTo = (state: unknown) => writeRecord(system.risk, 'live', ROLLOUT_KEY, state);
+const levelTo = (state: unknown) => writeRecord(system.risk, 'live', keyOf(ROLLOUT), state);
 /** As its user runs it: on the saved state of a system that does not run. */
 async function withCommands(work: () => Promise<void>): Promise<void> {
   await stopAll();

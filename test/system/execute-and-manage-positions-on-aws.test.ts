@@ -1,5 +1,6 @@
 // The execute and guard functions as they are deployed, on the embedded services and the simulated exchange: infer's event in,
 // a protected paper position out, and its end.
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,8 +14,9 @@ import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import type { Ensemble } from '../../lib/models/ensemble.ts';
 import { readCurrentEnsemble } from '../../lib/models/use-cases/read-ensemble.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
-import { tradeRecordSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
+import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { openBroker } from '../../lib/runtime/compose/brokers.ts';
 import { composeExecute, type ExecuteComposition } from '../../lib/runtime/compose/execute.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
@@ -131,11 +133,9 @@ describe('the execute and guard functions', () => {
       reserved: {},
       exposureMicroUsdt: 0,
     });
-    const trades = await system.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
-    expect(trades.map(({ value }) => value.reason)).toEqual(['stop']);
-    expect(expectValue(await broker.walletMicroUsdt())).toBe(
-      10_000_000_000 + trades[0]!.value.profitMicroUsdt,
-    );
+    const trades = allValues(await riskRecords(system.risk).trades.all('paper'));
+    expect(trades.map(({ reason }) => reason)).toEqual(['stop']);
+    expect(expectValue(await broker.walletMicroUsdt())).toBe(10_000_000_000 + trades[0]!.profitMicroUsdt);
   });
 
   it('enter nothing while a flag is closed, and refuse an event that is none', async () => {

@@ -1,5 +1,6 @@
 // The HTTP API over real HTTP, on the embedded services and the simulated exchange: who is let in, what is refused, and an
 // emergency stop with each service down in turn.
+
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type IncomingMessage, request as send } from 'node:http';
@@ -16,8 +17,9 @@ import { createClients } from '../../lib/adapters/aws/create-clients.ts';
 import { API_ERRORS } from '../../lib/api/api-contract.ts';
 import { describeApi } from '../../lib/api/api-document.ts';
 import { BREAKER_LIMITS, CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
-import { auditRecordSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
+import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { composeApi, setApiToken } from '../../lib/runtime/compose/api.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
@@ -150,7 +152,7 @@ const putParameter = (Value: string) =>
 const codeOf = ({ status, json }: Answered) => [status, json?.error?.code];
 const flag = async (name: string) => (await system.flags.read([name])).get(name);
 const latch = async () => (await system.risk.readGate('paper'))?.latch;
-const audited = () => system.risk.list({ scope: 'paper', prefix: 'audit#api#' }, auditRecordSchema);
+const audited = async () => allValues(await riskRecords(system.risk).audit.all('paper', 'api#'));
 interface Described {
   readonly paths: Readonly<
     Record<string, Record<string, { responses: Record<string, { content: Record<string, unknown> }> }>>
@@ -378,7 +380,7 @@ describe('an emergency stop', () => {
     expect(await latch()).toBe('TRIPPED');
     for (const [name, text] of Object.entries({ ...CLOSED_FLAGS, EMERGENCY_MODE: 'true' }))
       expect(await flag(name)).toEqual({ kind: 'text', text });
-    expect((await audited()).map(({ value }) => value)).toEqual([
+    expect(await audited()).toEqual([
       {
         atMs: nowMs,
         what: 'emergency_stop',
@@ -630,7 +632,7 @@ describe('the dashboard', () => {
       await expect.poll(() => page.text('mode')).toBe('OFF');
     });
     expect(await latch()).toBe('TRIPPED');
-    expect((await audited())[0]?.value.message).toContain('seen on the page');
+    expect((await audited())[0]?.message).toContain('seen on the page');
   });
 
   it('says so when the token is wrong, and what could not be done', async () => {

@@ -1,5 +1,6 @@
 // The emergency stop as the operator gives it, for the real account: the command, the keys from Parameter Store, the broker over
 // ccxt. Orders gone, positions flat at the exchange; with any one service down the rest is done, and the exit code is not 0.
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,8 +15,9 @@ import { managePositions } from '../../lib/execution/use-cases/manage-positions.
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
 import { initialRollout } from '../../lib/risk/level.ts';
-import { ROLLOUT_KEY, tradeRecordSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
+import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { credentialParameters } from '../../lib/runtime/compose/brokers.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
@@ -59,12 +61,8 @@ beforeEach(async () => {
   await prepareStage();
   system = openLocalStage(aws.endpoints, stateDir, { url: exchange.url });
   await putEnsemble(system.objects);
-  await system.risk.put(
-    'live',
-    ROLLOUT_KEY,
-    { ...initialRollout(START_MS), stage: 'FULL' },
-    { ifAbsent: true },
-  );
+  const full = { ...initialRollout(START_MS), level: 'FULL' as const };
+  await riskRecords(system.risk).rollout.put('live', full, { ifAbsent: true });
   for (const [name, text] of [
     ['QT_PAPER_TRADING', 'false'],
     ['QT_ENABLE_EXECUTION', 'true'],
@@ -138,8 +136,8 @@ describe('emergency stop of live trading', () => {
     expect([await held(), await open(), await latch(), await emergency()]).toEqual([0, 0, 'TRIPPED', raised]);
     await minute();
     await minute();
-    const trades = await system.risk.list({ scope: 'live', prefix: 'trade#' }, tradeRecordSchema);
-    expect(trades.map(({ value }) => value.reason)).toEqual(['emergency', 'emergency']);
+    const trades = allValues(await riskRecords(system.risk).trades.all('live'));
+    expect(trades.map(({ reason }) => reason)).toEqual(['emergency', 'emergency']);
     expect(await system.risk.readGate('live')).toMatchObject({ positionCount: 0, exposureMicroUsdt: 0 });
   });
 

@@ -1,5 +1,6 @@
 // The refresh-universe function on real parts: ccxt against the simulated exchange, the universe in the embedded S3, and a ranking
 // of coins behind a local HTTP server. Positions of symbols that leave the universe come to their end all the same.
+
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,6 +11,7 @@ import { createInferHandler } from '../../functions/infer/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
 import { createRefreshUniverseHandler } from '../../functions/refresh-universe/handler.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
+import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { sliceSeries } from '../../lib/market/candle-series.ts';
 import { REQUEST_BARS, ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
@@ -20,8 +22,8 @@ import {
   writeUniverse,
 } from '../../lib/market/use-cases/active-universe.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
-import { positionRecordSchema, tradeRecordSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { composeExecute } from '../../lib/runtime/compose/execute.ts';
 import { composeInfer } from '../../lib/runtime/compose/infer.ts';
 import { composeManagePositions } from '../../lib/runtime/compose/manage-positions.ts';
@@ -352,10 +354,8 @@ describe('a symbol that leaves the universe', () => {
     const execute = createExecuteHandler(parts.execute);
     const managePositions = createManagePositionsHandler(parts.managePositions);
     const tick = () => tickBreaker({ ...system, clock, shards: 1, limits: BREAKER_LIMITS }, 'paper');
-    const positions = async () =>
-      (await system.risk.list({ scope: 'paper', prefix: 'position#' }, positionRecordSchema)).map(
-        ({ value }) => value,
-      );
+    const records = executionRecords(system.risk);
+    const positions = async () => allValues(await records.positions.all('paper'));
 
     const decided = await infer({});
     await managePositions();
@@ -382,8 +382,8 @@ describe('a symbol that leaves the universe', () => {
       await managePositions();
     }
     expect(await positions()).toEqual([]);
-    const trades = await system.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
-    expect(trades.map(({ value }) => value.symbol).sort()).toEqual([...held].sort());
-    for (const { value } of trades) expect(['horizon', 'stop']).toContain(value.reason);
+    const trades = allValues(await records.trades.all('paper'));
+    expect(trades.map(({ symbol }) => symbol).sort()).toEqual([...held].sort());
+    for (const { reason } of trades) expect(['horizon', 'stop']).toContain(reason);
   });
 });

@@ -1,11 +1,9 @@
 // A process that dies at any call, before or after the call took effect: the next runs repair what it left behind. Never two
 // orders for one decision, no position without a stop once guard has run, nothing held that is not there, and books that balance.
+
 import { describe, expect, it } from 'vitest';
-import {
-  POSITION_MANAGER_KEY,
-  positionManagerRecordSchema,
-  positionRecordSchema,
-} from '../../lib/risk/records.ts';
+import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { Crash, CrashPlan, requestOf, signalOf, TradingWorld } from '../support/trading/trading-world.ts';
 
 const WHEN = ['before', 'after'] as const;
@@ -50,9 +48,10 @@ async function expectRepaired(world: TradingWorld, at: string): Promise<void> {
     0,
   );
   expect(gate.exposureMicroUsdt, `${at}: exposure`).toBe(sum);
-  const positions = await world.risk.list({ scope: 'paper', prefix: 'position#' }, positionRecordSchema);
+  const records = executionRecords(world.risk);
+  const positions = allValues(await records.positions.all('paper'));
   expect(
-    positions.map(({ value }) => value.symbol),
+    positions.map(({ symbol }) => symbol),
     `${at}: records`,
   ).toEqual(held);
   const { ledger } = await world.bookedLedger();
@@ -65,7 +64,7 @@ async function expectRepaired(world: TradingWorld, at: string): Promise<void> {
     exchange.walletMicroUsdt,
   );
   expect(depositMicroUsdt, `${at}: nothing was unexplained`).toBe(10_000_000_000);
-  const managePositions = await world.risk.get('paper', POSITION_MANAGER_KEY, positionManagerRecordSchema);
+  const managePositions = await records.positionManager.get('paper');
   expect(managePositions?.value.differences, `${at}: differences`).toEqual([]);
 }
 

@@ -1,6 +1,6 @@
 // What a measurement of drift tells the outside: one log line with the most drifted features, and the metrics that an alarm watches.
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import type { DriftRecord } from '../../risk/records.ts';
+import type { DriftRecord } from '../../models/drift-record.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
 export function recordDrift({ logger, metrics }: Telemetry, drift: DriftRecord): void {

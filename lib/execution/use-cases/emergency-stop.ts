@@ -5,11 +5,11 @@
 
 import type { Result } from '../../core/result.ts';
 import { approveReduction, type Scope } from '../../risk/gate.ts';
-import { orderKey, orderRecordSchema, positionKey, positionRecordSchema } from '../../risk/records.ts';
 import { type BreakerDependencies, tripBreaker, writeFlags } from '../../risk/use-cases/circuit-breaker.ts';
 import { clientOrderId } from '../client-order-id.ts';
 import type { ReduceOrder } from '../order.ts';
 import type { Broker, BrokerError, BrokerPosition } from '../ports.ts';
+import { executionRecords } from './execution-records.ts';
 import { sendExit } from './protect-position.ts';
 import type { ExecutionContext } from './send-order.ts';
 
@@ -163,9 +163,10 @@ async function close(context: ExecutionContext, position: BrokerPosition): Promi
 
 async function closeRecorded(context: ExecutionContext, { symbol, quantity }: BrokerPosition) {
   const { risk, broker } = context;
-  const position = await risk.get(broker.scope, positionKey(symbol), positionRecordSchema);
+  const { positions, orders } = executionRecords(risk);
+  const position = await positions.get(broker.scope, symbol);
   if (position === undefined) return 'there is no record of the position';
-  const entry = await risk.get(broker.scope, orderKey(position.value.entryClientOrderId), orderRecordSchema);
+  const entry = await orders.get(broker.scope, position.value.entryClientOrderId);
   if (entry === undefined) return 'there is no record of the entry';
   const sent = await sendExit(context, position, {
     entry: entry.value,

@@ -20,17 +20,14 @@ import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { versionDifferences } from '../../risk/code-version.ts';
 import { authorise, type GateItem, planRelease, prunableIds, type RiskApproved } from '../../risk/gate.ts';
 import type { Level } from '../../risk/level.ts';
-import {
-  type EquitySnapshot,
-  type OrderRecord,
-  positionKey,
-  positionRecordSchema,
-} from '../../risk/records.ts';
+import type { EquitySnapshot } from '../../risk/records.ts';
 import { type ModeNow, type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
 import type { DecisionOutcome } from '../execute-report.ts';
 import { allocation, exposureLimit, TRADING_LIMITS } from '../limits.ts';
 import type { EntryOrder } from '../order.ts';
 import { type EntryRequest, planEntry } from '../plan-entry.ts';
+import type { OrderRecord } from '../records.ts';
+import { executionRecords } from './execution-records.ts';
 import { openPosition, protect } from './protect-position.ts';
 import { type ExecutionContext, newOrderRecord, sendOrder } from './send-order.ts';
 
@@ -126,7 +123,7 @@ async function planNow(
   if (equity === undefined) return failure(['equity_unknown']);
   if (filters === undefined) return failure(['symbol_filters']);
   // A position without a reservation: one that guard has adopted.
-  const position = await risk.get(broker.scope, positionKey(signal.symbol), positionRecordSchema);
+  const position = await executionRecords(risk).positions.get(broker.scope, signal.symbol);
   if (position !== undefined) return failure(['position_open']);
   const now = await readMode(session.modes);
   const given = allowance(now, equity);

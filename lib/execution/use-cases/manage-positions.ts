@@ -4,23 +4,10 @@
 
 import { microUsdt } from '../../core/money.ts';
 import type { Scope } from '../../risk/gate.ts';
-import type { Versioned } from '../../risk/ports.ts';
-import {
-  type AuditRecord,
-  auditKey,
-  type DayRecord,
-  dayKey,
-  dayRecordSchema,
-  type EquitySnapshot,
-  equityKey,
-  orderKey,
-  orderRecordSchema,
-  POSITION_MANAGER_KEY,
-  type PositionManagerRecord,
-  positionManagerRecordSchema,
-  positionRecordSchema,
-} from '../../risk/records.ts';
+import { dayId, type EquitySnapshot, type PositionManagerRecord } from '../../risk/records.ts';
+import { allValues } from '../../risk/use-cases/typed-records.ts';
 import { takeOver } from '../booked-ledger.ts';
+import { executionRecords } from './execution-records.ts';
 import {
   type AccountView,
   externalPositionsOf,
@@ -128,13 +115,13 @@ async function trustExchange(context: ExecutionContext, view: AccountView): Prom
   });
   const bookedLedger = await writeLedger(context, view.bookedLedger, { ...view.bookedLedger.value, ledger });
   if (bookedLedger === undefined) return view;
-  const record: AuditRecord = {
-    atMs: clock.nowMs(),
+  const atMs = clock.nowMs();
+  await executionRecords(risk).audit.add(broker.scope, `guard#${atMs}#reconciled`, {
+    atMs,
     what: 'reconciled',
     by: 'manage-positions',
     message: view.differences.join('; '),
-  };
-  await risk.put(broker.scope, auditKey(`guard#${record.atMs}#reconciled`), record, { ifAbsent: true });
+  });
   return { ...view, bookedLedger };
 }
 
@@ -167,9 +154,7 @@ async function agedOrphanOrders({ risk, broker, clock }: ExecutionContext, view:
     ({ symbol }) => view.held.has(symbol) || !(symbol in (view.gate?.reserved ?? {})),
   );
   const records = await Promise.all(
-    orphanOrders.map(({ clientOrderId }) =>
-      risk.get(broker.scope, orderKey(clientOrderId), orderRecordSchema),
-    ),
+    orphanOrders.map(({ clientOrderId }) => executionRecords(risk).orders.get(broker.scope, clientOrderId)),
   );
   const nowMs = clock.nowMs();
   return orphanOrders.filter((_, index) => nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX);
@@ -181,8 +166,8 @@ async function unprotectedSince(
   { held }: AccountView,
 ): Promise<number | null> {
   if (held.size === 0) return null;
-  const positions = await risk.list({ scope: broker.scope, prefix: 'position#' }, positionRecordSchema);
-  const known = new Map(positions.map(({ value }) => [value.symbol, value]));
+  const positions = allValues(await executionRecords(risk).positions.all(broker.scope));
+  const known = new Map(positions.map((position) => [position.symbol, position]));
   const since = [...held.keys()].flatMap((symbol) => {
     const position = known.get(symbol);
     if (position === undefined) return [clock.nowMs()];
@@ -211,11 +196,10 @@ async function snapshot(
     positions: view.held.size,
     codeVersion,
   };
-  await risk.put(broker.scope, equityKey(atMs), equity, { ifAbsent: true });
-  if ((await risk.get(broker.scope, dayKey(atMs), dayRecordSchema)) === undefined) {
-    const day: DayRecord = { startMicroUsdt: equity.equityMicroUsdt };
-    await risk.put(broker.scope, dayKey(atMs), day, { ifAbsent: true });
-  }
+  const records = executionRecords(risk);
+  await records.equity.add(broker.scope, equity);
+  if ((await records.days.get(broker.scope, dayId(atMs))) === undefined)
+    await records.days.add(broker.scope, dayId(atMs), { startMicroUsdt: equity.equityMicroUsdt });
   return equity;
 }
 
@@ -226,11 +210,8 @@ async function complete(
   { risk, broker, clock }: ExecutionContext,
   run: { view: AccountView; differences: readonly string[]; unprotectedSinceMs: number | null },
 ): Promise<readonly string[]> {
-  const before: Versioned<PositionManagerRecord> | undefined = await risk.get(
-    broker.scope,
-    POSITION_MANAGER_KEY,
-    positionManagerRecordSchema,
-  );
+  const { positionManager } = executionRecords(risk);
+  const before = await positionManager.get(broker.scope);
   const carried = (before?.value.differences ?? [])
     .filter((line) => !line.startsWith(CARRIED) && !run.differences.includes(line))
     .map((line) => CARRIED + line);
@@ -241,6 +222,6 @@ async function complete(
     fundingBookedUntilMs: run.view.bookedLedger.value.funding.untilMs,
   };
   const condition = before === undefined ? { ifAbsent: true as const } : { ifRevision: before.revision };
-  await risk.put(broker.scope, POSITION_MANAGER_KEY, record, condition);
+  await positionManager.put(broker.scope, record, condition);
   return record.differences;
 }

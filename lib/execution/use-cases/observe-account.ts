@@ -1,22 +1,15 @@
 // What guard sees of one account: our records, what the exchange says of our open orders (booked at once, exactly once), what
 // it holds, and where the two differ. Reading in this order matters: an order is looked up before the positions are read, and
 // the gate before both, so that what has just been opened or closed is never taken for a stranger.
+
 import { failure, type Result, success } from '../../core/result.ts';
 import type { GateItem } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
-import {
-  LEDGER_KEY,
-  type OrderRecord,
-  orderKey,
-  orderRecordSchema,
-  type PositionRecord,
-  positionRecordSchema,
-} from '../../risk/records.ts';
+import { allRecords, allValues } from '../../risk/use-cases/typed-records.ts';
 import {
   type AccountStatement,
   atExchangeCosts,
   type BookedLedger,
-  bookedLedgerSchema,
   bookOrder,
   bookPayments,
   differencesOf,
@@ -26,6 +19,8 @@ import {
 } from '../booked-ledger.ts';
 import { isFinal } from '../order-state.ts';
 import type { BrokerPosition, OrderReport } from '../ports.ts';
+import type { OrderRecord, PositionRecord } from '../records.ts';
+import { executionRecords } from './execution-records.ts';
 import { legIds } from './protect-position.ts';
 import { type ExecutionContext, type FoundOrder, findOrder, isSettled, updateOrder } from './send-order.ts';
 
@@ -65,18 +60,14 @@ export async function observeAccount(
   const stored = await storedLedger(context);
   if (!stored.ok) return stored;
   const gate = await risk.readGate(scope);
+  const records = executionRecords(risk);
   const positions = new Map(
-    (await risk.list({ scope, prefix: 'position#' }, positionRecordSchema)).map(
+    allRecords(await records.positions.all(scope)).map(
       ({ value, revision }) => [value.symbol, { value, revision }] as const,
     ),
   );
   const orders = thorough
-    ? new Map(
-        (await risk.list({ scope, prefix: 'order#' }, orderRecordSchema)).map(({ value }) => [
-          value.clientOrderId,
-          value,
-        ]),
-      )
+    ? new Map(allValues(await records.orders.all(scope)).map((order) => [order.clientOrderId, order]))
     : await ordersNamedBy(context, { gate, positions, bookedLedger: stored.value.value });
 
   const looked = await lookUp(context, orders);
@@ -127,12 +118,13 @@ async function storedLedger({
   broker,
   clock,
 }: ExecutionContext): Promise<Result<Versioned<BookedLedger>, ViewFailure>> {
-  const stored = await risk.get(broker.scope, LEDGER_KEY, bookedLedgerSchema);
+  const records = executionRecords(risk).bookedLedger;
+  const stored = await records.get(broker.scope);
   if (stored !== undefined) return success(stored);
   const wallet = await broker.walletMicroUsdt();
   if (!wallet.ok) return fail('exchange_unavailable', wallet.error.message);
-  await risk.put(broker.scope, LEDGER_KEY, newBookedLedger(wallet.value, clock.nowMs()), { ifAbsent: true });
-  const opened = await risk.get(broker.scope, LEDGER_KEY, bookedLedgerSchema);
+  await records.put(broker.scope, newBookedLedger(wallet.value, clock.nowMs()), { ifAbsent: true });
+  const opened = await records.get(broker.scope);
   return opened === undefined ? fail('overtaken', 'the books are gone') : success(opened);
 }
 
@@ -170,9 +162,8 @@ async function readOrders(
   { risk, broker }: Pick<ExecutionContext, 'risk' | 'broker'>,
   ids: ReadonlySet<string>,
 ): Promise<Map<string, OrderRecord>> {
-  const records = await Promise.all(
-    [...ids].map((id) => risk.get(broker.scope, orderKey(id), orderRecordSchema)),
-  );
+  const { orders } = executionRecords(risk);
+  const records = await Promise.all([...ids].map((id) => orders.get(broker.scope, id)));
   return new Map(records.flatMap((record) => (record ? [[record.value.clientOrderId, record.value]] : [])));
 }
 
@@ -247,8 +238,9 @@ export async function writeLedger(
   bookedLedger: BookedLedger,
 ): Promise<Versioned<BookedLedger> | undefined> {
   if (bookedLedger === before.value) return before;
-  const written = await risk.put(broker.scope, LEDGER_KEY, bookedLedger, { ifRevision: before.revision });
-  return written === 'conflict' ? undefined : risk.get(broker.scope, LEDGER_KEY, bookedLedgerSchema);
+  const records = executionRecords(risk).bookedLedger;
+  const written = await records.put(broker.scope, bookedLedger, { ifRevision: before.revision });
+  return written === 'conflict' ? undefined : records.get(broker.scope);
 }
 
 /** Symbols that the exchange holds a position of and we know nothing of. */

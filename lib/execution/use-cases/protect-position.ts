@@ -1,20 +1,15 @@
 // What keeps an open position safe: its record, its stop on the exchange, and its way out. Execute uses it right after a fill,
 // guard every minute; both may die at any point, and two may run at once. Each order is named in the position's record before
 // it is written down and sent, so that whoever comes next continues with the same one.
+
 import { invariant } from '../../core/invariant.ts';
 import { approveReduction } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
-import {
-  type OrderRecord,
-  orderKey,
-  orderRecordSchema,
-  type PositionRecord,
-  positionKey,
-  positionRecordSchema,
-} from '../../risk/records.ts';
 import type { ReduceOrder } from '../order.ts';
 import { isFinal } from '../order-state.ts';
+import type { OrderRecord, PositionRecord } from '../records.ts';
 import { type ReducibleEntry, reduceOrder } from '../reduce-order.ts';
+import { executionRecords } from './execution-records.ts';
 import { type ExecutionContext, newOrderRecord, type Sent, sendOrder } from './send-order.ts';
 
 type Leg = 'stop' | 'exit';
@@ -84,8 +79,9 @@ export async function openPosition(
     exitDueMs: exitDueMs ?? nowMs,
     openedAtMs: nowMs,
   };
-  await risk.put(broker.scope, positionKey(symbol), record, { ifAbsent: true });
-  const stored = await risk.get(broker.scope, positionKey(symbol), positionRecordSchema);
+  const { positions } = executionRecords(risk);
+  await positions.put(broker.scope, record, { ifAbsent: true });
+  const stored = await positions.get(broker.scope, symbol);
   invariant(stored !== undefined, `the position of ${symbol} was closed while it was opened`);
   return stored;
 }
@@ -96,11 +92,10 @@ export async function changePosition(
   position: Versioned<PositionRecord>,
   change: Partial<PositionRecord>,
 ): Promise<Versioned<PositionRecord> | undefined> {
-  const key = positionKey(position.value.symbol);
+  const { positions } = executionRecords(risk);
   const value = { ...position.value, ...change };
-  if ((await risk.put(broker.scope, key, value, { ifRevision: position.revision })) === 'conflict')
-    return undefined;
-  return risk.get(broker.scope, key, positionRecordSchema);
+  const written = await positions.put(broker.scope, value, { ifRevision: position.revision });
+  return written === 'conflict' ? undefined : positions.get(broker.scope, value.symbol);
 }
 
 /**
@@ -149,7 +144,7 @@ export async function protect(
   if (!refused && !(stop.outcome === 'unknown' && options.closeIfUnsure === true))
     return [`stop_${stop.outcome}`];
   const { risk, broker } = context;
-  const current = await risk.get(broker.scope, positionKey(position.value.symbol), positionRecordSchema);
+  const current = await executionRecords(risk).positions.get(broker.scope, position.value.symbol);
   if (current === undefined) return [`stop_${stop.outcome}`];
   const exit = await sendExit(context, current, {
     ...options,
@@ -185,7 +180,7 @@ async function nextSequence(
   const ids = legIds(context, entry, leg, newestId);
   if (newestId === null) return 0;
   invariant(ids.length < LEG_ORDERS_MAX, `${position.symbol} has had ${ids.length} orders of one leg`);
-  const newest = await context.risk.get(context.broker.scope, orderKey(newestId), orderRecordSchema);
+  const newest = await executionRecords(context.risk).orders.get(context.broker.scope, newestId);
   // Named, but not written down: then it was never sent.
   if (newest === undefined) return ids.length - 1;
   return replace || isFinal(newest.value.state.status) ? ids.length : undefined;
@@ -197,8 +192,9 @@ async function whilePosition(
   symbol: string,
   change: (position: PositionRecord) => Partial<PositionRecord> | undefined,
 ): Promise<void> {
+  const { positions } = executionRecords(context.risk);
   for (;;) {
-    const stored = await context.risk.get(context.broker.scope, positionKey(symbol), positionRecordSchema);
+    const stored = await positions.get(context.broker.scope, symbol);
     const changed = stored === undefined ? undefined : change(stored.value);
     if (stored === undefined || changed === undefined) return;
     if ((await changePosition(context, stored, changed)) !== undefined) return;

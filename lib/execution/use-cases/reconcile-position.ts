@@ -1,23 +1,18 @@
 // What guard does for one symbol: an open position has a stop of its full size and leaves when its horizon is over; what is
 // closed gives back what the gate held for it. Every step may be repeated, and works whatever the gate says.
+
 import { invariant } from '../../core/invariant.ts';
 import { microUsdt } from '../../core/money.ts';
 import { lastClosedOpenTimeMs } from '../../market/candle.ts';
 import { planRelease } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
-import {
-  type OrderRecord,
-  orderKey,
-  orderRecordSchema,
-  type PositionRecord,
-  positionKey,
-  type TradeRecord,
-  tradeKey,
-} from '../../risk/records.ts';
+import type { TradeRecord } from '../../risk/records.ts';
 import { clientOrderId } from '../client-order-id.ts';
 import { ARRIVAL_MS_MAX, isFinal } from '../order-state.ts';
 import type { BrokerPosition, OrderReport } from '../ports.ts';
+import type { OrderRecord, PositionRecord } from '../records.ts';
 import { stopPrice } from '../stop-price.ts';
+import { executionRecords } from './execution-records.ts';
 import { type AccountView, isOpen } from './observe-account.ts';
 import { changePosition, legIds, openPosition, protect, sendExit } from './protect-position.ts';
 import { type ExecutionContext, findOrder, isSettled, SEND_MS_MAX, updateOrder } from './send-order.ts';
@@ -169,7 +164,7 @@ async function standInFor(
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
   };
-  await risk.put(broker.scope, orderKey(record.clientOrderId), record, { ifAbsent: true });
+  await executionRecords(risk).orders.put(broker.scope, record, { ifAbsent: true });
   return record;
 }
 
@@ -229,14 +224,11 @@ async function endTrade(
   trade: { entry: OrderRecord; legs: readonly OrderRecord[]; position: Versioned<PositionRecord> },
 ): Promise<Actions> {
   const { risk, broker } = context;
-  const { symbol } = trade.entry;
-  if (trade.entry.state.filledQuantity > 0) {
-    const record = tradeOf(trade);
-    await risk.put(broker.scope, tradeKey(record), record, { ifAbsent: true });
-  }
-  const { revision } = trade.position;
-  const removed = await risk.remove(broker.scope, positionKey(symbol), { ifRevision: revision });
-  return removed === 'conflict' ? ['conflict'] : ['closed', ...(await release(context, view, symbol))];
+  const records = executionRecords(risk);
+  if (trade.entry.state.filledQuantity > 0) await records.trades.add(broker.scope, tradeOf(trade));
+  const removed = await records.positions.remove(broker.scope, trade.position);
+  if (removed === 'conflict') return ['conflict'];
+  return ['closed', ...(await release(context, view, trade.entry.symbol))];
 }
 
 async function release(
@@ -260,7 +252,8 @@ async function legRecords(
     ...legIds(context, entry, 'stop', position.stopClientOrderId),
     ...legIds(context, entry, 'exit', position.exitClientOrderId),
   ];
-  const records = await Promise.all(ids.map((id) => risk.get(broker.scope, orderKey(id), orderRecordSchema)));
+  const { orders } = executionRecords(risk);
+  const records = await Promise.all(ids.map((id) => orders.get(broker.scope, id)));
   return records.flatMap((record) => (record === undefined ? [] : [record.value]));
 }
 
@@ -274,7 +267,7 @@ export async function cancelOpenOrders(
     const { risk, broker } = context;
     const cancelled = await broker.cancel(order);
     if (!cancelled.ok) faults.push(`not_cancelled: ${cancelled.error.message}`);
-    const stored = await risk.get(broker.scope, orderKey(order.clientOrderId), orderRecordSchema);
+    const stored = await executionRecords(risk).orders.get(broker.scope, order.clientOrderId);
     if (!cancelled.ok || stored === undefined || isFinal(stored.value.state.status)) continue;
     const found = await findOrder(context, stored.value);
     if (found.ok) await updateOrder(context, order.clientOrderId, found.value.advance);

@@ -5,16 +5,7 @@ import { lastClosedOpenTimeMs } from '../../market/candle.ts';
 import { REQUEST_BARS } from '../../market/grid.ts';
 import type { MarketData } from '../../market/ports.ts';
 import { compareWindows } from '../compare-windows.ts';
-
-export interface ParityProof {
-  readonly atMs: number;
-  readonly symbols: readonly string[];
-  /** float32 values compared; 0 proves nothing. */
-  readonly values: number;
-  readonly mismatches: number;
-  /** One line each of what differs (the first few) and of what could not be read. */
-  readonly remarks: readonly string[];
-}
+import type { ParityProof } from '../parity-proof.ts';
 
 const SYMBOLS_PER_PROOF = 4;
 const ROWS_PER_SYMBOL = 24;

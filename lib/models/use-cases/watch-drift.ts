@@ -11,14 +11,14 @@ import { type CandleSeries, candleAt, seriesFromCandles } from '../../market/can
 import { REQUEST_BARS, ROW_WINDOW_BARS } from '../../market/grid.ts';
 import type { MarketData } from '../../market/ports.ts';
 import { readUniverse } from '../../market/use-cases/active-universe.ts';
-import type { RiskStore } from '../../risk/ports.ts';
-import { type DriftRecord, driftKey } from '../../risk/records.ts';
+import type { DriftRecord } from '../drift-record.ts';
+import type { DriftLog } from '../ports.ts';
 import { type DriftReport, measureDrift } from './measure-drift.ts';
 
 export interface WatchDriftDependencies {
   readonly market: Pick<MarketData, 'serverTimeMs' | 'closedCandles'>;
   readonly objects: ObjectStore;
-  readonly risk: Pick<RiskStore, 'put'>;
+  readonly log: DriftLog;
   readonly clock: Clock;
   /** A fresh one for every measurement. */
   readonly draws: () => DrawIndex;
@@ -45,7 +45,7 @@ export async function watchDrift(dependencies: WatchDriftDependencies): Promise<
   const record: DriftRecord = report.ok
     ? { outcome: 'measured', atMs, ...summarise(report.value) }
     : { outcome: 'unmeasured', atMs, ...report.error };
-  await dependencies.risk.put('paper', driftKey(atMs), record, { ifAbsent: true });
+  await dependencies.log.add(record);
   return record;
 }
 

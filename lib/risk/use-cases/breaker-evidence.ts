@@ -8,17 +8,9 @@ import { type BreakerEvidence, type BreakerLimits, type BreakerState, SEEN_LATE_
 import type { Reading } from '../effective-mode.ts';
 import type { Scope } from '../gate.ts';
 import type { RiskStore } from '../ports.ts';
-import {
-  dayKey,
-  dayRecordSchema,
-  equitySnapshotSchema,
-  POSITION_MANAGER_KEY,
-  positionManagerRecordSchema,
-  rejectionKey,
-  rejectionRecordSchema,
-  tradeKey,
-  tradeRecordSchema,
-} from '../records.ts';
+import { dayId } from '../records.ts';
+import { riskRecords } from './risk-records.ts';
+import { allValues } from './typed-records.ts';
 
 export interface EvidenceSources {
   readonly risk: RiskStore;
@@ -46,13 +38,14 @@ export async function collectBreakerEvidence(
   sources: EvidenceSources,
   asked: Asked,
 ): Promise<CollectedBreakerEvidence> {
+  const records = riskRecords(sources.risk);
   const [snapshots, stopHitsAtMs, rejectionsAtMs, managePositions, runs, dayStart] = await Promise.all([
     read(() => newestMarks(sources, asked)),
     read(() => stopHits(sources, asked)),
     read(() => rejections(sources, asked)),
-    read(() => sources.risk.get(asked.scope, POSITION_MANAGER_KEY, positionManagerRecordSchema)),
+    read(() => records.positionManager.get(asked.scope)),
     read(() => newestRuns(sources)),
-    read(() => sources.risk.get(asked.scope, dayKey(asked.nowMs), dayRecordSchema)),
+    read(() => records.days.get(asked.scope, dayId(asked.nowMs))),
   ]);
   return {
     snapshots,
@@ -97,8 +90,7 @@ function derive<T, U>(reading: Reading<T>, what: (value: T) => U | undefined): R
 type Snapshots = { readonly atMs: number; readonly equityMicroUsdt: number }[];
 
 async function newestMarks({ risk }: EvidenceSources, { scope }: Asked): Promise<Snapshots> {
-  const query = { scope, prefix: 'equity#', newestFirst: true, count: 2 };
-  return (await risk.list(query, equitySnapshotSchema)).map(({ value }) => value);
+  return allValues(await riskRecords(risk).equity.newest(scope, 2));
 }
 
 /** The guard opens the day with its first mark of it. Until that is due, the day starts with the last mark of the one before. */
@@ -117,15 +109,14 @@ function dayStartOf(
 }
 
 async function stopHits({ risk, limits }: EvidenceSources, { scope, nowMs }: Asked): Promise<number[]> {
-  const fromKey = tradeKey({ closedAtMs: nowMs - limits.stopHitsWindowMs - SEEN_LATE_MS, symbol: '' });
-  const trades = await risk.list({ scope, prefix: 'trade#', fromKey }, tradeRecordSchema);
-  return trades.flatMap(({ value }) => (value.reason === 'stop' ? [value.closedAtMs] : []));
+  const fromMs = nowMs - limits.stopHitsWindowMs - SEEN_LATE_MS;
+  const trades = allValues(await riskRecords(risk).trades.since(scope, fromMs));
+  return trades.flatMap(({ reason, closedAtMs }) => (reason === 'stop' ? [closedAtMs] : []));
 }
 
 async function rejections({ risk, limits }: EvidenceSources, { scope, nowMs }: Asked): Promise<number[]> {
-  const atMs = nowMs - limits.rejectionsWindowMs - SEEN_LATE_MS;
-  const query = { scope, prefix: 'rejection#', fromKey: rejectionKey({ atMs, clientOrderId: '' }) };
-  const records = (await risk.list(query, rejectionRecordSchema)).map(({ value }) => value);
+  const fromMs = nowMs - limits.rejectionsWindowMs - SEEN_LATE_MS;
+  const records = allValues(await riskRecords(risk).rejections.since(scope, fromMs));
   // An order has two when whoever learnt of its rejection died before he wrote that down.
   const ofOrders = new Map(records.map((record) => [record.clientOrderId, record.atMs]));
   return [...ofOrders.values()];

@@ -5,8 +5,8 @@ import { sha256Of } from '../../core/hash.ts';
 import { encodeJson } from '../../core/json.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
+import { driftRecordSchema } from '../../models/drift-record.ts';
 import { LEVELS, type Level } from '../../risk/level.ts';
-import { driftRecordSchema } from '../../risk/records.ts';
 import { decideGoNoGo, GO_CRITERIA, type GoCriterion, type GoNoGo } from '../go-no-go.ts';
 import type { CollectedEvidence } from './collect-evidence.ts';
 

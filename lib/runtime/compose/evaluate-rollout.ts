@@ -8,13 +8,16 @@ import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.t
 import { recordDrift } from '../../adapters/telemetry/record-drift.ts';
 import { recordRolloutAssessment } from '../../adapters/telemetry/record-rollout-assessment.ts';
 import { createBarTallies } from '../../inference/use-cases/tally-bars.ts';
+import type { DriftRecord } from '../../models/drift-record.ts';
+import type { DriftLog } from '../../models/ports.ts';
 import { watchDrift } from '../../models/use-cases/watch-drift.ts';
-import type { DriftRecord } from '../../risk/records.ts';
+import type { RiskStore } from '../../risk/ports.ts';
 import {
   type AssessDependencies,
   assessRollout,
   type RolloutAssessment,
 } from '../../rollout/use-cases/assess-rollout.ts';
+import { rolloutRecords } from '../../rollout/use-cases/rollout-records.ts';
 import type { EvaluateRolloutConfiguration } from '../config/configuration.ts';
 import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
 import { seededDraws } from './seeded-draws.ts';
@@ -63,7 +66,11 @@ export function composeEvaluateRollout(
     assess: () => assessRollout(dependencies),
     record: (assessment) => recordRolloutAssessment(telemetry, assessment),
     async watchDrift() {
-      const drift = await watchDrift({ ...dependencies, draws: seededDraws });
+      const drift = await watchDrift({
+        ...dependencies,
+        log: driftLogIn(dependencies.risk),
+        draws: seededDraws,
+      });
       recordDrift(telemetry, drift);
       return drift;
     },
@@ -72,3 +79,10 @@ export function composeEvaluateRollout(
     },
   };
 }
+
+/** The measurements of drift in the risk table. */
+const driftLogIn = (risk: RiskStore): DriftLog => ({
+  add: async (record) => {
+    await rolloutRecords(risk).drift.add('paper', record);
+  },
+});

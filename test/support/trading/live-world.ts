@@ -1,5 +1,6 @@
 // Live trading as far as it can go without money: execute, guard and breaker in scope `live` with the real broker over ccxt,
 // against the simulated exchange's signed endpoints. The stores are in memory, and time is the test's.
+
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { BinanceAccount } from '../../../lib/adapters/binance/binance-account.ts';
@@ -7,11 +8,12 @@ import { createCcxtMarketData } from '../../../lib/adapters/binance/ccxt-market-
 import { createLiveBroker } from '../../../lib/adapters/binance/live-broker.ts';
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
-import { bookedLedgerSchema, differencesOf } from '../../../lib/execution/booked-ledger.ts';
+import { differencesOf } from '../../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
 import type { Broker } from '../../../lib/execution/ports.ts';
 import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../../lib/execution/use-cases/execute.ts';
+import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
 import {
   managePositions,
   type PositionManagerReport,
@@ -22,14 +24,8 @@ import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
 import { BREAKER_LIMITS } from '../../../lib/risk/breaker.ts';
 import { initialRollout } from '../../../lib/risk/level.ts';
 import type { FlagStore } from '../../../lib/risk/ports.ts';
-import {
-  LEDGER_KEY,
-  orderRecordSchema,
-  POSITION_MANAGER_KEY,
-  positionManagerRecordSchema,
-  ROLLOUT_KEY,
-} from '../../../lib/risk/records.ts';
 import { type BreakerOutcome, tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
+import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
 import {
   type SimulatedExchange,
   startSimulatedExchange,
@@ -119,8 +115,8 @@ export class LiveWorld {
       rateLimits: { weightPerMinute: 1e9 },
     });
     world.restart();
-    const rollout = { ...initialRollout(START_MS), stage: 'FULL' };
-    await world.risk.put('live', ROLLOUT_KEY, rollout, { ifAbsent: true });
+    const rollout = { ...initialRollout(START_MS), level: 'FULL' as const };
+    await executionRecords(world.risk).rollout.put('live', rollout, { ifAbsent: true });
     await putEnsemble(world.objects);
     await world.minutes(1);
     world.nowMs = START_MS + 3_000 + BAR_MS;
@@ -209,9 +205,7 @@ export class LiveWorld {
   }
 
   async orders() {
-    return (await this.risk.list({ scope: 'live', prefix: 'order#' }, orderRecordSchema)).map(
-      ({ value }) => value,
-    );
+    return allValues(await executionRecords(this.risk).orders.all('live'));
   }
 
   /** Every position is behind one stop of at least its size. */
@@ -229,10 +223,11 @@ export class LiveWorld {
     await this.expectProtected(at);
     const positions = expectValue(await this.broker.positions());
     const walletMicroUsdt = expectValue(await this.broker.walletMicroUsdt());
-    const { ledger } = (await this.risk.get('live', LEDGER_KEY, bookedLedgerSchema))!.value;
+    const records = executionRecords(this.risk);
+    const { ledger } = (await records.bookedLedger.get('live'))!.value;
     expect(differencesOf(ledger, { walletMicroUsdt, positions }), at).toEqual([]);
     expect(ledger.depositMicroUsdt, `${at}: nothing was unexplained`).toBe(LIVE_DEPOSIT_USDT * 1e6);
-    const record = await this.risk.get('live', POSITION_MANAGER_KEY, positionManagerRecordSchema);
+    const record = await records.positionManager.get('live');
     expect(record?.value, at).toMatchObject({ differences: [], unprotectedSinceMs: null });
     const gate = (await this.risk.readGate('live'))!;
     expect(Object.keys(gate.reserved).sort(), at).toEqual(positions.map(({ symbol }) => symbol).sort());
