@@ -1,14 +1,15 @@
-// What a backtest costs: symbol-bars per second with answers that are known already, with the models asked, and whether twice the
+// What a backtest costs: symbol-bars per second with cached predictions, with the models running, and whether twice the
 // bars or twice the symbols cost twice the time.
 import { createOnnxModelRuntime } from '../lib/adapters/onnx/onnx-model-runtime.ts';
 import { invariant } from '../lib/core/invariant.ts';
 import { BAR_MS } from '../lib/market/candle.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../lib/market/candle-series.ts';
 import { ROW_WINDOW_BARS, SEQUENCE_STEPS } from '../lib/market/grid.ts';
-import { createEnsembleProvider, type LoadedEnsemble } from '../lib/models/use-cases/load-ensemble.ts';
+import { createEnsembleProvider } from '../lib/models/use-cases/load-ensemble.ts';
+import type { LoadedEnsemble } from '../lib/models/use-cases/loaded-ensemble.ts';
 import { type Predictions, predictSymbol } from '../lib/research/use-cases/predictions.ts';
-import { replayPast } from '../lib/runtime/compose/backtest.ts';
-import { openModels } from '../lib/runtime/compose/recorded-input.ts';
+import { replayPast } from '../lib/runtime/compose/research/backtest.ts';
+import { openModels } from '../lib/runtime/compose/research/recorded-input.ts';
 import { generateMarket } from '../local/market/generated-market.ts';
 
 const SYMBOLS = 100;
@@ -56,7 +57,7 @@ export async function benchBacktest(): Promise<BacktestBenchmark> {
     });
     const candles = new Map(market.symbols.map((symbol) => [symbol, market.candles(symbol)]));
     const asked = await askModels(loaded, candles);
-    // What the answers are is of no matter to the time, how often they act is.
+    // The time depends on how often predictions act, not on what they are.
     const predictions = [...candles.keys()].map((symbol, index) =>
       answersOf(symbol, candles.get(symbol)!, { loaded, index }),
     );

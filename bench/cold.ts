@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FUNCTION_NAMES, type FunctionName } from '../infra/catalog/functions.ts';
+import { FUNCTION_NAMES } from '../infra/catalog/functions.ts';
 import { createS3ObjectStore } from '../lib/adapters/aws/s3/s3-object-store.ts';
 import { invariant } from '../lib/core/invariant.ts';
 import { BAR_MS } from '../lib/market/candle.ts';
@@ -13,6 +13,7 @@ import { REQUEST_BARS } from '../lib/market/grid.ts';
 import { symbolsOfShard } from '../lib/market/universe.ts';
 import { writeUniverse } from '../lib/market/use-cases/active-universe.ts';
 import { prepareLocalStage } from '../lib/runtime/compose/local-stage.ts';
+import type { FunctionName } from '../lib/runtime/config/function-settings.ts';
 import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../lib/runtime/config/stage.ts';
 import { startSimulatedExchange } from '../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../local/market/generated-market.ts';
@@ -112,7 +113,7 @@ async function openWorld(launcher: readonly string[]): Promise<World> {
     AWS_ENDPOINT_URL_S3: endpoints.s3,
     AWS_ENDPOINT_URL_SSM: endpoints.ssm,
     AWS_REGION: 'eu-central-1',
-    AWS_ACCESS_KEY_ID: 'key',
+    AWS_ACCESS_KEY_ID: endpoints.accessKeyId,
     AWS_SECRET_ACCESS_KEY: 'secret',
   };
   return {
@@ -175,7 +176,7 @@ async function measureInfer(world: World): Promise<Record<string, number>> {
 }
 
 /**
- * First events by function. Infer's is a shard without symbols: it loads and proves the four models, opens ccxt and stores its run,
+ * First events by function. Infer's is a shard without symbols: it loads and verifies the four models, opens ccxt and stores its run,
  * and then has nothing to decide.
  */
 function firstEvents(): Partial<Record<FunctionName | 'empty', unknown>> {

@@ -104,7 +104,7 @@ function medianTimesMs(candidates: readonly (() => number)[]): number[] {
   const times: number[][] = candidates.map(() => []);
   for (let turn = 0; turn <= TURNS; turn++) {
     for (const [index, compute] of candidates.entries()) {
-      // No candidate pays for what another one left behind.
+      // No candidate pays for another one's garbage.
       collectGarbage();
       for (let run = 0; run < RUNS_PER_TURN; run++) {
         const startMs = performance.now();

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { createCcxtMarketData } from '../lib/adapters/binance/ccxt-market-data.ts';
+import { createCcxtMarketData } from '../lib/adapters/binance/market/ccxt-market-data.ts';
 import { invariant } from '../lib/core/invariant.ts';
 import { REQUEST_BARS } from '../lib/market/grid.ts';
 

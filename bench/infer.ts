@@ -16,7 +16,7 @@ const WARM_UP_RUNS = 5;
 
 export interface InferBenchmark {
   readonly models: number;
-  /** Loading and proving the ensemble, sessions and golden vectors included; once per cold start. */
+  /** Loading and verifying the ensemble, sessions and golden vectors included; once per cold start. */
   readonly loadMs: number;
   /** Features and models for 100 symbols: median over the runs. */
   readonly p50Ms100Symbols: number;

@@ -1,4 +1,4 @@
-// `npm run bench`: every figure of docs/PERFORMANCE.md, each in a process of its own so that none warms or burdens another.
+// `npm run bench`: every figure of docs/PERFORMANCE.md, each in a process of its own so that none affects another.
 // Names on the command line choose parts; --json prints one object.
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
@@ -32,7 +32,7 @@ const { values, positionals } = parseArgs({
 });
 const unknown = positionals.filter((name) => !PARTS.includes(name as Part));
 if (unknown.length > 0) {
-  process.stderr.write(`error: there is no bench ${unknown.join(', ')}; there are ${PARTS.join(', ')}\n`);
+  process.stderr.write(`error: unknown benchmark ${unknown.join(', ')}: choose from ${PARTS.join(', ')}\n`);
   process.exit(2);
 }
 

@@ -1,5 +1,5 @@
 // The exchanges of the scale benchmark, one for each address that asks, in a process of their own so that they do not hold up the
-// embedded AWS. Told the time at which a bar is opened, from which it goes on at its own speed. Ends with its parent.
+// embedded AWS. It is sent the time at which a bar opens, and its clock runs on from there. Ends with its parent.
 
 import { startSimulatedExchange } from '../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../local/market/generated-market.ts';

@@ -1,4 +1,4 @@
-// What the processes of the scale benchmark agree on.
+// The market that the processes of the scale benchmark share.
 import { REQUEST_BARS } from '../lib/market/grid.ts';
 
 export const SHARDS = 10;

@@ -1,6 +1,6 @@
 // Whether 1,000 symbols in 10 shards are decided within their bar: ten processes, as many side by side as there are cores, each one
-// shard of infer as Lambda would run it, on one embedded AWS, each with an exchange of its own, that is with an address and a request limit of its own.
-// Then the functions that look at all shards, and last what is left when all ten ask from one address.
+// shard of infer as Lambda would run it, on one embedded AWS, each with an exchange, an address and a
+// request limit of its own. Then the functions that read all shards, and last the same with all ten on one address.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -19,11 +19,11 @@ import { composeExecute } from '../lib/runtime/compose/execute.ts';
 import { prepareLocalStage } from '../lib/runtime/compose/local-stage.ts';
 import { composeManagePositions } from '../lib/runtime/compose/manage-positions.ts';
 import { type OperatorSystem, openLocalStage } from '../lib/runtime/compose/operator.ts';
-import { localCircuitBreakerConfiguration, localExecuteConfiguration } from '../lib/runtime/config/stage.ts';
+import { localCircuitBreakerSettings, localTradingSettings } from '../lib/runtime/config/local-settings.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../local/aws/embedded-aws.ts';
 import { BARS, SCALE_MARKET, SHARDS } from './scale-market.ts';
 
-/** A run that takes longer is over. */
+/** A run that takes longer fails. */
 const BAR_WAIT_MS_MAX = BAR_MS;
 
 interface ScaleBenchmark {
@@ -43,7 +43,7 @@ interface ScaleBenchmark {
   readonly signalsOneAddress: number;
 }
 
-/** What a shard's process is told. */
+/** The settings of a shard's process. */
 export interface ShardOrder {
   readonly endpoints: EmbeddedAws['endpoints'];
   readonly exchangeUrl: string;
@@ -53,20 +53,7 @@ export interface ShardOrder {
 }
 
 export async function benchScale(): Promise<ScaleBenchmark> {
-  const exchange = forkQuietly('./scale-exchanges.ts');
-  const [announced] = await once(exchange, 'message');
-  const { urls, symbols } = announcedSchema.parse(announced);
-  let startedMs = 0;
-  let openedMs = 0;
-  /** Time goes on at its own speed from a moment after a bar's close. */
-  const clock = { nowMs: () => Math.floor(openedMs + performance.now() - startedMs) };
-  const openBar = async (bar: number) => {
-    openedMs = SCALE_MARKET.fromMs + (REQUEST_BARS + 1 + bar) * BAR_MS + 2_000;
-    const opened = once(exchange, 'message');
-    exchange.send(openedMs);
-    await opened;
-    startedMs = performance.now();
-  };
+  const { exchange, urls, symbols, clock, openBar, elapsedMs } = await startExchanges();
   await openBar(0);
   const stateDir = await mkdtemp(`${tmpdir()}/qt-scale-`);
   const aws = await startEmbeddedAws({ stateDir });
@@ -74,11 +61,7 @@ export async function benchScale(): Promise<ScaleBenchmark> {
   const processes: ChildProcess[] = [];
   try {
     await prepareLocalStage(aws.endpoints, system.objects);
-    await writeUniverse(system.objects, {
-      schemaVersion: 1,
-      asOf: '2024-01-01',
-      symbols,
-    });
+    await writeUniverse(system.objects, { schemaVersion: 1, asOf: '2024-01-01', symbols });
     const orderOf = (shard: number, exchangeUrl: string): ShardOrder => ({
       endpoints: aws.endpoints,
       exchangeUrl,
@@ -95,7 +78,7 @@ export async function benchScale(): Promise<ScaleBenchmark> {
       const runs = await atOnce(
         processes.map((child, shard) => () => decide(child, orderOf(shard, urls[shard]!))),
       );
-      durationsMs.push(performance.now() - startedMs);
+      durationsMs.push(elapsedMs());
       const decided = await decidedSymbols(system, lastClosedOpenTimeMs(clock.nowMs()));
       invariant(
         decided === symbols.length,
@@ -122,6 +105,29 @@ export async function benchScale(): Promise<ScaleBenchmark> {
     await aws.close();
     await rm(stateDir, { recursive: true });
   }
+}
+
+/** The exchanges in their process, on a clock that starts a moment after a bar's close and runs at normal speed. */
+async function startExchanges() {
+  const exchange = forkQuietly('./scale-exchanges.ts');
+  const [announced] = await once(exchange, 'message');
+  let startedMs = 0;
+  let openedMs = 0;
+  const elapsedMs = () => performance.now() - startedMs;
+  return {
+    ...announcedSchema.parse(announced),
+    exchange,
+    clock: { nowMs: () => Math.floor(openedMs + elapsedMs()) },
+    /** Since the bar was opened. */
+    elapsedMs,
+    async openBar(bar: number) {
+      openedMs = SCALE_MARKET.fromMs + (REQUEST_BARS + 1 + bar) * BAR_MS + 2_000;
+      const opened = once(exchange, 'message');
+      exchange.send(openedMs);
+      await opened;
+      startedMs = performance.now();
+    },
+  };
 }
 
 const announcedSchema = z.object({ urls: z.array(z.url()), symbols: z.array(z.string()) });
@@ -173,10 +179,10 @@ async function timeOthers(context: {
 }) {
   const { system, aws, stateDir, clock, exchangeUrl } = context;
   const overrides = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
-  const trading = localExecuteConfiguration({ exchange: 'binanceusdm', exchangeUrl });
+  const trading = localTradingSettings({ exchange: 'binanceusdm', exchangeUrl });
   const managePositions = composeManagePositions(trading, overrides);
   const breaker = composeCircuitBreaker(
-    { ...localCircuitBreakerConfiguration(stateDir), shards: SHARDS },
+    { ...localCircuitBreakerSettings(stateDir), shards: SHARDS },
     overrides,
   );
   const execute = composeExecute(trading, overrides);

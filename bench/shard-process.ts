@@ -1,7 +1,7 @@
 // One shard of infer in a process of its own, as Lambda keeps it: started once, called for every bar. Ends with its parent.
 import type { InferRun } from '../lib/inference/infer-run.ts';
 import { composeInfer, type InferComposition } from '../lib/runtime/compose/infer.ts';
-import { localInferConfiguration } from '../lib/runtime/config/stage.ts';
+import { localTradingSettings } from '../lib/runtime/config/local-settings.ts';
 import type { ShardOrder } from './scale.ts';
 
 /** By the exchange that it asks. */
@@ -13,7 +13,7 @@ process.on('message', async (order: ShardOrder) => {
   nowMs = order.nowMs;
   const composition =
     compositions.get(exchangeUrl) ??
-    composeInfer(localInferConfiguration({ exchange: 'binanceusdm', exchangeUrl }), {
+    composeInfer(localTradingSettings({ exchange: 'binanceusdm', exchangeUrl }), {
       endpoints,
       clock: { nowMs: () => nowMs },
       // Bars are five minutes apart in truth, so none uses up the next one's requests; the exchange's own limit holds in each.

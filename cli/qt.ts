@@ -1,5 +1,6 @@
 // The `qt` command. Each command is a file of its own and loads its machinery only when it runs, so that help is instant.
 import { Command, CommanderError } from 'commander';
+import { isDebugging } from '../lib/runtime/config/process-environment.ts';
 import { CommandFailure, UsageError } from './command-error.ts';
 import { addCollectCommand } from './commands/data/collect.ts';
 import { addDatasetCommand } from './commands/data/dataset.ts';
@@ -81,16 +82,19 @@ function report(message: string, exitCode: number): number {
   return exitCode;
 }
 
-/** QT_DEBUG=1 shows the stack of what was not foreseen. */
 function describeUnexpected(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return process.env.QT_DEBUG === '1' ? (error.stack ?? error.message) : error.message;
+  return isDebugging() ? (error.stack ?? error.message) : error.message;
 }
 
-// A reader that stops early (`qt signals | head`) is not a failure.
+let isOutputLost = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A reader that stops early (`qt signals | head`) is not a failure.
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  // The work goes on without room for what it says, a running system's above all; but a command that said nothing has failed.
+  if (!isOutputLost) report(`standard output: ${error.message}`, EXIT_FAILURE);
+  isOutputLost = true;
 });
 
-process.exitCode = await main();
+const exitCode = await main();
+process.exitCode = exitCode === 0 && isOutputLost ? EXIT_FAILURE : exitCode;

@@ -1,6 +1,8 @@
 // Which system a command works on: the local one (running, or its saved state), or with --stage one on AWS.
+
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { messageOf } from '../lib/core/message-of.ts';
 import type { OperatorSystem } from '../lib/runtime/compose/operator.ts';
 import { CommandFailure } from './command-error.ts';
 
@@ -45,14 +47,17 @@ async function openSystem(
   const { openAwsStage, openLocalStage } = await import('../lib/runtime/compose/operator.ts');
   if (stage !== undefined) {
     const system = await openAwsStage(stage, opening).catch((error: unknown) => {
-      throw new CommandFailure(`stage ${stage}: ${error instanceof Error ? error.message : error}`);
+      throw new CommandFailure(`stage ${stage}: ${messageOf(error)}`);
     });
     return { system, close: () => system.close() };
   }
   const { findRunningSystem } = await import('../local/run/running-system.ts');
-  const running = findRunningSystem(state);
+  const running = await findRunningSystem(state);
   if (running !== undefined) {
-    const system = openLocalStage(running.endpoints, state, { url: running.exchangeUrl });
+    const system = openLocalStage(running.endpoints, state, {
+      name: running.exchange,
+      url: running.simulatedExchange?.url ?? null,
+    });
     return { system, close: () => system.close() };
   }
   if (!existsSync(state))

@@ -1,5 +1,7 @@
 // What `cdk` runs: the stage that the context names, `npx cdk deploy --all -c stage=NAME`.
+
 import { App } from 'aws-cdk-lib';
+import { messageOf } from '../lib/core/message-of.ts';
 import { readStageSettings } from './catalog/stage-settings.ts';
 import { createStage } from './create-stage.ts';
 
@@ -10,6 +12,6 @@ try {
     readStageSettings((key) => app.node.tryGetContext(key)),
   );
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  console.error(messageOf(error));
   process.exit(1);
 }

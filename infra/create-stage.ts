@@ -1,32 +1,36 @@
 // The stacks of one stage, in the order in which they are deployed: data, the jobs that fill it, trading, inference (which starts
-// execute), monitoring.
+// execute), monitoring, and last the schedules that set it all in motion.
 import { type App, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { RETRAINING } from './catalog/shared-resources.ts';
 import type { StageSettings } from './catalog/stage-settings.ts';
-import { FunctionStack } from './constructs/function-stack.ts';
-import { RETRAINING } from './constructs/shared-resources.ts';
+import { DataJobsStack } from './stacks/data-jobs-stack.ts';
 import { DataStack } from './stacks/data-stack.ts';
+import { InferenceStack } from './stacks/inference-stack.ts';
 import { MonitoringStack } from './stacks/monitoring-stack.ts';
 import { RetrainingStack } from './stacks/retraining-stack.ts';
+import { ScheduleStack } from './stacks/schedule-stack.ts';
+import { TradingStack } from './stacks/trading-stack.ts';
 
-/** Synthesis fails on every finding of cdk-nag that is not acknowledged where it stands. */
+/** Synthesis fails on every finding of cdk-nag that is not acknowledged where it arises. */
 export function createStage(app: App, settings: StageSettings): void {
-  const { stage, region } = settings;
+  const { stage, region, retraining } = settings;
   const id = (name: string) => `qt-${stage}-${name}`;
-  const props = { settings, ...(region !== undefined && { env: { region } }) };
+  const stackProps = region === undefined ? {} : { env: { region } };
+  const props = { settings, ...stackProps };
   const data = new DataStack(app, id('data'), props);
-  const dataJobs = new FunctionStack(app, id('data-jobs'), { ...props, concern: 'data-jobs' });
-  const trading = new FunctionStack(app, id('trading'), { ...props, concern: 'trading' });
-  const inference = new FunctionStack(app, id('inference'), { ...props, concern: 'inference' });
+  const dataJobs = new DataJobsStack(app, id('data-jobs'), props);
+  const trading = new TradingStack(app, id('trading'), props);
+  const inference = new InferenceStack(app, id('inference'), props);
   const monitoring = new MonitoringStack(app, id('monitoring'), props);
+  const schedules = new ScheduleStack(app, id('schedules'), props);
   dataJobs.addStackDependency(data);
   trading.addStackDependency(data);
   inference.addStackDependency(trading);
   monitoring.addStackDependency(inference);
   monitoring.addStackDependency(dataJobs);
-  if (settings.retraining !== undefined) {
-    const { retraining } = settings;
-    const { settings: _, ...stackProps } = props;
+  schedules.addStackDependency(monitoring);
+  if (retraining !== undefined) {
     const weekly = new RetrainingStack(app, id(RETRAINING), { ...stackProps, stage, retraining });
     weekly.addStackDependency(dataJobs);
     monitoring.addStackDependency(weekly);

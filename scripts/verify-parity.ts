@@ -1,6 +1,6 @@
 // Proves on recorded candles that training and serving see the same features: rows computed from a symbol's whole history
 // are compared, float32 bit for bit, with rows computed from the 998 closed bars that one request gives. A difference means
-// that models would be served other numbers than they learned from, so a single one fails the check.
+// that models would be served other numbers than they were trained on, so a single one fails the check.
 //
 //   npx tsx scripts/verify-parity.ts --data DIR [--data DIR …] [--values N] [--symbols A,B]
 //
@@ -60,7 +60,9 @@ function compareWindow(history: History, end: number, report: (line: string) => 
     const verdict = history.verdicts[firstIndex + bar];
     if (verdict !== verdicts[bar]) {
       count.mismatches++;
-      report(`${window.openTimeMs[bar]}: judged ${verdict} in the history, ${verdicts[bar]} in the window`);
+      report(
+        `${window.openTimeMs[bar]}: ${verdict ?? 'fit'} in the history, ${verdicts[bar] ?? 'fit'} in the window`,
+      );
     }
     if (verdict !== undefined || firstIndex + bar < FIRST_ROW) continue;
     const row = (bar - FIRST_ROW) * FEATURE_COUNT;
@@ -130,7 +132,7 @@ async function main(): Promise<number> {
     }
   }
   if (jobs.length === 0) {
-    console.error('none of these symbols is in these folders');
+    console.error('none of the symbols is in the folders');
     return 1;
   }
 
@@ -154,7 +156,7 @@ async function main(): Promise<number> {
   }
   console.log(`compared ${total.values} values over ${jobs.length} symbols, ${total.mismatches} mismatches`);
   if (total.values === 0) {
-    console.error('nothing was compared: no symbol has a row that is judged fit');
+    console.error('nothing was compared: no symbol has a row');
     return 1;
   }
   return total.mismatches === 0 ? 0 : 1;

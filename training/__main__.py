@@ -44,9 +44,9 @@ def _add_train(command: argparse.ArgumentParser) -> None:
     command.add_argument("--models", type=_models, default=tuple(TRAINERS), help=f"of {','.join(TRAINERS)}")
     command.add_argument("--version", type=_version, help="e.g. v20240728_000000; default: the dataset's last bar")
     command.add_argument("--seed", type=int, default=7)
-    command.add_argument("--threads", type=_positive, default=2, help="part of what a repeat must keep the same")
+    command.add_argument("--threads", type=_positive, default=2, help="a repeat must use the same number")
     command.add_argument("--folds", type=int, default=5, choices=range(4, 13), metavar="4…12")
-    command.add_argument("--row-stride", type=_positive, default=3, help="fit on every n-th bar; judged on all")
+    command.add_argument("--row-stride", type=_positive, default=3, help="fit on every n-th bar; evaluated on all")
     command.set_defaults(act=_train)
 
 

@@ -1,4 +1,4 @@
-"""Turns a model's scores into probabilities that mean what they say, fitted on rows the model had not seen.
+"""Turns a model's scores into calibrated probabilities, fitted on rows the model had not seen.
 
 Scores are read as two: the move (will a barrier be touched at all) and the side (which one). Each gets its own scale, the
 move a shift as well, so that a strong forecast of volatility cannot lend confidence to a weak one of direction. The side gets
@@ -78,7 +78,7 @@ def fit_calibration(kind: str, margins: F64, label: I32) -> Calibration:
 
     start, bounds = [1.0], [(0.05, 5.0)]
     if kind == "vector_scaling":
-        # A side that foretold nothing may be scaled away: the model then leans nowhere, and nothing acts on it.
+        # A side that predicted nothing may be scaled away: the model then leans to neither side, and nothing acts on it.
         start, bounds = [1.0, 1.0, 0.0], [(0.0, 5.0), (0.05, 5.0), (-3.0, 3.0)]
     found = minimize(loss, np.array(start), jac=True, method="L-BFGS-B", bounds=bounds)
     # Five significant digits: more would only record the optimiser's last steps.

@@ -63,7 +63,7 @@ class Dataset:
     features: F32  # [rows, 49]
     targets: dict[int, Targets]
     sequence_columns: I64  # [8] positions within the 49
-    # [rows] the 95 rows before are the 95 bars before, of the same symbol. Only these rows are learnt from and judged on, by
+    # [rows] the 95 rows before are the 95 bars before, of the same symbol. Only these rows are trained and evaluated on, by
     # trees as well, so that all models answer for the same rows.
     has_sequence: Mask
 

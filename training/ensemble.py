@@ -56,7 +56,7 @@ def decide(data: Dataset, trials: list[Trial], weights: list[float], calibration
     One calibration per model for all folds: a threshold on edges means nothing across folds whose edges are scaled apart.
     """
     if len(trials) < MIN_MODELS:
-        raise EnsembleError(f"an ensemble of {len(trials)} models would hold forever: it needs at least {MIN_MODELS}")
+        raise EnsembleError(f"an ensemble of {len(trials)} models would answer HOLD forever: it needs at least {MIN_MODELS}")
     targets = trials[0].targets
     total = np.zeros((len(data.ts), 3))
     weight = np.zeros(len(data.ts))
@@ -97,7 +97,7 @@ def _decisions(
 class Threshold:
     edge_bps: float
     positive_edges: int  # rows that agree on a side and whose expected edge is above costs at all
-    in_sample: Earnings  # on the folds it was chosen on: flattering
+    in_sample: Earnings  # on the folds it was chosen on: optimistic
     walk_forward: Earnings  # chosen on earlier folds, acted on in the next: honest
     walk_forward_by_fold: list[dict[str, Any]]
 

@@ -1,7 +1,7 @@
 """Cuts time into folds that only ever look forward: purged, embargoed, expanding walk-forward.
 
 A label of bar t is known h bars later, and a sequence input reaches 95 bars back. So between the last row that a model
-learns from and the first row that judges it lie h purged bars plus the embargo (López de Prado 2018, ch. 7). The same
+learns from and the first row that evaluates it lie h purged bars plus the embargo (López de Prado 2018, ch. 7). The same
 gap separates the slice on which early stopping looks.
 """
 

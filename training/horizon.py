@@ -1,6 +1,6 @@
 """Chooses the label's horizon on validation folds, by direction first and by earnings net of costs second.
 
-Log-loss cannot choose: at 36 bars it beats the prior by foreseeing volatility, with no idea of the side. So a horizon
+Log-loss cannot choose: at 36 bars it beats the prior by predicting volatility, with no idea of the side. So a horizon
 must first show a rank correlation across symbols that holds in nearly all folds; among those, the one whose top signals by
 expected edge earn most after costs, one standard error discounted.
 """

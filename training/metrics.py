@@ -1,5 +1,5 @@
-"""What a model is judged by. Direction (rank IC, earnings of the top signals) apart from log-loss, because at the longer
-horizons log-loss beats the prior by foreseeing volatility alone.
+"""The metrics that models are evaluated by. Direction (rank IC, earnings of the top signals) apart from log-loss, because at
+the longer horizons log-loss beats the prior by predicting volatility alone.
 
 All metrics are unweighted: every row could have been a trade.
 """

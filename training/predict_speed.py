@@ -1,4 +1,4 @@
-"""How long the trees' own libraries take to predict, and the same trees as ONNX for whoever wants to compare.
+"""How long the trees' own libraries take to predict, and the same trees as ONNX for comparison.
 
 Speed depends on the trees' number and size, not on what they learnt: the rounds are those that training settles on.
 """

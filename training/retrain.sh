@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the weekly retraining does, in the container or anywhere else: from the candles that the stage has collected to a candidate
-# that runs in shadow. It ends at the first step that fails, and puts nothing in force: promoting is a person's decision.
+# that runs in shadow. It ends at the first step that fails, and promotes nothing: that is a person's decision.
 #
 #   QT_STAGE=dev training/retrain.sh [options of `python -m training train`]
 #

@@ -29,7 +29,7 @@ class Study:
     data: Dataset
     plan: FoldPlan
     run: Run
-    row_stride: int  # fit on every n-th bar of a symbol; judged on all
+    row_stride: int  # fit on every n-th bar of a symbol; evaluated on all
     work: Path
 
     def fit_mask(self) -> Mask:

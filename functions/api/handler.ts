@@ -1,10 +1,10 @@
-// The api function: one call of the HTTP API, as API Gateway hands it over (payload format 2.0), to the use case and back. It
-// never fails an invocation: what went wrong is the answer.
+// The api function: passes one HTTP API call from API Gateway (payload format 2.0) to the use case and returns its answer. An
+// invocation never fails: errors are answers.
 import { z } from 'zod';
 import { DASHBOARD } from '../../dashboard/page.ts';
 import type { ApiRequest } from '../../lib/api/answer-api.ts';
 import { type ApiComposition, composeApi } from '../../lib/runtime/compose/api.ts';
-import { readApiConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { apiSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 /** What is used of the event; names of headers come in lower case, repeated values joined by commas. */
@@ -30,7 +30,7 @@ export interface HttpResult {
   readonly body: string;
 }
 
-/** The handler over a composition; `handler` below is the one that Lambda calls. Rejects for what is no event of API Gateway's. */
+/** The handler over a composition; `handler` below is the one that Lambda calls. Rejects an event that is not API Gateway's. */
 export function createApiHandler(
   { answer }: Pick<ApiComposition, 'answer'>,
   scheme: 'https' | 'http' = 'https',
@@ -57,4 +57,4 @@ function readRequest(event: z.infer<typeof httpEventSchema>, scheme: string): Ap
   };
 }
 
-export const handler = onLambda(() => createApiHandler(composeApi(readApiConfiguration(), DASHBOARD)));
+export const handler = onLambda(() => createApiHandler(composeApi(apiSettings.read(), DASHBOARD)));

@@ -1,11 +1,11 @@
-// The circuit-breaker function: one tick per minute. What it could not do fails the invocation, so that the alarm on its errors
-// sounds; the next tick tries again.
+// The circuit-breaker function: one tick, started every minute by EventBridge Scheduler. An incomplete tick fails the invocation,
+// which raises the alarm on its errors; the next tick retries.
 import type { BreakerOutcome } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import {
   type CircuitBreakerComposition,
   composeCircuitBreaker,
 } from '../../lib/runtime/compose/circuit-breaker.ts';
-import { readCircuitBreakerConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { circuitBreakerSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface CircuitBreakerResult {
@@ -35,5 +35,5 @@ function describe({ scope, transition }: BreakerOutcome): CircuitBreakerResult['
 }
 
 export const handler = onLambda(() =>
-  createCircuitBreakerHandler(composeCircuitBreaker(readCircuitBreakerConfiguration())),
+  createCircuitBreakerHandler(composeCircuitBreaker(circuitBreakerSettings.read())),
 );

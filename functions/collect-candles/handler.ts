@@ -1,11 +1,12 @@
-// The collect-candles function: once a day. What it has no time for is left to the next run; when symbols stay behind for any
-// other reason the invocation fails, so that its retries take up where it stopped, and its alarm says so.
+// The collect-candles function: started once a day by EventBridge Scheduler. What it has no time for is left to the next run; when
+// symbols lag for any other reason the invocation fails, so that its retries resume, and its alarm sounds.
 import type { CollectionReport } from '../../lib/market/use-cases/collect-candles.ts';
 import {
   type CollectCandlesComposition,
   composeCollectCandles,
 } from '../../lib/runtime/compose/collect-candles.ts';
-import { COLLECTION_S, readCollectCandlesConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { COLLECTION_S } from '../../lib/runtime/config/collection.ts';
+import { collectCandlesSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface CollectCandlesResult {
@@ -42,5 +43,5 @@ function describe({ symbols }: CollectionReport): CollectCandlesResult {
 }
 
 export const handler = onLambda(() =>
-  createCollectCandlesHandler(composeCollectCandles(readCollectCandlesConfiguration())),
+  createCollectCandlesHandler(composeCollectCandles(collectCandlesSettings.read())),
 );

@@ -1,5 +1,5 @@
-// The evaluate function: once an hour GO or NO_GO, the evidence for it, the parity proof, and drift. A broken bound steps the
-// rollout down in the same run; what could not be stored fails the invocation, so that its retry and its alarm take over.
+// The evaluate-rollout function: started every hour by EventBridge Scheduler. Stores GO or NO_GO with its evidence, the parity proof
+// and drift. A breach steps the rollout down in the same run; a failed write fails the invocation, for its retry and its alarm.
 
 import type { DriftRecord } from '../../lib/models/drift-record.ts';
 import type { RolloutAssessment } from '../../lib/rollout/use-cases/assess-rollout.ts';
@@ -7,17 +7,17 @@ import {
   composeEvaluateRollout,
   type EvaluateRolloutComposition,
 } from '../../lib/runtime/compose/evaluate-rollout.ts';
-import { readEvaluateRolloutConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { evaluateRolloutSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface EvaluateRolloutResult {
   readonly verdict: 'GO' | 'NO_GO';
-  /** Criteria that are not met. */
+  /** Unmet criteria. */
   readonly criteria: readonly string[];
   readonly breaches: readonly string[];
   readonly evidenceKey: string;
   readonly evidenceSha256: string;
-  /** After this evaluation; null when it could not be read. */
+  /** After this assessment; null when it could not be read. */
   readonly level: string | null;
   /** null when drift could not be measured; the log says why. */
   readonly driftedFeatures: number | null;
@@ -32,7 +32,7 @@ export function createEvaluateRolloutHandler({
   return async (): Promise<EvaluateRolloutResult> => {
     const assessment = await assess();
     record(assessment);
-    // Last: neither a decision nor its alarms wait for what decides nothing.
+    // Last: drift decides nothing, and neither the decision nor its alarms wait for it.
     return describe(assessment, await watchDrift());
   };
 }
@@ -54,5 +54,5 @@ function describe(
 }
 
 export const handler = onLambda(() =>
-  createEvaluateRolloutHandler(composeEvaluateRollout(readEvaluateRolloutConfiguration())),
+  createEvaluateRolloutHandler(composeEvaluateRollout(evaluateRolloutSettings.read())),
 );

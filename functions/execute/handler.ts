@@ -1,17 +1,11 @@
-// The execute function: started by infer's success with the bar and shard that were decided. A run that fails is repeated by
-// Lambda, which is harmless: the gate lets every decision through once.
-import { z } from 'zod';
+// The execute function: turns the signals of one bar and shard into orders. Lambda starts it when `infer` has succeeded, with
+// infer's result (infra/catalog/functions.ts, onSuccess); nothing else does. Lambda retries a run that fails, which is harmless:
+// the gate lets every decision through once.
 import type { ExecuteReport } from '../../lib/execution/execute-report.ts';
-import { type ExecuteRequest, executeRequestSchema } from '../../lib/execution/use-cases/execute.ts';
+import { type ExecuteEvent, executeEventSchema } from '../../lib/inference/infer-events.ts';
 import { composeExecute, type ExecuteComposition } from '../../lib/runtime/compose/execute.ts';
-import { readExecuteConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { executeSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
-
-/** Infer's result as Lambda's on-success destination wraps it, or bare. */
-const eventSchema = z.union([
-  z.object({ responsePayload: executeRequestSchema }).transform(({ responsePayload }) => responsePayload),
-  executeRequestSchema,
-]);
 
 export type ExecuteResult = Pick<
   ExecuteReport,
@@ -23,9 +17,8 @@ export type ExecuteResult = Pick<
 
 /** The handler over a composition; `handler` below is the one that Lambda calls. */
 export function createExecuteHandler({ executeBar, record }: ExecuteComposition) {
-  return async (event: unknown): Promise<ExecuteResult> => {
-    const request: ExecuteRequest = eventSchema.parse(event);
-    const report = await executeBar(request);
+  return async (event: ExecuteEvent): Promise<ExecuteResult> => {
+    const report = await executeBar(executeEventSchema.parse(event));
     record(report);
     const { barOpenTimeMs, shard, shardCount, scope, mode, held, decisions } = report;
     const entered = decisions.filter(({ outcomes }) => outcomes.includes('entered')).length;
@@ -33,4 +26,4 @@ export function createExecuteHandler({ executeBar, record }: ExecuteComposition)
   };
 }
 
-export const handler = onLambda(() => createExecuteHandler(composeExecute(readExecuteConfiguration())));
+export const handler = onLambda(() => createExecuteHandler(composeExecute(executeSettings.read())));

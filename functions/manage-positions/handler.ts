@@ -1,19 +1,19 @@
-// The guard function: one run per minute. What it could not do fails the invocation, so that the alarm on its errors sounds; the
-// next minute tries again.
+// The manage-positions function: started every minute by EventBridge Scheduler. An incomplete run fails the invocation, which raises
+// the alarm on its errors; the next minute retries.
 
 import {
   composeManagePositions,
   type ManagePositionsComposition,
   type ManagePositionsOutcome,
 } from '../../lib/runtime/compose/manage-positions.ts';
-import { readManagePositionsConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { managePositionsSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface ManagePositionsResult {
   readonly scopes: readonly { readonly scope: ManagePositionsOutcome['scope']; readonly outcome: string }[];
 }
 
-/** Why a run does not count; undefined for one that was completed, or left to another one at the same time. */
+/** Why a run is incomplete; undefined for one that was completed, or left to a concurrent one. */
 function failureOf(outcome: ManagePositionsOutcome): string | undefined {
   if ('failed' in outcome) return `${outcome.scope}: ${outcome.failed}`;
   if (outcome.outcome === 'completed' || outcome.outcome === 'overtaken') return undefined;
@@ -37,5 +37,5 @@ export function createManagePositionsHandler({ manageScopes, record }: ManagePos
 }
 
 export const handler = onLambda(() =>
-  createManagePositionsHandler(composeManagePositions(readManagePositionsConfiguration())),
+  createManagePositionsHandler(composeManagePositions(managePositionsSettings.read())),
 );

@@ -1,11 +1,11 @@
-// The refresh-universe function: once a day. When the universe in force stays because the answer could not be used, the
-// invocation fails, so that its retries and its alarm take over; infer goes on with what is in force.
+// The refresh-universe function: started once a day by EventBridge Scheduler. When the exchange's answer cannot be used the active
+// universe stays, and the invocation fails, for its retries and its alarm; infer continues with the active universe.
 
 import {
   composeRefreshUniverse,
   type RefreshUniverseComposition,
 } from '../../lib/runtime/compose/refresh-universe.ts';
-import { readRefreshUniverseConfiguration } from '../../lib/runtime/config/configuration.ts';
+import { refreshUniverseSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 
 export interface RefreshUniverseResult {
@@ -25,10 +25,10 @@ export function createRefreshUniverseHandler({
     const refreshed = await refresh();
     record(refreshed);
     if (refreshed.outcome === 'kept') {
-      const { why, universe } = refreshed;
+      const { reason, universe } = refreshed;
       const stays =
         universe === undefined ? 'no universe could be chosen' : `the universe of ${universe.asOf} stays`;
-      throw new Error(`${stays}: ${why.code}: ${why.message}`);
+      throw new Error(`${stays}: ${reason.code}: ${reason.message}`);
     }
     const { outcome, universe, chosen } = refreshed;
     return {
@@ -42,5 +42,5 @@ export function createRefreshUniverseHandler({
 }
 
 export const handler = onLambda(() =>
-  createRefreshUniverseHandler(composeRefreshUniverse(readRefreshUniverseConfiguration())),
+  createRefreshUniverseHandler(composeRefreshUniverse(refreshUniverseSettings.read())),
 );

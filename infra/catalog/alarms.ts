@@ -1,80 +1,24 @@
-// What wakes people, and nothing else: every alarm has its runbook in docs/OPERATIONS.md, under a heading that is the alarm's
-// name. Where silence is the danger, missing figures sound the alarm; where a figure exists only when something happened, they
-// do not.
-import { Aws, Duration } from 'aws-cdk-lib';
-import {
-  ComparisonOperator,
-  type IMetric,
-  MathExpression,
-  Metric,
-  Stats,
-  TreatMissingData,
-} from 'aws-cdk-lib/aws-cloudwatch';
-import { failedEventsNameOf, functionNameOf, RETRAINING } from '../constructs/shared-resources.ts';
-import { EVERY_MINUTE, FUNCTION_NAMES, FUNCTIONS, type FunctionName } from './functions.ts';
+// The alarms of a stage: what calls people, and nothing else. Each has its runbook in docs/OPERATIONS.md, under a heading that is its
+// name.
+import { Duration } from 'aws-cdk-lib';
+import { MathExpression, Stats, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { type AlarmDefinition, above, alarm, atLeast, below, noneFor } from './alarm.ts';
+import { failedEventsAlarm, functionAlarms, retrainingAlarm } from './function-alarms.ts';
+import { FUNCTION_NAMES, FUNCTIONS } from './functions.ts';
+import { recordedBy, recordedMetric } from './metrics.ts';
+import { RETRAINING } from './shared-resources.ts';
 
-export interface AlarmDefinition {
-  /** Heading of the runbook. */
-  readonly runbook: string;
-  /** What the same runbook is about, when several alarms have it. */
-  readonly of?: string;
-  readonly meaning: string;
-  readonly metric: IMetric;
-  readonly threshold: number;
-  readonly comparison: ComparisonOperator;
-  /** Of this many periods in a row all must be over the threshold. @default 1 */
-  readonly periods?: number;
-  /** @default false */
-  readonly soundsWhenMissing?: boolean;
-}
-
-const NAMESPACE = 'QuantumTrader';
-const BAR = Duration.minutes(5);
 const MINUTE = Duration.minutes(1);
-const { GREATER_THAN_OR_EQUAL_TO_THRESHOLD: AT_LEAST, LESS_THAN_THRESHOLD: BELOW } = ComparisonOperator;
+const BAR = Duration.minutes(5);
+const HOUR = Duration.hours(1);
+const DAY = Duration.days(1);
 const SCOPES = ['paper', 'live'] as const;
-/** Of the function's memory, above which the next model could be one too many. */
+/** Share of infer's memory above which there is no room for one more model. */
 const MEMORY_SHARE_MAX = 0.85;
-/** Of 49. Of 68 weekly samples of recorded candles none had more than two, that of 2024-08-05 included. */
+/** Of 49. In 68 weekly samples of recorded candles, 2024-08-05 included, never more than two drifted. */
 const DRIFTED_FEATURES_MIN = 3;
-/** Within five minutes: more than a person with an old token calls. */
+/** Within five minutes: more than one person with an outdated token causes. */
 const API_REFUSALS_MIN = 20;
-/** Of the function's time limit. */
-const DURATION_SHARE_MAX = 0.8;
-
-interface MetricQuery {
-  readonly service: FunctionName;
-  readonly name: string;
-  readonly statistic: string;
-  readonly period: Duration;
-  readonly dimensions?: Readonly<Record<string, string>>;
-}
-
-/** A metric that a function records, with the dimensions that Powertools gives it. */
-export const recordedMetric = (
-  stage: string,
-  { service, name, statistic, period, dimensions }: MetricQuery,
-): Metric =>
-  new Metric({
-    namespace: NAMESPACE,
-    metricName: name,
-    statistic,
-    period,
-    dimensionsMap: { service, stage, ...dimensions },
-  });
-
-/** A metric that Lambda keeps of a function. */
-export const lambdaMetric = (
-  stage: string,
-  { service, name, statistic, period }: Omit<MetricQuery, 'dimensions'>,
-): Metric =>
-  new Metric({
-    namespace: 'AWS/Lambda',
-    metricName: name,
-    statistic,
-    period,
-    dimensionsMap: { FunctionName: functionNameOf(stage, service) },
-  });
 
 /** @param settings.shards of infer */
 export function alarmDefinitions({
@@ -87,363 +31,171 @@ export function alarmDefinitions({
   readonly retraining?: object | undefined;
 }): readonly AlarmDefinition[] {
   return [
-    ...inferAlarms(stage, shards),
+    ...inferenceAlarms(stage, shards),
     ...tradingAlarms(stage),
     ...rolloutAlarms(stage),
-    ...universeAlarms(stage),
-    ...candleAlarms(stage),
+    ...dataAlarms(stage),
     ...apiAlarms(stage),
     ...FUNCTION_NAMES.flatMap((name) => functionAlarms(stage, name)),
-    ...(retraining === undefined ? [] : retrainingAlarms(stage)),
+    ...(retraining === undefined ? [] : [retrainingAlarm(stage), failedEventsAlarm(stage, RETRAINING)]),
   ];
 }
 
-function inferAlarms(stage: string, shards: number): AlarmDefinition[] {
-  const metric = (name: string, statistic: string, period = BAR) =>
-    recordedMetric(stage, { service: 'infer', name, statistic, period });
-  const anyOf = (name: string) => ({ metric: metric(name, Stats.SUM), threshold: 1, comparison: AT_LEAST });
+function inferenceAlarms(stage: string, shards: number): AlarmDefinition[] {
+  const { sum, maximum, samples } = recordedBy(stage, 'infer', { period: BAR });
+  const { average: hourly } = recordedBy(stage, 'infer', { period: HOUR });
+  const breaker = recordedBy(stage, 'circuit-breaker', { period: MINUTE, dimensions: { scope: 'paper' } });
+  const abstentions = new MathExpression({
+    expression: '100 * abstained / (abstained + decided + repeated)',
+    label: 'Abstentions, %',
+    period: BAR,
+    usingMetrics: {
+      abstained: sum('Abstentions'),
+      decided: sum('SignalsWritten'),
+      repeated: sum('SignalsAlreadyDecided'),
+    },
+  });
+  const shardsMissing = below(shards, { periods: 2, missingData: TreatMissingData.BREACHING });
+  const memoryMb = Math.floor(FUNCTIONS.infer.memoryMb * MEMORY_SHARE_MAX);
   return [
-    {
-      runbook: 'no-signals',
-      meaning: 'No signal was decided for two bars',
-      metric: metric('SignalsWritten', Stats.SUM),
-      threshold: 1,
-      comparison: BELOW,
-      periods: 2,
-      soundsWhenMissing: true,
-    },
-    {
-      runbook: 'shard-silent',
-      meaning: `Of the ${shards} shards of infer one did not run for two bars`,
-      metric: metric('SignalsWritten', Stats.SAMPLE_COUNT),
-      threshold: shards,
-      comparison: BELOW,
-      periods: 2,
-      soundsWhenMissing: true,
-    },
-    {
-      runbook: 'abstentions',
-      meaning: 'More than half of the symbols abstain for three bars',
-      metric: new MathExpression({
-        expression: '100 * abstained / (abstained + decided + repeated)',
-        label: 'Abstentions, %',
-        period: BAR,
-        usingMetrics: {
-          abstained: metric('Abstentions', Stats.SUM),
-          decided: metric('SignalsWritten', Stats.SUM),
-          repeated: metric('SignalsAlreadyDecided', Stats.SUM),
-        },
-      }),
-      threshold: 50,
-      comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
-      periods: 3,
-    },
-    {
-      runbook: 'missed-bars',
-      meaning: 'For a bar of the last hour infer has left no run',
-      metric: recordedMetric(stage, {
-        service: 'circuit-breaker',
-        name: 'MissedBars',
-        statistic: Stats.MAXIMUM,
-        period: MINUTE,
-        dimensions: { scope: 'paper' },
-      }),
-      threshold: 1,
-      comparison: AT_LEAST,
-    },
-    { runbook: 'signals-unwritten', meaning: 'Signals could not be stored', ...anyOf('SignalsUnwritten') },
-    {
-      runbook: 'model-load-failure',
-      meaning: 'A model of the ensemble in force does not serve',
-      ...anyOf('ModelLoadFailures'),
-    },
-    {
-      runbook: 'feature-mismatch',
-      meaning: 'A model was trained on other features than this code computes',
-      ...anyOf('FeatureMismatches'),
-    },
-    {
-      runbook: 'latency',
-      meaning: 'A symbol takes 100 ms or more',
-      metric: metric('LatencyPerSymbol', Stats.MAXIMUM),
-      threshold: 100,
-      comparison: AT_LEAST,
-      periods: 2,
-    },
-    {
-      runbook: 'memory',
-      meaning: 'Infer needs nearly all the memory it has',
-      metric: metric('ResidentMemory', Stats.MAXIMUM),
-      threshold: Math.floor(FUNCTIONS.infer.memoryMb * MEMORY_SHARE_MAX),
-      comparison: AT_LEAST,
-    },
-    {
-      runbook: 'consensus',
-      meaning: 'For two hours fewer than half of the models agree on average',
-      metric: metric('Consensus', Stats.AVERAGE, Duration.hours(1)),
-      threshold: 0.5,
-      comparison: BELOW,
-      periods: 2,
-    },
+    alarm('no-signals', 'No signals for two bars', sum('SignalsWritten'), noneFor(2)),
+    alarm(
+      'shard-silent',
+      'A shard of infer did not run for two bars',
+      samples('SignalsWritten'),
+      shardsMissing,
+    ),
+    alarm(
+      'abstentions',
+      'More than half of the symbols abstain for three bars',
+      abstentions,
+      above(50, { periods: 3 }),
+    ),
+    alarm('missed-bars', 'Infer recorded no run for a bar of the last hour', breaker.maximum('MissedBars')),
+    alarm('signals-unwritten', 'Signals could not be stored', sum('SignalsUnwritten')),
+    alarm('model-load-failure', 'A model of the active ensemble does not serve', sum('ModelLoadFailures')),
+    alarm(
+      'feature-mismatch',
+      'A model was trained on other features than this code computes',
+      sum('FeatureMismatches'),
+    ),
+    alarm(
+      'latency',
+      'A symbol takes 100 ms or more',
+      maximum('LatencyPerSymbol'),
+      atLeast(100, { periods: 2 }),
+    ),
+    alarm('memory', 'Infer uses nearly all of its memory', maximum('ResidentMemory'), atLeast(memoryMb)),
+    alarm(
+      'consensus',
+      'On average fewer than half of the models agree for two hours',
+      hourly('Consensus'),
+      below(0.5, { periods: 2 }),
+    ),
   ];
 }
 
 function tradingAlarms(stage: string): AlarmDefinition[] {
-  const metric = (service: FunctionName, name: string, statistic: string, scope?: string) =>
-    recordedMetric(stage, {
-      service,
-      name,
-      statistic,
-      period: MINUTE,
-      ...(scope && { dimensions: { scope } }),
-    });
-  const perScope = SCOPES.flatMap((scope) => [
-    {
-      runbook: 'breaker-tripped',
-      of: scope,
-      meaning: `The circuit breaker of ${scope} is tripped: no new exposure`,
-      metric: metric('circuit-breaker', 'BreakerTripped', Stats.MAXIMUM, scope),
-      threshold: 1,
-      comparison: AT_LEAST,
-    },
-    {
-      runbook: 'reconciliation-difference',
-      of: scope,
-      meaning: `The account of ${scope} holds something else than the records say`,
-      metric: metric('manage-positions', 'ReconciliationDifferences', Stats.SUM, scope),
-      threshold: 1,
-      comparison: AT_LEAST,
-    },
-  ]);
+  const execute = recordedBy(stage, 'execute', { period: MINUTE });
+  const perScope = SCOPES.flatMap((scope) => {
+    const ofScope = { period: MINUTE, dimensions: { scope } };
+    const breaker = recordedBy(stage, 'circuit-breaker', ofScope);
+    const positions = recordedBy(stage, 'manage-positions', ofScope);
+    return [
+      alarm(
+        ['breaker-tripped', scope],
+        `The circuit breaker of the ${scope} account is tripped: no new exposure`,
+        breaker.maximum('BreakerTripped'),
+      ),
+      alarm(
+        ['reconciliation-difference', scope],
+        `The ${scope} account does not match the records`,
+        positions.sum('ReconciliationDifferences'),
+      ),
+    ];
+  });
   return [
     ...perScope,
-    {
-      runbook: 'versions-differ',
-      meaning: 'For 15 minutes the functions have run different versions of the code: no new exposure',
-      metric: recordedMetric(stage, {
-        service: 'execute',
-        name: 'VersionsDiffer',
-        statistic: Stats.MAXIMUM,
-        period: BAR,
-      }),
-      threshold: 1,
-      comparison: AT_LEAST,
-      periods: 3,
-    },
-    {
-      runbook: 'order-troubles',
-      meaning: 'Orders were refused, or their outcome is not known',
-      metric: metric('execute', 'OrderTroubles', Stats.SUM),
-      threshold: 1,
-      comparison: AT_LEAST,
-    },
+    alarm(
+      'versions-differ',
+      'For 15 minutes functions have run different versions of the code: no new exposure',
+      recordedBy(stage, 'execute', { period: BAR }).maximum('VersionsDiffer'),
+      atLeast(1, { periods: 3 }),
+    ),
+    alarm(
+      'exchange-keys-refused',
+      "The exchange refuses the account's keys, and there are no others",
+      recordedBy(stage, 'manage-positions', { period: MINUTE }).sum('ExchangeKeysRefused'),
+    ),
+    alarm(
+      'order-problems',
+      'Orders were rejected, or their outcome is unknown',
+      execute.sum('OrderProblems'),
+    ),
   ];
 }
 
 function rolloutAlarms(stage: string): AlarmDefinition[] {
-  const metric = (name: string, dimensions?: Record<string, string>) =>
-    recordedMetric(stage, {
-      service: 'evaluate-rollout',
-      name,
-      statistic: Stats.MAXIMUM,
-      period: Duration.hours(1),
-      ...(dimensions && { dimensions }),
-    });
-  const any = { threshold: 1, comparison: AT_LEAST };
+  const { maximum } = recordedBy(stage, 'evaluate-rollout', { period: HOUR });
+  const drawdown = recordedMetric(stage, {
+    service: 'evaluate-rollout',
+    name: 'GoNoGoValue',
+    statistic: Stats.MAXIMUM,
+    period: HOUR,
+    dimensions: { criterion: 'daily_drawdown' },
+  });
   return [
-    {
-      runbook: 'drawdown',
-      meaning: 'The worst daily drawdown of the last day is 5 % or more',
-      metric: metric('GoNoGoValue', { criterion: 'daily_drawdown' }),
-      threshold: 0.05,
-      comparison: AT_LEAST,
-    },
-    {
-      runbook: 'go-no-go-breach',
-      meaning: 'A bound of NO-GO is broken',
-      metric: metric('GoNoGoBreaches'),
-      ...any,
-    },
-    {
-      runbook: 'rollout-stepped-down',
-      meaning: 'The rollout was taken back to an earlier stage',
-      metric: metric('RolloutSteppedDown'),
-      ...any,
-    },
-    {
-      runbook: 'parity-mismatch',
-      meaning: 'The same candles gave two different features',
-      metric: metric('ParityMismatches'),
-      ...any,
-    },
-    {
-      runbook: 'drift',
-      meaning: 'For three hours three features or more have been far from what the models were trained on',
-      metric: metric('DriftedFeatures'),
-      threshold: DRIFTED_FEATURES_MIN,
-      comparison: AT_LEAST,
-      periods: 3,
-    },
+    alarm('drawdown', 'The largest daily drawdown of the last day is 5 % or more', drawdown, atLeast(0.05)),
+    alarm('go-no-go-breach', 'A NO-GO limit is breached', maximum('GoNoGoBreaches')),
+    alarm('rollout-stepped-down', 'The rollout stepped down to a lower level', maximum('RolloutSteppedDown')),
+    alarm('parity-mismatch', 'The same candles gave different features', maximum('ParityMismatches')),
+    alarm(
+      'drift',
+      `${DRIFTED_FEATURES_MIN} features or more have differed from training for three hours`,
+      maximum('DriftedFeatures'),
+      atLeast(DRIFTED_FEATURES_MIN, { periods: 3 }),
+    ),
   ];
 }
 
-function universeAlarms(stage: string): AlarmDefinition[] {
-  const metric = (name: string, period: Duration) =>
-    recordedMetric(stage, { service: 'refresh-universe', name, statistic: Stats.SUM, period });
+function dataAlarms(stage: string): AlarmDefinition[] {
+  const universe = (period: Duration) => recordedBy(stage, 'refresh-universe', { period });
+  const candles = (period: Duration) => recordedBy(stage, 'collect-candles', { period });
   return [
-    {
-      runbook: 'universe-kept',
-      meaning: 'The universe in force stays, because no plausible one could be chosen',
-      metric: metric('UniverseKept', BAR),
-      threshold: 1,
-      comparison: AT_LEAST,
-    },
-    {
-      runbook: 'universe-stale',
-      meaning: 'For two days no universe was chosen or confirmed',
-      metric: metric('UniverseRefreshed', Duration.days(1)),
-      threshold: 1,
-      comparison: BELOW,
-      periods: 2,
-      soundsWhenMissing: true,
-    },
-  ];
-}
-
-function candleAlarms(stage: string): AlarmDefinition[] {
-  const metric = (name: string, statistic: string, period: Duration) =>
-    recordedMetric(stage, { service: 'collect-candles', name, statistic, period });
-  return [
-    {
-      runbook: 'candles-behind',
-      meaning: 'Of some symbols the stored candles do not reach the last closed bar',
-      metric: metric('SymbolsBehind', Stats.MAXIMUM, BAR),
-      threshold: 1,
-      comparison: AT_LEAST,
-    },
-    {
-      runbook: 'candles-stale',
-      meaning: 'For two days no symbol was collected',
-      metric: metric('SymbolsCollected', Stats.SUM, Duration.days(1)),
-      threshold: 1,
-      comparison: BELOW,
-      periods: 2,
-      soundsWhenMissing: true,
-    },
+    alarm(
+      'universe-kept',
+      'The active universe is kept, because no plausible one could be chosen',
+      universe(BAR).sum('UniverseKept'),
+    ),
+    alarm(
+      'universe-stale',
+      'No universe was chosen or confirmed for two days',
+      universe(DAY).sum('UniverseRefreshed'),
+      noneFor(2),
+    ),
+    alarm(
+      'candles-behind',
+      'Stored candles of some symbols do not reach the last closed bar',
+      candles(BAR).maximum('SymbolsBehind'),
+    ),
+    alarm(
+      'candles-stale',
+      'No symbol was collected for two days',
+      candles(DAY).sum('SymbolsCollected'),
+      noneFor(2),
+    ),
   ];
 }
 
 function apiAlarms(stage: string): AlarmDefinition[] {
-  const metric = (name: string) =>
-    recordedMetric(stage, { service: 'api', name, statistic: Stats.SUM, period: BAR });
+  const { sum } = recordedBy(stage, 'api', { period: BAR });
   return [
-    {
-      runbook: 'api-failures',
-      meaning: 'A call of the HTTP API failed, or an emergency stop could not do everything',
-      metric: metric('ApiFailures'),
-      threshold: 1,
-      comparison: AT_LEAST,
-    },
-    {
-      runbook: 'api-refusals',
-      meaning: `${API_REFUSALS_MIN} calls of the HTTP API or more were refused within five minutes`,
-      metric: metric('ApiRefused'),
-      threshold: API_REFUSALS_MIN,
-      comparison: AT_LEAST,
-    },
+    alarm('api-failures', 'An HTTP API call failed, or an emergency stop was incomplete', sum('ApiFailures')),
+    alarm(
+      'api-refusals',
+      `${API_REFUSALS_MIN} HTTP API calls or more were refused within five minutes`,
+      sum('ApiRefused'),
+      atLeast(API_REFUSALS_MIN),
+    ),
   ];
 }
-
-function functionAlarms(stage: string, service: FunctionName): AlarmDefinition[] {
-  const { schedule, timeoutS } = FUNCTIONS[service];
-  const metric = (name: string, period: Duration, statistic: string = Stats.SUM) =>
-    lambdaMetric(stage, { service, name, period, statistic });
-  const silence: AlarmDefinition = {
-    runbook: service === 'circuit-breaker' ? 'lease-expired' : `${service}-silent`,
-    meaning: `No run of ${service} succeeded for three minutes`,
-    metric: new MathExpression({
-      expression: 'FILL(invocations, 0) - FILL(errors, 0)',
-      label: `Runs of ${service} that succeeded`,
-      period: MINUTE,
-      usingMetrics: { invocations: metric('Invocations', MINUTE), errors: metric('Errors', MINUTE) },
-    }),
-    threshold: 1,
-    comparison: BELOW,
-    periods: 3,
-    soundsWhenMissing: true,
-  };
-  const any = { of: service, threshold: 1, comparison: AT_LEAST };
-  return [
-    ...(schedule === EVERY_MINUTE ? [silence] : []),
-    {
-      runbook: 'function-errors',
-      meaning: `A run of ${service} failed`,
-      metric: metric('Errors', BAR),
-      ...any,
-    },
-    {
-      runbook: 'function-throttled',
-      meaning: `A run of ${service} could not start: too many at once`,
-      metric: metric('Throttles', BAR),
-      ...any,
-    },
-    {
-      runbook: 'function-slow',
-      of: service,
-      meaning: `A run of ${service} came near its time limit`,
-      metric: metric('Duration', BAR, Stats.MAXIMUM),
-      threshold: timeoutS * 1000 * DURATION_SHARE_MAX,
-      comparison: AT_LEAST,
-    },
-    failedEventsAlarm(stage, service),
-  ];
-}
-
-const failedEventsAlarm = (stage: string, name: string): AlarmDefinition => ({
-  runbook: 'failed-events',
-  of: name,
-  meaning: `An event for ${name} was given up after its last attempt`,
-  metric: new Metric({
-    namespace: 'AWS/SQS',
-    metricName: 'ApproximateNumberOfMessagesVisible',
-    statistic: Stats.MAXIMUM,
-    period: BAR,
-    dimensionsMap: { QueueName: failedEventsNameOf(stage, name) },
-  }),
-  threshold: 1,
-  comparison: AT_LEAST,
-});
-
-function retrainingAlarms(stage: string): AlarmDefinition[] {
-  const machine = `arn:${Aws.PARTITION}:states:${Aws.REGION}:${Aws.ACCOUNT_ID}:stateMachine:${functionNameOf(stage, RETRAINING)}`;
-  const ended = (metricName: string) =>
-    new Metric({
-      namespace: 'AWS/States',
-      metricName,
-      statistic: Stats.SUM,
-      period: BAR,
-      dimensionsMap: { StateMachineArn: machine },
-    });
-  return [
-    {
-      runbook: 'retraining-failed',
-      meaning: 'The weekly retraining gave no candidate in shadow',
-      metric: new MathExpression({
-        expression: 'FILL(failed, 0) + FILL(stopped, 0) + FILL(late, 0)',
-        label: 'Retrainings without success',
-        period: BAR,
-        usingMetrics: {
-          failed: ended('ExecutionsFailed'),
-          stopped: ended('ExecutionsAborted'),
-          late: ended('ExecutionsTimedOut'),
-        },
-      }),
-      threshold: 1,
-      comparison: AT_LEAST,
-    },
-    failedEventsAlarm(stage, RETRAINING),
-  ];
-}
-
-export const missingDataOf = ({ soundsWhenMissing }: AlarmDefinition): TreatMissingData =>
-  soundsWhenMissing ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING;

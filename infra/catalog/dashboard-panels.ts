@@ -1,8 +1,9 @@
-// What the dashboards show, CloudWatch's and Grafana's alike: rows of graphs, each of metrics that the functions record.
+// What both dashboards show, CloudWatch's and Grafana's: rows of graphs of the metrics that the functions record.
 import { Duration } from 'aws-cdk-lib';
 import { type Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
-import { lambdaMetric, recordedMetric } from './alarms.ts';
-import { FUNCTION_NAMES, type FunctionName } from './functions.ts';
+import type { FunctionName } from '../../lib/runtime/config/function-settings.ts';
+import { FUNCTION_NAMES } from './functions.ts';
+import { lambdaMetric, recordedMetric } from './metrics.ts';
 
 export const PANEL_PERIOD = Duration.minutes(5);
 
@@ -11,7 +12,7 @@ export interface DashboardPanel {
   readonly metrics: readonly Metric[];
 }
 
-/** @param stage its name, or what stands for it in the dashboard */
+/** @param stage its name, or the dashboard's placeholder for it */
 export function dashboardRows(stage: string): readonly (readonly DashboardPanel[])[] {
   const recorded = (service: FunctionName, name: string, statistic: string, scope?: string) =>
     recordedMetric(stage, {
@@ -45,7 +46,7 @@ export function dashboardRows(stage: string): readonly (readonly DashboardPanel[
       ]),
       panel(
         'Orders',
-        ['ActingSignals', 'Entries', 'OrderTroubles'].map((name) => recorded('execute', name, Stats.SUM)),
+        ['ActingSignals', 'Entries', 'OrderProblems'].map((name) => recorded('execute', name, Stats.SUM)),
       ),
     ],
     [
@@ -54,7 +55,7 @@ export function dashboardRows(stage: string): readonly (readonly DashboardPanel[
       panel('Memory of infer, MB', [infer('ResidentMemory', Stats.MAXIMUM)]),
     ],
     [
-      panel('Rollout stage and verdict', [
+      panel('Rollout level and verdict', [
         recorded('evaluate-rollout', 'CapitalLevel', Stats.MAXIMUM),
         recorded('evaluate-rollout', 'Go', Stats.MINIMUM),
       ]),

@@ -1,5 +1,5 @@
-// Everything that a function, or an operator, may be allowed, by what it is for. A grant names single actions on single resources,
-// or on the objects under one prefix: never a whole service, and never the deletion of what decisions rest on.
+// Everything that a function or an operator may be allowed, by purpose. A grant names single actions on single resources, or on the
+// objects under one prefix: never a whole service, and never the deletion of data that decisions are based on.
 import { Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
@@ -8,11 +8,10 @@ import { EMERGENCY_FLAGS } from '../../lib/execution/use-cases/emergency-stop.ts
 import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
 import { COLLECTED_PREFIX } from '../../lib/market/use-cases/collected-candles.ts';
 import { SHADOW_KEY } from '../../lib/models/ensemble.ts';
-import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
-import { credentialParameters } from '../../lib/runtime/compose/brokers.ts';
-import { apiTokenParameter, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
-import { type SharedArns, sharedArns } from '../constructs/shared-resources.ts';
+import { apiTokenParameter, credentialParameters, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
+import { type SharedArns, sharedArns } from './shared-resources.ts';
 
 interface Allowed {
   readonly actions: readonly string[];
@@ -27,13 +26,13 @@ const readObjects =
   (...keys: readonly string[]): Grant =>
   (arns) => [
     { actions: ['s3:GetObject'], resources: keys.map(arns.objects) },
-    // Without it S3 answers 403 for a key that is not there, and not 404.
+    // Without it S3 answers 403 instead of 404 for a missing key.
     { actions: ['s3:ListBucket'], resources: [arns.bucket] },
   ];
 const writeObjects =
   (...keys: readonly string[]): Grant =>
   (arns) => [{ actions: ['s3:PutObject'], resources: keys.map(arns.objects) }];
-/** Objects that are not there yet: S3 refuses a write that does not say so itself. */
+/** New objects only: S3 rejects a write that does not carry that condition. */
 const addObjects =
   (...keys: readonly string[]): Grant =>
   (arns) => [
@@ -78,14 +77,14 @@ const GRANTS = {
   ],
   /** Gate, latch and orders. */
   change_risk: onRisk('GetItem', 'PutItem', 'Query', 'UpdateItem'),
-  /** Removes the record of a position that is closed. */
+  /** Removes the record of a closed position. */
   close_positions: onRisk('DeleteItem'),
   assess: onRisk('GetItem', 'PutItem', 'Query'),
   read_flags: onFlags(['GetParameters'], FLAG_NAMES),
   close_flags: onFlags(['PutParameter'], Object.keys(CLOSED_FLAGS)),
   declare_emergency: onFlags(['PutParameter'], Object.keys(EMERGENCY_FLAGS)),
   operate_flags: onFlags(['GetParameters', 'GetParameterHistory', 'PutParameter'], FLAG_NAMES),
-  // AWS's own key for Parameter Store lets whoever may read the parameter decrypt it.
+  // AWS's key for Parameter Store decrypts for anyone who may read the parameter.
   read_exchange_keys: (arns, stage) => [
     {
       actions: ['ssm:GetParameter'],
@@ -120,7 +119,7 @@ const GRANTS = {
   find_bucket: (arns, stage) => [
     { actions: ['ssm:GetParameter'], resources: [arns.parameter(resourcesOfStage(stage).bucketParameter)] },
   ],
-  // An ensemble's id begins with e, and the pointer's name does not.
+  // The id of an ensemble begins with e; the name of the pointer does not.
   add_candidates: addObjects('models/*', 'ensembles/e*', 'profiles/*', 'audit/models/*'),
   name_shadow: writeObjects(SHADOW_KEY),
   notify: ({ topic }) => [{ actions: ['sns:Publish'], resources: [topic] }],
@@ -128,7 +127,7 @@ const GRANTS = {
 
 export type GrantName = keyof typeof GRANTS;
 
-/** What a person needs for the `qt` command, the emergency stop above all. */
+/** What a person needs for the `qt` command, above all the emergency stop. */
 export const OPERATOR_GRANTS = [
   'find_resources',
   'operate_flags',
@@ -143,7 +142,7 @@ export const OPERATOR_GRANTS = [
   'notify',
 ] as const satisfies readonly GrantName[];
 
-/** The retraining adds a candidate and gives it a trial. It cannot replace, put in force or delete anything. */
+/** The retraining adds a candidate and puts it in shadow. It cannot replace, activate or delete anything. */
 export const RETRAINING_GRANTS = [
   'find_bucket',
   'read_candles',
@@ -165,7 +164,7 @@ export const statementsOf = (grants: readonly GrantName[], stack: Stack, stage: 
         }),
     );
 
-/** cdk-nag wants a reason for every `*` in a policy, each by its text. */
+/** cdk-nag requires a reason for every `*` in a policy, by its text. */
 export function acknowledgeWildcards(
   construct: Construct,
   statements: readonly PolicyStatement[],
@@ -181,7 +180,7 @@ export function acknowledgeWildcards(
     });
 }
 
-/** As cdk-nag writes a resource: references in pointed brackets. */
+/** As cdk-nag writes a resource: references in angle brackets. */
 function flatten(stack: Stack, resource: string): string {
   const resolved: unknown = stack.resolve(resource);
   if (typeof resolved === 'string') return resolved;

@@ -1,7 +1,6 @@
-// Makes the code of one function: minified ES modules, what is imported later in files of its own so that a cold start does not
-// parse it, and beside them ONNX Runtime for the function that asks models. Without
-// Docker and without npm, so that a fresh clone synthesises offline. Only the files that ONNX Runtime needs on Lambda are copied:
-// with everything that its package brings it is over Lambda's limit of 250 MB.
+// Bundles the code of one function: minified ES modules, with lazily imported code in separate files so that a cold start does not
+// parse it, and ONNX Runtime for the function that loads models. It needs neither Docker nor npm, so that a fresh clone synthesises
+// offline. Only the files that ONNX Runtime needs on Lambda are copied: its whole package exceeds Lambda's limit of 250 MB.
 import { createHash } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
@@ -21,20 +20,20 @@ const ONNX_RUNTIME_FILES = [
   'onnxruntime-common/dist/cjs',
 ];
 
-/** CommonJS packages inside the module call `require` for what Node brings. */
+/** CommonJS packages inside the module call `require` for Node's own modules. */
 const REQUIRE_FOR_ESM =
   "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
 export interface BundleOptions {
   /** Folder in functions/. */
   readonly name: string;
-  /** Whether it loads models; a function that does not, and imports ONNX Runtime all the same, fails the build. */
+  /** A function that does not load models but imports ONNX Runtime fails the build. */
   readonly loadsModels: boolean;
   /** Copied beside the code, each by its name without the folders. @default none */
   readonly files?: readonly string[] | undefined;
 }
 
-/** What the functions are made of; a test compares it with what esbuild reads. */
+/** Sources of the functions; a test compares them with what esbuild reads. */
 const SOURCES = [
   'functions',
   'lib',
@@ -46,8 +45,8 @@ const SOURCES = [
 ];
 
 /**
- * The version that a deploy stamps into all of its functions, 12 hex digits: one for all, since one that stayed the same while
- * others moved would be blocked for ever. It changes with every byte that may go into any of them.
+ * The version that a deploy stamps into all of its functions, 12 hex digits. It is the same for all: with versions of their own, a
+ * function that did not change would be blocked forever. It changes with every byte that may go into any of them.
  */
 export function codeVersionOf(project: string): string {
   const hash = createHash('sha256');
@@ -68,7 +67,7 @@ const filesUnder = (folder: string): string[] =>
     .map(({ parentPath, name }) => join(parentPath, name))
     .sort();
 
-/** The code as a CDK asset: `handler.mjs`, exporting `handler`. Its hash is that of its bytes. */
+/** The code as a CDK asset: `handler.mjs`, exporting `handler`. Its hash is that of its content. */
 export function bundleFunction(options: BundleOptions): Code {
   return Code.fromAsset(join(PROJECT, 'functions', options.name), {
     assetHashType: AssetHashType.OUTPUT,
@@ -85,8 +84,8 @@ export function bundleFunction(options: BundleOptions): Code {
 }
 
 function writeBundle(folder: string, { name, loadsModels, files = [] }: BundleOptions): void {
-  const empty = './infra/empty-module.cjs';
-  const http = './infra/node-http.cjs';
+  const empty = './infra/constructs/empty-module.cjs';
+  const http = './infra/constructs/node-http.cjs';
   buildSync({
     absWorkingDir: PROJECT,
     entryPoints: [{ in: join('functions', name, 'handler.ts'), out: 'handler' }],

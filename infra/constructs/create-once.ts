@@ -1,6 +1,6 @@
-// What a deploy creates when it is not there, and never touches again: the operator's flags, and the first universe. As resources
-// of CloudFormation they would be set back to the template's value by any later change of their definition, and a flag that an
-// operator closed would be open again. Here the call itself cannot overwrite, and its role may not.
+// What a deploy creates if it is missing and never changes afterwards: the operator's flags and the first universe. CloudFormation
+// resources would be reset to the template's value by any later change of their definition, which could reopen a flag that an
+// operator closed. Here neither the call nor its role can overwrite.
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -10,7 +10,7 @@ import { Construct } from 'constructs';
 import { flagPath } from '../../lib/adapters/aws/resources.ts';
 import { UNIVERSE_KEY, type Universe, universeSchema } from '../../lib/market/universe.ts';
 import { FLAG_NAMES, FLAGS } from '../../lib/risk/flags.ts';
-import { sharedArns } from './shared-resources.ts';
+import { sharedArns } from '../catalog/shared-resources.ts';
 
 interface CreateOnceProps {
   readonly stage: string;
@@ -20,7 +20,7 @@ interface CreateOnceProps {
 }
 
 export class CreateOnce extends Construct {
-  /** May create, and neither overwrite nor delete. */
+  /** May create, but neither overwrite nor delete. */
   private readonly role: Role;
   private readonly logGroup: LogGroup;
 

@@ -1,2 +1,2 @@
-// Stands in for protobufjs in bundles: ccxt loads it for exchanges that the system does not use.
+// Replaces protobufjs in bundles: ccxt loads it for exchanges that the system does not use.
 module.exports = {};

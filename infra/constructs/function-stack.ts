@@ -1,25 +1,27 @@
-// Functions of one concern, deployed together. The stack of inference and the stack of trading are the same but for which
-// functions they hold.
+// A stack of functions. Its subclasses in infra/stacks say which; what all functions share, the values of their settings, is here.
 import { Stack, type StackProps } from 'aws-cdk-lib';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
+import type { FunctionEnvironment, FunctionName } from '../../lib/runtime/config/function-settings.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
-import { FUNCTION_NAMES, FUNCTIONS, type FunctionDefinition } from '../catalog/functions.ts';
+import { bucketNameOf, sharedArns } from '../catalog/shared-resources.ts';
 import type { StageSettings } from '../catalog/stage-settings.ts';
-import { PublicApi } from './public-api.ts';
-import { ScheduledFunction } from './scheduled-function.ts';
-import { bucketNameOf, sharedArns } from './shared-resources.ts';
+import { StageFunction } from './stage-function.ts';
 
-interface FunctionStackProps extends StackProps {
+export interface StageStackProps extends StackProps {
   readonly settings: StageSettings;
-  readonly concern: FunctionDefinition['stack'];
 }
 
-export class FunctionStack extends Stack {
-  constructor(scope: Construct, id: string, props: FunctionStackProps) {
+export abstract class FunctionStack extends Stack {
+  private readonly stage: string;
+  private readonly functionEnvironment: FunctionEnvironment;
+
+  constructor(scope: Construct, id: string, props: StageStackProps) {
     super(scope, id, props);
     const { stage, exchange, shards, symbols, marketCapUrl, apiAuthorisation } = props.settings;
     const { signalsTable, riskTable } = resourcesOfStage(stage);
-    const environment = {
+    this.stage = stage;
+    this.functionEnvironment = {
       QT_STAGE: stage,
       QT_EXCHANGE: exchange,
       QT_BUCKET: bucketNameOf(stage),
@@ -31,10 +33,10 @@ export class FunctionStack extends Stack {
       QT_MARKET_CAP_URL: marketCapUrl,
       QT_API_AUTHORISATION: apiAuthorisation,
     };
-    for (const name of FUNCTION_NAMES.filter((each) => FUNCTIONS[each].stack === props.concern)) {
-      const { lambda } = new ScheduledFunction(this, name, { name, stage, environment, shards });
-      if (FUNCTIONS[name].servesHttp)
-        new PublicApi(this, 'PublicApi', { settings: props.settings, handler: lambda });
-    }
+  }
+
+  protected createFunction(name: FunctionName): LambdaFunction {
+    const { stage, functionEnvironment: environment } = this;
+    return new StageFunction(this, name, { name, stage, environment }).lambda;
   }
 }

@@ -1,6 +1,5 @@
-// The door from outside: an HTTP API before the api function, with the routes of its contract and no others. What the function
-// cannot bound by itself is bounded here: calls per second, of the emergency stop by a limit of its own, so that no other route
-// can use up its calls.
+// The public entry point: an HTTP API in front of the api function, with the routes of its contract and no others. It bounds what the
+// function cannot: calls per second. The emergency stop has its own limit, which no other route can use up.
 import { CfnOutput, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
@@ -16,14 +15,14 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { API_ROUTES } from '../../lib/api/api-contract.ts';
+import { functionNameOf } from '../catalog/shared-resources.ts';
 import type { StageSettings } from '../catalog/stage-settings.ts';
-import { functionNameOf } from './shared-resources.ts';
 
 const CALLS_PER_SECOND = { rateLimit: 5, burstLimit: 10 } as const;
 const { stop } = API_ROUTES;
 const STOP_ROUTE = `${stop.method} ${stop.path}`;
 
-/** Who called what, from where, with which outcome. Headers, and so the token, are in none of it. */
+/** Who called what, from where, with which result. No headers, and so no token. */
 const LOGGED = {
   requestId: '$context.requestId',
   time: '$context.requestTime',
@@ -35,14 +34,14 @@ const LOGGED = {
   error: '$context.error.message',
 } as const;
 
+interface PublicApiProps {
+  readonly settings: StageSettings;
+  readonly handler: IFunction;
+}
+
 export class PublicApi extends Construct {
-  constructor(
-    scope: Construct,
-    id: string,
-    props: { readonly settings: StageSettings; readonly handler: IFunction },
-  ) {
+  constructor(scope: Construct, id: string, { settings, handler }: PublicApiProps) {
     super(scope, id);
-    const { settings, handler } = props;
     const name = functionNameOf(settings.stage, 'api');
     const isSigned = settings.apiAuthorisation === 'iam';
     const api = new HttpApi(this, 'Api', {
@@ -59,15 +58,22 @@ export class PublicApi extends Construct {
       for (const route of routes)
         Validations.of(route).acknowledge({
           id: 'AwsSolutions-APIG4',
-          reason: 'The function compares the token in constant time; page and document hold nothing secret.',
+          reason: 'The function compares the token in constant time; page and document contain no secrets.',
         });
+    const stage = this.createStage(api, name);
+    // A route must exist before it gets settings.
+    for (const route of routes) stage.node.addDependency(route);
+    new CfnOutput(this, 'Url', { value: api.apiEndpoint });
+  }
+
+  private createStage(httpApi: HttpApi, name: string): HttpStage {
     const log = new LogGroup(this, 'AccessLog', {
       logGroupName: `/aws/vendedlogs/${name}`,
       retention: RetentionDays.ONE_YEAR,
       removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
     const stage = new HttpStage(this, 'Stage', {
-      httpApi: api,
+      httpApi,
       stageName: '$default',
       autoDeploy: true,
       throttle: CALLS_PER_SECOND,
@@ -80,8 +86,6 @@ export class PublicApi extends Construct {
     (stage.node.defaultChild as CfnStage).routeSettings = {
       [STOP_ROUTE]: { ThrottlingRateLimit: rateLimit, ThrottlingBurstLimit: burstLimit },
     };
-    // A route must be there before a setting of it.
-    for (const route of routes) stage.node.addDependency(route);
-    new CfnOutput(this, 'Url', { value: api.apiEndpoint });
+    return stage;
   }
 }

@@ -1,5 +1,6 @@
-// What a stage costs per month on AWS, so that a deployer knows before he deploys, and so that a change which makes it dear is seen.
-// Counts come from the code and from runs of it; prices are list prices, without free tiers and taxes.
+// What a stage costs per month on AWS, to know before a deploy and to notice an expensive change. Quantities come from the code and
+// from runs of it; prices are list prices, without free tiers and taxes.
+import { SIGNAL_RETENTION_DAYS } from '../../lib/runtime/config/stage.ts';
 
 /** On demand, Tokyo (ap-northeast-1: Binance refuses requests from the United States), in USD. Known as of January 2025: check them. */
 export const PRICES_USD = {
@@ -26,6 +27,7 @@ const BARS_PER_HOUR = 12;
 const GB = 1e9;
 const LAMBDA_GB_MB = 1024;
 const READ_UNIT_BYTES = 4_096;
+/** Of logs and risk records. */
 const RETENTION_DAYS = 90;
 const BARS_PER_DAY = 288;
 
@@ -35,13 +37,13 @@ interface FunctionLoad {
   readonly durationMs: number;
   /** Of the function's own lines and Lambda's three (400 bytes), per run. */
   readonly logBytes: number;
-  /** One for each name and set of dimensions that a day's runs on paper give. */
+  /** One per name and set of dimensions that a day of paper trading records. */
   readonly metrics: number;
 }
 
 /**
- * Log bytes are measured on the local system, and are the same for 20 and 100 symbols. Durations are estimates on the safe side: infer
- * as measured there, exchange and stores included; the others as their calls of AWS at 5 ms each, and as much again.
+ * Log bytes are measured on the local system; they are the same for 20 and 100 symbols. Durations are conservative estimates: infer as
+ * measured there, exchange and stores included; the others twice their AWS calls at 5 ms each.
  */
 function functionLoads({ symbols, shards }: StageSize): Readonly<Record<string, FunctionLoad>> {
   const perBar = BARS_PER_HOUR * shards;
@@ -63,26 +65,26 @@ function functionLoads({ symbols, shards }: StageSize): Readonly<Record<string, 
   };
 }
 
-/** DynamoDB's size of a signal with four votes: 824 to 867 bytes measured; 100 more are charged for keeping an item. */
+/** DynamoDB's size of a signal with four votes: 824 to 867 bytes measured; storage is charged for 100 more per item. */
 const SIGNAL_BYTES = 840;
 const ITEM_OVERHEAD_BYTES = 100;
-/** The table and its index by bar hold, and are charged for, a signal each. */
+/** One in the table and one in its index by bar, both charged. */
 const SIGNAL_COPIES = 2;
-/** Gate, mark and guard's own record, each below 1 KB, with both scopes idle but paper. */
+/** Gate, equity snapshot and the position manager's record, each below 1 KB, with only the paper scope active. */
 const RISK_WRITES_PER_MINUTE = 3;
-/** Gate, account, day, runs, marks, positions, trades; an empty answer counts as one. */
+/** Gate, account, day, runs, equity snapshots, positions, trades; an empty result counts as one. */
 const RISK_READS_PER_MINUTE = 24;
 const RISK_BYTES_PER_MINUTE = 400 + ITEM_OVERHEAD_BYTES;
-/** Pointer, ensemble, the name of the shadow, universe, and of four models the identity and the quarantine order. */
+/** Pointer, ensemble, shadow name, universe, and identity and quarantine of four models. */
 const S3_READS_PER_INFER = 12;
-/** 5-minute candles as compressed Parquet, about, per symbol and day; and models, their versions included. */
+/** 5-minute candles as compressed Parquet, approximately, per symbol and day; and models with their versions. */
 const CANDLE_BYTES_PER_DAY = 9_000;
 const MODELS_BYTES = 50e6;
 const CANDLE_DAYS = 365;
-/** Bars that evaluate looks at each hour: a day, since its process does not outlive the hour. */
+/** Bars that evaluate-rollout reads each hour: a whole day, since its process does not survive the hour. */
 const EVALUATED_BARS = BARS_PER_DAY;
 
-/** Of infra/catalog/alarms.ts: metrics that its alarms watch. */
+/** Metrics that the alarms of infra/catalog/alarms.ts watch. */
 export const ALARM_METRICS = 65;
 
 export interface StageSize {
@@ -127,7 +129,7 @@ function lambdaCost(size: Parameters<typeof monthlyCost>[0]): CostLine[] {
       return line('Lambda', name, [gbS, 'GB-s', PRICES_USD.lambdaGbS]);
     }),
     line('Lambda', 'requests', [runs, 'runs', PRICES_USD.lambdaRequest]),
-    // Infer starts execute itself; the one is not Scheduler's.
+    // Infer starts execute itself, without Scheduler.
     line('EventBridge Scheduler', 'calls', [
       runs - BARS_PER_HOUR * size.shards * HOURS_PER_MONTH,
       'calls',
@@ -140,9 +142,10 @@ function lambdaCost(size: Parameters<typeof monthlyCost>[0]): CostLine[] {
 function storeCost({ symbols, shards }: StageSize): CostLine[] {
   const bars = BARS_PER_HOUR * HOURS_PER_MONTH;
   const minutes = 60 * HOURS_PER_MONTH;
-  const signalGb = (symbols * BARS_PER_DAY * RETENTION_DAYS * (SIGNAL_BYTES + ITEM_OVERHEAD_BYTES)) / GB;
+  const signalGb =
+    (symbols * BARS_PER_DAY * SIGNAL_RETENTION_DAYS * (SIGNAL_BYTES + ITEM_OVERHEAD_BYTES)) / GB;
   const riskGb = (60 * 24 * RETENTION_DAYS * RISK_BYTES_PER_MINUTE) / GB;
-  // Eventually consistent, so half a unit for each 4 KB. Every shard's execute reads the whole bar.
+  // Eventually consistent reads: half a unit per 4 KB. Every shard's execute reads the whole bar.
   const readsPerBar = Math.ceil((symbols * SIGNAL_BYTES) / READ_UNIT_BYTES) / 2;
   const reads =
     bars * shards * readsPerBar +

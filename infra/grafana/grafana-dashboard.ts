@@ -1,4 +1,4 @@
-// The same graphs and alarms for those who watch with Grafana: one dashboard over its CloudWatch data source, for any stage.
+// The same graphs and alarms for Grafana: one dashboard over its CloudWatch data source, for any stage.
 
 import {
   MetricEditorMode,
@@ -23,16 +23,17 @@ import {
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { PanelBuilder } from '@grafana/grafana-foundation-sdk/timeseries';
 import { type IMetric, MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import { type AlarmDefinition, alarmDefinitions } from '../catalog/alarms.ts';
+import type { AlarmDefinition } from '../catalog/alarm.ts';
+import { alarmDefinitions } from '../catalog/alarms.ts';
 import { dashboardRows } from '../catalog/dashboard-panels.ts';
 import type { StageSettings } from '../catalog/stage-settings.ts';
 
-/** What Grafana replaces by the stage that is looked at. */
+/** Grafana replaces it by the selected stage. */
 const STAGE = '$stage';
 const DATA_SOURCE = { type: 'cloudwatch', uid: '$datasource' };
 const PANEL = { widthOf24: 8, height: 8 };
 
-/** @param settings of the stage that is shown first; the alarms' lines are its own */
+/** @param settings of the stage that is selected first; the thresholds shown are its own */
 export function grafanaDashboard(
   { stage, shards }: Pick<StageSettings, 'stage' | 'shards'>,
   stages: readonly string[],
@@ -63,7 +64,7 @@ export function grafanaDashboard(
   return dashboard.build();
 }
 
-/** One graph for all alarms with one runbook; the line above or below which they sound, where it is the same for all. */
+/** One graph for all alarms with one runbook, with the threshold where it is the same for all. */
 function alarmGraph(runbook: string, alarms: readonly AlarmDefinition[]): PanelBuilder {
   const panel = graph(
     runbook,
@@ -102,9 +103,9 @@ function graph(title: string, metrics: readonly IMetric[]): PanelBuilder {
 /** @param id unique in its panel */
 function targetsOf(metric: IMetric, id: string): MetricsQueryBuilder[] {
   if (metric instanceof Metric) return [metricTarget(metric, id)];
-  if (!(metric instanceof MathExpression)) throw new Error(`the metric of ${id} is of no known kind`);
+  if (!(metric instanceof MathExpression)) throw new Error(`unknown kind of metric: ${id}`);
   const { expression, usingMetrics, label, period } = metric;
-  // Names of an expression's metrics are unique in the expression, in Grafana in the whole panel.
+  // Names of metrics are unique per expression; Grafana needs them unique per panel.
   const named = expression.replace(/\b[a-z]\w*\b/g, (name) =>
     name in usingMetrics ? `${id}_${name}` : name,
   );

@@ -1,6 +1,7 @@
-// `npm run --silent grafana -- --stage NAME`: the dashboard as JSON, to be imported into Grafana.
+// `npm run --silent grafana -- --stage NAME` prints the dashboard as JSON for import into Grafana.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../lib/core/message-of.ts';
 import { readStageSettings } from '../catalog/stage-settings.ts';
 import { grafanaDashboard } from './grafana-dashboard.ts';
 
@@ -11,6 +12,6 @@ try {
   const dashboard = grafanaDashboard(settings, Object.keys(context.stages));
   process.stdout.write(`${JSON.stringify(dashboard, null, 2)}\n`);
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  console.error(messageOf(error));
   process.exit(1);
 }

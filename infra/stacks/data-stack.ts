@@ -1,6 +1,6 @@
-// What outlives every version of the code: signals, risk records, models, flags, and the topic that tells people. Destroying the
-// stack keeps tables and bucket; nobody, whatever his role, may delete what decisions rest on.
-import { Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+// What outlives every version of the code: signals, risk records, models, flags and the topic for notifications. Destroying the stack
+// keeps tables and bucket; no role may delete data that decisions are based on.
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { type Attribute, AttributeType, BillingMode, ProjectionType, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { AnyPrincipal, Effect, ManagedPolicy, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
@@ -12,11 +12,11 @@ import { RISK_TABLE, SIGNALS_TABLE, type TableDefinition } from '../../lib/adapt
 import { COLLECTED_PREFIX } from '../../lib/market/use-cases/collected-candles.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { acknowledgeWildcards, OPERATOR_GRANTS, statementsOf } from '../catalog/grants.ts';
-import type { StageSettings } from '../catalog/stage-settings.ts';
+import { bucketNameOf, globalNameOf, topicNameOf } from '../catalog/shared-resources.ts';
 import { CreateOnce } from '../constructs/create-once.ts';
-import { bucketNameOf, topicNameOf } from '../constructs/shared-resources.ts';
+import type { StageStackProps } from '../constructs/function-stack.ts';
 
-const KEPT_FOR_EVER = [
+const KEPT_FOREVER = [
   'candles',
   'models',
   'ensembles',
@@ -27,11 +27,11 @@ const KEPT_FOR_EVER = [
   'universe',
 ] as const;
 const SHADOW_RECORD_DAYS = 90;
-/** The month under way is written anew every day. */
+/** The current month is rewritten every day. */
 const REPLACED_CANDLE_DAYS = 30;
 
 export class DataStack extends Stack {
-  constructor(scope: Construct, id: string, props: StackProps & { readonly settings: StageSettings }) {
+  constructor(scope: Construct, id: string, props: StageStackProps) {
     super(scope, id, { ...props, terminationProtection: true });
     const { stage, exchange, shards, symbols, universe, notifyEmail } = props.settings;
     const names = resourcesOfStage(stage);
@@ -48,8 +48,8 @@ export class DataStack extends Stack {
       ['Exchange', names.exchangeParameter, exchange],
       ['Symbols', names.symbolsParameter, String(symbols)],
     ] as const;
-    for (const [what, parameterName, stringValue] of parameters)
-      new StringParameter(this, `${what}Parameter`, { parameterName, stringValue });
+    for (const [name, parameterName, stringValue] of parameters)
+      new StringParameter(this, `${name}Parameter`, { parameterName, stringValue });
   }
 
   private createTable(id: string, tableName: string, definition: TableDefinition): void {
@@ -104,22 +104,22 @@ export class DataStack extends Stack {
         effect: Effect.DENY,
         principals: [new AnyPrincipal()],
         actions: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
-        resources: KEPT_FOR_EVER.map((prefix) => bucket.arnForObjects(`${prefix}/*`)),
+        resources: KEPT_FOREVER.map((prefix) => bucket.arnForObjects(`${prefix}/*`)),
       }),
     );
     Validations.of(bucket).acknowledge({
       id: 'AwsSolutions-S1',
       reason:
-        'Every change of what serves is audited in the bucket itself (audit/), and its versions keep what was before; reads are few and made by named roles.',
+        'Every change of the serving models is audited in the bucket itself (audit/), and versions keep the previous state; reads are few and made by named roles.',
     });
     return bucket;
   }
 
-  /** For the roles of people; whom to give it to is the deployer's decision. */
+  /** For the roles of people; the deployer decides who gets it. */
   private createOperatorPolicy(stage: string): void {
     const statements = statementsOf(OPERATOR_GRANTS, this, stage);
     const policy = new ManagedPolicy(this, 'Operator', {
-      managedPolicyName: `qt-${stage}-operator`,
+      managedPolicyName: globalNameOf(stage, 'operator'),
       description: 'The qt command: flags, releases, emergency stop',
       statements,
     });
@@ -128,7 +128,7 @@ export class DataStack extends Stack {
 
   private createTopic(stage: string, email: string | undefined): Topic {
     const topic = new Topic(this, 'Alarms', { topicName: topicNameOf(stage), enforceSSL: true });
-    // A topic with a policy of its own has no default one, under which alarms could publish.
+    // A topic with its own policy has no default one that would let alarms publish.
     topic.addToResourcePolicy(
       new PolicyStatement({
         sid: 'AlarmsOfThisAccount',

@@ -1,20 +1,27 @@
-// Who watches: the alarms, sent to the topic of the stage when they begin and when they end, and one dashboard to look at then.
-import { Stack, type StackProps } from 'aws-cdk-lib';
-import { Alarm, AlarmStatusWidget, Dashboard, GraphWidget } from 'aws-cdk-lib/aws-cloudwatch';
+// Monitoring: the alarms, which notify the topic of the stage when they start and when they end, and one dashboard.
+import { Stack } from 'aws-cdk-lib';
+import {
+  Alarm,
+  AlarmStatusWidget,
+  Dashboard,
+  GraphWidget,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
-import { type AlarmDefinition, alarmDefinitions, missingDataOf } from '../catalog/alarms.ts';
+import type { AlarmDefinition } from '../catalog/alarm.ts';
+import { alarmDefinitions } from '../catalog/alarms.ts';
 import { dashboardRows, PANEL_PERIOD } from '../catalog/dashboard-panels.ts';
-import type { StageSettings } from '../catalog/stage-settings.ts';
-import { sharedArns } from '../constructs/shared-resources.ts';
+import { globalNameOf, sharedArns } from '../catalog/shared-resources.ts';
+import type { StageStackProps } from '../constructs/function-stack.ts';
 
 const WIDTH = 24;
 
 export class MonitoringStack extends Stack {
   private readonly stage: string;
 
-  constructor(scope: Construct, id: string, props: StackProps & { readonly settings: StageSettings }) {
+  constructor(scope: Construct, id: string, props: StageStackProps) {
     super(scope, id, props);
     const { settings } = props;
     this.stage = settings.stage;
@@ -30,8 +37,8 @@ export class MonitoringStack extends Stack {
   }
 
   private createAlarm(definition: AlarmDefinition): Alarm {
-    const { runbook, of, meaning, metric, threshold, comparison, periods = 1 } = definition;
-    const id = of === undefined ? runbook : `${runbook}-${of}`;
+    const { runbook, subject, meaning, metric, threshold, comparison, periods = 1 } = definition;
+    const id = subject === undefined ? runbook : `${runbook}-${subject}`;
     return new Alarm(this, id, {
       alarmName: `qt-${this.stage}-${id}`,
       alarmDescription: `${meaning}. Runbook: docs/OPERATIONS.md#${runbook}`,
@@ -40,12 +47,14 @@ export class MonitoringStack extends Stack {
       comparisonOperator: comparison,
       evaluationPeriods: periods,
       datapointsToAlarm: periods,
-      treatMissingData: missingDataOf(definition),
+      treatMissingData: definition.missingData ?? TreatMissingData.NOT_BREACHING,
     });
   }
 
   private createDashboard(alarms: readonly Alarm[]): void {
-    const dashboard = new Dashboard(this, 'Dashboard', { dashboardName: `qt-${this.stage}` });
+    const dashboard = new Dashboard(this, 'Dashboard', {
+      dashboardName: globalNameOf(this.stage, 'dashboard'),
+    });
     dashboard.addWidgets(
       new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms], width: WIDTH, height: 6 }),
     );

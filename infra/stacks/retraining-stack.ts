@@ -1,6 +1,5 @@
-// The weekly retraining, for those who switch it on: a container that trains on the candles collected, and publishes what comes
-// out as a candidate in shadow. Its role may neither put anything in force nor delete anything, so the worst that it can do is
-// to fail; then it tells people.
+// The optional weekly retraining: a container that trains on the collected candles and publishes the result as a candidate in
+// shadow. Its role can neither activate nor delete anything, so the worst that it can do is to fail; then an alarm sounds.
 import { fileURLToPath } from 'node:url';
 import { type CfnElement, Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import {
@@ -22,21 +21,21 @@ import {
   type ICluster,
   LogDrivers,
 } from 'aws-cdk-lib/aws-ecs';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { CfnSchedule } from 'aws-cdk-lib/aws-scheduler';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, IntegrationPattern, LogLevel, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { EcsFargateLaunchTarget, EcsRunTask } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 import { acknowledgeWildcards, RETRAINING_GRANTS, statementsOf } from '../catalog/grants.ts';
+import { functionNameOf, RETRAINING } from '../catalog/shared-resources.ts';
 import type { StageSettings } from '../catalog/stage-settings.ts';
-import { failedEventsNameOf, functionNameOf, RETRAINING } from '../constructs/shared-resources.ts';
+import { createFailedEvents } from '../constructs/failed-events.ts';
+import { createSchedules } from '../constructs/schedules.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
-/** All candles of 100 symbols and 90 days are 2.6 million rows; the sequence models hold them in memory. */
+/** 90 days of 100 symbols are 2.6 million rows, which the sequence models hold in memory. */
 const TASK = { cpu: 4096, memoryLimitMiB: 30_720, ephemeralStorageGiB: 40 };
-/** The four models of 100 symbols need some hours on four cores. */
+/** Four models of 100 symbols take some hours on four cores. */
 const RUN_HOURS_MAX = 20;
 
 interface RetrainingStackProps extends StackProps {
@@ -55,7 +54,7 @@ export class RetrainingStack extends Stack {
     this.createSchedule(machine, retraining.cron);
   }
 
-  /** Public subnets without a gateway that costs money by the hour; nothing listens, and nobody may call. */
+  /** Public subnets, to do without a NAT gateway that is charged by the hour. Nothing listens, and nothing can connect. */
   private createVpc(): IVpc {
     const vpc = new Vpc(this, 'Vpc', {
       maxAzs: 2,
@@ -67,7 +66,7 @@ export class RetrainingStack extends Stack {
     Validations.of(vpc).acknowledge({
       id: 'AwsSolutions-VPC7',
       reason:
-        'One task a week runs here, and may only call out: what it did is in its own log and in the audit.',
+        'One task a week runs here, with outbound traffic only; its own log and the audit say what it did.',
     });
     // CDK's own classes do not pass for its interfaces under exactOptionalPropertyTypes.
     return vpc as IVpc;
@@ -87,12 +86,12 @@ export class RetrainingStack extends Stack {
     acknowledgeWildcards(
       taskRole,
       statements,
-      'The objects under the prefixes that training reads and adds to.',
+      'The objects under the prefixes that training reads and writes.',
     );
     const task = new FargateTaskDefinition(this, 'Task', { ...TASK, taskRole });
     Validations.of(task.obtainExecutionRole()).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
-      reason: 'The token with which an image is fetched is of the whole registry: it has no resource.',
+      reason: 'The token for pulling an image is for the whole registry: it has no resource.',
     });
     task.addContainer('Training', {
       image: ContainerImage.fromAsset(PROJECT, {
@@ -105,7 +104,7 @@ export class RetrainingStack extends Stack {
     });
     Validations.of(task).acknowledge({
       id: 'AwsSolutions-ECS2',
-      reason: 'The name of the stage and the region are no secrets.',
+      reason: 'The names of stage and region are not secret.',
     });
     return task;
   }
@@ -123,7 +122,7 @@ export class RetrainingStack extends Stack {
       subnets: { subnetType: SubnetType.PUBLIC },
       securityGroups: [securityGroup],
     });
-    // Once more, from the start: a version that was published already is found as it is.
+    // Retries once, from the start: a version that is already published is found unchanged.
     train.addRetry({ maxAttempts: 1, interval: Duration.minutes(10) });
     const machine = new StateMachine(this, 'StateMachine', {
       stateMachineName: functionNameOf(this.stage, RETRAINING),
@@ -143,52 +142,24 @@ export class RetrainingStack extends Stack {
     Validations.of(machine.role).acknowledge(
       {
         id: `AwsSolutions-IAM5[Resource::${anyRevisionOf(this.getLogicalId(task.node.defaultChild as CfnElement))}]`,
-        reason: 'Every revision of its own task: a deploy makes a new one while the old one runs.',
+        reason: 'All revisions of its own task: a deploy creates a new one while the old one runs.',
       },
       {
         id: 'AwsSolutions-IAM5[Resource::*]',
-        reason: 'Tasks get their names when they start, and the deliveries of logs and traces have none.',
+        reason: 'Tasks are named when they start, and deliveries of logs and traces have no name.',
       },
     );
     return machine;
   }
 
   private createSchedule(machine: StateMachine, cron: string): void {
-    const failedEvents = new Queue(this, 'FailedEvents', {
-      queueName: failedEventsNameOf(this.stage, RETRAINING),
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
-      retentionPeriod: Duration.days(14),
+    createSchedules(this, {
+      starts: { action: 'states:StartExecution', arn: machine.stateMachineArn },
+      failedEvents: createFailedEvents(this, this.stage, RETRAINING).queueArn,
+      cron,
+      eventAgeMaxS: 3_600,
+      schedules: [{ id: 'Schedule', name: functionNameOf(this.stage, RETRAINING), input: {} }],
     });
-    Validations.of(failedEvents).acknowledge({
-      id: 'AwsSolutions-SQS3',
-      reason: 'It is itself the queue of what failed, and an alarm says when it is not empty.',
-    });
-    const role = new Role(this, 'SchedulerRole', {
-      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
-        conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
-      }),
-    });
-    role.addToPolicy(
-      new PolicyStatement({ actions: ['states:StartExecution'], resources: [machine.stateMachineArn] }),
-    );
-    role.addToPolicy(
-      new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [failedEvents.queueArn] }),
-    );
-    const schedule = new CfnSchedule(this, 'Schedule', {
-      name: functionNameOf(this.stage, RETRAINING),
-      scheduleExpression: cron,
-      scheduleExpressionTimezone: 'UTC',
-      flexibleTimeWindow: { mode: 'OFF' },
-      target: {
-        arn: machine.stateMachineArn,
-        roleArn: role.roleArn,
-        input: '{}',
-        deadLetterConfig: { arn: failedEvents.queueArn },
-        retryPolicy: { maximumRetryAttempts: 3, maximumEventAgeInSeconds: 3_600 },
-      },
-    });
-    schedule.node.addDependency(role);
   }
 }
 

@@ -3,6 +3,7 @@
 // are refused never write to a table.
 
 import type { z } from 'zod';
+import { messageOf } from '../core/message-of.ts';
 import { StoreError } from '../core/store-error.ts';
 import {
   type EmergencyStep,
@@ -187,7 +188,7 @@ export function createApi(dependencies: ApiDependencies): (request: ApiRequest) 
       const { status } = API_ERRORS[refusal.code];
       const isRepeated = refusal.code === 'too_many_requests';
       told(status, {
-        message: `${refusal.code}: ${error instanceof Error ? error.message : error}`,
+        message: `${refusal.code}: ${messageOf(error)}`,
         isRepeated,
       });
       return json(status, { error: { code: refusal.code, message: refusal.message } }, refusal.headers);
@@ -314,9 +315,5 @@ async function auditStop(
   const { audit } = riskRecords(risk);
   const id = `api#${sortable(atMs)}#${request.requestId}`;
   const written = await Promise.allSettled(scopes.map((scope) => audit.add(scope, id, record)));
-  return written.flatMap((each) =>
-    each.status === 'rejected'
-      ? [`audit: ${each.reason instanceof Error ? each.reason.message : each.reason}`]
-      : [],
-  );
+  return written.flatMap((each) => (each.status === 'rejected' ? [`audit: ${messageOf(each.reason)}`] : []));
 }

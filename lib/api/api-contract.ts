@@ -8,7 +8,7 @@ import { inferRunSchema } from '../inference/infer-run.ts';
 import { signalSchema } from '../inference/signal.ts';
 import { BAR_MS } from '../market/candle.ts';
 import { symbolSchema } from '../market/universe.ts';
-import { breakerStateSchema } from '../risk/breaker.ts';
+import { breakerStateSchema } from '../risk/breaker/state.ts';
 import { MODE_REASONS, type ModeReasonCode } from '../risk/effective-mode.ts';
 import { LEVELS } from '../risk/level.ts';
 import { equitySnapshotSchema } from '../risk/records.ts';

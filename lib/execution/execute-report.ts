@@ -9,6 +9,7 @@ const DECISION_OUTCOMES = {
   entered: 'the entry was accepted by the exchange',
   entry_rejected: 'the exchange refused the entry',
   entry_unknown: 'the exchange did not say whether it took the entry: guard looks it up',
+  entry_withdrawn: 'a gate closed between the authorisation and the order: it was not sent',
   entry_too_late: 'the process was held up after the authorisation: the order was not sent',
   exited: 'the signal is against the open position, which is closed',
   exit_rejected: 'the exchange refused the exit',

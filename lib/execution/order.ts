@@ -9,13 +9,13 @@ interface OrderCommon {
   readonly clientOrderId: string;
   readonly symbol: string;
   readonly side: OrderSide;
-  /** In the base asset, a multiple of the symbol's step. */
-  readonly quantity: number;
 }
 
 /** A market order that opens a position. */
 export interface EntryOrder extends OrderCommon {
   readonly kind: 'entry';
+  /** In the base asset, a multiple of the symbol's step. */
+  readonly quantity: number;
   readonly barOpenTimeMs: number;
   readonly ensembleId: string;
   /** What the order was sized and checked at. */
@@ -30,5 +30,10 @@ export interface EntryOrder extends OrderCommon {
 export interface ReduceOrder extends OrderCommon {
   readonly kind: 'reduce';
   readonly reduceOnly: true;
+  /** In the base asset, a multiple of the symbol's step; null, of a stop alone: it closes whatever is held when it triggers. */
+  readonly quantity: number | null;
   readonly stopPrice: number | null;
 }
+
+/** An order of a known size. */
+export type SizedOrder = (EntryOrder | ReduceOrder) & { readonly quantity: number };

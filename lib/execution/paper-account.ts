@@ -27,7 +27,8 @@ export const paperOrderSchema = z.strictObject({
   symbol: z.string(),
   kind: z.enum(['market', 'stop']),
   side: z.enum(['BUY', 'SELL']),
-  quantity: z.number().positive(),
+  /** null, of a stop alone: whatever is held when it triggers. */
+  quantity: z.number().positive().nullable(),
   reduceOnly: z.boolean(),
   /** Trigger of a stop; null for market orders. */
   stopPrice: z.number().positive().nullable(),
@@ -36,10 +37,21 @@ export const paperOrderSchema = z.strictObject({
   filledQuantity: z.number().min(0),
   averagePrice: z.number().positive().nullable(),
   feeMicroUsdt: z.int(),
+  /** Before fees; of orders older than this field 0. */
+  realisedMicroUsdt: z.int().default(0),
   createdAtMs: z.int(),
   updatedAtMs: z.int(),
 });
 export type PaperOrder = Readonly<z.infer<typeof paperOrderSchema>>;
+
+/** What a fill changed the wallet by: profit before fees, and fee. */
+const tradeSchema = z.strictObject({
+  tradeId: z.string(),
+  symbol: z.string(),
+  atMs: z.int(),
+  realisedMicroUsdt: z.int(),
+  feeMicroUsdt: z.int(),
+});
 
 const fundingSchema = z.strictObject({
   symbol: z.string(),
@@ -66,6 +78,8 @@ export const paperAccountSchema = z.strictObject({
   ),
   /** Of the last 3 days, oldest first. */
   funding: z.array(fundingSchema),
+  /** The last 300 of the last 3 days, oldest first: what the books are checked against, kept in one small record. */
+  trades: z.array(tradeSchema).default([]),
 });
 export type PaperAccount = Readonly<z.infer<typeof paperAccountSchema>>;
 
@@ -92,13 +106,15 @@ export interface PaperMarket {
 }
 
 const FUNDING_MS = 8 * 3_600_000;
-const FUNDING_MEMORY_MS = 3 * 86_400_000;
+const INCOME_MEMORY_MS = 3 * 86_400_000;
+const TRADES_MAX = 300;
 
 export const newPaperAccount = (depositMicroUsdt: number): PaperAccount => ({
   ledger: newLedger(depositMicroUsdt),
   orders: {},
   followed: {},
   funding: [],
+  trades: [],
 });
 
 /** Wallet balance: deposit plus everything realised, less fees, plus funding. */
@@ -148,6 +164,7 @@ export function placeOrder(
     filledQuantity: 0,
     averagePrice: null,
     feeMicroUsdt: 0,
+    realisedMicroUsdt: 0,
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
   };
@@ -206,7 +223,8 @@ function rejectionOf(
   order: EntryOrder | ReduceOrder,
   { price, filters }: { price: number; filters: SymbolFilters },
 ): PaperRejection | undefined {
-  const { quantity } = order;
+  const quantity = order.quantity ?? reducible(account, order);
+  if (quantity === 0) return 'nothing_to_reduce';
   const fits = quantity >= filters.minQuantity && quantity <= filters.maxQuantity;
   if (!fits || roundToStep(quantity, filters.stepSize, 'down') !== quantity) return 'quantity_off_grid';
   if (order.kind === 'entry') return quantity * price >= filters.minNotionalUsdt ? undefined : 'min_notional';
@@ -262,20 +280,27 @@ function execute(
   fill: { readonly price: number; readonly atMs: number; readonly costs: PaperCosts },
 ): PaperAccount {
   const { symbol, side } = order;
-  const quantity = order.reduceOnly ? Math.min(order.quantity, reducible(account, order)) : order.quantity;
+  const wanted = order.quantity ?? Number.POSITIVE_INFINITY;
+  const quantity = order.reduceOnly ? Math.min(wanted, reducible(account, order)) : wanted;
   if (quantity === 0) return withOrder(account, { ...order, status: 'cancelled', updatedAtMs: fill.atMs });
-  const { price } = fill;
+  const { price, atMs } = fill;
   const feeMicroUsdt = microUsdt((quantity * price * fill.costs.takerFeeBps) / 10_000);
+  const ledger = bookFill(account.ledger, { symbol, side, quantity, price, feeMicroUsdt });
+  const realisedMicroUsdt = ledger.realisedMicroUsdt - account.ledger.realisedMicroUsdt;
   const filled: PaperOrder = {
     ...order,
-    status: quantity < order.quantity ? 'cancelled' : 'filled',
+    status: order.quantity !== null && quantity < order.quantity ? 'cancelled' : 'filled',
     filledQuantity: quantity,
     averagePrice: price,
     feeMicroUsdt,
-    updatedAtMs: fill.atMs,
+    realisedMicroUsdt,
+    updatedAtMs: atMs,
   };
-  const ledger = bookFill(account.ledger, { symbol, side, quantity, price, feeMicroUsdt });
-  return withOrder({ ...account, ledger }, filled);
+  const trade = { tradeId: order.clientOrderId, symbol, atMs, realisedMicroUsdt, feeMicroUsdt };
+  const trades = [...account.trades, trade]
+    .filter((one) => one.atMs > atMs - INCOME_MEMORY_MS)
+    .slice(-TRADES_MAX);
+  return withOrder({ ...account, ledger, trades }, filled);
 }
 
 /** Books every funding time after the last one paid, up to `untilMs` inclusive. */
@@ -301,7 +326,7 @@ function payFunding(
     ledger = booked;
   }
   const recent = funding
-    .filter((payment) => payment.atMs > untilMs - FUNDING_MEMORY_MS)
+    .filter((payment) => payment.atMs > untilMs - INCOME_MEMORY_MS)
     .sort((a, b) => a.atMs - b.atMs || (a.symbol < b.symbol ? -1 : 1));
   const paid = { ...followed, fundedUntilMs: untilMs };
   return { ...account, ledger, funding: recent, followed: { ...account.followed, [symbol]: paid } };

@@ -5,7 +5,7 @@ import { MICRO, microUsdt } from '../core/money.ts';
 import { failure, type Result, success } from '../core/result.ts';
 import type { Signal } from '../inference/signal.ts';
 import { BAR_MS } from '../market/candle.ts';
-import type { SymbolFilters } from '../market/symbol-filters.ts';
+import { entryBarrier, type SymbolFilters } from '../market/symbol-filters.ts';
 import type { Scope } from '../risk/gate.ts';
 import { CLOCK_SKEW_MS_MAX } from '../risk/latch.ts';
 import { clientOrderId } from './client-order-id.ts';
@@ -27,6 +27,9 @@ export const PRE_TRADE_DENIALS = {
   price_unknown: 'there is no price to size the order at',
   price_collar: 'the price has moved too far since the signal',
   stop_invalid: 'there is no stop on the protective side of the price',
+  not_listed: 'the exchange does not list the symbol, or it does not trade',
+  other_contract: 'the symbol is no perpetual contract on a coin',
+  settles_soon: 'the contract is settled within a day',
   symbol_filters: "the quantity does not fit the symbol's filters",
   min_notional: 'the order is smaller than the exchange accepts',
   max_position: 'the position would be over its limit',
@@ -156,6 +159,12 @@ function sizedOrder(side: OrderSide, request: EntryRequest): Result<EntryOrder, 
 export function planEntry(request: EntryRequest): Result<EntryOrder, readonly PreTradeDenial[]> {
   const { action } = request.signal;
   if (action === 'HOLD') return failure(['signal_hold']);
-  const denials = [...timingDenials(request), ...accountDenials(request), ...priceDenials(request)];
+  const barrier = entryBarrier(request.filters, request.nowMs);
+  const denials = [
+    ...timingDenials(request),
+    ...accountDenials(request),
+    ...(barrier === undefined ? [] : [barrier]),
+    ...priceDenials(request),
+  ];
   return denials.length > 0 ? failure(denials) : sizedOrder(action, request);
 }

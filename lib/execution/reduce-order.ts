@@ -1,7 +1,7 @@
 // The orders that take a position off again: the protective stop that goes with every entry, and the exit before it.
 
 import { clientOrderId } from './client-order-id.ts';
-import type { EntryOrder, ReduceOrder } from './order.ts';
+import type { EntryOrder, ReduceOrder, SizedOrder } from './order.ts';
 
 /** What a reduction needs to know of the entry it belongs to. */
 export type ReducibleEntry = Pick<
@@ -19,7 +19,7 @@ export function reduceOrder(
   leg: 'stop' | 'exit',
   filledQuantity: number,
   sequence = 0,
-): ReduceOrder {
+): ReduceOrder & SizedOrder {
   const { scope, symbol, barOpenTimeMs, ensembleId, stopPrice } = entry;
   const side = entry.side === 'BUY' ? 'SELL' : 'BUY';
   return {

@@ -1,5 +1,5 @@
 // Whether the features of many bars at once are those of each bar by itself, bit for bit: training and backtest compute the
-// former, serving the latter, and a model that is served other numbers than it learned from trades on noise.
+// former, serving the latter, and a model that is served other numbers than it was trained on trades on noise.
 import { type CandleSeries, sliceSeries } from '../market/candle-series.ts';
 import { type CandleGrid, checkBars, fillGaps, ROW_WINDOW_BARS } from '../market/grid.ts';
 import { computeFeatures } from './compute-features.ts';
@@ -8,14 +8,14 @@ import { FEATURE_COUNT, FEATURE_NAMES } from './feature-set.ts';
 export interface WindowComparison {
   /** float32 values compared. */
   readonly values: number;
-  /** One line each: bar and feature whose bits differ, or a bar that is judged differently. */
+  /** One line each: bar and feature whose bits differ, or a bar that is fit in one way only. */
   readonly mismatches: readonly string[];
 }
 
 /**
  * Compares at most `rows` bars, spread over the series and with its newest one, computed with all others and from their own
  * 880 bars alone. Bars that have no row in either way are not compared; nothing is when the series is too short.
- * @param compute what is put to the proof
+ * @param compute the implementation under test
  */
 export function compareWindows(
   candles: CandleSeries,

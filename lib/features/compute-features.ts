@@ -19,7 +19,7 @@ const ROWS_AT_A_TIME = 2160;
  * Features of the bars `from` (inclusive, ≥ 879) to `to` (exclusive) of a complete grid: float32, row-major
  * [to − from, 49], columns as in FEATURES, always finite. By default every bar that has 879 bars before it.
  * The bits of a row depend on its last 880 bars and their open times alone, whatever else the grid holds.
- * Which rows may be used is decided by `judgeBars`; here every row asked for is computed.
+ * Which rows may be used is decided by `checkBars`; here every row asked for is computed.
  */
 export function computeFeatures(
   grid: CandleSeries,

@@ -8,6 +8,6 @@ export const parityProofSchema = z.strictObject({
   values: z.int().min(0),
   mismatches: z.int().min(0),
   /** One line each of what differs (the first few) and of what could not be read. */
-  remarks: z.array(z.string()),
+  problems: z.array(z.string()),
 });
 export type ParityProof = z.infer<typeof parityProofSchema>;

@@ -3,8 +3,7 @@
 import { invariant } from '../core/invariant.ts';
 import type { Ensemble } from '../models/ensemble.ts';
 import { barrierFraction } from '../models/label-definition.ts';
-import type { Action, Probabilities, Vote } from '../models/vote.ts';
-import { leanOf } from '../models/vote.ts';
+import { type Action, leanOf, type Probabilities, type Vote } from '../models/vote.ts';
 import type { HoldReason, Signal } from './signal.ts';
 
 const ACTIVE_MODELS_MIN = 2;
@@ -40,7 +39,7 @@ interface Merged {
 
 /**
  * Total: every set of votes of the ensemble's members gives a signal that satisfies signalSchema. Throws only on broken
- * invariants (a vote of a stranger, a missing member, a close that is not positive).
+ * invariants (a vote of a model that is no member, a missing member, a close that is not positive).
  */
 export function decideSignal(input: DecisionInput): Signal {
   const { symbol, barOpenTimeMs, close, atr, ensemble } = input;

@@ -19,19 +19,19 @@ const shadowRunSchema = z.strictObject({
   /** One line of why it decided nothing, or why that was not kept. */
   failed: z.string().nullable(),
   signals: z.int().min(0),
-  /** Share of the symbols for which it takes the same action as the ensemble in force; null without symbols. */
+  /** Share of the symbols for which it takes the same action as the active ensemble; null without symbols. */
   agreement: z.number().min(0).max(1).nullable(),
   quarantined: quarantinedSchema,
 });
 export type ShadowRun = z.infer<typeof shadowRunSchema>;
 
-// Not strict: a breaker that is older than infer for some minutes must not trip over what it does not know yet.
+// Not strict: a breaker that is older than infer for some minutes must not trip on fields that it does not know yet.
 export const inferRunSchema = z.object({
   barOpenTimeMs: z.int(),
   shard: z.int().min(0),
   shardCount: z.int().min(1),
   startedAtMs: z.int(),
-  /** null when the ensemble in force could not be read: then every symbol abstains. */
+  /** null when the active ensemble could not be read: then every symbol abstains. */
   ensembleId: z.string().nullable(),
   featureSetHash: z.string(),
   /** Of the function that ran; absent before versions were recorded. */
@@ -48,6 +48,8 @@ export const inferRunSchema = z.object({
       message: z.string(),
     }),
   ),
+  /** Symbols whose newest candle of the run before was another one when it was read again; absent in older records. */
+  revisedCandles: z.int().min(0).optional(),
   /** Models of the ensemble that served no symbol in this run. */
   quarantined: quarantinedSchema,
   /** How many of the ensemble's models are not among these. */

@@ -1,5 +1,5 @@
-// Bars that nobody decided: a schedule that did not fire, a function that never came to its end. A missed bar is not made up for,
-// since signals of an old bar are of no use; but it is told.
+// Bars that were not decided: a schedule that did not fire, a function that never finished. A missed bar is not backfilled, since
+// signals of an old bar are of no use; but it is reported.
 import { BAR_MS, lastClosedOpenTimeMs } from '../market/candle.ts';
 import type { InferRun } from './infer-run.ts';
 

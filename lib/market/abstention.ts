@@ -7,9 +7,11 @@ export const ABSTENTION_REASONS = {
   gap_too_long: 'more than 72 bars in a row are missing within the window',
   insufficient_history: 'fewer bars than the features need',
   illiquid: 'fewer than 72 of the last 288 bars moved',
-  invalid_candle: 'the exchange sent a candle that is not valid',
+  price_scale_changed: 'the price jumped to another scale within the window, as after a redenomination',
+  not_listed: 'the exchange does not list the symbol',
+  invalid_candle: 'the exchange sent an invalid candle',
   exchange_unavailable: 'the exchange did not answer, or refused',
-  no_ensemble: 'the ensemble in force could not be read',
+  no_ensemble: 'the active ensemble could not be read',
   internal_error: 'a check inside the system failed for this symbol',
 } as const;
 

@@ -1,7 +1,6 @@
 // Ranges of bars and the calendar that stored candles are cut by: what of a range is there, and what is missing. All of it is UTC.
+import { DAY_MS } from '../core/units.ts';
 import { BAR_MS } from './candle.ts';
-
-export const DAY_MS = 86_400_000;
 
 /** Half-open, in open times: bars from `fromMs` up to and without `toMs`, both multiples of 300000. */
 export interface BarRange {

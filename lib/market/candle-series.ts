@@ -1,7 +1,7 @@
 // Candles of one symbol as columns: the form that features are computed from, fast to scan and cheap to slice.
 
 import { failure, type Result, success } from '../core/result.ts';
-import { type Candle, type CandleFault, findCandleFault } from './candle.ts';
+import { type Candle, type CandleProblem, findCandleProblem } from './candle.ts';
 
 /** Valid candles, strictly increasing in time; gaps are possible. All columns have the same length. */
 export interface CandleSeries {
@@ -30,7 +30,7 @@ export function allocateSeries(length: number): CandleSeries {
 
 export interface InvalidCandle {
   readonly index: number;
-  readonly fault: CandleFault;
+  readonly problem: CandleProblem;
 }
 
 /** Columns from rows; the first invalid row (0-based index) refuses the whole series. */
@@ -39,8 +39,8 @@ export function seriesFromCandles(candles: readonly Candle[]): Result<CandleSeri
   let previousOpenTimeMs: number | undefined;
   for (let index = 0; index < candles.length; index++) {
     const candle = candles[index]!;
-    const fault = findCandleFault(candle, previousOpenTimeMs);
-    if (fault !== undefined) return failure({ index, fault });
+    const problem = findCandleProblem(candle, previousOpenTimeMs);
+    if (problem !== undefined) return failure({ index, problem });
     series.openTimeMs[index] = candle.openTimeMs;
     series.open[index] = candle.open;
     series.high[index] = candle.high;
@@ -55,8 +55,8 @@ export function seriesFromCandles(candles: readonly Candle[]): Result<CandleSeri
 /** The first invalid candle of a series that was not made from candles; undefined when all are valid. */
 export function findInvalidCandle(series: CandleSeries): InvalidCandle | undefined {
   for (let index = 0; index < series.length; index++) {
-    const fault = findCandleFault(candleAt(series, index), series.openTimeMs[index - 1]);
-    if (fault !== undefined) return { index, fault };
+    const problem = findCandleProblem(candleAt(series, index), series.openTimeMs[index - 1]);
+    if (problem !== undefined) return { index, problem };
   }
   return undefined;
 }

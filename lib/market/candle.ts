@@ -14,7 +14,7 @@ export interface Candle {
 }
 
 /** Closed list of what can be wrong with a candle. */
-export const CANDLE_FAULTS = {
+export const CANDLE_PROBLEMS = {
   not_finite: 'a value is missing or not a finite number',
   price_not_positive: 'a price is zero or negative',
   low_above_body: 'low is above open or close',
@@ -24,13 +24,13 @@ export const CANDLE_FAULTS = {
   not_increasing: 'open time is not after the one before',
 } as const;
 
-export type CandleFault = keyof typeof CANDLE_FAULTS;
+export type CandleProblem = keyof typeof CANDLE_PROBLEMS;
 
 /**
- * First fault of a candle, or undefined when it is valid.
+ * First problem of a candle, or undefined when it is valid.
  * @param previousOpenTimeMs open time of the candle before it in the same series, when there is one
  */
-export function findCandleFault(candle: Candle, previousOpenTimeMs?: number): CandleFault | undefined {
+export function findCandleProblem(candle: Candle, previousOpenTimeMs?: number): CandleProblem | undefined {
   const { openTimeMs, open, high, low, close, volume } = candle;
   if (!(areFinite(openTimeMs, open, high) && areFinite(low, close, volume))) return 'not_finite';
   if (open <= 0 || high <= 0 || low <= 0 || close <= 0) return 'price_not_positive';

@@ -1,13 +1,13 @@
-// Who is in the universe: the pairs that trade most, with a margin at the edge. A symbol that comes and goes every day costs its
-// history of signals and trades on noise, so the rule is that of the stock indices' constituents (FTSE UK Index Series, "buffer
-// rule"): only who is well inside enters unasked, only who is well outside leaves, and between them whoever is in stays in.
+// Which symbols are in the universe: the pairs that trade most, with a buffer at the edge. A symbol that enters and leaves every
+// day loses its history of signals and trades on noise, so the rule is that of stock indices (FTSE UK Index Series, "buffer rule"):
+// a pair ranked well inside enters, a member ranked well outside leaves, and in between members stay.
 import { type ExclusionReason, exclusionOf, type ListedPair } from './pair-exclusion.ts';
 
-/** Of the size: a newcomer of this rank or better enters, and the last of the members makes room. */
+/** Of the size: a newcomer of this rank or better enters, and displaces the last member. */
 const ENTERS_WITHIN = 0.8;
 /** Of the size: a member of a worse rank leaves. */
 const STAYS_WITHIN = 1.2;
-/** Of what was asked for, and of the members: an answer with less than this share is not believed. */
+/** Of what was asked for, and of the members: an answer with less than this share is rejected. */
 const BELIEVED_SHARE_MIN = 0.5;
 
 export interface PairRanking {
@@ -16,14 +16,14 @@ export interface PairRanking {
   readonly excluded: ReadonlyMap<string, ExclusionReason>;
 }
 
-/** Of all that an exchange lists. A symbol that it lists twice is not tradable: one of the two is wrong. */
-export function rankPairs(pairs: readonly ListedPair[]): PairRanking {
+/** Of all that an exchange lists, by its clock. A symbol that it lists twice is not tradable: one of the two is wrong. */
+export function rankPairs(pairs: readonly ListedPair[], nowMs: number): PairRanking {
   const bases = new Set(pairs.map(({ base }) => base));
   const excluded = new Map<string, ExclusionReason>();
   const eligible = new Map<string, ListedPair>();
   for (const pair of pairs) {
     const isRepeated = eligible.delete(pair.symbol) || excluded.has(pair.symbol);
-    const reason = isRepeated ? 'not_tradable' : exclusionOf(pair, bases);
+    const reason = isRepeated ? 'not_tradable' : exclusionOf(pair, { bases, nowMs });
     if (reason === undefined) eligible.set(pair.symbol, pair);
     else excluded.set(pair.symbol, reason);
   }
@@ -50,7 +50,7 @@ export const lastRankThatMatters = (size: number): number => Math.ceil(size * ST
 
 /** `first` where there was no universe; `vacancy` for the best one outside when a place was free. */
 export const ENTRY_REASONS = ['first', 'rank', 'vacancy'] as const;
-/** `rank` beyond the margin; `made_room` as the last member, for one that entered by rank or because the universe was made smaller. */
+/** `rank` beyond the margin; `displaced` as the last member, by one that entered by rank or because the universe was made smaller. */
 export const LEAVE_REASONS = ['rank', 'displaced'] as const;
 
 export interface Entering {
@@ -75,7 +75,7 @@ export interface ChosenUniverse {
   readonly leaving: readonly Leaving[];
 }
 
-/** @param members of the universe in force; none when there is none */
+/** @param members of the active universe; none when there is none */
 export function chooseUniverse(
   { ranked, excluded }: PairRanking,
   { members, size }: { readonly members: readonly string[]; readonly size: number },
@@ -109,19 +109,19 @@ export function chooseUniverse(
   };
 }
 
-/** Why an answer is not believed, though it can be read: an exchange that is half down answers too. */
+/** Why a well-formed answer is rejected: an exchange that is half down answers too. */
 export function doubtAbout(
   { ranked }: PairRanking,
   { members, size }: { readonly members: readonly string[]; readonly size: number },
 ): { readonly code: 'too_few_pairs' | 'too_many_gone'; readonly message: string } | undefined {
   if (ranked.length < size * BELIEVED_SHARE_MIN)
-    return { code: 'too_few_pairs', message: `${ranked.length} pairs can be traded, asked for were ${size}` };
+    return { code: 'too_few_pairs', message: `${ranked.length} pairs can be traded, ${size} were asked for` };
   const eligible = new Set(ranked.map(({ symbol }) => symbol));
   const left = members.filter((symbol) => eligible.has(symbol)).length;
   if (left < members.length * BELIEVED_SHARE_MIN)
     return {
       code: 'too_many_gone',
-      message: `of the ${members.length} symbols in force only ${left} can be traded`,
+      message: `only ${left} of the ${members.length} active symbols can be traded`,
     };
   return undefined;
 }

@@ -8,7 +8,7 @@ const SAMPLED_BARS = 500;
 /** Binance's for nearly every USDT pair. */
 const MIN_NOTIONAL_USDT = 5;
 const QUANTITY_MAX = 10_000_000;
-/** Finer than this is dust in the books. */
+/** Finer than this is dust in the ledger. */
 const STEP_DECIMALS_MAX = 8;
 
 /** Tick and step from the decimals that the newest prices and volumes really have; the rest as Binance has it for most pairs. */

@@ -1,4 +1,4 @@
-// The complete 5-minute grid and the gap policy: the one place where missing bars are filled and where a bar is judged
+// The complete 5-minute grid and the gap policy: the one place where missing bars are filled and where a bar is found
 // fit for a decision. Training and serving both come through here.
 
 import { invariant } from '../core/invariant.ts';
@@ -23,6 +23,8 @@ const RECENT_BARS = 12;
 const GAP_BARS_MAX = 72;
 const LIQUIDITY_BARS = 288;
 const MOVED_BARS_MIN = 72;
+/** Two closes one after the other that differ by more, with no candle between that bridges them, are of different scales. */
+const SCALE_FACTOR = 3;
 /** 4 years: a longer series is refused rather than allowed to exhaust memory through one huge gap. */
 export const GRID_BARS_MAX = 4 * 366 * 288;
 
@@ -56,7 +58,7 @@ export function fillGaps(series: CandleSeries): CandleGrid {
 }
 
 /**
- * Judges every bar of a grid at once: element i is the reason why bar i has no row, or undefined when it has one.
+ * Checks every bar of a grid at once: element i is the reason why bar i has no row, or undefined when it has one.
  * Each verdict depends on the bar's own 880-bar window alone, so it is the same over years as over one request.
  */
 export function checkBars(grid: CandleGrid): (AbstentionReason | undefined)[] {
@@ -64,6 +66,7 @@ export function checkBars(grid: CandleGrid): (AbstentionReason | undefined)[] {
   let lastFilled = Number.NEGATIVE_INFINITY;
   let gapBars = 0;
   let lastLongGapEnd = Number.NEGATIVE_INFINITY;
+  let lastScaleJump = Number.NEGATIVE_INFINITY;
   let moved = 0;
   for (let bar = 0; bar < grid.length; bar++) {
     if (grid.filled[bar] === 1) {
@@ -71,6 +74,7 @@ export function checkBars(grid: CandleGrid): (AbstentionReason | undefined)[] {
       gapBars++;
       if (gapBars > GAP_BARS_MAX) lastLongGapEnd = bar;
     } else gapBars = 0;
+    if (bar > 0 && jumpsScale(grid, bar)) lastScaleJump = bar;
     if (grid.high[bar]! > grid.low[bar]!) moved++;
     const leaving = bar - LIQUIDITY_BARS;
     if (leaving >= 0 && grid.high[leaving]! > grid.low[leaving]!) moved--;
@@ -80,19 +84,32 @@ export function checkBars(grid: CandleGrid): (AbstentionReason | undefined)[] {
       lastFilled,
       // 73 filled bars in a row within the window: the run's 73rd bar may lie at most 880 − 73 bars back.
       longGapInWindow: lastLongGapEnd - GAP_BARS_MAX > bar - ROW_WINDOW_BARS,
+      // The bar before the jump has to be in the window: what lies wholly after it is of one scale.
+      scaleJumpInWindow: lastScaleJump - 1 > bar - ROW_WINDOW_BARS,
       moved,
     });
   }
   return verdicts;
 }
 
+/**
+ * Whether a bar is of another price scale than the one before: a redenomination multiplies prices by a power of ten from one bar to
+ * the next. However fast a market falls, it trades on its way, and the bar's range then reaches back to the last close.
+ */
+function jumpsScale(grid: CandleGrid, bar: number): boolean {
+  const last = grid.close[bar - 1]!;
+  return grid.low[bar]! > last * SCALE_FACTOR || grid.high[bar]! * SCALE_FACTOR < last;
+}
+
 function verdict(seen: {
   bar: number;
   lastFilled: number;
   longGapInWindow: boolean;
+  scaleJumpInWindow: boolean;
   moved: number;
 }): AbstentionReason | undefined {
   if (seen.bar + 1 < ROW_WINDOW_BARS) return 'insufficient_history';
+  if (seen.scaleJumpInWindow) return 'price_scale_changed';
   if (seen.longGapInWindow) return 'gap_too_long';
   if (seen.bar - seen.lastFilled < RECENT_BARS) return 'gap_recent';
   if (seen.moved < MOVED_BARS_MIN) return 'illiquid';

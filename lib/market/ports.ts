@@ -4,7 +4,7 @@ import type { CandleSeries } from './candle-series.ts';
 import type { ListedPair } from './pair-exclusion.ts';
 import type { SymbolFilters } from './symbol-filters.ts';
 
-/** Closed list of what goes wrong with an exchange. */
+/** Closed list of exchange errors. */
 export type MarketDataErrorCode =
   | 'timeout'
   | 'network'
@@ -47,7 +47,7 @@ export interface MarketData {
   pairs(): Promise<Result<readonly ListedPair[], MarketDataError>>;
 }
 
-/** What coins are worth in all, by someone who is not the exchange. */
+/** Coins by market capitalisation, from a source other than the exchange. */
 export interface MarketCapRanking {
   /** Rank by the coin's own name in upper case, e.g. `PEPE`; 1 is the largest. Fails with one line. */
   ranks(): Promise<Result<ReadonlyMap<string, number>, string>>;
@@ -57,7 +57,7 @@ export interface MarketCapRanking {
 export interface CandleArchive {
   /**
    * Valid candles of a UTC month (`2024-07`) or day (`2024-07-01`), oldest first; undefined when there is no such file. A file
-   * that is damaged, or not what its checksum says, is asked for again and then refused. Retries are inside.
+   * that is damaged or fails its checksum is fetched again and then refused. Retries are inside.
    */
   candles(query: {
     symbol: string;
@@ -74,6 +74,6 @@ export interface CandleCodec {
 
 /** Recorded candles by symbol. */
 export interface CandleSource {
-  /** One line of what is wrong when the symbol's candles cannot be used. */
+  /** Fails with one line when the symbol's candles cannot be used. */
   read(symbol: string): Promise<Result<CandleSeries, string>>;
 }

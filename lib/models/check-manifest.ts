@@ -9,7 +9,7 @@ import type { ModelAbstentionReason } from './vote.ts';
 const LABEL_FIELDS = labelSchema.keyof().options;
 
 /** What disqualifies a model: a closed reason, and one line for the operator. */
-export interface ModelFault {
+export interface ModelProblem {
   readonly reason: ModelAbstentionReason;
   readonly message: string;
 }
@@ -20,12 +20,12 @@ export interface MemberExpectation {
   readonly ensemble: Ensemble;
 }
 
-/** First fault of a manifest against the ensemble's own words, or undefined when they agree. */
+/** First difference between a manifest and the ensemble that names it; undefined when they agree. */
 export function findMemberMismatch(
   manifest: ModelManifest,
   { member, ensemble }: MemberExpectation,
-): ModelFault | undefined {
-  const differ = (field: string, manifestSays: string, ensembleSays: string): ModelFault => ({
+): ModelProblem | undefined {
+  const differ = (field: string, manifestSays: string, ensembleSays: string): ModelProblem => ({
     reason: 'manifest_mismatch',
     message: `manifest says ${field} ${manifestSays}, the ensemble ${ensembleSays}`,
   });
@@ -44,8 +44,8 @@ export function findMemberMismatch(
 }
 
 /** `feature_set_mismatch` when the model's columns, their order or its featureSetHash are not this code's. */
-export function findFeatureMismatch(manifest: ModelManifest): ModelFault | undefined {
-  const mismatch = (message: string): ModelFault => ({ reason: 'feature_set_mismatch', message });
+export function findFeatureMismatch(manifest: ModelManifest): ModelProblem | undefined {
+  const mismatch = (message: string): ModelProblem => ({ reason: 'feature_set_mismatch', message });
   const { columns } = manifest.input;
   const expected = expectedColumns(manifest.input);
   if (columns.length !== expected.length) {

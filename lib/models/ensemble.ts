@@ -1,5 +1,5 @@
 // Which models serve together, with which weights and threshold: `ensembles/<id>.json`, and the pointer
-// `ensembles/current.json` that names the one in force.
+// `ensembles/current.json` that names the active one.
 import { z } from 'zod';
 import { labelSchema, modelNameSchema, modelVersionSchema } from './manifest.ts';
 
@@ -41,7 +41,7 @@ export type Ensemble = z.infer<typeof ensembleSchema>;
 /** Ensembles that rollback can return to; older promotions stay in the audit and in the pointer's own versions. */
 export const PREVIOUS_ENSEMBLES_MAX = 20;
 
-/** What is in force, and where rollback leads: one object, so one atomic write. */
+/** The active ensemble, and where rollback leads: one object, so one atomic write. */
 export const pointerSchema = z.strictObject({
   ensembleId: ensembleIdSchema,
   /** Promoted before this one, newest first. */
@@ -51,8 +51,8 @@ export const pointerSchema = z.strictObject({
 });
 export type EnsemblePointer = z.infer<typeof pointerSchema>;
 
-/** What runs beside the ensemble in force: its votes are recorded and never counted. Apart from the pointer, so that who may
- * give a candidate its trial, such as the weekly retraining, need not be able to put anything in force. */
+/** What runs beside the active ensemble: its votes are recorded and never counted. Apart from the pointer, so that who may
+ * give a candidate its trial, such as the weekly retraining, need not be able to promote anything. */
 export const shadowSchema = z.strictObject({
   /** null: nothing. */
   ensembleId: ensembleIdSchema.nullable(),

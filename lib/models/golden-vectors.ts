@@ -1,7 +1,7 @@
 // Golden vectors: the trainer's own answers for some inputs. A session that does not reproduce them computes something
 // else than what was validated, whatever its checksum says.
 import { failure, type Result, success } from '../core/result.ts';
-import { type ModelFault, valuesPerRow } from './check-manifest.ts';
+import { type ModelProblem, valuesPerRow } from './check-manifest.ts';
 import type { ModelManifest } from './manifest.ts';
 import { readProbabilities } from './model-output.ts';
 import { CLASSES } from './vote.ts';
@@ -38,8 +38,8 @@ export function decodeGoldenVectors(manifest: ModelManifest): Result<GoldenVecto
   return success({ rows, input, probabilities: Float64Array.from(probabilities.flat()) });
 }
 
-/** Judges the answers of a session to the golden inputs. @param output float32 [rows, 3] */
-export function findGoldenFault(golden: GoldenVectors, output: Float32Array): ModelFault | undefined {
+/** Compares a session's answers to the golden inputs with the trainer's. @param output float32 [rows, 3] */
+export function findGoldenProblem(golden: GoldenVectors, output: Float32Array): ModelProblem | undefined {
   if (output.length !== golden.probabilities.length) {
     return { reason: 'invalid_output', message: `${output.length} output values for ${golden.rows} rows` };
   }
@@ -62,7 +62,7 @@ export function findGoldenFault(golden: GoldenVectors, output: Float32Array): Mo
   return undefined;
 }
 
-function describeDifference(golden: GoldenVectors, output: Float32Array, index: number): ModelFault {
+function describeDifference(golden: GoldenVectors, output: Float32Array, index: number): ModelProblem {
   const row = Math.floor(index / CLASSES.length);
   const got = output[index]!;
   const wanted = golden.probabilities[index]!;

@@ -17,7 +17,7 @@ export const labelSchema = z.strictObject({
 });
 export type LabelDefinition = z.infer<typeof labelSchema>;
 
-// Count and order of columns are judged against the code's feature set (check-manifest.ts), so that a model of another
+// Count and order of columns are checked against the code's feature set (check-manifest.ts), so that a model of another
 // feature set is reported as such and not as a broken file.
 const columnsSchema = z.array(z.string()).min(1).max(1000);
 

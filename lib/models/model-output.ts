@@ -1,4 +1,4 @@
-// Reads what a model answered: every row is a probability vector, or that row is no answer at all.
+// Reads a model's output: a row is a probability vector, or it does not count as an answer.
 import { invariant } from '../core/invariant.ts';
 import { CLASSES, type Probabilities } from './vote.ts';
 

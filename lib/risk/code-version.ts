@@ -1,4 +1,4 @@
-// Whether the functions that decide, mark, watch and trade run the same code. While a deploy or a rollback is under way they do
+// Whether the functions that decide, manage positions, watch and trade run the same code. While a deploy or a rollback is under way they do
 // not, and one may mean by a record what another did not: until they agree, nothing is entered. Exits and stops ask nothing here.
 
 /** What left a record, and the version it left with it; undefined for a record that says none. */

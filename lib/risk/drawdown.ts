@@ -7,11 +7,11 @@ export interface Drawdown {
   /** The high it fell from. */
   readonly startMs: number;
   readonly bottomMs: number;
-  /** First mark back at the high or above; undefined when it was not reached again. */
+  /** First snapshot back at the high or above; undefined when it was not reached again. */
   readonly recoveredMs: number | undefined;
 }
 
-/** The deepest drawdown over all marks (the first of equal ones); undefined when equity never stood below its high. */
+/** The deepest drawdown over all snapshots (the first of equal ones); undefined when equity never stood below its high. */
 export function maxDrawdown(curve: EquityCurve): Drawdown | undefined {
   checkCurve(curve);
   const { timeMs, equityUsdt } = curve;
@@ -37,7 +37,7 @@ export function maxDrawdown(curve: EquityCurve): Drawdown | undefined {
 
 /**
  * The deepest fall from a high within one UTC day, as a share of that high, ≥ 0; a day's first high is what it opened
- * with. undefined for fewer than 2 marks, or when equity began at 0 or below.
+ * with. undefined for fewer than 2 snapshots, or when equity began at 0 or below.
  */
 export function worstDailyDrawdown(curve: EquityCurve): number | undefined {
   checkCurve(curve);

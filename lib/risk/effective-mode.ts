@@ -12,7 +12,7 @@ export type Mode = 'OFF' | 'PAPER' | 'LIVE';
 export type Reading<T> =
   | { readonly state: 'value'; readonly value: T }
   | { readonly state: 'missing' }
-  | { readonly state: 'unreadable'; readonly why: string };
+  | { readonly state: 'unreadable'; readonly message: string };
 
 /** Closed list of why the mode is not LIVE. `paper_trading` alone is PAPER; any other one is OFF. */
 export const MODE_REASONS = {
@@ -85,7 +85,7 @@ const differs = (flag: FlagState<boolean>, wanted: boolean): boolean =>
 function flagReasons(flags: FlagsState): ModeReason[] {
   const unknown = FLAG_NAMES.flatMap((name: FlagName) => {
     const flag = flags[name];
-    return flag.state === 'value' ? [] : [reason(`flag_${flag.state}`, flag.why)];
+    return flag.state === 'value' ? [] : [reason(`flag_${flag.state}`, flag.message)];
   });
   const closed: ModeReason[] = [];
   if (differs(flags.QT_ENABLE_AI_TRADING, true)) closed.push(reason('ai_trading_off'));
@@ -98,13 +98,13 @@ function flagReasons(flags: FlagsState): ModeReason[] {
 
 function latchReasons(latch: ModeEvidence['latch']): ModeReason[] {
   if (latch.state === 'missing') return [reason('latch_missing')];
-  if (latch.state === 'unreadable') return [reason('latch_unreadable', latch.why)];
+  if (latch.state === 'unreadable') return [reason('latch_unreadable', latch.message)];
   return latch.value === 'ARMED' ? [] : [reason('latch_tripped')];
 }
 
 function leaseReasons(lease: ModeEvidence['lease'], nowMs: number): ModeReason[] {
   if (lease.state === 'missing') return [reason('lease_missing')];
-  if (lease.state === 'unreadable') return [reason('lease_unreadable', lease.why)];
+  if (lease.state === 'unreadable') return [reason('lease_unreadable', lease.message)];
   const { earliestMs, latestMs } = leaseBounds(nowMs);
   // Written so that NaN on either side falls through to a reason.
   if (lease.value >= earliestMs && lease.value <= latestMs) return [];
@@ -113,7 +113,7 @@ function leaseReasons(lease: ModeEvidence['lease'], nowMs: number): ModeReason[]
 
 function levelReasons(level: ModeEvidence['level'], wantsLive: boolean): ModeReason[] {
   if (level.state === 'missing') return [reason('level_missing')];
-  if (level.state === 'unreadable') return [reason('level_unreadable', level.why)];
+  if (level.state === 'unreadable') return [reason('level_unreadable', level.message)];
   if (!wantsLive) return [];
   if (level.value.level === 'PAPER') return [reason('level_paper_only')];
   return level.value.approved ? [] : [reason('level_not_approved')];

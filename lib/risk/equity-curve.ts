@@ -1,4 +1,4 @@
-// From marks of equity to returns by day and month: the one convention of where a day ends.
+// From snapshots of equity to returns by day and month: the one convention of where a day ends.
 import { invariant } from '../core/invariant.ts';
 
 export const DAY_MS = 86_400_000;
@@ -18,13 +18,13 @@ export interface PeriodReturn {
   readonly value: number;
 }
 
-/** 00:00 UTC of the day that a mark belongs to; the mark at exactly 00:00 closes the day before. */
+/** 00:00 UTC of the day that a snapshot belongs to; the snapshot at exactly 00:00 closes the day before. */
 export const dayStartMs = (timeMs: number): number => (Math.ceil(timeMs / DAY_MS) - 1) * DAY_MS;
 
 /**
- * Return of every UTC day from the first mark to the last. A day's value is its last mark; the mark at exactly 00:00 closes
- * the day before. The first day is measured from the first mark, a day without marks returns 0, the list ends with the day
- * of ruin. Empty for fewer than 2 marks.
+ * Return of every UTC day from the first snapshot to the last. A day's value is its last snapshot; the snapshot at exactly 00:00 closes
+ * the day before. The first day is measured from the first snapshot, a day without snapshots returns 0, the list ends with the day
+ * of ruin. Empty for fewer than 2 snapshots.
  */
 export function dailyReturns(curve: EquityCurve): PeriodReturn[] {
   return periodReturns(curve, {
@@ -59,7 +59,7 @@ function periodReturns(curve: EquityCurve, calendar: Calendar): PeriodReturn[] {
   const returns: PeriodReturn[] = [];
   let opening = equityUsdt[0]!;
   let closing = opening;
-  // The first mark opens the period that it stands at the beginning of.
+  // The first snapshot opens the period that it stands at the beginning of.
   let startMs = calendar.startOf(timeMs[0]! + 1);
   const close = () => {
     returns.push({ startMs, value: closing / opening - 1 });
@@ -79,13 +79,16 @@ const SPAN_MS_MAX = 100 * 366 * DAY_MS;
 
 /** Throws for a curve that is not one: times not increasing ms, values not finite, columns of different length. */
 export function checkCurve({ timeMs, equityUsdt }: EquityCurve): void {
-  invariant(timeMs.length === equityUsdt.length, 'an equity curve needs one time per mark');
+  invariant(timeMs.length === equityUsdt.length, 'an equity curve needs one time per snapshot');
   for (let snapshot = 0; snapshot < timeMs.length; snapshot++) {
-    invariant(Number.isFinite(equityUsdt[snapshot]), `equity mark ${snapshot} is ${equityUsdt[snapshot]}`);
-    invariant(Number.isInteger(timeMs[snapshot]), `equity mark ${snapshot} has time ${timeMs[snapshot]}`);
+    invariant(
+      Number.isFinite(equityUsdt[snapshot]),
+      `equity snapshot ${snapshot} is ${equityUsdt[snapshot]}`,
+    );
+    invariant(Number.isInteger(timeMs[snapshot]), `equity snapshot ${snapshot} has time ${timeMs[snapshot]}`);
     invariant(
       snapshot === 0 || timeMs[snapshot]! > timeMs[snapshot - 1]!,
-      `equity mark ${snapshot} is not after the one before`,
+      `equity snapshot ${snapshot} is not after the one before`,
     );
   }
   if (timeMs.length === 0) return;

@@ -59,12 +59,12 @@ export const FLAG_NAMES = Object.keys(FLAGS) as readonly FlagName[];
 export type FlagReading =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'missing' }
-  | { readonly kind: 'unreadable'; readonly why: string };
+  | { readonly kind: 'unreadable'; readonly message: string };
 
 /** What a reading means. Everything but `value` closes the gate; `why` is one line for the operator. */
 export type FlagState<T> =
   | { readonly state: 'value'; readonly value: T }
-  | { readonly state: 'missing' | 'malformed' | 'unreadable'; readonly why: string };
+  | { readonly state: 'missing' | 'malformed' | 'unreadable'; readonly message: string };
 
 export type FlagsState = { readonly [N in FlagName]: FlagState<FlagValue<N>> };
 
@@ -82,11 +82,11 @@ export function parseFlag<N extends FlagName>(name: N, text: string): Result<Fla
 
 function stateOf<N extends FlagName>(name: N, reading: FlagReading | undefined): FlagState<FlagValue<N>> {
   if (reading === undefined || reading.kind === 'missing')
-    return { state: 'missing', why: `${name} is not set` };
+    return { state: 'missing', message: `${name} is not set` };
   if (reading.kind === 'unreadable')
-    return { state: 'unreadable', why: `${name} cannot be read: ${reading.why}` };
+    return { state: 'unreadable', message: `${name} cannot be read: ${reading.message}` };
   const parsed = parseFlag(name, reading.text);
-  return parsed.ok ? { state: 'value', value: parsed.value } : { state: 'malformed', why: parsed.error };
+  return parsed.ok ? { state: 'value', value: parsed.value } : { state: 'malformed', message: parsed.error };
 }
 
 /** Every flag's state from what was read; a name that the reading leaves out is missing. */

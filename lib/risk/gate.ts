@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { invariant } from '../core/invariant.ts';
 import { failure, type Result, success } from '../core/result.ts';
-import { type BreakerState, breakerStateSchema } from './breaker.ts';
+import { type BreakerState, breakerStateSchema } from './breaker/state.ts';
 import type { Mode } from './effective-mode.ts';
 import { applyChanges, firstDenial, type ItemPath, type ItemPlan } from './item-plan.ts';
 import { leaseBounds } from './latch.ts';
@@ -48,7 +48,7 @@ export const GATE_DENIALS = {
   latch_tripped: 'the circuit breaker has tripped',
   epoch_changed: 'the circuit breaker has tripped or been reset since the decision was made',
   lease_not_active: 'the circuit breaker has shown no sign of life for 150 s',
-  version_mismatch: 'infer, guard or the circuit breaker runs another version of the code',
+  version_mismatch: 'infer, the position manager or the circuit breaker runs another version of the code',
   duplicate: 'this client order id was authorised before',
   symbol_reserved: 'the symbol has an open position or an order that will make one',
   exposure_limit: 'total exposure would be over its limit',

@@ -37,7 +37,7 @@ export const equitySnapshotSchema = z.object({
   walletMicroUsdt: z.int(),
   exposureMicroUsdt: z.int().min(0),
   positions: z.int().min(0),
-  /** Of the guard that marked; absent before versions were recorded. */
+  /** Of the position manager that marked; absent before versions were recorded. */
   codeVersion: z.string().optional(),
 });
 export type EquitySnapshot = z.infer<typeof equitySnapshotSchema>;
@@ -94,7 +94,7 @@ export const DAYS: RecordKind<DayRecord> = { name: 'day', schema: dayRecordSchem
 export const dayId = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
 
 export const POSITION_MANAGER: RecordKind<PositionManagerRecord> = {
-  name: 'manage-positions',
+  name: 'position-manager',
   schema: positionManagerRecordSchema,
 };
 

@@ -1,56 +1,87 @@
 // The AWS services that the system runs against on a laptop and in tests: real HTTP endpoints for the real SDK clients, with
 // their state in a folder that survives restarts and kills.
-import { startEmbeddedDynamoDb } from './embedded-dynamodb.ts';
-import { startEmbeddedS3 } from './embedded-s3.ts';
-import { startEmbeddedSsm } from './embedded-ssm.ts';
+import { randomUUID } from 'node:crypto';
+import { openEmbeddedDynamoDb } from './embedded-dynamodb.ts';
+import { openEmbeddedS3 } from './embedded-s3.ts';
+import { openEmbeddedSsm } from './embedded-ssm.ts';
 import { FaultPlan } from './fault-plan.ts';
-import type { Listener } from './http-listener.ts';
+import { type ClaimedPort, claimPort } from './http-listener.ts';
+import { accessKeyIdOf, newRunSecret, secretHeaderOf } from './local-door.ts';
+import { lockStateFolder } from './state-lock.ts';
 
-type EmbeddedService = 'dynamodb' | 's3' | 'ssm';
+const SERVICES = ['dynamodb', 's3', 'ssm'] as const;
+type EmbeddedService = (typeof SERVICES)[number];
 
 export interface EmbeddedAws {
-  /** URLs, as for `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL_SSM`. */
-  readonly endpoints: Readonly<Record<EmbeddedService, string>>;
+  /**
+   * URLs, as for `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL_SSM`, and what a client has to sign with,
+   * as for `AWS_ACCESS_KEY_ID`: the secret of this run.
+   */
+  readonly endpoints: Readonly<Record<EmbeddedService | 'accessKeyId', string>>;
+  /** Names this run to those who are let in. */
+  readonly runId: string;
   /** Faults to inject, per service. */
   readonly faults: Readonly<Record<EmbeddedService, FaultPlan>>;
   /** Finishes what is being served, then gives the folder up. */
   close(): Promise<void>;
 }
 
+export interface EmbeddedAwsOptions {
+  /** Created when missing. */
+  readonly stateDir: string;
+  /** 0 takes any free port. @default 0 for each */
+  readonly ports?: Partial<Record<EmbeddedService, number>>;
+  /** @default '127.0.0.1' */
+  readonly host?: string;
+  /** By which a lag passes. @default real time */
+  readonly clock?: { nowMs(): number };
+  /** Runs when nothing but the state itself can keep the services from starting any more, and before that is opened. */
+  readonly prepareState?: () => void;
+}
+
 /**
  * Starts DynamoDB, S3 and Parameter Store. Throws LocalStartError (one line: what is wrong, what to do) when a port is taken,
- * the folder cannot be used or is in use, or a state file cannot be understood; nothing is left running then.
- * @param options.stateDir created when missing
- * @param options.ports 0 takes any free port. @default 0 for each
- * @param options.host @default '127.0.0.1'
+ * the folder cannot be used or is in use, or a state file is damaged; nothing is left running then.
  */
-export async function startEmbeddedAws(options: {
-  stateDir: string;
-  ports?: Partial<Record<EmbeddedService, number>>;
-  host?: string;
-}): Promise<EmbeddedAws> {
-  const host = options.host ?? '127.0.0.1';
-  const faults = { dynamodb: new FaultPlan(), s3: new FaultPlan(), ssm: new FaultPlan() };
-  const settings = (service: EmbeddedService) => ({
-    dir: `${options.stateDir}/${service}`,
-    host,
-    port: options.ports?.[service] ?? 0,
-    faults: faults[service],
-  });
-  const started: Listener[] = [];
-  const start = async (listener: Promise<Listener>) => {
-    started.unshift(await listener);
-    return started[0]!.endpoint;
+export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<EmbeddedAws> {
+  const { stateDir, host = '127.0.0.1', clock = { nowMs: Date.now } } = options;
+  const faults = { dynamodb: new FaultPlan(clock), s3: new FaultPlan(clock), ssm: new FaultPlan(clock) };
+  const accessKeyId = newRunSecret();
+  const runId = randomUUID();
+  const door = {
+    secret: {
+      value: accessKeyId,
+      carriedBy: (request: Parameters<typeof accessKeyIdOf>[0]) =>
+        accessKeyIdOf(request) ?? secretHeaderOf(request),
+    },
   };
-  // DynamoDB first: its lock keeps a second process out of the folder. It is also the last to be closed.
+  const closers: (() => Promise<void>)[] = [];
   const close = async () => {
-    for (const listener of started) await listener.close();
+    for (const closer of closers.splice(0)) await closer();
   };
   try {
-    const dynamodb = await start(startEmbeddedDynamoDb(settings('dynamodb')));
-    const s3 = await start(startEmbeddedS3(settings('s3')));
-    const ssm = await start(startEmbeddedSsm(settings('ssm')));
-    return { endpoints: { dynamodb, s3, ssm }, faults, close };
+    const ports = {} as Record<EmbeddedService, ClaimedPort>;
+    for (const name of SERVICES) {
+      ports[name] = await claimPort(name, { host, port: options.ports?.[name] ?? 0 });
+      closers.unshift(ports[name].close);
+    }
+    const lock = await lockStateFolder(stateDir);
+    closers.push(lock.release);
+    options.prepareState?.();
+    const open = { dynamodb: openEmbeddedDynamoDb, s3: openEmbeddedS3, ssm: openEmbeddedSsm };
+    for (const name of SERVICES) {
+      const opened = await open[name](`${stateDir}/${name}`, faults[name]);
+      // After its port, before the lock.
+      closers.splice(-1, 0, opened.close);
+      ports[name].serve(opened.service, { faults: faults[name], door, runId });
+    }
+    const { dynamodb, s3, ssm } = ports;
+    return {
+      endpoints: { dynamodb: dynamodb.endpoint, s3: s3.endpoint, ssm: ssm.endpoint, accessKeyId },
+      runId,
+      faults,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

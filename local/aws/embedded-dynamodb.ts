@@ -1,102 +1,82 @@
 // DynamoDB for `npm start` and the tests: dynalite on LevelDB, behind our own listener. dynalite alone throws out of the
-// process when a client breaks off or when its folder is held by another process, and it does not know UpdateTimeToLive.
+// process when a client breaks off, when its folder is held by another process or when a disk is full; it answers pages of any
+// site, and does not know UpdateTimeToLive.
 import { EventEmitter } from 'node:events';
-import { mkdir } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import dynalite from 'dynalite';
 import dynaliteDatabase from 'dynalite/db/index.js';
+import { type CountedDatabase, openCountedDatabase } from './counted-database.ts';
 import type { FaultPlan } from './fault-plan.ts';
-import { type Listener, type LocalService, listen, type Reply, readBody } from './http-listener.ts';
-import { describeFileFailure, LocalStartError } from './local-start-error.ts';
+import { type OpenedService, type Reply, readBody } from './http-listener.ts';
+import { LaggingTables } from './lagging-tables.ts';
+import { findLevelDbDamage } from './leveldb-files.ts';
+import { DOOR_REFUSALS } from './local-door.ts';
+import { describeDamage, describeFileFailure } from './local-start-error.ts';
+import { makePrivateFolder } from './private-file.ts';
 
 const REQUEST_BYTES_MAX = 16 * 1024 * 1024;
 const JSON_HEADERS = { 'content-type': 'application/x-amz-json-1.0' } as const;
 
-/**
- * DynamoDB in a folder. The folder's LevelDB lock, which the system releases even after kill -9, is also what keeps a second
- * process out of the whole state folder: start this service first.
- */
-export async function startEmbeddedDynamoDb(options: {
-  dir: string;
-  host: string;
-  port: number;
-  faults: FaultPlan;
-}): Promise<Listener> {
-  const store = await openStore(options.dir);
-  const server = dynaliteOn(store);
-  const service: LocalService = {
-    name: 'DynamoDB',
-    operationOf,
-    answer: async (request) => {
-      const body = await readBody(request, REQUEST_BYTES_MAX);
-      if (operationOf(request) === 'UpdateTimeToLive') return acceptTimeToLive(body);
-      return askDynalite(server, request, body);
-    },
-    throttleReply: () => errorReply(400, 'ProvisionedThroughputExceededException', 'injected fault'),
-    internalErrorReply: (message) => errorReply(500, 'InternalServerError', message),
-  };
-  try {
-    const listener = await listen(service, options.faults, options);
-    return {
-      endpoint: listener.endpoint,
-      close: async () => {
-        await listener.close();
-        await store.db.close();
-      },
-    };
-  } catch (error) {
-    await store.db.close();
-    throw error;
-  }
+/** What of a request decides which view answers it. */
+interface ReadRequest {
+  readonly IndexName?: unknown;
+  readonly ConsistentRead?: unknown;
 }
 
-async function openStore(dir: string): Promise<dynaliteDatabase.Store> {
+/** DynamoDB in a folder that nobody else has. Throws LocalStartError when the folder cannot be used or is damaged. */
+export async function openEmbeddedDynamoDb(dir: string, faults: FaultPlan): Promise<OpenedService> {
+  const database = await openUndamaged(dir);
+  const tables = new LaggingTables(database.store, faults);
+  const consistent = dynaliteOn(database.store);
+  const eventual = dynaliteOn(tables.eventual);
+  return {
+    service: {
+      operationOf,
+      answer: async (request) => {
+        const body = await readBody(request, REQUEST_BYTES_MAX);
+        const operation = operationOf(request);
+        if (operation === 'UpdateTimeToLive') return acceptTimeToLive(body);
+        await tables.settleIndexes();
+        return askDynalite(isEventual(operation, body) ? eventual : consistent, request, body);
+      },
+      refusalReply: (refusal) => errorReply(400, 'UnrecognizedClientException', DOOR_REFUSALS[refusal]),
+      throttleReply: () => errorReply(400, 'ProvisionedThroughputExceededException', 'injected fault'),
+      internalErrorReply: (message) => errorReply(500, 'InternalServerError', message),
+    },
+    close: async () => {
+      await tables.settleIndexes(true);
+      await database.close();
+    },
+  };
+}
+
+async function openUndamaged(dir: string): Promise<CountedDatabase> {
+  await makePrivateFolder(dir);
+  let database: CountedDatabase;
   try {
-    await mkdir(dir, { recursive: true });
-  } catch (error) {
-    throw describeFileFailure(dir, error);
-  }
-  const store = dynaliteDatabase.create({
-    path: dir,
-    createTableMs: 0,
-    deleteTableMs: 0,
-    updateTableMs: 0,
-  });
-  endIterators(store);
-  try {
-    await store.db.open();
-    return store;
+    const damage = await findLevelDbDamage(dir);
+    if (damage !== undefined) throw describeDamage(dir, damage);
+    database = await openCountedDatabase(dir);
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    if (code === 'LEVEL_LOCKED') {
-      throw new LocalStartError(
-        `${dir} is in use by another process: stop it, or choose another state folder`,
-        { cause },
-      );
-    }
-    if (code === 'LEVEL_CORRUPTION') {
-      throw new LocalStartError(
-        `${dir} is damaged (${reason}); restore the folder from a copy, or move it away to start without it`,
-        { cause },
-      );
-    }
-    throw describeFileFailure(dir, cause);
+    const isDamage = (cause as NodeJS.ErrnoException).code === 'LEVEL_CORRUPTION';
+    throw isDamage
+      ? describeDamage(dir, (cause as Error).message.split('\n')[0]!, cause)
+      : describeFileFailure(dir, cause);
   }
+  if (database.loss === undefined) return database;
+  await database.close();
+  throw describeDamage(dir, database.loss);
 }
 
-/**
- * dynalite ends what a query has read from by `return()`, which LevelDB's iterators do not have: each query of a long run would
- * keep one open, with its snapshot and all the table files behind it.
- */
-function endIterators({ db }: dynaliteDatabase.Store): void {
-  for (const kind of ['keys', 'values'] as const) {
-    const open = db[kind].bind(db);
-    db[kind] = (options) => {
-      const iterator = open(options);
-      return Object.assign(iterator, { return: () => iterator.close() });
-    };
+/** Reads of an index are never consistent, and lag by themselves. */
+function isEventual(operation: string, body: Buffer): boolean {
+  if (!['GetItem', 'Query', 'Scan'].includes(operation)) return false;
+  try {
+    const { IndexName, ConsistentRead } = JSON.parse(body.toString()) as ReadRequest;
+    return IndexName === undefined && ConsistentRead !== true;
+  } catch {
+    return false;
   }
 }
 

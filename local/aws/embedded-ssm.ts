@@ -2,7 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import type { FaultPlan } from './fault-plan.ts';
-import { type Listener, type LocalService, listen, type Reply, readBody } from './http-listener.ts';
+import { type OpenedService, type Reply, readBody } from './http-listener.ts';
+import { DOOR_REFUSALS } from './local-door.ts';
 import { SsmError, type SsmErrorCode } from './ssm-error.ts';
 import {
   type NamedVersion,
@@ -130,32 +131,29 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   }),
 };
 
-/** Parameter Store in a folder. Throws LocalStartError. */
-export async function startEmbeddedSsm(options: {
-  dir: string;
-  host: string;
-  port: number;
-  faults: FaultPlan;
-}): Promise<Listener> {
-  const parameters = await openSsmParameters(options.dir);
-  const service: LocalService = {
-    name: 'Parameter Store',
-    operationOf,
-    answer: async (request) => {
-      try {
-        const run = OPERATIONS[operationOf(request)];
-        if (run === undefined) throw new SsmError('UnknownOperationException', 'Not implemented here.');
-        const output = await run(parameters, parseInput(await readBody(request, REQUEST_BYTES_MAX)));
-        return { status: 200, headers: JSON_HEADERS, body: JSON.stringify(output) };
-      } catch (error) {
-        if (error instanceof SsmError) return errorReply(400, error.code, error.message);
-        throw error;
-      }
+/** Parameter Store in a folder that nobody else has. Throws LocalStartError. */
+export async function openEmbeddedSsm(dir: string, faults: FaultPlan): Promise<OpenedService> {
+  const parameters = await openSsmParameters(dir, faults);
+  return {
+    service: {
+      operationOf,
+      answer: async (request) => {
+        try {
+          const run = OPERATIONS[operationOf(request)];
+          if (run === undefined) throw new SsmError('UnknownOperationException', 'Not implemented here.');
+          const output = await run(parameters, parseInput(await readBody(request, REQUEST_BYTES_MAX)));
+          return { status: 200, headers: JSON_HEADERS, body: JSON.stringify(output) };
+        } catch (error) {
+          if (error instanceof SsmError) return errorReply(400, error.code, error.message);
+          throw error;
+        }
+      },
+      refusalReply: (refusal) => errorReply(400, 'UnrecognizedClientException', DOOR_REFUSALS[refusal]),
+      throttleReply: () => errorReply(400, 'ThrottlingException', 'Rate exceeded'),
+      internalErrorReply: (message) => errorReply(500, 'InternalServerError', message),
     },
-    throttleReply: () => errorReply(400, 'ThrottlingException', 'Rate exceeded'),
-    internalErrorReply: (message) => errorReply(500, 'InternalServerError', message),
+    close: async () => {},
   };
-  return listen(service, options.faults, options);
 }
 
 function operationOf(request: IncomingMessage): string {
@@ -179,12 +177,9 @@ function findOrUndefined(parameters: SsmParameters, name: string): NamedVersion 
   }
 }
 
-/** A SecureString that is not decrypted shows as text that nobody can take for its value. */
-function shownValue({ type, value }: NamedVersion, withDecryption: boolean): string {
-  return type === 'SecureString' && !withDecryption
-    ? Buffer.from(`encrypted:${value}`).toString('base64')
-    : value;
-}
+/** A SecureString that is not decrypted shows as it is stored. */
+const shownValue = ({ value, sealed }: NamedVersion, withDecryption: boolean): string =>
+  withDecryption ? value : (sealed ?? value);
 
 const arnOf = (name: string) =>
   `arn:aws:ssm:us-east-1:000000000000:parameter${name.startsWith('/') ? '' : '/'}${name}`;

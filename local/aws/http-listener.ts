@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { FaultPlan } from './fault-plan.ts';
+import { type Door, type DoorRefusal, refusalAtDoor } from './local-door.ts';
 import { LocalStartError } from './local-start-error.ts';
 
 export interface Reply {
@@ -15,43 +16,66 @@ export interface Reply {
 
 /** One service's protocol. */
 export interface LocalService {
-  /** Name for messages, e.g. `S3`. */
-  readonly name: string;
   /** The operation a request asks for, as the SDK names it; used to aim faults. */
   operationOf(request: IncomingMessage): string;
   /** Serves one request. What it throws is answered as an internal error. */
   answer(request: IncomingMessage): Promise<Reply>;
+  refusalReply(refusal: DoorRefusal): Reply;
   throttleReply(): Reply;
   internalErrorReply(message: string): Reply;
+}
+
+/** A service on its state. */
+export interface OpenedService {
+  readonly service: LocalService;
+  /** Gives the state up; nothing is being served any more. */
+  close(): Promise<void>;
+}
+
+export interface ServeOptions {
+  readonly faults: FaultPlan;
+  readonly door: Door;
+  /** Told at RUN_PATH to whoever is let in, so that a caller knows whom it has found. @default not told */
+  readonly runId?: string;
 }
 
 export interface Listener {
   /** e.g. `http://127.0.0.1:43121` */
   readonly endpoint: string;
+  /** Lets the requests being served finish. */
   close(): Promise<void>;
 }
 
-/** Serves until closed. Throws LocalStartError when the port cannot be had. @param address.port 0 takes any free port */
-export async function listen(
-  service: LocalService,
-  faults: FaultPlan,
-  address: { host: string; port: number },
-): Promise<Listener> {
+/** A port that is ours. Until something is served on it, whoever asks is told to come back. */
+export interface ClaimedPort extends Listener {
+  serve(service: LocalService, options: ServeOptions): void;
+}
+
+export const RUN_PATH = '/__run';
+
+/** Throws LocalStartError when the port cannot be had. @param address.port 0 takes any free port */
+export async function claimPort(name: string, address: { host: string; port: number }): Promise<ClaimedPort> {
   const serving = new Set<Promise<void>>();
+  let answer = async (_: IncomingMessage, response: ServerResponse): Promise<void> => {
+    response.writeHead(503, { connection: 'close' }).end();
+  };
   const server = createServer((request, response) => {
     // A client whose clock is set to another time, as in a replay, would take the Date for a skew of its own, and send again
     // whatever is refused.
     response.sendDate = false;
-    const served = serve(service, faults, request, response).catch(() => {
+    const served = answer(request, response).catch(() => {
       response.destroy();
     });
     serving.add(served);
     served.finally(() => serving.delete(served));
   });
-  await bind(server, service.name, address);
+  await bind(server, name, address);
   const { port } = server.address() as AddressInfo;
   return {
     endpoint: `http://${address.host}:${port}`,
+    serve: (service, options) => {
+      answer = (request, response) => serve(service, options, request, response);
+    },
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
@@ -77,27 +101,32 @@ function bind(server: Server, name: string, address: { host: string; port: numbe
 
 async function serve(
   service: LocalService,
-  faults: FaultPlan,
+  { faults, door, runId }: ServeOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   // A client that goes away is no failure of the server; whoever reads the body learns of it there.
   request.on('error', () => {});
   response.on('error', () => {});
+  const refusal = refusalAtDoor(request, door);
+  if (refusal !== undefined) return send(request, response, service.refusalReply(refusal));
+  if (runId !== undefined && request.url === RUN_PATH)
+    return send(request, response, { status: 200, headers: {}, body: JSON.stringify({ runId }) });
   const fault = faults.take(service.operationOf(request));
-  switch (fault) {
+  switch (fault?.kind) {
     case 'hang':
       return;
     case 'reset':
       request.socket.resetAndDestroy();
       return;
     case 'throttle':
-      return send(response, service.throttleReply());
+      return send(request, response, service.throttleReply());
     case 'error':
-      return send(response, service.internalErrorReply('injected fault'));
+      return send(request, response, service.internalErrorReply('injected fault'));
     default: {
+      if (fault?.kind === 'raced') await fault.rival();
       const reply = await answerSafely(service, request);
-      if (fault !== 'answer_lost') return send(response, reply);
+      if (fault?.kind !== 'answer_lost') return send(request, response, reply);
       if (reply.body instanceof Readable) reply.body.destroy();
       request.socket.resetAndDestroy();
     }
@@ -112,8 +141,10 @@ async function answerSafely(service: LocalService, request: IncomingMessage): Pr
   }
 }
 
-async function send(response: ServerResponse, reply: Reply): Promise<void> {
-  response.writeHead(reply.status, reply.headers);
+async function send(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
+  // The rest of a body that nobody reads any more would keep its client waiting.
+  const ending = request.complete ? {} : { connection: 'close' };
+  response.writeHead(reply.status, { ...reply.headers, ...ending });
   if (typeof reply.body === 'string' || reply.body instanceof Uint8Array) {
     response.end(reply.body);
     return;

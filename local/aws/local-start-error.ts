@@ -11,8 +11,9 @@ function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** A failure to use a file or folder, in one line with the remedy; the cause is kept. */
+/** A failure to use a file or folder, in one line with the remedy; the cause is kept. One described already stays as it is. */
 export function describeFileFailure(path: string, error: unknown): LocalStartError {
+  if (error instanceof LocalStartError) return error;
   const code = errorCode(error);
   const remedy =
     code !== undefined && PERMISSION_CODES.has(code)
@@ -28,6 +29,14 @@ export function describeFileFailure(path: string, error: unknown): LocalStartErr
 export function describeCorruptFile(path: string, why: string, cause?: unknown): LocalStartError {
   return new LocalStartError(
     `${path} is not readable as saved state (${why}); restore it from a copy, or move it away to start without it`,
+    { cause },
+  );
+}
+
+/** A folder whose state has lost something. */
+export function describeDamage(dir: string, what: string, cause?: unknown): LocalStartError {
+  return new LocalStartError(
+    `${dir} is damaged (${what}); restore the folder from a copy, or move it away to start without it`,
     { cause },
   );
 }

@@ -1,53 +1,18 @@
 // The body of a PutObject: taken to a file while it is hashed, and refused unless every length and checksum that the client
 // announced holds. The SDK sends streams in `aws-chunked` form, with the checksum in a trailer.
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { crc32 } from 'node:zlib';
+import { CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, createDigester, type Digest } from './s3-digest.ts';
 import { S3Error } from './s3-error.ts';
 
-export const CHECKSUM_ALGORITHMS = ['crc32', 'sha1', 'sha256'] as const;
-export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
 const CHECKSUM_HEADER = 'x-amz-checksum-';
 const CHUNK_LINE_BYTES_MAX = 16 * 1024;
-
-export interface Digest {
-  readonly bytes: number;
-  /** MD5, hex: S3's ETag without its quotes. */
-  readonly md5: string;
-  /** Base64, as in the header `x-amz-checksum-<algorithm>`. */
-  readonly checksum: string;
-}
 
 export interface Upload extends Digest {
   /** Holds the received bytes, flushed to disk. Whoever has the upload moves it or removes it. */
   readonly temporaryPath: string;
   readonly algorithm: ChecksumAlgorithm;
-}
-
-interface Digester {
-  update(chunk: Buffer): void;
-  digest(): Digest;
-}
-
-export function createDigester(algorithm: ChecksumAlgorithm): Digester {
-  const md5 = createHash('md5');
-  const sha = algorithm === 'crc32' ? undefined : createHash(algorithm);
-  let crc = 0;
-  let bytes = 0;
-  return {
-    update: (chunk) => {
-      md5.update(chunk);
-      if (sha === undefined) crc = crc32(chunk, crc);
-      else sha.update(chunk);
-      bytes += chunk.length;
-    },
-    digest: () => {
-      const crcBytes = Buffer.alloc(4);
-      crcBytes.writeUInt32BE(crc);
-      return { bytes, md5: md5.digest('hex'), checksum: (sha?.digest() ?? crcBytes).toString('base64') };
-    },
-  };
 }
 
 /** Receives and verifies a body; throws S3Error and leaves no file behind when anything about it is wrong. */
@@ -62,14 +27,10 @@ export async function receiveBody(request: IncomingMessage, temporaryDir: string
 
   const temporaryPath = `${temporaryDir}/${randomUUID()}`;
   try {
-    const contentSha256 = createHash('sha256');
     const digester = createDigester(algorithm);
-    await writeChunks(chunks, temporaryPath, (chunk) => {
-      contentSha256.update(chunk);
-      digester.update(chunk);
-    });
+    await writeChunks(chunks, temporaryPath, digester.update);
     const upload = { ...digester.digest(), temporaryPath, algorithm };
-    verify(upload, headers, trailers, contentSha256.digest('hex'));
+    verify(upload, headers, trailers);
     return upload;
   } catch (error) {
     await rm(temporaryPath, { force: true });
@@ -108,12 +69,7 @@ function announcedAlgorithm(headers: IncomingHttpHeaders): ChecksumAlgorithm {
   return known;
 }
 
-function verify(
-  upload: Upload,
-  headers: IncomingHttpHeaders,
-  trailers: ReadonlyMap<string, string>,
-  contentSha256: string,
-): void {
+function verify(upload: Upload, headers: IncomingHttpHeaders, trailers: ReadonlyMap<string, string>): void {
   const decodedLength = headers['x-amz-decoded-content-length'];
   if (decodedLength !== undefined && Number(decodedLength) !== upload.bytes) {
     throw new S3Error(
@@ -137,13 +93,6 @@ function verify(
     throw new S3Error(
       'BadDigest',
       `The ${upload.algorithm.toUpperCase()} you specified did not match the calculated checksum.`,
-    );
-  }
-  const announcedSha256 = String(headers['x-amz-content-sha256'] ?? '');
-  if (/^[0-9a-f]{64}$/.test(announcedSha256) && announcedSha256 !== contentSha256) {
-    throw new S3Error(
-      'XAmzContentSHA256Mismatch',
-      "The provided 'x-amz-content-sha256' header does not match what was computed.",
     );
   }
 }

@@ -1,15 +1,14 @@
 // The refusals of the embedded S3, as AWS words them; the SDK turns the code into the name of the exception.
 
 const STATUS = {
+  AccessDenied: 403,
   BadDigest: 400,
   BucketAlreadyOwnedByYou: 409,
   IncompleteBody: 400,
   InternalError: 500,
   InvalidArgument: 400,
   InvalidBucketName: 400,
-  InvalidDigest: 400,
   InvalidRange: 416,
-  InvalidRequest: 400,
   KeyTooLongError: 400,
   MalformedXML: 400,
   MethodNotAllowed: 405,
@@ -20,7 +19,6 @@ const STATUS = {
   NotImplemented: 501,
   PreconditionFailed: 412,
   SlowDown: 503,
-  XAmzContentSHA256Mismatch: 400,
 } as const;
 
 type S3ErrorCode = keyof typeof STATUS;

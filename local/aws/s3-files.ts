@@ -1,171 +1,53 @@
-// The state of the embedded S3 on disk. The current data of each key is an ordinary file at `<bucket>/<key>`, so that a person
-// can find it; what S3 knows beyond that stands in `.index/<bucket>/<sha256 of the key>/`: `record.json` (all versions, newest
-// first) and the data of versions that are not current, each in a file named after its data id.
-//
-// A write commits by replacing record.json; moving data files to their places comes after and is repeated at the next start
-// when it was cut short. What the record says of a file's content is believed only after hashing the file, once per process
-// and again whenever its size or time changes: a file that someone deletes or edits shows as missing or as what it now holds.
-import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+// The state of the embedded S3: which versions each key has (s3-record.ts), where their bytes lie (s3-placement.ts) and what
+// these hold (s3-verified-files.ts). A write commits by replacing the key's record.
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { z } from 'zod';
-import { replaceFile } from './atomic-file.ts';
-import { describeCorruptFile, describeFileFailure } from './local-start-error.ts';
-import {
-  CHECKSUM_ALGORITHMS,
-  type ChecksumAlgorithm,
-  createDigester,
-  type Digest,
-  type Upload,
-} from './s3-body.ts';
+import { describeFileFailure } from './local-start-error.ts';
+import { makePrivateFolder } from './private-file.ts';
+import type { Upload } from './s3-body.ts';
+import { checkCondition, notFound, type WriteCondition } from './s3-condition.ts';
 import { S3Error } from './s3-error.ts';
+import { type PlacedObject, S3Placement } from './s3-placement.ts';
+import {
+  type Bucket,
+  type DataVersion,
+  loadBuckets,
+  type ObjectVersion,
+  saveBucket,
+  saveRecord,
+} from './s3-record.ts';
+import { type OpenObject, VerifiedFiles } from './s3-verified-files.ts';
 
-const versionFields = { versionId: z.string(), lastModifiedMs: z.int() };
-const versionSchema = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('data'),
-    ...versionFields,
-    dataId: z.uuid(),
-    md5: z.string(),
-    bytes: z.int().min(0),
-    algorithm: z.enum(CHECKSUM_ALGORITHMS),
-    checksum: z.string(),
-    contentType: z.string(),
-    /** `x-amz-meta-*` without the prefix. */
-    metadata: z.record(z.string(), z.string()),
-  }),
-  z.strictObject({ kind: z.literal('delete_marker'), ...versionFields }),
-]);
-const recordSchema = z.strictObject({
-  schemaVersion: z.literal(1),
-  key: z.string(),
-  versions: z.array(versionSchema).min(1),
-});
-const bucketSchema = z.strictObject({ schemaVersion: z.literal(1), versioned: z.boolean() });
-
-export type ObjectVersion = z.infer<typeof versionSchema>;
-export type DataVersion = Extract<ObjectVersion, { kind: 'data' }>;
-type WriteCondition = {
-  readonly ifMatch?: string | undefined;
-  readonly ifNoneMatch?: string | undefined;
-};
-
-interface Bucket {
-  versioned: boolean;
-  /** Versions by key, newest first, never empty. */
-  readonly keys: Map<string, readonly ObjectVersion[]>;
-}
-
-/** A file's identity when it was hashed, and what was found. */
-interface Verified extends Digest {
-  readonly identity: string;
-}
-
-const INDEX_DIR = '.index';
 const KEY_BYTES_MAX = 1024;
-const FILE_NAME_BYTES_MAX = 255;
-/** A write that comes within one tick of the file system's clock after the last one leaves the same time behind. */
-const CLOCK_TICK_MS = 50;
 
 /** Buckets under `dir`. Throws LocalStartError when the folder cannot be used or a state file cannot be understood. */
 export async function openS3Files(dir: string): Promise<S3Files> {
-  const temporaryDir = `${dir}/${INDEX_DIR}/.temporary`;
+  const placement = new S3Placement(dir);
+  await makePrivateFolder(dir);
   try {
-    await rm(temporaryDir, { recursive: true, force: true });
-    await mkdir(temporaryDir, { recursive: true });
+    await rm(placement.temporaryDir, { recursive: true, force: true });
+    await mkdir(placement.temporaryDir, { recursive: true });
   } catch (error) {
     throw describeFileFailure(dir, error);
   }
-  const buckets = new Map<string, Bucket>();
-  for (const name of await subfolders(`${dir}/${INDEX_DIR}`)) {
-    if (!name.startsWith('.')) buckets.set(name, await loadBucket(`${dir}/${INDEX_DIR}/${name}`));
-  }
-  const files = new S3Files(dir, temporaryDir, buckets);
+  const files = new S3Files(placement, await loadBuckets(placement.indexDir));
   await files.settleAll();
   return files;
 }
 
-async function subfolders(dir: string): Promise<string[]> {
-  const entries = await readdir(dir, { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-}
-
-async function loadBucket(indexDir: string): Promise<Bucket> {
-  const { versioned } = await loadJson(`${indexDir}/bucket.json`, bucketSchema);
-  const keys = new Map<string, readonly ObjectVersion[]>();
-  for (const keyDir of await subfolders(indexDir)) {
-    const path = `${indexDir}/${keyDir}/record.json`;
-    // Without a record the folder is the trace of a first write that never committed.
-    if (!(await fileExists(path))) continue;
-    const record = await loadJson(path, recordSchema);
-    if (hashOf(record.key) !== keyDir)
-      throw describeCorruptFile(path, 'it names another key than its folder');
-    keys.set(record.key, record.versions);
-  }
-  return { versioned, keys };
-}
-
-async function loadJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw describeFileFailure(path, error);
-  }
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch (error) {
-    const issue = error instanceof z.ZodError ? error.issues[0] : undefined;
-    throw describeCorruptFile(
-      path,
-      issue === undefined ? 'not JSON' : `${issue.path.join('.')}: ${issue.message}`,
-      error,
-    );
-  }
-}
-
-const hashOf = (key: string) => createHash('sha256').update(key).digest('hex');
-
-async function fileExists(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-}
-
-/** undefined when there is no such file, or something else in its place. */
-async function openFile(path: string): Promise<FileHandle | undefined> {
-  try {
-    const handle = await open(path);
-    if ((await handle.stat()).isFile()) return handle;
-    await handle.close();
-    return undefined;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
-}
-
-/** An opened object: close the handle after use. */
-interface OpenObject {
-  /** What the record says, corrected by what the file holds. */
-  readonly version: DataVersion;
-  readonly handle: FileHandle;
-}
-
 export class S3Files {
-  readonly #dir: string;
+  readonly #placement: S3Placement;
   readonly #buckets: Map<string, Bucket>;
-  readonly #verified = new Map<string, Verified>();
+  readonly #verified = new VerifiedFiles();
   readonly #tails = new Map<string, Promise<unknown>>();
   /** For uploads being received; on the same file system as the data. */
   readonly temporaryDir: string;
 
-  constructor(dir: string, temporaryDir: string, buckets: Map<string, Bucket>) {
-    this.#dir = dir;
-    this.temporaryDir = temporaryDir;
+  constructor(placement: S3Placement, buckets: Map<string, Bucket>) {
+    this.#placement = placement;
     this.#buckets = buckets;
+    this.temporaryDir = placement.temporaryDir;
   }
 
   async createBucket(name: string): Promise<void> {
@@ -178,9 +60,8 @@ export class S3Files {
           'Your previous request to create the named bucket succeeded and you already own it.',
         );
       }
-      await mkdir(`${this.#dir}/${name}`, { recursive: true });
-      await mkdir(`${this.#dir}/${INDEX_DIR}/${name}`, { recursive: true });
-      await this.#writeBucket(name, false);
+      await this.#placement.createBucket(name);
+      await saveBucket(this.#placement.bucketDir(name), false, this.temporaryDir);
       this.#buckets.set(name, { versioned: false, keys: new Map() });
     });
   }
@@ -188,7 +69,7 @@ export class S3Files {
   /** Versioning can be switched on and stays on. */
   async enableVersioning(name: string): Promise<void> {
     const bucket = this.#bucket(name);
-    await this.#writeBucket(name, true);
+    await saveBucket(this.#placement.bucketDir(name), true, this.temporaryDir);
     bucket.versioned = true;
   }
 
@@ -211,8 +92,9 @@ export class S3Files {
   ): Promise<readonly { readonly version: ObjectVersion; readonly isLatest: boolean }[]> {
     return this.#oneAtATime(`${bucketName}/${key}`, async () => {
       const found: { version: ObjectVersion; isLatest: boolean }[] = [];
-      for (const [index, recorded] of (this.#bucket(bucketName).keys.get(key) ?? []).entries()) {
-        const version = recorded.kind === 'data' ? await this.#inspect(bucketName, key, recorded) : recorded;
+      const object = this.#object(bucketName, key);
+      for (const [index, recorded] of object.versions.entries()) {
+        const version = recorded.kind === 'data' ? await this.#inspect(object, recorded) : recorded;
         if (version !== undefined) found.push({ version, isLatest: index === 0 });
       }
       return found;
@@ -221,55 +103,17 @@ export class S3Files {
 
   /** The current version as it is on disk; undefined when there is none. */
   current(bucketName: string, key: string): Promise<DataVersion | undefined> {
-    return this.#oneAtATime(`${bucketName}/${key}`, () => this.#current(bucketName, key));
+    return this.#oneAtATime(`${bucketName}/${key}`, () => this.#current(this.#object(bucketName, key)));
   }
 
   /** Opens the current version, or the one asked for. Throws NoSuchKey, NoSuchVersion, MethodNotAllowed (delete marker). */
   open(bucketName: string, key: string, versionId: string | undefined): Promise<OpenObject> {
     return this.#oneAtATime(`${bucketName}/${key}`, async () => {
-      const opened = await this.#openVersion(bucketName, key, this.#find(bucketName, key, versionId));
+      const object = this.#object(bucketName, key);
+      const opened = await this.#openVersion(object, findVersion(object, versionId));
       if (opened === undefined) throw notFound(versionId);
       return opened;
     });
-  }
-
-  async #current(bucketName: string, key: string): Promise<DataVersion | undefined> {
-    const version = this.#bucket(bucketName).keys.get(key)?.[0];
-    return version?.kind === 'data' ? this.#inspect(bucketName, key, version) : undefined;
-  }
-
-  async #inspect(bucketName: string, key: string, version: DataVersion): Promise<DataVersion | undefined> {
-    const opened = await this.#openVersion(bucketName, key, version);
-    await opened?.handle.close();
-    return opened?.version;
-  }
-
-  async #openVersion(bucketName: string, key: string, version: DataVersion): Promise<OpenObject | undefined> {
-    const handle = await openFile(await this.#locate(bucketName, key, version));
-    if (handle === undefined) return undefined;
-    try {
-      return { version: correct(version, await this.#verify(version, handle)), handle };
-    } catch (error) {
-      await handle.close();
-      throw error;
-    }
-  }
-
-  #find(bucketName: string, key: string, versionId: string | undefined): DataVersion {
-    const versions = this.#bucket(bucketName).keys.get(key) ?? [];
-    if (versionId !== undefined && versionId !== 'null' && !z.uuid().safeParse(versionId).success)
-      throw new S3Error('InvalidArgument', 'Invalid version id specified');
-    const version =
-      versionId === undefined ? versions[0] : versions.find((candidate) => candidate.versionId === versionId);
-    if (version === undefined) throw notFound(versionId);
-    if (version.kind === 'data') return version;
-    const headers = { 'x-amz-delete-marker': 'true', 'x-amz-version-id': version.versionId };
-    if (versionId === undefined) throw new S3Error('NoSuchKey', 'The specified key does not exist.', headers);
-    throw new S3Error(
-      'MethodNotAllowed',
-      'The specified method is not allowed against this resource.',
-      headers,
-    );
   }
 
   /** Makes an upload the current version. Throws PreconditionFailed; the upload is gone afterwards in any case. */
@@ -278,41 +122,40 @@ export class S3Files {
     upload: Upload,
     condition: WriteCondition,
   ): Promise<DataVersion> {
-    const { bucket: bucketName, key } = target;
+    const { bucket, key, contentType, metadata } = target;
+    const { temporaryPath, ...digest } = upload;
     try {
-      const bucket = this.#bucket(bucketName);
+      const { versioned } = this.#bucket(bucket);
       if (Buffer.byteLength(key) > KEY_BYTES_MAX)
         throw new S3Error('KeyTooLongError', 'Your key is too long');
-      return await this.#oneAtATime(`${bucketName}/${key}`, async () => {
-        checkCondition(condition, await this.#current(bucketName, key));
+      return await this.#oneAtATime(`${bucket}/${key}`, async () => {
+        checkCondition(condition, await this.#current(this.#object(bucket, key)));
         const version: DataVersion = {
           kind: 'data',
-          versionId: bucket.versioned ? randomUUID() : 'null',
+          versionId: versioned ? randomUUID() : 'null',
           lastModifiedMs: Date.now(),
           dataId: randomUUID(),
-          md5: upload.md5,
-          bytes: upload.bytes,
-          algorithm: upload.algorithm,
-          checksum: upload.checksum,
-          contentType: target.contentType,
-          metadata: target.metadata,
+          ...digest,
+          contentType,
+          metadata,
         };
-        await mkdir(this.#keyDir(bucketName, key), { recursive: true });
-        await rename(upload.temporaryPath, this.#hiddenPath(bucketName, key, version));
-        await this.#prepend(bucketName, key, version);
+        await mkdir(this.#placement.keyDir(bucket, key), { recursive: true });
+        await rename(temporaryPath, this.#placement.hiddenPath(target, version));
+        await this.#prepend(bucket, key, version);
         return version;
       });
     } finally {
-      await rm(upload.temporaryPath, { force: true });
+      await rm(temporaryPath, { force: true });
     }
   }
 
   /** Deletes as S3 does: a marker in a versioned bucket, the object itself otherwise. @returns the marker, if one was set */
   async delete(bucketName: string, key: string): Promise<ObjectVersion | undefined> {
-    const bucket = this.#bucket(bucketName);
+    const { versioned } = this.#bucket(bucketName);
     return this.#oneAtATime(`${bucketName}/${key}`, async () => {
-      if (!bucket.versioned) {
-        for (const version of bucket.keys.get(key) ?? []) await this.#removeVersion(bucketName, key, version);
+      if (!versioned) {
+        for (const version of this.#object(bucketName, key).versions)
+          await this.#removeVersion(bucketName, key, version);
         return undefined;
       }
       const marker = { kind: 'delete_marker', versionId: randomUUID(), lastModifiedMs: Date.now() } as const;
@@ -327,9 +170,10 @@ export class S3Files {
     key: string,
     versionId: string,
   ): Promise<ObjectVersion | undefined> {
-    const bucket = this.#bucket(bucketName);
     return this.#oneAtATime(`${bucketName}/${key}`, async () => {
-      const version = bucket.keys.get(key)?.find((candidate) => candidate.versionId === versionId);
+      const version = this.#object(bucketName, key).versions.find(
+        (candidate) => candidate.versionId === versionId,
+      );
       if (version !== undefined) await this.#removeVersion(bucketName, key, version);
       return version;
     });
@@ -337,8 +181,8 @@ export class S3Files {
 
   /** Moves every data file to its place: what a write cut short left undone. */
   async settleAll(): Promise<void> {
-    for (const [bucketName, { keys }] of this.#buckets)
-      for (const key of keys.keys()) await this.#settle(bucketName, key);
+    for (const [bucket, { keys }] of this.#buckets)
+      for (const [key, versions] of keys) await this.#placement.settle({ bucket, key, versions });
   }
 
   #bucket(name: string): Bucket {
@@ -347,132 +191,62 @@ export class S3Files {
     return bucket;
   }
 
-  #keyDir(bucketName: string, key: string): string {
-    return `${this.#dir}/${INDEX_DIR}/${bucketName}/${hashOf(key)}`;
+  #object(bucket: string, key: string): PlacedObject {
+    return { bucket, key, versions: this.#bucket(bucket).keys.get(key) ?? [] };
   }
 
-  #hiddenPath(bucketName: string, key: string, version: DataVersion): string {
-    return `${this.#keyDir(bucketName, key)}/${version.dataId}`;
+  async #current(object: PlacedObject): Promise<DataVersion | undefined> {
+    const [version] = object.versions;
+    return version?.kind === 'data' ? this.#inspect(object, version) : undefined;
   }
 
-  /** Where the current data of a key belongs; undefined for a key that is no plain relative path. */
-  #visiblePath(bucketName: string, key: string): string | undefined {
-    const isPlain = key.split('/').every(
-      (name) =>
-        !['', '.', '..'].includes(name) &&
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: S3 keys may hold them, file names had better not.
-        !/[\u0000-\u001f\\]/.test(name) &&
-        Buffer.byteLength(name) <= FILE_NAME_BYTES_MAX,
-    );
-    return isPlain ? `${this.#dir}/${bucketName}/${key}` : undefined;
+  async #inspect(object: PlacedObject, version: DataVersion): Promise<DataVersion | undefined> {
+    const opened = await this.#openVersion(object, version);
+    await opened?.handle.close();
+    return opened?.version;
   }
 
-  async #locate(bucketName: string, key: string, version: DataVersion): Promise<string> {
-    const hidden = this.#hiddenPath(bucketName, key, version);
-    const isCurrent = this.#bucket(bucketName).keys.get(key)?.[0] === version;
-    const visible = isCurrent ? this.#visiblePath(bucketName, key) : undefined;
-    return visible === undefined || (await fileExists(hidden)) ? hidden : visible;
+  async #openVersion(object: PlacedObject, version: DataVersion): Promise<OpenObject | undefined> {
+    return this.#verified.open(await this.#placement.locate(object, version), version);
   }
 
-  /** Hashes the file, unless it is the one hashed before. */
-  async #verify(version: DataVersion, handle: FileHandle): Promise<Verified & { mtimeMs: number }> {
-    const { size, mtimeNs, ino } = await handle.stat({ bigint: true });
-    const mtimeMs = Number(mtimeNs / 1_000_000n);
-    const identity = `${ino}/${size}/${mtimeNs}`;
-    const known = this.#verified.get(version.dataId);
-    if (known?.identity === identity) return { ...known, mtimeMs };
-    const startedMs = Date.now();
-    const verified = { identity, ...(await digestFile(handle, version.algorithm)) };
-    if (startedMs - mtimeMs > CLOCK_TICK_MS) this.#verified.set(version.dataId, verified);
-    return { ...verified, mtimeMs };
+  async #prepend(bucket: string, key: string, version: ObjectVersion): Promise<void> {
+    const { versions } = this.#object(bucket, key);
+    const replaced = versions.filter(({ versionId }) => versionId === version.versionId);
+    await this.#commit(bucket, key, [version, ...versions.filter((kept) => !replaced.includes(kept))]);
+    for (const gone of replaced) await this.#forget({ bucket, key }, gone);
   }
 
-  async #prepend(bucketName: string, key: string, version: ObjectVersion): Promise<void> {
-    const bucket = this.#bucket(bucketName);
-    const before = bucket.keys.get(key) ?? [];
-    const replaced = before.filter((candidate) => candidate.versionId === version.versionId);
-    await this.#commit(bucketName, key, [
-      version,
-      ...before.filter((candidate) => !replaced.includes(candidate)),
-    ]);
-    await this.#settle(bucketName, key);
-    for (const gone of replaced) await this.#forget(bucketName, key, gone);
-  }
-
-  async #removeVersion(bucketName: string, key: string, version: ObjectVersion): Promise<void> {
-    const versions = this.#bucket(bucketName).keys.get(key) ?? [];
-    if (version.kind === 'data') await rm(await this.#locate(bucketName, key, version), { force: true });
+  async #removeVersion(bucket: string, key: string, version: ObjectVersion): Promise<void> {
+    const object = this.#object(bucket, key);
+    if (version.kind === 'data') await rm(await this.#placement.locate(object, version), { force: true });
     await this.#commit(
-      bucketName,
+      bucket,
       key,
-      versions.filter((candidate) => candidate !== version),
+      object.versions.filter((kept) => kept !== version),
     );
-    await this.#forget(bucketName, key, version);
-    await this.#settle(bucketName, key);
-    await this.#removeEmptyFolders(bucketName, key);
+    await this.#forget(object, version);
+    await this.#placement.removeEmptyFolders(object);
   }
 
-  async #forget(bucketName: string, key: string, version: ObjectVersion): Promise<void> {
+  async #forget(object: Omit<PlacedObject, 'versions'>, version: ObjectVersion): Promise<void> {
     if (version.kind !== 'data') return;
-    this.#verified.delete(version.dataId);
-    await rm(this.#hiddenPath(bucketName, key, version), { force: true });
+    this.#verified.forget(version);
+    await rm(this.#placement.hiddenPath(object, version), { force: true });
   }
 
-  async #commit(bucketName: string, key: string, versions: readonly ObjectVersion[]): Promise<void> {
-    const keyDir = this.#keyDir(bucketName, key);
-    const { keys } = this.#bucket(bucketName);
+  async #commit(bucket: string, key: string, versions: readonly ObjectVersion[]): Promise<void> {
+    const keyDir = this.#placement.keyDir(bucket, key);
+    const { keys } = this.#bucket(bucket);
     if (versions.length === 0) {
       await rm(keyDir, { recursive: true, force: true });
       keys.delete(key);
       return;
     }
     await mkdir(keyDir, { recursive: true });
-    const record = { schemaVersion: 1, key, versions };
-    await replaceFile(`${keyDir}/record.json`, `${JSON.stringify(record, null, 2)}\n`, this.temporaryDir);
+    await saveRecord(keyDir, { key, versions }, this.temporaryDir);
     keys.set(key, versions);
-  }
-
-  /**
-   * Brings a key's files to their places after a commit. Each step may be repeated, and one that fails leaves the data in the
-   * index, where it is found just as well: that is also what becomes of a key whose path another key's path crosses.
-   */
-  async #settle(bucketName: string, key: string): Promise<void> {
-    const visible = this.#visiblePath(bucketName, key);
-    const [current, previous] = this.#bucket(bucketName).keys.get(key) ?? [];
-    if (visible === undefined || current === undefined) return;
-    const staged = current.kind === 'data' ? this.#hiddenPath(bucketName, key, current) : undefined;
-    if (staged !== undefined && !(await fileExists(staged))) return;
-    if (previous?.kind === 'data') {
-      const kept = this.#hiddenPath(bucketName, key, previous);
-      if (!(await fileExists(kept)) && (await fileExists(visible))) await rename(visible, kept);
-    }
-    if (staged === undefined) {
-      await this.#removeEmptyFolders(bucketName, key);
-      return;
-    }
-    await mkdir(dirname(visible), { recursive: true })
-      .then(() => rename(staged, visible))
-      .catch(() => {});
-  }
-
-  /** Folders that hold nothing any more are no part of S3; one that still holds something refuses, and ends the walk. */
-  async #removeEmptyFolders(bucketName: string, key: string): Promise<void> {
-    const visible = this.#visiblePath(bucketName, key);
-    if (visible === undefined) return;
-    try {
-      for (let dir = dirname(visible); dir.length > `${this.#dir}/${bucketName}`.length; dir = dirname(dir))
-        await rmdir(dir);
-    } catch {
-      return;
-    }
-  }
-
-  async #writeBucket(name: string, versioned: boolean): Promise<void> {
-    await replaceFile(
-      `${this.#dir}/${INDEX_DIR}/${name}/bucket.json`,
-      `${JSON.stringify({ schemaVersion: 1, versioned })}\n`,
-      this.temporaryDir,
-    );
+    await this.#placement.settle({ bucket, key, versions });
   }
 
   /** Runs the works of one key one after the other. */
@@ -490,49 +264,18 @@ export class S3Files {
   }
 }
 
-function notFound(versionId: string | undefined): S3Error {
-  return versionId === undefined
-    ? new S3Error('NoSuchKey', 'The specified key does not exist.')
-    : new S3Error('NoSuchVersion', 'The specified version does not exist.');
-}
-
-function correct(version: DataVersion, actual: Verified & { mtimeMs: number }): DataVersion {
-  if (actual.md5 === version.md5 && actual.bytes === version.bytes) return version;
-  const { md5, bytes, checksum, mtimeMs } = actual;
-  return { ...version, md5, bytes, checksum, lastModifiedMs: mtimeMs };
-}
-
-async function digestFile(handle: FileHandle, algorithm: ChecksumAlgorithm): Promise<Digest> {
-  const digester = createDigester(algorithm);
-  const buffer = Buffer.allocUnsafe(256 * 1024);
-  for (let position = 0; ; ) {
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
-    if (bytesRead === 0) return digester.digest();
-    digester.update(buffer.subarray(0, bytesRead));
-    position += bytesRead;
-  }
-}
-
-/** Does the ETag list of an If-Match or If-None-Match header name this MD5? */
-export function matchesEtag(header: string, md5: string): boolean {
-  return header
-    .split(',')
-    .some((etag) => etag.trim() === '*' || etag.trim().replace(/^"(.*)"$/, '$1') === md5);
-}
-
-function checkCondition(condition: WriteCondition, current: DataVersion | undefined): void {
-  if (condition.ifNoneMatch !== undefined && condition.ifNoneMatch !== '*') {
-    throw new S3Error(
-      'NotImplemented',
-      'A header you provided implies functionality that is not implemented: If-None-Match',
-    );
-  }
-  if (condition.ifMatch !== undefined && current === undefined) throw notFound(undefined);
-  const isMet =
-    (condition.ifNoneMatch === undefined || current === undefined) &&
-    (condition.ifMatch === undefined ||
-      (current !== undefined && matchesEtag(condition.ifMatch, current.md5)));
-  if (!isMet) {
-    throw new S3Error('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold');
-  }
+function findVersion({ versions }: PlacedObject, versionId: string | undefined): DataVersion {
+  if (versionId !== undefined && versionId !== 'null' && !z.uuid().safeParse(versionId).success)
+    throw new S3Error('InvalidArgument', 'Invalid version id specified');
+  const version =
+    versionId === undefined ? versions[0] : versions.find((candidate) => candidate.versionId === versionId);
+  if (version === undefined) throw notFound(versionId);
+  if (version.kind === 'data') return version;
+  const headers = { 'x-amz-delete-marker': 'true', 'x-amz-version-id': version.versionId };
+  if (versionId === undefined) throw new S3Error('NoSuchKey', 'The specified key does not exist.', headers);
+  throw new S3Error(
+    'MethodNotAllowed',
+    'The specified method is not allowed against this resource.',
+    headers,
+  );
 }

@@ -1,13 +1,32 @@
 // ListObjectsV2 and ListObjectVersions: pages over the keys in UTF-8 order, with what is on disk now.
+import type { FaultPlan } from './fault-plan.ts';
 import type { Reply } from './http-listener.ts';
 import { S3Error } from './s3-error.ts';
-import type { DataVersion, ObjectVersion, S3Files } from './s3-files.ts';
+import type { DataVersion, ObjectVersion } from './s3-record.ts';
+import type { S3Request } from './s3-request.ts';
 import { element, XML_HEADERS, xmlDocument } from './s3-xml.ts';
 
-interface ListRequest {
-  readonly files: S3Files;
-  readonly bucket: string;
-  readonly query: URLSearchParams;
+/** New keys that lists do not show yet, when the fault plan says so. S3's do at once; other stores of its kind do not. */
+export class LaggingLists {
+  readonly #faults: FaultPlan;
+  readonly #hiddenMs = new Map<string, number>();
+
+  constructor(faults: FaultPlan) {
+    this.#faults = faults;
+  }
+
+  hide(bucket: string, key: string): void {
+    const hiddenMs = this.#faults.hide('list');
+    if (hiddenMs !== undefined) this.#hiddenMs.set(`${bucket}/${key}`, hiddenMs);
+  }
+
+  shows(bucket: string, key: string): boolean {
+    const hiddenMs = this.#hiddenMs.get(`${bucket}/${key}`);
+    if (hiddenMs === undefined) return true;
+    if (!this.#faults.isOver('list', hiddenMs)) return false;
+    this.#hiddenMs.delete(`${bucket}/${key}`);
+    return true;
+  }
 }
 
 const PAGE_KEYS_MAX = 1000;
@@ -27,50 +46,64 @@ function commonPrefix(key: string, prefix: string, delimiter: string): string | 
   return at < 0 ? undefined : key.slice(0, at + delimiter.length);
 }
 
-export async function listObjects({ files, bucket, query }: ListRequest): Promise<Reply> {
+interface Page {
+  readonly contents: readonly string[];
+  readonly prefixes: readonly string[];
+  /** The last key or prefix of the page, when more follows. */
+  readonly next: string | undefined;
+}
+
+export async function listObjects(request: S3Request): Promise<Reply> {
+  const { bucket, query } = request;
   const prefix = query.get('prefix') ?? '';
   const delimiter = query.get('delimiter') ?? '';
   const keysMax = pageSize(query);
   const token = query.get('continuation-token');
   const mark = token === null ? (query.get('start-after') ?? '') : Buffer.from(token, 'base64url').toString();
-  // A token that names a common prefix stands for every key under it.
-  const isDone = (key: string) =>
-    mark !== '' &&
-    (!isAfter(key, mark) || (delimiter !== '' && mark.endsWith(delimiter) && key.startsWith(mark)));
-
-  const contents: string[] = [];
-  const prefixes = new Set<string>();
-  let last = '';
-  let isTruncated = false;
-  for (const key of files.keysOf(bucket)) {
-    if (!key.startsWith(prefix) || isDone(key)) continue;
-    const group = commonPrefix(key, prefix, delimiter);
-    if (group !== undefined && prefixes.has(group)) continue;
-    const version = await files.current(bucket, key);
-    if (version === undefined) continue;
-    if (contents.length + prefixes.size >= keysMax) {
-      isTruncated = keysMax > 0;
-      break;
-    }
-    last = group ?? key;
-    if (group === undefined) contents.push(parent('Contents', element('Key', key) + dataFields(version)));
-    else prefixes.add(group);
-  }
+  const { contents, prefixes, next } = await readPage(request, { prefix, delimiter, keysMax, mark });
   const body =
     element('Name', bucket) +
     element('Prefix', prefix) +
     (delimiter === '' ? '' : element('Delimiter', delimiter)) +
     element('MaxKeys', keysMax) +
-    element('KeyCount', contents.length + prefixes.size) +
-    element('IsTruncated', isTruncated) +
+    element('KeyCount', contents.length + prefixes.length) +
+    element('IsTruncated', next !== undefined) +
     (token === null ? '' : element('ContinuationToken', token)) +
-    (isTruncated ? element('NextContinuationToken', Buffer.from(last).toString('base64url')) : '') +
+    (next === undefined ? '' : element('NextContinuationToken', Buffer.from(next).toString('base64url'))) +
     contents.join('') +
-    [...prefixes].map((group) => parent('CommonPrefixes', element('Prefix', group))).join('');
+    prefixes.map((group) => parent('CommonPrefixes', element('Prefix', group))).join('');
   return { status: 200, headers: XML_HEADERS, body: xmlDocument('ListBucketResult', body) };
 }
 
-export async function listVersions({ files, bucket, query }: ListRequest): Promise<Reply> {
+/** @param from.mark key or common prefix after which the page begins */
+async function readPage(
+  { files, lists, bucket }: S3Request,
+  from: { prefix: string; delimiter: string; keysMax: number; mark: string },
+): Promise<Page> {
+  const { prefix, delimiter, keysMax, mark } = from;
+  // A mark that is a common prefix stands for every key under it.
+  const isDone = (key: string) =>
+    mark !== '' &&
+    (!isAfter(key, mark) || (delimiter !== '' && mark.endsWith(delimiter) && key.startsWith(mark)));
+  const contents: string[] = [];
+  const prefixes = new Set<string>();
+  let last = '';
+  for (const key of files.keysOf(bucket)) {
+    if (!key.startsWith(prefix) || isDone(key) || !lists.shows(bucket, key)) continue;
+    const group = commonPrefix(key, prefix, delimiter);
+    if (group !== undefined && prefixes.has(group)) continue;
+    const version = await files.current(bucket, key);
+    if (version === undefined) continue;
+    if (contents.length + prefixes.size >= keysMax)
+      return { contents, prefixes: [...prefixes], next: keysMax > 0 ? last : undefined };
+    last = group ?? key;
+    if (group === undefined) contents.push(parent('Contents', element('Key', key) + dataFields(version)));
+    else prefixes.add(group);
+  }
+  return { contents, prefixes: [...prefixes], next: undefined };
+}
+
+export async function listVersions({ files, bucket, query }: S3Request): Promise<Reply> {
   if (query.has('delimiter'))
     throw new S3Error('NotImplemented', 'ListObjectVersions takes no delimiter here.');
   const prefix = query.get('prefix') ?? '';

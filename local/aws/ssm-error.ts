@@ -10,6 +10,7 @@ export type SsmErrorCode =
   | 'SerializationException'
   | 'ThrottlingException'
   | 'UnknownOperationException'
+  | 'UnrecognizedClientException'
   | 'ValidationException';
 
 export class SsmError extends Error {

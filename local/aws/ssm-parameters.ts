@@ -1,28 +1,40 @@
 // The parameters of the embedded Parameter Store: every version of each, in one file that is replaced as a whole, so that it
 // holds either all of a change or nothing of it. Reading asks memory alone.
-import { mkdir, readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { replaceFile } from './atomic-file.ts';
-import { describeCorruptFile, describeFileFailure } from './local-start-error.ts';
+import type { FaultPlan } from './fault-plan.ts';
+import { describeCorruptFile } from './local-start-error.ts';
+import { makePrivateFolder, readPrivateFile, replaceFile } from './private-file.ts';
 import { SsmError } from './ssm-error.ts';
+import { openSsmKey, type SsmKey } from './ssm-key.ts';
 
 export const PARAMETER_TYPES = ['String', 'StringList', 'SecureString'] as const;
 
-const versionSchema = z.strictObject({
+const versionFields = {
   version: z.int().positive(),
-  type: z.enum(PARAMETER_TYPES),
-  value: z.string().min(1),
   description: z.string().optional(),
   allowedPattern: z.string().optional(),
   lastModifiedMs: z.int(),
-});
+};
+const versionSchema = z.discriminatedUnion('type', [
+  z.strictObject({ ...versionFields, type: z.enum(['String', 'StringList']), value: z.string().min(1) }),
+  z.strictObject({ ...versionFields, type: z.literal('SecureString'), sealed: z.string() }),
+]);
 /** Oldest version first. */
 const stateSchema = z.strictObject({
   schemaVersion: z.literal(1),
   parameters: z.record(z.string(), z.array(versionSchema).min(1)),
 });
 
-type ParameterVersion = z.infer<typeof versionSchema>;
+interface ParameterVersion {
+  readonly version: number;
+  readonly type: (typeof PARAMETER_TYPES)[number];
+  readonly value: string;
+  /** The value of a SecureString, encrypted. */
+  readonly sealed?: string;
+  readonly description?: string | undefined;
+  readonly allowedPattern?: string | undefined;
+  readonly lastModifiedMs: number;
+}
 export interface NamedVersion extends ParameterVersion {
   readonly name: string;
   /** `:3` when a version was asked for by number. */
@@ -45,40 +57,66 @@ const LEVELS_MAX = 15;
 const VERSIONS_MAX = 100;
 
 /** Parameters in `dir`. Throws LocalStartError. */
-export async function openSsmParameters(dir: string): Promise<SsmParameters> {
+export async function openSsmParameters(dir: string, faults: FaultPlan): Promise<SsmParameters> {
   const path = `${dir}/parameters.json`;
-  let text: string | undefined;
+  await makePrivateFolder(dir);
+  const key = await openSsmKey(`${dir}/key`);
+  const text = await readPrivateFile(path);
+  if (text === undefined) return new SsmParameters({ path, key, faults }, new Map());
   try {
-    await mkdir(dir, { recursive: true });
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw describeFileFailure(path, error);
-  }
-  if (text === undefined) return new SsmParameters(dir, new Map());
-  try {
-    return new SsmParameters(dir, new Map(Object.entries(stateSchema.parse(JSON.parse(text)).parameters)));
+    const { parameters } = stateSchema.parse(JSON.parse(text));
+    const opened = Object.entries(parameters).map(
+      ([name, versions]) => [name, versions.map((version) => unseal(key, name, version))] as const,
+    );
+    return new SsmParameters({ path, key, faults }, new Map(opened));
   } catch (error) {
     const issue = error instanceof z.ZodError ? error.issues[0] : undefined;
-    const why = issue === undefined ? 'not JSON' : `${issue.path.join('.')}: ${issue.message}`;
+    const why =
+      issue !== undefined
+        ? `${issue.path.join('.')}: ${issue.message}`
+        : error instanceof SyntaxError
+          ? 'not JSON'
+          : 'a SecureString does not fit the key beside it';
     throw describeCorruptFile(path, why, error);
   }
 }
 
+function unseal(key: SsmKey, name: string, stored: z.infer<typeof versionSchema>): ParameterVersion {
+  if (stored.type !== 'SecureString') return stored;
+  return { ...stored, value: key.unseal(stored.sealed, `${name}:${stored.version}`) };
+}
+
+interface ParameterContext {
+  /** Of the file. */
+  readonly path: string;
+  readonly key: SsmKey;
+  readonly faults: FaultPlan;
+}
+
 export class SsmParameters {
-  readonly #dir: string;
+  readonly #context: ParameterContext;
   #parameters: ReadonlyMap<string, readonly ParameterVersion[]>;
   #lastChange: Promise<unknown> = Promise.resolve();
+  /** Since when a version is hidden from reads that lag. */
+  readonly #hiddenMs = new WeakMap<ParameterVersion, number>();
 
-  constructor(dir: string, parameters: ReadonlyMap<string, readonly ParameterVersion[]>) {
-    this.#dir = dir;
+  constructor(context: ParameterContext, parameters: ReadonlyMap<string, readonly ParameterVersion[]>) {
+    this.#context = context;
     this.#parameters = parameters;
   }
 
   /** @returns the version written */
   put(write: ParameterWrite): Promise<number> {
+    const { key, faults } = this.#context;
     return this.#change(async (parameters) => {
       const before = parameters.get(write.name) ?? [];
-      const next = nextVersion(write, before.at(-1));
+      const plain = nextVersion(write, before.at(-1));
+      const next =
+        plain.type === 'SecureString'
+          ? { ...plain, sealed: key.seal(plain.value, `${write.name}:${plain.version}`) }
+          : plain;
+      const hiddenMs = faults.hide('read');
+      if (hiddenMs !== undefined) this.#hiddenMs.set(next, hiddenMs);
       parameters.set(write.name, [...before, next].slice(-VERSIONS_MAX));
       return next.version;
     });
@@ -92,8 +130,8 @@ export class SsmParameters {
   /** The newest version, or the one asked for as `name:version`. Throws ParameterNotFound, ParameterVersionNotFound. */
   get(nameAndSelector: string): NamedVersion {
     const [name = '', selector] = nameAndSelector.split(/:(.*)/s);
-    const versions = this.#parameters.get(name);
-    if (versions === undefined) throw new SsmError('ParameterNotFound', `Parameter ${name} not found.`);
+    const versions = this.#seen(this.#parameters.get(name) ?? []);
+    if (versions.length === 0) throw new SsmError('ParameterNotFound', `Parameter ${name} not found.`);
     if (selector === undefined) return { name, ...versions.at(-1)! };
     const version = versions.find((candidate) => String(candidate.version) === selector);
     if (version === undefined) {
@@ -113,8 +151,19 @@ export class SsmParameters {
   /** The newest version of every parameter, by name. */
   all(): NamedVersion[] {
     return [...this.#parameters]
-      .map(([name, versions]) => ({ name, ...versions.at(-1)! }))
+      .flatMap(([name, versions]) =>
+        this.#seen(versions)
+          .slice(-1)
+          .map((newest) => ({ name, ...newest })),
+      )
       .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  #seen(versions: readonly ParameterVersion[]): readonly ParameterVersion[] {
+    return versions.filter((version) => {
+      const hiddenMs = this.#hiddenMs.get(version);
+      return hiddenMs === undefined || this.#context.faults.isOver('read', hiddenMs);
+    });
   }
 
   /** One change after the other; memory follows the file, so that a failed write changes nothing. */
@@ -122,8 +171,8 @@ export class SsmParameters {
     const result = this.#lastChange.then(async () => {
       const parameters = new Map(this.#parameters);
       const outcome = await work(parameters);
-      const state = { schemaVersion: 1, parameters: Object.fromEntries(parameters) };
-      await replaceFile(`${this.#dir}/parameters.json`, `${JSON.stringify(state, null, 2)}\n`, this.#dir);
+      const state = { schemaVersion: 1, parameters: Object.fromEntries([...parameters].map(stored)) };
+      await replaceFile(this.#context.path, `${JSON.stringify(state, null, 2)}\n`);
       this.#parameters = parameters;
       return outcome;
     });
@@ -131,6 +180,12 @@ export class SsmParameters {
     return result;
   }
 }
+
+/** What of a parameter goes to the file. */
+const stored = ([name, versions]: readonly [string, readonly ParameterVersion[]]) => [
+  name,
+  versions.map(({ value, ...version }) => (version.sealed === undefined ? { value, ...version } : version)),
+];
 
 function nextVersion(write: ParameterWrite, previous: ParameterVersion | undefined): ParameterVersion {
   checkName(write.name);
@@ -156,15 +211,15 @@ function nextVersion(write: ParameterWrite, previous: ParameterVersion | undefin
     );
   }
   checkPattern(write);
-  const next: ParameterVersion = {
+  const { description, allowedPattern } = write;
+  return {
     version: (previous?.version ?? 0) + 1,
     type,
     value: write.value,
     lastModifiedMs: Date.now(),
+    ...(description !== undefined && { description }),
+    ...(allowedPattern !== undefined && { allowedPattern }),
   };
-  if (write.description !== undefined) next.description = write.description;
-  if (write.allowedPattern !== undefined) next.allowedPattern = write.allowedPattern;
-  return next;
 }
 
 function checkPattern({ name, value, allowedPattern }: ParameterWrite): void {

@@ -2,10 +2,11 @@
 // month or day, and its checksum. Futures files begin with the columns' names; spot files hold microseconds since 2025.
 import { createHash } from 'node:crypto';
 import { strToU8, zipSync } from 'fflate';
-import { DAY_MS, rangeOfPeriod } from '../../lib/market/bar-range.ts';
+import { DAY_MS } from '../../lib/core/units.ts';
+import { rangeOfPeriod } from '../../lib/market/bar-range.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
-import type { MarketKind } from './public-routes.ts';
 import { type ExchangeReply, refuse } from './route.ts';
+import type { MarketKind } from './routes/public-routes.ts';
 import type { VisibleMarket } from './visible-market.ts';
 
 const PATH =

@@ -1,48 +1,12 @@
-// What the simulated exchange says of itself and its symbols, in the shapes recorded from the real one. Tick and step come from
-// the decimals that the prices and volumes really have.
-import type { CandleSeries } from '../../lib/market/candle-series.ts';
-import { decimalPlaces } from '../../lib/market/plain-decimal.ts';
-import type { MarketSource } from '../market/market-source.ts';
-
-/** `step` and `tick` are powers of ten. */
-export interface SymbolRules {
-  readonly symbol: string;
-  readonly base: string;
-  readonly quote: string;
-  readonly tickDecimals: number;
-  readonly stepDecimals: number;
-}
-
-const QUOTES = ['USDT', 'USDC', 'FDUSD', 'BUSD', 'TUSD', 'BTC', 'ETH', 'BNB'];
-const SAMPLED_BARS = 500;
-const DELIVERY_NEVER_MS = 4_133_404_800_000;
-
-export function rulesOf(market: MarketSource): ReadonlyMap<string, SymbolRules> {
-  return new Map(
-    market.symbols.map((symbol) => {
-      const series = market.candles(symbol);
-      const quote = QUOTES.find((name) => symbol.endsWith(name) && symbol.length > name.length) ?? 'USDT';
-      const base = symbol.endsWith(quote) ? symbol.slice(0, -quote.length) : symbol;
-      const tickDecimals = Math.max(
-        ...(['open', 'high', 'low', 'close'] as const).map((c) => decimalsOf(series, c)),
-      );
-      return [symbol, { symbol, base, quote, tickDecimals, stepDecimals: decimalsOf(series, 'volume') }];
-    }),
-  );
-}
-
-const decimalsOf = (series: CandleSeries, column: 'open' | 'high' | 'low' | 'close' | 'volume'): number =>
-  decimalPlaces(series[column].subarray(Math.max(0, series.length - SAMPLED_BARS)));
-
-/** Of futures orders, USDT. */
-export const minNotionalOf = (symbol: string): number => (symbol === 'BTCUSDT' ? 100 : 5);
-
-const unit = (decimals: number): string => (decimals === 0 ? '1' : `0.${'0'.repeat(decimals - 1)}1`);
+// What the simulated exchange says of itself and its symbols, in the shapes recorded from the real one.
+import { plainDecimal } from '../../lib/market/plain-decimal.ts';
+import { type Contract, decimalsOf } from './contracts.ts';
+import { ORDERS_PER_MINUTE, ORDERS_PER_TEN_SECONDS } from './order-rates.ts';
 
 export function usdmExchangeInfo(context: {
   nowMs: number;
   weightPerMinute: number;
-  rules: readonly SymbolRules[];
+  contracts: readonly Contract[];
 }): unknown {
   return {
     timezone: 'UTC',
@@ -50,19 +14,19 @@ export function usdmExchangeInfo(context: {
     futuresType: 'U_MARGINED',
     rateLimits: [
       limit('REQUEST_WEIGHT', 'MINUTE', 1, context.weightPerMinute),
-      limit('ORDERS', 'MINUTE', 1, 1200),
-      limit('ORDERS', 'SECOND', 10, 300),
+      limit('ORDERS', 'MINUTE', 1, ORDERS_PER_MINUTE),
+      limit('ORDERS', 'SECOND', 10, ORDERS_PER_TEN_SECONDS),
     ],
     exchangeFilters: [],
     assets: [{ asset: 'USDT', marginAvailable: true, autoAssetExchange: '-10000' }],
-    symbols: context.rules.map(usdmSymbol),
+    symbols: context.contracts.map(usdmSymbol),
   };
 }
 
 export function spotExchangeInfo(context: {
   nowMs: number;
   weightPerMinute: number;
-  rules: readonly SymbolRules[];
+  contracts: readonly Contract[];
 }): unknown {
   return {
     timezone: 'UTC',
@@ -73,7 +37,7 @@ export function spotExchangeInfo(context: {
       limit('ORDERS', 'DAY', 1, 200_000),
     ],
     exchangeFilters: [],
-    symbols: context.rules.map(spotSymbol),
+    symbols: context.contracts.map(spotSymbol),
   };
 }
 
@@ -84,25 +48,25 @@ const limit = (rateLimitType: string, interval: string, intervalNum: number, mos
   limit: most,
 });
 
-function usdmSymbol({ symbol, base, quote, tickDecimals, stepDecimals }: SymbolRules): unknown {
-  const lot = { minQty: unit(stepDecimals), maxQty: '10000000', stepSize: unit(stepDecimals) };
+function usdmSymbol(contract: Contract): unknown {
+  const { symbol, base, quote, tickSize, stepSize, percentPrice } = contract;
   return {
     symbol,
     pair: symbol,
-    contractType: 'PERPETUAL',
-    deliveryDate: DELIVERY_NEVER_MS,
+    contractType: contract.contractType,
+    deliveryDate: contract.deliveryDateMs,
     onboardDate: 1_569_398_400_000,
-    status: 'TRADING',
+    status: contract.status,
     maintMarginPercent: '2.5000',
     requiredMarginPercent: '5.0000',
     baseAsset: base,
     quoteAsset: quote,
     marginAsset: quote,
-    pricePrecision: tickDecimals,
-    quantityPrecision: stepDecimals,
+    pricePrecision: decimalsOf(tickSize),
+    quantityPrecision: decimalsOf(stepSize),
     baseAssetPrecision: 8,
     quotePrecision: 8,
-    underlyingType: 'COIN',
+    underlyingType: contract.underlyingType,
     underlyingSubType: [],
     triggerProtect: '0.0500',
     liquidationFee: '0.020000',
@@ -111,19 +75,19 @@ function usdmSymbol({ symbol, base, quote, tickDecimals, stepDecimals }: SymbolR
     filters: [
       {
         filterType: 'PRICE_FILTER',
-        minPrice: unit(tickDecimals),
+        minPrice: plainDecimal(tickSize),
         maxPrice: '1000000',
-        tickSize: unit(tickDecimals),
+        tickSize: plainDecimal(tickSize),
       },
-      { filterType: 'LOT_SIZE', ...lot },
-      { filterType: 'MARKET_LOT_SIZE', ...lot },
+      lotSize('LOT_SIZE', contract.minQty, contract.maxQty, stepSize),
+      lotSize('MARKET_LOT_SIZE', contract.marketMinQty, contract.marketMaxQty, stepSize),
       { filterType: 'MAX_NUM_ORDERS', limit: 200 },
-      { filterType: 'MAX_NUM_ALGO_ORDERS', limit: 10 },
-      { filterType: 'MIN_NOTIONAL', notional: String(minNotionalOf(symbol)) },
+      { filterType: 'MAX_NUM_ALGO_ORDERS', limit: contract.stopOrdersMax },
+      { filterType: 'MIN_NOTIONAL', notional: String(contract.minNotional) },
       {
         filterType: 'PERCENT_PRICE',
-        multiplierUp: '1.0500',
-        multiplierDown: '0.9500',
+        multiplierUp: percentPrice.up.toFixed(4),
+        multiplierDown: percentPrice.down.toFixed(4),
         multiplierDecimal: '4',
       },
     ],
@@ -140,10 +104,18 @@ function usdmSymbol({ symbol, base, quote, tickDecimals, stepDecimals }: SymbolR
   };
 }
 
-function spotSymbol({ symbol, base, quote, tickDecimals, stepDecimals }: SymbolRules): unknown {
+const lotSize = (filterType: string, minQty: number, maxQty: number, stepSize: number) => ({
+  filterType,
+  minQty: plainDecimal(minQty),
+  maxQty: plainDecimal(maxQty),
+  stepSize: plainDecimal(stepSize),
+});
+
+function spotSymbol({ symbol, base, quote, tickSize, stepSize, status }: Contract): unknown {
+  const [tick, step] = [plainDecimal(tickSize), plainDecimal(stepSize)];
   return {
     symbol,
-    status: 'TRADING',
+    status,
     baseAsset: base,
     baseAssetPrecision: 8,
     quoteAsset: quote,
@@ -163,11 +135,11 @@ function spotSymbol({ symbol, base, quote, tickDecimals, stepDecimals }: SymbolR
     filters: [
       {
         filterType: 'PRICE_FILTER',
-        minPrice: unit(tickDecimals),
+        minPrice: tick,
         maxPrice: '1000000',
-        tickSize: unit(tickDecimals),
+        tickSize: tick,
       },
-      { filterType: 'LOT_SIZE', minQty: unit(stepDecimals), maxQty: '9000000', stepSize: unit(stepDecimals) },
+      { filterType: 'LOT_SIZE', minQty: step, maxQty: '9000000', stepSize: step },
       { filterType: 'MARKET_LOT_SIZE', minQty: '0', maxQty: '9000000', stepSize: '0' },
       {
         filterType: 'NOTIONAL',

@@ -27,6 +27,19 @@ export const MALFORMATIONS = [
   'future_bar',
 ] as const;
 
+export const ODDITIES = [
+  'null_quantity',
+  'null_price',
+  'tiny_price',
+  'unknown_status',
+  'unknown_type',
+  'foreign_asset',
+  'foreign_symbol',
+  'close_position',
+  'null_row',
+] as const;
+export type Oddity = (typeof ODDITIES)[number];
+
 const faultSchema = z.discriminatedUnion('kind', [
   /** 429 with Retry-After. */
   z.strictObject({ kind: z.literal('rate_limited'), retryAfterSeconds: z.int().min(0).default(1), ...scope }),
@@ -65,7 +78,26 @@ const faultSchema = z.discriminatedUnion('kind', [
   /** Refused with one of Binance's numbers. */
   z.strictObject({ kind: z.literal('reject'), code: z.int().max(-1), msg: z.string(), ...scope }),
   /** Of a market order only this share is filled; the rest expires. */
-  z.strictObject({ kind: z.literal('partial_fill'), share: z.number().min(0).max(1), ...scope }),
+  z.strictObject({
+    kind: z.literal('partial_fill'),
+    share: z.number().min(0).max(1),
+    restBecomes: z.enum(['EXPIRED', 'EXPIRED_IN_MATCH']).default('EXPIRED'),
+    ...scope,
+  }),
+  /** -1008 with 503; orders that reduce, and cancellations, pass. */
+  z.strictObject({ kind: z.literal('overloaded'), ...scope }),
+  /** One row of the answer is one that nobody expects; an object that is no list is such a row itself. */
+  z.strictObject({
+    kind: z.literal('odd_row'),
+    /** Where the row has no such field, the next that fits. @default one that fits, by the seed */
+    how: z.enum(ODDITIES).optional(),
+    place: z.enum(['replace', 'insert']).default('replace'),
+    /** Of this symbol. @default the middle one */
+    rowSymbol: z.string().optional(),
+    ...scope,
+  }),
+  /** The answer is that of so many seconds ago; what the request does is done all the same. */
+  z.strictObject({ kind: z.literal('late'), seconds: z.number().positive(), ...scope }),
   /** The exchange's clock is off by this much, for everything it does. */
   z.strictObject({ kind: z.literal('clock_skew'), ms: z.int() }),
 ]);
@@ -77,6 +109,15 @@ export interface FaultControl {
   /** Throws for a fault that is none. Of several that fit a request, the one injected first befalls it. */
   inject(fault: FaultRequest): void;
   clear(): void;
+}
+
+/** A request, as far as it decides whether a fault befalls it. */
+interface FaultedRequest {
+  readonly path: string;
+  readonly method: string;
+  readonly symbol: string | null;
+  /** Cancels, or closes what is held. */
+  readonly reduces: boolean;
 }
 
 /** Faults in force; `seed` decides which requests a fault with a probability befalls. */
@@ -110,14 +151,15 @@ export class ActiveFaults implements FaultControl {
   }
 
   /** The fault that befalls this request, if any; it is used up by asking. */
-  take(request: { path: string; method: string; symbol: string | null }): AnswerFault | undefined {
+  take(request: FaultedRequest): AnswerFault | undefined {
     for (const entry of this.#faults) {
       const { fault } = entry;
       if (fault.kind === 'clock_skew') continue;
       if (fault.path !== undefined && !request.path.startsWith(fault.path)) continue;
       if (fault.method !== undefined && fault.method !== request.method) continue;
       if (fault.symbol !== undefined && fault.symbol !== request.symbol) continue;
-      if (fault.probability !== undefined && this.#uniform() >= fault.probability) continue;
+      if (fault.kind === 'overloaded' && (request.method !== 'POST' || request.reduces)) continue;
+      if (fault.probability !== undefined && this.uniform() >= fault.probability) continue;
       entry.left--;
       if (entry.left <= 0) this.#faults = this.#faults.filter((other) => other !== entry);
       return fault;
@@ -125,7 +167,8 @@ export class ActiveFaults implements FaultControl {
     return undefined;
   }
 
-  #uniform(): number {
+  /** In [0, 1), by the seed. */
+  uniform(): number {
     return (this.#random.next() >>> 0) / 0x1_0000_0000;
   }
 }

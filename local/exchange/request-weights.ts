@@ -1,5 +1,5 @@
-// Counts request weight as Binance does: by calendar minute of its own clock, 429 when the minute is full, and 418 for a while to
-// a client that keeps asking all the same.
+// Counts request weight as Binance does: by address, whatever clients and keys are behind it, and by calendar minute of its own
+// clock; 429 when the minute is full, and 418 for a while to an address that keeps asking all the same.
 
 export interface RateLimits {
   /** @default 2400 for USDT-M futures, 6000 for spot */
@@ -19,7 +19,31 @@ type Toll =
 
 const MINUTE_MS = 60_000;
 
+/** One budget an address. */
 export class RequestWeights {
+  readonly #limits: RateLimits;
+  readonly #byAddress = new Map<string, AddressWeight>();
+
+  constructor(limits: RateLimits) {
+    this.#limits = limits;
+  }
+
+  charge(request: { address: string; weight: number; nowMs: number }): Toll {
+    return this.#of(request.address).charge(request);
+  }
+
+  ban(address: string, untilMs: number): void {
+    this.#of(address).ban(untilMs);
+  }
+
+  #of(address: string): AddressWeight {
+    const known = this.#byAddress.get(address) ?? new AddressWeight(this.#limits);
+    this.#byAddress.set(address, known);
+    return known;
+  }
+}
+
+class AddressWeight {
   readonly #limits: RateLimits;
   #minute = -1;
   #used = 0;
@@ -28,6 +52,10 @@ export class RequestWeights {
 
   constructor(limits: RateLimits) {
     this.#limits = limits;
+  }
+
+  ban(untilMs: number): void {
+    this.#bannedUntilMs = untilMs;
   }
 
   charge(request: { weight: number; nowMs: number }): Toll {

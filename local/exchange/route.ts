@@ -8,9 +8,15 @@ export interface ExchangeRequest {
   readonly rawQuery: string;
   /** Value of a header, by its lower-case name. */
   readonly header: (name: string) => string | undefined;
+  /** Of whoever asks: weights and bans are by address. */
+  readonly address: string;
   readonly body: string;
   /** Share of an order for which there is somebody on the other side. @default 1 */
   readonly fillable?: number | undefined;
+  /** What becomes of the rest of it. @default EXPIRED */
+  readonly restBecomes?: 'EXPIRED' | 'EXPIRED_IN_MATCH' | undefined;
+  /** The answer is that of so many ms ago. @default 0 */
+  readonly lateMs?: number | undefined;
 }
 
 /** JSON that is written already. */
@@ -31,6 +37,8 @@ export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   weight(query: URLSearchParams): number;
+  /** Counts as a new order. @default false */
+  readonly isOrder?: boolean;
   answer(request: ExchangeRequest): ExchangeReply;
 }
 

@@ -3,18 +3,27 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ZodError, z } from 'zod';
-import { microUsdt } from '../../lib/core/money.ts';
+import { newRunSecret } from '../aws/local-door.ts';
 import type { MarketSource } from '../market/market-source.ts';
+import type { AccountModes } from './account/account-settings.ts';
+import type { MatchingCosts } from './account/matching.ts';
+import { MatchingAccount } from './account/matching-account.ts';
+import { MICRO } from './account/positions.ts';
 import { ArchiveFiles, isArchivePath } from './archive-files.ts';
-import { rulesOf, type SymbolRules } from './exchange-info.ts';
-import { ActiveFaults, type AnswerFault, type FaultControl } from './faults.ts';
-import { type AccountModes, MatchingAccount, type MatchingCosts } from './matching-account.ts';
-import { privateRoutes } from './private-routes.ts';
-import { type MarketKind, publicRoutes } from './public-routes.ts';
+import { type ContractChanges, Contracts } from './contracts.ts';
+import { FAULTS_PATH, turnAway } from './exchange-door.ts';
+import { ExternalActError, type ExternalActs, externalActs, isExternalAct } from './external-acts.ts';
+import { ActiveFaults, type FaultControl } from './faults.ts';
+import { loseAnswer, readBody, refusalOf, send, sendSpoiled, tooMany } from './http-answers.ts';
+import { MarkPrices } from './mark-prices.ts';
+import { MarketChanges } from './market-changes.ts';
+import { ORDERS_PER_MINUTE, ORDERS_PER_TEN_SECONDS, type OrderLimits, OrderRates } from './order-rates.ts';
 import { type RateLimits, RequestWeights } from './request-weights.ts';
-import { type ExchangeReply, type ExchangeRequest, JsonText, type Route, refuse } from './route.ts';
+import { type ExchangeReply, type ExchangeRequest, type Route, refuse } from './route.ts';
+import { privateRoutes } from './routes/private-routes.ts';
+import { type MarketKind, publicRoutes } from './routes/public-routes.ts';
 import { type AccountKeys, parametersOf } from './signed-request.ts';
-import { spoil, spoilFile } from './spoiled-answer.ts';
+import { KIND, type Unkindness } from './unkindness.ts';
 import { VisibleMarket } from './visible-market.ts';
 
 interface SimulatedExchangeOptions {
@@ -29,8 +38,14 @@ interface SimulatedExchangeOptions {
   readonly rateLimits?: Partial<RateLimits>;
   /** An account to trade with. @default none: private endpoints are unknown */
   readonly account?: SimulatedAccount;
-  /** Decides which requests a fault with a probability befalls. @default 1 */
+  /** Of the account. @default Binance's: 300 orders in 10 seconds, 1200 a minute */
+  readonly orderLimits?: Partial<OrderLimits>;
+  /** Decides which requests a fault with a probability befalls, and how mark prices wander. @default 1 */
   readonly faultSeed?: number;
+  /** @default none: what is acknowledged is seen at once, at one price, with its fee in USDT */
+  readonly unkind?: Partial<Unkindness>;
+  /** Terms and filters of single contracts that are not the usual ones. */
+  readonly contracts?: Readonly<Record<string, ContractChanges>>;
 }
 
 interface SimulatedAccount extends AccountKeys, Partial<AccountModes> {
@@ -41,20 +56,25 @@ interface SimulatedAccount extends AccountKeys, Partial<AccountModes> {
 export interface SimulatedExchange {
   /** Origin to give to clients, without a slash at the end. */
   readonly url: string;
-  /** Also over HTTP: POST, GET, DELETE `/__faults`. */
+  /** Also over HTTP: POST, GET, DELETE `/__faults`, with the secret. */
   readonly faults: FaultControl;
+  /** What others do meanwhile. Also over HTTP: POST `/__external/<act>`. */
+  readonly external: ExternalActs;
+  /** Of this run, in the header `x-qt-secret` of its control routes. */
+  readonly secret: string;
   /** Tears down open connections too; may be called again. */
   close(): Promise<void>;
 }
 
-const FAULTS_PATH = '/__faults';
-const BODY_BYTES_MAX = 65_536;
+const EXTERNAL_PATH = '/__external/';
 const WEIGHT_PER_MINUTE: Readonly<Record<MarketKind, number>> = { usdm: 2_400, spot: 6_000 };
 
 /** Rejects when the port is taken. */
 export async function startSimulatedExchange(options: SimulatedExchangeOptions): Promise<SimulatedExchange> {
   const exchange = new Exchange(options);
+  const secret = newRunSecret();
   const server = createServer((incoming, response) => {
+    if (turnAway(incoming, response, secret)) return;
     exchange.serve(incoming, response).catch(() => response.destroy());
   });
   const host = options.host ?? '127.0.0.1';
@@ -66,6 +86,8 @@ export async function startSimulatedExchange(options: SimulatedExchangeOptions):
   return {
     url: `http://${host}:${port}`,
     faults: exchange.faults,
+    external: exchange.external,
+    secret,
     close: async () => {
       if (!server.listening) return;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -82,23 +104,35 @@ interface Api {
 
 class Exchange {
   readonly faults: ActiveFaults;
+  readonly external: ExternalActs;
   readonly #nowMs: () => number;
   readonly #files: ArchiveFiles;
+  readonly #orderRates: OrderRates;
   /** By the first segment of the path: each API has its own limits. */
   readonly #apis: ReadonlyMap<string, Api>;
+  #keys: AccountKeys | undefined;
 
   constructor(options: SimulatedExchangeOptions) {
-    this.faults = new ActiveFaults(options.faultSeed ?? 1);
+    const { account: terms, faultSeed: seed = 1 } = options;
+    this.faults = new ActiveFaults(seed);
     this.#nowMs = () => options.clock.nowMs() + this.faults.clockSkewMs();
-    const market = new VisibleMarket(options.market, this.#nowMs);
+    this.#keys = terms;
+    const limits = { perTenSeconds: ORDERS_PER_TEN_SECONDS, perMinute: ORDERS_PER_MINUTE };
+    this.#orderRates = new OrderRates({ ...limits, ...options.orderLimits });
+    const unkind = { ...KIND, ...options.unkind };
+    const contracts = new Contracts(options.market, this.#nowMs, options.contracts);
+    const changes = new MarketChanges({ contracts, revision: unkind.revision, seed });
+    const marks = new MarkPrices({ deviationBps: unkind.markDeviationBps, seed });
+    const market = new VisibleMarket(options.market, this.#nowMs, changes);
+    const account = terms && openAccount(terms, { market, contracts, marks, unkind });
     this.#files = new ArchiveFiles(market);
-    const rules = rulesOf(options.market);
+    const fundingRatePer8h = terms?.costs.fundingRatePer8h ?? 0;
     const api = (kind: MarketKind): Api => {
-      const limits = { weightPerMinute: WEIGHT_PER_MINUTE[kind], refusalsBeforeBan: 20, banMs: 120_000 };
-      const { weightPerMinute, refusalsBeforeBan, banMs } = { ...limits, ...options.rateLimits };
-      const { account } = options;
-      const routes = publicRoutes({ kind, market, rules, weightPerMinute });
-      if (kind === 'usdm' && account !== undefined) routes.push(...accountRoutes({ account, market, rules }));
+      const usual = { weightPerMinute: WEIGHT_PER_MINUTE[kind], refusalsBeforeBan: 20, banMs: 120_000 };
+      const { weightPerMinute, refusalsBeforeBan, banMs } = { ...usual, ...options.rateLimits };
+      const routes = publicRoutes({ kind, market, contracts, marks, fundingRatePer8h, weightPerMinute });
+      if (kind === 'usdm' && account !== undefined)
+        routes.push(...privateRoutes({ account, keys: () => this.#keys!, nowMs: this.#nowMs }));
       return {
         routes: new Map(routes.map((route) => [`${route.method} ${route.path}`, route])),
         weights: new RequestWeights({ weightPerMinute, refusalsBeforeBan, banMs }),
@@ -108,6 +142,13 @@ class Exchange {
       ['fapi', api('usdm')],
       ['api', api('spot')],
     ]);
+    this.external = externalActs({
+      ...{ nowMs: this.#nowMs, contracts, marks, changes, account },
+      weights: new Map([...this.#apis].map(([name, { weights }]) => [name, weights])),
+      replaceKeys: (keys) => {
+        this.#keys = keys;
+      },
+    });
   }
 
   async serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -119,6 +160,7 @@ class Exchange {
       query: url.searchParams,
       rawQuery: url.search.slice(1),
       header: (name) => [incoming.headers[name]].flat()[0],
+      address: incoming.socket.remoteAddress ?? '',
       body: body ?? '',
     };
     // The exchange's own date: clients may judge by it which bars are closed.
@@ -126,137 +168,89 @@ class Exchange {
     response.setHeader('Date', new Date(this.#nowMs()).toUTCString());
     if (body === undefined) return send(response, refuse(-1000, 'The request is too large.', 413));
     if (request.path === FAULTS_PATH) return send(response, this.#controlFaults(request));
-    const symbol = parametersOf(request).get('symbol');
-    const fault = this.faults.take({ path: request.path, method: request.method, symbol });
+    if (request.path.startsWith(EXTERNAL_PATH)) return send(response, this.#act(request));
+    const parameters = parametersOf(request);
+    const fault = this.faults.take({
+      ...{ path: request.path, method: request.method, symbol: parameters.get('symbol') },
+      reduces: parameters.get('reduceOnly') === 'true' || parameters.get('closePosition') === 'true',
+    });
     if (fault?.kind === 'timeout') return;
     if (fault?.kind === 'reset') {
       incoming.socket.destroy();
       return;
     }
-    const fillable = fault?.kind === 'partial_fill' ? fault.share : undefined;
-    const answer = (fault && refusalOf(fault, response)) ?? this.#answer({ ...request, fillable }, response);
+    const partial = fault?.kind === 'partial_fill' ? fault : undefined;
+    const faulted = {
+      ...{ ...request, fillable: partial?.share, restBecomes: partial?.restBecomes },
+      lateMs: fault?.kind === 'late' ? fault.seconds * 1_000 : 0,
+    };
+    const answer = (fault && refusalOf(fault, response)) ?? this.#answer(faulted, response);
     if (fault?.kind === 'accept_then') return loseAnswer(fault.how, incoming, response);
     if (fault === undefined || answer.status !== 200) return send(response, answer);
-    sendSpoiled(response, { fault, answer, nowMs: this.#nowMs() });
+    const pick = fault.kind === 'odd_row' && fault.how === undefined ? this.faults.uniform() : 0;
+    sendSpoiled(response, { fault, answer, nowMs: this.#nowMs(), path: request.path, pick });
   }
 
   #answer(request: ExchangeRequest, response: ServerResponse): ExchangeReply {
-    const { method, path, query } = request;
+    const { method, path, query, address } = request;
     // Files come from another host, which counts no weight.
     if (method === 'GET' && isArchivePath(path)) return this.#files.answer(path);
     const api = this.#apis.get(path.split('/')[1] ?? '');
     const route = api?.routes.get(`${method} ${path}`);
     if (api === undefined || route === undefined)
       return refuse(-5000, `Path ${path}, Method ${method} is invalid`, 404);
-    const toll = api.weights.charge({ weight: route.weight(query), nowMs: this.#nowMs() });
+    const nowMs = this.#nowMs();
+    const toll = api.weights.charge({ address, weight: route.weight(query), nowMs });
     response.setHeader('X-MBX-USED-WEIGHT-1M', String(toll.usedWeight));
-    if (toll.kind === 'passed') return route.answer(request);
-    return tooMany(response, toll.kind, toll.retryAfterSeconds);
+    if (toll.kind !== 'passed') return tooMany(response, toll.kind, toll.retryAfterSeconds);
+    return (route.isOrder ? this.#countOrder(response, nowMs) : undefined) ?? route.answer(request);
+  }
+
+  #countOrder(response: ServerResponse, nowMs: number): ExchangeReply | undefined {
+    const { counts, refused } = this.#orderRates.charge(nowMs);
+    for (const { window, count } of counts) response.setHeader(`X-MBX-ORDER-COUNT-${window}`, String(count));
+    if (refused === undefined) return undefined;
+    response.setHeader('Retry-After', String(refused.retryAfterSeconds));
+    return refuse(-1015, `Too many new orders; current limit is ${refused.limit}.`, 429);
   }
 
   #controlFaults({ method, body }: ExchangeRequest): ExchangeReply {
     if (method === 'DELETE') this.faults.clear();
-    if (method === 'POST') {
-      try {
-        this.faults.inject(JSON.parse(body));
-      } catch (error) {
-        if (!(error instanceof ZodError || error instanceof SyntaxError)) throw error;
-        const why = error instanceof ZodError ? z.prettifyError(error) : error.message;
-        return { status: 400, body: { error: why } };
-      }
-    }
-    return { status: 200, body: { faults: this.faults.list() } };
+    if (method !== 'POST') return { status: 200, body: { faults: this.faults.list() } };
+    return controlled(() => {
+      this.faults.inject(JSON.parse(body));
+      return { faults: this.faults.list() };
+    });
+  }
+
+  #act({ method, path, body }: ExchangeRequest): ExchangeReply {
+    const name = path.slice(EXTERNAL_PATH.length);
+    if (method !== 'POST' || !isExternalAct(name)) return { status: 404, body: { error: `no act ${name}` } };
+    return controlled(() => ({ result: this.external[name](JSON.parse(body)) ?? null }));
   }
 }
 
-/** The refusal that a fault stands for; undefined for one that spoils an answer instead. */
-function refusalOf(fault: AnswerFault, response: ServerResponse): ExchangeReply | undefined {
-  if (fault.kind === 'server_error') return refuse(-1001, 'Internal error; unable to process.', fault.status);
-  if (fault.kind === 'reject') return refuse(fault.code, fault.msg);
-  if (fault.kind !== 'rate_limited' && fault.kind !== 'banned') return undefined;
-  return tooMany(response, fault.kind, fault.retryAfterSeconds);
+/** What a control was asked to do; 400 with the reason when it cannot be done. */
+function controlled(act: () => unknown): ExchangeReply {
+  try {
+    return { status: 200, body: act() };
+  } catch (error) {
+    const known = [ZodError, SyntaxError, ExternalActError].some((kind) => error instanceof kind);
+    if (!known) throw error;
+    const why = error instanceof ZodError ? z.prettifyError(error) : (error as Error).message;
+    return { status: 400, body: { error: why } };
+  }
 }
 
-function loseAnswer(
-  how: 'timeout' | 'reset' | 'server_error',
-  incoming: IncomingMessage,
-  response: ServerResponse,
-): void {
-  if (how === 'reset') incoming.socket.destroy();
-  // Binance's words for: whether this was executed is not known.
-  const unknown = 'Unknown error, please check your request or try again later.';
-  if (how === 'server_error') send(response, refuse(-1000, unknown, 503));
-}
-
-function accountRoutes(context: {
-  account: SimulatedAccount;
-  market: VisibleMarket;
-  rules: ReadonlyMap<string, SymbolRules>;
-}): Route[] {
-  const { account: options, market, rules } = context;
-  const { apiKey, secret, depositUsdt, costs, ...modes } = options;
-  const account = new MatchingAccount({
-    market,
-    rules,
+function openAccount(
+  terms: SimulatedAccount,
+  context: { market: VisibleMarket; contracts: Contracts; marks: MarkPrices; unkind: Unkindness },
+): MatchingAccount {
+  const { apiKey: _key, secret: _secret, depositUsdt, costs, ...modes } = terms;
+  return new MatchingAccount({
+    ...context,
     costs,
     modes: { dualSidePosition: false, multiAssetsMargin: false, feeBurn: false, ...modes },
-    depositMicroUsdt: microUsdt(depositUsdt),
+    depositMicroUsdt: Math.round(depositUsdt * MICRO),
   });
-  return privateRoutes({ account, keys: { apiKey, secret }, nowMs: market.nowMs });
-}
-
-function tooMany(
-  response: ServerResponse,
-  kind: 'rate_limited' | 'banned',
-  retryAfterSeconds: number,
-): ExchangeReply {
-  response.setHeader('Retry-After', String(retryAfterSeconds));
-  if (kind === 'banned') return refuse(-1003, 'Way too many requests; IP banned.', 418);
-  return refuse(-1003, 'Too many requests; current limit of request weight is exceeded.', 429);
-}
-
-function send(response: ServerResponse, { status, body }: ExchangeReply): void {
-  if (body instanceof Uint8Array) {
-    response.writeHead(status, { 'Content-Type': 'application/octet-stream' });
-    response.end(body);
-    return;
-  }
-  response.writeHead(status, { 'Content-Type': 'application/json;charset=UTF-8' });
-  response.end(body instanceof JsonText ? body.text : JSON.stringify(body));
-}
-
-const bodyOf = ({ body }: ExchangeReply): unknown =>
-  body instanceof JsonText ? JSON.parse(body.text) : body;
-
-function sendSpoiled(
-  response: ServerResponse,
-  context: { fault: AnswerFault; answer: ExchangeReply; nowMs: number },
-): void {
-  const { fault, answer, nowMs } = context;
-  const file = answer.body instanceof Uint8Array ? spoilFile(fault, answer.body) : undefined;
-  if (file !== undefined) {
-    send(response, { status: 200, body: file });
-    return;
-  }
-  const text = spoil(fault, bodyOf(answer), nowMs);
-  const page = fault.kind === 'html' || fault.kind === 'refused';
-  const type = page ? 'text/html' : 'application/json;charset=UTF-8';
-  if (fault.kind === 'stall') {
-    response.writeHead(200, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
-    response.write(text.slice(0, Math.floor(text.length / 2)));
-    return;
-  }
-  response.writeHead(fault.kind === 'refused' ? fault.status : 200, { 'Content-Type': type });
-  response.end(text);
-}
-
-/** undefined when it is larger than any request to an exchange. */
-async function readBody(incoming: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes <= BODY_BYTES_MAX) chunks.push(chunk);
-  }
-  return bytes > BODY_BYTES_MAX ? undefined : Buffer.concat(chunks).toString('utf8');
 }

@@ -2,11 +2,23 @@
 // in one place.
 import { BAR_MS } from '../../lib/market/candle.ts';
 import type { Fault, MALFORMATIONS } from './faults.ts';
+import { oddAnswer } from './odd-row.ts';
 
 const PAGE = `<!DOCTYPE html>\n<html><head><title>Service notice</title></head><body><h1>We will be back soon</h1>${'<p>Scheduled maintenance.</p>'.repeat(50)}</body></html>`;
 
-/** Text to send instead of the true answer. `nowMs` is the exchange's time. */
-export function spoil(fault: Fault, answer: unknown, nowMs: number): string {
+/** Text to send instead of the true answer. */
+export function spoil(
+  fault: Fault,
+  answer: unknown,
+  context: {
+    /** The exchange's time. */
+    readonly nowMs: number;
+    readonly path: string;
+    /** In [0, 1): which of several oddities. */
+    readonly pick: number;
+  },
+): string {
+  const { nowMs, path, pick } = context;
   switch (fault.kind) {
     case 'html':
     case 'refused':
@@ -21,6 +33,8 @@ export function spoil(fault: Fault, answer: unknown, nowMs: number): string {
     }
     case 'malformed':
       return JSON.stringify(isRows(answer) ? malform(answer, fault.how, nowMs) : answer);
+    case 'odd_row':
+      return JSON.stringify(oddAnswer(answer, { ...fault, path, pick }));
     default:
       return JSON.stringify(answer);
   }

@@ -4,6 +4,7 @@ import { BAR_MS, type Candle } from '../../lib/market/candle.ts';
 import { type CandleSeries, candleAt, countUntil } from '../../lib/market/candle-series.ts';
 import { plainDecimal } from '../../lib/market/plain-decimal.ts';
 import type { MarketSource } from '../market/market-source.ts';
+import type { MarketChanges } from './market-changes.ts';
 import { JsonText } from './route.ts';
 
 const DAY_MS = 86_400_000;
@@ -49,12 +50,20 @@ export class VisibleMarket {
   readonly #known: ReadonlySet<string>;
   /** By symbol: the newest rows that were sent, and the index of the first of them. */
   readonly #rows = new Map<string, { readonly from: number; readonly texts: string[] }>();
+  readonly #changes: MarketChanges | undefined;
   readonly nowMs: () => number;
 
-  constructor(market: MarketSource, nowMs: () => number) {
+  /** @param changes what the exchange changes about the market's candles; without it they are shown as they are */
+  constructor(market: MarketSource, nowMs: () => number, changes?: MarketChanges) {
     this.#market = market;
     this.#known = new Set(market.symbols);
     this.nowMs = nowMs;
+    this.#changes = changes;
+  }
+
+  /** The same market as it was shown `lateMs` ago. */
+  late(lateMs: number): VisibleMarket {
+    return lateMs === 0 ? this : new VisibleMarket(this.#market, () => this.nowMs() - lateMs, this.#changes);
   }
 
   /** Symbols that trade by now: one that lists later is not known yet. */
@@ -71,7 +80,7 @@ export class VisibleMarket {
     const nowMs = this.nowMs();
     const series = this.#market.candles(symbol);
     const { from, to } = rangeOf(series, query, nowMs);
-    return Array.from({ length: to - from }, (_, row) => klineAt(series, from + row, nowMs));
+    return Array.from({ length: to - from }, (_, row) => this.#kline(symbol, from + row, nowMs));
   }
 
   /** The same rows as they are sent. */
@@ -79,20 +88,21 @@ export class VisibleMarket {
     const nowMs = this.nowMs();
     const series = this.#market.candles(symbol);
     const { from, to } = rangeOf(series, query, nowMs);
-    const closed = Math.min(to, countUntil(series, nowMs - BAR_MS));
-    const rows = from < closed ? this.#written(symbol, from, closed) : [];
-    for (let index = Math.max(from, closed); index < to; index++) rows.push(textAt(series, index, nowMs));
+    const settledAfterMs = this.#changes?.settledAfterMs ?? 0;
+    const settled = Math.min(to, countUntil(series, nowMs - BAR_MS - settledAfterMs));
+    const rows = from < settled ? this.#written(symbol, from, settled) : [];
+    for (let index = Math.max(from, settled); index < to; index++)
+      rows.push(JSON.stringify(this.#kline(symbol, index, nowMs)));
     return new JsonText(`[${rows.join(',')}]`);
   }
 
   /** Rows of closed bars, `from` to `to` (exclusive). A closed bar stays as it is, and is asked for a thousand times. */
   #written(symbol: string, from: number, to: number): string[] {
-    const series = this.#market.candles(symbol);
     const known = this.#rows.get(symbol);
     const follows = known !== undefined && known.from <= from && from <= known.from + known.texts.length;
     const window = follows ? known : { from, texts: [] };
     for (let index = window.from + window.texts.length; index < to; index++)
-      window.texts.push(textAt(series, index, Number.POSITIVE_INFINITY));
+      window.texts.push(JSON.stringify(this.#kline(symbol, index, Number.POSITIVE_INFINITY)));
     const wanted = window.texts.slice(from - window.from, to - window.from);
     const surplus = Math.max(0, window.texts.length - KEPT_ROWS);
     window.texts.splice(0, surplus);
@@ -105,7 +115,18 @@ export class VisibleMarket {
     const series = this.#market.candles(symbol);
     const from = countUntil(series, fromMs - 1);
     const to = countUntil(series, this.nowMs() - BAR_MS);
-    return Array.from({ length: Math.max(0, to - from) }, (_, index) => candleAt(series, from + index));
+    return Array.from({ length: Math.max(0, to - from) }, (_, index) => this.#bar(symbol, from + index));
+  }
+
+  #bar(symbol: string, index: number): Candle {
+    const candle = candleAt(this.#market.candles(symbol), index);
+    return this.#changes?.scaled(symbol, candle) ?? candle;
+  }
+
+  #kline(symbol: string, index: number, nowMs: number): BinanceKline {
+    const bar = this.#bar(symbol, index);
+    if (isForming(bar, nowMs)) return formingKline(bar);
+    return closedKline(this.#changes?.asShown(symbol, bar, nowMs) ?? bar);
   }
 
   /** The last price traded: the open of the bar being formed, or the last close when that bar is missing. */
@@ -113,7 +134,8 @@ export class VisibleMarket {
     const series = this.#market.candles(symbol);
     const nowMs = this.nowMs();
     const newest = countUntil(series, nowMs) - 1;
-    return isForming(series, newest, nowMs) ? series.open[newest]! : series.close[newest]!;
+    const bar = this.#bar(symbol, newest);
+    return isForming(bar, nowMs) ? bar.open : bar.close;
   }
 
   daySummary(symbol: string): DaySummary {
@@ -124,14 +146,15 @@ export class VisibleMarket {
     const to = countUntil(series, nowMs - BAR_MS);
     let [high, low, volume, quoteVolume, trades] = [last, last, 0, 0, 0];
     for (let index = from; index < to; index++) {
-      const bar = barFlow(series, index);
-      high = Math.max(high, series.high[index]!);
-      low = Math.min(low, series.low[index]!);
-      volume += series.volume[index]!;
-      quoteVolume += bar.quoteVolume;
-      trades += bar.trades;
+      const bar = this.#bar(symbol, index);
+      const flow = barFlow(bar);
+      high = Math.max(high, bar.high);
+      low = Math.min(low, bar.low);
+      volume += bar.volume;
+      quoteVolume += flow.quoteVolume;
+      trades += flow.trades;
     }
-    const open = from < to ? series.open[from]! : last;
+    const open = from < to ? this.#bar(symbol, from).open : last;
     return { openTimeMs: nowMs - DAY_MS, open, high, low, last, volume, quoteVolume, trades };
   }
 }
@@ -147,44 +170,38 @@ function rangeOf(
   return { from, to: Math.max(from, Math.min(end, from + query.limit)) };
 }
 
-const isForming = (series: CandleSeries, index: number, nowMs: number): boolean =>
-  nowMs < series.openTimeMs[index]! + BAR_MS;
+const isForming = ({ openTimeMs }: Candle, nowMs: number): boolean => nowMs < openTimeMs + BAR_MS;
 
-const textAt = (series: CandleSeries, index: number, nowMs: number): string =>
-  JSON.stringify(klineAt(series, index, nowMs));
+function formingKline({ openTimeMs, open }: Candle): BinanceKline {
+  const price = plainDecimal(open);
+  return [openTimeMs, price, price, price, price, '0', openTimeMs + BAR_MS - 1, '0', 0, '0', '0', '0'];
+}
 
-function klineAt(series: CandleSeries, index: number, nowMs: number): BinanceKline {
-  const openTimeMs = series.openTimeMs[index]!;
-  const closeTimeMs = openTimeMs + BAR_MS - 1;
-  if (isForming(series, index, nowMs)) {
-    const open = plainDecimal(series.open[index]!);
-    return [openTimeMs, open, open, open, open, '0', closeTimeMs, '0', 0, '0', '0', '0'];
-  }
-  const { quoteVolume, trades, takerShare } = barFlow(series, index);
-  const volume = series.volume[index]!;
+function closedKline(bar: Candle): BinanceKline {
+  const { quoteVolume, trades, takerShare } = barFlow(bar);
   return [
-    openTimeMs,
-    plainDecimal(series.open[index]!),
-    plainDecimal(series.high[index]!),
-    plainDecimal(series.low[index]!),
-    plainDecimal(series.close[index]!),
-    plainDecimal(volume),
-    closeTimeMs,
+    bar.openTimeMs,
+    plainDecimal(bar.open),
+    plainDecimal(bar.high),
+    plainDecimal(bar.low),
+    plainDecimal(bar.close),
+    plainDecimal(bar.volume),
+    bar.openTimeMs + BAR_MS - 1,
     plainDecimal(round(quoteVolume)),
     trades,
-    plainDecimal(round(volume * takerShare)),
+    plainDecimal(round(bar.volume * takerShare)),
     plainDecimal(round(quoteVolume * takerShare)),
     '0',
   ];
 }
 
 /** What a candle does not record, derived from it so that it is at least plausible. */
-function barFlow(
-  series: CandleSeries,
-  index: number,
-): { quoteVolume: number; trades: number; takerShare: number } {
-  const [high, low, close] = [series.high[index]!, series.low[index]!, series.close[index]!];
-  const quoteVolume = (series.volume[index]! * (high + low + close)) / 3;
+function barFlow({ high, low, close, volume }: Candle): {
+  quoteVolume: number;
+  trades: number;
+  takerShare: number;
+} {
+  const quoteVolume = (volume * (high + low + close)) / 3;
   const takerShare = high > low ? 0.3 + (0.4 * (close - low)) / (high - low) : 0.5;
   return { quoteVolume, trades: Math.ceil(quoteVolume / 500), takerShare };
 }

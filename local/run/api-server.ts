@@ -1,42 +1,43 @@
 // The HTTP API and the dashboard on this machine: calls are handed to the function in the form in which API Gateway does. It
-// listens on the loopback interface, and only to those who name it: a page of another site's that had its own name resolve to
-// this machine (DNS rebinding) names itself.
+// knows its callers by the API's token, after the check that every local listener makes.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { createApiHandler, type HttpEvent } from '../../functions/api/handler.ts';
 import type { ApiComposition } from '../../lib/runtime/compose/api.ts';
 import { FaultPlan } from '../aws/fault-plan.ts';
-import { type Listener, listen, type Reply } from '../aws/http-listener.ts';
+import { type ClaimedPort, claimPort, type Reply } from '../aws/http-listener.ts';
+import { DOOR_REFUSALS, type DoorRefusal } from '../aws/local-door.ts';
 
 const HOST = '127.0.0.1';
 /** The function refuses less; what is over this is not even read. */
 const BODY_BYTES_MAX = 65_536;
 
-const refuse = (status: number, message: string): Reply => ({
+const refuse = (status: number, body: object): Reply => ({
   status,
   headers: { 'content-type': 'application/json; charset=utf-8', connection: 'close' },
-  body: JSON.stringify({ message }),
+  body: JSON.stringify(body),
 });
 
-/** Serves until closed. Throws LocalStartError when the port cannot be had. @param port 0 takes any free one */
-export function serveApi(api: Pick<ApiComposition, 'answer'>, port: number): Promise<Listener> {
+/** Throws LocalStartError when the port cannot be had. @param port 0 takes any free one */
+export const claimApiPort = (port: number): Promise<ClaimedPort> => claimPort('API', { host: HOST, port });
+
+/** Serves on the port until that is closed. */
+export function serveApi(api: Pick<ApiComposition, 'answer'>, port: ClaimedPort): void {
   const handle = createApiHandler(api, 'http');
   const service = {
-    name: 'API',
     operationOf: (request: IncomingMessage) => request.url ?? '',
-    throttleReply: () => refuse(429, 'Too Many Requests'),
-    internalErrorReply: () => refuse(500, 'Internal Server Error'),
+    // In the API's own words, as its document has them.
+    refusalReply: (code: DoorRefusal) => refuse(403, { error: { code, message: DOOR_REFUSALS[code] } }),
+    throttleReply: () => refuse(429, { message: 'Too Many Requests' }),
+    internalErrorReply: () => refuse(500, { message: 'Internal Server Error' }),
     async answer(request: IncomingMessage): Promise<Reply> {
-      const host = request.headers.host ?? '';
-      const names = [HOST, 'localhost'].map((name) => `${name}:${request.socket.localPort}`);
-      if (!names.includes(host)) return refuse(403, 'the Host header names another machine');
       const body = await readUpTo(request, BODY_BYTES_MAX);
-      if (body === undefined) return refuse(413, 'Request Entity Too Large');
-      const { statusCode, headers, body: answer } = await handle(eventOf(request, host, body));
+      if (body === undefined) return refuse(413, { message: 'Request Entity Too Large' });
+      const { statusCode, headers, body: answer } = await handle(eventOf(request, body));
       return { status: statusCode, headers, body: answer };
     },
   };
-  return listen(service, new FaultPlan(), { host: HOST, port });
+  port.serve(service, { faults: new FaultPlan({ nowMs: Date.now }), door: { servesPages: true } });
 }
 
 async function readUpTo(request: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
@@ -51,7 +52,7 @@ async function readUpTo(request: IncomingMessage, bytesMax: number): Promise<Buf
 }
 
 /** Payload format 2.0. */
-function eventOf(request: IncomingMessage, host: string, body: Buffer): HttpEvent {
+function eventOf(request: IncomingMessage, body: Buffer): HttpEvent {
   const [path = '', ...search] = (request.url ?? '').split('?');
   const parameters = new URLSearchParams(search.join('?'));
   const query: Record<string, string> = {};
@@ -67,7 +68,7 @@ function eventOf(request: IncomingMessage, host: string, body: Buffer): HttpEven
     body: body.toString('base64'),
     isBase64Encoded: true,
     requestContext: {
-      domainName: host,
+      domainName: request.headers.host ?? '',
       requestId: randomUUID(),
       http: { method: request.method ?? '', sourceIp: request.socket.remoteAddress ?? '' },
     },

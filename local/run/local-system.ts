@@ -1,7 +1,9 @@
 // The whole system on one machine: embedded AWS, an exchange (simulated or real), and the real handlers of all functions, called
 // by the run's own clock.
+
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { DASHBOARD } from '../../dashboard/page.ts';
 import { createCircuitBreakerHandler } from '../../functions/circuit-breaker/handler.ts';
 import { createEvaluateRolloutHandler } from '../../functions/evaluate-rollout/handler.ts';
@@ -9,6 +11,8 @@ import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createInferHandler } from '../../functions/infer/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
 import { createRefreshUniverseHandler } from '../../functions/refresh-universe/handler.ts';
+import { messageOf } from '../../lib/core/message-of.ts';
+import type { BarDecided } from '../../lib/inference/infer-events.ts';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { composeApi, setApiToken } from '../../lib/runtime/compose/api.ts';
@@ -20,21 +24,20 @@ import { expireLocalItems, prepareLocalStage } from '../../lib/runtime/compose/l
 import { composeManagePositions } from '../../lib/runtime/compose/manage-positions.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { composeRefreshUniverse } from '../../lib/runtime/compose/refresh-universe.ts';
-import type { Exchange } from '../../lib/runtime/config/configuration.ts';
+import type { Exchange } from '../../lib/runtime/config/function-settings.ts';
 import {
-  LOCAL_STAGE,
-  localApiConfiguration,
-  localCircuitBreakerConfiguration,
-  localEvaluateRolloutConfiguration,
-  localExecuteConfiguration,
-  localInferConfiguration,
-  localRefreshUniverseConfiguration,
-} from '../../lib/runtime/config/stage.ts';
+  localApiSettings,
+  localCircuitBreakerSettings,
+  localRefreshUniverseSettings,
+  localTradingSettings,
+} from '../../lib/runtime/config/local-settings.ts';
+import { LOCAL_STAGE } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../aws/embedded-aws.ts';
+import type { ClaimedPort } from '../aws/http-listener.ts';
 import { LocalStartError } from '../aws/local-start-error.ts';
 import { startSimulatedExchange } from '../exchange/simulated-exchange.ts';
 import type { MarketSource } from '../market/market-source.ts';
-import { serveApi } from './api-server.ts';
+import { claimApiPort, serveApi } from './api-server.ts';
 import { openApiToken } from './api-token-file.ts';
 import type { ReplayClock } from './replay-clock.ts';
 import { announceRunningSystem, withdrawRunningSystem } from './running-system.ts';
@@ -50,6 +53,10 @@ export interface LocalSystemOptions {
     | { readonly simulated: MarketSource }
     | { readonly real: Exchange; readonly symbols: readonly string[] }
   );
+  /** Runs once every port is had and the folder is nobody else's, before its state is opened. */
+  readonly prepareState?: () => void;
+  /** Told in one line what of the run's own files cannot be written. */
+  readonly warn: (text: string) => void;
 }
 
 export interface LocalSystem {
@@ -79,41 +86,47 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     const [dynamodb, s3, ssm, exchangePort, apiPort] = [0, 1, 2, 3, 4].map((offset) =>
       port === 0 ? 0 : port + offset,
     ) as [number, number, number, number, number];
-    const aws = await startEmbeddedAws({ stateDir, ports: { dynamodb, s3, ssm } });
+    const api = await claimApiPort(apiPort);
+    closers.push(api.close);
+    const simulated =
+      'simulated' in exchange ? await startExchange(exchange.simulated, clock, exchangePort) : undefined;
+    if (simulated !== undefined) closers.push(simulated.close);
+    const { prepareState, warn } = options;
+    const aws = await startEmbeddedAws({
+      stateDir,
+      ports: { dynamodb, s3, ssm },
+      ...(prepareState && { prepareState }),
+    });
     closers.push(aws.close);
     const system = openLocalStage(aws.endpoints, stateDir);
     closers.push(system.close);
     const note = await prepareLocalStage(aws.endpoints, system.objects);
-
-    const simulated =
-      'simulated' in exchange ? await startExchange(exchange.simulated, clock, exchangePort) : undefined;
-    if (simulated !== undefined) closers.push(simulated.close);
     await writeUniverse(system.objects, {
       schemaVersion: 1,
       asOf: new Date(clock.nowMs()).toISOString().slice(0, 10),
       symbols: [...symbolsOf(exchange)],
     });
 
-    const context = { stateDir, aws, clock, exchange, simulatedUrl: simulated?.url, closers };
+    const context = { stateDir, aws, clock, exchange, simulatedUrl: simulated?.url, closers, warn };
     const handlers = composeHandlers(context);
-    const apiUrl = await startApi(context, apiPort);
+    await startApi(context, api);
 
-    announceRunningSystem(stateDir, {
-      pid: process.pid,
-      endpoints: { ...aws.endpoints },
-      exchangeUrl: simulated?.url ?? null,
+    await announceRunningSystem(stateDir, {
+      aws,
+      exchange: marketOf(context).exchange,
+      simulatedExchange: simulated ?? null,
     });
     closers.push(async () => withdrawRunningSystem(stateDir));
     return {
       system,
       note,
-      apiUrl,
+      apiUrl: api.endpoint,
       async call(job) {
         try {
           await handlers[job]();
           return { failed: undefined };
         } catch (error) {
-          return { failed: `${job}: ${error instanceof Error ? error.message : error}` };
+          return { failed: `${job}: ${messageOf(error)}` };
         }
       },
       lastRun: async () => (await system.signals.lastRuns({ shard: 0, shardCount: 1, count: 1 }))[0],
@@ -132,11 +145,13 @@ interface FunctionContext {
   readonly exchange: LocalSystemOptions['exchange'];
   readonly simulatedUrl: string | undefined;
   readonly closers: (() => Promise<void>)[];
+  readonly warn: LocalSystemOptions['warn'];
 }
 
 /** What a function runs in, with a log file of its own. */
-function overridesOf({ stateDir, aws, clock, simulatedUrl, closers }: FunctionContext, name: string) {
-  const logOutput = openLog(stateDir, name);
+function overridesOf(context: FunctionContext, name: string) {
+  const { stateDir, aws, clock, simulatedUrl, closers, warn } = context;
+  const logOutput = openLog(stateDir, name, warn);
   closers.push(() => new Promise((resolve) => logOutput.end(resolve)));
   return { endpoints: aws.endpoints, clock, logOutput, unlimitedRequests: simulatedUrl !== undefined };
 }
@@ -146,16 +161,14 @@ const marketOf = ({ exchange, simulatedUrl }: FunctionContext) => ({
   exchangeUrl: simulatedUrl,
 });
 
-/** @returns where it serves */
-async function startApi(context: FunctionContext, port: number): Promise<string> {
+/** Closes before the port, which is claimed earlier, once what is being served has its answer. */
+async function startApi(context: FunctionContext, port: ClaimedPort): Promise<void> {
   const { stateDir, aws, closers } = context;
-  await setApiToken(LOCAL_STAGE, openApiToken(stateDir), aws.endpoints);
-  const configuration = localApiConfiguration(stateDir, marketOf(context));
+  await setApiToken(LOCAL_STAGE, await openApiToken(stateDir), aws.endpoints);
+  const configuration = localApiSettings(stateDir, marketOf(context));
   const api = composeApi(configuration, DASHBOARD, overridesOf(context, 'api'));
-  closers.push(api.close);
-  const server = await serveApi(api, port);
-  closers.push(server.close);
-  return server.endpoint;
+  closers.push(api.close, port.close);
+  serveApi(api, port);
 }
 
 /** Every function as Lambda calls it. */
@@ -167,34 +180,32 @@ function composeHandlers(context: FunctionContext): Record<Job, () => Promise<un
     return composition;
   };
   const market = marketOf(context);
-  const trading = localExecuteConfiguration(market);
-  const infer = createInferHandler(opened(composeInfer(localInferConfiguration(market), overrides('infer'))));
+  const trading = localTradingSettings(market);
+  const infer = createInferHandler(opened(composeInfer(localTradingSettings(market), overrides('infer'))));
   const execute = createExecuteHandler(opened(composeExecute(trading, overrides('execute'))));
   return {
     infer: async () => {
-      const decided = await asLambdaRetries(() => infer({}));
+      const decided: BarDecided = await asLambdaRetries(() => infer({}));
       return asLambdaRetries(() => execute(decided));
     },
     'manage-positions': createManagePositionsHandler(
       opened(composeManagePositions(trading, overrides('manage-positions'))),
     ),
     'circuit-breaker': createCircuitBreakerHandler(
-      opened(composeCircuitBreaker(localCircuitBreakerConfiguration(stateDir), overrides('circuit-breaker'))),
+      opened(composeCircuitBreaker(localCircuitBreakerSettings(stateDir), overrides('circuit-breaker'))),
     ),
     'refresh-universe': context.exchange.named
       ? async () => undefined
       : createRefreshUniverseHandler(
           opened(
             composeRefreshUniverse(
-              localRefreshUniverseConfiguration(market, symbolsOf(context.exchange).length),
+              localRefreshUniverseSettings(market, symbolsOf(context.exchange).length),
               overrides('refresh-universe'),
             ),
           ),
         ),
     'evaluate-rollout': createEvaluateRolloutHandler(
-      opened(
-        composeEvaluateRollout(localEvaluateRolloutConfiguration(market), overrides('evaluate-rollout')),
-      ),
+      opened(composeEvaluateRollout(localTradingSettings(market), overrides('evaluate-rollout'))),
     ),
     expire: () => expireLocalItems(aws.endpoints, clock.nowMs()),
   };
@@ -223,8 +234,25 @@ async function startExchange(market: MarketSource, clock: ReplayClock, port: num
   }
 }
 
-function openLog(stateDir: string, job: string) {
+/** A log that cannot be written, as on a full disk, costs the run its lines, not its life. */
+function openLog(stateDir: string, job: string, warn: (text: string) => void): Writable {
   const folder = join(stateDir, 'logs');
   mkdirSync(folder, { recursive: true });
-  return createWriteStream(join(folder, `${job}.jsonl`), { flags: 'a' });
+  const file = join(folder, `${job}.jsonl`);
+  const log = createWriteStream(file, { flags: 'a', mode: 0o600 });
+  let isLost = false;
+  log.on('error', ({ message }) => {
+    if (!isLost) warn(`the log ${file} is not written any more: ${message}`);
+    isLost = true;
+  });
+  return new Writable({
+    write: (chunk, _, done) => {
+      if (isLost) done();
+      else log.write(chunk, () => done());
+    },
+    final: (done) => {
+      if (isLost) done();
+      else log.end(() => done());
+    },
+  });
 }

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LocalStartError } from '../aws/local-start-error.ts';
+import { LOCK_FOLDER } from '../aws/state-lock.ts';
 
 const positionSchema = z.strictObject({
   /** What is traded, e.g. `generated market, seed 7`. */
@@ -31,7 +32,7 @@ export function readReplayPosition(stateDir: string): ReplayPosition | undefined
 
 export function saveReplayPosition(stateDir: string, position: ReplayPosition): void {
   const unfinished = join(stateDir, `${FILE}.part`);
-  writeFileSync(unfinished, `${JSON.stringify(position)}\n`);
+  writeFileSync(unfinished, `${JSON.stringify(position)}\n`, { mode: 0o600 });
   renameSync(unfinished, join(stateDir, FILE));
 }
 
@@ -40,6 +41,6 @@ export function archiveState(stateDir: string, name: string): string {
   const archive = join(stateDir, ARCHIVE, name);
   mkdirSync(archive, { recursive: true });
   for (const entry of readdirSync(stateDir))
-    if (entry !== ARCHIVE) renameSync(join(stateDir, entry), join(archive, entry));
+    if (![ARCHIVE, LOCK_FOLDER].includes(entry)) renameSync(join(stateDir, entry), join(archive, entry));
   return archive;
 }

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { chooseSymbols } from '../../lib/runtime/compose/exchange-check.ts';
-import type { Exchange } from '../../lib/runtime/config/configuration.ts';
+import type { Exchange } from '../../lib/runtime/config/function-settings.ts';
 import { describeFileFailure, LocalStartError } from '../aws/local-start-error.ts';
 import type { MarketSource } from '../market/market-source.ts';
 import { apiTokenFile } from './api-token-file.ts';
@@ -14,7 +14,7 @@ import { chooseMarket, firstRunMs } from './market-choice.ts';
 import { createReplayClock, type ReplayClock, realClock } from './replay-clock.ts';
 import { archiveState, readReplayPosition, saveReplayPosition } from './replay-position.ts';
 import { RunSummary } from './run-summary.ts';
-import { describeRunning, findRunningSystem } from './running-system.ts';
+import { alreadyRunning, findRunningSystem } from './running-system.ts';
 import { scheduledRuns } from './schedule.ts';
 import { describeTrading } from './trading-summary.ts';
 
@@ -41,21 +41,27 @@ export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal
   makeStateFolder(options.stateDir);
   const view = createLiveView(process.stdout);
   const plan = await planRun(options, view);
+  let kept: string | undefined;
   const system = await startLocalSystem({
     stateDir: options.stateDir,
     port: options.port,
     clock: plan.clock,
     exchange: plan.exchange,
+    prepareState: () => {
+      if (plan.isOtherState) kept = archiveOtherRun(options.stateDir);
+    },
+    warn: view.progress,
   });
   const summary = new RunSummary();
   let trading = '';
   try {
     if (system.note !== undefined) view.progress(system.note);
-    if (plan.note !== undefined) view.progress(plan.note);
+    if (kept !== undefined)
+      view.progress(`another market or time than the last run: its state is kept in ${kept}`);
     view.progress(
       `dashboard and HTTP API: ${system.apiUrl}; its token is in ${apiTokenFile(options.stateDir)}`,
     );
-    await runSchedule({ options, plan, system, summary, view, stop });
+    await runSchedule({ options, plan, system, summary, view, stop, told: new Set() });
     trading = await describeTrading(system.system, plan.clock.nowMs());
   } finally {
     view.end();
@@ -74,19 +80,21 @@ interface RunPlan {
   readonly source: string;
   /** As ReplayPosition's. */
   readonly fromMs: number | null;
-  /** One line when the folder held the state of something else. */
-  readonly note: string | undefined;
+  /** The folder holds the state of something else. */
+  readonly isOtherState: boolean;
 }
 
 function makeStateFolder(stateDir: string): void {
   try {
-    mkdirSync(stateDir, { recursive: true });
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw describeFileFailure(stateDir, error);
   }
 }
 
 async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): Promise<RunPlan> {
+  const running = await findRunningSystem(stateDir);
+  if (running !== undefined) throw alreadyRunning(stateDir, running);
   if ('exchange' in market) return planRealRun(market, stateDir, view);
   view.progress(
     market.dataFolder === undefined ? 'generating a market …' : `loading candles of ${market.dataFolder} …`,
@@ -109,18 +117,16 @@ async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): P
     endMs: source.lastOpenTimeMs + 2 * BAR_MS,
     source: name,
     fromMs,
-    note: archiveOtherRun(stateDir, goesOn),
+    isOtherState: !goesOn && readReplayPosition(stateDir) !== undefined,
   };
 }
 
-/** A folder's state is of one market and one line of time: anything else in it is moved aside, never mixed and never lost. */
-function archiveOtherRun(stateDir: string, goesOn: boolean): string | undefined {
-  const running = findRunningSystem(stateDir);
-  if (running !== undefined) throw new LocalStartError(describeRunning(stateDir, running));
-  if (goesOn || readReplayPosition(stateDir) === undefined) return undefined;
-  const kept = archiveState(stateDir, new Date().toISOString().replaceAll(':', '-'));
-  return `another market or time than the last run: its state is kept in ${kept}`;
-}
+/**
+ * A folder's state is of one market and one line of time: anything else in it is moved aside, never mixed and never lost.
+ * @returns where it is now
+ */
+const archiveOtherRun = (stateDir: string): string =>
+  archiveState(stateDir, new Date().toISOString().replaceAll(':', '-'));
 
 function checkReplayRange(market: MarketSource, startMs: number): void {
   const { firstOpenTimeMs, lastOpenTimeMs } = market;
@@ -155,7 +161,7 @@ async function planRealRun(
     endMs: Number.POSITIVE_INFINITY,
     source: market.exchange,
     fromMs: null,
-    note: archiveOtherRun(stateDir, goesOn),
+    isOtherState: !goesOn && readReplayPosition(stateDir) !== undefined,
   };
 }
 
@@ -166,15 +172,24 @@ async function runSchedule(run: {
   summary: RunSummary;
   view: LiveView;
   stop: AbortSignal;
+  /** What has been told already, and is not told again every minute. */
+  told: Set<string>;
 }): Promise<void> {
   const { options, plan, system, summary, stop } = run;
   const done = () => summary.bars >= (options.bars ?? Number.POSITIVE_INFINITY);
-  const save = (nextRunMs: number, finished: boolean) =>
-    saveReplayPosition(options.stateDir, {
-      source: plan.source,
-      nextRunMs,
-      fromMs: finished ? null : plan.fromMs,
-    });
+  const save = (nextRunMs: number, finished: boolean) => {
+    const position = { source: plan.source, nextRunMs, fromMs: finished ? null : plan.fromMs };
+    try {
+      saveReplayPosition(options.stateDir, position);
+    } catch (error) {
+      // A restart then begins a little earlier, where every bar is decided already.
+      const why = error instanceof Error ? error.message : String(error);
+      if (!run.told.has(why)) run.view.progress(`how far the run has come is not saved: ${why}`);
+      run.told.add(why);
+    }
+  };
+  // Before anything is stored: a state that is cut short in its first bar must be known for what it is.
+  save(plan.startMs, false);
   for (const { job, dueMs } of scheduledRuns(plan.startMs)) {
     // After the last bar guard and breaker still have their say: what was entered is booked, protected and judged.
     if (dueMs > plan.endMs || (done() && job === 'infer')) return save(dueMs, true);

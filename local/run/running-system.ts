@@ -1,37 +1,94 @@
-// Where the running local system can be reached: a small file in its state folder, there while it runs. Commands read it; when
-// nothing runs, they open the saved state for as long as they need it.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Where the running local system can be reached, and with what secret: a small file in its state folder, for its owner alone,
+// there while it runs. Commands read it; when nothing runs, they open the saved state for as long as they need it.
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { exchangeSchema } from '../../lib/runtime/config/function-settings.ts';
+import type { EmbeddedAws } from '../aws/embedded-aws.ts';
+import { RUN_PATH } from '../aws/http-listener.ts';
+import { SECRET_HEADER } from '../aws/local-door.ts';
+import { describeFileFailure, LocalStartError } from '../aws/local-start-error.ts';
+import { readPrivateFile, replaceFile } from '../aws/private-file.ts';
 
 const runningSchema = z.strictObject({
   pid: z.int().positive(),
-  endpoints: z.strictObject({ dynamodb: z.url(), s3: z.url(), ssm: z.url() }),
-  /** null when it follows a real exchange. */
-  exchangeUrl: z.url().nullable(),
+  startedAt: z.iso.datetime(),
+  runId: z.uuid(),
+  endpoints: z.strictObject({ dynamodb: z.url(), s3: z.url(), ssm: z.url(), accessKeyId: z.string() }),
+  /** Whose market data it follows. */
+  exchange: exchangeSchema,
+  /** The simulated one, and the secret of its control routes; null when it follows a real exchange. */
+  simulatedExchange: z.strictObject({ url: z.url(), secret: z.string() }).nullable(),
 });
 export type RunningSystem = z.infer<typeof runningSchema>;
 
+/** A process that is busy with a bar may take its time; one that is gone refuses at once. */
+const ANSWER_TIMEOUT_MS = 5_000;
+
 const fileIn = (stateDir: string) => join(stateDir, 'running.json');
 
-/** The system that runs on this state folder now; undefined when none does (a file left by a killed one does not count). */
-export function findRunningSystem(stateDir: string): RunningSystem | undefined {
+/**
+ * The system that runs on this state folder now; undefined when none does. A file left by a killed one does not count, whoever
+ * has its process id or its ports by now: the run itself has to answer. Throws LocalStartError.
+ */
+export async function findRunningSystem(stateDir: string): Promise<RunningSystem | undefined> {
+  const text = await readPrivateFile(fileIn(stateDir));
+  const running = runningSchema.safeParse(parseJson(text ?? ''));
+  if (!running.success) return undefined;
+  return (await runIdAt(running.data.endpoints)) === running.data.runId ? running.data : undefined;
+}
+
+async function runIdAt({ dynamodb, accessKeyId }: RunningSystem['endpoints']): Promise<unknown> {
   try {
-    const running = runningSchema.parse(JSON.parse(readFileSync(fileIn(stateDir), 'utf8')));
-    process.kill(running.pid, 0);
-    return running;
+    const answer = await fetch(dynamodb + RUN_PATH, {
+      headers: { [SECRET_HEADER]: accessKeyId },
+      redirect: 'error',
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+    });
+    return answer.ok ? z.object({ runId: z.unknown() }).parse(await answer.json()).runId : undefined;
   } catch {
     return undefined;
   }
 }
 
-export function announceRunningSystem(stateDir: string, running: RunningSystem): void {
-  writeFileSync(fileIn(stateDir), `${JSON.stringify(running, null, 2)}\n`);
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Throws LocalStartError. */
+export async function announceRunningSystem(
+  stateDir: string,
+  run: {
+    readonly aws: Pick<EmbeddedAws, 'runId' | 'endpoints'>;
+    readonly exchange: RunningSystem['exchange'];
+    readonly simulatedExchange: RunningSystem['simulatedExchange'];
+  },
+): Promise<void> {
+  const running: RunningSystem = {
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+    runId: run.aws.runId,
+    endpoints: { ...run.aws.endpoints },
+    exchange: run.exchange,
+    simulatedExchange: run.simulatedExchange && {
+      url: run.simulatedExchange.url,
+      secret: run.simulatedExchange.secret,
+    },
+  };
+  await replaceFile(fileIn(stateDir), `${JSON.stringify(running, null, 2)}\n`).catch((error: unknown) => {
+    throw describeFileFailure(fileIn(stateDir), error);
+  });
 }
 
 export function withdrawRunningSystem(stateDir: string): void {
   rmSync(fileIn(stateDir), { force: true });
 }
 
-export const describeRunning = (stateDir: string, { pid }: RunningSystem): string =>
-  `a local system runs on ${stateDir} already (process ${pid}): stop it, or choose another --state`;
+export const alreadyRunning = (stateDir: string, { pid, startedAt }: RunningSystem): LocalStartError =>
+  new LocalStartError(
+    `a local system runs on ${stateDir} already (process ${pid}, since ${startedAt}): stop it, or choose another --state`,
+  );

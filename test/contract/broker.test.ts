@@ -1,9 +1,10 @@
-import { createCcxtMarketData } from '../../lib/adapters/binance/ccxt-market-data.ts';
-import { createLiveBroker } from '../../lib/adapters/binance/live-broker.ts';
+import { createLiveBroker } from '../../lib/adapters/binance/account/live-broker.ts';
+import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createPaperBroker } from '../../lib/adapters/paper/paper-broker.ts';
 import { startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { BROKER_TERMS, brokerMarket, describeBrokerContract } from './broker.ts';
+import { BROKER_TERMS, brokerMarket } from '../support/execution/broker-market.ts';
+import { describeBrokerContract } from './broker.ts';
 
 const { depositMicroUsdt, impactBps, takerFeeBps, fundingRatePer8h } = BROKER_TERMS;
 

@@ -87,7 +87,7 @@ describe('flags in Parameter Store', () => {
       const readings = await flags.read(['EMERGENCY_MODE', 'QT_PAPER_TRADING']);
       for (const reading of readings.values()) {
         expect(reading.kind).toBe('unreadable');
-        expect(reading.kind === 'unreadable' && reading.why).toMatch(/^[^\n]+$/);
+        expect(reading.kind === 'unreadable' && reading.message).toMatch(/^[^\n]+$/);
       }
       await expect(flags.write('EMERGENCY_MODE', 'true')).rejects.toMatchObject({ retryable: true });
     },
@@ -99,7 +99,7 @@ describe('flags in Parameter Store', () => {
     const hurried = createSsmFlagStore({ client: target.clients.ssm, stage: 'test', deadlineMs: 30 });
     expect((await hurried.read(['EMERGENCY_MODE'])).get('EMERGENCY_MODE')).toEqual({
       kind: 'unreadable',
-      why: 'no answer within 30 ms',
+      message: 'no answer within 30 ms',
     });
   });
 

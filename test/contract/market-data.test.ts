@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { createCcxtMarketData } from '../../lib/adapters/binance/ccxt-market-data.ts';
+import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { InvariantError } from '../../lib/core/invariant.ts';
-import { firstArmed, lostState } from '../../lib/risk/breaker.ts';
+import { firstArmed, lostState } from '../../lib/risk/breaker/state.ts';
 import {
   type AuthorisationContext,
   authorise,

@@ -7,7 +7,8 @@ import { InvariantError } from '../../lib/core/invariant.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
 import type { SignalStore } from '../../lib/inference/ports.ts';
 import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
-import { describeSignalStoreContract, FIRST_BAR_MS, runOf, signalOf } from './signal-store.ts';
+import { FIRST_BAR_MS, runOf, signalOf } from '../support/inference/sample-signals.ts';
+import { describeSignalStoreContract } from './signal-store.ts';
 
 const table = 'qt-test-signals';
 

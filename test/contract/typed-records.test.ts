@@ -97,6 +97,7 @@ const paperOrder: PaperOrder = {
   filledQuantity: 0.1,
   averagePrice: 1,
   feeMicroUsdt: 1,
+  realisedMicroUsdt: 0,
   createdAtMs: NOW_MS,
   updatedAtMs: NOW_MS,
 };
@@ -148,7 +149,7 @@ const single = <T>(value: T, key: string, pick: (of: Records) => SingleRecord<T>
 });
 
 const manager = { completedAtMs: NOW_MS, differences: [], unprotectedSinceMs: null, fundingBookedUntilMs: 0 };
-const parity = { atMs: NOW_MS, symbols: [], values: 0, mismatches: 0, remarks: [] };
+const parity = { atMs: NOW_MS, symbols: [], values: 0, mismatches: 0, problems: [] };
 const rejection = { clientOrderId: 'qt-1', atMs: NOW_MS };
 const day = { startMicroUsdt: 5 };
 const dayId = riskKinds.dayId(NOW_MS);

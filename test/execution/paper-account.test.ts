@@ -62,7 +62,7 @@ function bars(...rows: readonly (readonly [number, number, number, number] | nul
     return [{ openTimeMs: START_MS + index * BAR_MS, open, low, high, close, volume: 1 }];
   });
   const series = seriesFromCandles(candles);
-  if (!series.ok) throw new Error(series.error.fault);
+  if (!series.ok) throw new Error(series.error.problem);
   return series.value;
 }
 

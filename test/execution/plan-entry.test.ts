@@ -126,6 +126,9 @@ describe('planEntry', () => {
     ['size_zero', { account: { allocatedMicroUsdt: 0 } }],
     ['size_zero', { account: { exposureMicroUsdt: 10_000 * USDT } }],
     ['size_zero', { account: { equityMicroUsdt: -1 } }],
+    ['other_contract', { filters: { isOtherContract: true } }],
+    ['settles_soon', { filters: { settlesAtMs: BAR_OPEN_MS } }],
+    ['settles_soon', { filters: { settlesAtMs: base.nowMs + 86_400_000 } }],
     ['symbol_filters', { filters: { stepSize: 1 } }],
     ['symbol_filters', { filters: { minQuantity: 0.02 } }],
     ['symbol_filters', { filters: { stepSize: 0 } }],
@@ -139,6 +142,9 @@ describe('planEntry', () => {
   ];
   it.each(denied)('denies with %s: %j', (denial, over) => {
     expect(plan(over)).toEqual({ ok: false, error: [denial] });
+  });
+  it('enters a contract that is settled more than a day later', () => {
+    expect(plan({ filters: { settlesAtMs: base.nowMs + 86_400_001 } }).ok).toBe(true);
   });
   it('names every denial at once', () => {
     const planned = plan({

@@ -247,7 +247,7 @@ class Run {
     world.setFlag('QT_ENABLE_AI_TRADING', 'false');
     await world.minutes(5);
     for (const [symbol, quantity] of exchange.held) {
-      const covered = Math.max(0, ...exchange.openStops(symbol).map((stop) => stop.quantity));
+      const covered = Math.max(0, ...exchange.openStops(symbol).map((stop) => stop.quantity ?? 0));
       expect(covered, `stop of ${symbol}`).toBeGreaterThanOrEqual(Math.abs(quantity));
     }
     await this.expectBalance();

@@ -17,7 +17,7 @@ const candles = market.candles(market.symbols[0]!);
 function without(bars: readonly number[]): CandleSeries {
   const rows = Array.from({ length: candles.length }, (_, bar) => candleAt(candles, bar));
   const series = seriesFromCandles(rows.filter((_, bar) => !bars.includes(bar)));
-  if (!series.ok) throw new Error(series.error.fault);
+  if (!series.ok) throw new Error(series.error.problem);
   return series.value;
 }
 

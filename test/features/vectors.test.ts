@@ -12,7 +12,7 @@ import {
 } from '../support/features/bars.ts';
 
 const read = <T>(file: string): T =>
-  JSON.parse(readFileSync(new URL(`../../vectors/${file}`, import.meta.url), 'utf8')) as T;
+  JSON.parse(readFileSync(new URL(`../vectors/${file}`, import.meta.url), 'utf8')) as T;
 
 interface DerivedCase {
   readonly feature: FeatureName;

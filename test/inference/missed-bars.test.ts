@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MISSED_BARS_RUNS, missedBars } from '../../lib/inference/missed-bars.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
-import { runOf } from '../contract/signal-store.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 
 /** Close of a bar, and a minute more. */
 const NOW_MS = Date.UTC(2024, 7, 5, 12, 1);

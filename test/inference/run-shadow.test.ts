@@ -1,4 +1,4 @@
-// A candidate in shadow: it sees what the ensemble in force sees, its decisions are kept, and nothing it does is noticed.
+// A candidate in shadow: it sees what the active ensemble sees, its decisions are kept, and nothing it does is noticed.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createFolderMarketData } from '../../lib/adapters/files/folder-market-data.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
@@ -126,7 +126,7 @@ async function alone() {
 
 const readRecord = async () => JSON.parse(new TextDecoder().decode((await store.get(RECORD))!.body));
 
-test('its votes are recorded and not counted: the ensemble in force decides as if it were alone', async () => {
+test('its votes are recorded and not counted: the active ensemble decides as if it were alone', async () => {
   const expected = await alone();
   const outcome = await run();
   expect(outcome.signals).toEqual(expected.signals);
@@ -174,7 +174,7 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
     () => store.put(SHADOW_KEY, new TextEncoder().encode('<html>')),
     /^pointer_invalid: /,
   ],
-])('when %s, cold and warm, the ensemble in force does not notice', async (_, harm, failed) => {
+])('when %s, cold and warm, the active ensemble does not notice', async (_, harm, failed) => {
   const expected = await alone();
   await run();
   await harm();
@@ -207,7 +207,7 @@ test('records that cannot be written are told, not thrown', async () => {
   expect((await run({ shadowRecords: undefined })).run.shadow).toMatchObject({ failed: null, signals: 3 });
 });
 
-test('promoted while it is warm it keeps its sessions; in force itself it is no shadow', async () => {
+test('promoted while it is warm it keeps its sessions; once active it is no shadow', async () => {
   await run();
   expect(sessions.open).toBe(8);
   await point({ ensembleId: SHADOW, shadow: SHADOW });

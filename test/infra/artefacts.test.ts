@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dashboardRows } from '../../infra/catalog/dashboard-panels.ts';
-import { FUNCTION_NAMES, type FunctionName } from '../../infra/catalog/functions.ts';
+import { FUNCTION_NAMES } from '../../infra/catalog/functions.ts';
 import { codeVersionOf } from '../../infra/constructs/bundle-function.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
 import { createS3ObjectStore } from '../../lib/adapters/aws/s3/s3-object-store.ts';
@@ -16,12 +16,13 @@ import { success } from '../../lib/core/result.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
-import { writeFeatureProfile } from '../../lib/models/use-cases/measure-drift.ts';
-import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { writeFeatureProfile } from '../../lib/models/use-cases/write-profile.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
 import { keyOf } from '../../lib/risk/record-kind.ts';
 import { POSITION_MANAGER } from '../../lib/risk/records.ts';
 import { setApiToken } from '../../lib/runtime/compose/api.ts';
+import type { FunctionName } from '../../lib/runtime/config/function-settings.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
@@ -176,7 +177,7 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     expect(await run('evaluate-rollout')).toMatchObject({
       verdict: 'NO_GO',
       breaches: [],
-      stage: 'PAPER',
+      level: 'PAPER',
       driftedFeatures: 0,
     });
     expect(await run('refresh-universe')).toMatchObject({ outcome: 'confirmed', symbols: 4, leaving: [] });

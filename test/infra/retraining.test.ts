@@ -172,7 +172,7 @@ describe('the steps of the retraining, with the permissions of its role', () => 
     });
   const read = async (key: string) => JSON.parse(new TextDecoder().decode((await objects.get(key))!.body));
 
-  it('bring a candidate into shadow; what is in force stays, and a repetition changes nothing', async () => {
+  it('bring a candidate into shadow; the active ensemble stays, and a repetition changes nothing', async () => {
     const pointer = await objects.get(POINTER_KEY);
     const { stdout } = await retrain('first');
     expect(aws.denied).toEqual([]);

@@ -22,7 +22,13 @@ describe('settings of a stage', () => {
       notifyEmail: 'desk@example.com',
       region: 'eu-central-1',
     };
-    expect(read(settings)).toEqual({ stage: 'dev', ...settings });
+    expect(read(settings)).toEqual({ stage: 'dev', paperOnly: false, ...settings });
+  });
+
+  it('follow spot on paper only, and only when that is said', () => {
+    const spot = { ...good, exchange: 'binance' };
+    expect(() => read(spot)).toThrow(/stages\.dev\.exchange: .*live broker trades Binance USDT-M.*paperOnly/);
+    expect(read({ ...spot, paperOnly: true })).toMatchObject({ exchange: 'binance', paperOnly: true });
   });
 
   it('ask for 100 symbols when they do not say how many', () => {

@@ -1,6 +1,6 @@
 // What a deploy would create, read from the templates: who may do what above all.
 import { readdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { type App, Stack } from 'aws-cdk-lib';
@@ -10,18 +10,9 @@ import { FUNCTION_NAMES, FUNCTIONS } from '../../infra/catalog/functions.ts';
 import { flagPath, RISK_TABLE, SIGNALS_TABLE } from '../../lib/adapters/aws/resources.ts';
 import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts';
 import { API_ROUTES } from '../../lib/api/api-contract.ts';
-import { CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
-import {
-  readApiConfiguration,
-  readCircuitBreakerConfiguration,
-  readCollectCandlesConfiguration,
-  readEvaluateRolloutConfiguration,
-  readExecuteConfiguration,
-  readInferConfiguration,
-  readManagePositionsConfiguration,
-  readRefreshUniverseConfiguration,
-} from '../../lib/runtime/config/configuration.ts';
+import { FUNCTION_SETTINGS } from '../../lib/runtime/config/function-settings.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { openEmbedded } from '../support/aws-target.ts';
 import {
@@ -106,7 +97,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...READ_KEYS,
     ...CHANGE_RISK,
   ],
-  'guard/Role': [
+  'manage-positions/Role': [
     ...own('manage-positions'),
     ...READ_FLAGS,
     ...READ_KEYS,
@@ -131,7 +122,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...[...Object.keys(CLOSED_FLAGS), 'EMERGENCY_MODE'].map((name) => `ssm:PutParameter ${flag(name)}`),
     'sns:Publish qt-dev-alarms',
   ],
-  'evaluate/Role': [
+  'evaluate-rollout/Role': [
     ...own('evaluate-rollout'),
     ...READ_SIGNALS,
     `s3:GetObject ${BUCKET}/ensembles/*`,
@@ -213,7 +204,12 @@ describe('the roles', () => {
   });
 
   it('keep the keys of the exchange from whoever does not trade', () => {
-    expect(rolesThatMay(/exchange\//)).toEqual(['Operator', 'api/Role', 'execute/Role', 'guard/Role']);
+    expect(rolesThatMay(/exchange\//)).toEqual([
+      'Operator',
+      'api/Role',
+      'execute/Role',
+      'manage-positions/Role',
+    ]);
   });
 
   it('hold no action by wildcard, and nothing of AWS’s own policies', () => {
@@ -262,16 +258,7 @@ describe('the functions', () => {
   const lambda = (name: string) =>
     stage.ofType('AWS::Lambda::Function').find(({ path }) => path === `${name}/Function`)!.properties;
 
-  it.each([
-    ['infer', readInferConfiguration],
-    ['execute', readExecuteConfiguration],
-    ['manage-positions', readManagePositionsConfiguration],
-    ['circuit-breaker', readCircuitBreakerConfiguration],
-    ['evaluate-rollout', readEvaluateRolloutConfiguration],
-    ['api', readApiConfiguration],
-    ['refresh-universe', readRefreshUniverseConfiguration],
-    ['collect-candles', readCollectCandlesConfiguration],
-  ] as const)('%s finds every setting it reads, and no other', (name, readConfiguration) => {
+  it.each(FUNCTION_NAMES)('%s finds every setting it reads, and no other', (name) => {
     const environment: Record<string, string> = lambda(name).Environment.Variables;
     const read = new Set<string>();
     const watched = new Proxy(environment, {
@@ -281,8 +268,8 @@ describe('the functions', () => {
       },
     });
     const { signalsTable, riskTable } = resourcesOfStage('dev');
-    const configuration: Record<string, unknown> = { ...readConfiguration(watched) };
-    expect(configuration.stage).toBe('dev');
+    const settings: Record<string, unknown> = { ...FUNCTION_SETTINGS[name].read(watched) };
+    expect(settings.stage).toBe('dev');
     const expected = {
       signalsTable,
       riskTable,
@@ -293,7 +280,7 @@ describe('the functions', () => {
       marketCapUrl: MARKET_CAP_URL,
     };
     for (const [key, value] of Object.entries(expected))
-      if (key in configuration) expect([key, configuration[key]]).toEqual([key, value]);
+      if (key in settings) expect([key, settings[key]]).toEqual([key, value]);
     expect(Object.keys(environment).filter((key) => !read.has(key))).toEqual([]);
   });
 
@@ -332,7 +319,7 @@ describe('the functions', () => {
     ]);
   });
 
-  it('are called on schedule: infer once a bar and shard, guard and breaker every minute', () => {
+  it('are called on schedule: infer once a bar and shard, position manager and breaker every minute', () => {
     const schedules = stage
       .ofType('AWS::Scheduler::Schedule')
       .map(({ properties }) => [
@@ -341,14 +328,44 @@ describe('the functions', () => {
         JSON.parse(properties.Target.Input),
       ]);
     expect(schedules).toEqual([
-      ['qt-dev-refresh-universe', 'cron(20 0 * * ? *)', {}],
-      ['qt-dev-collect-candles', 'cron(40 9 * * ? *)', {}],
-      ['qt-dev-manage-positions', 'cron(* * * * ? *)', {}],
-      ['qt-dev-circuit-breaker', 'cron(* * * * ? *)', {}],
-      ['qt-dev-evaluate', 'cron(7 * * * ? *)', {}],
       ['qt-dev-infer-0-of-2', 'cron(0/5 * * * ? *)', { shard: 0, shardCount: 2 }],
       ['qt-dev-infer-1-of-2', 'cron(0/5 * * * ? *)', { shard: 1, shardCount: 2 }],
+      ['qt-dev-manage-positions', 'cron(* * * * ? *)', {}],
+      ['qt-dev-circuit-breaker', 'cron(* * * * ? *)', {}],
+      ['qt-dev-evaluate-rollout', 'cron(7 * * * ? *)', {}],
+      ['qt-dev-refresh-universe', 'cron(20 0 * * ? *)', {}],
+      ['qt-dev-collect-candles', 'cron(40 9 * * ? *)', {}],
     ]);
+  });
+});
+
+describe('the stacks', () => {
+  it('deploy the schedules last: nothing runs before what it needs is there', async () => {
+    const { artifacts } = JSON.parse(await readFile(`${stage.folder}/manifest.json`, 'utf8'));
+    const predecessorsOf = (stack: string): string[] =>
+      (artifacts[stack].dependencies ?? [])
+        .filter((id: string) => artifacts[id].type === 'aws:cloudformation:stack')
+        .flatMap((id: string) => [id, ...predecessorsOf(id)]);
+    const stacks = [...new Set(stage.resources.map(({ stack }) => stack))];
+    const schedules = stage.ofType('AWS::Scheduler::Schedule').map(({ stack }) => stack);
+    expect(new Set(schedules)).toEqual(new Set(['qt-dev-schedules']));
+    expect(new Set(predecessorsOf('qt-dev-schedules'))).toEqual(
+      new Set(stacks.filter((stack) => stack !== 'qt-dev-schedules')),
+    );
+  });
+
+  it('name what all regions share with their region, so that a stage can move or exist twice', () => {
+    const GLOBAL = {
+      'AWS::IAM::ManagedPolicy': 'ManagedPolicyName',
+      'AWS::IAM::Role': 'RoleName',
+      'AWS::CloudWatch::Dashboard': 'DashboardName',
+      'AWS::S3::Bucket': 'BucketName',
+    };
+    const names = Object.entries(GLOBAL).flatMap(([type, property]) =>
+      stage.ofType(type).flatMap(({ properties }) => properties[property] ?? []),
+    );
+    expect(names).toHaveLength(3);
+    for (const name of names) expect(name).toMatch(new RegExp(`^qt-dev-.*${REGION}$`));
   });
 });
 
@@ -465,7 +482,7 @@ describe('the flags', () => {
         Object.fromEntries(
           Object.entries(parseFlags(await flags.read(FLAG_NAMES))).map(([name, state]) => [
             name,
-            state.state === 'value' ? String(state.value) : state.why,
+            state.state === 'value' ? String(state.value) : state.message,
           ]),
         );
       await deploy();
@@ -568,9 +585,9 @@ describe('the alarms', () => {
       .map(({ AlarmName }) => AlarmName);
     expect(names.sort()).toEqual([
       'qt-dev-candles-stale',
-      'qt-dev-position-manager-silent',
       'qt-dev-lease-expired',
       'qt-dev-no-signals',
+      'qt-dev-position-manager-silent',
       'qt-dev-shard-silent',
       'qt-dev-universe-stale',
     ]);

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { BAR_MS, type Candle, findCandleFault, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
+import { BAR_MS, type Candle, findCandleProblem, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import { countUntil, seriesFromCandles, sliceSeries } from '../../lib/market/candle-series.ts';
 
 const valid: Candle = { openTimeMs: 10 * BAR_MS, open: 10, high: 12, low: 9, close: 11, volume: 3 };
 
 describe('a candle', () => {
   it('is valid when its range holds its body, however narrow', () => {
-    expect(findCandleFault(valid)).toBeUndefined();
-    expect(findCandleFault({ ...valid, open: 5, high: 5, low: 5, close: 5, volume: 0 })).toBeUndefined();
+    expect(findCandleProblem(valid)).toBeUndefined();
+    expect(findCandleProblem({ ...valid, open: 5, high: 5, low: 5, close: 5, volume: 0 })).toBeUndefined();
   });
 
   it.each([
@@ -23,13 +23,13 @@ describe('a candle', () => {
     ['misaligned', { openTimeMs: 10 * BAR_MS + 1 }],
     ['misaligned', { openTimeMs: 10 * BAR_MS + 0.5 }],
   ])('is refused as %s', (fault, change) => {
-    expect(findCandleFault({ ...valid, ...change })).toBe(fault);
+    expect(findCandleProblem({ ...valid, ...change })).toBe(fault);
   });
 
   it('must open after the one before it', () => {
-    expect(findCandleFault(valid, 9 * BAR_MS)).toBeUndefined();
-    expect(findCandleFault(valid, 10 * BAR_MS)).toBe('not_increasing');
-    expect(findCandleFault(valid, 11 * BAR_MS)).toBe('not_increasing');
+    expect(findCandleProblem(valid, 9 * BAR_MS)).toBeUndefined();
+    expect(findCandleProblem(valid, 10 * BAR_MS)).toBe('not_increasing');
+    expect(findCandleProblem(valid, 11 * BAR_MS)).toBe('not_increasing');
   });
 });
 
@@ -50,13 +50,13 @@ describe('a series', () => {
   it('is refused whole at its first invalid candle', () => {
     expect(seriesFromCandles([at(1), at(3), { ...at(2) }, { ...at(4), low: 0 }])).toEqual({
       ok: false,
-      error: { index: 2, fault: 'not_increasing' },
+      error: { index: 2, problem: 'not_increasing' },
     });
   });
 
   it('counts what was known at a time, and slices without copying', () => {
     const built = seriesFromCandles([at(1), at(2), at(5)]);
-    if (!built.ok) throw new Error(built.error.fault);
+    if (!built.ok) throw new Error(built.error.problem);
     const series = built.value;
     expect([0, 1, 2, 3, 4, 5, 6].map((bar) => countUntil(series, bar * BAR_MS))).toEqual([
       0, 1, 2, 2, 2, 3, 3,

@@ -9,6 +9,7 @@ import {
 } from '../../lib/market/choose-universe.ts';
 import type { ListedPair } from '../../lib/market/pair-exclusion.ts';
 
+const NOW_MS = Date.UTC(2024, 7, 5);
 const pair = (base: string, quoteVolumeUsdt: number | undefined = 1_000, isTrading = true): ListedPair => ({
   symbol: `${base}USDT`,
   base,
@@ -35,7 +36,7 @@ describe('pairs', () => {
     [{ ...pair('SILENT'), quoteVolumeUsdt: undefined }, 'no_turnover'],
     [pair('WRONG', Number.NaN), 'no_turnover'],
   ])('%j is excluded: %s', (listed, reason) => {
-    const { ranked, excluded } = rankPairs([pair('BTC'), pair('ETH'), listed]);
+    const { ranked, excluded } = rankPairs([pair('BTC'), pair('ETH'), listed], NOW_MS);
     expect(ranked.map(({ base }) => base)).toEqual(['BTC', 'ETH']);
     expect([...excluded]).toEqual([[listed.symbol, reason]]);
   });
@@ -44,16 +45,16 @@ describe('pairs', () => {
     const coins = ['JUP', 'SYRUP', 'UP', 'PUMPDOWN', 'USUAL', 'DAIKO', 'PAXG', '1000PEPE'].map((base) =>
       pair(base),
     );
-    expect(rankPairs(coins).excluded.size).toBe(0);
+    expect(rankPairs(coins, NOW_MS).excluded.size).toBe(0);
   });
 
   it('are ranked by turnover, and by name where it is the same', () => {
-    const ranking = rankPairs([pair('B', 5), pair('A', 5), pair('Z', 9)]);
+    const ranking = rankPairs([pair('B', 5), pair('A', 5), pair('Z', 9)], NOW_MS);
     expect(ranking.ranked.map(({ base }) => base)).toEqual(['Z', 'A', 'B']);
   });
 
   it('listed twice are neither the one nor the other', () => {
-    const { ranked, excluded } = rankPairs([pair('A', 5), pair('A', 9), pair('B', 1), pair('A', 2)]);
+    const { ranked, excluded } = rankPairs([pair('A', 5), pair('A', 9), pair('B', 1), pair('A', 2)], NOW_MS);
     expect(ranked.map(({ base }) => base)).toEqual(['B']);
     expect(excluded.get('AUSDT')).toBe('not_tradable');
   });
@@ -61,7 +62,7 @@ describe('pairs', () => {
 
 describe('the universe', () => {
   const choose = (pairs: readonly ListedPair[], members: readonly string[], size: number) =>
-    chooseUniverse(rankPairs(pairs), { members, size });
+    chooseUniverse(rankPairs(pairs, NOW_MS), { members, size });
 
   it('is at first that of the largest', () => {
     const chosen = choose(market(30), [], 10);
@@ -96,7 +97,7 @@ describe('the universe', () => {
       { symbol: 'C2USDT', reason: 'not_tradable', rank: null },
       { symbol: 'GONEUSDT', reason: 'not_tradable', rank: null },
     ]);
-    const young = withoutPairs(rankPairs(market(30)), new Set(['C3USDT']), 'too_little_history');
+    const young = withoutPairs(rankPairs(market(30), NOW_MS), new Set(['C3USDT']), 'too_little_history');
     expect(chooseUniverse(young, { members: names(1, 10), size: 10 })).toMatchObject({
       entering: [{ symbol: 'C11USDT', reason: 'vacancy', rank: 10 }],
       leaving: [{ symbol: 'C3USDT', reason: 'too_little_history', rank: null }],
@@ -118,7 +119,10 @@ describe('the universe', () => {
     });
     fc.assert(
       fc.property(arbitrary, ({ volumes, members: indices, size }) => {
-        const ranking = rankPairs(volumes.map((volume, index) => pair(`C${index}`, volume)));
+        const ranking = rankPairs(
+          volumes.map((volume, index) => pair(`C${index}`, volume)),
+          NOW_MS,
+        );
         const rankOf = new Map(ranking.ranked.map(({ symbol }, index) => [symbol, index + 1]));
         const members = indices.map((index) => `C${index}USDT`);
         const { symbols, entering, leaving } = chooseUniverse(ranking, { members, size });
@@ -159,7 +163,7 @@ describe('the universe', () => {
 
 describe('an answer', () => {
   const doubt = (pairs: readonly ListedPair[], members: readonly string[], size: number) =>
-    doubtAbout(rankPairs(pairs), { members, size })?.code;
+    doubtAbout(rankPairs(pairs, NOW_MS), { members, size })?.code;
 
   it('with fewer than half of what was asked for is not believed', () => {
     expect(doubt([], [], 10)).toBe('too_few_pairs');
@@ -174,7 +178,7 @@ describe('an answer', () => {
     expect(doubt(market(60), ['C1USDT', 'C2USDT', 'XUSDT', 'YUSDT'], 20)).toBeUndefined();
   });
 
-  it('is believed when fewer are asked for than are in force', () => {
+  it('is believed when fewer are asked for than are active', () => {
     expect(doubt(market(60), names(1, 50), 5)).toBeUndefined();
   });
 });

@@ -22,7 +22,7 @@ function askFor(firstMs: number, shorten: (count: number) => number) {
         ...candle,
       })),
     );
-    if (!series.ok) throw new Error(series.error.fault);
+    if (!series.ok) throw new Error(series.error.problem);
     return success(series.value);
   };
   return fetchCandles(
@@ -39,22 +39,22 @@ function askFor(firstMs: number, shorten: (count: number) => number) {
 
 describe('bars before the first one that an exchange gives', () => {
   it('are absent when it gives none before it either', async () => {
-    const { candles, absent, trouble } = await askFor(BRACKET_MS, (count) => count);
-    expect({ bars: candles.size, absent, trouble }).toEqual({
+    const { candles, absent, problem } = await askFor(BRACKET_MS, (count) => count);
+    expect({ bars: candles.size, absent, problem }).toEqual({
       bars: 0,
       absent: [{ fromMs: FROM_MS, toMs: BRACKET_MS }],
-      trouble: undefined,
+      problem: undefined,
     });
   });
 
   it('are not when its answers are cut to one bar', async () => {
-    const { absent, trouble } = await askFor(FROM_MS - BARS * BAR_MS, () => 1);
+    const { absent, problem } = await askFor(FROM_MS - BARS * BAR_MS, () => 1);
     expect(absent).toEqual([]);
-    expect(trouble).toMatchObject({ code: 'invalid_response', retryable: true });
+    expect(problem).toMatchObject({ code: 'invalid_response', retryable: true });
   });
 
   it('come piece by piece when its answers are cut to two', async () => {
-    const { candles, absent, trouble } = await askFor(FROM_MS - BARS * BAR_MS, (count) => Math.min(2, count));
-    expect({ bars: candles.size, absent, trouble }).toEqual({ bars: BARS, absent: [], trouble: undefined });
+    const { candles, absent, problem } = await askFor(FROM_MS - BARS * BAR_MS, (count) => Math.min(2, count));
+    expect({ bars: candles.size, absent, problem }).toEqual({ bars: BARS, absent: [], problem: undefined });
   });
 });

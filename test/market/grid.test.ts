@@ -43,6 +43,48 @@ describe('filling gaps', () => {
   });
 });
 
+describe('a jump of the price scale', () => {
+  const JUMP_BAR = 500;
+  /** Prices times `factor` from the bar on; `bridge` lets that bar's range reach back to the last close. */
+  function rescaled(factor: number, { bridge = false, gap = 0 } = {}): CandleSeries {
+    const series = seriesAt(without(range(0, 2_400), JUMP_BAR, gap));
+    for (let index = 0; index < series.length; index++) {
+      if (series.openTimeMs[index]! < (JUMP_BAR + gap) * BAR_MS) continue;
+      for (const column of [series.open, series.high, series.low, series.close]) column[index]! *= factor;
+    }
+    if (bridge) {
+      const before = series.close[JUMP_BAR - 1]!;
+      series.high[JUMP_BAR] = Math.max(series.high[JUMP_BAR]!, before);
+      series.low[JUMP_BAR] = Math.min(series.low[JUMP_BAR]!, before);
+    }
+    return series;
+  }
+  const abstaining = (series: CandleSeries) =>
+    checkBars(fillGaps(series)).flatMap((verdict, bar) => (verdict === 'price_scale_changed' ? [bar] : []));
+
+  it.each([1_000, 100, 10, 4, 1 / 4, 1 / 10, 1 / 1_000])(
+    '× %d abstains while it is in the window',
+    (factor) => {
+      // From the first bar that has its history to the last whose window begins before the jump.
+      expect(abstaining(rescaled(factor))).toEqual(
+        range(ROW_WINDOW_BARS - 1, JUMP_BAR - 1 + ROW_WINDOW_BARS),
+      );
+    },
+  );
+
+  it('is seen across missing bars', () => {
+    expect(abstaining(rescaled(0.001, { gap: 5 })).length).toBeGreaterThan(400);
+  });
+
+  it.each([2.5, 0.4, 1.2])('× %d is a market that moves', (factor) => {
+    expect(abstaining(rescaled(factor))).toEqual([]);
+  });
+
+  it.each([10, 0.1])('× %d is a market that crashes when a candle bridges it', (factor) => {
+    expect(abstaining(rescaled(factor, { bridge: true }))).toEqual([]);
+  });
+});
+
 describe('judging bars', () => {
   const last = (series: CandleSeries) => checkBars(fillGaps(series)).at(-1);
 

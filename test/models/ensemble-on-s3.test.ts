@@ -10,8 +10,8 @@ import { createFolderObjectStore } from '../../lib/adapters/files/folder-object-
 import { createOnnxModelRuntime } from '../../lib/adapters/onnx/onnx-model-runtime.ts';
 import type { ObjectStore } from '../../lib/core/ports.ts';
 import { modelKey } from '../../lib/models/ensemble.ts';
+import { copyEnsemble } from '../../lib/models/use-cases/copy-ensemble.ts';
 import { createEnsembleProvider, type EnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
-import { copyEnsemble } from '../../lib/models/use-cases/model-registry.ts';
 import { promoteEnsemble, rollbackEnsemble } from '../../lib/models/use-cases/release-ensemble.ts';
 import { setQuarantine } from '../../lib/models/use-cases/release-quarantine.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
@@ -99,7 +99,7 @@ test('promote and rollback take effect at the next look; of two at the same mome
       members: DEFAULT_MEMBERS.map((member) => ({ ...member, version: `v2024${day}_000000` })),
       ensemble: { id: `e2024${day}_000000` },
     });
-  expect(await look(), 'publishing puts nothing in force').toBe(ALL);
+  expect(await look(), 'publishing activates nothing').toBe(ALL);
   const source = { store, runtime };
   const actor = { by: 'ana', reason: 'test', atMs: 1_722_500_000_000 };
   const promotions = await Promise.all(

@@ -5,11 +5,8 @@ import { FEATURE_COUNT } from '../../lib/features/feature-set.ts';
 import { decideSignal } from '../../lib/inference/decide-signal.ts';
 import { ensembleKey, modelKey, POINTER_KEY } from '../../lib/models/ensemble.ts';
 import type { ModelRuntime } from '../../lib/models/ports.ts';
-import {
-  createEnsembleProvider,
-  type EnsembleProvider,
-  type LoadedEnsemble,
-} from '../../lib/models/use-cases/load-ensemble.ts';
+import { createEnsembleProvider, type EnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
+import type { LoadedEnsemble } from '../../lib/models/use-cases/loaded-ensemble.ts';
 import { abstain } from '../../lib/models/vote.ts';
 import {
   buildModelFolder,

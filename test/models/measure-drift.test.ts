@@ -8,8 +8,9 @@ import { type FeatureProfile, featureProfileKey } from '../../lib/features/featu
 import { FEATURE_NAMES } from '../../lib/features/feature-set.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import type { CandleSeries } from '../../lib/market/candle-series.ts';
-import { measureDrift, writeFeatureProfile } from '../../lib/models/use-cases/measure-drift.ts';
-import { copyEnsemble } from '../../lib/models/use-cases/model-registry.ts';
+import { copyEnsemble } from '../../lib/models/use-cases/copy-ensemble.ts';
+import { measureDrift } from '../../lib/models/use-cases/measure-drift.ts';
+import { writeFeatureProfile } from '../../lib/models/use-cases/write-profile.ts';
 import { randomWalk, WALK_START_MS } from '../support/market/random-walk.ts';
 import { buildModelFolder, membersTrainedOn, toJson } from '../support/models/build-model-folder.ts';
 import { createMemoryObjectStore } from '../support/models/memory-object-store.ts';

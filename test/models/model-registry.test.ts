@@ -4,12 +4,8 @@ import type { ObjectStore } from '../../lib/core/ports.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
 import { ensembleKey, manifestKey, modelKey, POINTER_KEY } from '../../lib/models/ensemble.ts';
 import { parseEnsemble } from '../../lib/models/parse-document.ts';
-import {
-  type CopyRequest,
-  copyEnsemble,
-  listModels,
-  verifyModels,
-} from '../../lib/models/use-cases/model-registry.ts';
+import { type CopyRequest, copyEnsemble } from '../../lib/models/use-cases/copy-ensemble.ts';
+import { listModels, verifyModels } from '../../lib/models/use-cases/model-registry.ts';
 import { buildModelFolder, DEFAULT_MEMBERS, toJson } from '../support/models/build-model-folder.ts';
 import { createMemoryObjectStore } from '../support/models/memory-object-store.ts';
 
@@ -31,11 +27,11 @@ describe('list and verify', () => {
     const { ensemble, models } = await verifyModels(store, runtime);
     expect(ensemble).toMatchObject({ ok: true, value: { id: ID } });
     expect(models).toMatchObject([
-      { name: 'lightgbm', weight: 1, featureSet: 'ok', fault: undefined },
-      { name: 'nhits', bytes: null, featureSet: 'ok', fault: { reason: 'model_missing' } },
-      { name: 'patchtst', featureSet: 'unknown', fault: { reason: 'sha256_mismatch' } },
-      { name: 'xgboost', version: 'v20240101_000000', weight: null, featureSet: 'ok', fault: undefined },
-      { name: 'xgboost', version: VERSION, weight: 1, bytes: 842, featureSet: 'ok', fault: undefined },
+      { name: 'lightgbm', weight: 1, featureSet: 'ok', problem: undefined },
+      { name: 'nhits', bytes: null, featureSet: 'ok', problem: { reason: 'model_missing' } },
+      { name: 'patchtst', featureSet: 'unknown', problem: { reason: 'sha256_mismatch' } },
+      { name: 'xgboost', version: 'v20240101_000000', weight: null, featureSet: 'ok', problem: undefined },
+      { name: 'xgboost', version: VERSION, weight: 1, bytes: 842, featureSet: 'ok', problem: undefined },
     ]);
   });
 
@@ -49,7 +45,7 @@ describe('list and verify', () => {
     expect(models[0]).toMatchObject({
       name: 'catboost',
       weight: null,
-      fault: { reason: 'manifest_mismatch' },
+      problem: { reason: 'manifest_mismatch' },
     });
   });
 
@@ -84,7 +80,7 @@ describe('copying an ensemble', () => {
       versionId: (await to.head(modelKey(XGBOOST)))!.versionId,
     });
     const { models } = await verifyModels(to, runtime);
-    expect(models.map(({ fault }) => fault)).toEqual([undefined, undefined, undefined, undefined]);
+    expect(models.map(({ problem }) => problem)).toEqual([undefined, undefined, undefined, undefined]);
   });
 
   test('again changes nothing, not even a version', async () => {
@@ -111,7 +107,7 @@ describe('copying an ensemble', () => {
     expect(await copy(from, to)).toMatchObject({ ok: true, value: { uploaded: 1, pointer: 'set' } });
   });
 
-  test('never replaces what is in force, and puts nothing in force unless it is told to set the first', async () => {
+  test('never replaces an active ensemble, and activates none unless it is told to set the first', async () => {
     const { from, to } = await prepared();
     const pointer = toJson({ ensembleId: 'e20230101_000000' });
     await to.put(POINTER_KEY, pointer);
@@ -143,7 +139,7 @@ describe('copying an ensemble', () => {
     expect((await to.head(modelKey(XGBOOST)))!.bytes).toBe(3);
   });
 
-  test('leaves in force what someone else set first meanwhile', async () => {
+  test('keeps the ensemble that someone else activated first', async () => {
     const { from, to } = await prepared();
     const theirs = toJson({ ensembleId: 'e20230101_000000' });
     const racing: ObjectStore = {

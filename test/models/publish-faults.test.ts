@@ -1,8 +1,8 @@
-// The fault table again, at publishing: nothing of a faulty ensemble reaches the store, and what is in force stays.
+// The fault table again, at publishing: nothing of a faulty ensemble reaches the store, and the active ensemble stays.
 import { describe, expect, test } from 'vitest';
 import { createOnnxModelRuntime } from '../../lib/adapters/onnx/onnx-model-runtime.ts';
 import { ensembleKey, manifestKey, modelKey, POINTER_KEY } from '../../lib/models/ensemble.ts';
-import { copyEnsemble } from '../../lib/models/use-cases/model-registry.ts';
+import { copyEnsemble } from '../../lib/models/use-cases/copy-ensemble.ts';
 import { promoteEnsemble } from '../../lib/models/use-cases/release-ensemble.ts';
 import {
   buildModelFolder,
@@ -17,7 +17,7 @@ const runtime = createOnnxModelRuntime();
 const CANDIDATE = 'e20240801_000000';
 const ACTOR = { by: 'ana', reason: 'test', atMs: 1_722_500_000_000 };
 
-/** A store in which another ensemble is in force, and all that stands in it. */
+/** A store in which another ensemble is active, and all that stands in it. */
 async function inForce() {
   const to = createMemoryObjectStore({ versioned: true });
   const members = DEFAULT_MEMBERS.map((member) => ({ ...member, version: 'v20240101_000000' }));

@@ -218,7 +218,7 @@ describe('promotion by force', () => {
     expect(await read(POINTER_KEY)).toMatchObject({ ensembleId: 'e20240804_000000', previous: [BOLD] });
   });
 
-  test('a store that fails is an outcome, and nothing is in force that was not audited', async () => {
+  test('a store that fails is an outcome, and nothing becomes active unaudited', async () => {
     await pointTo(BOLD);
     const failing: ObjectStore = {
       ...store,
@@ -294,7 +294,7 @@ describe('shadow', () => {
     return Object.fromEntries(ensembles.map(({ id, status }) => [id, status]));
   };
 
-  test('is named apart from the pointer, and outlives promotions; in force itself it is no shadow', async () => {
+  test('is named apart from the pointer, and outlives promotions; once active it is no shadow', async () => {
     await publishEnsemble('e20240804_000000', 0.02);
     await pointTo(BOLD);
     const pointer = await store.get(POINTER_KEY);

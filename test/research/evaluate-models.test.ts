@@ -281,7 +281,7 @@ describe('what cannot be known', () => {
 });
 
 describe('what cannot be judged at all', () => {
-  test('no ensemble in force', async () => {
+  test('no active ensemble', async () => {
     const result = await evaluate(createMemoryObjectStore({ versioned: false }));
     expect(result).toMatchObject({ ok: false, error: { code: 'no_ensemble' } });
   });

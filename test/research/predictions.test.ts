@@ -12,11 +12,8 @@ import { signalSchema } from '../../lib/inference/signal.ts';
 import { infer } from '../../lib/inference/use-cases/infer.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { allocateSeries, type CandleSeries } from '../../lib/market/candle-series.ts';
-import {
-  createEnsembleProvider,
-  type EnsembleProvider,
-  type LoadedEnsemble,
-} from '../../lib/models/use-cases/load-ensemble.ts';
+import { createEnsembleProvider, type EnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
+import type { LoadedEnsemble } from '../../lib/models/use-cases/loaded-ensemble.ts';
 import {
   type Predictions,
   predictOnce,

@@ -1,16 +1,16 @@
 // Laws of the breaker: total, latched, monotonic; and closed unless every piece of evidence is proven fine.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { BreakerEvidence } from '../../lib/risk/breaker/evidence.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import {
-  BREAKER_LIMITS,
-  type BreakerEvent,
-  type BreakerEvidence,
   type BreakerState,
   breakerStateSchema,
   firstArmed,
   lostState,
-  transition,
-} from '../../lib/risk/breaker.ts';
+} from '../../lib/risk/breaker/state.ts';
+import { transition } from '../../lib/risk/breaker/transition.ts';
+import type { BreakerEvent } from '../../lib/risk/breaker/transition-types.ts';
 
 const START_MS = 1_722_816_000_000;
 const timeMs = fc.integer({ min: START_MS - 7_200_000, max: START_MS + 7_200_000 });
@@ -24,7 +24,7 @@ const reading = <T>(value: fc.Arbitrary<T>) =>
   fc.oneof(
     { weight: 8, arbitrary: value.map((read) => ({ state: 'value' as const, value: read })) },
     fc.constant({ state: 'missing' as const }),
-    fc.string().map((why) => ({ state: 'unreadable' as const, why })),
+    fc.string().map((message) => ({ state: 'unreadable' as const, message })),
   );
 const wildEvidence: fc.Arbitrary<BreakerEvidence> = fc.record({
   snapshots: reading(
@@ -141,7 +141,7 @@ describe('the breaker', () => {
     fc.assert(
       fc.property(fc.subarray(parts, { minLength: 1 }), (broken) => {
         const evidence = { ...healthyAt(START_MS) };
-        for (const part of broken) Object.assign(evidence, { [part]: { state: 'unreadable', why: 'x' } });
+        for (const part of broken) Object.assign(evidence, { [part]: { state: 'unreadable', message: 'x' } });
         const tick: BreakerEvent = { kind: 'tick', nowMs: START_MS, evidence };
         expect(transition(firstArmed(START_MS), tick, BREAKER_LIMITS).current.latch).toBe('TRIPPED');
       }),

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import type { BreakerEvidence } from '../../lib/risk/breaker/evidence.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import {
-  BREAKER_LIMITS,
-  type BreakerEvent,
-  type BreakerEvidence,
   type BreakerState,
   breakerStateSchema,
   firstArmed,
   lostState,
-  type TripCauseCode,
-  transition,
-} from '../../lib/risk/breaker.ts';
+} from '../../lib/risk/breaker/state.ts';
+import { transition } from '../../lib/risk/breaker/transition.ts';
+import type { BreakerEvent } from '../../lib/risk/breaker/transition-types.ts';
+import type { TripCauseCode } from '../../lib/risk/breaker/trip-causes.ts';
 
 const MINUTE_MS = 60_000;
 const NOW_MS = 1_722_816_000_000;
@@ -139,7 +139,7 @@ describe('a tick', () => {
   });
 
   it.each(Object.keys(healthy) as (keyof BreakerEvidence)[])('trips when %s is unreadable', (key) => {
-    const { current } = advance(tick({ [key]: { state: 'unreadable', why: 'ThrottlingException' } }));
+    const { current } = advance(tick({ [key]: { state: 'unreadable', message: 'ThrottlingException' } }));
     expect(causesOf(current)).toEqual(['evidence_unreadable']);
     expect(breakerStateSchema.parse(current)).toEqual(current);
   });
@@ -311,7 +311,7 @@ describe('a reset', () => {
     [
       'cause_not_cleared',
       requested,
-      approval({ evidence: moved({ positionManagerAtMs: { state: 'unreadable', why: 'x' } }) }),
+      approval({ evidence: moved({ positionManagerAtMs: { state: 'unreadable', message: 'x' } }) }),
     ],
   ];
   it.each(refusals)('is refused: %s', (code, state, event) => {

@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
-import { BREAKER_LIMITS, CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAGS, type FlagName, type FlagReading } from '../../lib/risk/flags.ts';
 import { authorise } from '../../lib/risk/gate.ts';
 import { keyOf, sortable } from '../../lib/risk/record-kind.ts';
@@ -72,7 +73,7 @@ async function follow(steps: readonly (typeof step extends fc.Arbitrary<infer S>
         new Map(
           names.map((name): [string, FlagReading] => {
             const text = texts.get(name);
-            if (flagsDown) return [name, { kind: 'unreadable', why: 'down' }];
+            if (flagsDown) return [name, { kind: 'unreadable', message: 'down' }];
             return [name, text === undefined ? { kind: 'missing' } : { kind: 'text', text }];
           }),
         ),

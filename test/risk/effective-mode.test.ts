@@ -7,7 +7,7 @@ import { FLAG_NAMES, type FlagName, type FlagReading, parseFlags } from '../../l
 const NOW_MS = 1_722_816_000_000;
 
 const text = (value: string): FlagReading => ({ kind: 'text', text: value });
-const broken: FlagReading[] = [{ kind: 'missing' }, { kind: 'unreadable', why: 'ThrottlingException' }];
+const broken: FlagReading[] = [{ kind: 'missing' }, { kind: 'unreadable', message: 'ThrottlingException' }];
 const booleanReadings = [text('true'), text('false'), text('True '), ...broken];
 const readingsOf: Record<FlagName, FlagReading[]> = {
   QT_ENABLE_EXECUTION: booleanReadings,
@@ -22,7 +22,7 @@ const latches: ModeEvidence['latch'][] = [
   { state: 'value', value: 'ARMED' },
   { state: 'value', value: 'TRIPPED' },
   { state: 'missing' },
-  { state: 'unreadable', why: 'timeout' },
+  { state: 'unreadable', message: 'timeout' },
 ];
 const leases: ModeEvidence['lease'][] = [
   { state: 'value', value: NOW_MS + 60_000 },
@@ -30,7 +30,7 @@ const leases: ModeEvidence['lease'][] = [
   { state: 'value', value: NOW_MS + 3_600_000 },
   { state: 'value', value: Number.NaN },
   { state: 'missing' },
-  { state: 'unreadable', why: 'timeout' },
+  { state: 'unreadable', message: 'timeout' },
 ];
 const stages: ModeEvidence['level'][] = [
   { state: 'value', value: { level: 'FULL', approved: true } },
@@ -38,7 +38,7 @@ const stages: ModeEvidence['level'][] = [
   { state: 'value', value: { level: 'HOUR_6_24', approved: false } },
   { state: 'value', value: { level: 'PAPER', approved: true } },
   { state: 'missing' },
-  { state: 'unreadable', why: 'timeout' },
+  { state: 'unreadable', message: 'timeout' },
 ];
 
 type Row = { flags: Record<FlagName, FlagReading> } & Pick<ModeEvidence, 'latch' | 'lease' | 'level'>;

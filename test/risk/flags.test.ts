@@ -126,7 +126,7 @@ describe('parseFlags', () => {
       new Map([
         ['QT_ENABLE_AI_TRADING', { kind: 'text', text: 'true' }],
         ['QT_PAPER_TRADING', { kind: 'text', text: 'True ' }],
-        ['EMERGENCY_MODE', { kind: 'unreadable', why: 'throttled' }],
+        ['EMERGENCY_MODE', { kind: 'unreadable', message: 'throttled' }],
         ['QT_MAX_POSITIONS', { kind: 'text', text: '3' }],
         ['UNKNOWN', { kind: 'text', text: 'true' }],
       ]),
@@ -136,7 +136,7 @@ describe('parseFlags', () => {
     expect(state.QT_PAPER_TRADING.state).toBe('malformed');
     expect(state.EMERGENCY_MODE).toEqual({
       state: 'unreadable',
-      why: 'EMERGENCY_MODE cannot be read: throttled',
+      message: 'EMERGENCY_MODE cannot be read: throttled',
     });
     expect(state.QT_MAX_POSITIONS).toEqual({ state: 'value', value: 3 });
     expect(state.QT_ENABLE_EXECUTION.state).toBe('missing');

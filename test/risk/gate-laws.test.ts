@@ -2,7 +2,7 @@
 // symbol at most once at a time, and exposure and count never exceed their limits.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { firstArmed, lostState } from '../../lib/risk/breaker.ts';
+import { firstArmed, lostState } from '../../lib/risk/breaker/state.ts';
 import {
   type AuthorisationContext,
   approveReduction,

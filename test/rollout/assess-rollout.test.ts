@@ -74,7 +74,7 @@ describe('the hourly evaluation', () => {
     expect(assessment).toMatchObject({
       level: 'PAPER',
       steppedDown: undefined,
-      parity: { mismatches: 0, remarks: [] },
+      parity: { mismatches: 0, problems: [] },
     });
     // 24 rows of 49 values for each of the three symbols.
     expect(assessment.parity.values).toBe(3 * 24 * 49);
@@ -149,7 +149,7 @@ describe('the hourly evaluation', () => {
     const dead = { ...recorded, closedCandles: async () => ({ ok: false as const, error: unavailable }) };
     const assessment = await assessRollout({ ...system, clock, market: dead });
     expect(assessment.parity).toMatchObject({ values: 0, mismatches: 0 });
-    expect(assessment.parity.remarks).toHaveLength(3);
+    expect(assessment.parity.problems).toHaveLength(3);
   });
 });
 

@@ -23,7 +23,7 @@ describe('versionDifferences', () => {
     ] as const;
     expect(versionDifferences('b', seen)).toEqual([
       'infer runs a, not b',
-      'guard runs c, not b',
+      'manage-positions runs c, not b',
       'circuit-breaker runs an unknown version, not b',
     ]);
   });

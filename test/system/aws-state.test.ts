@@ -375,17 +375,24 @@ describe('clients that misbehave', () => {
     await closed;
     return answer;
   }
+  /** What lets a request in. */
+  const pass = (service: 'dynamodb' | 's3' | 'ssm') =>
+    [
+      `host: ${new URL(aws!.endpoints[service]).host}`,
+      `authorization: AWS4-HMAC-SHA256 Credential=${aws!.endpoints.accessKeyId}/x, SignedHeaders=host, Signature=0`,
+      'connection: close',
+    ].join('\r\n');
   const s3Put = (headers: string, body: string) =>
-    `PUT /${names.bucket}/broken HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${headers}\r\n\r\n${body}`;
+    `PUT /${names.bucket}/broken HTTP/1.1\r\n${pass('s3')}\r\n${headers}\r\n\r\n${body}`;
   const chunked = 'content-encoding: aws-chunked\r\nx-amz-trailer: x-amz-checksum-crc32\r\n';
   const withLength = (headers: string, body: string) =>
     s3Put(`${headers}content-length: ${Buffer.byteLength(body)}`, body);
 
   it('leave the endpoints running and nothing behind when they break off in a body', async () => {
-    const dynamo =
-      'POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: DynamoDB_20120810.PutItem\r\ncontent-length: 99\r\n\r\n{';
-    await raw(aws!.endpoints.dynamodb, dynamo, true);
-    await raw(aws!.endpoints.ssm, dynamo.replace('DynamoDB_20120810', 'AmazonSSM'), true);
+    const post = (service: 'dynamodb' | 'ssm', target: string) =>
+      `POST / HTTP/1.1\r\n${pass(service)}\r\nx-amz-target: ${target}\r\ncontent-length: 99\r\n\r\n{`;
+    await raw(aws!.endpoints.dynamodb, post('dynamodb', 'DynamoDB_20120810.PutItem'), true);
+    await raw(aws!.endpoints.ssm, post('ssm', 'AmazonSSM.PutParameter'), true);
     await raw(aws!.endpoints.s3, s3Put('content-length: 999', 'abc'), true);
     await raw(aws!.endpoints.s3, 'garbage\r\n\r\n', false);
     expect(await hasRisk('gate')).toBe(false);
@@ -422,7 +429,7 @@ describe('clients that misbehave', () => {
     ])
       await raw(
         aws!.endpoints.s3,
-        `PUT ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1\r\n\r\nx`,
+        `PUT ${target} HTTP/1.1\r\n${pass('s3')}\r\ncontent-length: 1\r\n\r\nx`,
         false,
       );
     expect(existsSync(outside)).toBe(false);
@@ -438,7 +445,7 @@ describe('endpoints from the environment', () => {
     await versionOf('a', 'found');
     for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
     vi.stubEnv('AWS_REGION', 'eu-central-1');
-    vi.stubEnv('AWS_ACCESS_KEY_ID', 'local');
+    vi.stubEnv('AWS_ACCESS_KEY_ID', aws!.endpoints.accessKeyId);
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'local');
     const fromEnvironment = createClients();
     const object = await fromEnvironment.s3.send(new GetObjectCommand({ Bucket: names.bucket, Key: 'a' }));

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCircuitBreakerHandler } from '../../functions/circuit-breaker/handler.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
-import { BREAKER_LIMITS, CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { effectiveMode } from '../../lib/risk/effective-mode.ts';
 import { FLAG_NAMES, parseFlags } from '../../lib/risk/flags.ts';
 import { authorise, type GateItem, type Scope } from '../../lib/risk/gate.ts';
@@ -27,9 +28,10 @@ import { allRecords, allValues } from '../../lib/risk/use-cases/typed-records.ts
 import { composeCircuitBreaker } from '../../lib/runtime/compose/circuit-breaker.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { localCircuitBreakerConfiguration, localNotificationsFile } from '../../lib/runtime/config/stage.ts';
+import { localCircuitBreakerSettings } from '../../lib/runtime/config/local-settings.ts';
+import { localNotificationsFile } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
-import { runOf } from '../contract/signal-store.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { beHealthy, MINUTE_MS, START_MS, writeRecord } from '../support/trading/healthy-scope.ts';
 
 describe('circuit breaker on the embedded services', () => {
@@ -44,7 +46,7 @@ describe('circuit breaker on the embedded services', () => {
   async function startAll() {
     aws = await startEmbeddedAws({ stateDir });
     system = openLocalStage(aws.endpoints, stateDir);
-    const composition = composeCircuitBreaker(localCircuitBreakerConfiguration(stateDir), {
+    const composition = composeCircuitBreaker(localCircuitBreakerSettings(stateDir), {
       endpoints: aws.endpoints,
       clock,
     });

@@ -3,8 +3,9 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createBinanceArchive } from '../../lib/adapters/binance/binance-archive.ts';
-import { createCcxtMarketData } from '../../lib/adapters/binance/ccxt-market-data.ts';
+import { createBinanceArchive } from '../../lib/adapters/binance/market/binance-archive.ts';
+import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
+import { RequestBudget } from '../../lib/adapters/binance/request-budget.ts';
 import { openCandleFolder } from '../../lib/adapters/files/candle-folder.ts';
 import { candleParquet } from '../../lib/adapters/files/candle-parquet.ts';
 import { createFolderObjectStore } from '../../lib/adapters/files/folder-object-store.ts';
@@ -39,7 +40,7 @@ const LISTED_MS = Date.UTC(2025, 0, 3, 7, 35);
 function without(series: CandleSeries, isLeftOut: (openTimeMs: number) => boolean): CandleSeries {
   const candles = Array.from({ length: series.length }, (_, index) => candleAt(series, index));
   const kept = seriesFromCandles(candles.filter(({ openTimeMs }) => !isLeftOut(openTimeMs)));
-  if (!kept.ok) throw new Error(kept.error.fault);
+  if (!kept.ok) throw new Error(kept.error.problem);
   return kept.value;
 }
 
@@ -94,10 +95,12 @@ function callerOptions() {
 async function run(options: RunOptions = {}): Promise<CollectionReport> {
   const { symbols = market.symbols, days = DAYS, kind = 'binanceusdm', source = kind } = options;
   const patient = callerOptions();
+  // Each run is a process of its own: it does not know of the bans of the ones before.
+  const process = { ...patient, address: new RequestBudget(1e9) };
   const collected = await collectCandles(
     {
-      market: createCcxtMarketData({ exchange: kind, baseUrl: exchange.url, ...patient }),
-      archive: createBinanceArchive({ exchange: kind, baseUrl: exchange.url, ...patient }),
+      market: createCcxtMarketData({ exchange: kind, baseUrl: exchange.url, ...process }),
+      archive: createBinanceArchive({ exchange: kind, baseUrl: exchange.url, ...process }),
       objects: options.objects ?? createFolderObjectStore(folder),
       codec: candleParquet,
     },

@@ -7,10 +7,10 @@ import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal
 import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { symbolsOfShard } from '../../lib/market/universe.ts';
-import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
-import { runOf } from '../contract/signal-store.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { BAR, requestOf, signalOf, TradingWorld } from '../support/trading/trading-world.ts';
 
 const { outcomes } = TradingWorld;
@@ -129,7 +129,10 @@ describe('two versions of the code at once', () => {
     await world.minute();
     expect(await statusOf(world)).toMatchObject({
       mode: 'OFF',
-      reasons: [{ code: 'versions_differ', message: 'guard runs v2, not v1' }, { code: 'paper_trading' }],
+      reasons: [
+        { code: 'versions_differ', message: 'manage-positions runs v2, not v1' },
+        { code: 'paper_trading' },
+      ],
     });
     for (const part of PARTS) world.versions[part] = 'v2';
     await nextBar(world);

@@ -13,8 +13,8 @@ import { allocateSeries, type CandleSeries, sliceSeries } from '../../lib/market
 import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { POINTER_KEY } from '../../lib/models/ensemble.ts';
-import { writeFeatureProfile } from '../../lib/models/use-cases/measure-drift.ts';
-import { firstArmed } from '../../lib/risk/breaker.ts';
+import { writeFeatureProfile } from '../../lib/models/use-cases/write-profile.ts';
+import { firstArmed } from '../../lib/risk/breaker/state.ts';
 import { newGate } from '../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../lib/risk/latch.ts';
 import { verifyEvidence } from '../../lib/rollout/use-cases/evidence-bundle.ts';
@@ -24,7 +24,7 @@ import {
 } from '../../lib/runtime/compose/evaluate-rollout.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { localEvaluateRolloutConfiguration } from '../../lib/runtime/config/stage.ts';
+import { localTradingSettings } from '../../lib/runtime/config/local-settings.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
@@ -111,7 +111,7 @@ async function open(market: MarketSource) {
   });
   const exchange = await startSimulatedExchange({ market, clock: { nowMs: () => END_MS + 10_000 } });
   const composition = composeEvaluateRollout(
-    localEvaluateRolloutConfiguration({ exchange: 'binanceusdm', exchangeUrl: exchange.url }),
+    localTradingSettings({ exchange: 'binanceusdm', exchangeUrl: exchange.url }),
     { endpoints: aws.endpoints, clock: { nowMs: () => nowMs }, logOutput, unlimitedRequests: true },
   );
   opened.push({ composition, exchange });
@@ -121,7 +121,7 @@ async function open(market: MarketSource) {
 async function evaluated(market: MarketSource) {
   const { evaluate, log } = await open(market);
   const result = await evaluate();
-  const told = log.find(({ message }) => message === 'drift watched') as { level: string; drift: Drift };
+  const told = log.find(({ message }) => message === 'drift measured') as { level: string; drift: Drift };
   return {
     result,
     log,
@@ -157,7 +157,7 @@ describe('evaluate-rollout', () => {
       nowMs += HOUR_MS;
     }
     const samples = log
-      .filter(({ message }) => message === 'drift watched')
+      .filter(({ message }) => message === 'drift measured')
       .map(({ drift }) => drift as Drift);
     expect(samples).toHaveLength(3);
     expect(samples[0]!.symbols).not.toEqual(samples[1]!.symbols);
@@ -234,7 +234,7 @@ describe('evaluate-rollout', () => {
 });
 
 describe('the commands, on the saved state of a system that does not run', () => {
-  it('qt drift --state measures against the ensemble in force there, and qt gonogo names what drifted', async () => {
+  it('qt drift --state measures against the active ensemble there, and qt gonogo names what drifted', async () => {
     const { drift } = await evaluated(change(calm, agitate));
     await system.risk.createGate('paper', { ...newGate(firstArmed(nowMs)), leaseUntilMs: nowMs + LEASE_MS });
     await system.close();
@@ -315,7 +315,7 @@ describe('what cannot be measured has its reason and no figure', () => {
     expect(result).toMatchObject({ driftedFeatures: null, level: 'PAPER' });
   });
 
-  it('no profile, and no ensemble in force', async () => {
+  it('no profile, and no active ensemble', async () => {
     const pointer = (await system.objects.get(POINTER_KEY))!.body;
     const other = JSON.parse(Buffer.from(pointer).toString());
     await system.objects.put(POINTER_KEY, Buffer.from('{}'));
@@ -341,9 +341,9 @@ describe('what cannot be measured has its reason and no figure', () => {
     await exchange.close();
     opened.pop();
     expect(await evaluate()).toMatchObject({ verdict: 'NO_GO', driftedFeatures: null });
-    const told = log.findIndex(({ message }) => message === 'drift watched');
+    const told = log.findIndex(({ message }) => message === 'drift measured');
     expect(log[told]).toMatchObject({ drift: { code: 'exchange_unavailable' } });
-    expect(log.findIndex(({ message }) => message === 'rollout judged')).toBeLessThan(told);
+    expect(log.findIndex(({ message }) => message === 'rollout assessed')).toBeLessThan(told);
   });
 
   it('a store that cannot be read: judged all the same', async () => {
@@ -352,8 +352,8 @@ describe('what cannot be measured has its reason and no figure', () => {
     nowMs += HOUR_MS;
     aws.faults.s3.inject({ kind: 'error', times: 10_000, operation: 'GetObject' });
     await evaluate().finally(() => aws.faults.s3.clear());
-    const drifts = log.filter(({ message }) => message === 'drift watched');
+    const drifts = log.filter(({ message }) => message === 'drift measured');
     expect(drifts.at(-1)).toMatchObject({ drift: { outcome: 'unmeasured', code: 'store_unavailable' } });
-    expect(log.filter(({ message }) => message === 'rollout judged')).toHaveLength(2);
+    expect(log.filter(({ message }) => message === 'rollout assessed')).toHaveLength(2);
   });
 });

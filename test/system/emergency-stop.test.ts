@@ -13,7 +13,7 @@ import { openPosition, protect } from '../../lib/execution/use-cases/protect-pos
 import { newOrderRecord, sendOrder } from '../../lib/execution/use-cases/send-order.ts';
 import { shockPaperAccount } from '../../lib/execution/use-cases/shock-paper-account.ts';
 import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts';
-import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { authorise } from '../../lib/risk/gate.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
@@ -22,8 +22,8 @@ import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/o
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { announceRunningSystem, withdrawRunningSystem } from '../../local/run/running-system.ts';
-import { BROKER_START_MS, brokerMarket, expectValue } from '../contract/broker.ts';
-import { runOf } from '../contract/signal-store.ts';
+import { BROKER_START_MS, brokerMarket, expectRows } from '../support/execution/broker-market.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { qt } from '../support/qt.ts';
 
 const MINUTE_MS = 60_000;
@@ -43,6 +43,8 @@ const dependencies = () => ({
   limits: BREAKER_LIMITS,
   openBroker: async () => broker,
   stopwatchMs: () => performance.now(),
+  pause: async () => undefined,
+  expire: () => new Promise<void>(() => undefined),
 });
 
 beforeEach(async () => {
@@ -50,7 +52,7 @@ beforeEach(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'qt-emergency-'));
   aws = await startEmbeddedAws({ stateDir });
   exchange = await startSimulatedExchange({ market: brokerMarket, clock });
-  system = openLocalStage(aws.endpoints, stateDir, { url: exchange.url });
+  system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await prepareLocalStage(aws.endpoints, system.objects);
   await minute(0);
   broker = await system.openBroker('paper');
@@ -121,8 +123,8 @@ const stopNow = (more: Partial<Parameters<typeof emergencyStop>[1]> = {}) =>
   });
 const failuresOf = (steps: readonly EmergencyStep[]) =>
   Object.fromEntries(steps.map(({ step, failures }) => [step, failures]));
-const held = async () => expectValue(await broker.positions()).map(({ symbol }) => symbol);
-const open = async () => expectValue(await broker.openOrders()).map(({ kind }) => kind);
+const held = async () => expectRows(await broker.positions()).map(({ symbol }) => symbol);
+const open = async () => expectRows(await broker.openStops()).map(({ kind }) => kind);
 const flag = async (name: string) => (await system.flags.read([name])).get(name);
 
 describe('emergency stop', () => {
@@ -264,11 +266,7 @@ describe('the commands', () => {
   beforeEach(async () => {
     await minute();
     await minute();
-    announceRunningSystem(stateDir, {
-      pid: process.pid,
-      endpoints: { ...aws.endpoints },
-      exchangeUrl: exchange.url,
-    });
+    await announceRunningSystem(stateDir, { aws, exchange: 'binanceusdm', simulatedExchange: exchange });
   });
   afterEach(() => withdrawRunningSystem(stateDir));
   const run = (...args: string[]) => qt(...args, '--state', stateDir);

@@ -12,7 +12,7 @@ import {
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
-import { firstArmed } from '../../lib/risk/breaker.ts';
+import { firstArmed } from '../../lib/risk/breaker/state.ts';
 import { newGate } from '../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../lib/risk/latch.ts';
 import { initialRollout } from '../../lib/risk/level.ts';
@@ -25,7 +25,8 @@ import {
 } from '../../lib/runtime/compose/evaluate-rollout.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { LOCAL_BUCKET, localEvaluateRolloutConfiguration } from '../../lib/runtime/config/stage.ts';
+import { localTradingSettings } from '../../lib/runtime/config/local-settings.ts';
+import { LOCAL_BUCKET } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
@@ -58,7 +59,7 @@ async function startAll(): Promise<void> {
   const logOutput = new PassThrough();
   logOutput.on('data', (chunk) => log.push(...String(chunk).trim().split('\n')));
   composition = composeEvaluateRollout(
-    localEvaluateRolloutConfiguration({ exchange: 'binanceusdm', exchangeUrl: exchange.url }),
+    localTradingSettings({ exchange: 'binanceusdm', exchangeUrl: exchange.url }),
     { endpoints: aws.endpoints, clock, logOutput },
   );
   evaluate = createEvaluateRolloutHandler(composition);
@@ -102,7 +103,7 @@ describe('evaluate on the embedded services', () => {
     expect(result).toMatchObject({ verdict: 'GO', criteria: [], breaches: [], level: 'PAPER' });
     expect(await system.objects.head(result.evidenceKey)).toBeDefined();
     const lines = log.map((line) => JSON.parse(line));
-    expect(lines.find(({ message }) => message === 'rollout judged')).toMatchObject({
+    expect(lines.find(({ message }) => message === 'rollout assessed')).toMatchObject({
       level: 'INFO',
       service: 'evaluate-rollout',
       assessment: { decision: { verdict: 'GO' } },

@@ -13,7 +13,7 @@ import { FEATURE_SET_HASH } from '../../lib/features/feature-set.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import type { Ensemble } from '../../lib/models/ensemble.ts';
 import { readCurrentEnsemble } from '../../lib/models/use-cases/read-ensemble.ts';
-import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
 import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
@@ -25,11 +25,16 @@ import {
   type ManagePositionsComposition,
 } from '../../lib/runtime/compose/manage-positions.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { localExecuteConfiguration } from '../../lib/runtime/config/stage.ts';
+import { localTradingSettings } from '../../lib/runtime/config/local-settings.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { BROKER_START_MS, brokerMarket, expectValue } from '../contract/broker.ts';
-import { runOf } from '../contract/signal-store.ts';
+import {
+  BROKER_START_MS,
+  brokerMarket,
+  expectRows,
+  expectValue,
+} from '../support/execution/broker-market.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { signalOf } from '../support/trading/trading-world.ts';
 
 const MINUTE_MS = 60_000;
@@ -52,13 +57,13 @@ beforeEach(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'qt-execute-'));
   aws = await startEmbeddedAws({ stateDir });
   exchange = await startSimulatedExchange({ market: brokerMarket, clock });
-  system = openLocalStage(aws.endpoints, stateDir, { url: exchange.url });
+  system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await prepareLocalStage(aws.endpoints, system.objects);
   const current = await readCurrentEnsemble(system.objects);
   if (!current.ok) throw new Error(current.error.message);
   ensemble = current.value.ensemble;
   const overrides = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
-  const configuration = localExecuteConfiguration({ exchange: 'binanceusdm', exchangeUrl: exchange.url });
+  const configuration = localTradingSettings({ exchange: 'binanceusdm', exchangeUrl: exchange.url });
   compositions = {
     execute: composeExecute(configuration, overrides),
     managePositions: composeManagePositions(configuration, overrides),
@@ -107,7 +112,7 @@ async function decided(symbol: 'BTCUSDT' | 'ETHUSDT', close: number) {
   return { ...result, written: 1, alreadyDecided: 0 };
 }
 
-const held = async () => expectValue(await broker.positions()).map(({ symbol }) => symbol);
+const held = async () => expectRows(await broker.positions()).map(({ symbol }) => symbol);
 
 describe('the execute and guard functions', () => {
   it('turn an event delivered five times into one position, its stop, and its end at the horizon', async () => {
@@ -120,14 +125,14 @@ describe('the execute and guard functions', () => {
     expect(repeated.map(({ entered }) => entered)).toEqual([0, 0, 0, 0]);
     await minute();
     expect(await held()).toEqual(['BTCUSDT']);
-    expect(expectValue(await broker.openOrders()).map(({ kind }) => kind)).toEqual(['stop']);
+    expect(expectRows(await broker.openStops()).map(({ kind }) => kind)).toEqual(['stop']);
 
     const dueMs = event.barOpenTimeMs + (1 + ensemble.label.horizonBars) * BAR_MS;
     // Past a bar that reaches down to 49000: the stop is hit before the horizon where that is the later one.
     while (nowMs < dueMs + 3 * MINUTE_MS && (await held()).length > 0) await minute();
     expect(await held()).toEqual([]);
     await minute();
-    expect(expectValue(await broker.openOrders())).toEqual([]);
+    expect(expectRows(await broker.openStops())).toEqual([]);
     expect(await system.risk.readGate('paper')).toMatchObject({
       latch: 'ARMED',
       reserved: {},
@@ -143,8 +148,8 @@ describe('the execute and guard functions', () => {
     const event = await decided('ETHUSDT', 50_000);
     expect(await execute(event)).toMatchObject({ mode: 'OFF', entered: 0 });
     expect(await held()).toEqual([]);
-    await expect(execute({ responsePayload: { errorMessage: 'no' } })).rejects.toThrow();
-    await expect(execute(undefined)).rejects.toThrow();
+    await expect(execute({ responsePayload: { errorMessage: 'no' } } as never)).rejects.toThrow();
+    await expect(execute(undefined as never)).rejects.toThrow();
   });
 
   it('tell by failing that the exchange is gone while a position is open', async () => {

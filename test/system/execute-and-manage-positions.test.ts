@@ -1,6 +1,7 @@
 // From signal to protected position and out again: one order per decision, whatever is repeated, refused, lost or closed.
 
 import { describe, expect, it } from 'vitest';
+import { success } from '../../lib/core/result.ts';
 import { differencesOf } from '../../lib/execution/booked-ledger.ts';
 import { markLedger } from '../../lib/execution/ledger.ts';
 import { ORDERS } from '../../lib/execution/records.ts';
@@ -264,7 +265,7 @@ describe('an exchange that misbehaves', () => {
       const answer = await positions();
       const forgotten = forgets.shift();
       return answer.ok
-        ? { ...answer, value: answer.value.filter(({ symbol }) => symbol !== forgotten) }
+        ? success({ ...answer.value, rows: answer.value.rows.filter(({ symbol }) => symbol !== forgotten) })
         : answer;
     };
     await world.minute();
@@ -568,7 +569,7 @@ describe('a signal that may not act', () => {
     expect(await denied(await TradingWorld.open(old))).toEqual(['ensemble_mismatch']);
   });
 
-  it('has no ensemble in force', async () => {
+  it('has no active ensemble', async () => {
     const world = await open();
     world.objects.failReadsOf('ensembles/');
     expect(await denied(world)).toEqual(['ensemble_unavailable']);

@@ -16,20 +16,22 @@ import { DASHBOARD } from '../../dashboard/page.ts';
 import { createClients } from '../../lib/adapters/aws/create-clients.ts';
 import { API_ERRORS } from '../../lib/api/api-contract.ts';
 import { describeApi } from '../../lib/api/api-document.ts';
-import { BREAKER_LIMITS, CLOSED_FLAGS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
+import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
 import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { composeApi, setApiToken } from '../../lib/runtime/compose/api.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { apiTokenParameter, LOCAL_STAGE, localApiConfiguration } from '../../lib/runtime/config/stage.ts';
+import { localApiSettings } from '../../lib/runtime/config/local-settings.ts';
+import { apiTokenParameter, LOCAL_STAGE } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import type { Listener } from '../../local/aws/http-listener.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { serveApi } from '../../local/run/api-server.ts';
-import { BROKER_START_MS, brokerMarket } from '../contract/broker.ts';
-import { runOf, signalOf } from '../contract/signal-store.ts';
+import { claimApiPort, serveApi } from '../../local/run/api-server.ts';
+import { BROKER_START_MS, brokerMarket } from '../support/execution/broker-market.ts';
+import { runOf, signalOf } from '../support/inference/sample-signals.ts';
 
 const TOKEN = 'a-token-of-the-right-length-0123456789abcdef';
 const BAR_MS = 300_000;
@@ -52,7 +54,7 @@ beforeEach(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'qt-api-'));
   aws = await startEmbeddedAws({ stateDir });
   exchange = await startSimulatedExchange({ market: brokerMarket, clock });
-  system = openLocalStage(aws.endpoints, stateDir, { url: exchange.url });
+  system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await prepareLocalStage(aws.endpoints, system.objects);
   await setApiToken(LOCAL_STAGE, TOKEN, aws.endpoints);
   await tickBreaker(dependencies(), 'paper');
@@ -75,7 +77,7 @@ async function openApi(): Promise<void> {
       done();
     },
   });
-  const configuration = localApiConfiguration(stateDir, {
+  const configuration = localApiSettings(stateDir, {
     exchange: 'binanceusdm',
     exchangeUrl: exchange.url,
   });
@@ -85,7 +87,9 @@ async function openApi(): Promise<void> {
     logOutput,
     unlimitedRequests: true,
   });
-  api = await serveApi(composed, 0);
+  const port = await claimApiPort(0);
+  serveApi(composed, port);
+  api = port;
   closeApi = async () => {
     await api.close();
     await composed.close();
@@ -635,7 +639,7 @@ describe('the dashboard', () => {
     expect((await audited())[0]?.message).toContain('seen on the page');
   });
 
-  it('says so when the token is wrong, and what could not be done', async () => {
+  it('says so when the token is wrong, and what could not be done', { timeout: 120_000 }, async () => {
     await withPage(async (page) => {
       page.submit('connect', { token: 'wrong-token-0123456789' });
       await expect.poll(() => page.text('message')).toContain(API_ERRORS.unauthorised.meaning);
@@ -643,7 +647,7 @@ describe('the dashboard', () => {
       aws.faults.dynamodb.inject({ kind: 'error', times: 10_000 });
       page.submit('stop', { token: TOKEN, reason: 'x' });
       await expect
-        .poll(() => page.text('outcome'), { timeout: 20_000 })
+        .poll(() => page.text('outcome'), { timeout: 90_000 })
         .toMatch(/^NOT COMPLETE[\s\S]*latch \(paper\)/);
       await expect.poll(() => page.text('mode')).toBe('OFF');
     });

@@ -11,12 +11,8 @@ import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { modelKey } from '../../lib/models/ensemble.ts';
 import { composeInfer, type InferComposition } from '../../lib/runtime/compose/infer.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import {
-  LOCAL_BUCKET,
-  LOCAL_STAGE,
-  localInferConfiguration,
-  resourcesOfStage,
-} from '../../lib/runtime/config/stage.ts';
+import { localTradingSettings } from '../../lib/runtime/config/local-settings.ts';
+import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
 import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
@@ -51,14 +47,11 @@ beforeEach(async () => {
   log = [];
   const logOutput = new PassThrough();
   logOutput.on('data', (chunk) => log.push(...String(chunk).trim().split('\n')));
-  composition = composeInfer(
-    localInferConfiguration({ exchange: 'binanceusdm', exchangeUrl: exchange.url }),
-    {
-      endpoints: target.aws.endpoints,
-      clock: { nowMs: () => nowMs },
-      logOutput,
-    },
-  );
+  composition = composeInfer(localTradingSettings({ exchange: 'binanceusdm', exchangeUrl: exchange.url }), {
+    endpoints: target.aws.endpoints,
+    clock: { nowMs: () => nowMs },
+    logOutput,
+  });
   infer = createInferHandler(composition);
 });
 
@@ -106,7 +99,7 @@ describe('the infer function', () => {
     const results = [await infer({ shard: 0, shardCount: 2 }), await infer({ shard: 1, shardCount: 2 })];
     expect(results[0]!.written + results[1]!.written).toBe(4);
     expect(await system.signals.ofBar(results[0]!.barOpenTimeMs)).toHaveLength(4);
-    await expect(infer({ shard: 2, shardCount: 2 })).rejects.toThrow(/shard must be less than of/);
+    await expect(infer({ shard: 2, shardCount: 2 })).rejects.toThrow(/shard must be less than shardCount/);
   });
 
   it.each([
@@ -118,6 +111,35 @@ describe('the infer function', () => {
     expect(await infer({})).toMatchObject({ written: 3 });
     const run = await newestRun();
     expect(run.abstentions).toMatchObject([{ symbol: first, abstained: reason }]);
+  });
+
+  it('a symbol that the exchange does not list abstains as not_listed: waiting would not help', async () => {
+    const fault = { kind: 'reject', code: -1121, msg: 'Invalid symbol.' } as const;
+    exchange.faults.inject({ ...fault, path: '/fapi/v1/klines', symbol: first });
+    expect(await infer({})).toMatchObject({ written: 3 });
+    expect((await newestRun()).abstentions).toMatchObject([{ symbol: first, abstained: 'not_listed' }]);
+  });
+
+  it('counts newest candles that were others when they were read again', async () => {
+    const revisedCandles = async () => {
+      await infer({});
+      return (await newestRun()).revisedCandles;
+    };
+    expect(await revisedCandles()).toBe(0);
+    nowMs += BAR_MS;
+    expect(await revisedCandles()).toBe(0);
+    // Another market at the same address: every candle of it is another one.
+    const port = Number(new URL(exchange.url).port);
+    await exchange.close();
+    const other = generateMarket({
+      seed: 4,
+      symbols: 4,
+      fromMs: Date.UTC(2024, 0, 1),
+      bars: REQUEST_BARS + 10,
+    });
+    exchange = await startSimulatedExchange({ market: other, clock: { nowMs: () => nowMs }, port });
+    nowMs += BAR_MS;
+    expect(await revisedCandles()).toBe(4);
   });
 
   it('an exchange that is gone gives abstentions and no signal', async () => {

@@ -3,8 +3,8 @@
 import { createHmac } from 'node:crypto';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createCcxtMarketData } from '../../lib/adapters/binance/ccxt-market-data.ts';
-import { createLiveBroker, type LiveBrokerOptions } from '../../lib/adapters/binance/live-broker.ts';
+import { createLiveBroker, type LiveBrokerOptions } from '../../lib/adapters/binance/account/live-broker.ts';
+import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
 import type { Broker, Submission } from '../../lib/execution/ports.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import type { FaultRequest } from '../../local/exchange/faults.ts';
@@ -15,10 +15,11 @@ import {
   BROKER_START_MS,
   BROKER_TERMS,
   brokerMarket,
+  expectRows,
   expectValue,
   market,
   stop,
-} from '../contract/broker.ts';
+} from '../support/execution/broker-market.ts';
 
 const credentials = { apiKey: 'CANARY-KEY-7f3a91', secret: 'CANARY-SECRET-c04d2e' };
 const ORDER = { path: '/fapi/v1/order', method: 'POST' } as const;
@@ -66,7 +67,7 @@ beforeEach(async () => {
 afterEach(() => simulated.close());
 
 const enter = async (): Promise<Submission> => broker.submit(await approveEntry('live'));
-const held = async (): Promise<number> => expectValue(await broker.positions())[0]?.quantity ?? 0;
+const held = async (): Promise<number> => expectRows(await broker.positions())[0]?.quantity ?? 0;
 
 describe('an order whose answer is lost', () => {
   const lost: readonly (readonly [string, FaultRequest])[] = [
@@ -83,7 +84,7 @@ describe('an order whose answer is lost', () => {
       ok: true,
       value: { status: 'filled', filledQuantity: 0.01 },
     });
-    expect(await enter()).toEqual({ outcome: 'acknowledged' });
+    expect(await enter()).toMatchObject({ outcome: 'acknowledged' });
     expect(await held()).toBe(0.01);
   });
 
@@ -107,8 +108,8 @@ describe('an order whose answer is lost', () => {
     const protect = () =>
       broker.submit(approveReduce('live', { clientOrderId: 'qt-stop-1', stopPrice: 49_500 }));
     expect(await protect()).toMatchObject({ outcome: 'unknown' });
-    expect(await protect()).toEqual({ outcome: 'acknowledged' });
-    expect(expectValue(await broker.openOrders())).toMatchObject([stop('qt-stop-1')]);
+    expect(await protect()).toMatchObject({ outcome: 'acknowledged' });
+    expect(expectRows(await broker.openStops())).toMatchObject([stop('qt-stop-1')]);
   });
 
   it.each(['html', 'nulls', 'truncated'] as const)(
@@ -118,7 +119,7 @@ describe('an order whose answer is lost', () => {
       simulated.faults.inject({ kind, path: '/fapi/v1/order', method: 'GET' });
       expect(await enter()).toMatchObject({
         outcome: 'rejected',
-        reason: expect.stringContaining('not sent'),
+        message: expect.stringContaining('not sent'),
       });
       expect(await broker.find(market('qt-entry-1'))).toMatchObject({ ok: false });
       expect(await held()).toBe(0.01);
@@ -154,9 +155,9 @@ describe('an order whose answer is lost', () => {
     await enter();
     simulated.faults.inject({ kind: 'server_error', path: '/fapi/v1/order', method: 'GET' });
     const second = await broker.submit(await approveEntry('live', { clientOrderId: 'qt-entry-2' }));
-    expect(second).toMatchObject({ outcome: 'rejected', reason: expect.stringContaining('not sent') });
+    expect(second).toMatchObject({ outcome: 'rejected', message: expect.stringContaining('not sent') });
     expect(await held()).toBe(0.01);
-    expect(await broker.submit(approveReduce('live'))).toEqual({ outcome: 'acknowledged' });
+    expect(await broker.submit(approveReduce('live'))).toMatchObject({ outcome: 'acknowledged' });
     expect(await held()).toBe(0);
   });
 });
@@ -170,14 +171,14 @@ describe('an order that the exchange refuses', () => {
     [-9999, 'Something new.'],
   ])('%i is a rejection with its reason', async (code, msg) => {
     simulated.faults.inject({ kind: 'reject', code, msg, ...ORDER });
-    const reason = expect.stringContaining(`${code} ${msg}`);
-    expect(await enter()).toEqual({ outcome: 'rejected', reason });
+    const message = expect.stringContaining(`${code} ${msg}`);
+    expect(await enter()).toMatchObject({ outcome: 'rejected', message });
     expect(await broker.find(market('qt-entry-1'))).toEqual({ ok: true, value: undefined });
   });
 
   it('-4116 says that the exchange has the order', async () => {
     simulated.faults.inject({ kind: 'reject', code: -4116, msg: 'ClientOrderId is duplicated.', ...ORDER });
-    expect(await enter()).toEqual({ outcome: 'acknowledged' });
+    expect(await enter()).toMatchObject({ outcome: 'acknowledged' });
   });
 
   it('429 is a rejection: nothing was done, and nothing else leaves until the exchange is ready', async () => {
@@ -197,24 +198,26 @@ describe('an order that the exchange refuses', () => {
     const submission = await broker.submit(
       approveReduce('live', { clientOrderId: 'qt-stop-1', stopPrice: 49_500 }),
     );
-    expect(submission).toMatchObject({ outcome: 'rejected', reason: expect.stringContaining('-2021') });
-    expect(expectValue(await broker.openOrders())).toEqual([]);
+    expect(submission).toMatchObject({ outcome: 'rejected', message: expect.stringContaining('-2021') });
+    expect(expectRows(await broker.openStops())).toEqual([]);
     expect(await held()).toBe(0.01);
   });
 
   it('margin that is not there is refused by the exchange itself', async () => {
     const submission = await broker.submit(await approveEntry('live', { quantity: 100 }));
-    expect(submission).toMatchObject({ outcome: 'rejected', reason: expect.stringContaining('-2019') });
+    expect(submission).toMatchObject({ outcome: 'rejected', message: expect.stringContaining('-2019') });
   });
 });
 
 describe('an order that is filled in part', () => {
   it('is reported with what was filled, and its fee', async () => {
     simulated.faults.inject({ kind: 'partial_fill', share: 0.4, ...ORDER });
-    expect(await enter()).toEqual({ outcome: 'acknowledged' });
+    expect(await enter()).toMatchObject({ outcome: 'acknowledged' });
     const report = expectValue(await broker.find(market('qt-entry-1')));
     expect(report).toMatchObject({ status: 'cancelled', quantity: 0.01, filledQuantity: 0.004 });
-    expect(report!.feeMicroUsdt).toBe(Math.round(0.004 * report!.averagePrice! * 400));
+    const fees = expectValue(await broker.fills(market('qt-entry-1'))).map(({ fee }) => fee.amount);
+    const fee = fees.reduce((sum, amount) => sum + amount, 0);
+    expect(fee).toBeCloseTo(0.004 * report!.averagePrice! * 0.0004, 6);
     expect(await held()).toBe(0.004);
   });
 });
@@ -224,7 +227,7 @@ describe('time', () => {
     'a machine that is %i ms off asks the exchange for its time',
     async (offMs) => {
       machineMs = nowMs + offMs;
-      expect(await enter()).toEqual({ outcome: 'acknowledged' });
+      expect(await enter()).toMatchObject({ outcome: 'acknowledged' });
       expect(await held()).toBe(0.01);
     },
   );
@@ -232,9 +235,9 @@ describe('time', () => {
   it('a clock that jumps in between is read again, and the order sent once', async () => {
     await held();
     nowMs += 10 * BAR_MS;
-    expect(await enter()).toEqual({ outcome: 'acknowledged' });
+    expect(await enter()).toMatchObject({ outcome: 'acknowledged' });
     nowMs -= 2 * BAR_MS;
-    expect(await broker.submit(approveReduce('live', { quantity: 0.004 }))).toEqual({
+    expect(await broker.submit(approveReduce('live', { quantity: 0.004 }))).toMatchObject({
       outcome: 'acknowledged',
     });
     expect(await held()).toBe(0.006);
@@ -242,7 +245,7 @@ describe('time', () => {
 
   it('a clock that cannot be agreed on is a rejection', async () => {
     simulated.faults.inject({ kind: 'reject', code: -1021, msg: 'Timestamp is outside.', ...ORDER });
-    expect(await enter()).toMatchObject({ outcome: 'rejected', reason: expect.stringContaining('-1021') });
+    expect(await enter()).toMatchObject({ outcome: 'rejected', message: expect.stringContaining('-1021') });
   });
 });
 
@@ -276,7 +279,6 @@ describe('preparing a symbol', () => {
   it.each([
     ['dualSidePosition', 'hedge mode'],
     ['multiAssetsMargin', 'multi-assets'],
-    ['feeBurn', 'BNB'],
   ])('refuses an account with %s', async (mode, word) => {
     await simulated.close();
     await start({ [mode]: true });
@@ -284,6 +286,12 @@ describe('preparing a symbol', () => {
       ok: false,
       error: { code: 'refused', message: expect.stringContaining(word) },
     });
+  });
+
+  it('takes an account that pays its fees in BNB: fees are valued in their own asset', async () => {
+    await simulated.close();
+    await start({ feeBurn: true });
+    expect(await broker.prepare('BTCUSDT')).toMatchObject({ ok: true });
   });
 
   it('refuses a symbol that does not trade', async () => {
@@ -334,7 +342,9 @@ describe('keys', () => {
         await fresh.cancelAll('BTCUSDT'),
         await fresh.positions(),
         await fresh.walletMicroUsdt(),
-        await fresh.fundingSince(0),
+        await fresh.openStops(),
+        await fresh.fills(market('qt-entry-1')),
+        await fresh.incomeSince(0),
       );
     }
     const text = inspect(seen, { depth: 12, showHidden: true }) + JSON.stringify(seen);

@@ -13,19 +13,23 @@ import { FULL_SIZE } from '../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../lib/execution/use-cases/execute.ts';
 import { managePositions } from '../../lib/execution/use-cases/manage-positions.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
-import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { initialRollout } from '../../lib/risk/level.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
 import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
-import { credentialParameters } from '../../lib/runtime/compose/brokers.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
+import {
+  credentialParameters,
+  LOCAL_BUCKET,
+  LOCAL_STAGE,
+  resourcesOfStage,
+} from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { announceRunningSystem, withdrawRunningSystem } from '../../local/run/running-system.ts';
-import { expectValue } from '../contract/broker.ts';
-import { runOf } from '../contract/signal-store.ts';
+import { expectRows } from '../support/execution/broker-market.ts';
+import { runOf } from '../support/inference/sample-signals.ts';
 import { qt } from '../support/qt.ts';
 import { calmMarket, LIVE_DEPOSIT_USDT, LIVE_KEYS } from '../support/trading/live-world.ts';
 import {
@@ -59,7 +63,7 @@ beforeEach(async () => {
     },
   });
   await prepareStage();
-  system = openLocalStage(aws.endpoints, stateDir, { url: exchange.url });
+  system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await putEnsemble(system.objects);
   const full = { ...initialRollout(START_MS), level: 'FULL' as const };
   await riskRecords(system.risk).rollout.put('live', full, { ifAbsent: true });
@@ -69,11 +73,7 @@ beforeEach(async () => {
   ] as const)
     await system.flags.write(name, text);
   broker = await system.openBroker('live');
-  announceRunningSystem(stateDir, {
-    pid: process.pid,
-    endpoints: { ...aws.endpoints },
-    exchangeUrl: exchange.url,
-  });
+  await announceRunningSystem(stateDir, { aws, exchange: 'binanceusdm', simulatedExchange: exchange });
   for (const ms of [MINUTE_MS, BAR_MS - MINUTE_MS]) await minute(ms);
   await enter();
 });
@@ -113,7 +113,14 @@ async function enter(): Promise<void> {
   ] as const)
     await system.signals.put(signalOf(symbol, action, { barOpenTimeMs }));
   const report = await execute(
-    { ...system, clock, brokerOf: () => broker, policy: FULL_SIZE, codeVersion: VERSION },
+    {
+      ...system,
+      clock,
+      brokerOf: () => broker,
+      policy: FULL_SIZE,
+      codeVersion: VERSION,
+      stopwatchMs: () => 0,
+    },
     requestOf({ barOpenTimeMs }),
   );
   expect(report.decisions.map(({ outcomes }) => outcomes)).toEqual([['entered'], ['entered']]);
@@ -122,8 +129,8 @@ async function enter(): Promise<void> {
 
 const stopEverything = (...more: string[]) =>
   qt('emergency-stop', '--reason', 'a test', '--by', 'ada', ...more, '--state', stateDir);
-const held = async () => expectValue(await broker.positions()).length;
-const open = async () => expectValue(await broker.openOrders()).length;
+const held = async () => expectRows(await broker.positions()).length;
+const open = async () => expectRows(await broker.openStops()).length;
 const latch = async () => (await system.risk.readGate('live'))?.latch;
 const emergency = async () => (await system.flags.read(['EMERGENCY_MODE'])).get('EMERGENCY_MODE');
 const raised = { kind: 'text', text: 'true' };

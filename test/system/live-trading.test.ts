@@ -6,7 +6,7 @@ import { BAR_MS } from '../../lib/market/candle.ts';
 import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
 import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import type { FaultRequest } from '../../local/exchange/faults.ts';
-import { approveEntry, approveReduce } from '../contract/broker.ts';
+import { approveEntry, approveReduce, expectRows } from '../support/execution/broker-market.ts';
 import { type Dips, LIVE_DEPOSIT_USDT, LiveWorld } from '../support/trading/live-world.ts';
 import { Crash, CrashPlan, MINUTE_MS, START_MS, TradingWorld } from '../support/trading/trading-world.ts';
 
@@ -226,8 +226,8 @@ describe('what nobody here decided', () => {
     );
     await world.minutes(2);
     await world.expectSettled();
-    const stops = await world.broker.openOrders();
-    expect(stops.ok && stops.value.map(({ clientOrderId }) => clientOrderId)).toEqual([
+    const stops = expectRows(await world.broker.openStops());
+    expect(stops.map(({ clientOrderId }) => clientOrderId)).toEqual([
       (await world.orders()).find(({ leg }) => leg === 'stop')!.clientOrderId,
     ]);
   });
@@ -257,10 +257,10 @@ describe('whatever is repeated or cut off', () => {
     expect(gate.positionCount).toBeLessThanOrEqual(flag === 'QT_MAX_POSITIONS' ? 1 : 10);
     const capital = flag === 'QT_MAX_CAPITAL_ALLOCATION' ? Number(text) : 1;
     expect(gate.exposureMicroUsdt).toBeLessThanOrEqual(capital * LIVE_DEPOSIT_USDT * 1e6);
-    const positions = await world.broker.positions();
-    const exposure = positions.ok
-      ? positions.value.reduce((sum, { quantity, markPrice }) => sum + Math.abs(quantity) * markPrice, 0)
-      : Number.NaN;
+    const exposure = expectRows(await world.broker.positions()).reduce(
+      (sum, { quantity, markPrice }) => sum + Math.abs(quantity) * (markPrice ?? Number.NaN),
+      0,
+    );
     expect(exposure).toBeLessThanOrEqual(capital * LIVE_DEPOSIT_USDT);
     await world.expectSettled();
   });

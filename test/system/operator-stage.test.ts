@@ -15,7 +15,7 @@ beforeEach(async () => {
   target = await openEmbedded();
   vi.stubEnv('AWS_ENDPOINT_URL_SSM', target.aws.endpoints.ssm);
   vi.stubEnv('AWS_REGION', 'eu-central-1');
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'local');
+  vi.stubEnv('AWS_ACCESS_KEY_ID', target.aws.endpoints.accessKeyId);
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'local');
   system = await openAwsStage(STAGE, { checked: false });
 });

@@ -21,7 +21,7 @@ import {
   readUniverseChange,
   writeUniverse,
 } from '../../lib/market/use-cases/active-universe.ts';
-import { BREAKER_LIMITS } from '../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { composeExecute } from '../../lib/runtime/compose/execute.ts';
@@ -29,14 +29,9 @@ import { composeInfer } from '../../lib/runtime/compose/infer.ts';
 import { composeManagePositions } from '../../lib/runtime/compose/manage-positions.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { composeRefreshUniverse } from '../../lib/runtime/compose/refresh-universe.ts';
-import type { RefreshUniverseConfiguration } from '../../lib/runtime/config/configuration.ts';
-import {
-  LOCAL_BUCKET,
-  LOCAL_STAGE,
-  localExecuteConfiguration,
-  localInferConfiguration,
-  resourcesOfStage,
-} from '../../lib/runtime/config/stage.ts';
+import type { RefreshUniverseSettings } from '../../lib/runtime/config/function-settings.ts';
+import { localTradingSettings } from '../../lib/runtime/config/local-settings.ts';
+import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
 import { type MarketSource, marketOf } from '../../local/market/market-source.ts';
@@ -114,7 +109,7 @@ const overrides = () => {
   return { endpoints: target.aws.endpoints, clock, logOutput, unlimitedRequests: true };
 };
 
-async function refresh(change: Partial<RefreshUniverseConfiguration> = {}) {
+async function refresh(change: Partial<RefreshUniverseSettings> = {}) {
   const composition = composeRefreshUniverse(
     {
       stage: LOCAL_STAGE,
@@ -191,7 +186,7 @@ describe('the refresh-universe function', () => {
     ['no candles of anything', { kind: 'empty', path: '/fapi/v1/klines' }],
     ['a ban', { kind: 'banned' }],
     ['torn connections', { kind: 'reset' }],
-  ] as const)('keeps the universe in force when the exchange sends %s, and says so', async (_, fault) => {
+  ] as const)('keeps the active universe when the exchange sends %s, and says so', async (_, fault) => {
     await refresh();
     const before = await system.objects.get(UNIVERSE_KEY);
     nowMs += DAY_MS;
@@ -204,6 +199,8 @@ describe('the refresh-universe function', () => {
     expect(await history()).toHaveLength(1);
     expect(log).toMatch(/"UniverseKept":1/);
     exchange.faults.clear();
+    // A ban outlasts its cause: until it is over this process asks nobody at the address.
+    if (fault.kind === 'banned') return void (await expect(refresh()).rejects.toThrow(/banned/));
     expect(await refresh()).toMatchObject({ outcome: 'confirmed' });
     expect(log).toMatch(/"UniverseRefreshed":1/);
   });
@@ -215,8 +212,8 @@ describe('the refresh-universe function', () => {
       asOf: '2024-01-01',
       symbols: ['AUSDT', 'BUSDT', first!],
     });
-    await expect(refresh()).rejects.toThrow(/too_many_gone: of the 3 symbols in force only 1 can be traded/);
-    const { createCcxtMarketData } = await import('../../lib/adapters/binance/ccxt-market-data.ts');
+    await expect(refresh()).rejects.toThrow(/too_many_gone: only 1 of the 3 active symbols can be traded/);
+    const { createCcxtMarketData } = await import('../../lib/adapters/binance/market/ccxt-market-data.ts');
     const market = createCcxtMarketData({ exchange: 'binanceusdm', baseUrl: exchange.url });
     const dependencies = { market, objects: system.objects, clock };
     expect(await refreshUniverse(dependencies, { size: 4, afresh: true })).toMatchObject({
@@ -257,12 +254,17 @@ describe('the refresh-universe function', () => {
 describe('qt universe', () => {
   it('chooses and shows the symbols of the running system, and fails with what keeps them', async () => {
     const state = ['--state', target.stateDir];
-    const endpoints = { ...target.aws.endpoints };
-    announceRunningSystem(target.stateDir, { pid: process.pid, endpoints, exchangeUrl: exchange.url });
+    await announceRunningSystem(target.stateDir, {
+      aws: target.aws,
+      exchange: 'binanceusdm',
+      simulatedExchange: exchange,
+    });
     closers.push(async () => withdrawRunningSystem(target.stateDir));
     expect(await qt('universe', 'show', ...state)).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringMatching(/there is no universe\/current\.json in the store: qt universe refresh/),
+      stderr: expect.stringMatching(
+        /there is no universe\/current\.json in the store: run qt universe refresh/,
+      ),
     });
     const refreshed = await qt('universe', 'refresh', '--symbols', '4', ...state);
     expect(refreshed).toMatchObject({ exitCode: 0, stderr: '' });
@@ -274,7 +276,7 @@ describe('qt universe', () => {
     expect(await qt('universe', 'refresh', '--symbols', '21', ...state)).toMatchObject({
       exitCode: 1,
       stderr:
-        'error: the universe of 2024-01-04 stays: too_few_pairs: 10 pairs can be traded, asked for were 21\n',
+        'error: the universe of 2024-01-04 stays: too_few_pairs: 10 pairs can be traded, 21 were asked for\n',
     });
     expect((await inForce()).symbols).toHaveLength(4);
   });
@@ -345,9 +347,9 @@ describe('a symbol that leaves the universe', () => {
     await refresh();
     const market = { exchange: 'binanceusdm' as const, exchangeUrl: exchange.url };
     const parts = {
-      infer: composeInfer(localInferConfiguration(market), overrides()),
-      execute: composeExecute(localExecuteConfiguration(market), overrides()),
-      managePositions: composeManagePositions(localExecuteConfiguration(market), overrides()),
+      infer: composeInfer(localTradingSettings(market), overrides()),
+      execute: composeExecute(localTradingSettings(market), overrides()),
+      managePositions: composeManagePositions(localTradingSettings(market), overrides()),
     };
     closers.push(...Object.values(parts).map((part) => () => part.close()));
     const infer = createInferHandler(parts.infer);

@@ -22,7 +22,7 @@ const open = () => TradingWorld.open(signalOf('BTCUSDT', 'BUY'), signalOf('ETHUS
 
 function expectProtected({ exchange }: TradingWorld, at: string): void {
   for (const [symbol, quantity] of exchange.held) {
-    const covered = Math.max(0, ...exchange.openStops(symbol).map((stop) => stop.quantity));
+    const covered = Math.max(0, ...exchange.openStops(symbol).map((stop) => stop.quantity ?? 0));
     expect(covered, `${at}: the stop of ${symbol}`).toBeGreaterThanOrEqual(Math.abs(quantity));
   }
 }

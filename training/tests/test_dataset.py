@@ -28,7 +28,7 @@ def test_sequences_are_the_96_rows_before_and_never_reach_over_a_gap_or_a_symbol
     assert per_symbol[1] == 2_400 - 20 - 2 * 95  # its gap costs another 95
 
 
-def test_side_is_judged_against_the_rest_of_the_market(data: Dataset) -> None:
+def test_side_is_evaluated_against_the_rest_of_the_market(data: Dataset) -> None:
     targets = data.targets[12]
     moves = np.clip(targets.forward_return / (targets.barrier_bps / 1e4), -3, 3)
     for bar in np.unique(data.ts)[::400]:

@@ -1,4 +1,4 @@
-"""No row that a model learned from may know anything of the rows that judge it."""
+"""No row that a model learned from may know anything of the rows that evaluate it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The judges, held against independent implementations and against cases with a known answer."""
+"""The metrics, checked against independent implementations and against cases with a known answer."""
 
 from __future__ import annotations
 

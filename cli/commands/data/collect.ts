@@ -101,9 +101,8 @@ async function collectInto(
 
 async function findSimulatedExchange(state: string): Promise<string> {
   const { findRunningSystem } = await import('../../../local/run/running-system.ts');
-  const url = findRunningSystem(state)?.exchangeUrl;
-  if (url === undefined || url === null)
-    throw new CommandFailure(`no simulated exchange runs on ${state}: npm start`);
+  const url = (await findRunningSystem(state))?.simulatedExchange?.url;
+  if (url === undefined) throw new CommandFailure(`no simulated exchange runs on ${state}: npm start`);
   return url;
 }
 

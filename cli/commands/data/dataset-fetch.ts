@@ -11,7 +11,7 @@ export function addFetchCommand(dataset: Command): void {
 }
 
 async function runFetch(options: SystemOptions & { readonly out: string }): Promise<void> {
-  const { fetchCollected } = await import('../../../lib/runtime/compose/dataset.ts');
+  const { fetchCollected } = await import('../../../lib/runtime/compose/research/dataset.ts');
   const files = await withSystem(options, ({ objects }) => fetchCollected(objects, options.out));
   if (files === 0) throw new CommandFailure('nothing has been collected there yet: qt collect');
   process.stdout.write(`${files} files of collected candles in ${options.out}\n`);

@@ -1,7 +1,7 @@
 // `qt dataset build`: recorded candles in, the dataset that training reads out.
 import type { Command } from 'commander';
 import type { BuildProgress, DatasetSummary } from '../../../lib/research/use-cases/build-dataset.ts';
-import type { FolderDatasetError } from '../../../lib/runtime/compose/dataset.ts';
+import type { FolderDatasetError } from '../../../lib/runtime/compose/research/dataset.ts';
 import { CommandFailure, toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
 import { addRecordedOptions, checkBarRange, parseInstant, type RecordedOptions } from '../../options.ts';
@@ -30,7 +30,7 @@ export function addDatasetCommand(program: Command): void {
 
 async function runBuild(options: BuildOptions): Promise<void> {
   checkBarRange(options);
-  const { buildDatasetInFolder } = await import('../../../lib/runtime/compose/dataset.ts');
+  const { buildDatasetInFolder } = await import('../../../lib/runtime/compose/research/dataset.ts');
   const progress = await createProgressLine();
   const built = await buildDatasetInFolder({
     dataFolder: options.data,

@@ -72,10 +72,10 @@ async function refresh(options: RefreshOptions): Promise<void> {
   printChange(chosen);
 }
 
-function describeKept({ universe, why }: Extract<UniverseRefresh, { outcome: 'kept' }>): string {
+function describeKept({ universe, reason }: Extract<UniverseRefresh, { outcome: 'kept' }>): string {
   const stays =
     universe === undefined ? 'no universe could be chosen' : `the universe of ${universe.asOf} stays`;
-  return `${stays}: ${why.code}: ${why.message}`;
+  return `${stays}: ${reason.code}: ${reason.message}`;
 }
 
 function printChange({ entering, leaving }: Pick<ChosenUniverse, 'entering' | 'leaving'>): void {

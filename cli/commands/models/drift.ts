@@ -37,8 +37,8 @@ export function addDriftCommand(program: Command): void {
     .description('PSI per feature with the customary readings (what `qt drift` alone does)')
     .option('--bars <n>', 'how many of the newest bars to look at', parseCount, BARS_DEFAULT)
     .option('--to <iso>', 'look back from here (default: the end of the candles)', parseInstant)
-    .option('--stage <name>', 'the ensemble in force on this stage of AWS, in place of --models')
-    .option('--state <dir>', 'the ensemble in force in the local system of this folder, in place of --models')
+    .option('--stage <name>', 'the active ensemble on this stage of AWS, in place of --models')
+    .option('--state <dir>', 'the active ensemble in the local system of this folder, in place of --models')
     .option('--json', 'print JSON', false)
     .action(runDrift);
   addRecordedModelsOptions(drift.command('profile'))
@@ -53,7 +53,7 @@ async function runDrift(options: DriftOptions): Promise<void> {
   const { stage, state, models } = options;
   if ([stage, state, models].filter((each) => each !== undefined).length > 1)
     throw new UsageError('give one of --models, --stage and --state');
-  const { measureFolderDrift } = await import('../../../lib/runtime/compose/evaluation.ts');
+  const { measureFolderDrift } = await import('../../../lib/runtime/compose/research/evaluation.ts');
   const measure = (store: ObjectStore | undefined) =>
     measureFolderDrift({
       dataFolder: options.data,
@@ -80,7 +80,7 @@ async function runDrift(options: DriftOptions): Promise<void> {
 async function runProfile(options: ProfileOptions): Promise<void> {
   if (options.from !== undefined && options.to !== undefined && options.from >= options.to)
     throw new UsageError('--from must be before --to');
-  const { writeFolderProfile } = await import('../../../lib/runtime/compose/evaluation.ts');
+  const { writeFolderProfile } = await import('../../../lib/runtime/compose/research/evaluation.ts');
   const written = await writeFolderProfile({
     dataFolder: options.data,
     modelsFolder: options.models,
@@ -115,7 +115,7 @@ async function formatDrift(report: DriftReport): Promise<string> {
     const bounds = interval ? `${interval.low.toFixed(3)} … ${interval.high.toFixed(3)}` : 'undefined';
     table.push([name, formatFigure(psi, 3), bounds, reading]);
   }
-  const left = report.failures.map(({ symbol, message }) => `left out ${symbol}: ${message}`);
+  const left = report.problems.map(({ symbol, message }) => `left out ${symbol}: ${message}`);
   return [
     `ensemble ${report.ensembleId}`,
     `training: ${training.rows} rows of ${training.symbols.length} symbols, ${formatInstant(training.fromMs)} to ${formatInstant(training.toMs)}`,

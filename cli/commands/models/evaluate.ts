@@ -1,4 +1,4 @@
-// `qt evaluate`: how good the ensemble in force is on recorded candles, judged by the code that serves.
+// `qt evaluate`: how good the active ensemble is on recorded candles, judged by the code that serves.
 import type { Command } from 'commander';
 import type { Evaluation } from '../../../lib/research/evaluation.ts';
 import type { EvaluationProgress } from '../../../lib/research/use-cases/collect-answers.ts';
@@ -37,7 +37,7 @@ export function addEvaluateCommand(program: Command): void {
 
 async function runEvaluate(options: EvaluateOptions): Promise<void> {
   checkBarRange(options);
-  const { evaluateFolder } = await import('../../../lib/runtime/compose/evaluation.ts');
+  const { evaluateFolder } = await import('../../../lib/runtime/compose/research/evaluation.ts');
   const progress = await createProgressLine();
   const evaluated = await evaluateFolder({
     dataFolder: options.data,

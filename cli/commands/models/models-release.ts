@@ -3,8 +3,8 @@ import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Result } from '../../../lib/core/result.ts';
 import { ensembleIdSchema } from '../../../lib/models/ensemble.ts';
+import type { EnsembleComparison } from '../../../lib/models/ensemble-comparison.ts';
 import { modelNameSchema, modelVersionSchema } from '../../../lib/models/manifest.ts';
-import type { EnsembleComparison } from '../../../lib/models/ports.ts';
 import type { ReleaseActor, ReleaseFailure } from '../../../lib/models/use-cases/release-pointer.ts';
 import type { ModelIdentity } from '../../../lib/models/vote.ts';
 import type { TestCandles } from '../../../lib/research/use-cases/compare-ensembles.ts';
@@ -35,7 +35,7 @@ export function addReleaseCommands(models: Command): void {
     .option('--json', 'print JSON', false)
     .action(runShow);
   addActorOptions(
-    add('promote', 'put a candidate in force that is proven, and better than the ensemble in force'),
+    add('promote', 'put a candidate in force that is proven, and better than the active ensemble'),
   )
     .argument('<id>', 'id of the ensemble', parseEnsembleId)
     .option(
@@ -49,7 +49,7 @@ export function addReleaseCommands(models: Command): void {
     .action(runPromote);
   addActorOptions(add('rollback', 'put back what was in force before')).action(runRollback);
   addActorOptions(
-    add('shadow', 'run a candidate beside the ensemble in force: votes are recorded, not counted'),
+    add('shadow', 'run a candidate beside the active ensemble: votes are recorded, not counted'),
   )
     .argument('<id>', 'id of the ensemble, or none', (text) =>
       text === 'none' ? undefined : parseEnsembleId(text),
@@ -125,9 +125,9 @@ async function openTestCandlesOf(options: PromoteOptions): Promise<TestCandles |
 }
 
 function describeComparison(comparison: EnsembleComparison): string {
-  const { challengerLogLoss, championLogLoss, championId, rows, days, interval, leftOut } = comparison;
+  const { challengerLogLoss, championLogLoss, championId, rows, days, interval, problems } = comparison;
   const bounds = interval && ` (95 % interval ${interval.low.toFixed(5)} to ${interval.high.toFixed(5)})`;
-  const missing = leftOut.length === 0 ? '' : `; left out: ${leftOut.join('; ')}`;
+  const missing = problems.length === 0 ? '' : `; left out: ${problems.join('; ')}`;
   return (
     `log-loss ${challengerLogLoss.toFixed(5)} against ${championLogLoss.toFixed(5)} of ${championId}: ` +
     `${comparison.meanDifference.toFixed(5)}${bounds ?? ''} on ${rows} rows of ${days} days${missing}`

@@ -14,9 +14,9 @@ import { addReleaseCommands } from './models-release.ts';
 type ModelsOptions = SystemOptions & { readonly json: boolean };
 
 export function addModelsCommand(program: Command): void {
-  const models = program.command('models').description('the models and the ensemble in force');
+  const models = program.command('models').description('the models and the active ensemble');
   addSystemOptions(models.command('list'))
-    .description('every ensemble and model version in the store; weights are those of the ensemble in force')
+    .description('every ensemble and model version in the store; weights are those of the active ensemble')
     .option('--json', 'print JSON', false)
     .action(runList);
   addSystemOptions(models.command('verify'))
@@ -39,14 +39,14 @@ async function runVerify(folder: string | undefined, options: ModelsOptions): Pr
       ? await withSystem(options, ({ objects }) => verifyStoredModels(objects))
       : await verifyStoredModels(openModelsFolder(folder));
   print(listing, options.json, describeVerdict);
-  const faulty = listing.models.filter(({ fault }) => fault !== undefined).length;
+  const unusable = listing.models.filter(({ problem }) => problem !== undefined).length;
   if (!listing.ensemble.ok) throw new CommandFailure(listing.ensemble.error.message);
-  if (faulty > 0)
-    throw new CommandFailure(`${faulty} of ${listing.models.length} models failed verification`);
+  if (unusable > 0)
+    throw new CommandFailure(`${unusable} of ${listing.models.length} models failed verification`);
 }
 
-const describeVerdict = ({ fault }: VerifiedModelRow): string =>
-  fault === undefined ? 'verified' : `${fault.reason}: ${fault.message}`;
+const describeVerdict = ({ problem }: VerifiedModelRow): string =>
+  problem === undefined ? 'verified' : `${problem.reason}: ${problem.message}`;
 
 function print<Row extends ListedModel>(
   { ensemble, ensembles, models }: ModelListing<Row>,

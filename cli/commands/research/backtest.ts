@@ -39,7 +39,7 @@ export function addBacktestCommand(program: Command): void {
 
 async function runBacktest(options: BacktestOptions): Promise<void> {
   checkBarRange(options);
-  const { backtestFolder } = await import('../../../lib/runtime/compose/backtest.ts');
+  const { backtestFolder } = await import('../../../lib/runtime/compose/research/backtest.ts');
   const progress = await createProgressLine();
   const tested = await backtestFolder({
     dataFolder: options.data,

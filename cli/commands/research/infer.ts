@@ -17,7 +17,7 @@ export function addInferCommand(program: Command): void {
 }
 
 async function runInfer(options: InferOptions): Promise<void> {
-  const { inferFromFolder } = await import('../../../lib/runtime/compose/infer-from-folder.ts');
+  const { inferFromFolder } = await import('../../../lib/runtime/compose/research/infer-from-folder.ts');
   const inferred = await inferFromFolder({
     dataFolder: options.data,
     modelsFolder: options.models,

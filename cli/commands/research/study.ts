@@ -35,7 +35,7 @@ export function addStudyCommand(program: Command): void {
 
 async function runStops(options: StudyOptions): Promise<void> {
   checkBarRange(options);
-  const { studyFolderStops } = await import('../../../lib/runtime/compose/study-stops.ts');
+  const { studyFolderStops } = await import('../../../lib/runtime/compose/research/study-stops.ts');
   const progress = await createProgressLine();
   const studied = await studyFolderStops({
     dataFolder: options.data,

@@ -1,6 +1,8 @@
 // `qt api-token`: a new token for the HTTP API of a stage. It is shown once and stored nowhere; the stage keeps its SHA-256.
+
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
+import { messageOf } from '../../../lib/core/message-of.ts';
 import { CommandFailure } from '../../command-error.ts';
 
 const TOKEN_BYTES = 32;
@@ -16,7 +18,7 @@ export function addApiTokenCommand(program: Command): void {
       const { setApiToken } = await import('../../../lib/runtime/compose/api.ts');
       const token = randomBytes(TOKEN_BYTES).toString('base64url');
       await setApiToken(stage, token).catch((error: unknown) => {
-        throw new CommandFailure(`stage ${stage}: ${error instanceof Error ? error.message : error}`);
+        throw new CommandFailure(`stage ${stage}: ${messageOf(error)}`);
       });
       process.stdout.write(`${token}\n`);
     });

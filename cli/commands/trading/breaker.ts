@@ -1,6 +1,6 @@
 // `qt breaker`: the circuit breaker's state, and the two things that an operator may do with it.
 import { type Command, Option } from 'commander';
-import type { BreakerState } from '../../../lib/risk/breaker.ts';
+import type { BreakerState } from '../../../lib/risk/breaker/state.ts';
 import type { GateItem, Scope } from '../../../lib/risk/gate.ts';
 import type { BreakerOutcome } from '../../../lib/risk/use-cases/circuit-breaker.ts';
 import type { OperatorSystem } from '../../../lib/runtime/compose/operator.ts';
@@ -52,7 +52,7 @@ async function runStatus(options: BreakerOptions & { readonly json: boolean }): 
   const { breaker, epoch, leaseUntilMs } = gate;
   print(`${options.scope}: ${breaker.latch}, epoch ${epoch}, lease until ${instant(leaseUntilMs)}`);
   if (breaker.latch === 'ARMED') return;
-  const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker.ts');
+  const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker/limits.ts');
   for (const { code, message } of breaker.causes) print(`  ${code}: ${message}`);
   print(
     `tripped at ${instant(breaker.trippedAtMs)}; may be reset from ${instant(breaker.trippedAtMs + BREAKER_LIMITS.cooldownMs)} on, with every cause gone`,
@@ -98,7 +98,7 @@ async function runReset(options: ResetOptions): Promise<void> {
 }
 
 async function breakerOf(system: OperatorSystem, shards: number) {
-  const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker.ts');
+  const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker/limits.ts');
   return { ...system, clock: await system.readClock(), shards, limits: BREAKER_LIMITS };
 }
 

@@ -37,7 +37,8 @@ async function runEmergencyStop(options: EmergencyStopOptions): Promise<void> {
     throw new UsageError('--drill is for the local system: it stops what it is tried on');
   const { emergencyStop } = await import('../../../lib/execution/use-cases/emergency-stop.ts');
   const { watchedScopes } = await import('../../../lib/risk/use-cases/circuit-breaker.ts');
-  const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker.ts');
+  const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker/limits.ts');
+  const { PROCESS_TIMERS } = await import('../../../lib/runtime/timers.ts');
   const operator = operatorName(options.by);
   const steps = await withSystem(
     options,
@@ -47,7 +48,7 @@ async function runEmergencyStop(options: EmergencyStopOptions): Promise<void> {
       const { reason, keepPositions } = options;
       // A trip judges no evidence: how many shards there are does not matter.
       return emergencyStop(
-        { ...system, clock, shards: 1, limits: BREAKER_LIMITS, stopwatchMs: () => performance.now() },
+        { ...system, clock, shards: 1, limits: BREAKER_LIMITS, ...PROCESS_TIMERS },
         { scopes, operator, reason: options.drill ? `drill: ${reason}` : reason, keepPositions },
       );
     },

@@ -1,7 +1,9 @@
 // `qt flags`: the operator's switches. A value that the gate would not understand is refused here, before it is written.
 import type { Command } from 'commander';
 import { FLAG_NAMES, FLAGS, type FlagName, parseFlag, parseFlags } from '../../../lib/risk/flags.ts';
-import { UsageError } from '../../command-error.ts';
+import type { Exchange } from '../../../lib/runtime/config/function-settings.ts';
+import { liveRefusal } from '../../../lib/runtime/config/venue.ts';
+import { CommandFailure, UsageError } from '../../command-error.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
 
 export function addFlagsCommand(program: Command): void {
@@ -26,19 +28,26 @@ async function getFlags(
   if (options.json) return print(JSON.stringify(rows));
   const width = Math.max(...names.map((flag) => flag.length));
   for (const row of rows)
-    print(`${row.name.padEnd(width)}  ${row.state === 'value' ? row.value : `${row.state}: ${row.why}`}`);
+    print(`${row.name.padEnd(width)}  ${row.state === 'value' ? row.value : `${row.state}: ${row.message}`}`);
 }
 
 async function setFlag(name: string, value: string, options: SystemOptions): Promise<void> {
   const flag = requireFlag(name);
   const parsed = parseFlag(flag, value);
   if (!parsed.ok) throw new UsageError(parsed.error);
-  const before = await withSystem(options, async ({ flags }) => {
+  const before = await withSystem(options, async ({ flags, readExchange }) => {
+    if (flag === 'QT_PAPER_TRADING' && value === 'false') refuseLive(await readExchange());
     const reading = (await flags.read([flag])).get(flag);
     await flags.write(flag, value);
     return reading?.kind === 'text' ? reading.text : reading?.kind;
   });
   print(`${flag}: ${before} -> ${value}`);
+}
+
+/** Only what opens is refused: closing needs to know nothing. */
+function refuseLive(exchange: Exchange | undefined): void {
+  const refusal = exchange === undefined ? undefined : liveRefusal(exchange);
+  if (refusal !== undefined) throw new CommandFailure(refusal);
 }
 
 function requireFlag(name: string): FlagName {

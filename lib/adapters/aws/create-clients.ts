@@ -11,6 +11,8 @@ export interface ServiceEndpoints {
   readonly dynamodb: string;
   readonly s3: string;
   readonly ssm: string;
+  /** By which they know their callers. */
+  readonly accessKeyId: string;
 }
 
 export interface AwsClients {
@@ -24,18 +26,18 @@ export interface AwsClients {
 /** Without this the SDK only logs a warning when `requestTimeout` has passed, and goes on waiting. */
 const throwOnRequestTimeout = true;
 
-/** The embedded endpoints ask for no particular identity. */
-const LOCAL = {
+/** The embedded endpoints are in no region, and verify no signature. */
+const localSettings = ({ accessKeyId }: ServiceEndpoints) => ({
   region: 'us-east-1',
-  credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-} as const;
+  credentials: { accessKeyId, secretAccessKey: 'local' },
+});
 
 /**
  * Clients for the AWS account of the environment, or for the endpoints given. An endpoint from the environment must name its
  * host by IP address for S3: only then does the SDK put the bucket into the path.
  */
 export function createClients(endpoints?: ServiceEndpoints): AwsClients {
-  const shared = endpoints === undefined ? {} : LOCAL;
+  const shared = endpoints === undefined ? {} : localSettings(endpoints);
   const at = (endpoint: string | undefined) => (endpoint === undefined ? {} : { endpoint });
   const dynamodb = new DynamoDBClient({
     ...shared,

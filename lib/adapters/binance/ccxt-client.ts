@@ -1,9 +1,11 @@
 // Opens the one ccxt exchange that is asked for, pointed at the real exchange or at a simulated one. ccxt gives the signing and
 // the addresses; pacing, retries, timeouts and the reading of errors are ours, because ccxt's cannot be stopped or tested, and
 // because its error classes lose the number by which an order's fate is told.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { MarketDataErrorCode } from '../../market/ports.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
-import { exchangeFetch } from './exchange-http.ts';
+import { type CcxtRequestInit, exchangeFetch } from './exchange-http.ts';
+import { createRedactor } from './redact.ts';
 
 export type CcxtExchangeId = 'binanceusdm' | 'binance';
 
@@ -45,7 +47,17 @@ const CODE_OF_REFUSAL: Readonly<Record<number, MarketDataErrorCode>> = {
   [-2015]: 'unauthorised',
   [-2017]: 'unauthorised',
 };
+/** The host that a client's requests go to, which is who counts them. */
+export const hostOf = (exchange: CcxtExchangeId, baseUrl: string | undefined): string =>
+  baseUrl === undefined ? REAL_HOST[exchange] : new URL(baseUrl).host;
+
+const REAL_HOST: Readonly<Record<CcxtExchangeId, string>> = {
+  binanceusdm: 'fapi.binance.com',
+  binance: 'api.binance.com',
+};
+
 const REASON_CHARS_MAX = 120;
+const NOT_WANTED = 'no longer wanted when it was about to leave: not sent';
 
 /**
  * Loads ccxt's class on first use: a single file takes a quarter of the time and memory of the whole package. The path is spelled
@@ -59,14 +71,16 @@ export async function openCcxtClient(options: CcxtClientOptions) {
       : await import('../../../node_modules/ccxt/js/src/binanceusdm.js');
   const { BaseError } = await import('../../../node_modules/ccxt/js/src/base/errors.js');
   const answeredAtMs = new WeakMap<object, number>();
+  const wanted = new AsyncLocalStorage<() => boolean>();
   const { signing } = options;
+  const redact = createRedactor(signing === undefined ? [] : Object.values(signing.credentials));
 
   class RedirectedExchange extends Base {
     override handleErrors(...answer: Parameters<InstanceType<typeof Base>['handleErrors']>): undefined {
       const [, , , , headers, , body] = answer;
       const dateMs = Date.parse(headers?.Date ?? '');
       if (typeof body === 'object' && body !== null && !Number.isNaN(dateMs)) answeredAtMs.set(body, dateMs);
-      throwRefusal(body);
+      throwRefusal(body, redact);
       return super.handleErrors(...answer);
     }
 
@@ -79,7 +93,11 @@ export async function openCcxtClient(options: CcxtClientOptions) {
     ...(signing === undefined ? {} : signing.credentials),
     enableRateLimit: false,
     timeout: options.timeoutMs,
-    fetchImplementation: exchangeFetch,
+    fetchImplementation: (url: string, init: CcxtRequestInit) => {
+      if (wanted.getStore()?.() === false)
+        throw new ExchangeFault('rejected', NOT_WANTED, { isUnsent: true });
+      return exchangeFetch(url, init, redact);
+    },
     options: {
       fetchCurrencies: false,
       maxRetriesOnFailure: 0,
@@ -88,30 +106,33 @@ export async function openCcxtClient(options: CcxtClientOptions) {
   });
   if (options.baseUrl !== undefined) redirect(client.urls, options.baseUrl);
 
-  const call = async <T>(send: () => Promise<T>): Promise<T> => {
+  /** @param stillWanted asked immediately before the request leaves; false: it does not, and the fault is `isUnsent` */
+  const call = async <T>(send: () => Promise<T>, stillWanted?: () => boolean): Promise<T> => {
     try {
-      return await send();
+      return await (stillWanted === undefined ? send() : wanted.run(stillWanted, send));
     } catch (cause) {
       if (cause instanceof ExchangeFault) throw cause;
       // Whatever is not ccxt's own verdict is a defect of ours and must not pass for the exchange's.
       if (!(cause instanceof BaseError)) throw cause;
-      throw new ExchangeFault('rejected', `the exchange refused the request: ${excerpt(cause.message)}`, {
-        cause,
-      });
+      // ccxt quotes answers, and the request that led to them: neither is kept.
+      throw new ExchangeFault(
+        'rejected',
+        `the exchange refused the request: ${excerpt(redact(cause.message))}`,
+      );
     }
   };
   return { client, call, answeredAtMs };
 }
 
 /** Binance's error body is `{"code": -2019, "msg": "…"}`; a success may carry a code of 200. */
-function throwRefusal(body: unknown): void {
+function throwRefusal(body: unknown, redact: (text: string) => string): void {
   if (typeof body !== 'object' || body === null || !('code' in body)) return;
   const refusalCode = Number(body.code);
   if (!(Number.isInteger(refusalCode) && refusalCode < 0)) return;
   const said = 'msg' in body && typeof body.msg === 'string' ? body.msg : 'no reason given';
   throw new ExchangeFault(
     CODE_OF_REFUSAL[refusalCode] ?? 'rejected',
-    `the exchange refused: ${refusalCode} ${excerpt(said, REASON_CHARS_MAX)}`,
+    `the exchange refused: ${refusalCode} ${excerpt(redact(said), REASON_CHARS_MAX)}`,
     { refusalCode },
   );
 }

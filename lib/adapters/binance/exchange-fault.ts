@@ -21,19 +21,22 @@ const RETRYABLE: Readonly<Record<MarketDataErrorCode, boolean>> = {
 export class ExchangeFault extends Error {
   override readonly name = 'ExchangeFault';
   readonly code: MarketDataErrorCode;
-  /** How long the exchange asks everybody at this address to keep quiet, when it does. */
-  readonly quietMs: number | undefined;
+  /** How long the exchange wants nothing from this address, when it says so. */
+  readonly pauseMs: number | undefined;
   /** The exchange's own number for what it refused, e.g. -2019; undefined when it gave none. */
   readonly refusalCode: number | undefined;
+  /** The request never left this process. */
+  readonly isUnsent: boolean;
   constructor(
     code: MarketDataErrorCode,
     message: string,
-    context: { cause?: unknown; quietMs?: number; refusalCode?: number } = {},
+    context: { cause?: unknown; pauseMs?: number; refusalCode?: number; isUnsent?: boolean } = {},
   ) {
     super(message, { cause: context.cause });
     this.code = code;
-    this.quietMs = context.quietMs;
+    this.pauseMs = context.pauseMs;
     this.refusalCode = context.refusalCode;
+    this.isUnsent = context.isUnsent ?? false;
   }
 
   get retryable(): boolean {

@@ -2,14 +2,15 @@
 // that stalls would hang for ever), hides Retry-After, and quotes whole pages in its messages.
 import type { MarketDataErrorCode } from '../../market/ports.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
+import { createRedactor } from './redact.ts';
 
-/** Binance's shortest ban; the quiet to keep when the exchange names none. */
+/** Binance's shortest ban; the pause when the exchange names none. */
 const BAN_MS_DEFAULT = 120_000;
 const RATE_LIMIT_MS_DEFAULT = 10_000;
 /** Binance's longest ban; a longer Retry-After is a mistake or an attack. */
-const QUIET_MS_MAX = 3 * 86_400_000;
+const PAUSE_MS_MAX = 3 * 86_400_000;
 
-interface CcxtRequestInit {
+export interface CcxtRequestInit {
   readonly method: string;
   readonly headers: Record<string, string>;
   readonly body?: string | undefined;
@@ -24,13 +25,17 @@ interface CcxtResponse {
 }
 
 /** Throws ExchangeFault for everything but an answer that ccxt is to judge: 2xx, and 4xx that carry Binance's error body. */
-export async function exchangeFetch(url: string, init: CcxtRequestInit): Promise<CcxtResponse> {
+export async function exchangeFetch(
+  url: string,
+  init: CcxtRequestInit,
+  redact: (text: string) => string,
+): Promise<CcxtResponse> {
   const { method, headers, signal } = init;
   const request = { method, headers, signal, body: init.body ?? null };
-  const { response, body } = await send(url, request, (answer) => answer.text());
+  const { response, body } = await send(url, request, { read: (answer) => answer.text(), redact });
   if (!response.ok && !body.trimStart().startsWith('{')) {
     const { host, pathname } = new URL(url);
-    const why = `${host} refused ${method} ${pathname} with ${response.status}: ${excerpt(body)}`;
+    const why = `${host} refused ${method} ${pathname} with ${response.status}: ${excerpt(redact(body))}`;
     throw new ExchangeFault('rejected', why);
   }
   const { status, statusText } = response;
@@ -40,11 +45,8 @@ export async function exchangeFetch(url: string, init: CcxtRequestInit): Promise
 /** Bytes of a file; undefined when there is none. Throws ExchangeFault. */
 export async function fetchFile(url: string, timeoutMs: number): Promise<Uint8Array | undefined> {
   const request = { method: 'GET', signal: AbortSignal.timeout(timeoutMs) };
-  const { response, body } = await send(
-    url,
-    request,
-    async (answer) => new Uint8Array(await answer.arrayBuffer()),
-  );
+  const read = async (answer: Response) => new Uint8Array(await answer.arrayBuffer());
+  const { response, body } = await send(url, request, { read, redact: createRedactor([]) });
   if (response.status === 404) return undefined;
   if (response.ok) return body;
   const { host, pathname } = new URL(url);
@@ -59,7 +61,7 @@ interface SentRequest extends Omit<RequestInit, 'signal'> {
 async function send<Body extends string | Uint8Array>(
   url: string,
   init: SentRequest,
-  read: (response: Response) => Promise<Body>,
+  answer: { read: (response: Response) => Promise<Body>; redact: (text: string) => string },
 ): Promise<{ response: Response; body: Body }> {
   const { host, pathname } = new URL(url);
   const request = `${init.method} ${pathname}`;
@@ -72,7 +74,7 @@ async function send<Body extends string | Uint8Array>(
   let body: Body;
   try {
     response = await Promise.race([fetch(url, { ...init, redirect: 'error' }), broken]);
-    body = await Promise.race([read(response), broken]);
+    body = await Promise.race([answer.read(response), broken]);
   } catch (cause) {
     if (init.signal.aborted)
       throw new ExchangeFault('timeout', `${host} gave no answer in time to ${request}`, { cause });
@@ -84,15 +86,26 @@ async function send<Body extends string | Uint8Array>(
   }
   const code = codeOfStatus(response.status);
   if (code !== undefined) {
-    const quietMs = quietOf(code, response.headers.get('retry-after'));
-    const said = excerpt(typeof body === 'string' ? body : new TextDecoder().decode(body));
+    const pauseMs = pauseOf(code, response.headers.get('retry-after'));
+    const said = excerpt(answer.redact(typeof body === 'string' ? body : new TextDecoder().decode(body)));
     const why = `${host} answered ${response.status} to ${request}: ${said}`;
-    throw new ExchangeFault(code, why, quietMs === undefined ? {} : { quietMs });
+    const refusalCode = refusalCodeIn(body);
+    throw new ExchangeFault(code, why, {
+      ...(pauseMs === undefined ? {} : { pauseMs }),
+      ...(refusalCode === undefined ? {} : { refusalCode }),
+    });
   }
   return { response, body };
 }
 
-/** 403 is Binance's firewall, 418 its ban: to both the only answer is silence. */
+/** The exchange's own number for why it failed: `{"code": -1008, …}`. */
+function refusalCodeIn(body: string | Uint8Array): number | undefined {
+  const code =
+    typeof body === 'string' ? /^\s*\{\s*"code"\s*:\s*(-\d{1,6})\s*[,}]/.exec(body)?.[1] : undefined;
+  return code === undefined ? undefined : Number(code);
+}
+
+/** 403 is Binance's firewall, 418 its ban: both end only with time, and later with every further request. */
 function codeOfStatus(status: number): MarketDataErrorCode | undefined {
   if (status === 418 || status === 403) return 'banned';
   if (status === 429) return 'rate_limited';
@@ -100,11 +113,11 @@ function codeOfStatus(status: number): MarketDataErrorCode | undefined {
   return undefined;
 }
 
-function quietOf(code: MarketDataErrorCode, retryAfter: string | null): number | undefined {
+function pauseOf(code: MarketDataErrorCode, retryAfter: string | null): number | undefined {
   if (code !== 'banned' && code !== 'rate_limited') return undefined;
   const seconds = retryAfter !== null && /^\d+$/.test(retryAfter) ? Number(retryAfter) : undefined;
   if (seconds === undefined) return code === 'banned' ? BAN_MS_DEFAULT : RATE_LIMIT_MS_DEFAULT;
-  return Math.min(seconds * 1000, QUIET_MS_MAX);
+  return Math.min(seconds * 1000, PAUSE_MS_MAX);
 }
 
 /** undici hides the system's code one or two causes deep. */

@@ -1,8 +1,8 @@
 // How often, how long and how fast an exchange is asked: a question is repeated until it is answered, refused for good, or its
-// time is up, and all of them share one request budget.
+// time is up. A client keeps to its own share of the request limit, and to what its address has left.
 import { failure, type Result, success } from '../../core/result.ts';
 import { ExchangeFault } from './exchange-fault.ts';
-import { RequestBudget } from './request-budget.ts';
+import { admitToAll, RequestBudget } from './request-budget.ts';
 
 export interface CallerOptions {
   /** One call: queueing, waiting and retries; a request under way may overrun it by its own timeout. @default 20000 */
@@ -14,6 +14,8 @@ export interface CallerOptions {
   readonly sleep?: (durationMs: number) => Promise<void>;
   /** In [0, 1). @default Math.random */
   readonly random?: () => number;
+  /** Shared by whoever counts as one address. @default one for each host and process */
+  readonly address?: RequestBudget;
 }
 
 const BACKOFF_MS_FIRST = 250;
@@ -22,22 +24,32 @@ const BACKOFF_MS_MAX = 5_000;
 /** `open` is called once, before the first request. */
 export class RetryingCaller<Exchange> {
   readonly nowMs: () => number;
-  readonly #sleep: (durationMs: number) => Promise<void>;
+  readonly sleep: (durationMs: number) => Promise<void>;
   readonly #random: () => number;
   readonly #deadlineMs: number;
   readonly #attempts: number;
-  readonly #budget: RequestBudget;
+  readonly #share: RequestBudget;
+  readonly #address: RequestBudget;
   readonly #open: () => Promise<Exchange>;
   #exchange: Promise<Exchange> | undefined;
 
-  constructor(weightPerMinute: number, open: () => Promise<Exchange>, options: CallerOptions) {
+  /** @param source.address the budget that it shares with all who talk to the same host */
+  constructor(
+    source: {
+      readonly weightPerMinute: number;
+      readonly address: RequestBudget;
+      readonly open: () => Promise<Exchange>;
+    },
+    options: CallerOptions,
+  ) {
     this.nowMs = options.nowMs ?? Date.now;
-    this.#sleep = options.sleep ?? sleepFor;
+    this.sleep = options.sleep ?? sleepFor;
     this.#random = options.random ?? Math.random;
     this.#deadlineMs = options.deadlineMs ?? 20_000;
     this.#attempts = options.attempts ?? 4;
-    this.#budget = new RequestBudget(weightPerMinute);
-    this.#open = open;
+    this.#share = new RequestBudget(source.weightPerMinute);
+    this.#address = options.address ?? source.address;
+    this.#open = source.open;
   }
 
   /** `attempts: 1` sends at most once: for what must not be repeated. */
@@ -55,11 +67,11 @@ export class RetryingCaller<Exchange> {
       const outcome = await settle(() => ask(exchange));
       if (outcome.ok) return outcome;
       const fault = outcome.error;
-      this.#heed(fault);
+      this.#pauseFor(fault);
       const backoffMs = this.#random() * Math.min(BACKOFF_MS_MAX, BACKOFF_MS_FIRST * 2 ** (attempt - 1));
       const exhausted = attempt >= attempts || this.nowMs() + backoffMs >= deadlineAtMs;
       if (!fault.retryable || exhausted) return failure(fault);
-      await this.#sleep(backoffMs);
+      await this.sleep(backoffMs);
     }
   }
 
@@ -70,7 +82,7 @@ export class RetryingCaller<Exchange> {
       if (nowMs >= deadlineAtMs) {
         return new ExchangeFault('timeout', 'the time for the call was up before the request could leave');
       }
-      const { waitMs, because } = this.#budget.admit({ weight, nowMs });
+      const { waitMs, because } = admitToAll([this.#address, this.#share], { weight, nowMs });
       if (waitMs === 0) return undefined;
       const seconds = Math.ceil(waitMs / 1000);
       if (because === 'banned') {
@@ -83,14 +95,14 @@ export class RetryingCaller<Exchange> {
         const whose = because === 'own_limit' ? 'our own request limit' : "the exchange's request limit";
         return new ExchangeFault('rate_limited', `${whose} leaves no room for another ${seconds} s`);
       }
-      await this.#sleep(waitMs);
+      await this.sleep(waitMs);
     }
   }
 
-  #heed(fault: ExchangeFault): void {
-    if (fault.quietMs === undefined) return;
+  #pauseFor(fault: ExchangeFault): void {
+    if (fault.pauseMs === undefined) return;
     const because = fault.code === 'banned' ? 'banned' : 'rate_limited';
-    this.#budget.keepQuiet({ untilMs: this.nowMs() + fault.quietMs, because });
+    this.#address.pauseUntil({ untilMs: this.nowMs() + fault.pauseMs, because });
   }
 }
 

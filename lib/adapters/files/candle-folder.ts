@@ -1,12 +1,13 @@
 // Reads folders of candles: one SYMBOL.csv.gz per symbol, header `ts,open,high,low,close,volume`, or what `qt collect` has
-// written. A file that breaks the rules is refused whole, with the line at fault: half a history is never taken for a whole one.
+// written. A file that breaks the rules is refused whole, naming the line: half a history is never taken for a whole one.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
-import { CANDLE_FAULTS } from '../../market/candle.ts';
+import { CANDLE_PROBLEMS } from '../../market/candle.ts';
 import { type CandleSeries, seriesFromCandles } from '../../market/candle-series.ts';
 import { COLLECTED_PREFIX, readCollectedSymbol } from '../../market/use-cases/collected-candles.ts';
 import { candleParquet } from './candle-parquet.ts';
@@ -99,12 +100,12 @@ function parseCandles(text: string): Result<CandleSeries, string> {
   }
   const series = seriesFromCandles(candles);
   if (series.ok) return series;
-  const { index, fault } = series.error;
-  return failure(`line ${index + 2}: ${CANDLE_FAULTS[fault]} (${fault})`);
+  const { index, problem } = series.error;
+  return failure(`line ${index + 2}: ${CANDLE_PROBLEMS[problem]} (${problem})`);
 }
 
 /** `Number('')` is 0; an empty cell must not become a price or a volume. */
 const parseDecimal = (cell: string): number => (cell.trim() === '' ? Number.NaN : Number(cell));
 
 const errorCode = (error: unknown): string =>
-  error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error);
+  (error as NodeJS.ErrnoException | undefined)?.code ?? messageOf(error);

@@ -1,10 +1,12 @@
 // Candles as Parquet: plain 64-bit columns, so that every number comes back bit for bit, in one gzip stream each. Of the codecs
 // that common readers know, Node's own gzip made the smallest files and was read as fast as uncompressed ones.
+
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { parquetRead } from 'hyparquet';
 import { ByteWriter, type ColumnSource, ParquetWriter, schemaFromColumnData } from 'hyparquet-writer';
+import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
-import { CANDLE_FAULTS } from '../../market/candle.ts';
+import { CANDLE_PROBLEMS } from '../../market/candle.ts';
 import { allocateSeries, type CandleSeries, findInvalidCandle } from '../../market/candle-series.ts';
 import type { CandleCodec } from '../../market/ports.ts';
 
@@ -62,7 +64,7 @@ async function decode(bytes: Uint8Array): Promise<Result<CandleSeries, string>> 
       },
     });
   } catch (error) {
-    return failure(`it cannot be read as Parquet: ${error instanceof Error ? error.message : error}`);
+    return failure(`it cannot be read as Parquet: ${messageOf(error)}`);
   }
   return seriesFrom(columns);
 }
@@ -82,5 +84,5 @@ function seriesFrom(columns: Columns): Result<CandleSeries, string> {
   if (length > 0) for (const name of PRICES_AND_VOLUME) fill(series[name], name);
   const invalid = findInvalidCandle(series);
   if (invalid === undefined) return success(series);
-  return failure(`candle ${invalid.index}: ${CANDLE_FAULTS[invalid.fault]} (${invalid.fault})`);
+  return failure(`candle ${invalid.index}: ${CANDLE_PROBLEMS[invalid.problem]} (${invalid.problem})`);
 }

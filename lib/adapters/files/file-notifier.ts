@@ -1,6 +1,8 @@
 // Where the local run tells people: one JSON line per message, in a file that can be followed.
+
 import { appendFile, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { messageOf } from '../../core/message-of.ts';
 import type { Clock } from '../../core/ports.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { Notifier } from '../../risk/ports.ts';
@@ -17,7 +19,7 @@ export function createFileNotifier(settings: { path: string; clock: Clock }): No
           `${JSON.stringify({ at: new Date(clock.nowMs()).toISOString(), subject, text })}\n`,
         );
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = messageOf(error);
         throw new StoreError(`notifying in ${path} failed: ${why}`, { cause: error, retryable: true });
       }
     },

@@ -1,6 +1,8 @@
 // The ranking of coins by market capitalisation that CoinGecko publishes: a second opinion on the universe. It is asked once and
 // briefly, because nothing waits for its answer.
+
 import { z } from 'zod';
+import { messageOf } from '../../core/message-of.ts';
 import { failure, success } from '../../core/result.ts';
 import type { MarketCapRanking } from '../../market/ports.ts';
 
@@ -33,7 +35,7 @@ export function createCoinGeckoRanking(options: {
         if (!response.ok) return failure(`${url.host} answered ${response.status}`);
         body = await response.json();
       } catch (error) {
-        return failure(`${url.host} gave no ranking: ${error instanceof Error ? error.message : error}`);
+        return failure(`${url.host} gave no ranking: ${messageOf(error)}`);
       }
       const coins = coinsSchema.safeParse(body);
       if (!coins.success || coins.data.length < COINS_BELIEVED_MIN)

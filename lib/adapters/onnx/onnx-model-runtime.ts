@@ -2,6 +2,7 @@
 // on every machine. Bytes that are not a model, or a model whose input or output is not as declared, are refused here.
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { invariant } from '../../core/invariant.ts';
+import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { valuesPerRow } from '../../models/check-manifest.ts';
 import type { ModelInput } from '../../models/manifest.ts';
@@ -41,7 +42,7 @@ async function createSession(model: DeclaredModel): Promise<Result<ModelSession,
   try {
     session = await InferenceSession.create(model.bytes, SESSION_OPTIONS);
   } catch (error) {
-    return failure(messageOf(error));
+    return failure(nativeMessageOf(error));
   }
   const undeclared = findUndeclared(session, model);
   if (undeclared !== undefined) {
@@ -91,13 +92,13 @@ function findUndeclared(session: InferenceSession, { input, outputName }: Declar
   }
   const output = outputMetadata.find(({ name }) => name === outputName)!;
   return (
-    findShapeFault(inputMetadata[0]!, dimensionsPerRow(input)) ??
+    findShapeProblem(inputMetadata[0]!, dimensionsPerRow(input)) ??
     // An exporter may leave the output's width open; every run checks it.
-    findShapeFault(output, [CLASSES.length], { widthMayBeOpen: true })
+    findShapeProblem(output, [CLASSES.length], { widthMayBeOpen: true })
   );
 }
 
-function findShapeFault(
+function findShapeProblem(
   value: InferenceSession.ValueMetadata,
   perRow: readonly number[],
   { widthMayBeOpen } = { widthMayBeOpen: false },
@@ -123,10 +124,9 @@ function dimensionsPerRow(input: ModelInput): readonly number[] {
 }
 
 function rethrowOneLine(error: unknown): never {
-  throw new Error(messageOf(error), { cause: error });
+  throw new Error(nativeMessageOf(error), { cause: error });
 }
 
-function messageOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/\s+/g, ' ').replace(NATIVE_LOCATION, '').trim().slice(0, MESSAGE_LENGTH_MAX);
+function nativeMessageOf(error: unknown): string {
+  return messageOf(error).replace(NATIVE_LOCATION, '').trim().slice(0, MESSAGE_LENGTH_MAX);
 }

@@ -22,14 +22,21 @@ import {
   walletOf,
   withoutOrders,
 } from '../../execution/paper-account.ts';
-import type { Broker, BrokerError, OrderReference, OrderReport } from '../../execution/ports.ts';
+import type {
+  Broker,
+  BrokerError,
+  OrderReference,
+  RejectionCode,
+  Submission,
+} from '../../execution/ports.ts';
 import { executionRecords } from '../../execution/use-cases/execution-records.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
 import type { MarketData } from '../../market/ports.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { RiskApproved } from '../../risk/gate.ts';
 import type { RecordStore } from '../../risk/ports.ts';
-import { toBrokerError } from '../binance/broker-error.ts';
+import { toBrokerError } from '../binance/account/broker-error.ts';
+import { fillsOf, incomeOf, listingOf, openOf, reportOf } from './paper-reports.ts';
 
 export interface PaperBrokerOptions {
   /** Holds the account. */
@@ -48,6 +55,17 @@ const WRITE_ATTEMPTS = 8;
 const FILTERS_AGE_MS_MAX = 3_600_000;
 const IF_ABSENT = { ifAbsent: true } as const;
 
+const EXPIRED = 'expired';
+const REJECTION_CODE: Readonly<Record<PaperRejection, RejectionCode>> = {
+  unknown_symbol: 'not_trading',
+  price_unknown: 'other',
+  quantity_off_grid: 'filters',
+  stop_off_grid: 'filters',
+  min_notional: 'filters',
+  nothing_to_reduce: 'nothing_to_reduce',
+  would_trigger_at_once: 'would_trigger',
+};
+
 type Change<E> = (account: PaperAccount) => Result<PaperAccount, E> | Promise<Result<PaperAccount, E>>;
 
 export function createPaperBroker(options: PaperBrokerOptions): Broker {
@@ -65,49 +83,64 @@ export function createPaperBroker(options: PaperBrokerOptions): Broker {
       return changed.ok ? success(undefined) : changed;
     });
 
+  const seek = <T>(
+    { clientOrderId, symbol, kind }: OrderReference,
+    of: (order: PaperOrder | undefined) => T,
+  ) =>
+    reading(async () => {
+      const current = await account.update(success);
+      if (!current.ok) return current;
+      const order = current.value.orders[clientOrderId] ?? (await account.endedOrder(clientOrderId));
+      return success(of(order?.symbol === symbol && order.kind === kind ? order : undefined));
+    });
+
   return {
     scope: 'paper',
     prepare: async () => success(undefined),
-    submit: async (approved) => {
+    submit: async (approved, { stillWanted } = {}) => {
       RiskApproved.verify(approved);
       const { order } = approved;
+      const rejected = (code: RejectionCode, message: string): Submission => ({
+        outcome: 'rejected',
+        code,
+        message,
+      });
       try {
         const priced = await market.prices([order.symbol]);
-        if (!priced.ok) return { outcome: 'rejected', reason: `no price: ${priced.error.message}` };
+        if (!priced.ok) return rejected('other', `no price: ${priced.error.message}`);
         const known = await filters();
-        if (!known.ok) return { outcome: 'rejected', reason: `no filters: ${known.error.message}` };
-        const placed = await account.update<PaperRejection>(async (current) => {
-          if ((await account.endedOrder(order.clientOrderId)) !== undefined) return success(current);
-          return placeOrder(current, order, {
-            price: priced.value.get(order.symbol),
-            filters: known.value.get(order.symbol),
-            costs: options.costs,
-            nowMs: clock.nowMs(),
-          });
-        });
-        if (placed.ok) return { outcome: 'acknowledged' };
+        if (!known.ok) return rejected('other', `no filters: ${known.error.message}`);
+        const placed = await account.update<PaperRejection | typeof EXPIRED>(
+          async (current) => {
+            if ((await account.endedOrder(order.clientOrderId)) !== undefined) return success(current);
+            return placeOrder(current, order, {
+              price: priced.value.get(order.symbol),
+              filters: known.value.get(order.symbol),
+              costs: options.costs,
+              nowMs: clock.nowMs(),
+            });
+          },
+          () => (stillWanted?.() === false ? EXPIRED : undefined),
+        );
+        if (placed.ok) {
+          const taken =
+            placed.value.orders[order.clientOrderId] ?? (await account.endedOrder(order.clientOrderId));
+          return { outcome: 'acknowledged', report: taken === undefined ? undefined : reportOf(taken) };
+        }
         const { error } = placed;
-        const reason = typeof error === 'string' ? `${error}: ${PAPER_REJECTIONS[error]}` : error.message;
-        return { outcome: 'rejected', reason };
+        if (error === EXPIRED)
+          return rejected(EXPIRED, 'no longer wanted when it was about to leave: not sent');
+        if (typeof error !== 'string') return rejected('other', error.message);
+        return rejected(REJECTION_CODE[error], `${error}: ${PAPER_REJECTIONS[error]}`);
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
         // The write may have arrived all the same.
-        return { outcome: 'unknown', why: error.message };
+        return { outcome: 'unknown', message: error.message };
       }
     },
-    find: ({ clientOrderId, symbol, kind }) =>
-      reading(async () => {
-        const current = await account.update(success);
-        if (!current.ok) return current;
-        const order = current.value.orders[clientOrderId] ?? (await account.endedOrder(clientOrderId));
-        return success(order?.symbol === symbol && order.kind === kind ? reportOf(order) : undefined);
-      }),
-    openOrders: () =>
-      look(({ orders }) =>
-        Object.values(orders)
-          .filter(({ status }) => status === 'open')
-          .map(reportOf),
-      ),
+    find: (reference) => seek(reference, (order) => (order === undefined ? undefined : reportOf(order))),
+    openOrders: () => look((current) => listingOf(openOf(current, 'market'))),
+    openStops: () => look((current) => listingOf(openOf(current, 'stop'))),
     cancel: ({ clientOrderId }: OrderReference) =>
       change((current, nowMs) => cancelOrder(current, clientOrderId, nowMs)),
     cancelAll: (symbol) =>
@@ -121,17 +154,16 @@ export function createPaperBroker(options: PaperBrokerOptions): Broker {
         const current = await account.update(success);
         if (!current.ok) return current;
         const held = Object.entries(current.value.ledger.positions);
-        if (held.length === 0) return success([]);
+        if (held.length === 0) return success(listingOf([]));
         const prices = await market.prices(held.map(([symbol]) => symbol));
         if (!prices.ok) return failure(toBrokerError(prices.error));
-        return success(
-          held.map(([symbol, { quantity, costMicroUsdt }]) => ({
-            symbol,
-            quantity,
-            entryPrice: costMicroUsdt / quantity / MICRO,
-            markPrice: prices.value.get(symbol) ?? current.value.followed[symbol]!.markPrice,
-          })),
-        );
+        const rows = held.map(([symbol, { quantity, costMicroUsdt }]) => ({
+          symbol,
+          quantity,
+          entryPrice: costMicroUsdt / quantity / MICRO,
+          markPrice: prices.value.get(symbol) ?? current.value.followed[symbol]!.markPrice,
+        }));
+        return success(listingOf(rows));
       }),
     walletMicroUsdt: () => look(walletOf),
     prices: async (symbols) => {
@@ -139,7 +171,9 @@ export function createPaperBroker(options: PaperBrokerOptions): Broker {
       return prices.ok ? prices : failure(toBrokerError(prices.error));
     },
     filters,
-    fundingSince: (sinceMs) => look(({ funding }) => funding.filter(({ atMs }) => atMs >= sinceMs)),
+    fills: (reference) => seek(reference, fillsOf),
+    incomeSince: (sinceMs) =>
+      look((current) => listingOf(incomeOf(current).filter(({ atMs }) => atMs >= sinceMs))),
   };
 }
 
@@ -156,16 +190,25 @@ class KeptAccount {
     this.#records = executionRecords(options.records);
   }
 
-  /** The account after the change. Throws StoreError. */
-  update<E>(change: Change<E>): Promise<Result<PaperAccount, E | BrokerError>> {
-    return this.#oneAtATime(() => this.#update(change));
+  /**
+   * The account after the change. Throws StoreError.
+   * @param objection asked immediately before the change is written; what it returns is the outcome, and nothing is written
+   */
+  update<E>(
+    change: Change<E>,
+    objection: () => E | undefined = () => undefined,
+  ): Promise<Result<PaperAccount, E | BrokerError>> {
+    return this.#oneAtATime(() => this.#update(change, objection));
   }
 
   async endedOrder(clientOrderId: string): Promise<PaperOrder | undefined> {
     return (await this.#records.paperOrders.get('paper', clientOrderId))?.value;
   }
 
-  async #update<E>(change: Change<E>): Promise<Result<PaperAccount, E | BrokerError>> {
+  async #update<E>(
+    change: Change<E>,
+    objection: () => E | undefined,
+  ): Promise<Result<PaperAccount, E | BrokerError>> {
     const { paperAccount, paperOrders } = this.#records;
     for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt++) {
       const kept = await this.#read();
@@ -180,6 +223,8 @@ class KeptAccount {
       const ended = endedOrders(kept.account);
       for (const order of ended) await paperOrders.put('paper', order, IF_ABSENT);
       const condition = kept.revision === undefined ? IF_ABSENT : { ifRevision: kept.revision };
+      const objected = changed.ok && changed.value !== caughtUp.value ? objection() : undefined;
+      if (objected !== undefined) return failure(objected);
       const written = await paperAccount.put('paper', withoutOrders(next, ended), condition);
       if (written === 'written') return changed;
     }
@@ -243,29 +288,16 @@ async function reading<T>(read: () => Promise<Result<T, BrokerError>>): Promise<
   }
 }
 
-/** Filters change seldom, and are large: asked for once an hour. */
+/** Filters change seldom, and are large: asked for once an hour, or when they are wanted fresh. */
 function rememberFilters({ market, clock }: PaperBrokerOptions): Broker['filters'] {
   let known: { readonly atMs: number; readonly filters: ReadonlyMap<string, SymbolFilters> } | undefined;
-  return async () => {
+  return async ({ fresh = false } = {}) => {
     const ageMs = clock.nowMs() - (known?.atMs ?? Number.NEGATIVE_INFINITY);
-    if (known !== undefined && ageMs >= 0 && ageMs < FILTERS_AGE_MS_MAX) return success(known.filters);
+    if (!fresh && known !== undefined && ageMs >= 0 && ageMs < FILTERS_AGE_MS_MAX)
+      return success(known.filters);
     const asked = await market.filters();
     if (!asked.ok) return failure(toBrokerError(asked.error));
     known = { atMs: clock.nowMs(), filters: asked.value };
     return asked;
   };
 }
-
-const reportOf = (order: PaperOrder): OrderReport => ({
-  symbol: order.symbol,
-  clientOrderId: order.clientOrderId,
-  kind: order.kind,
-  status: order.status,
-  quantity: order.quantity,
-  filledQuantity: order.filledQuantity,
-  averagePrice: order.averagePrice,
-  feeMicroUsdt: order.feeMicroUsdt,
-  // Whatever fills ends with that fill.
-  filledAtMs: order.filledQuantity > 0 ? order.updatedAtMs : null,
-  updatedAtMs: order.updatedAtMs,
-});

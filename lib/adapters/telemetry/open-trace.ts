@@ -1,9 +1,9 @@
-// Whether this process is traced: only once a function has opened its trace. One per process, as the X-Ray SDK's own context is.
+// Whether this process is traced: only once a function has opened its trace. One per process, like the X-Ray SDK's context.
 type Trace = Pick<typeof import('./lambda-trace.ts'), 'traceClient' | 'traceRun'>;
 
 let opened: Trace | undefined;
 
-/** Before the first client is made: those made earlier are not in the trace. */
+/** Call it before the first client is created: earlier clients are not traced. */
 export async function openTrace(): Promise<Trace> {
   const { traceClient, traceRun } = await import('./lambda-trace.ts');
   opened = { traceClient, traceRun };

@@ -1,5 +1,5 @@
-// Structured logs and EMF metrics through Powertools. Lambda collects them from standard output; the local run gives a stream
-// of its own, so that they do not run through the live view.
+// Structured logs and EMF metrics through Powertools. Lambda collects them from standard output; the local run passes its own stream,
+// to keep them out of the live view.
 import { Console } from 'node:console';
 import type { Writable } from 'node:stream';
 import { Logger } from '@aws-lambda-powertools/logger';
@@ -20,7 +20,7 @@ export function createTelemetry(options: { service: string; stage: string; outpu
     logger,
   });
   if (options.output !== undefined) {
-    // Powertools has no option for its stream; both classes write through their own `console` alone.
+    // Powertools has no option for its output stream; both classes write only through their own `console`.
     const console = new Console({ stdout: options.output, stderr: options.output });
     Object.assign(logger, { console });
     Object.assign(metrics, { console });

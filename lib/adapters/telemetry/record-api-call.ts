@@ -1,5 +1,4 @@
-// What a call of the HTTP API tells the outside: one log line, which is the audit trail of everything but stops, and the metrics
-// that alarms watch (EMF).
+// Log line and metrics (EMF) of an HTTP API call. The log line is the audit trail of everything but emergency stops.
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { ApiCall } from '../../api/answer-api.ts';
 import type { Telemetry } from './powertools-telemetry.ts';

@@ -1,4 +1,4 @@
-// What a tick of the circuit breaker tells the outside: one log line, and the metrics that alarms watch (EMF).
+// Log line and metrics (EMF) of a circuit breaker tick.
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { BreakerOutcome } from '../../risk/use-cases/circuit-breaker.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
@@ -15,7 +15,7 @@ export function recordBreakerTick({ logger, metrics }: Telemetry, outcome: Break
     breaker: current,
   });
   metrics.addDimension('scope', scope);
-  metrics.addMetric('BreakerFailures', MetricUnit.Count, failures.length);
+  metrics.addMetric('BreakerProblems', MetricUnit.Count, failures.length);
   if (current !== undefined) metrics.addMetric('BreakerTripped', MetricUnit.Count, isTripped ? 1 : 0);
   if (missedBars !== undefined) metrics.addMetric('MissedBars', MetricUnit.Count, missedBars.length);
   metrics.publishStoredMetrics();

@@ -1,4 +1,4 @@
-// What a collection of candles tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
+// Log line and metrics (EMF) of a collection of candles.
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { CollectionReport } from '../../market/use-cases/collect-candles.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
@@ -6,7 +6,7 @@ import type { Telemetry } from './powertools-telemetry.ts';
 export function recordCollection({ logger, metrics }: Telemetry, report: CollectionReport): void {
   const { symbols, archive, window } = report;
   const behind = symbols.filter(({ outcome }) => outcome !== 'complete');
-  const damaged = symbols.flatMap(({ symbol, damaged }) => damaged.map((what) => `${symbol} ${what}`));
+  const damaged = symbols.flatMap(({ symbol, damaged }) => damaged.map((file) => `${symbol} ${file}`));
   const level = behind.length + damaged.length > 0 ? 'warn' : 'info';
   logger[level]('candles collected', { window, symbols: symbols.length, behind, damaged, archive });
   const { Count } = MetricUnit;

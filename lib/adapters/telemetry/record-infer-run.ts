@@ -1,4 +1,4 @@
-// What an infer run tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
+// Log line and metrics (EMF) of an infer run.
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { InferRun } from '../../inference/infer-run.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
@@ -13,6 +13,7 @@ export function recordInferRun({ logger, metrics }: Telemetry, run: InferRun): v
   metrics.addMetric('SignalsAlreadyDecided', Count, run.alreadyDecided);
   metrics.addMetric('SignalsUnwritten', Count, unwritten.length);
   metrics.addMetric('Abstentions', Count, abstentions.length);
+  metrics.addMetric('RevisedCandles', Count, run.revisedCandles ?? 0);
   metrics.addMetric('ModelLoadFailures', Count, quarantined.length);
   metrics.addMetric('FeatureMismatches', Count, countReason(quarantined, 'feature_set_mismatch'));
   metrics.addMetric('Latency', Milliseconds, run.timingsMs.total);
@@ -38,7 +39,7 @@ export function recordInferRun({ logger, metrics }: Telemetry, run: InferRun): v
 const countReason = (models: InferRun['quarantined'], reason: string): number =>
   models.filter((model) => model.reason === reason).length;
 
-/** One blob per reason, with the reason as a dimension of its own. */
+/** One EMF line per reason, with the reason as a dimension. */
 function recordByReason(metrics: Metrics, name: string, reasons: readonly string[]): void {
   for (const reason of new Set(reasons)) {
     metrics.addDimension('reason', reason);

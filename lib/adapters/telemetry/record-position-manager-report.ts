@@ -1,4 +1,4 @@
-// What a run of guard tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
+// Log line and metrics (EMF) of a position manager run.
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { MICRO } from '../../core/money.ts';
 import type { PositionManagerReport } from '../../execution/use-cases/manage-positions.ts';
@@ -10,8 +10,8 @@ export function recordPositionManagerReport(
   outcome: PositionManagerReport | { readonly scope: Scope; readonly failed: string },
 ): void {
   const isReport = 'outcome' in outcome;
-  const isWell = isReport && outcome.outcome === 'completed' && outcome.differences.length === 0;
-  logger[isWell ? 'info' : 'warn']('guard run', { managePositions: outcome });
+  const isClean = isReport && outcome.outcome === 'completed' && outcome.differences.length === 0;
+  logger[isClean ? 'info' : 'warn']('position manager run', { managePositions: outcome });
   const { Count, NoUnit } = MetricUnit;
   metrics.addDimension('scope', outcome.scope);
   metrics.addMetric('PositionManagerCompleted', Count, isReport && outcome.outcome === 'completed' ? 1 : 0);

@@ -1,4 +1,4 @@
-// What an hourly evaluation tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
+// Log line and metrics (EMF) of an hourly rollout assessment.
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { LEVELS } from '../../risk/level.ts';
 import type { RolloutAssessment } from '../../rollout/use-cases/assess-rollout.ts';
@@ -7,8 +7,8 @@ import type { Telemetry } from './powertools-telemetry.ts';
 export function recordRolloutAssessment({ logger, metrics }: Telemetry, assessment: RolloutAssessment): void {
   const { decision, collected, parity, steppedDown } = assessment;
   const breaches = decision.verdict === 'GO' ? [] : decision.breaches;
-  const isWorrying = breaches.length + collected.unreadable.length + parity.mismatches > 0;
-  logger[isWorrying ? 'warn' : 'info']('rollout judged', { assessment });
+  const hasProblems = breaches.length + collected.unreadable.length + parity.mismatches > 0;
+  logger[hasProblems ? 'warn' : 'info']('rollout assessed', { assessment });
 
   const { Count, NoUnit } = MetricUnit;
   metrics.addMetric('Go', Count, decision.verdict === 'GO' ? 1 : 0);

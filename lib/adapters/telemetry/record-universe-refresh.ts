@@ -1,4 +1,4 @@
-// What a refresh of the universe tells the outside: one log line with everything, and the metrics that alarms watch (EMF).
+// Log line and metrics (EMF) of a universe refresh.
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { UniverseRefresh } from '../../market/use-cases/refresh-universe.ts';
 import type { Telemetry } from './powertools-telemetry.ts';

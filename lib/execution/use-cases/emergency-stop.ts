@@ -1,23 +1,22 @@
-// The emergency stop: latch, flags, open orders, positions, in this order and each on its own. With any one service down it does
-// what the others allow and says what it could not do. Repeating it is harmless: it goes on with what is left.
+// The emergency stop: the gate is closed and the account is flattened at the same time, each part on its own. With any one service
+// down it does what the others allow and reports what it could not do. Safe to repeat.
 //
-// A stop stays on the exchange until its position is gone, so that an emergency stop cut short leaves none unprotected.
+// An order authorised just before the gate closed may still be on its way: the account is looked at again after the longest
+// time that such an order can take, and whatever was entered meanwhile is closed too. A protective stop stays on the exchange
+// until its position is gone.
 
-import type { Result } from '../../core/result.ts';
-import { approveReduction, type Scope } from '../../risk/gate.ts';
+import { messageOf } from '../../core/message-of.ts';
+import type { Scope } from '../../risk/gate.ts';
 import { type BreakerDependencies, tripBreaker, writeFlags } from '../../risk/use-cases/circuit-breaker.ts';
-import { clientOrderId } from '../client-order-id.ts';
-import type { ReduceOrder } from '../order.ts';
-import type { Broker, BrokerError, BrokerPosition } from '../ports.ts';
-import { executionRecords } from './execution-records.ts';
-import { sendExit } from './protect-position.ts';
-import type { ExecutionContext } from './send-order.ts';
+import type { Broker } from '../ports.ts';
+import { ARRIVAL_AFTER_AUTHORISATION_MS } from '../send-window.ts';
+import { type FlattenContext, flattenAccount } from './flatten-account.ts';
 
-export interface EmergencyStopDependencies extends BreakerDependencies {
+export interface EmergencyStopDependencies
+  extends BreakerDependencies,
+    Pick<FlattenContext, 'stopwatchMs' | 'pause' | 'expire'> {
   /** Rejects when the account cannot be reached at all. */
   readonly openBroker: (scope: Scope) => Promise<Broker>;
-  /** Monotonic, ms: for durations only. */
-  readonly stopwatchMs: () => number;
 }
 
 export interface EmergencyStopRequest {
@@ -60,26 +59,31 @@ export async function emergencyStop(
     if (failures.length === 0) done.push('EMERGENCY_MODE is true');
   });
   const scopes = await request.scopes;
-  const closed = await Promise.all([
-    ...scopes.map((scope) =>
-      step('latch', scope, (progress) => latch(dependencies, { ...request, scope }, progress)),
-    ),
-    flags,
-  ]);
+  const latches = scopes.map((scope) =>
+    step('latch', scope, (progress) => latch(dependencies, { ...request, scope }, progress)),
+  );
+  const closed = Promise.all([...latches, flags]);
+  const nothingArrives = closed.then(() => dependencies.pause(ARRIVAL_AFTER_AUTHORISATION_MS));
   const accounts = await Promise.all(
     scopes.map(async (scope) => {
-      const broker = remembered(() => dependencies.openBroker(scope));
-      const cancelled = await step('cancel_orders', scope, async (progress) =>
-        cancelEntries(await broker(), progress),
-      );
-      if (request.keepPositions) return [cancelled];
-      const flattened = await step('flatten', scope, async (progress) =>
-        flatten({ ...dependencies, broker: await broker() }, progress),
-      );
-      return [cancelled, flattened];
+      const open = remembered(() => dependencies.openBroker(scope));
+      const twice = (work: (broker: Broker, progress: Progress) => Promise<void>) => {
+        return async (progress: Progress) => {
+          await work(await open(), progress);
+          await nothingArrives;
+          progress.failures.length = 0;
+          await work(await open(), progress);
+        };
+      };
+      const parts = [step('cancel_orders', scope, twice(cancelEntries))];
+      if (!request.keepPositions) {
+        const flatten = twice((broker, progress) => flattenScope({ ...dependencies, broker }, progress));
+        parts.push(step('flatten', scope, flatten));
+      }
+      return Promise.all(parts);
     }),
   );
-  return [...closed, ...accounts.flat()];
+  return [...(await closed), ...accounts.flat()];
 }
 
 function timed(stopwatchMs: () => number) {
@@ -90,12 +94,10 @@ function timed(stopwatchMs: () => number) {
   ): Promise<EmergencyStep> => {
     const startedMs = stopwatchMs();
     const progress: Progress = { done: [], failures: [] };
-    await work(progress).catch((error: unknown) => void progress.failures.push(describe(error)));
+    await work(progress).catch((error: unknown) => void progress.failures.push(messageOf(error)));
     return { step, scope, ...progress, tookMs: stopwatchMs() - startedMs };
   };
 }
-
-const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function remembered(open: () => Promise<Broker>): () => Promise<Broker> {
   let opened: Promise<Broker> | undefined;
@@ -115,87 +117,39 @@ async function latch(
   if (outcome.latched) done.push(`the latch is TRIPPED, epoch ${outcome.transition?.current.epoch}`);
 }
 
-function answered<T>(answer: Result<T, BrokerError>): T {
-  if (answer.ok) return answer.value;
-  throw new Error(`${answer.error.code}: ${answer.error.message}`);
-}
-
 /** Everything that may still open a position. */
 async function cancelEntries(broker: Broker, { done, failures }: Progress): Promise<void> {
-  for (const order of answered(await broker.openOrders())) {
-    if (order.kind === 'stop') continue;
+  const orders = await broker.openOrders();
+  if (!orders.ok) {
+    failures.push(`${orders.error.code}: ${orders.error.message}`);
+    return;
+  }
+  failures.push(...orders.value.problems.map(({ message }) => message));
+  for (const order of orders.value.rows) {
+    if (order.reducesOnly) continue;
     const cancelled = await broker.cancel(order);
     if (cancelled.ok) done.push(`${order.symbol}: order ${order.clientOrderId} cancelled`);
     else failures.push(`${order.symbol}: order ${order.clientOrderId}: ${cancelled.error.message}`);
   }
 }
 
-async function flatten(context: ExecutionContext, { done, failures }: Progress): Promise<void> {
+/** Positions first; stops of what is then flat are taken away afterwards. */
+async function flattenScope(context: FlattenContext, { done, failures }: Progress): Promise<void> {
+  const flattened = await flattenAccount(context);
+  done.push(...flattened.done);
+  failures.push(...flattened.problems);
+  if (flattened.isBlind) return;
   const { broker } = context;
-  const positions = answered(await broker.positions());
-  const stops = answered(await broker.openOrders()).map(({ symbol }) => symbol);
-  const sent = await Promise.all(positions.map((position) => close(context, position)));
-  positions.forEach(({ symbol }, index) => {
-    done.push(`${symbol}: ${sent[index]}`);
-  });
-  const left = new Set(answered(await broker.positions()).map(({ symbol }) => symbol));
-  for (const symbol of left) failures.push(`${symbol}: the position is still open; its stop stays`);
-  for (const symbol of new Set([...stops, ...positions.map((position) => position.symbol)])) {
-    if (left.has(symbol)) continue;
+  const [stops, held] = await Promise.all([broker.openStops(), broker.positions()]);
+  if (!stops.ok || !held.ok) {
+    const unread = [stops, held].flatMap((answer) => (answer.ok ? [] : [answer.error.message]));
+    failures.push(`stops of closed positions were not looked for: ${unread.join('; ')}`);
+    return;
+  }
+  const open = new Set(held.value.rows.map(({ symbol }) => symbol));
+  for (const symbol of new Set(stops.value.rows.map((stop) => stop.symbol))) {
+    if (open.has(symbol)) continue;
     const cancelled = await broker.cancelAll(symbol);
     if (!cancelled.ok) failures.push(`${symbol}: its stops are still there: ${cancelled.error.message}`);
   }
-}
-
-/** Through the records when they can be used, so that the books follow; else straight to the exchange. */
-async function close(context: ExecutionContext, position: BrokerPosition): Promise<string> {
-  const recorded = await closeRecorded(context, position).catch((error: unknown) => describe(error));
-  if (typeof recorded === 'object') return `exit ${recorded.outcome}`;
-  const submission = await context.broker.submit(approveReduction(unrecordedExit(context, position)));
-  const message =
-    submission.outcome === 'rejected'
-      ? `: ${submission.reason}`
-      : submission.outcome === 'unknown'
-        ? `: ${submission.why}`
-        : '';
-  return `exit ${submission.outcome}${message}, not in the records (${recorded})`;
-}
-
-async function closeRecorded(context: ExecutionContext, { symbol, quantity }: BrokerPosition) {
-  const { risk, broker } = context;
-  const { positions, orders } = executionRecords(risk);
-  const position = await positions.get(broker.scope, symbol);
-  if (position === undefined) return 'there is no record of the position';
-  const entry = await orders.get(broker.scope, position.value.entryClientOrderId);
-  if (entry === undefined) return 'there is no record of the entry';
-  const sent = await sendExit(context, position, {
-    entry: entry.value,
-    quantity: Math.abs(quantity),
-    reason: 'emergency',
-  });
-  // Someone else is closing it, or was until it died: a second exit can only find less to reduce.
-  if (sent.outcome === 'already_submitted' || sent.outcome === 'conflict')
-    return `another exit: ${sent.outcome}`;
-  return sent;
-}
-
-/** Repeated within the minute it is the same order; reduce-only, so that a later one cannot turn the position around. */
-function unrecordedExit(
-  { broker, clock }: ExecutionContext,
-  { symbol, quantity }: BrokerPosition,
-): ReduceOrder {
-  const { scope } = broker;
-  const side = quantity > 0 ? 'SELL' : 'BUY';
-  const minuteMs = Math.floor(clock.nowMs() / 60_000) * 60_000;
-  const decision = { scope, symbol, barOpenTimeMs: minuteMs, side, leg: 'exit' } as const;
-  return {
-    kind: 'reduce',
-    scope,
-    clientOrderId: clientOrderId({ ...decision, ensembleId: `emergency stop of ${quantity}` }),
-    symbol,
-    side,
-    quantity: Math.abs(quantity),
-    reduceOnly: true,
-    stopPrice: null,
-  };
 }

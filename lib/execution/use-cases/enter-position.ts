@@ -3,14 +3,15 @@
 //
 // Between any two steps the process may die, run a second time, or run twice at once:
 //   after …                           left behind                         repaired by
-//   1 authorise (gate write)          a reservation, id spent             guard: released after 60 s, nothing was sent
-//   2 record `authorised`             the same, and a record              guard: looked up, not found for 60 s → released
-//   3 submit                          an order at the exchange            guard: looked up by its id, booked, protected
-//   4 record acknowledged / filled    an open position, no stop           guard: stop within its next run
-//   5 position record                 the same, named naked since then    guard: the same
-//   6 stop named, recorded, sent      a stop, known or looked up          guard: confirmed, or the next one placed
+//   1 authorise (gate write)          a reservation, id spent             position manager: released after 60 s, nothing was sent
+//   2 record `authorised`             the same, and a record              position manager: looked up, not found for 60 s → released
+//   3 submit                          an order at the exchange            position manager: looked up by its id, booked, protected
+//   4 record acknowledged / filled    an open position, no stop           position manager: stop within its next run
+//   5 position record                 the same, named naked since then    position manager: the same
+//   6 stop named, recorded, sent      a stop, known or looked up          position manager: confirmed, or the next one placed
 // A repetition is denied by step 1 (`duplicate`), for the id follows from the decision alone; steps 2 to 6 are only ever
-// taken by the process that won step 1, or by guard. A process held up between 1 and 3 for more than 10 s does not send.
+// taken by the process that won step 1, or by the position manager. After step 1 flags, latch, lease and level are read once
+// more, and a process held up for more than 2 s between asking and the wire does not send (send-window.ts).
 
 import { failure, type Result, success } from '../../core/result.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
@@ -27,6 +28,7 @@ import { allocation, exposureLimit, TRADING_LIMITS } from '../limits.ts';
 import type { EntryOrder } from '../order.ts';
 import { type EntryRequest, planEntry } from '../plan-entry.ts';
 import type { OrderRecord } from '../records.ts';
+import { SEND_WINDOW_MS } from '../send-window.ts';
 import { executionRecords } from './execution-records.ts';
 import { openPosition, protect } from './protect-position.ts';
 import { type ExecutionContext, newOrderRecord, sendOrder } from './send-order.ts';
@@ -46,6 +48,8 @@ export interface EntrySession {
   /** Of this function. */
   readonly codeVersion: string;
   readonly context: ExecutionContext;
+  /** Monotonic, ms: for durations only. */
+  readonly stopwatchMs: () => number;
   readonly ensemble: { readonly id: string; readonly stopAtrMultiple: number; readonly horizonBars: number };
   /** undefined when there is no fresh mark. */
   readonly equity: EquitySnapshot | undefined;
@@ -88,6 +92,7 @@ export async function enterPosition(session: EntrySession, signal: ActingSignal)
 
   const { order, gate, now, limits } = planned.value;
   const nowMs = context.clock.nowMs();
+  const askedAtMs = session.stopwatchMs();
   const approved = await authorise(
     order,
     {
@@ -101,7 +106,23 @@ export async function enterPosition(session: EntrySession, signal: ActingSignal)
     },
     (scope, plan) => context.risk.commit(scope, plan),
   );
-  return approved.ok ? send(session, approved.value, nowMs) : outcome(approved.error);
+  if (!approved.ok) return outcome(approved.error);
+  const withdrawn = await findWithdrawal(session, gate.epoch);
+  if (withdrawn !== undefined) {
+    await context.risk.commit(context.broker.scope, planRelease(order));
+    return outcome('entry_withdrawn', withdrawn);
+  }
+  const stillWanted = () => session.stopwatchMs() - askedAtMs <= SEND_WINDOW_MS;
+  return send(session, approved.value, { authorisedAtMs: nowMs, stillWanted });
+}
+
+/** Why an approval no longer stands: flags, latch, lease and level are read once more before the order leaves. */
+async function findWithdrawal(session: EntrySession, epoch: number): Promise<string | undefined> {
+  const now = await readMode(session.modes);
+  const { scope } = session.context.broker;
+  if (now.mode !== (scope === 'live' ? 'LIVE' : 'PAPER') || now.scope !== scope)
+    return `the mode became ${now.mode}: ${now.reasons.map(({ code }) => code).join(', ')}`;
+  return now.gate?.epoch === epoch ? undefined : 'the circuit breaker has tripped or been reset since';
 }
 
 interface PlannedEntry {
@@ -121,8 +142,8 @@ async function planNow(
   const { risk, broker, clock } = context;
   const filters = allFilters.get(signal.symbol);
   if (equity === undefined) return failure(['equity_unknown']);
-  if (filters === undefined) return failure(['symbol_filters']);
-  // A position without a reservation: one that guard has adopted.
+  if (filters === undefined) return failure(['not_listed']);
+  // A position without a reservation: one that the position manager has adopted.
   const position = await executionRecords(risk).positions.get(broker.scope, signal.symbol);
   if (position !== undefined) return failure(['position_open']);
   const now = await readMode(session.modes);
@@ -194,11 +215,11 @@ function usage(gate: GateItem, nowMs: number): Omit<EntryRequest['account'], key
  */
 const volatilityPerBar = ({ atr, close }: Signal): number => atr / close / Math.sqrt(8 / Math.PI);
 
-/** From here on only the process that the gate has let through acts, or guard after it. */
+/** From here on only the process that the gate has let through acts, or the position manager after it. */
 async function send(
   session: EntrySession,
   approved: RiskApproved<EntryOrder>,
-  authorisedAtMs: number,
+  { authorisedAtMs, stillWanted }: { readonly authorisedAtMs: number; readonly stillWanted: () => boolean },
 ): Promise<EntryOutcome> {
   const { context, ensemble } = session;
   const { order } = approved;
@@ -212,7 +233,7 @@ async function send(
     // The time allowed for sending runs from the gate's write.
     nowMs: authorisedAtMs,
   });
-  const sent = await sendOrder(context, approved, record);
+  const sent = await sendOrder(context, approved, record, { stillWanted });
   switch (sent.outcome) {
     case 'acknowledged':
       await protectFilled(context, sent.record);
@@ -231,7 +252,7 @@ async function send(
 
 async function protectFilled(context: ExecutionContext, entry: OrderRecord): Promise<void> {
   const { filledQuantity } = entry.state;
-  // Not filled yet: guard protects what will be.
+  // Not filled yet: the position manager protects what will be.
   if (filledQuantity === 0) return;
   const position = await openPosition(context, entry);
   if (position.value.entryClientOrderId !== entry.clientOrderId) return;

@@ -2,10 +2,10 @@
 // expected edge first. Nothing is entered that is not proven allowed at that moment: flags, latch, lease and stage are read
 // again before every single authorisation, and the gate's one conditional write decides.
 
-import { z } from 'zod';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
+import type { BarDecided } from '../../inference/infer-events.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import type { Signal } from '../../inference/signal.ts';
 import { symbolsOfShard } from '../../market/universe.ts';
@@ -30,15 +30,8 @@ import { executionRecords } from './execution-records.ts';
 import { sendExit } from './protect-position.ts';
 import type { ExecutionContext } from './send-order.ts';
 
-/** What infer hands over on its success. */
-export const executeRequestSchema = z.object({
-  barOpenTimeMs: z.int(),
-  shard: z.int().min(0),
-  shardCount: z.int().min(1),
-  ensembleId: z.string().nullable(),
-  featureSetHash: z.string(),
-});
-export type ExecuteRequest = z.infer<typeof executeRequestSchema>;
+/** The bar and shard to act on, as infer decided them. */
+export type ExecuteRequest = Omit<BarDecided, 'written' | 'alreadyDecided'>;
 
 export interface ExecuteDependencies extends ModeSources {
   readonly signals: SignalStore;
@@ -49,6 +42,8 @@ export interface ExecuteDependencies extends ModeSources {
   readonly policy: Policy;
   /** Of this function. */
   readonly codeVersion: string;
+  /** Monotonic, ms: for durations only. */
+  readonly stopwatchMs: () => number;
 }
 
 /** Throws StoreError when a store cannot be used: the run is then repeated, which is harmless. */
@@ -139,6 +134,7 @@ async function decideAll(
     context,
     ensemble: { id, stopAtrMultiple, horizonBars: label.horizonBars },
     codeVersion: dependencies.codeVersion,
+    stopwatchMs: dependencies.stopwatchMs,
     equity:
       snapshot !== undefined && clock.nowMs() - snapshot.atMs <= EQUITY_AGE_MS_MAX ? snapshot : undefined,
     ...market.value,
@@ -200,7 +196,7 @@ async function leave(
   // Guard's exit or the stop may have closed it since guard last ran: the exchange would refuse a second exit.
   const held = await context.broker.positions();
   if (!held.ok) return decided(signal, ['exchange_unavailable'], held.error.message);
-  if (!held.value.some((one) => one.symbol === symbol))
+  if (!held.value.rows.some((one) => one.symbol === symbol))
     return decided(signal, ['exit_pending'], 'nothing is held any more: guard ends it');
   const exit = await sendExit(context, position, { entry: entry.value, quantity, reason: 'signal' });
   switch (exit.outcome) {

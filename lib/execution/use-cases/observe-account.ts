@@ -2,6 +2,7 @@
 // it holds, and where the two differ. Reading in this order matters: an order is looked up before the positions are read, and
 // the gate before both, so that what has just been opened or closed is never taken for a stranger.
 
+import { microUsdt } from '../../core/money.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { GateItem } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
@@ -18,7 +19,7 @@ import {
   newBookedLedger,
 } from '../booked-ledger.ts';
 import { isFinal } from '../order-state.ts';
-import type { BrokerPosition, OrderReport } from '../ports.ts';
+import type { BrokerPosition, Income, Listing, OpenOrder, ReadProblem } from '../ports.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
 import { executionRecords } from './execution-records.ts';
 import { legIds } from './protect-position.ts';
@@ -31,8 +32,9 @@ export interface AccountView {
   readonly positions: ReadonlyMap<string, Versioned<PositionRecord>>;
   /** By client order id: every order that a reservation, a position or the books name, as the exchange has it now. */
   readonly orders: ReadonlyMap<string, OrderRecord>;
-  readonly held: ReadonlyMap<string, BrokerPosition>;
-  readonly openOrders: readonly OrderReport[];
+  readonly held: ReadonlyMap<string, PricedPosition>;
+  /** Conditional ones included. */
+  readonly openOrders: readonly OpenOrder[];
   readonly walletMicroUsdt: number;
   /** One line each: what exchange and books differ in. */
   readonly differences: readonly string[];
@@ -41,6 +43,9 @@ export interface AccountView {
   /** One line each: what could not be looked up. */
   readonly faults: readonly string[];
 }
+
+/** A position of which everything is known that its equity needs. */
+export type PricedPosition = BrokerPosition & { readonly entryPrice: number; readonly markPrice: number };
 
 /** Why there is no view. `overtaken`: another guard books at the same time, and has the better view. */
 export interface ViewFailure {
@@ -75,12 +80,15 @@ export async function observeAccount(
   if (!booked.ok) return booked;
 
   // A stop that triggers in between is then seen as open, and its position as gone: never as a position without a stop.
-  const openOrders = await broker.openOrders();
-  if (!openOrders.ok) return fail('exchange_unavailable', openOrders.error.message);
+  const [resting, stops] = await Promise.all([broker.openOrders(), broker.openStops()]);
+  if (!resting.ok) return fail('exchange_unavailable', resting.error.message);
+  if (!stops.ok) return fail('exchange_unavailable', stops.error.message);
   const [held, wallet] = await Promise.all([broker.positions(), broker.walletMicroUsdt()]);
   if (!held.ok) return fail('exchange_unavailable', held.error.message);
   if (!wallet.ok) return fail('exchange_unavailable', wallet.error.message);
-  const statement = { walletMicroUsdt: wallet.value, positions: held.value };
+  const priced = allPriced(held.value);
+  if (!priced.ok) return fail('exchange_unavailable', priced.error);
+  const statement = { walletMicroUsdt: wallet.value, positions: priced.value };
   const compared = await compare(context, booked.value.bookedLedger, statement);
   if (!compared.ok) return compared;
   return success({
@@ -88,12 +96,31 @@ export async function observeAccount(
     gate,
     positions,
     orders,
-    held: new Map(held.value.map((position) => [position.symbol, position])),
-    openOrders: openOrders.value,
+    held: new Map(priced.value.map((position) => [position.symbol, position])),
+    openOrders: [...resting.value.rows, ...stops.value.rows],
     walletMicroUsdt: wallet.value,
     anomalies: looked.anomalies,
-    faults: [...looked.faults, ...booked.value.faults],
+    faults: [
+      ...looked.faults,
+      ...booked.value.faults,
+      ...[...resting.value.problems, ...stops.value.problems].map(lineOf),
+    ],
   });
+}
+
+const lineOf = ({ symbol, message }: ReadProblem): string =>
+  symbol === undefined ? message : `${symbol}: ${message}`;
+
+/** Fails with one line when a position, or a price of one, cannot be read. */
+function allPriced({ rows, problems }: Listing<BrokerPosition>): Result<readonly PricedPosition[], string> {
+  const [problem] = problems;
+  if (problem !== undefined) return failure(lineOf(problem));
+  const isPriced = (row: BrokerPosition): row is PricedPosition =>
+    row.entryPrice !== null && row.markPrice !== null;
+  const unpriced = rows.find((row) => !isPriced(row));
+  return unpriced === undefined
+    ? success(rows.filter(isPriced))
+    : failure(`${unpriced.symbol}: entry or mark price cannot be read`);
 }
 
 /** What exchange and books differ in; the costs of the positions alone are no difference, and are taken over at once. */
@@ -197,9 +224,9 @@ async function book(
   const before = view.bookedLedger.value;
   const settled = new Set([...orders.values()].filter(isSettled).map(({ clientOrderId }) => clientOrderId));
   let bookedLedger = forgetOrders(before, settled);
-  for (const [clientOrderId, { record, report }] of found) {
+  for (const [clientOrderId, { record, report, feeMicroUsdt }] of found) {
     if (report === undefined) continue;
-    const { filledQuantity, averagePrice, feeMicroUsdt } = report;
+    const { filledQuantity, averagePrice } = report;
     const { symbol, side } = record;
     bookedLedger = bookOrder(bookedLedger, {
       clientOrderId,
@@ -210,8 +237,8 @@ async function book(
       feeMicroUsdt,
     });
   }
-  const funding = await context.broker.fundingSince(fundingSinceMs(bookedLedger));
-  if (funding.ok) bookedLedger = bookPayments(bookedLedger, funding.value);
+  const income = await context.broker.incomeSince(fundingSinceMs(bookedLedger));
+  if (income.ok) bookedLedger = bookPayments(bookedLedger, fundingIn(income.value.rows));
   const written = await writeLedger(context, view.bookedLedger, bookedLedger);
   if (written === undefined) return fail('overtaken', 'the books were changed by another run');
   for (const [clientOrderId, { advance }] of found) {
@@ -221,8 +248,16 @@ async function book(
     );
     if (after !== undefined) orders.set(clientOrderId, after);
   }
-  return success({ bookedLedger: written, faults: funding.ok ? [] : [`funding: ${funding.error.message}`] });
+  return success({
+    bookedLedger: written,
+    faults: income.ok ? income.value.problems.map(lineOf) : [`income: ${income.error.message}`],
+  });
 }
+
+const fundingIn = (rows: readonly Income[]) =>
+  rows
+    .filter(({ kind, asset }) => kind === 'funding' && asset === 'USDT')
+    .map(({ id, atMs, amount }) => ({ id, atMs, amountMicroUsdt: microUsdt(amount) }));
 
 function withBooked(record: OrderRecord, booked: BookedLedger['orders'][string] | undefined): OrderRecord {
   if (booked === undefined) return record;
@@ -249,7 +284,7 @@ export function externalPositionsOf({ gate, held, positions }: AccountView): rea
 }
 
 /** Orders that the exchange has open and nothing of ours names any more. */
-export function orphanOrdersOf({ gate, openOrders, positions }: AccountView): readonly OrderReport[] {
+export function orphanOrdersOf({ gate, openOrders, positions }: AccountView): readonly OpenOrder[] {
   return openOrders.filter(({ symbol, clientOrderId }) => {
     const position = positions.get(symbol)?.value;
     const names = [

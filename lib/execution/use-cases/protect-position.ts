@@ -5,7 +5,6 @@
 import { invariant } from '../../core/invariant.ts';
 import { approveReduction } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
-import type { ReduceOrder } from '../order.ts';
 import { isFinal } from '../order-state.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
 import { type ReducibleEntry, reduceOrder } from '../reduce-order.ts';
@@ -161,7 +160,7 @@ async function reduce(
   const { entry, quantity, leg, note } = options;
   const sequence = await nextSequence(context, position.value, options);
   if (sequence === undefined) return { outcome: 'already_submitted' };
-  const order: ReduceOrder = reduceOrder(reducibleEntry(context, entry), leg, quantity, sequence);
+  const order = reduceOrder(reducibleEntry(context, entry), leg, quantity, sequence);
   const id = order.clientOrderId;
   const named = leg === 'stop' ? { stopClientOrderId: id } : { exitClientOrderId: id };
   if ((await changePosition(context, position, named)) === undefined) return { outcome: 'conflict' };

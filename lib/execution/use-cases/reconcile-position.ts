@@ -9,11 +9,11 @@ import type { Versioned } from '../../risk/ports.ts';
 import type { TradeRecord } from '../../risk/records.ts';
 import { clientOrderId } from '../client-order-id.ts';
 import { ARRIVAL_MS_MAX, isFinal } from '../order-state.ts';
-import type { BrokerPosition, OrderReport } from '../ports.ts';
+import type { OpenOrder } from '../ports.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
 import { stopPrice } from '../stop-price.ts';
 import { executionRecords } from './execution-records.ts';
-import { type AccountView, isOpen } from './observe-account.ts';
+import { type AccountView, isOpen, type PricedPosition } from './observe-account.ts';
 import { changePosition, legIds, openPosition, protect, sendExit } from './protect-position.ts';
 import { type ExecutionContext, findOrder, isSettled, SEND_MS_MAX, updateOrder } from './send-order.ts';
 
@@ -50,7 +50,7 @@ export async function reconcileSymbol(
 }
 
 interface Kept {
-  readonly held: BrokerPosition;
+  readonly held: PricedPosition;
   readonly entry: OrderRecord;
   readonly position: Versioned<PositionRecord>;
 }
@@ -64,7 +64,7 @@ async function protectOpenPosition(
   const quantity = Math.abs(kept.held.quantity);
   const nowMs = context.clock.nowMs();
   const stop = stopOf(view, kept.position.value);
-  const isSafe = stop.open !== undefined && stop.open.quantity >= quantity;
+  const isSafe = stop.open !== undefined && covers(stop.open, quantity);
   const unprotectedSinceMs = isSafe ? null : (kept.position.value.unprotectedSinceMs ?? nowMs);
   const position = await withChange(context, kept.position, { quantity, unprotectedSinceMs });
   if (position === undefined) return ['conflict'];
@@ -83,6 +83,9 @@ async function protectOpenPosition(
   const closeIfUnsure = nowMs - unprotectedSinceMs! > UNPROTECTED_MS_MAX && !exiting;
   return protect(context, position, { entry, quantity, replace: true, closeIfUnsure });
 }
+
+const covers = (stop: OpenOrder, quantity: number): boolean =>
+  stop.closesPosition || (stop.quantity ?? 0) >= quantity;
 
 function stopOf({ openOrders, orders }: AccountView, { stopClientOrderId: id }: PositionRecord) {
   const open = openOrders.find(({ clientOrderId }) => clientOrderId === id);
@@ -105,7 +108,7 @@ async function withChange(
 const ADOPTED = 'adopted';
 
 /** Gives a position without a decision the records that every position has, and closes it. */
-async function adopt(context: ExecutionContext, view: AccountView, held: BrokerPosition): Promise<Actions> {
+async function adopt(context: ExecutionContext, view: AccountView, held: PricedPosition): Promise<Actions> {
   const entry = await standInFor(context, {
     symbol: held.symbol,
     side: held.quantity > 0 ? 'BUY' : 'SELL',
@@ -260,7 +263,7 @@ async function legRecords(
 /** Cancels orders and writes down how they ended. @returns one line for each that would not be cancelled */
 export async function cancelOpenOrders(
   context: ExecutionContext,
-  orders: readonly OrderReport[],
+  orders: readonly OpenOrder[],
 ): Promise<Actions> {
   const faults: string[] = [];
   for (const order of orders) {

@@ -2,11 +2,12 @@
 // in between leaves a record by which guard looks the order up; none is ever sent a second time.
 
 import { invariant } from '../../core/invariant.ts';
+import { microUsdt } from '../../core/money.ts';
 import type { Clock } from '../../core/ports.ts';
-import { type Result, success } from '../../core/result.ts';
+import { failure, type Result, success } from '../../core/result.ts';
 import type { RiskApproved } from '../../risk/gate.ts';
 import type { RiskStore } from '../../risk/ports.ts';
-import type { EntryOrder, ReduceOrder } from '../order.ts';
+import type { EntryOrder, ReduceOrder, SizedOrder } from '../order.ts';
 import { advanceOrder, isFinal, newOrderState, type OrderEvent } from '../order-state.ts';
 import type { Broker, BrokerError, OrderReference, OrderReport, Submission } from '../ports.ts';
 import type { OrderRecord } from '../records.ts';
@@ -25,6 +26,8 @@ export interface ExecutionContext {
  */
 export const SEND_MS_MAX = 10_000;
 const WRITE_ATTEMPTS_MAX = 8;
+/** Finer than any exchange's step. */
+const FILLS_TOLERANCE = 5e-9;
 
 const referenceOf = ({ symbol, clientOrderId, stopPrice, leg }: OrderRecord): OrderReference => ({
   symbol,
@@ -38,7 +41,7 @@ export const isSettled = ({ state, bookedQuantity }: OrderRecord): boolean =>
 
 /** The record of an order that is about to be sent. */
 export function newOrderRecord(
-  order: EntryOrder | ReduceOrder,
+  order: SizedOrder,
   about: Pick<OrderRecord, 'leg' | 'barOpenTimeMs' | 'ensembleId' | 'exitDueMs' | 'note'> & { nowMs: number },
 ): OrderRecord {
   const { nowMs, ...rest } = about;
@@ -134,6 +137,7 @@ export async function sendOrder(
   context: ExecutionContext,
   approved: RiskApproved<EntryOrder | ReduceOrder>,
   record: OrderRecord,
+  options: { readonly stillWanted?: () => boolean } = {},
 ): Promise<Sent> {
   const { risk, broker, clock } = context;
   const written = await executionRecords(risk).orders.put(broker.scope, record, { ifAbsent: true });
@@ -142,17 +146,20 @@ export async function sendOrder(
     const late = await ended(context, record, { event: { kind: 'cancelled' }, note: 'too late to be sent' });
     return { outcome: 'too_late', record: late, message: late.note };
   }
-  const submission = await broker.submit(approved);
+  const submission = await broker.submit(approved, options);
+  if (submission.outcome === 'rejected' && submission.code === 'expired') {
+    const late = await ended(context, record, { event: { kind: 'cancelled' }, note: submission.message });
+    return { outcome: 'too_late', record: late, message: submission.message };
+  }
   if (submission.outcome === 'rejected') {
-    const rejected = await ended(context, record, { event: { kind: 'rejected' }, note: submission.reason });
-    return { outcome: 'rejected', record: rejected, message: submission.reason };
+    const rejected = await ended(context, record, { event: { kind: 'rejected' }, note: submission.message });
+    return { outcome: 'rejected', record: rejected, message: submission.message };
   }
   if (submission.outcome === 'unknown') {
     const unknown = await ended(context, record, { event: { kind: 'outcome_unknown' }, note: record.note });
-    return { outcome: 'unknown', record: unknown, message: submission.why };
+    return { outcome: 'unknown', record: unknown, message: submission.message };
   }
-  const found = await broker.find(referenceOf(record));
-  const report = found.ok ? found.value : undefined;
+  const report = await reportAfter(context, record, submission.report);
   const acknowledged: OrderEvent = { kind: 'acknowledged' };
   const events = report === undefined ? [acknowledged] : [acknowledged, ...eventsOf(report, 0)];
   const times = timesOf(report, clock.nowMs());
@@ -163,6 +170,17 @@ export async function sendOrder(
   );
   invariant(after !== undefined, `the record of order ${record.clientOrderId} is gone`);
   return { outcome: 'acknowledged', record: after, message: '' };
+}
+
+/** What a market order has filled may come after its acceptance. */
+async function reportAfter(
+  { broker }: ExecutionContext,
+  record: OrderRecord,
+  accepted: OrderReport | undefined,
+): Promise<OrderReport | undefined> {
+  if (accepted !== undefined && (accepted.status !== 'open' || accepted.kind === 'stop')) return accepted;
+  const found = await broker.find(referenceOf(record));
+  return (found.ok ? found.value : undefined) ?? accepted;
 }
 
 async function ended(
@@ -183,6 +201,8 @@ async function ended(
 export interface FoundOrder {
   readonly record: OrderRecord;
   readonly report: OrderReport | undefined;
+  /** In USDT, of its fills so far. */
+  readonly feeMicroUsdt: number;
   /** The same step on the record as it then stands. */
   readonly advance: (record: OrderRecord) => OrderRecord;
   readonly anomalies: readonly string[];
@@ -196,6 +216,8 @@ export async function findOrder(
   const found = await context.broker.find(referenceOf(record));
   if (!found.ok) return found;
   const report = found.value;
+  const fees = await feesOf(context, report);
+  if (!fees.ok) return fees;
   const nowMs = context.clock.nowMs();
   const events = eventsOf(report, nowMs - record.createdAtMs);
   const times = timesOf(report, nowMs);
@@ -203,7 +225,25 @@ export async function findOrder(
   return success({
     record: advanced,
     report,
+    feeMicroUsdt: fees.value,
     advance: (current) => advanceRecord(current, events, times).record,
     anomalies,
   });
+}
+
+/** Fees in USDT of what an order has filled. Fails while the exchange does not list all of its trades. */
+async function feesOf(
+  { broker }: ExecutionContext,
+  report: OrderReport | undefined,
+): Promise<Result<number, BrokerError>> {
+  if (report === undefined || report.filledQuantity === 0) return success(0);
+  const fills = await broker.fills(report);
+  if (!fills.ok) return fills;
+  const listed = fills.value.reduce((sum, { quantity }) => sum + quantity, 0);
+  if (Math.abs(listed - report.filledQuantity) > FILLS_TOLERANCE) {
+    const message = `the exchange lists trades of ${listed} of ${report.filledQuantity} ${report.symbol} only`;
+    return failure({ code: 'invalid_response', message, retryable: true });
+  }
+  const inUsdt = fills.value.filter(({ fee }) => fee.asset === 'USDT');
+  return success(inUsdt.reduce((sum, { fee }) => sum + microUsdt(fee.amount), 0));
 }

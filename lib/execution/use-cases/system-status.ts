@@ -4,7 +4,7 @@
 import type { InferRun } from '../../inference/infer-run.ts';
 import { MISSED_BARS_RUNS, missedBars } from '../../inference/missed-bars.ts';
 import type { SignalStore } from '../../inference/ports.ts';
-import type { BreakerState } from '../../risk/breaker.ts';
+import type { BreakerState } from '../../risk/breaker/state.ts';
 import { versionDifferences } from '../../risk/code-version.ts';
 import type { Mode, ModeReason } from '../../risk/effective-mode.ts';
 import { FLAG_NAMES, type FlagsState } from '../../risk/flags.ts';
@@ -112,6 +112,6 @@ const describeFlags = (flags: FlagsState): SystemStatus['flags'] =>
   Object.fromEntries(
     FLAG_NAMES.map((name) => {
       const flag = flags[name];
-      return [name, flag.state === 'value' ? flag.value : `${flag.state}: ${flag.why}`];
+      return [name, flag.state === 'value' ? flag.value : `${flag.state}: ${flag.message}`];
     }),
   );

@@ -1,11 +1,11 @@
 // Puts rows to every model of one ensemble and decides one signal per row: all symbols of one bar when serving, many bars of one
-// symbol when judging the models afterwards. Models run one after the other on the whole batch; what one of them does wrong
-// costs its own votes only.
+// symbol when evaluating the models afterwards. Models run one after the other on the whole batch; an error of one of them costs
+// its own votes only.
 import { FEATURE_COUNT, FEATURE_NAMES, SEQUENCE_COLUMNS } from '../../features/feature-set.ts';
 import { SEQUENCE_STEPS } from '../../market/grid.ts';
-import type { LoadedEnsemble, LoadedMember, QuarantinedModel } from '../../models/use-cases/load-ensemble.ts';
-import type { Vote } from '../../models/vote.ts';
-import { abstain } from '../../models/vote.ts';
+import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
+import type { LoadedMember, QuarantinedModel } from '../../models/use-cases/loaded-member.ts';
+import { abstain, type Vote } from '../../models/vote.ts';
 import { decideSignal } from '../decide-signal.ts';
 import type { Signal } from '../signal.ts';
 

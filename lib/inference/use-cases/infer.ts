@@ -2,12 +2,15 @@
 // one signal and store it once. A symbol or a model that fails is recorded with its reason and never stops the others; whatever
 // is missing, stale or unreadable ends as an abstention or a HOLD, never as a guess.
 
+import { setTimeout } from 'node:timers/promises';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { computeFeatures } from '../../features/compute-features.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import type { Abstention, AbstentionReason } from '../../market/abstention.ts';
-import { lastClosedOpenTimeMs } from '../../market/candle.ts';
+import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
+import type { CandleRevisions } from '../../market/candle-revisions.ts';
+import type { CandleSeries } from '../../market/candle-series.ts';
 import { checkWindow, REQUEST_BARS, SEQUENCE_STEPS } from '../../market/grid.ts';
 import type { MarketData, MarketDataErrorCode } from '../../market/ports.ts';
 import type { EnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
@@ -31,7 +34,14 @@ export interface InferDependencies {
   readonly codeVersion: string;
   /** Where the shadow's decisions are kept; undefined keeps none. */
   readonly shadowRecords?: ObjectStore | undefined;
+  /** Kept from run to run, in the memory of the process. @default candles that changed after their close are not counted */
+  readonly revisions?: CandleRevisions | undefined;
+  /** @default by this machine's timer */
+  readonly sleep?: ((durationMs: number) => Promise<unknown>) | undefined;
 }
+
+/** A candle can still change in the seconds after its close, while late trades are counted. */
+export const CLOSE_MARGIN_MS = 2_000;
 
 export interface InferRequest {
   readonly symbols: readonly string[];
@@ -51,7 +61,7 @@ export async function infer(
   { symbols, shard, shardCount }: InferRequest,
 ): Promise<InferOutcome> {
   const { market, ensembles, signals: store, clock, stopwatchMs, residentBytes } = dependencies;
-  const { codeVersion, shadowRecords } = dependencies;
+  const { codeVersion, shadowRecords, revisions, sleep = setTimeout } = dependencies;
   const startedAtMs = clock.nowMs();
   const watch = createWatch(stopwatchMs);
   const [serverTime, current] = await Promise.all([
@@ -60,15 +70,22 @@ export async function infer(
   ]);
   const ensemble = current.ok ? current.value : undefined;
   try {
-    const barOpenTimeMs = lastClosedOpenTimeMs(serverTime.ok ? serverTime.value : startedAtMs);
+    const nowMs = serverTime.ok ? serverTime.value : startedAtMs;
+    const barOpenTimeMs = lastClosedOpenTimeMs(nowMs);
+    const sinceCloseMs = nowMs - (barOpenTimeMs + BAR_MS);
+    if (sinceCloseMs < CLOSE_MARGIN_MS) await sleep(CLOSE_MARGIN_MS - sinceCloseMs);
+    let revisedCandles = 0;
     const abstentions: Abstention[] = [];
     const rows: SymbolRow[] = [];
+    const onCandles = (symbol: string, candles: CandleSeries) => {
+      if (revisions?.isRevised(symbol, candles) === true) revisedCandles++;
+    };
     const readOne = async (symbol: string) => {
       const row = !serverTime.ok
         ? failure({ reason: 'exchange_unavailable' as const, message: serverTime.error.message })
         : !current.ok
           ? failure({ reason: 'no_ensemble' as const, message: current.error.message })
-          : await readRow({ market, watch, symbol, barOpenTimeMs });
+          : await readRow({ market, watch, symbol, barOpenTimeMs, onCandles });
       if (row.ok) rows.push(row.value);
       else
         abstentions.push({ symbol, barOpenTimeMs, abstained: row.error.reason, message: row.error.message });
@@ -105,6 +122,7 @@ export async function infer(
       ...stored,
       actions: countActions(signals),
       abstentions: abstentions.sort(inOrder),
+      revisedCandles,
       quarantined,
       servedModels: (ensemble?.ensemble.members.length ?? 0) - quarantined.length,
       meanConsensus: mean(signals.map((signal) => signal.consensusFraction)),
@@ -122,17 +140,20 @@ export async function infer(
 
 type RowFailure = { readonly reason: AbstentionReason; readonly message: string };
 
-/** An exchange that answers with rubbish is told apart from one that does not answer. */
-const reasonOf = (code: MarketDataErrorCode): AbstentionReason =>
-  code === 'invalid_candle' || code === 'invalid_response' ? 'invalid_candle' : 'exchange_unavailable';
+/** Tells apart an exchange that does not answer, one whose answer is malformed, and one that does not know the symbol. */
+function reasonOf(code: MarketDataErrorCode): AbstentionReason {
+  if (code === 'unknown_symbol') return 'not_listed';
+  return code === 'invalid_candle' || code === 'invalid_response' ? 'invalid_candle' : 'exchange_unavailable';
+}
 
 async function readRow(context: {
   market: MarketData;
   watch: Watch;
   symbol: string;
   barOpenTimeMs: number;
+  onCandles: (symbol: string, candles: CandleSeries) => void;
 }): Promise<Result<SymbolRow, RowFailure>> {
-  const { market, watch, symbol, barOpenTimeMs } = context;
+  const { market, watch, symbol, barOpenTimeMs, onCandles } = context;
   try {
     const candles = await market.closedCandles({
       symbol,
@@ -140,6 +161,7 @@ async function readRow(context: {
       lastOpenTimeMs: barOpenTimeMs,
     });
     if (!candles.ok) return failure({ reason: reasonOf(candles.error.code), message: candles.error.message });
+    onCandles(symbol, candles.value);
     return watch.timeSync('features', () => {
       const window = checkWindow(candles.value, barOpenTimeMs);
       if (!window.ok) return window;

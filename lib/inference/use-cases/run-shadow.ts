@@ -1,5 +1,5 @@
-// The shadow: a candidate ensemble that decides every bar on the same rows as the one in force, after it, without being
-// counted. What it would have done is kept in the store; whatever it does wrong ends as one line in the run.
+// The shadow: a candidate ensemble that decides every bar on the same rows as the active one, after it, without being counted.
+// Its decisions are kept in the store; its errors end as one line in the run.
 
 import { messageOf } from '../../core/message-of.ts';
 import type { ObjectStore } from '../../core/ports.ts';
@@ -14,7 +14,7 @@ interface ShadowBar {
   readonly shard: number;
   readonly shardCount: number;
   readonly rows: readonly SymbolRow[];
-  /** What the ensemble in force decided, in the order of `rows`. */
+  /** What the active ensemble decided, in the order of `rows`. */
   readonly championSignals: readonly Signal[];
 }
 const shadowKey = (ensembleId: string, { barOpenTimeMs, shard, shardCount }: ShadowBar): string =>
@@ -41,7 +41,7 @@ export async function runShadow(
   }
 }
 
-/** Share of the symbols for which shadow and ensemble in force take the same action, 0…1; null without symbols. */
+/** Share of the symbols for which shadow and active ensemble take the same action, 0…1; null without symbols. */
 function agreementOf(signals: readonly Signal[], { championSignals }: ShadowBar): number | null {
   if (signals.length === 0) return null;
   const same = signals.filter(({ action }, index) => action === championSignals[index]!.action);

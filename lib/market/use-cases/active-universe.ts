@@ -1,4 +1,4 @@
-// The universe in force: one object in the store. Unreadable or malformed means that nothing is inferred, and says so.
+// The active universe: one object in the store. While it is unreadable or malformed nothing is inferred, and infer fails.
 import type { z } from 'zod';
 import { encodeJson } from '../../core/json.ts';
 import type { ObjectStore, WriteCondition } from '../../core/ports.ts';
@@ -12,16 +12,16 @@ import {
   universeSchema,
 } from '../universe.ts';
 
-/** Throws StoreError with one line of what is wrong and what to do. */
+/** Throws StoreError with one line: what is wrong and what to do. */
 export async function readUniverse(store: ObjectStore): Promise<Universe> {
   const stored = await readStoredUniverse(store);
   if (stored !== undefined) return stored.universe;
-  throw new StoreError(`there is no ${UNIVERSE_KEY} in the store: qt universe refresh chooses one`, {
+  throw new StoreError(`there is no ${UNIVERSE_KEY} in the store: run qt universe refresh to choose one`, {
     retryable: false,
   });
 }
 
-/** With the condition under which a change to it is still a change to this; undefined when there is none. Throws StoreError. */
+/** With the write condition that fails when someone else has changed it; undefined when there is none. Throws StoreError. */
 export async function readStoredUniverse(
   store: ObjectStore,
 ): Promise<{ readonly universe: Universe; readonly condition: WriteCondition } | undefined> {

@@ -1,19 +1,12 @@
-// Use case: bring the stored candles of every symbol up to the last closed bar. Each run verifies what is stored in its window,
-// asks for what is missing or damaged and nothing else, and may be killed at any moment: the next one goes on from there.
+// Use case: bring the stored candles of every symbol up to the last closed bar. Each run verifies what is stored in its window and
+// fetches only what is missing or damaged. Safe to interrupt: the next run resumes.
 
 import { invariant } from '../../core/invariant.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
-import {
-  type BarRange,
-  clipRange,
-  countBars,
-  DAY_MS,
-  missingRanges,
-  monthsOf,
-  rangeOfPeriod,
-} from '../bar-range.ts';
+import { DAY_MS } from '../../core/units.ts';
+import { type BarRange, clipRange, countBars, missingRanges, monthsOf, rangeOfPeriod } from '../bar-range.ts';
 import { BAR_MS, type Candle, lastClosedOpenTimeMs } from '../candle.ts';
 import { type CandleSeries, candleAt, seriesFromCandles } from '../candle-series.ts';
 import type { CandleArchive, CandleCodec, MarketData, MarketDataError } from '../ports.ts';
@@ -33,12 +26,12 @@ export interface CollectRequest {
   readonly days: number;
   /** Name of the exchange, kept with the candles. */
   readonly source: string;
-  /** Asked before each symbol and month: what is not begun then is left to the next run. */
+  /** Called before each symbol and month; once true, the rest is left to the next run. */
   readonly isTimeUp: () => boolean;
   readonly onProgress: (progress: { done: number; of: number; symbol: CollectionOfSymbol }) => void;
 }
 
-/** `lagging`: bars are still missing; `postponed`: the time was up; `failed`: nothing of it can be relied on. */
+/** `lagging`: bars are still missing; `postponed`: out of time; `failed`: the stored candles cannot be relied on. */
 type CollectionOutcome = 'complete' | 'lagging' | 'postponed' | 'failed';
 
 export interface CollectionOfSymbol {
@@ -69,10 +62,10 @@ export interface CollectionReport {
 
 /** Symbols under way at once. */
 const CONCURRENCY = 4;
-/** Refusals in a row after which the archive is left alone for the rest of the run. */
+/** Refusals in a row after which the archive is not used for the rest of the run. */
 const REFUSALS_MAX = 5;
 
-/** Fails when the exchange does not tell its time. What befalls one symbol is in the report. */
+/** Fails when the exchange does not tell its time. What goes wrong with one symbol is in the report. */
 export async function collectCandles(
   dependencies: CollectDependencies,
   request: CollectRequest,
@@ -107,7 +100,7 @@ type SymbolRun = CollectDependencies &
 async function collectOrFail(run: SymbolRun): Promise<CollectionOfSymbol> {
   const { symbol, window } = run;
   const nothing = { symbol, added: 0, candles: 0, missing: countBars([window]), gaps: 0, damaged: [] };
-  if (run.isTimeUp()) return { ...nothing, outcome: 'postponed', message: 'the time was up' };
+  if (run.isTimeUp()) return { ...nothing, outcome: 'postponed', message: 'out of time' };
   try {
     const collected = await CollectedSymbol.open({ objects: run.objects, codec: run.codec }, run);
     if (!collected.ok) return { ...nothing, outcome: 'failed', message: collected.error };
@@ -131,7 +124,7 @@ async function collectSymbol(run: SymbolRun, collected: CollectedSymbol): Promis
   let followingMs: number | undefined;
   for (const month of monthsOf(window)) {
     const wanted = clipRange(rangeOfPeriod(month), window)!;
-    if (run.isTimeUp()) stopped ??= { outcome: 'postponed', message: 'the time was up' };
+    if (run.isTimeUp()) stopped ??= { outcome: 'postponed', message: 'out of time' };
     const collectedMonth = await collectMonth(run, {
       collected,
       month,
@@ -141,18 +134,18 @@ async function collectSymbol(run: SymbolRun, collected: CollectedSymbol): Promis
     });
     if (collectedMonth === 'conflict')
       return { symbol, outcome: 'failed', message: 'another run is writing it', ...sum, gaps: 0, damaged };
-    const { openTimes, added, missing, trouble, damage } = collectedMonth;
+    const { openTimes, added, missing, problem, damage } = collectedMonth;
     sum.added += added;
     sum.missing += missing;
     sum.candles += openTimes.length;
     followingMs = openTimes[0] ?? followingMs;
     if (damage !== undefined) damaged.push(damage);
-    if (trouble !== undefined) stopped ??= { outcome: 'lagging', message: trouble.message };
+    if (problem !== undefined) stopped ??= { outcome: 'lagging', message: problem.message };
   }
   if (!(await collected.save()))
     return { symbol, outcome: 'failed', message: 'another run is writing it', ...sum, gaps: 0, damaged };
   const gaps = countBars(collected.gaps.flatMap((gap) => clipRange(gap, window) ?? []));
-  const lagging = { outcome: 'lagging', message: `${sum.missing} bars have not come yet` } as const;
+  const lagging = { outcome: 'lagging', message: `${sum.missing} bars are not available yet` } as const;
   const end = sum.missing === 0 ? ({ outcome: 'complete' } as const) : (stopped ?? lagging);
   return { symbol, ...end, ...sum, gaps, damaged };
 }
@@ -178,7 +171,7 @@ async function collectMonth(run: SymbolRun, { collected, month, wanted, followin
       openTimes: [...stored.keys()],
       added: 0,
       missing: countBars(missing),
-      trouble: undefined,
+      problem: undefined,
       damage,
     };
 
@@ -192,7 +185,7 @@ async function collectMonth(run: SymbolRun, { collected, month, wanted, followin
     openTimes: candles.map(({ openTimeMs }) => openTimeMs),
     added: fetched.candles.size,
     missing: countBars(missingRanges(wanted, { has, gaps: collected.gaps })),
-    trouble: fetched.trouble,
+    problem: fetched.problem,
     damage,
   };
 }
@@ -207,7 +200,7 @@ function seriesOf(candles: readonly Candle[]): CandleSeries {
   return series.value;
 }
 
-/** Counts what the archive gives, and leaves it alone when it gives nothing but trouble. */
+/** Counts what the archive gives, and stops using it after too many refusals in a row. */
 class WatchedArchive implements CandleArchive {
   readonly #archive: CandleArchive;
   used = 0;
@@ -221,7 +214,11 @@ class WatchedArchive implements CandleArchive {
 
   async candles(query: { symbol: string; period: string }): ReturnType<CandleArchive['candles']> {
     if (this.#refusedInARow >= REFUSALS_MAX)
-      return failure({ code: 'unavailable', message: 'the archive is left alone', retryable: false });
+      return failure({
+        code: 'unavailable',
+        message: 'the archive is paused after repeated refusals',
+        retryable: false,
+      });
     const file = await this.#archive.candles(query);
     this.#refusedInARow = file.ok ? 0 : this.#refusedInARow + 1;
     if (file.ok && file.value !== undefined) this.used++;

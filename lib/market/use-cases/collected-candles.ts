@@ -1,7 +1,7 @@
 // Collected candles in an object store: one file per symbol and UTC month, and one manifest per symbol that says which files
-// there are, with their SHA-256, and which bars the exchange itself lacks. A file counts only as far as its manifest vouches for it.
+// there are, with their SHA-256, and which bars the exchange itself lacks. A file counts only if its manifest lists it.
 //
-// The manifest is written before a file, with the hashes of the new bytes and of those they replace: wherever a run is killed, each
+// The manifest is written before a file, with the hashes of the new bytes and of those they replace: wherever a run is interrupted, each
 // file is one of the two, and readable.
 import { z } from 'zod';
 import { sha256Of } from '../../core/hash.ts';
@@ -80,7 +80,7 @@ export class CollectedSymbol {
     this.#stored = stored;
   }
 
-  /** Starts afresh where there is no manifest, or a spoilt one. Fails with one line when the candles are of another source. */
+  /** Starts empty where there is no manifest, or a malformed one. Fails with one line when the candles are of another source. */
   static async open(
     store: CollectedStore,
     { symbol, source }: { symbol: string; source: string },
@@ -118,7 +118,7 @@ export class CollectedSymbol {
     if (partition === undefined)
       return object === undefined ? success(allocateSeries(0)) : failure('it is not in the manifest');
     const verified = await verifyPartition(this.#store.codec, partition, object?.body);
-    // What is damaged stays in the manifest until it is replaced: nobody takes the rest for the whole.
+    // A damaged file stays in the manifest until it is replaced, so that no reader takes the rest for the whole.
     if (!verified.ok) return verified;
     if (verified.value === undefined) this.#partitions.delete(month);
     else this.#partitions.set(month, describePartition(month, verified.value));
@@ -163,7 +163,7 @@ export async function readCollectedSymbol(
   symbol: string,
 ): Promise<Result<CandleSeries, string>> {
   const refuse = (key: string, what: string) =>
-    failure(`${key}: ${what}; run qt collect again, it replaces what is damaged`);
+    failure(`${key}: ${what}; run qt collect again to replace what is damaged`);
   const stored = await objects.get(manifestKeyOf(symbol));
   if (stored === undefined) return refuse(manifestKeyOf(symbol), 'there is no manifest');
   const manifest = parseManifest(symbol, stored.body);
@@ -223,7 +223,8 @@ function parseManifest(symbol: string, body: Uint8Array): Result<Manifest, strin
   const isOrdered = partitions.every(
     ({ month }, index) => index === 0 || partitions[index - 1]!.month < month,
   );
-  if (parsed.data.symbol !== symbol || !isOrdered) return failure('the manifest is of something else');
+  if (parsed.data.symbol !== symbol || !isOrdered)
+    return failure('the manifest describes another symbol, or its months are out of order');
   return success(parsed.data);
 }
 

@@ -3,11 +3,11 @@
 import type { ObjectStore } from '../../core/ports.ts';
 import { COLLECTED_PREFIX } from './collected-candles.ts';
 
-/** Symbols at once: some MB of memory, and no longer a wait for each answer. */
+/** Symbols at once: bounds memory to some MB without waiting for each answer. */
 const BATCH = 4;
 
 /**
- * Copies byte for byte; what is wrong with a file its reader says, also when a collection was under way. Throws StoreError.
+ * Copies byte for byte; a reader reports a damaged file, also when a collection was running meanwhile. Throws StoreError.
  * @returns how many files there are
  */
 export async function copyCollected(
@@ -19,7 +19,7 @@ export async function copyCollected(
     const object = await from.get(key);
     if (object !== undefined) await to.put(key, object.body);
   };
-  // A manifest after its symbol's files: it vouches for the one that is being replaced as well, and files alone are no candles.
+  // A manifest after its symbol's files: it also lists the file that is being replaced, and files without a manifest do not count.
   const isManifest = (key: string) => key.endsWith('/manifest.json');
   const copySymbol = async (folder: string) => {
     const ofSymbol = keys.filter((key) => folderOf(key) === folder);

@@ -1,16 +1,9 @@
-// Gets the missing bars of one symbol and month: whole months and days from the exchange's archive files, the rest by asking the
-// exchange. It also proves what the exchange lacks: a bar is taken for absent only when an answer that holds a bar known to exist
-// skips it, or, before the first bar of all, when two answers say so. An empty or shortened answer alone proves nothing.
+// Gets the missing bars of one symbol and month: whole months and days from the exchange's archive files, the rest from its
+// API. It also proves what the exchange lacks: a bar counts as absent only when an answer that contains a bar known to exist skips
+// it, or, before the first bar of all, when two answers agree. An empty or shortened answer alone proves nothing.
 
-import {
-  type BarRange,
-  clipRange,
-  countBars,
-  DAY_MS,
-  dayOf,
-  missingRanges,
-  rangeOfPeriod,
-} from '../bar-range.ts';
+import { DAY_MS, HOUR_MS } from '../../core/units.ts';
+import { type BarRange, clipRange, countBars, dayOf, missingRanges, rangeOfPeriod } from '../bar-range.ts';
 import { BAR_MS, type Candle } from '../candle.ts';
 import { type CandleSeries, candleAt } from '../candle-series.ts';
 import { REQUEST_BARS } from '../grid.ts';
@@ -37,8 +30,8 @@ export interface FetchedCandles {
   readonly candles: ReadonlyMap<number, Candle>;
   /** Bars that the exchange was proven to lack. */
   readonly absent: readonly BarRange[];
-  /** What kept the rest from coming. */
-  readonly trouble: MarketDataError | undefined;
+  /** Why the rest could not be fetched. */
+  readonly problem: MarketDataError | undefined;
 }
 
 /** Fewer missing bars than this are not worth the file of a month. */
@@ -48,7 +41,7 @@ const DAY_FILE_LATE_MS = 3 * DAY_MS;
 /** Files of months appear within so long. */
 const MONTH_FILE_LATE_MS = 10 * DAY_MS;
 /** A bar younger than this may still come. */
-const SETTLED_MS = 3_600_000;
+const SETTLED_MS = HOUR_MS;
 
 export async function fetchCandles(sources: CandleSources, wanted: MissingCandles): Promise<FetchedCandles> {
   const candles = new Map<number, Candle>();
@@ -71,12 +64,12 @@ export async function fetchCandles(sources: CandleSources, wanted: MissingCandle
     const asked = await askExchange(sources.market, { symbol: wanted.symbol, range, bracketMs });
     for (const series of asked.answers) keep(series);
     absent.push(...asked.absent.filter(({ toMs }) => toMs <= wanted.nowMs - SETTLED_MS));
-    if (asked.trouble !== undefined) return { candles, absent, trouble: asked.trouble };
+    if (asked.problem !== undefined) return { candles, absent, problem: asked.problem };
   }
-  return { candles, absent, trouble: undefined };
+  return { candles, absent, problem: undefined };
 }
 
-/** Files that are refused or not there leave their bars to the exchange itself. */
+/** The bars of files that are refused or absent are fetched from the exchange's API. */
 async function readArchive(
   archive: CandleArchive,
   { symbol, month, missing, nowMs }: MissingCandles,
@@ -105,7 +98,7 @@ const wholeDays = (ranges: readonly BarRange[]): BarRange[] =>
 interface Asked {
   readonly answers: readonly CandleSeries[];
   readonly absent: readonly BarRange[];
-  readonly trouble: MarketDataError | undefined;
+  readonly problem: MarketDataError | undefined;
 }
 
 /** @param bracketMs a bar known to exist after the range: every answer must hold it, or the one that it moves to */
@@ -120,23 +113,23 @@ async function askExchange(
   for (;;) {
     const count = Math.min(REQUEST_BARS, (endMs - range.fromMs) / BAR_MS + 1);
     const answer = await market.closedCandles({ symbol, count, lastOpenTimeMs: endMs });
-    if (!answer.ok) return { answers, absent, trouble: answer.error };
+    if (!answer.ok) return { answers, absent, problem: answer.error };
     const series = answer.value;
     const newestMs = series.openTimeMs.at(-1);
     if (newestMs === undefined || (bracket !== undefined && newestMs !== bracket))
-      return { answers, absent, trouble: inconsistent(symbol, { bracket, newestMs }) };
+      return { answers, absent, problem: inconsistent(symbol, { bracket, newestMs }) };
     const oldestMs = series.openTimeMs[0]!;
     if (series.length === 1 && bracket !== undefined && count > 1) {
-      // A shortened answer looks the same: that there was nothing before has to be said a second time, in other words.
+      // A shortened answer looks the same: ask once more, in another way, whether there is nothing before.
       const before = await market.closedCandles({ symbol, count: 1, lastOpenTimeMs: bracket - BAR_MS });
-      if (!before.ok) return { answers, absent, trouble: before.error };
-      if (before.value.length > 0) return { answers, absent, trouble: shortened(symbol, bracket) };
+      if (!before.ok) return { answers, absent, problem: before.error };
+      if (before.value.length > 0) return { answers, absent, problem: shortened(symbol, bracket) };
       const older = clipRange({ fromMs: range.fromMs, toMs: bracket }, range);
-      return { answers, absent: older === undefined ? absent : [...absent, older], trouble: undefined };
+      return { answers, absent: older === undefined ? absent : [...absent, older], problem: undefined };
     }
     answers.push(series);
     absent.push(...holesOf(series, range));
-    if (oldestMs <= range.fromMs) return { answers, absent, trouble: undefined };
+    if (oldestMs <= range.fromMs) return { answers, absent, problem: undefined };
     bracket = endMs = oldestMs;
   }
 }

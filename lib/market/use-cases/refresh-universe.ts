@@ -1,5 +1,5 @@
-// Once a day the universe is chosen anew. What an exchange answers is believed only when it is whole and plausible: everything
-// else keeps the universe in force and says why. Every change is written down, with a reason for each symbol, before it counts.
+// Use case: choose the universe anew, once a day. An exchange's answer is used only when it is complete and plausible; otherwise the
+// active universe stays, and the outcome says why. Every change is recorded, with a reason for each symbol, before it takes effect.
 
 import type { Clock, ObjectStore, WriteCondition } from '../../core/ports.ts';
 import { type Result, success } from '../../core/result.ts';
@@ -20,9 +20,9 @@ import { UNIVERSE_KEY, type Universe, type UniverseChange, universeChangeKey } f
 import { readStoredUniverse, writeUniverse, writeUniverseChange } from './active-universe.ts';
 
 /** The exchange does not know it, or its candles make no sense: no history that features could be computed from. */
-const SYMBOLS_OWN_FAULTS: ReadonlySet<MarketDataErrorCode> = new Set(['unknown_symbol', 'invalid_candle']);
+const SYMBOL_ERRORS: ReadonlySet<MarketDataErrorCode> = new Set(['unknown_symbol', 'invalid_candle']);
 
-/** Closed list of why the universe in force stays as it is. */
+/** Why the active universe stays as it is. Closed. */
 export interface Kept {
   readonly code:
     | 'exchange_unavailable'
@@ -41,7 +41,7 @@ export type UniverseRefresh =
       readonly chosen: ChosenUniverse;
       readonly secondOpinion: SecondOpinion;
     }
-  | { readonly outcome: 'kept'; readonly why: Kept; readonly universe: Universe | undefined };
+  | { readonly outcome: 'kept'; readonly reason: Kept; readonly universe: Universe | undefined };
 
 /** What the market-cap ranking says of the universe. It changes nothing: it is there for people. */
 type SecondOpinion =
@@ -60,18 +60,18 @@ export interface RefreshDependencies {
 interface RefreshQuery {
   /** How many symbols. */
   readonly size: number;
-  /** Choose as if there were no universe in force: an operator's way past a doubt, and past one that cannot be read. */
+  /** Choose as if there were no active universe: for an operator, when it cannot be read or the plausibility check is to be skipped. */
   readonly afresh: boolean;
 }
 
-/** Never rejects for what a store or an exchange does. */
+/** Store and exchange errors are outcomes: it rejects only when an invariant is broken. */
 export async function refreshUniverse(
   dependencies: RefreshDependencies,
   { size, afresh }: RefreshQuery,
 ): Promise<UniverseRefresh> {
   const { objects, market } = dependencies;
   let active: Universe | undefined;
-  const keep = (why: Kept): UniverseRefresh => ({ outcome: 'kept', why, universe: active });
+  const keep = (reason: Kept): UniverseRefresh => ({ outcome: 'kept', reason, universe: active });
   try {
     const { universe, condition } = await readActive(objects, afresh);
     active = universe;
@@ -83,8 +83,7 @@ export async function refreshUniverse(
     const chosen = chooseUniverse(ranking.value, { members, size });
     const secondOpinion = await askSecondOpinion(dependencies.marketCaps, ranking.value, chosen);
     const written = await write(dependencies, { active, condition, size, chosen, secondOpinion });
-    if (written === undefined)
-      return keep({ code: 'conflict', message: 'it was changed by someone else meanwhile' });
+    if (written === undefined) return keep({ code: 'conflict', message: 'it was changed concurrently' });
     return { ...written, chosen, secondOpinion };
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
@@ -114,16 +113,16 @@ export async function rankMarket(
   const pairs = await market.pairs();
   if (!pairs.ok) return pairs;
   const firstNeededMs = lastClosedOpenTimeMs(time.value) - (ROW_WINDOW_BARS - 1) * BAR_MS;
-  let ranking = rankPairs(pairs.value);
-  let judged = 0;
-  // Who is too young lets those behind him move up, and they are asked for in turn.
+  let ranking = rankPairs(pairs.value, time.value);
+  let checked = 0;
+  // A pair that is too young lets those behind it move up, and they are checked in turn.
   for (;;) {
-    const batch = ranking.ranked.slice(judged, lastRankThatMatters(size)).map(({ symbol }) => symbol);
+    const batch = ranking.ranked.slice(checked, lastRankThatMatters(size)).map(({ symbol }) => symbol);
     if (batch.length === 0) return success(ranking);
     const young = await findYoung(market, batch, firstNeededMs);
     if (!young.ok) return young;
     ranking = withoutPairs(ranking, young.value, 'too_little_history');
-    judged += batch.length - young.value.size;
+    checked += batch.length - young.value.size;
   }
 }
 
@@ -139,8 +138,8 @@ async function findYoung(
   );
   for (const [index, answer] of answers.entries()) {
     if (answer.ok && answer.value.length > 0) continue;
-    // What the exchange says of this symbol alone is no reason to keep all the others waiting.
-    if (!answer.ok && !SYMBOLS_OWN_FAULTS.has(answer.error.code)) return answer;
+    // An error of this symbol alone must not stop the refresh of all others.
+    if (!answer.ok && !SYMBOL_ERRORS.has(answer.error.code)) return answer;
     young.add(symbols[index]!);
   }
   return success(young);
@@ -163,7 +162,7 @@ async function askSecondOpinion(
 /** Exchanges trade small coins by the thousand or the million: 1000PEPE, 1MBABYDOGE. */
 const coinOf = (base: string): string => base.replace(/^(?:1000|1000000|1M)(?=[A-Z])/, '');
 
-/** The change first: a universe in force never lacks its reasons. undefined when someone else was faster. */
+/** The change first, so that an active universe never lacks its reasons. undefined when someone else wrote first. */
 async function write(
   { objects, clock }: RefreshDependencies,
   change: {

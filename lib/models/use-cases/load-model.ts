@@ -1,5 +1,5 @@
-// Loads one model and proves it: no operator's order against it → stored bytes → sha256 → manifest → feature set → session → golden vectors. Only a model
-// that passes every step serves; the first step that fails gives the reason why this one does not.
+// Loads one model and proves it: not quarantined by an operator → stored bytes → sha256 → manifest → feature set → session → golden
+// vectors. Only a model that passes every step serves; the first step that fails gives the reason why this one does not.
 
 import { sha256Of } from '../../core/hash.ts';
 import { messageOf } from '../../core/message-of.ts';
@@ -9,10 +9,10 @@ import {
   findFeatureMismatch,
   findMemberMismatch,
   type MemberExpectation,
-  type ModelFault,
+  type ModelProblem,
 } from '../check-manifest.ts';
 import { manifestKey, modelKey, quarantineKey } from '../ensemble.ts';
-import { decodeGoldenVectors, findGoldenFault } from '../golden-vectors.ts';
+import { decodeGoldenVectors, findGoldenProblem } from '../golden-vectors.ts';
 import type { ModelManifest } from '../manifest.ts';
 import { parseManifest, parseQuarantine } from '../parse-document.ts';
 import type { ModelRuntime, ModelSession } from '../ports.ts';
@@ -29,14 +29,14 @@ interface VerifiedModel {
   readonly session: ModelSession;
 }
 
-/** What a load found, and which objects it looked at: as long as those stay the same, so does the finding. */
+/** The result of a load, and which objects it read: as long as those are unchanged, so is the result. */
 export interface ModelLoad {
-  readonly result: Result<VerifiedModel, ModelFault>;
+  readonly result: Result<VerifiedModel, ModelProblem>;
   /** undefined when the store could not say. */
   readonly fingerprint: string | undefined;
 }
 
-/** Never throws for what is in the store, or when the store cannot be read: that is a fault of the model. */
+/** Never throws: a malformed model and an unreadable store are results. */
 export async function loadModel(
   { store, runtime }: ModelSource,
   model: ModelIdentity,
@@ -52,7 +52,7 @@ export async function loadModel(
       store.get(quarantineKey(model)),
     ]);
   } catch (error) {
-    return { result: fault('store_unavailable', messageOf(error)), fingerprint: undefined };
+    return { result: problem('store_unavailable', messageOf(error)), fingerprint: undefined };
   }
   const fingerprint = fingerprintOf(manifestObject, modelObject, order);
   const quarantined = order && findQuarantine(order);
@@ -62,16 +62,16 @@ export async function loadModel(
 
   const manifest = checkManifest({ model, bytes: manifestObject.body, modelObject, expectation });
   if (!manifest.ok) return { result: manifest, fingerprint };
-  const bytesFault = findBytesFault(manifest.value, modelObject.body);
-  if (bytesFault !== undefined) return { result: failure(bytesFault), fingerprint };
+  const bytesProblem = findBytesProblem(manifest.value, modelObject.body);
+  if (bytesProblem !== undefined) return { result: failure(bytesProblem), fingerprint };
   return { result: await startSession(runtime, manifest.value, modelObject.body), fingerprint };
 }
 
-/** Identity of the objects that a load looks at, as they stand in the store now; undefined when the store cannot say. */
+/** Identity of the objects that a load reads, as they are in the store now; fails with one line when it cannot be read. */
 export async function fingerprintModel(
   store: ObjectStore,
   model: ModelIdentity,
-): Promise<{ fingerprint: string } | { unavailable: string }> {
+): Promise<Result<string, string>> {
   try {
     const [manifest, bytes, order] = await Promise.all([
       store.head(manifestKey(model)),
@@ -79,9 +79,9 @@ export async function fingerprintModel(
       // Mostly absent, and an absent key costs S3 one GET but two HEADs.
       store.get(quarantineKey(model)),
     ]);
-    return { fingerprint: fingerprintOf(manifest, bytes, order) };
+    return success(fingerprintOf(manifest, bytes, order));
   } catch (error) {
-    return { unavailable: messageOf(error) };
+    return failure(messageOf(error));
   }
 }
 
@@ -90,7 +90,7 @@ function fingerprintOf(...objects: (ObjectInfo | undefined)[]): string {
 }
 
 /** An order that cannot be read still stands: only a readable `lifted` lets the model serve again. */
-export function findQuarantine({ key, body }: StoredObject): ModelFault | undefined {
+export function findQuarantine({ key, body }: StoredObject): ModelProblem | undefined {
   const order = parseQuarantine(body, key);
   if (!order.ok) return { reason: 'quarantined_by_operator', message: order.error };
   const { state, by, reason } = order.value;
@@ -102,25 +102,25 @@ function checkManifest(loaded: {
   bytes: Uint8Array;
   modelObject: ObjectInfo;
   expectation: MemberExpectation | undefined;
-}): Result<ModelManifest, ModelFault> {
+}): Result<ModelManifest, ModelProblem> {
   const { model, bytes, modelObject, expectation } = loaded;
   if (expectation !== undefined) {
     const { manifestSha256, versionId } = expectation.member;
     if (versionId !== null && modelObject.versionId !== undefined && modelObject.versionId !== versionId) {
-      return fault(
+      return problem(
         'object_changed',
         `model.onnx is version ${modelObject.versionId}, the ensemble names ${versionId}`,
       );
     }
     const sha256 = sha256Of(bytes);
     if (sha256 !== manifestSha256)
-      return fault('sha256_mismatch', describeHash('manifest.json', sha256, manifestSha256));
+      return problem('sha256_mismatch', describeHash('manifest.json', sha256, manifestSha256));
   }
   const parsed = parseManifest(bytes, `manifest of ${model.name} ${model.version}`);
-  if (!parsed.ok) return fault('manifest_invalid', parsed.error);
+  if (!parsed.ok) return problem('manifest_invalid', parsed.error);
   const manifest = parsed.value;
   if (manifest.name !== model.name || manifest.version !== model.version) {
-    return fault(
+    return problem(
       'manifest_mismatch',
       `manifest of ${manifest.name} ${manifest.version} stands at ${manifestKey(model)}`,
     );
@@ -130,7 +130,7 @@ function checkManifest(loaded: {
   return mismatch === undefined ? success(manifest) : failure(mismatch);
 }
 
-function findBytesFault(manifest: ModelManifest, bytes: Uint8Array): ModelFault | undefined {
+function findBytesProblem(manifest: ModelManifest, bytes: Uint8Array): ModelProblem | undefined {
   const sha256 = sha256Of(bytes);
   if (sha256 === manifest.sha256 && bytes.length === manifest.bytes) return undefined;
   const message =
@@ -144,26 +144,35 @@ async function startSession(
   runtime: ModelRuntime,
   manifest: ModelManifest,
   bytes: Uint8Array,
-): Promise<Result<VerifiedModel, ModelFault>> {
+): Promise<Result<VerifiedModel, ModelProblem>> {
   const golden = decodeGoldenVectors(manifest);
-  if (!golden.ok) return fault('manifest_invalid', golden.error);
+  if (!golden.ok) return problem('manifest_invalid', golden.error);
   const created = await runtime.createSession({
     bytes,
     input: manifest.input,
     outputName: manifest.output.name,
   });
-  if (!created.ok) return fault('session_failed', created.error);
+  if (!created.ok) return problem('session_failed', created.error);
   const session = created.value;
-  const goldenFault = await session.probabilities(golden.value.input, golden.value.rows).then(
-    (output) => findGoldenFault(golden.value, output),
-    (error): ModelFault => ({ reason: 'inference_failed', message: `golden vectors: ${messageOf(error)}` }),
+  const goldenProblem = await session.probabilities(golden.value.input, golden.value.rows).then(
+    (output) => findGoldenProblem(golden.value, output),
+    (error): ModelProblem => ({ reason: 'inference_failed', message: `golden vectors: ${messageOf(error)}` }),
   );
-  if (goldenFault === undefined) return success({ manifest, session });
+  if (goldenProblem === undefined) return success({ manifest, session });
   await session.release();
-  return failure(goldenFault);
+  return failure(goldenProblem);
 }
 
-const fault = (reason: ModelAbstentionReason, message: string) => failure<ModelFault>({ reason, message });
-const missing = (key: string) => fault('model_missing', `${key} is not in the store`);
+/** Loads a model to see whether it could serve. @returns why it could not; undefined when it passed every check */
+export async function proveModel(...load: Parameters<typeof loadModel>): Promise<ModelProblem | undefined> {
+  const { result } = await loadModel(...load);
+  if (!result.ok) return result.error;
+  await result.value.session.release();
+  return undefined;
+}
+
+const problem = (reason: ModelAbstentionReason, message: string) =>
+  failure<ModelProblem>({ reason, message });
+const missing = (key: string) => problem('model_missing', `${key} is not in the store`);
 const describeHash = (file: string, actual: string, expected: string) =>
   `sha256 of ${file} is ${actual.slice(0, 12)}…, must be ${expected.slice(0, 12)}…`;

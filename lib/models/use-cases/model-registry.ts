@@ -1,35 +1,20 @@
-// What is in a model store: lists it, proves it, and publishes the ensemble of one store in another (a folder in S3). Objects
-// under models/ and ensembles/e… are immutable; publishing puts nothing in force, except the very first ensemble where asked.
+// What is in a model store: lists its models and ensembles, and verifies every model.
 
-import { sha256Of } from '../../core/hash.ts';
-import { encodeJson } from '../../core/json.ts';
-import { messageOf } from '../../core/message-of.ts';
 import type { ObjectStore } from '../../core/ports.ts';
-import { failure, type Result, success } from '../../core/result.ts';
-import { StoreError } from '../../core/store-error.ts';
-import { findFeatureMismatch, type ModelFault } from '../check-manifest.ts';
-import {
-  type Ensemble,
-  type EnsembleMember,
-  type EnsemblePointer,
-  ensembleIdSchema,
-  ensembleKey,
-  manifestKey,
-  modelKey,
-  POINTER_KEY,
-} from '../ensemble.ts';
+import { type Result, success } from '../../core/result.ts';
+import { findFeatureMismatch, type ModelProblem } from '../check-manifest.ts';
+import { type Ensemble, type EnsembleMember, ensembleIdSchema, manifestKey, modelKey } from '../ensemble.ts';
 import { modelNameSchema, modelVersionSchema } from '../manifest.ts';
 import { parseManifest } from '../parse-document.ts';
 import type { ModelIdentity } from '../vote.ts';
-import { loadModel, type ModelSource } from './load-model.ts';
+import { type ModelSource, proveModel } from './load-model.ts';
 import { type EnsembleFailure, readCurrentEnsemble, readShadowId } from './read-ensemble.ts';
-import { readFeatureProfile } from './read-profile.ts';
 import { readPointer } from './release-pointer.ts';
 
 export interface ListedModel extends ModelIdentity {
   /** Of model.onnx; null when it is not there. */
   readonly bytes: number | null;
-  /** Weight in the ensemble in force; null when the model is not part of it. */
+  /** Weight in the active ensemble; null when the model is not part of it. */
   readonly weight: number | null;
   /** Does the model read this code's features? unknown when its manifest cannot be read. */
   readonly featureSet: 'ok' | 'mismatch' | 'unknown';
@@ -37,7 +22,7 @@ export interface ListedModel extends ModelIdentity {
 
 export interface VerifiedModelRow extends ListedModel {
   /** undefined: passed every check that loading makes. */
-  readonly fault: ModelFault | undefined;
+  readonly problem: ModelProblem | undefined;
 }
 
 export interface ListedEnsemble {
@@ -90,7 +75,7 @@ export async function verifyModels(
     const member = memberOf(ensemble, model);
     const expectation =
       ensemble.ok && member !== undefined ? { member, ensemble: ensemble.value } : undefined;
-    rows.push({ ...model, fault: await proveModel({ store, runtime }, model, expectation) });
+    rows.push({ ...model, problem: await proveModel({ store, runtime }, model, expectation) });
   }
   return { ensemble, ensembles, models: rows };
 }
@@ -134,123 +119,3 @@ function checkFeatureSet(manifestBytes: Uint8Array): ListedModel['featureSet'] {
   if (!manifest.ok) return 'unknown';
   return findFeatureMismatch(manifest.value) === undefined ? 'ok' : 'mismatch';
 }
-
-async function proveModel(...load: Parameters<typeof loadModel>): Promise<ModelFault | undefined> {
-  const { result } = await loadModel(...load);
-  if (!result.ok) return result.error;
-  await result.value.session.release();
-  return undefined;
-}
-
-/** Why an ensemble was not copied. Closed; nothing in force changes then. */
-interface CopyFailure {
-  readonly code: 'source_invalid' | 'verification_failed' | 'target_conflict' | 'store_unavailable';
-  /** One line for the operator. */
-  readonly message: string;
-}
-
-interface CopiedEnsemble {
-  readonly ensembleId: string;
-  /** Objects written now; those that stood there already with the same bytes are not counted. */
-  readonly uploaded: number;
-  /** `set`: this is the first ensemble that ever was in force there. */
-  readonly pointer: 'set' | 'untouched';
-}
-
-export interface CopyRequest {
-  readonly from: ObjectStore;
-  readonly to: ObjectStore;
-  readonly runtime: ModelSource['runtime'];
-  /** `set_first` puts the ensemble in force where none was ever promoted; nothing here ever replaces one. */
-  readonly pointer: 'set_first' | 'untouched';
-}
-
-/**
- * Copies the ensemble that the pointer of `from` names, with its feature profile if it has one, after proving every member, and
- * fills in the VersionIds of the target store. Without a proof nothing is written. Repeating it changes nothing.
- */
-export async function copyEnsemble(request: CopyRequest): Promise<Result<CopiedEnsemble, CopyFailure>> {
-  try {
-    return await copyVerified(request);
-  } catch (error) {
-    if (error instanceof StoreError) return refuse('store_unavailable', messageOf(error));
-    throw error;
-  }
-}
-
-async function copyVerified({
-  from,
-  to,
-  runtime,
-  pointer,
-}: CopyRequest): Promise<Result<CopiedEnsemble, CopyFailure>> {
-  const current = await readCurrentEnsemble(from);
-  if (!current.ok) return refuse('source_invalid', current.error.message);
-  const source = current.value.ensemble;
-  for (const member of source.members) {
-    const fault = await proveModel({ store: from, runtime }, member, { member, ensemble: source });
-    if (fault === undefined) continue;
-    return refuse(
-      'verification_failed',
-      `${member.name} ${member.version}: ${fault.reason}: ${fault.message}`,
-    );
-  }
-  const profile = await readFeatureProfile(from, source.id);
-  if (!profile.ok) return refuse('source_invalid', profile.error);
-  let uploaded = 0;
-  const members: EnsembleMember[] = [];
-  for (const member of source.members) {
-    let versionId: string | undefined;
-    // The model last: its VersionId is the one that the ensemble names.
-    for (const [key, sha256] of [
-      [manifestKey(member), member.manifestSha256],
-      [modelKey(member), member.sha256],
-    ] as const) {
-      const body = (await from.get(key))?.body;
-      if (body === undefined || sha256Of(body) !== sha256) {
-        return refuse('verification_failed', `${key} changed while it was copied; try again`);
-      }
-      const stored = await putImmutable(to, key, body);
-      if (!stored.ok) return stored;
-      if (stored.value.written) uploaded++;
-      versionId = stored.value.versionId;
-    }
-    members.push({ ...member, versionId: versionId ?? null });
-  }
-  const { id } = source;
-  const documents: [string, Uint8Array][] = [[ensembleKey(id), encodeJson({ ...source, members })]];
-  if (profile.value !== undefined) documents.unshift([profile.value.key, profile.value.body]);
-  for (const [key, body] of documents) {
-    const stored = await putImmutable(to, key, body);
-    if (!stored.ok) return stored;
-    if (stored.value.written) uploaded++;
-  }
-  const isSet = pointer === 'set_first' && (await setFirstPointer(to, id));
-  return success({ ensembleId: id, uploaded, pointer: isSet ? 'set' : 'untouched' });
-}
-
-/** Writes an object once; the same bytes again are no conflict. */
-async function putImmutable(
-  store: ObjectStore,
-  key: string,
-  body: Uint8Array,
-): Promise<Result<{ written: boolean; versionId: string | undefined }, CopyFailure>> {
-  const put = await store.put(key, body, { ifAbsent: true });
-  if (put.outcome === 'stored') return success({ written: true, versionId: put.info.versionId });
-  const existing = await store.get(key);
-  if (existing === undefined || sha256Of(existing.body) !== sha256Of(body)) {
-    return refuse(
-      'target_conflict',
-      `${key} stands in the target with other bytes; publish under a new version`,
-    );
-  }
-  return success({ written: false, versionId: existing.versionId });
-}
-
-/** False when an ensemble is in force already. */
-async function setFirstPointer(store: ObjectStore, ensembleId: string): Promise<boolean> {
-  const first: EnsemblePointer = { ensembleId, previous: [] };
-  return (await store.put(POINTER_KEY, encodeJson(first), { ifAbsent: true })).outcome === 'stored';
-}
-
-const refuse = (code: CopyFailure['code'], message: string) => failure<CopyFailure>({ code, message });

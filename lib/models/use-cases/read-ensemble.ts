@@ -1,5 +1,5 @@
-// Which ensemble is in force: the pointer, then the ensemble it names. Without a readable answer there is none, and nothing
-// is decided.
+// Which ensemble is active: the pointer, then the ensemble it names. When either is unreadable there is none, and nothing is
+// decided.
 
 import { sha256Of } from '../../core/hash.ts';
 import { messageOf } from '../../core/message-of.ts';
@@ -29,7 +29,7 @@ export interface StoredEnsemble {
   readonly sha256: string;
 }
 
-/** The pointer and the ensemble in force, from one read of the pointer. */
+/** The pointer and the active ensemble, from one read of the pointer. */
 export interface CurrentEnsemble extends StoredEnsemble {
   readonly pointer: EnsemblePointer;
 }
@@ -58,7 +58,7 @@ export async function readShadowId(store: ObjectStore): Promise<Result<string | 
   return shadow.ok ? success(shadow.value.ensembleId ?? undefined) : fail('pointer_invalid', shadow.error);
 }
 
-/** An ensemble in the store, in force or not. */
+/** An ensemble in the store, active or not. */
 export async function readEnsemble(
   store: ObjectStore,
   id: string,

@@ -1,4 +1,4 @@
-// The stored profile of an ensemble's training features, or what is wrong with it: drift and publishing read it the same way.
+// The stored profile of an ensemble's training features, checked: drift and publishing read it the same way.
 
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
@@ -22,12 +22,13 @@ export async function readFeatureProfile(
   if (stored === undefined) return success(undefined);
   const parsed = parseFeatureProfile(stored.body, key);
   if (!parsed.ok) return parsed;
-  const fault = findFault(parsed.value, ensembleId);
-  if (fault !== undefined) return failure(`${key}: ${fault}; make it again with qt drift profile --force`);
+  const problem = findProblem(parsed.value, ensembleId);
+  if (problem !== undefined)
+    return failure(`${key}: ${problem}; make it again with qt drift profile --force`);
   return success({ key, body: stored.body, profile: parsed.value });
 }
 
-function findFault(profile: FeatureProfile, ensembleId: string): string | undefined {
+function findProblem(profile: FeatureProfile, ensembleId: string): string | undefined {
   if (profile.ensembleId !== ensembleId) return `it is of ${profile.ensembleId}`;
   if (profile.featureSetHash !== FEATURE_SET_HASH) return 'it is of another feature set';
   const names = profile.features.map(({ name }) => name);

@@ -1,4 +1,4 @@
-// What is known of one model version or one ensemble, read from the store: what an operator looks at before letting it decide.
+// What is known of one model version or one ensemble, read from the store: what an operator looks at before activating it.
 
 import { sha256Of } from '../../core/hash.ts';
 import type { ObjectStore } from '../../core/ports.ts';
@@ -36,7 +36,7 @@ export interface EnsembleCard {
   readonly quarantined: readonly (ModelIdentity & { readonly reason: string })[];
   /** Bars (times shards) that it has decided as a shadow. */
   readonly shadowBars: number;
-  /** Of the pointer, when this is the ensemble in force: where rollback leads, and the audit entry of the last change. */
+  /** Of the pointer, when this is the active ensemble: where rollback leads, and the audit entry of the last change. */
   readonly pointer: EnsemblePointer | null;
 }
 

@@ -1,5 +1,5 @@
-// Moves the pointer: promote (a candidate that is proven and better) and rollback (to what was in force before); and names the
-// shadow (a candidate that runs without being counted). Each is one conditional write, so of two at the same moment one wins.
+// Use cases that change what serves: promote a verified, better candidate, roll back to the ensemble before, and name the shadow (a
+// candidate that runs without being counted). Each is one conditional write: of two at the same moment one wins.
 
 import { type Result, success } from '../../core/result.ts';
 import {
@@ -9,8 +9,9 @@ import {
   SHADOW_KEY,
   type ShadowPointer,
 } from '../ensemble.ts';
+import type { EnsembleComparison } from '../ensemble-comparison.ts';
 import { parseShadow } from '../parse-document.ts';
-import type { CompareEnsembles, EnsembleComparison } from '../ports.ts';
+import type { CompareEnsembles } from '../ports.ts';
 import { openEnsemble } from './load-ensemble.ts';
 import type { ModelSource } from './load-model.ts';
 import {
@@ -22,12 +23,12 @@ import {
   writeAudited,
 } from './release-pointer.ts';
 
-/** A signal needs two models that answer; an ensemble with fewer would hold for ever. */
+/** A signal needs two models that answer; an ensemble with fewer would answer HOLD for ever. */
 const SERVING_MODELS_MIN = 2;
 
 interface MovedPointer {
   readonly ensembleId: string;
-  /** In force until now; null when nothing was. */
+  /** Active until now; null when none was. */
   readonly replaced: string | null;
   readonly auditKey: string;
 }
@@ -45,8 +46,8 @@ export interface PromotionRequest {
 }
 
 /**
- * Puts a candidate in force: every member passes every check of loading, and its log-loss on the same rows, after what either
- * ensemble was trained on, is better than that of the ensemble in force (95 % interval by day below 0).
+ * Activates a candidate: every member passes every check of loading, and its log-loss on the same rows, after what either
+ * ensemble was trained on, is better than that of the active ensemble (95 % interval by day below 0).
  */
 export function promoteEnsemble(
   source: ModelSource,
@@ -56,16 +57,16 @@ export function promoteEnsemble(
     // Read before the comparison: a pointer that moves while it runs refuses the write.
     const { pointer, condition } = await readPointer(source.store);
     const champion = pointer.ok ? pointer.value : undefined;
-    if (champion?.ensembleId === ensembleId) return refuse('already_so', `${ensembleId} is in force already`);
-    const fault = await findEnsembleFault(source, ensembleId);
-    if (fault !== undefined) return fault;
+    if (champion?.ensembleId === ensembleId) return refuse('already_so', `${ensembleId} is active already`);
+    const problem = await findEnsembleProblem(source, ensembleId);
+    if (problem !== undefined) return problem;
 
     let comparison: EnsembleComparison | null = null;
     if (evidence !== 'forced') {
       if (!pointer.ok) return pointer;
-      const judged = await provenBetter(evidence, pointer.value.ensembleId, ensembleId);
-      if (!judged.ok) return judged;
-      comparison = judged.value;
+      const compared = await provenBetter(evidence, pointer.value.ensembleId, ensembleId);
+      if (!compared.ok) return compared;
+      comparison = compared.value;
     }
     const replaced = champion?.ensembleId ?? null;
     const previous = champion === undefined ? [] : [champion.ensembleId, ...champion.previous];
@@ -92,8 +93,8 @@ export function promoteEnsemble(
 }
 
 /**
- * Puts back what was in force before; once more, what was in force before that. A member that fails its checks abstains, but
- * with fewer than 2 left nothing changes.
+ * Activates the ensemble before; called again, the one before that. A member that fails its checks abstains, but with fewer than
+ * 2 left nothing changes.
  */
 export function rollbackEnsemble(
   source: ModelSource,
@@ -105,11 +106,11 @@ export function rollbackEnsemble(
     const replaced = pointer.value.ensembleId;
     const [ensembleId, ...previous] = pointer.value.previous;
     if (ensembleId === undefined)
-      return refuse('no_predecessor', `nothing that is known was in force before ${replaced}`);
+      return refuse('no_predecessor', `no earlier ensemble than ${replaced} is known`);
     const opened = await openEnsemble(source, ensembleId);
     if (!opened.ok) return refuse('ensemble_unusable', opened.error.message);
     await opened.value.release();
-    const abstaining = opened.value.quarantined.map(describeFault);
+    const abstaining = opened.value.quarantined.map(describeProblem);
     if (opened.value.serving.length < SERVING_MODELS_MIN)
       return refuse('verification_failed', `${ensembleId} could not decide: ${abstaining.join('; ')}`);
     const written = await writeAudited(
@@ -145,9 +146,9 @@ export function setShadow(
     if (replaced === (ensembleId ?? null) && shadow?.ok !== false)
       return refuse('already_so', `the shadow is ${ensembleId ?? 'none'} already`);
     if (ensembleId === pointer.value.ensembleId)
-      return refuse('already_so', `${ensembleId} is in force: it would be its own shadow`);
-    const fault = ensembleId === undefined ? undefined : await findEnsembleFault(source, ensembleId);
-    if (fault !== undefined) return fault;
+      return refuse('already_so', `${ensembleId} is active: it would be its own shadow`);
+    const problem = ensembleId === undefined ? undefined : await findEnsembleProblem(source, ensembleId);
+    if (problem !== undefined) return problem;
     return writeAudited(
       source.store,
       {
@@ -166,12 +167,13 @@ export function setShadow(
 }
 
 /** undefined: every member passes every check that loading makes, and there are enough of them to decide. */
-async function findEnsembleFault(source: ModelSource, ensembleId: string) {
+async function findEnsembleProblem(source: ModelSource, ensembleId: string) {
   const opened = await openEnsemble(source, ensembleId);
   if (!opened.ok) return refuse('ensemble_unusable', opened.error.message);
   await opened.value.release();
   const { serving, quarantined } = opened.value;
-  if (quarantined.length > 0) return refuse('verification_failed', quarantined.map(describeFault).join('; '));
+  if (quarantined.length > 0)
+    return refuse('verification_failed', quarantined.map(describeProblem).join('; '));
   if (serving.length >= SERVING_MODELS_MIN) return undefined;
   return refuse('ensemble_unusable', `${ensembleId} has one model, a signal needs ${SERVING_MODELS_MIN}`);
 }
@@ -196,5 +198,5 @@ async function provenBetter(
   );
 }
 
-const describeFault = (fault: { model: string; version: string; reason: string; message: string }) =>
-  `${fault.model} ${fault.version}: ${fault.reason}: ${fault.message}`;
+const describeProblem = (problem: { model: string; version: string; reason: string; message: string }) =>
+  `${problem.model} ${problem.version}: ${problem.reason}: ${problem.message}`;

@@ -1,5 +1,5 @@
-// Every change of what serves: the audit entry first, then the one write that makes it so. The entry is never overwritten,
-// and a change is never unaudited; an entry that no version of the pointer or of a quarantine order names did not come about.
+// Every change of what serves: the audit entry first, then the one write that takes effect. The entry is never overwritten, and no
+// change goes unaudited; an entry that no version of the pointer or of a quarantine order names did not take effect.
 import { encodeJson } from '../../core/json.ts';
 import { messageOf } from '../../core/message-of.ts';
 import type { ObjectStore, WriteCondition } from '../../core/ports.ts';
@@ -21,7 +21,7 @@ export interface ReleaseFailure {
     | 'not_better'
     | 'no_predecessor'
     | 'model_unknown'
-    /** Someone else changed the same object meanwhile. */
+    /** The same object was changed concurrently. */
     | 'conflict';
   /** One line for the operator. */
   readonly message: string;
@@ -43,7 +43,7 @@ interface AuditEntry {
   readonly evidence: object;
 }
 
-/** The pointer as it stands, and the condition under which a change to it is still a change to this. */
+/** The pointer, and the write condition that fails when someone else has moved it. */
 interface PointerState {
   readonly pointer: Result<EnsemblePointer, ReleaseFailure>;
   readonly condition: WriteCondition;
@@ -52,7 +52,7 @@ interface PointerState {
 export const refuse = (code: ReleaseFailure['code'], message: string) =>
   failure<ReleaseFailure>({ code, message });
 
-/** A store that fails is an outcome of the command, told in one line. */
+/** A store that fails is an outcome of the command, in one line. */
 export async function catchStoreError<T>(
   work: () => Promise<Result<T, ReleaseFailure>>,
 ): Promise<Result<T, ReleaseFailure>> {
@@ -94,7 +94,7 @@ export async function writeAudited(
   },
 ): Promise<Result<string, ReleaseFailure>> {
   const meanwhile = () =>
-    refuse('conflict', `${change.key} was changed by someone else meanwhile: look at it and try again`);
+    refuse('conflict', `${change.key} was changed concurrently: check it and try again`);
   const { action, subject, actor, evidence } = entry;
   const auditKey = `audit/models/${new Date(actor.atMs).toISOString().replaceAll(':', '')}-${action}-${subject}.json`;
   const record = { schemaVersion: 1, action, subject, ...actor, evidence };

@@ -1,4 +1,4 @@
-// Takes one model version out of service by an operator's word, or lifts that order: in force at the next bar of every function.
+// Use case: an operator takes one model version out of service, or lifts that order. Effective at the next bar of every function.
 
 import type { ObjectStore } from '../../core/ports.ts';
 import type { Result } from '../../core/result.ts';
@@ -14,7 +14,7 @@ import {
   writeAudited,
 } from './release-pointer.ts';
 
-/** Refuses what is so already, and a model that is not in the store: that is a misspelt name. @returns the key of the audit entry */
+/** Refuses a state that is set already, and a model that is not in the store: its name is misspelt. @returns the key of the audit entry */
 export function setQuarantine(
   store: ObjectStore,
   model: ModelIdentity,

@@ -1,5 +1,5 @@
 // Drift, watched: whether the features of the newest week, of a few symbols spread over the universe, still look as they did when
-// the ensemble in force was trained. It decides nothing: people are told. What cannot be measured says why, and has no figure.
+// the active ensemble was trained. It decides nothing: people are told. What cannot be measured says why, and has no figure.
 
 import type { Clock, ObjectStore } from '../../core/ports.ts';
 import { failure, type Result } from '../../core/result.ts';
@@ -112,7 +112,7 @@ async function readNewest(
       byTime.set(page.value.openTimeMs[index]!, candleAt(page.value, index));
   }
   const series = seriesFromCandles([...byTime.values()].sort((a, b) => a.openTimeMs - b.openTimeMs));
-  return series.ok ? series : failure(`candle ${series.error.index} is invalid: ${series.error.fault}`);
+  return series.ok ? series : failure(`candle ${series.error.index} is invalid: ${series.error.problem}`);
 }
 
 function summarise({ ensembleId, recent, features }: DriftReport) {

@@ -9,7 +9,7 @@ import { askModels } from '../../inference/use-cases/ask-models.ts';
 import type { OpenTimeRange } from '../../market/bar-range.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import type { CandleSource } from '../../market/ports.ts';
-import type { LoadedEnsemble } from '../../models/use-cases/load-ensemble.ts';
+import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
 import type { Probabilities } from '../../models/vote.ts';
 import type { DropCounts } from '../labels/dataset-rows.ts';
 import { ActedEdgeTally } from '../metrics/acted-edge.ts';

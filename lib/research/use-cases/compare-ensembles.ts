@@ -1,4 +1,4 @@
-// Is the candidate better than the ensemble in force? Both answer the same labelled rows through the serving code, on bars that
+// Is the candidate better than the active ensemble? Both answer the same labelled rows through the serving code, on bars that
 // neither was trained on; the difference of their log-losses is judged by day.
 
 import { failure, type Result, success } from '../../core/result.ts';
@@ -8,10 +8,11 @@ import { askModels, type SymbolRow } from '../../inference/use-cases/ask-models.
 import type { OpenTimeRange } from '../../market/bar-range.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import type { CandleSource } from '../../market/ports.ts';
+import type { EnsembleComparison } from '../../models/ensemble-comparison.ts';
 import { labelSchema } from '../../models/manifest.ts';
-import type { EnsembleComparison } from '../../models/ports.ts';
-import { type LoadedEnsemble, openEnsemble } from '../../models/use-cases/load-ensemble.ts';
+import { openEnsemble } from '../../models/use-cases/load-ensemble.ts';
 import type { ModelSource } from '../../models/use-cases/load-model.ts';
+import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
 import { type ClassIndex, rowLogLoss } from '../metrics/classification.ts';
 import { PairedLossTally } from '../metrics/paired-comparison.ts';
 import { type LabelledBars, labelledBars } from './labelled-bars.ts';
@@ -44,7 +45,7 @@ export async function compareEnsembles(
   compared: { championId: string; challengerId: string; candles: TestCandles },
 ): Promise<Result<EnsembleComparison, string>> {
   const champion = await openEnsemble(source, compared.championId);
-  if (!champion.ok) return failure(`the ensemble in force: ${champion.error.message}`);
+  if (!champion.ok) return failure(`the active ensemble: ${champion.error.message}`);
   try {
     const challenger = await openEnsemble(source, compared.challengerId);
     if (!challenger.ok) return failure(`the candidate: ${challenger.error.message}`);
@@ -75,14 +76,14 @@ async function compareLoaded(
     );
 
   const tally = createTally();
-  const leftOut: string[] = [];
+  const problems: string[] = [];
   for (const [index, symbol] of candles.symbols.entries()) {
     const read = await candles.source.read(symbol);
     const bars = read.ok
       ? labelledBars(symbol, read.value, { range: range.value, label, withSequences: true })
       : read;
     if (bars.ok) await compareSymbol(pair, bars.value, { strideBars: label.horizonBars, tally });
-    else leftOut.push(`${symbol}: ${bars.error}`);
+    else problems.push(`${symbol}: ${bars.error}`);
     candles.onProgress({ done: index + 1, of: candles.symbols.length, symbol });
   }
   const figures = tally.figures(candles.drawIndex);
@@ -94,7 +95,7 @@ async function compareLoaded(
     challengerId: pair.challenger.ensemble.id,
     fromMs: range.value.fromMs,
     toMs: range.value.toMs ?? null,
-    leftOut,
+    problems,
   });
 }
 

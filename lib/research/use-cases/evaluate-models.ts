@@ -1,4 +1,4 @@
-// Use case: judge the ensemble in force, and each of its models, on any candles, by the code that serves: the same features, the
+// Use case: judge the active ensemble, and each of its models, on any candles, by the code that serves: the same features, the
 // same proven sessions, the same decision. Labels are the ensemble's own; what was trained on is named as such.
 
 import { invariant } from '../../core/invariant.ts';
@@ -10,7 +10,8 @@ import { BAR_MS } from '../../market/candle.ts';
 import type { CandleSource } from '../../market/ports.ts';
 import { manifestKey } from '../../models/ensemble.ts';
 import { parseManifest } from '../../models/parse-document.ts';
-import type { EnsembleProvider, LoadedEnsemble } from '../../models/use-cases/load-ensemble.ts';
+import type { EnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
+import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
 import { DAY_MS, type EquityCurve } from '../../risk/equity-curve.ts';
 import type {
   EnsembleFigures,

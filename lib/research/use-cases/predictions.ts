@@ -12,7 +12,7 @@ import { BAR_MS } from '../../market/candle.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
 import { checkBars, fillGaps, GRID_BARS_MAX } from '../../market/grid.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
-import type { LoadedEnsemble } from '../../models/use-cases/load-ensemble.ts';
+import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
 import {
   abstain,
   CLASSES,

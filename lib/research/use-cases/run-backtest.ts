@@ -17,7 +17,8 @@ import { forgetOldRecords } from '../../execution/use-cases/prune-records.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import { BAR_MS } from '../../market/candle.ts';
-import { BREAKER_LIMITS, firstArmed } from '../../risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
+import { firstArmed } from '../../risk/breaker/state.ts';
 import { newGate, planBreakerWrite } from '../../risk/gate.ts';
 import { LEASE_MS } from '../../risk/latch.ts';
 import type { FlagStore, RiskStore } from '../../risk/ports.ts';
@@ -176,7 +177,14 @@ class RunningBacktest {
     const { broker, clock, ...stores } = this.#dependencies;
     clock.set(atMs);
     const report = await execute(
-      { ...stores, clock, brokerOf: () => broker, policy: FULL_SIZE, codeVersion: REPLAY_VERSION },
+      {
+        ...stores,
+        clock,
+        brokerOf: () => broker,
+        policy: FULL_SIZE,
+        codeVersion: REPLAY_VERSION,
+        stopwatchMs: clock.nowMs,
+      },
       {
         barOpenTimeMs,
         shard: 0,
@@ -198,7 +206,7 @@ class RunningBacktest {
     const bookedLedger = await records.bookedLedger.get(scope);
     const held = await broker.positions();
     invariant(bookedLedger !== undefined && held.ok, 'the guard keeps the books of the account');
-    const marks = new Map(held.value.map(({ symbol, markPrice }) => [symbol, markPrice]));
+    const marks = new Map(held.value.rows.map(({ symbol, markPrice }) => [symbol, markPrice]));
     return {
       trades: allValues(await records.trades.all(scope)),
       open: positions.map((position) => ({

@@ -1,10 +1,13 @@
 // What the circuit breaker judges, gathered from the risk records and the infer runs. Whatever cannot be read says so, and so
 // trips: nothing here stands in for what is not known.
 
+import { messageOf } from '../../core/message-of.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
 import { MISSED_BARS_RUNS, type MissedBar, missedBars } from '../../inference/missed-bars.ts';
 import type { SignalStore } from '../../inference/ports.ts';
-import { type BreakerEvidence, type BreakerLimits, type BreakerState, SEEN_LATE_MS } from '../breaker.ts';
+import type { BreakerEvidence } from '../breaker/evidence.ts';
+import { type BreakerLimits, SEEN_LATE_MS } from '../breaker/limits.ts';
+import type { BreakerState } from '../breaker/state.ts';
 import type { Reading } from '../effective-mode.ts';
 import type { Scope } from '../gate.ts';
 import type { RiskStore } from '../ports.ts';
@@ -57,7 +60,7 @@ export async function collectBreakerEvidence(
     loadedModels: derive(runs, loadedModels),
     consensusFractions: derive(runs, consensusFractions),
     missedBars: derive(runs, (shards) => missedBars(shards, asked.nowMs)),
-    // Before the guard's first run there is nothing to differ; that it does run has a cause of its own.
+    // Before the position manager's first run there is nothing to differ; that it does run has a cause of its own.
     reconciliationDifferences:
       managePositions.state === 'missing'
         ? known(0)
@@ -77,7 +80,7 @@ async function read<T>(work: () => Promise<T | undefined>): Promise<Reading<T>> 
     const value = await work();
     return value === undefined ? { state: 'missing' } : known(value);
   } catch (error) {
-    return { state: 'unreadable', why: error instanceof Error ? error.message : String(error) };
+    return { state: 'unreadable', message: messageOf(error) };
   }
 }
 
@@ -93,7 +96,7 @@ async function newestMarks({ risk }: EvidenceSources, { scope }: Asked): Promise
   return allValues(await riskRecords(risk).equity.newest(scope, 2));
 }
 
-/** The guard opens the day with its first mark of it. Until that is due, the day starts with the last mark of the one before. */
+/** The position manager opens the day with its first snapshot of it. Until that is due, the day starts with the last snapshot of the one before. */
 function dayStartOf(
   record: Reading<{ readonly value: { readonly startMicroUsdt: number } }>,
   snapshots: Reading<Snapshots>,

@@ -2,18 +2,18 @@
 // latch, flags, audit, notification. What fails is reported and done again by the next tick; nothing waits for anything else.
 
 import { invariant } from '../../core/invariant.ts';
+import { messageOf } from '../../core/message-of.ts';
 import type { Clock } from '../../core/ports.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { MissedBar } from '../../inference/missed-bars.ts';
+import { firstArmed, lostState } from '../breaker/state.ts';
+import { transition } from '../breaker/transition.ts';
 import {
   type BreakerEffect,
   type BreakerEvent,
   type BreakerTransition,
   CLOSED_FLAGS,
-  firstArmed,
-  lostState,
-  transition,
-} from '../breaker.ts';
+} from '../breaker/transition-types.ts';
 import { type GateItem, newGate, planBreakerWrite, type Scope } from '../gate.ts';
 import type { FlagStore, Notifier, RiskStore } from '../ports.ts';
 import { collectBreakerEvidence, type EvidenceSources } from './breaker-evidence.ts';
@@ -45,7 +45,7 @@ const DECISIONS_MAX = 5;
 const AUDIT_ID_START = 'breaker#';
 
 /**
- * The scopes that the breaker watches and the guard therefore marks: paper always, live from the day on when QT_PAPER_TRADING
+ * The scopes that the breaker watches and the position manager therefore covers: paper always, live from the day on when QT_PAPER_TRADING
  * was first false. A live gate that cannot be read counts as one.
  */
 export async function watchedScopes({
@@ -123,9 +123,7 @@ async function applyEvent(
 ): Promise<BreakerOutcome> {
   const failures: string[] = [];
   const attempt = async (work: () => Promise<unknown>) => {
-    await work().catch((error: unknown) =>
-      failures.push(error instanceof Error ? error.message : String(error)),
-    );
+    await work().catch((error: unknown) => failures.push(messageOf(error)));
   };
   let moved: BreakerTransition | undefined;
   await attempt(async () => {
@@ -160,7 +158,7 @@ async function moveState(
       const plan = planBreakerWrite({ previous, current, lease });
       if ((await risk.commit(scope, plan)).ok) return moved;
     } catch (error) {
-      failures.push(error instanceof Error ? error.message : String(error));
+      failures.push(messageOf(error));
       return moved;
     }
   }

@@ -1,6 +1,7 @@
 // The effective mode as it is now: flags, gate item and rollout read fresh, judged by effective-mode.ts. What cannot be read
 // says so, and so is OFF; a mode that was read is good for the gate for one second.
 
+import { messageOf } from '../../core/message-of.ts';
 import type { Clock } from '../../core/ports.ts';
 import {
   effectiveMode,
@@ -68,7 +69,7 @@ export async function readMode({ flags: store, risk, clock }: ModeSources): Prom
 /** A stage above PAPER is entered by its sign-offs alone, so the one in force has them all. */
 const approved = (level: Level | undefined): ModeEvidence['level'] =>
   level === undefined
-    ? { state: 'unreadable', why: 'the rollout record cannot be read' }
+    ? { state: 'unreadable', message: 'the rollout record cannot be read' }
     : { state: 'value', value: { level, approved: true } };
 
 async function reading<T>(read: () => Promise<T | undefined>): Promise<Reading<T>> {
@@ -76,7 +77,7 @@ async function reading<T>(read: () => Promise<T | undefined>): Promise<Reading<T
     const value = await read();
     return value === undefined ? { state: 'missing' } : { state: 'value', value };
   } catch (error) {
-    return { state: 'unreadable', why: error instanceof Error ? error.message : String(error) };
+    return { state: 'unreadable', message: messageOf(error) };
   }
 }
 

@@ -1,4 +1,4 @@
-// Candle files for the commands.
+// Reads candle files for the commands.
 import { readCandleFile } from '../../adapters/files/candle-folder.ts';
 
 export const readCandles = readCandleFile;

@@ -1,16 +1,12 @@
-// The circuit-breaker function, composed: adapters from settings, one use case, and its logs and metrics.
-import { createClients } from '../../adapters/aws/create-clients.ts';
-import { createDynamoRiskStore } from '../../adapters/aws/dynamodb/dynamo-risk-store.ts';
-import { createDynamoSignalStore } from '../../adapters/aws/dynamodb/dynamo-signal-store.ts';
-import { createSnsNotifier } from '../../adapters/aws/sns/sns-notifier.ts';
+// Composes the circuit-breaker function.
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
-import { createFileNotifier } from '../../adapters/files/file-notifier.ts';
-import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
 import { recordBreakerTick } from '../../adapters/telemetry/record-breaker-tick.ts';
+import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
 import { type BreakerOutcome, tickBreaker, watchedScopes } from '../../risk/use-cases/circuit-breaker.ts';
-import { CODE_VERSION } from '../config/code-version.ts';
-import type { CircuitBreakerConfiguration } from '../config/configuration.ts';
-import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
+import type { CircuitBreakerSettings } from '../config/function-settings.ts';
+import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
+import { openNotifier } from './notifier.ts';
+import { openRiskStore, openSignalStore } from './stores.ts';
 
 export interface CircuitBreakerComposition {
   /** One tick of every watched scope, each on its own. */
@@ -21,40 +17,28 @@ export interface CircuitBreakerComposition {
 }
 
 export function composeCircuitBreaker(
-  configuration: CircuitBreakerConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, codeVersion = CODE_VERSION, logOutput }: RuntimeOverrides = {},
+  settings: CircuitBreakerSettings,
+  overrides?: RuntimeOverrides,
 ): CircuitBreakerComposition {
-  const { stage, riskTable, signalsTable, signalRetentionDays, shards, limits, notify } = configuration;
-  const clients = createClients(endpoints);
-  const telemetry = createTelemetry({
-    service: 'circuit-breaker',
-    stage,
-    ...(logOutput && { output: logOutput }),
-  });
+  const { stage, shards, notify } = settings;
+  const runtime = openFunctionRuntime('circuit-breaker', stage, overrides);
+  const { clients, clock, codeVersion } = runtime;
   const dependencies = {
-    risk: createDynamoRiskStore({ client: clients.dynamodb, table: riskTable, clock }),
-    signals: createDynamoSignalStore({
-      client: clients.dynamodb,
-      table: signalsTable,
-      retentionDays: signalRetentionDays,
-      clock,
-    }),
+    risk: openRiskStore(runtime, settings),
+    signals: openSignalStore(runtime, settings),
     flags: createSsmFlagStore({ client: clients.ssm, stage }),
-    notifier:
-      'topicArn' in notify ? createSnsNotifier(notify) : createFileNotifier({ path: notify.file, clock }),
+    notifier: openNotifier(notify, clock),
     clock,
     codeVersion,
     shards,
-    limits,
+    limits: BREAKER_LIMITS,
   };
   return {
     async tick() {
       const scopes = await watchedScopes(dependencies);
       return Promise.all(scopes.map((scope) => tickBreaker(dependencies, scope)));
     },
-    record: (outcome) => recordBreakerTick(telemetry, outcome),
-    async close() {
-      clients.close();
-    },
+    record: (outcome) => recordBreakerTick(runtime.telemetry, outcome),
+    close: runtime.close,
   };
 }

@@ -1,12 +1,10 @@
-// The collector, composed: for the daily function, and for the `qt collect` command into a folder or a stage's bucket.
+// Composes the collector: for the daily function, and for `qt collect` into a folder or a stage's bucket.
 import { mkdir } from 'node:fs/promises';
-import { createClients } from '../../adapters/aws/create-clients.ts';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
-import { createBinanceArchive } from '../../adapters/binance/binance-archive.ts';
-import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts';
+import { createBinanceArchive } from '../../adapters/binance/market/binance-archive.ts';
+import { createCcxtMarketData } from '../../adapters/binance/market/ccxt-market-data.ts';
 import { candleParquet } from '../../adapters/files/candle-parquet.ts';
 import { createFolderObjectStore } from '../../adapters/files/folder-object-store.ts';
-import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
 import { recordCollection } from '../../adapters/telemetry/record-collection.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result } from '../../core/result.ts';
@@ -16,19 +14,20 @@ import {
   type CollectRequest,
   collectCandles,
 } from '../../market/use-cases/collect-candles.ts';
-import type { CollectCandlesConfiguration, Exchange } from '../config/configuration.ts';
-import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
+import { COLLECTION_DAYS } from '../config/collection.ts';
+import type { CollectCandlesSettings, Exchange } from '../config/function-settings.ts';
+import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
 
-/** Half of the smaller limit: the rest is for those who trade from the same address. */
+/** Half of the smaller limit; trading from the same address needs the rest. */
 const WEIGHT_PER_MINUTE = 1_200;
-/** Long enough to wait for the next minute's weight. */
+/** Long enough to wait for the request budget of the next minute. */
 const DEADLINE_MS = 120_000;
 
 interface CandleOrigin {
   readonly exchange: Exchange;
   readonly exchangeUrl: string | undefined;
-  /** @default where the exchange is, or the real archive's */
-  readonly archiveUrl: string | undefined;
+  /** @default the exchange's address, or the real archive's */
+  readonly archiveUrl?: string | undefined;
 }
 
 const openSources = ({ exchange, exchangeUrl, archiveUrl }: CandleOrigin) => ({
@@ -43,7 +42,7 @@ const openSources = ({ exchange, exchangeUrl, archiveUrl }: CandleOrigin) => ({
 });
 
 export interface CollectCandlesComposition {
-  /** One daily collection. Rejects when nothing could be begun. */
+  /** One daily collection. Rejects when nothing could be started. */
   collect(isTimeUp: () => boolean): Promise<CollectionReport>;
   /** Writes the report to logs and metrics. */
   record(report: CollectionReport): void;
@@ -51,30 +50,23 @@ export interface CollectCandlesComposition {
 }
 
 export function composeCollectCandles(
-  configuration: CollectCandlesConfiguration,
-  { endpoints, logOutput }: Pick<RuntimeOverrides, 'endpoints' | 'logOutput'> = {},
+  settings: CollectCandlesSettings,
+  overrides?: RuntimeOverrides,
 ): CollectCandlesComposition {
-  const { stage, bucket, exchange, days } = configuration;
-  const clients = createClients(endpoints);
-  const telemetry = createTelemetry({
-    service: 'collect-candles',
-    stage,
-    ...(logOutput && { output: logOutput }),
-  });
-  const objects = createS3ObjectStore({ client: clients.s3, bucket });
-  const sources = openSources(configuration);
+  const { stage, bucket, exchange } = settings;
+  const runtime = openFunctionRuntime('collect-candles', stage, overrides);
+  const objects = createS3ObjectStore({ client: runtime.clients.s3, bucket });
+  const sources = openSources(settings);
   return {
     async collect(isTimeUp) {
       const { symbols } = await readUniverse(objects);
-      const request = { symbols, days, source: exchange, isTimeUp, onProgress: () => {} };
+      const request = { symbols, days: COLLECTION_DAYS, source: exchange, isTimeUp, onProgress: () => {} };
       const collected = await collectCandles({ ...sources, objects }, request);
       if (!collected.ok) throw new Error(`the exchange does not answer: ${collected.error.message}`);
       return collected.value;
     },
-    record: (report) => recordCollection(telemetry, report),
-    async close() {
-      clients.close();
-    },
+    record: (report) => recordCollection(runtime.telemetry, report),
+    close: runtime.close,
   };
 }
 

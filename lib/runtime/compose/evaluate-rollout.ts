@@ -1,10 +1,5 @@
-// The hourly evaluate function, composed: adapters from settings, one use case, and its logs and metrics.
-import { createClients } from '../../adapters/aws/create-clients.ts';
-import { createDynamoRiskStore } from '../../adapters/aws/dynamodb/dynamo-risk-store.ts';
-import { createDynamoSignalStore } from '../../adapters/aws/dynamodb/dynamo-signal-store.ts';
+// Composes the evaluate-rollout function.
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
-import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts';
-import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
 import { recordDrift } from '../../adapters/telemetry/record-drift.ts';
 import { recordRolloutAssessment } from '../../adapters/telemetry/record-rollout-assessment.ts';
 import { createBarTallies } from '../../inference/use-cases/tally-bars.ts';
@@ -18,14 +13,16 @@ import {
   type RolloutAssessment,
 } from '../../rollout/use-cases/assess-rollout.ts';
 import { rolloutRecords } from '../../rollout/use-cases/rollout-records.ts';
-import type { EvaluateRolloutConfiguration } from '../config/configuration.ts';
-import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
+import type { EvaluateRolloutSettings } from '../config/function-settings.ts';
+import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
+import { openMarketData } from './market-data.ts';
 import { seededDraws } from './seeded-draws.ts';
+import { openRiskStore, openSignalStore } from './stores.ts';
 
 export interface EvaluateRolloutComposition {
-  /** One hourly evaluation. */
+  /** One hourly assessment. */
   assess(): Promise<RolloutAssessment>;
-  /** Writes a judgement to logs and metrics. */
+  /** Writes an assessment to logs and metrics. */
   record(assessment: RolloutAssessment): void;
   /** Measures drift, and writes it to logs and metrics. */
   watchDrift(): Promise<DriftRecord>;
@@ -33,50 +30,33 @@ export interface EvaluateRolloutComposition {
 }
 
 export function composeEvaluateRollout(
-  configuration: EvaluateRolloutConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: RuntimeOverrides = {},
+  settings: EvaluateRolloutSettings,
+  overrides?: RuntimeOverrides,
 ): EvaluateRolloutComposition {
-  const { stage, bucket, signalsTable, signalRetentionDays, riskTable, shards } = configuration;
-  const clients = createClients(endpoints);
-  const telemetry = createTelemetry({
-    service: 'evaluate-rollout',
-    stage,
-    ...(logOutput && { output: logOutput }),
-  });
-  const signals = createDynamoSignalStore({
-    client: clients.dynamodb,
-    table: signalsTable,
-    retentionDays: signalRetentionDays,
-    clock,
-  });
+  const runtime = openFunctionRuntime('evaluate-rollout', settings.stage, overrides);
+  const signals = openSignalStore(runtime, settings);
   const dependencies: AssessDependencies = {
-    risk: createDynamoRiskStore({ client: clients.dynamodb, table: riskTable, clock }),
-    objects: createS3ObjectStore({ client: clients.s3, bucket }),
-    market: createCcxtMarketData({
-      exchange: configuration.exchange,
-      baseUrl: configuration.exchangeUrl,
-      ...(unlimitedRequests && { weightPerMinute: Number.MAX_SAFE_INTEGER }),
-    }),
+    risk: openRiskStore(runtime, settings),
+    objects: createS3ObjectStore({ client: runtime.clients.s3, bucket: settings.bucket }),
+    market: openMarketData(settings, runtime),
     signals,
     tallies: createBarTallies(signals),
-    clock,
-    shards,
+    clock: runtime.clock,
+    shards: settings.shards,
   };
   return {
     assess: () => assessRollout(dependencies),
-    record: (assessment) => recordRolloutAssessment(telemetry, assessment),
+    record: (assessment) => recordRolloutAssessment(runtime.telemetry, assessment),
     async watchDrift() {
       const drift = await watchDrift({
         ...dependencies,
         log: driftLogIn(dependencies.risk),
         draws: seededDraws,
       });
-      recordDrift(telemetry, drift);
+      recordDrift(runtime.telemetry, drift);
       return drift;
     },
-    async close() {
-      clients.close();
-    },
+    close: runtime.close,
   };
 }
 

@@ -1,12 +1,12 @@
-// The first question to a real exchange: does it answer, and which pairs shall be followed?
-import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts';
+// Checks that an exchange answers, and chooses the pairs to follow.
+import { createCcxtMarketData } from '../../adapters/binance/market/ccxt-market-data.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { chooseUniverse } from '../../market/choose-universe.ts';
 import { rankMarket } from '../../market/use-cases/refresh-universe.ts';
-import type { Exchange } from '../config/configuration.ts';
+import type { Exchange } from '../config/function-settings.ts';
 
 /**
- * @param symbols which, or how many of the largest by 24 h quote volume
+ * @param symbols by name, or the number of the largest by 24 h quote volume
  * @param baseUrl of a simulated exchange. @default the real one
  * Fails with one line.
  */

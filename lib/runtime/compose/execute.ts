@@ -1,18 +1,16 @@
-// The execute function, composed: adapters from settings, one use case, and its logs and metrics.
-import { createClients } from '../../adapters/aws/create-clients.ts';
-import { createDynamoRiskStore } from '../../adapters/aws/dynamodb/dynamo-risk-store.ts';
-import { createDynamoSignalStore } from '../../adapters/aws/dynamodb/dynamo-signal-store.ts';
+// Composes the execute function.
+
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
-import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
 import { recordExecuteReport } from '../../adapters/telemetry/record-execute-report.ts';
 import type { ExecuteReport } from '../../execution/execute-report.ts';
 import { FULL_SIZE } from '../../execution/use-cases/enter-position.ts';
 import { type ExecuteDependencies, type ExecuteRequest, execute } from '../../execution/use-cases/execute.ts';
-import { CODE_VERSION } from '../config/code-version.ts';
-import type { ExecuteConfiguration } from '../config/configuration.ts';
-import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
+import type { ExecuteSettings } from '../config/function-settings.ts';
+import { PROCESS_TIMERS } from '../timers.ts';
 import { openedBrokers } from './brokers.ts';
+import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
+import { openRiskStore, openSignalStore } from './stores.ts';
 
 export interface ExecuteComposition {
   executeBar(request: ExecuteRequest): Promise<ExecuteReport>;
@@ -21,41 +19,25 @@ export interface ExecuteComposition {
   close(): Promise<void>;
 }
 
-export function composeExecute(
-  configuration: ExecuteConfiguration,
-  {
-    endpoints,
-    clock = { nowMs: Date.now },
-    codeVersion = CODE_VERSION,
-    logOutput,
-    unlimitedRequests = false,
-  }: RuntimeOverrides = {},
-): ExecuteComposition {
-  const { stage, bucket, signalsTable, signalRetentionDays, riskTable } = configuration;
-  const { exchange, exchangeUrl } = configuration;
-  const clients = createClients(endpoints);
-  const telemetry = createTelemetry({ service: 'execute', stage, ...(logOutput && { output: logOutput }) });
-  const risk = createDynamoRiskStore({ client: clients.dynamodb, table: riskTable, clock });
+export function composeExecute(settings: ExecuteSettings, overrides?: RuntimeOverrides): ExecuteComposition {
+  const { stage, bucket } = settings;
+  const runtime = openFunctionRuntime('execute', stage, overrides);
+  const { clients, clock, codeVersion } = runtime;
+  const risk = openRiskStore(runtime, settings);
   const dependencies: ExecuteDependencies = {
-    signals: createDynamoSignalStore({
-      client: clients.dynamodb,
-      table: signalsTable,
-      retentionDays: signalRetentionDays,
-      clock,
-    }),
+    signals: openSignalStore(runtime, settings),
     objects: createS3ObjectStore({ client: clients.s3, bucket }),
     flags: createSsmFlagStore({ client: clients.ssm, stage }),
     risk,
     clock,
-    brokerOf: openedBrokers({ stage, clients, risk, exchange, exchangeUrl, clock, unlimitedRequests }),
+    brokerOf: openedBrokers({ ...settings, ...runtime, risk }),
     policy: FULL_SIZE,
     codeVersion,
+    stopwatchMs: PROCESS_TIMERS.stopwatchMs,
   };
   return {
     executeBar: (request) => execute(dependencies, request),
-    record: (report) => recordExecuteReport(telemetry, report),
-    async close() {
-      clients.close();
-    },
+    record: (report) => recordExecuteReport(runtime.telemetry, report),
+    close: runtime.close,
   };
 }

@@ -1,19 +1,17 @@
-// The infer function, composed: adapters from settings, one use case, and its logs and metrics.
-import { createClients } from '../../adapters/aws/create-clients.ts';
-import { createDynamoSignalStore } from '../../adapters/aws/dynamodb/dynamo-signal-store.ts';
+// Composes the infer function.
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
-import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts';
 import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
-import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
 import { recordInferRun } from '../../adapters/telemetry/record-infer-run.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
 import { infer } from '../../inference/use-cases/infer.ts';
+import { CandleRevisions } from '../../market/candle-revisions.ts';
 import { symbolsOfShard } from '../../market/universe.ts';
 import { readUniverse } from '../../market/use-cases/active-universe.ts';
 import { createEnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
-import { CODE_VERSION } from '../config/code-version.ts';
-import type { InferConfiguration } from '../config/configuration.ts';
-import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
+import type { InferSettings } from '../config/function-settings.ts';
+import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
+import { openMarketData } from './market-data.ts';
+import { openSignalStore } from './stores.ts';
 
 export interface InferComposition {
   inferShard(shard: { shard: number; shardCount: number }): Promise<InferRun>;
@@ -22,57 +20,32 @@ export interface InferComposition {
   close(): Promise<void>;
 }
 
-export function composeInfer(
-  configuration: InferConfiguration,
-  {
-    endpoints,
-    clock = { nowMs: Date.now },
-    codeVersion = CODE_VERSION,
-    logOutput,
-    unlimitedRequests = false,
-  }: RuntimeOverrides = {},
-): InferComposition {
-  const clients = createClients(endpoints);
-  const objects = createS3ObjectStore({ client: clients.s3, bucket: configuration.bucket });
+export function composeInfer(settings: InferSettings, overrides?: RuntimeOverrides): InferComposition {
+  const runtime = openFunctionRuntime('infer', settings.stage, overrides);
+  const objects = createS3ObjectStore({ client: runtime.clients.s3, bucket: settings.bucket });
   const ensembles = createEnsembleProvider({ store: objects, runtime: createOnnxModelRuntime() });
-  const telemetry = createTelemetry({
-    service: 'infer',
-    stage: configuration.stage,
-    ...(logOutput && { output: logOutput }),
-  });
   const dependencies = {
-    market: createCcxtMarketData({
-      exchange: configuration.exchange,
-      baseUrl: configuration.exchangeUrl,
-      ...(unlimitedRequests && { weightPerMinute: Number.MAX_SAFE_INTEGER }),
-    }),
+    market: openMarketData(settings, runtime),
     ensembles,
-    signals: createDynamoSignalStore({
-      client: clients.dynamodb,
-      table: configuration.signalsTable,
-      retentionDays: configuration.signalRetentionDays,
-      clock,
-    }),
-    clock,
+    signals: openSignalStore(runtime, settings),
+    clock: runtime.clock,
     stopwatchMs: () => performance.now(),
     residentBytes: process.memoryUsage.rss,
-    codeVersion,
+    codeVersion: runtime.codeVersion,
     shadowRecords: objects,
+    revisions: new CandleRevisions(),
   };
   return {
     async inferShard({ shard, shardCount }) {
       const universe = await readUniverse(objects);
-      const { run } = await infer(dependencies, {
-        symbols: symbolsOfShard(universe.symbols, { shard, shardCount }),
-        shard,
-        shardCount,
-      });
+      const symbols = symbolsOfShard(universe.symbols, { shard, shardCount });
+      const { run } = await infer(dependencies, { symbols, shard, shardCount });
       return run;
     },
-    record: (run) => recordInferRun(telemetry, run),
+    record: (run) => recordInferRun(runtime.telemetry, run),
     async close() {
       await ensembles.close();
-      clients.close();
+      await runtime.close();
     },
   };
 }

@@ -1,5 +1,5 @@
-// Prepares the embedded services for the local run: tables, bucket, flags, and the starter ensemble where none is in force yet.
-// What stands there already, an operator's flags and promotions above all, stays; what has expired goes, bit by bit.
+// Prepares the embedded services for the local run: tables, bucket, flags, and the starter ensemble if none is active yet. Existing
+// state stays, above all an operator's flags and promotions; expired items are deleted in portions.
 import { createClients, type ServiceEndpoints } from '../../adapters/aws/create-clients.ts';
 import { deleteExpiredItems } from '../../adapters/aws/dynamodb/delete-expired-items.ts';
 import { ensureLocalResources, RISK_TABLE, SIGNALS_TABLE } from '../../adapters/aws/resources.ts';
@@ -7,12 +7,12 @@ import { createFolderObjectStore } from '../../adapters/files/folder-object-stor
 import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { StoreError } from '../../core/store-error.ts';
-import { copyEnsemble } from '../../models/use-cases/model-registry.ts';
+import { copyEnsemble } from '../../models/use-cases/copy-ensemble.ts';
 import { readCurrentEnsemble } from '../../models/use-cases/read-ensemble.ts';
 import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../config/stage.ts';
 import { STARTER_MODELS_FOLDER } from '../config/starter-models.ts';
 
-/** @returns one line when another ensemble than the starter is in force. Throws StoreError. */
+/** @returns one line when the active ensemble is not the starter. Throws StoreError. */
 export async function prepareLocalStage(
   endpoints: ServiceEndpoints,
   objects: ObjectStore,
@@ -38,18 +38,18 @@ export async function prepareLocalStage(
   if (!copied.ok)
     throw new StoreError(`the starter models cannot be used: ${copied.error.message}`, { retryable: false });
   const current = await readCurrentEnsemble(objects);
-  if (!current.ok) return `no ensemble is in force: ${current.error.message}`;
+  if (!current.ok) return `no active ensemble: ${current.error.message}`;
   const { id } = current.value.ensemble;
   return id === copied.value.ensembleId
     ? undefined
-    : `ensemble ${id} is in force (the starter is ${copied.value.ensembleId})`;
+    : `ensemble ${id} is active (the starter is ${copied.value.ensembleId})`;
 }
 
 const HOUR_MS = 3_600_000;
-/** A part of the tables every hour, all of them in a week: no hour costs much, and a restart loses nothing. */
+/** One part of the tables per hour, all of them within a week: the load is small, and a restart loses nothing. */
 const PARTS = 7 * 24;
 
-/** Deletes what has expired from the part of the tables whose turn it is in this hour. Throws StoreError. */
+/** Deletes the expired items of this hour's part of the tables. Throws StoreError. */
 export async function expireLocalItems(endpoints: ServiceEndpoints, nowMs: number): Promise<void> {
   const clients = createClients(endpoints);
   const { signalsTable, riskTable } = resourcesOfStage(LOCAL_STAGE);

@@ -1,11 +1,12 @@
-// Models and their release, composed: a store, the ONNX runtime that proves models, and candles of a folder to compare them on.
+// Composes models and their release: a store, the ONNX runtime that verifies models, and candles of a folder to compare them on.
 import { openCandleFolder } from '../../adapters/files/candle-folder.ts';
 import { createFolderObjectStore } from '../../adapters/files/folder-object-store.ts';
 import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { type Result, success } from '../../core/result.ts';
 import type { OpenTimeRange } from '../../market/bar-range.ts';
-import { copyEnsemble, verifyModels } from '../../models/use-cases/model-registry.ts';
+import { copyEnsemble } from '../../models/use-cases/copy-ensemble.ts';
+import { verifyModels } from '../../models/use-cases/model-registry.ts';
 import {
   type PromotionRequest,
   promoteEnsemble,
@@ -18,11 +19,11 @@ import { seededDraws } from './seeded-draws.ts';
 
 export const openModelsFolder = createFolderObjectStore;
 
-/** Loads and proves every model in the store. Throws StoreError when the store cannot be read. */
+/** Loads and verifies every model in the store. Throws StoreError when the store cannot be read. */
 export const verifyStoredModels = (store: ObjectStore): ReturnType<typeof verifyModels> =>
   verifyModels(store, createOnnxModelRuntime());
 
-/** The ensemble that the folder's pointer names, proven, into the store; nothing comes in force. */
+/** Verifies the ensemble that the folder's pointer names and copies it into the store, without activating it. */
 export const publishFolder = (folder: string, store: ObjectStore): ReturnType<typeof copyEnsemble> =>
   copyEnsemble({
     from: createFolderObjectStore(folder),
@@ -49,7 +50,7 @@ export async function openTestCandles(query: {
   });
 }
 
-/** Promote, roll back and shadow in one store. */
+/** Promotion, rollback and shadow in one store. */
 export function composeRelease(store: ObjectStore) {
   const source = { store, runtime: createOnnxModelRuntime() };
   return {

@@ -1,14 +1,10 @@
-// What the operator's commands work on: the stores of one stage, on AWS or of the local run.
+// The stores that the operator's commands work on: those of one stage on AWS, or of the local run.
 import { z } from 'zod';
 import { type AwsClients, createClients, type ServiceEndpoints } from '../../adapters/aws/create-clients.ts';
-import { createDynamoRiskStore } from '../../adapters/aws/dynamodb/dynamo-risk-store.ts';
-import { createDynamoSignalStore } from '../../adapters/aws/dynamodb/dynamo-signal-store.ts';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
-import { createSnsNotifier } from '../../adapters/aws/sns/sns-notifier.ts';
 import { readTextParameter } from '../../adapters/aws/ssm/read-text-parameter.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
-import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts';
-import { createFileNotifier } from '../../adapters/files/file-notifier.ts';
+import { createCcxtMarketData } from '../../adapters/binance/market/ccxt-market-data.ts';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { Broker } from '../../execution/ports.ts';
@@ -19,9 +15,13 @@ import type { Scope } from '../../risk/gate.ts';
 import { LEASE_MS } from '../../risk/latch.ts';
 import type { FlagStore, Notifier, RiskStore } from '../../risk/ports.ts';
 import { CODE_VERSION } from '../config/code-version.ts';
-import { DEFAULT_RETENTION_DAYS, exchangeSchema } from '../config/configuration.ts';
+import { type Exchange, exchangeSchema } from '../config/function-settings.ts';
 import { LOCAL_BUCKET, LOCAL_STAGE, localNotificationsFile, resourcesOfStage } from '../config/stage.ts';
 import { openBroker } from './brokers.ts';
+import { SYSTEM_CLOCK } from './function-runtime.ts';
+import { openMarketData } from './market-data.ts';
+import { openNotifier } from './notifier.ts';
+import { openRiskStore, openSignalStore } from './stores.ts';
 
 export interface OperatorSystem {
   readonly stage: string;
@@ -32,13 +32,15 @@ export interface OperatorSystem {
   readonly flags: FlagStore;
   readonly risk: RiskStore;
   readonly notifier: Notifier;
-  /** The system's time now: in a replay that of the replay. Throws StoreError. */
+  /** The system's time: in a replay, that of the replay. Throws StoreError. */
   readClock(): Promise<Clock>;
   /** Of the infer function. Throws StoreError. */
   readShards(): Promise<number>;
+  /** Whose market data the stage follows; undefined of a local system that does not run. Throws StoreError. */
+  readExchange(): Promise<Exchange | undefined>;
   /** The exchange that the universe is chosen from. Throws StoreError. */
   openMarket(): Promise<MarketData>;
-  /** How many symbols the universe shall have. Throws StoreError. */
+  /** Size that the universe should have. Throws StoreError. */
   readUniverseSize(): Promise<number>;
   /** Rejects with StoreError when the account cannot be reached at all. */
   openBroker(scope: Scope): Promise<Broker>;
@@ -47,7 +49,7 @@ export interface OperatorSystem {
 
 /**
  * The stage deployed on AWS, with the credentials of the environment. Throws StoreError when there is no such stage.
- * @param options.checked false opens it unseen, so that an emergency stop works with Parameter Store down
+ * @param options.checked false opens it without a check, so that an emergency stop works with Parameter Store down
  */
 export async function openAwsStage(stage: string, options = { checked: true }): Promise<OperatorSystem> {
   const clients = createClients();
@@ -59,28 +61,34 @@ export async function openAwsStage(stage: string, options = { checked: true }): 
       bucket: await readTextParameter(clients.ssm, bucketParameter),
     });
   const stores = openStores(stage, clients);
-  const clock = { nowMs: Date.now };
+  const readExchange = () => readSetting(clients, exchangeParameter, exchangeSchema);
   return {
     ...stores,
     objects: options.checked ? await objects() : openLater(objects),
     notifier: {
-      notify: async (message) =>
-        createSnsNotifier({ topicArn: await readTextParameter(clients.ssm, topicParameter) }).notify(message),
+      async notify(message) {
+        const topicArn = await readTextParameter(clients.ssm, topicParameter);
+        return openNotifier({ topicArn }, SYSTEM_CLOCK).notify(message);
+      },
     },
-    readClock: async () => clock,
+    readClock: async () => SYSTEM_CLOCK,
     readShards: () => readSetting(clients, shardsParameter, countSchema),
+    readExchange,
     openMarket: async () =>
-      createCcxtMarketData({ exchange: await readSetting(clients, exchangeParameter, exchangeSchema) }),
+      openMarketData(
+        { exchange: await readExchange(), exchangeUrl: undefined },
+        { unlimitedRequests: false },
+      ),
     readUniverseSize: () => readSetting(clients, symbolsParameter, countSchema),
-    openBroker: (scope) =>
+    openBroker: async (scope) =>
       openBroker(
         {
           stage,
           clients,
           risk: stores.risk,
-          exchange: 'binanceusdm',
+          exchange: await readExchange(),
           exchangeUrl: undefined,
-          clock,
+          clock: SYSTEM_CLOCK,
           unlimitedRequests: false,
         },
         scope,
@@ -90,88 +98,85 @@ export async function openAwsStage(stage: string, options = { checked: true }): 
 
 const countSchema = z.coerce.number().int().min(1);
 
-/** What a deploy has left for the commands. Throws StoreError, also for what it cannot have left: a reset judges by it. */
+/** A setting that the deploy stored for the commands. Throws StoreError also for an invalid one: a reset depends on it. */
 async function readSetting<T>({ ssm }: AwsClients, parameter: string, schema: z.ZodType<T>): Promise<T> {
   const text = await readTextParameter(ssm, parameter);
   const setting = schema.safeParse(text);
   if (setting.success) return setting.data;
   const why = setting.error.issues[0]!.message;
-  throw new StoreError(`parameter ${parameter} says ${JSON.stringify(text)}: ${why}; deploy again`, {
+  throw new StoreError(`parameter ${parameter} is ${JSON.stringify(text)}: ${why}; deploy again`, {
     retryable: false,
   });
 }
 
+export interface LocalExchange {
+  readonly name: Exchange;
+  readonly url: string | null;
+}
+
 /**
  * The embedded services of the local run, whose state is in `stateDir`.
- * @param exchange where it trades: a simulated exchange's URL, null for the real one. @default nowhere, it does not run
+ * @param exchange which one, and its URL when simulated, null for the real one. @default none: the local system is not running
  */
 export function openLocalStage(
   endpoints: ServiceEndpoints,
   stateDir: string,
-  exchange?: { readonly url: string | null },
+  exchange?: LocalExchange,
 ): OperatorSystem {
   const clients = createClients(endpoints);
   const objects = createS3ObjectStore({ client: clients.s3, bucket: LOCAL_BUCKET });
   const stores = openStores(LOCAL_STAGE, clients);
-  const { risk, readClock } = followRun(stores.risk, exchange?.url);
+  const { risk, readClock } = followRun(stores.risk, exchange);
+  const runningExchange = () => {
+    if (exchange === undefined)
+      throw new StoreError('the local system is not running, nor is its exchange: npm start', {
+        retryable: false,
+      });
+    return {
+      exchange: exchange.name,
+      exchangeUrl: exchange.url ?? undefined,
+      unlimitedRequests: exchange.url !== null,
+    };
+  };
   return {
     ...stores,
     risk,
     objects,
-    notifier: createFileNotifier({ path: localNotificationsFile(stateDir), clock: { nowMs: Date.now } }),
+    notifier: openNotifier({ file: localNotificationsFile(stateDir) }, SYSTEM_CLOCK),
     readClock,
     readShards: async () => 1,
+    readExchange: async () => exchange?.name,
     openMarket: async () => {
-      if (exchange === undefined) throw notRunning();
-      return createCcxtMarketData({
-        exchange: 'binanceusdm',
-        baseUrl: exchange.url ?? undefined,
-        ...(exchange.url !== null && { weightPerMinute: Number.MAX_SAFE_INTEGER }),
-      });
+      const running = runningExchange();
+      return openMarketData(running, running);
     },
     readUniverseSize: async () => (await readUniverse(objects)).symbols.length,
     async openBroker(scope) {
-      if (exchange === undefined) throw notRunning();
-      const overrides = {
-        stage: LOCAL_STAGE,
-        clients,
-        risk,
-        exchange: 'binanceusdm' as const,
-        exchangeUrl: exchange.url ?? undefined,
-        clock: await readClock(),
-        unlimitedRequests: exchange.url !== null,
-      };
-      return openBroker(overrides, scope);
+      const running = runningExchange();
+      return openBroker({ ...running, stage: LOCAL_STAGE, clients, risk, clock: await readClock() }, scope);
     },
   };
 }
 
-const notRunning = () =>
-  new StoreError('the local system does not run, and its exchange neither: npm start', { retryable: false });
-
 function openStores(stage: string, clients: AwsClients) {
-  const { signalsTable, riskTable } = resourcesOfStage(stage);
+  const tables = { stage, ...resourcesOfStage(stage) };
+  const context = { clients, clock: SYSTEM_CLOCK };
   return {
     stage,
     codeVersion: CODE_VERSION,
-    signals: createDynamoSignalStore({
-      client: clients.dynamodb,
-      table: signalsTable,
-      retentionDays: DEFAULT_RETENTION_DAYS,
-      clock: { nowMs: Date.now },
-    }),
+    signals: openSignalStore(context, tables),
     flags: createSsmFlagStore({ client: clients.ssm, stage }),
-    risk: createDynamoRiskStore({ client: clients.dynamodb, table: riskTable, clock: { nowMs: Date.now } }),
+    risk: openRiskStore(context, tables),
     close: async () => clients.close(),
   };
 }
 
 /**
- * A local run lives in a time of its own: the simulated exchange's, and, where none runs, that of the breaker's last sign of life.
- * The clock never shows less than a sign of life that was read through it. So a fast replay, which goes on by more than a lease
- * from one look to the next, looks neither ahead of itself nor dead, and a breaker that died does.
+ * A local run has its own time: the simulated exchange's or, when none is running, that of the breaker's last lease renewal. The
+ * clock never shows less than a renewal that was read through it. So a fast replay, which advances by more than a lease between
+ * two reads, looks neither ahead of itself nor dead, while a breaker that died does.
  */
-function followRun(stored: RiskStore, exchangeUrl: string | null | undefined) {
+function followRun(stored: RiskStore, exchange: LocalExchange | undefined) {
   let latestMs = 0;
   const readGate: RiskStore['readGate'] = async (scope) => {
     const gate = await stored.readGate(scope);
@@ -179,15 +184,15 @@ function followRun(stored: RiskStore, exchangeUrl: string | null | undefined) {
     return gate;
   };
   const readClock = async (): Promise<Clock> => {
-    if (exchangeUrl === null) return { nowMs: Date.now };
-    if (exchangeUrl !== undefined) {
+    if (exchange?.url === null) return SYSTEM_CLOCK;
+    if (exchange !== undefined) {
       const once = { attempts: 1, timeoutMs: 1_000 };
-      const market = createCcxtMarketData({ exchange: 'binanceusdm', baseUrl: exchangeUrl, ...once });
+      const market = createCcxtMarketData({ exchange: exchange.name, baseUrl: exchange.url, ...once });
       const time = await market.serverTimeMs();
       if (time.ok) latestMs = Math.max(latestMs, time.value);
     }
     await Promise.all([readGate('paper'), readGate('live')]).catch((error: unknown) => {
-      // The exchange's time will do: an emergency stop must reach the account without the table.
+      // The exchange's time suffices: an emergency stop must reach the account without the table.
       if (latestMs === 0) throw error;
     });
     return { nowMs: () => (latestMs > 0 ? latestMs : Date.now()) };

@@ -1,13 +1,11 @@
-// The refresh-universe function, composed: adapters from settings, one use case, and its logs and metrics.
-import { createClients } from '../../adapters/aws/create-clients.ts';
+// Composes the refresh-universe function.
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
-import { createCcxtMarketData } from '../../adapters/binance/ccxt-market-data.ts';
 import { createCoinGeckoRanking } from '../../adapters/market-cap/coingecko-ranking.ts';
-import { createTelemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
 import { recordUniverseRefresh } from '../../adapters/telemetry/record-universe-refresh.ts';
 import { refreshUniverse, type UniverseRefresh } from '../../market/use-cases/refresh-universe.ts';
-import type { RefreshUniverseConfiguration } from '../config/configuration.ts';
-import type { RuntimeOverrides } from '../config/runtime-overrides.ts';
+import type { RefreshUniverseSettings } from '../config/function-settings.ts';
+import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
+import { openMarketData } from './market-data.ts';
 
 export interface RefreshUniverseComposition {
   refresh(): Promise<UniverseRefresh>;
@@ -17,31 +15,20 @@ export interface RefreshUniverseComposition {
 }
 
 export function composeRefreshUniverse(
-  configuration: RefreshUniverseConfiguration,
-  { endpoints, clock = { nowMs: Date.now }, logOutput, unlimitedRequests = false }: RuntimeOverrides = {},
+  settings: RefreshUniverseSettings,
+  overrides?: RuntimeOverrides,
 ): RefreshUniverseComposition {
-  const { stage, exchange, exchangeUrl, bucket, symbols, marketCapUrl } = configuration;
-  const clients = createClients(endpoints);
-  const telemetry = createTelemetry({
-    service: 'refresh-universe',
-    stage,
-    ...(logOutput && { output: logOutput }),
-  });
+  const { stage, bucket, symbols, marketCapUrl } = settings;
+  const runtime = openFunctionRuntime('refresh-universe', stage, overrides);
   const dependencies = {
-    market: createCcxtMarketData({
-      exchange,
-      baseUrl: exchangeUrl,
-      ...(unlimitedRequests && { weightPerMinute: Number.MAX_SAFE_INTEGER }),
-    }),
-    objects: createS3ObjectStore({ client: clients.s3, bucket }),
-    clock,
+    market: openMarketData(settings, runtime),
+    objects: createS3ObjectStore({ client: runtime.clients.s3, bucket }),
+    clock: runtime.clock,
     marketCaps: marketCapUrl === undefined ? undefined : createCoinGeckoRanking({ baseUrl: marketCapUrl }),
   };
   return {
     refresh: () => refreshUniverse(dependencies, { size: symbols, afresh: false }),
-    record: (refresh) => recordUniverseRefresh(telemetry, refresh),
-    async close() {
-      clients.close();
-    },
+    record: (refresh) => recordUniverseRefresh(runtime.telemetry, refresh),
+    close: runtime.close,
   };
 }

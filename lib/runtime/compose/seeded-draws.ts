@@ -1,4 +1,4 @@
-// The randomness of bootstrap intervals, always from the same seed: the same figures have the same bounds.
+// Random draws for bootstrap intervals, always from the same seed: the same data give the same bounds.
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { DrawIndex } from '../../core/statistics/block-bootstrap.ts';

@@ -1,7 +1,7 @@
-// Which code this is: stamped into every bundle by infra/constructs/bundle-function.ts, as part of the code and not as a setting, so that
-// there is no moment at which the one is new and the other old.
+// The version of the running code. infra/constructs/bundle-function.ts stamps it into every bundle, as part of the code rather than as
+// a setting, so that version and code always change together.
 
 declare const QT_CODE_VERSION: string | undefined;
 
-/** On a machine where all functions are one process, they are one version. */
+/** `local` where all functions run in one process, and so at one version. */
 export const CODE_VERSION = typeof QT_CODE_VERSION === 'string' ? QT_CODE_VERSION : 'local';

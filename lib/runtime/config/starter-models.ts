@@ -1,4 +1,4 @@
-// The small trained ensemble that comes with the sources, so that a fresh clone runs.
+// The small trained ensemble that ships with the sources, so that a fresh clone runs.
 import { fileURLToPath } from 'node:url';
 
 export const STARTER_MODELS_FOLDER = fileURLToPath(new URL('../../../models/starter', import.meta.url));

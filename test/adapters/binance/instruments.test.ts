@@ -5,7 +5,7 @@ import {
   readListedPairs,
   readPrices,
   readQuoteVolumes,
-} from '../../../lib/adapters/binance/instruments.ts';
+} from '../../../lib/adapters/binance/market/instruments.ts';
 
 /** In the shape of Binance's documentation of /fapi/v1/exchangeInfo. */
 const pair = (symbol: string, change: Record<string, unknown> = {}) => ({
@@ -25,7 +25,7 @@ const pair = (symbol: string, change: Record<string, unknown> = {}) => ({
 });
 
 describe('exchange info', () => {
-  it('keeps the perpetual USDT pairs, under names that we can use, and filters of those that trade now', () => {
+  it('keeps USDT pairs under names that we can use, marks other contracts, and has filters of those that trade now', () => {
     const symbols = [
       pair('BTCUSDT'),
       pair('ETHUSDT', { status: 'SETTLING' }),
@@ -36,13 +36,46 @@ describe('exchange info', () => {
       { symbol: null },
       pair('BLZUSDT', { contractType: undefined }),
     ];
-    expect([...readFilters({ symbols }).keys()]).toEqual(['BTCUSDT', 'BLZUSDT']);
+    const filters = readFilters({ symbols });
+    expect([...filters.keys()]).toEqual(['BTCUSDT', 'TSLAUSDT', 'BLZUSDT']);
+    // What is no contract of ours can still be closed.
+    expect([...filters.values()].map(({ isOtherContract }) => isOtherContract)).toEqual([
+      undefined,
+      true,
+      undefined,
+    ]);
     const volumes = new Map([['BTCUSDT', 12.5]]);
     const listed = { quoteVolumeUsdt: undefined, isTrading: true };
     expect(readListedPairs({ symbols }, volumes)).toEqual([
       { ...listed, symbol: 'BTCUSDT', base: 'BTC', quoteVolumeUsdt: 12.5 },
       { ...listed, symbol: 'ETHUSDT', base: 'ETH', isTrading: false },
+      { ...listed, symbol: 'TSLAUSDT', base: 'TSLA', isOtherContract: true },
       { ...listed, symbol: 'BLZUSDT', base: 'BLZ' },
+    ]);
+  });
+
+  it.each(['INDEX', 'PREMARKET', 'SOMETHING_NEW'])(
+    'marks a perpetual on %s as another contract',
+    (underlyingType) => {
+      const symbols = [pair('BTCUSDT', { underlyingType: 'COIN' }), pair('DEFIUSDT', { underlyingType })];
+      const marks = [...readFilters({ symbols }).values()].map(({ isOtherContract }) => isOtherContract);
+      expect(marks).toEqual([undefined, true]);
+    },
+  );
+
+  it('tells when a contract is settled, and takes the year 2100 for never', () => {
+    const settlesAtMs = Date.UTC(2024, 7, 5, 9);
+    const symbols = [
+      pair('BTCUSDT', { deliveryDate: 4_133_404_800_000 }),
+      pair('OLDUSDT', { deliveryDate: settlesAtMs }),
+    ];
+    expect([...readFilters({ symbols }).values()].map((one) => one.settlesAtMs)).toEqual([
+      undefined,
+      settlesAtMs,
+    ]);
+    expect(readListedPairs({ symbols }, new Map()).map((one) => one.settlesAtMs)).toEqual([
+      undefined,
+      settlesAtMs,
     ]);
   });
 
@@ -78,7 +111,7 @@ describe('exchange info', () => {
     expect([...readFilters({ symbols: [pair('BTCUSDT'), broken] }).keys()]).toEqual(['BTCUSDT']);
   });
 
-  it.each(['', '0', '-1', '1e-5', 'NaN', null])('leaves out a pair whose step is %j', (stepSize) => {
+  it.each(['', '0', '-1', '1e', 'e-5', 'NaN', null])('leaves out a pair whose step is %j', (stepSize) => {
     const broken = pair('ETHUSDT', {
       filters: pair('ETHUSDT').filters.map((filter) => ({ ...filter, stepSize })),
     });
@@ -105,11 +138,26 @@ describe('prices', () => {
     expect([...readPrices(rows)]).toEqual([['BTCUSDT', 60_000.1]]);
   });
 
-  it.each(['n/a', '', null, 5, '1e3', ' 1'])('refuses the list for a price of %j', (price) => {
+  it.each(['n/a', '', null, 5, ' 1', '1e', '1e999'])(
+    '%j leaves that symbol alone without a price',
+    (price) => {
+      const rows = [{ symbol: 'ETHUSDT', price }, null, { symbol: 'BTCUSDT', price: '60000.10' }];
+      expect([...readPrices(rows)]).toEqual([['BTCUSDT', 60_000.1]]);
+    },
+  );
+
+  it('reads exponent notation like any other number', () => {
+    const rows = ['1E-7', '1e-7', '2.5E+3'].map((price, index) => ({ symbol: `S${index}USDT`, price }));
+    expect([...readPrices(rows).values()]).toEqual([1e-7, 1e-7, 2_500]);
+  });
+});
+
+describe('volumes', () => {
+  it('leaves the symbol of an odd row alone without one', () => {
     const rows = [
-      { symbol: 'BTCUSDT', price: '60000.10' },
-      { symbol: 'ETHUSDT', price },
+      { symbol: 'ETHUSDT', quoteVolume: null },
+      { symbol: 'BTCUSDT', quoteVolume: '1E9' },
     ];
-    expect(() => readPrices(rows)).toThrow(ExchangeFault);
+    expect([...readQuoteVolumes(rows)]).toEqual([['BTCUSDT', 1e9]]);
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ExchangeFault } from '../../../lib/adapters/binance/exchange-fault.ts';
-import { readKlines } from '../../../lib/adapters/binance/klines.ts';
+import { readKlines } from '../../../lib/adapters/binance/market/klines.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 
 const wanted = { symbol: 'BTCUSDT', count: 998, lastOpenTimeMs: 10 * BAR_MS };
@@ -29,7 +29,8 @@ describe('reading klines', () => {
     [''],
     [' '],
     ['0x10'],
-    ['1e5'],
+    ['1e'],
+    ['1e999'],
     ['NaN'],
     ['Infinity'],
     ['2,5'],
@@ -42,6 +43,11 @@ describe('reading klines', () => {
     [2.5],
   ])('does not take %j for a price', (cell) => {
     expect(faultOf([row(1), row(2, { 4: cell })])).toMatchObject({ code: 'invalid_candle' });
+  });
+
+  it('reads exponent notation like any other number', () => {
+    const series = readKlines([row(1, { 5: '1E-7' })], wanted);
+    expect([...series.volume]).toEqual([1e-7]);
   });
 
   it.each([['1700000000000'], [null], [Number.NaN], [BAR_MS + 1]])(

@@ -31,10 +31,10 @@ describe('request budget', () => {
     );
   });
 
-  it('keeps the longest quiet it was asked for', () => {
+  it('keeps the longest pause it was asked for', () => {
     const budget = new RequestBudget(100);
-    budget.keepQuiet({ untilMs: 120_000, because: 'banned' });
-    budget.keepQuiet({ untilMs: 5_000, because: 'rate_limited' });
+    budget.pauseUntil({ untilMs: 120_000, because: 'banned' });
+    budget.pauseUntil({ untilMs: 5_000, because: 'rate_limited' });
     expect(budget.admit({ weight: 1, nowMs: 6_000 })).toEqual({ waitMs: 114_000, because: 'banned' });
     expect(budget.admit({ weight: 1, nowMs: 120_000 })).toEqual({ waitMs: 0, because: 'admitted' });
   });

@@ -8,7 +8,7 @@ const series = seriesFromCandles([
   { openTimeMs: 0, ...candle },
   { openTimeMs: 300_000, ...candle, close: 0.30000000000000004, high: 0.4 },
 ]);
-if (!series.ok) throw new Error(series.error.fault);
+if (!series.ok) throw new Error(series.error.problem);
 
 test('a Buffer in the midst of others is read as what it is', async () => {
   const bytes = candleParquet.encode('BTCUSDT', series.value);

@@ -18,10 +18,11 @@ import {
   BROKER_START_MS,
   BROKER_TERMS,
   brokerMarket,
+  expectRows,
   expectValue,
   market as marketOrder,
   stop,
-} from '../../contract/broker.ts';
+} from '../../support/execution/broker-market.ts';
 
 const unavailable = { code: 'unavailable', message: 'no exchange', retryable: true } as const;
 let nowMs: number;
@@ -90,10 +91,11 @@ describe('the paper account', () => {
     await before.submit(stopOrder());
     const after = open();
     expect(await after.positions()).toEqual(await before.positions());
-    expect(await after.openOrders()).toEqual(await before.openOrders());
+    expect(expectRows(await after.openStops())).toHaveLength(1);
+    expect(await after.openStops()).toEqual(await before.openStops());
     expect(await after.walletMicroUsdt()).toEqual(await before.walletMicroUsdt());
     await after.submit(await approveEntry('paper'));
-    expect(expectValue(await after.positions())[0]!.quantity).toBe(0.01);
+    expect(expectRows(await after.positions())[0]!.quantity).toBe(0.01);
   });
 
   it('remembers an id when its order has long ended', async () => {
@@ -106,7 +108,7 @@ describe('the paper account', () => {
       await broker.submit(await approveEntry('paper', { side, clientOrderId: id }));
     }
     const held = await broker.positions();
-    expect(await broker.submit(await approveEntry('paper'))).toEqual({ outcome: 'acknowledged' });
+    expect(await broker.submit(await approveEntry('paper'))).toMatchObject({ outcome: 'acknowledged' });
     expect(await broker.positions()).toEqual(held);
     expect(expectValue(await broker.find(marketOrder('qt-entry-1')))).toMatchObject({
       status: 'filled',
@@ -127,7 +129,7 @@ describe('the paper account', () => {
     );
     expect(submissions.filter(({ outcome }) => outcome === 'rejected')).toEqual([]);
     // Whoever lost every race does not know; the ledger does.
-    expect(expectValue(await open().positions())[0]!.quantity).toBeCloseTo(0.06, 9);
+    expect(expectRows(await open().positions())[0]!.quantity).toBeCloseTo(0.06, 9);
   });
 
   it('catches up over weeks of absence, more than one request holds', async () => {
@@ -136,7 +138,8 @@ describe('the paper account', () => {
     nowMs += 3_000 * BAR_MS;
     candleRequests = 0;
     // Funding is due of what the market traded; it ended after a good day.
-    expect(expectValue(await broker.fundingSince(0)).length).toBeGreaterThanOrEqual(3);
+    const income = expectRows(await broker.incomeSince(0));
+    expect(income.filter(({ kind }) => kind === 'funding').length).toBeGreaterThanOrEqual(3);
     expect(candleRequests).toBe(4);
   });
 
@@ -178,11 +181,11 @@ describe('when something fails', () => {
         },
       };
       const order = await approveEntry('paper');
-      expect(await open(lossy).submit(order)).toEqual({ outcome: 'unknown', why: 'no answer' });
+      expect(await open(lossy).submit(order)).toEqual({ outcome: 'unknown', message: 'no answer' });
       const found = expectValue(await open().find(marketOrder('qt-entry-1')));
       expect(found?.status).toBe(arrived ? 'filled' : undefined);
       await open().submit(order);
-      expect(expectValue(await open().positions())[0]!.quantity).toBe(0.01);
+      expect(expectRows(await open().positions())[0]!.quantity).toBe(0.01);
     },
   );
 

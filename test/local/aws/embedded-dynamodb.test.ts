@@ -21,7 +21,8 @@ beforeEach(async () => {
   stateDir = await mkdtemp(`${tmpdir()}/qt-dynamodb-`);
   const created = vi.spyOn(dynaliteDatabase, 'create');
   aws = await startEmbeddedAws({ stateDir });
-  const { db } = created.mock.results[0]!.value as {
+  const store = created.mock.results.find(({ value }) => value.options.path === `${stateDir}/dynamodb`);
+  const { db } = store!.value as {
     db: { attachResource(resource: object): void; detachResource(resource: object): void };
   };
   created.mockRestore();

@@ -16,7 +16,7 @@ function follow(bars: readonly Bar[], signal: Partial<FollowedSignal> = {}) {
       volume: 1,
     })),
   );
-  if (!series.ok) throw new Error(series.error.fault);
+  if (!series.ok) throw new Error(series.error.problem);
   // Barriers at 98 and 102, stop at 99.
   const usual = { bar: 0, side: 'BUY', barrierFraction: 0.02, stopPrice: 99, horizonBars: 2 } as const;
   return followSignal(series.value, { ...usual, ...signal });

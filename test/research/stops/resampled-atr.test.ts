@@ -19,7 +19,7 @@ function gridOf(bars: readonly Bar[], firstBar = 0): CandleGrid {
       volume: 1,
     })),
   );
-  if (!series.ok) throw new Error(series.error.fault);
+  if (!series.ok) throw new Error(series.error.problem);
   return fillGaps(series.value);
 }
 

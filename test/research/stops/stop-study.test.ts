@@ -32,7 +32,7 @@ function seriesOf(bars: readonly Bar[]): CandleSeries {
       volume: 1,
     })),
   );
-  if (!series.ok) throw new Error(series.error.fault);
+  if (!series.ok) throw new Error(series.error.problem);
   return series.value;
 }
 

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
+import type { EmbeddedAws } from '../../../local/aws/embedded-aws.ts';
 import { ACCOUNT, REGION, type Statement } from './synthesised-stage.ts';
 
 interface Asked {
@@ -46,7 +47,7 @@ function isAllowed(
 
 /** @param endpoints of the embedded services */
 export async function guardAws(
-  endpoints: Readonly<Record<'dynamodb' | 's3' | 'ssm', string>>,
+  endpoints: EmbeddedAws['endpoints'],
   statements: readonly Statement[],
 ): Promise<GuardedAws> {
   const denied: string[] = [];
@@ -88,7 +89,7 @@ export async function guardAws(
       AWS_ENDPOINT_URL_SSM: await listen(askedOfSsm, endpoints.ssm),
       AWS_ENDPOINT_URL_SNS: await listen(askedOfSns),
       AWS_REGION: REGION,
-      AWS_ACCESS_KEY_ID: 'key',
+      AWS_ACCESS_KEY_ID: endpoints.accessKeyId,
       AWS_SECRET_ACCESS_KEY: 'secret',
     },
     denied,
@@ -100,7 +101,9 @@ export async function guardAws(
 }
 
 function forward(target: string, request: IncomingMessage, body: Buffer, response: ServerResponse): void {
-  const { method, headers, url } = request;
+  // To the embedded service it is called by its own name.
+  const { method, url } = request;
+  const { host: _, ...headers } = request.headers;
   const onward = send(new URL(url!, target), { method, headers }, (answer) => {
     response.writeHead(answer.statusCode!, answer.headers);
     answer.pipe(response);

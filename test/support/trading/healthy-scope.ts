@@ -6,7 +6,7 @@ import type { Scope } from '../../../lib/risk/gate.ts';
 import type { RiskStore } from '../../../lib/risk/ports.ts';
 import { keyOf, sortable } from '../../../lib/risk/record-kind.ts';
 import { DAYS, dayId, EQUITY, POSITION_MANAGER } from '../../../lib/risk/records.ts';
-import { runOf } from '../../contract/signal-store.ts';
+import { runOf } from '../inference/sample-signals.ts';
 
 export const START_MS = Date.UTC(2024, 7, 5, 12, 0, 10);
 export const MINUTE_MS = 60_000;

@@ -3,14 +3,14 @@
 
 import { expect } from 'vitest';
 import { z } from 'zod';
-import { BinanceAccount } from '../../../lib/adapters/binance/binance-account.ts';
-import { createCcxtMarketData } from '../../../lib/adapters/binance/ccxt-market-data.ts';
-import { createLiveBroker } from '../../../lib/adapters/binance/live-broker.ts';
+import { BinanceAccount } from '../../../lib/adapters/binance/account/binance-account.ts';
+import { createLiveBroker } from '../../../lib/adapters/binance/account/live-broker.ts';
+import { createCcxtMarketData } from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
 import { differencesOf } from '../../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
-import type { Broker } from '../../../lib/execution/ports.ts';
+import type { Broker, BrokerPosition } from '../../../lib/execution/ports.ts';
 import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../../lib/execution/use-cases/execute.ts';
 import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
@@ -21,7 +21,7 @@ import {
 import type { Signal } from '../../../lib/inference/signal.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
 import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
-import { BREAKER_LIMITS } from '../../../lib/risk/breaker.ts';
+import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
 import { initialRollout } from '../../../lib/risk/level.ts';
 import type { FlagStore } from '../../../lib/risk/ports.ts';
 import { type BreakerOutcome, tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
@@ -31,8 +31,8 @@ import {
   startSimulatedExchange,
 } from '../../../local/exchange/simulated-exchange.ts';
 import { marketOf } from '../../../local/market/market-source.ts';
-import { expectValue } from '../../contract/broker.ts';
-import { runOf } from '../../contract/signal-store.ts';
+import { expectRows, expectValue } from '../execution/broker-market.ts';
+import { runOf } from '../inference/sample-signals.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 import {
   type CrashPlan,
@@ -68,11 +68,17 @@ export function calmMarket(dips: Dips = {}) {
       volume: 12.345,
     }));
     const series = seriesFromCandles(candles);
-    if (!series.ok) throw new Error(series.error.fault);
+    if (!series.ok) throw new Error(series.error.problem);
     return series.value;
   };
   return marketOf(new Map((Object.keys(PRICES) as Symbol[]).map((symbol) => [symbol, seriesOf(symbol)])));
 }
+
+/** The simulated exchange always names a price. */
+const pricedPosition = (position: BrokerPosition) => ({
+  ...position,
+  entryPrice: position.entryPrice ?? Number.NaN,
+});
 
 export class LiveWorld {
   nowMs = START_MS + 3_000;
@@ -188,6 +194,7 @@ export class LiveWorld {
         brokerOf: () => over(broker),
         policy: FULL_SIZE,
         codeVersion: VERSION,
+        stopwatchMs: () => 0,
       },
       requestOf({ barOpenTimeMs: lastClosedOpenTimeMs(this.nowMs) }),
     );
@@ -195,7 +202,7 @@ export class LiveWorld {
 
   /** Quantities that the exchange holds, by symbol. */
   async held(): Promise<Record<string, number>> {
-    const positions = expectValue(await this.broker.positions());
+    const positions = expectRows(await this.broker.positions());
     return Object.fromEntries(positions.map(({ symbol, quantity }) => [symbol, quantity]));
   }
 
@@ -210,22 +217,27 @@ export class LiveWorld {
 
   /** Every position is behind one stop of at least its size. */
   async expectProtected(at = ''): Promise<void> {
-    const stops = expectValue(await this.broker.openOrders());
+    const stops = expectRows(await this.broker.openStops());
     for (const [symbol, quantity] of Object.entries(await this.held())) {
       const own = stops.filter((stop) => stop.symbol === symbol && stop.kind === 'stop');
       expect(own.length, `${at}: stops of ${symbol}`).toBeGreaterThan(0);
-      expect(Math.max(...own.map((stop) => stop.quantity)), at).toBeGreaterThanOrEqual(Math.abs(quantity));
+      expect(
+        Math.max(...own.map((stop) => stop.quantity ?? Number.POSITIVE_INFINITY)),
+        at,
+      ).toBeGreaterThanOrEqual(Math.abs(quantity));
     }
   }
 
   /** What must be true whenever guard has had its minutes: exchange, books, gate and records say the same, and no order more. */
   async expectSettled(at = ''): Promise<void> {
     await this.expectProtected(at);
-    const positions = expectValue(await this.broker.positions());
+    const positions = expectRows(await this.broker.positions());
     const walletMicroUsdt = expectValue(await this.broker.walletMicroUsdt());
     const records = executionRecords(this.risk);
     const { ledger } = (await records.bookedLedger.get('live'))!.value;
-    expect(differencesOf(ledger, { walletMicroUsdt, positions }), at).toEqual([]);
+    expect(differencesOf(ledger, { walletMicroUsdt, positions: positions.map(pricedPosition) }), at).toEqual(
+      [],
+    );
     expect(ledger.depositMicroUsdt, `${at}: nothing was unexplained`).toBe(LIVE_DEPOSIT_USDT * 1e6);
     const record = await records.positionManager.get('live');
     expect(record?.value, at).toMatchObject({ differences: [], unprotectedSinceMs: null });

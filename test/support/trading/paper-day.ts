@@ -12,7 +12,7 @@ import { BAR_MS } from '../../../lib/market/candle.ts';
 import type { RiskStore } from '../../../lib/risk/ports.ts';
 import type { EquitySnapshot, TradeRecord } from '../../../lib/risk/records.ts';
 import { rolloutRecords } from '../../../lib/rollout/use-cases/rollout-records.ts';
-import { runOf, signalOf } from '../../contract/signal-store.ts';
+import { runOf, signalOf } from '../inference/sample-signals.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 
 export const HOUR_MS = 3_600_000;
@@ -64,7 +64,7 @@ export function goodDay(): PaperDay {
       symbols: ['AUSDT'],
       values: 1_176,
       mismatches: 0,
-      remarks: [],
+      problems: [],
     })),
   };
 }

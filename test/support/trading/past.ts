@@ -5,7 +5,11 @@ import { BAR_MS } from '../../../lib/market/candle.ts';
 import { type CandleSeries, seriesFromCandles } from '../../../lib/market/candle-series.ts';
 import { type Ensemble, ensembleKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
 import { allocatePredictions, type Predictions } from '../../../lib/research/use-cases/predictions.ts';
-import { type BacktestQuery, type ReplayInput, replayPast } from '../../../lib/runtime/compose/backtest.ts';
+import {
+  type BacktestQuery,
+  type ReplayInput,
+  replayPast,
+} from '../../../lib/runtime/compose/research/backtest.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 
 export const FROM_MS = Date.UTC(2024, 0, 2);
@@ -47,7 +51,7 @@ function seriesOf(bars: readonly Bar[], firstMs: number): CandleSeries {
       volume: 1.001,
     })),
   );
-  if (!series.ok) throw new Error(series.error.fault);
+  if (!series.ok) throw new Error(series.error.problem);
   return series.value;
 }
 

@@ -5,7 +5,7 @@ import { microUsdt } from '../../../lib/core/money.ts';
 import { failure, type Result, success } from '../../../lib/core/result.ts';
 import { bookFill, type Ledger, newLedger } from '../../../lib/execution/ledger.ts';
 import type { EntryOrder, OrderSide, ReduceOrder } from '../../../lib/execution/order.ts';
-import type { Broker, OrderReport } from '../../../lib/execution/ports.ts';
+import type { Broker, Fill, OpenOrder, OrderReport } from '../../../lib/execution/ports.ts';
 import { RiskApproved } from '../../../lib/risk/gate.ts';
 
 /** What becomes of a submitted order. */
@@ -26,6 +26,7 @@ export type Answer =
 interface Resting {
   readonly order: EntryOrder | ReduceOrder;
   report: OrderReport;
+  fills: readonly Fill[];
 }
 
 const FEE = 0.0004;
@@ -97,19 +98,21 @@ export class ScriptedExchange {
   readonly broker: Broker = {
     scope: 'paper',
     prepare: async () => this.#unlessDown(undefined),
-    submit: async (approved) => {
+    submit: async (approved, { stillWanted } = {}) => {
       RiskApproved.verify(approved);
       const { order } = approved;
+      if (stillWanted?.() === false) return { outcome: 'rejected', code: 'expired', message: 'not sent' };
       const answer = this.isDown ? 'lost' : this.answer(order);
       if (!this.isDown) this.sent.push(order);
-      if (answer === 'lost') return { outcome: 'unknown', why: 'no answer' };
+      if (answer === 'lost') return { outcome: 'unknown', message: 'no answer' };
       if (answer === 'reject' || !this.#take(order, answer))
-        return { outcome: 'rejected', reason: 'refused' };
-      return answer === 'timeout' ? { outcome: 'unknown', why: 'no answer' } : { outcome: 'acknowledged' };
+        return { outcome: 'rejected', code: 'other', message: 'refused' };
+      if (answer === 'timeout') return { outcome: 'unknown', message: 'no answer' };
+      return { outcome: 'acknowledged', report: this.#orders.get(order.clientOrderId)?.report };
     },
     find: async ({ clientOrderId }) => this.#unlessDown(this.#orders.get(clientOrderId)?.report),
-    openOrders: async () =>
-      this.#unlessDown([...this.#orders.values()].map(({ report }) => report).filter(isLive)),
+    openOrders: async () => this.#unlessDown({ rows: this.#open('market'), problems: [] }),
+    openStops: async () => this.#unlessDown({ rows: this.#open('stop'), problems: [] }),
     cancel: async ({ clientOrderId }) => {
       const resting = this.#orders.get(clientOrderId);
       if (!this.isDown && resting?.report.status === 'open')
@@ -118,14 +121,15 @@ export class ScriptedExchange {
     },
     cancelAll: async () => this.#unlessDown(undefined),
     positions: async () =>
-      this.#unlessDown(
-        Object.entries(this.ledger.positions).map(([symbol, { quantity, costMicroUsdt }]) => ({
+      this.#unlessDown({
+        rows: Object.entries(this.ledger.positions).map(([symbol, { quantity, costMicroUsdt }]) => ({
           symbol,
           quantity,
           entryPrice: costMicroUsdt / quantity / 1e6,
           markPrice: this.prices.get(symbol)!,
         })),
-      ),
+        problems: [],
+      }),
     walletMicroUsdt: async () => this.#unlessDown(this.walletMicroUsdt),
     prices: async (symbols) =>
       this.#unlessDown(
@@ -142,8 +146,24 @@ export class ScriptedExchange {
           ]),
         ),
       ),
-    fundingSince: async () => this.#unlessDown([]),
+    fills: async ({ clientOrderId }) => this.#unlessDown(this.#orders.get(clientOrderId)?.fills ?? []),
+    incomeSince: async () => this.#unlessDown({ rows: [], problems: [] }),
   };
+
+  #open(kind: OrderReport['kind']): OpenOrder[] {
+    return [...this.#orders.values()]
+      .filter(({ report }) => report.kind === kind && isLive(report))
+      .map(({ order, report }) => ({
+        symbol: order.symbol,
+        clientOrderId: order.clientOrderId,
+        kind,
+        side: order.side,
+        quantity: report.quantity,
+        stopPrice: order.kind === 'reduce' ? order.stopPrice : null,
+        reducesOnly: order.kind === 'reduce',
+        closesPosition: order.quantity === null,
+      }));
+  }
 
   #unlessDown<T>(value: T): Result<T, { code: 'unavailable'; message: string; retryable: boolean }> {
     return this.isDown
@@ -165,11 +185,10 @@ export class ScriptedExchange {
       quantity,
       filledQuantity: 0,
       averagePrice: null,
-      feeMicroUsdt: 0,
       filledAtMs: null,
       updatedAtMs: this.#clock.nowMs(),
     };
-    const resting = { order, report };
+    const resting: Resting = { order, report, fills: [] };
     this.#orders.set(clientOrderId, resting);
     if (!isStop && answer !== 'later') this.#fill(resting, answer === 'half' || answer === 'slow' ? 0.5 : 1);
     if (answer === 'slow' && resting.report.filledQuantity > 0)
@@ -186,7 +205,8 @@ export class ScriptedExchange {
     const { order, report } = resting;
     const { symbol, side } = order;
     const before = report.filledQuantity;
-    const wanted = Math.floor((order.quantity * fraction - before) * 1000 + 1e-6) / 1000;
+    const ordered = order.quantity ?? Math.abs(this.held.get(symbol) ?? 0);
+    const wanted = Math.floor((ordered * fraction - before) * 1000 + 1e-6) / 1000;
     const quantity = order.kind === 'reduce' ? Math.min(wanted, this.#reducible(order)) : wanted;
     const price = this.prices.get(symbol)!;
     const updatedAtMs = this.#clock.nowMs();
@@ -195,14 +215,23 @@ export class ScriptedExchange {
       return;
     }
     const feeMicroUsdt = microUsdt(quantity * price * FEE);
+    const realisedBefore = this.ledger.realisedMicroUsdt;
     this.ledger = bookFill(this.ledger, { symbol, side, quantity, price, feeMicroUsdt });
+    const fill: Fill = {
+      tradeId: `${order.clientOrderId}-${resting.fills.length}`,
+      quantity,
+      price,
+      fee: { asset: 'USDT', amount: feeMicroUsdt / 1e6 },
+      realisedMicroUsdt: this.ledger.realisedMicroUsdt - realisedBefore,
+      atMs: updatedAtMs,
+    };
+    resting.fills = [...resting.fills, fill];
     const filledQuantity = Number((before + quantity).toFixed(3));
     resting.report = {
       ...report,
-      status: filledQuantity < order.quantity ? 'cancelled' : 'filled',
+      status: filledQuantity < ordered ? 'cancelled' : 'filled',
       filledQuantity,
       averagePrice: (before * (report.averagePrice ?? 0) + quantity * price) / filledQuantity,
-      feeMicroUsdt: report.feeMicroUsdt + feeMicroUsdt,
       filledAtMs: updatedAtMs,
       updatedAtMs,
     };

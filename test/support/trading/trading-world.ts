@@ -17,7 +17,7 @@ import { FEATURE_SET_HASH } from '../../../lib/features/feature-set.ts';
 import type { Signal } from '../../../lib/inference/signal.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { type Ensemble, ensembleKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
-import { firstArmed } from '../../../lib/risk/breaker.ts';
+import { firstArmed } from '../../../lib/risk/breaker/state.ts';
 import { FLAG_NAMES, FLAGS, type FlagName } from '../../../lib/risk/flags.ts';
 import { newGate, planBreakerWrite } from '../../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../../lib/risk/latch.ts';
@@ -93,7 +93,7 @@ export const requestOf = (over: Partial<ExecuteRequest> = {}): ExecuteRequest =>
   ...over,
 });
 
-/** Puts the signals' ensemble in force. */
+/** Activates the ensemble of the signals. */
 export async function putEnsemble(objects: ObjectStore): Promise<void> {
   const put = (key: string, value: unknown) => objects.put(key, Buffer.from(JSON.stringify(value)));
   await put(ensembleKey(ENSEMBLE_ID), ensemble);
@@ -164,7 +164,7 @@ export class TradingWorld {
     write: async (name, text) => void this.flagTexts.set(name, text),
   };
 
-  /** Armed, marked, with an ensemble in force and the signals given. */
+  /** Armed, marked, with an active ensemble and the signals given. */
   static async open(...signals: readonly Signal[]): Promise<TradingWorld> {
     const world = new TradingWorld();
     for (const [symbol, price] of Object.entries(PRICES)) world.exchange.prices.set(symbol, price);
@@ -223,6 +223,7 @@ export class TradingWorld {
         brokerOf: () => broker,
         policy: FULL_SIZE,
         codeVersion: this.versions.execute,
+        stopwatchMs: this.clock.nowMs,
       },
       request,
     );

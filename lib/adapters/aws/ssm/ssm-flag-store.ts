@@ -48,9 +48,11 @@ export function createSsmFlagStore(settings: {
         return [name, { kind: 'text', text: parameter.Value }];
       });
     } catch (error) {
-      const { name: kind, message } = readAwsFailure(error);
-      const why = abortSignal.aborted ? `no answer within ${deadlineMs} ms` : `${kind}: ${message}`;
-      return names.map((name) => [name, unreadable(why)]);
+      const failed = readAwsFailure(error);
+      const message = abortSignal.aborted
+        ? `no answer within ${deadlineMs} ms`
+        : `${failed.name}: ${failed.message}`;
+      return names.map((name) => [name, unreadable(message)]);
     }
   }
 
@@ -93,4 +95,4 @@ export function createSsmFlagStore(settings: {
   };
 }
 
-const unreadable = (why: string): FlagReading => ({ kind: 'unreadable', why });
+const unreadable = (message: string): FlagReading => ({ kind: 'unreadable', message });

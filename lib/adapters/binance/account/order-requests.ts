@@ -1,0 +1,112 @@
+// Orders as Binance USDT-M is asked for them, and what its refusals mean.
+import type { EntryOrder, ReduceOrder } from '../../../execution/order.ts';
+import type { OrderReference, RejectionCode, Submission } from '../../../execution/ports.ts';
+import { ENTRY_WINDOW_MS } from '../../../execution/send-window.ts';
+import { plainDecimal } from '../../../market/plain-decimal.ts';
+import type { ExchangeFault } from '../exchange-fault.ts';
+import type { SignedRequest } from './binance-account.ts';
+
+/** A stop watches the last price, as the candles that it was chosen on do. */
+export function requestOf(order: EntryOrder | ReduceOrder): SignedRequest {
+  const { symbol, side, clientOrderId } = order;
+  const quantity = order.quantity === null ? {} : { quantity: plainDecimal(order.quantity) };
+  if (order.kind === 'entry' || order.stopPrice === null) {
+    const about = order.kind === 'reduce' ? { reduceOnly: 'true' } : { recvWindow: ENTRY_WINDOW_MS };
+    const parameters = {
+      symbol,
+      side,
+      type: 'MARKET',
+      ...quantity,
+      newClientOrderId: clientOrderId,
+      newOrderRespType: 'RESULT',
+      ...about,
+    };
+    return { method: 'POST', path: 'order', parameters, weight: 1 };
+  }
+  const parameters = {
+    algoType: 'CONDITIONAL',
+    symbol,
+    side,
+    type: 'STOP_MARKET',
+    ...quantity,
+    triggerPrice: plainDecimal(order.stopPrice),
+    workingType: 'CONTRACT_PRICE',
+    // The two exclude each other.
+    ...(order.quantity === null ? { closePosition: 'true' } : { reduceOnly: 'true' }),
+    clientAlgoId: clientOrderId,
+    newOrderRespType: 'RESULT',
+  };
+  return { method: 'POST', path: 'algoOrder', parameters, weight: 1 };
+}
+
+export const lookupOf = ({ symbol, clientOrderId, kind }: OrderReference): SignedRequest =>
+  kind === 'stop'
+    ? { method: 'GET', path: 'algoOrder', parameters: { clientAlgoId: clientOrderId }, weight: 1 }
+    : { method: 'GET', path: 'order', parameters: { symbol, origClientOrderId: clientOrderId }, weight: 1 };
+
+/** From Binance's API documentation, "Error Codes", as are the others here. */
+const ORDER_NOT_FOUND: ReadonlySet<number> = new Set([-2013, -20124]);
+const CANCEL_REFUSED: ReadonlySet<number> = new Set([-2011, ...ORDER_NOT_FOUND]);
+const DUPLICATE_ID: ReadonlySet<number> = new Set([-4116, -4111, -20132]);
+
+const isOneOf = ({ refusalCode }: ExchangeFault, codes: ReadonlySet<number>): boolean =>
+  refusalCode !== undefined && codes.has(refusalCode);
+
+export const saysNotFound = (fault: ExchangeFault): boolean => isOneOf(fault, ORDER_NOT_FOUND);
+/** Nothing to cancel, says the exchange: the order has ended, or the one that cancels lags. */
+export const saysNothingToCancel = (fault: ExchangeFault): boolean => isOneOf(fault, CANCEL_REFUSED);
+
+const OVERLOADED = -1008;
+const REJECTION_OF_REFUSAL: Readonly<Record<number, RejectionCode>> = {
+  [-2021]: 'would_trigger',
+  [-2022]: 'nothing_to_reduce',
+  [-4118]: 'nothing_to_reduce',
+  [-4509]: 'nothing_to_reduce',
+  [-1013]: 'filters',
+  [-1111]: 'filters',
+  [-4001]: 'filters',
+  [-4002]: 'filters',
+  [-4003]: 'filters',
+  [-4004]: 'filters',
+  [-4005]: 'filters',
+  [-4013]: 'filters',
+  [-4014]: 'filters',
+  [-4023]: 'filters',
+  [-4024]: 'filters',
+  [-4164]: 'filters',
+  [-2018]: 'insufficient_margin',
+  [-2019]: 'insufficient_margin',
+  [-2027]: 'insufficient_margin',
+  [-2028]: 'insufficient_margin',
+  [-4050]: 'insufficient_margin',
+  [-4051]: 'insufficient_margin',
+  [-2026]: 'too_many_stops',
+  [-4045]: 'too_many_stops',
+  [-1121]: 'not_trading',
+  [-4108]: 'not_trading',
+  [-4140]: 'not_trading',
+  [-4141]: 'not_trading',
+  [OVERLOADED]: 'overloaded',
+};
+
+/** What is known of an order whose submission failed: a refusal with its code, or nothing. */
+export function submissionOf(fault: ExchangeFault): Submission {
+  const { message } = fault;
+  if (isOneOf(fault, DUPLICATE_ID)) return { outcome: 'acknowledged', report: undefined };
+  if (fault.isUnsent || fault.refusalCode === OVERLOADED) return rejected(fault);
+  const isRefused = fault.code !== 'timeout' && fault.code !== 'network' && fault.code !== 'unavailable';
+  // An answer that makes no sense may hide an order as well as none.
+  return isRefused && fault.code !== 'invalid_response' ? rejected(fault) : { outcome: 'unknown', message };
+}
+
+export const rejected = (fault: ExchangeFault, prefix = ''): Submission => ({
+  outcome: 'rejected',
+  code: rejectionCodeOf(fault),
+  message: prefix + fault.message,
+});
+
+function rejectionCodeOf({ isUnsent, code, refusalCode = 0 }: ExchangeFault): RejectionCode {
+  if (code === 'unauthorised') return 'unauthorised';
+  if (code === 'rate_limited' || code === 'banned') return 'rate_limited';
+  return isUnsent ? 'expired' : (REJECTION_OF_REFUSAL[refusalCode] ?? 'other');
+}

@@ -1,0 +1,10 @@
+// Numbers as exchanges write them: as text, so that no digit is lost. Exponent notation is unambiguous and read alike.
+import { z } from 'zod';
+
+const DECIMAL = /^-?\d{1,20}(\.\d{1,20})?([eE][+-]?\d{1,2})?$/;
+
+/** NaN for what is no decimal text: Number('') and Number(null) would be 0. */
+export const readDecimal = (cell: unknown): number =>
+  typeof cell === 'string' && DECIMAL.test(cell) ? Number(cell) : Number.NaN;
+
+export const decimalSchema = z.string().regex(DECIMAL).transform(Number);

@@ -1,0 +1,160 @@
+// Closes whatever an account holds, by the side and size that it holds at that moment. Nothing is waited for that is not needed:
+// records get a moment to follow, filters are read only after a refusal, and the account is read again until it is flat or the
+// time is up.
+import { messageOf } from '../../core/message-of.ts';
+import type { SymbolFilters } from '../../market/symbol-filters.ts';
+import { approveReduction } from '../../risk/gate.ts';
+import { clientOrderId } from '../client-order-id.ts';
+import type { ReduceOrder } from '../order.ts';
+import type { BrokerPosition, Submission } from '../ports.ts';
+import { planReduction } from '../reduce-plan.ts';
+import { roundToStep } from '../round-to-step.ts';
+import { executionRecords } from './execution-records.ts';
+import { sendExit } from './protect-position.ts';
+import type { ExecutionContext } from './send-order.ts';
+
+export interface FlattenContext extends ExecutionContext {
+  /** Monotonic, ms: for durations only. */
+  readonly stopwatchMs: () => number;
+  readonly pause: (durationMs: number) => Promise<void>;
+  /** Resolves after that long, as a deadline. */
+  readonly expire: (durationMs: number) => Promise<void>;
+}
+
+export interface Flattening {
+  /** What is held could not be read in the last round. */
+  readonly isBlind: boolean;
+  /** One line per order. */
+  readonly done: readonly string[];
+  /** One line each; empty when nothing is held any more. */
+  readonly problems: readonly string[];
+}
+
+/** Twice this and the wait between fit into the 30 s that API Gateway waits. */
+const FLATTEN_MS_MAX = 12_000;
+const ROUNDS_MAX = 12;
+const ROUND_PAUSE_MS = 1_000;
+/** A store that does not answer within this does not hold up an exit. */
+const RECORD_MS_MAX = 2_000;
+/** How far from the market the close-position stop of a rest too small to sell is put. */
+const REST_STOP_FRACTION = 0.0005;
+
+/** Never throws. */
+export async function flattenAccount(context: FlattenContext): Promise<Flattening> {
+  const startedMs = context.stopwatchMs();
+  const done: string[] = [];
+  let problems: readonly string[] = [];
+  let isBlind = true;
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    if (round > 0) await context.pause(ROUND_PAUSE_MS);
+    const positions = await context.broker.positions();
+    isBlind = !positions.ok;
+    if (positions.ok) {
+      const unreadable = positions.value.problems.map(({ message }) => message);
+      if (positions.value.rows.length === 0) return { isBlind: false, done, problems: unreadable };
+      problems = [
+        ...unreadable,
+        ...positions.value.rows.map(({ symbol }) => `${symbol}: the position is still open; its stop stays`),
+      ];
+    } else problems = [`${positions.error.code}: ${positions.error.message}`];
+    if (context.stopwatchMs() - startedMs > FLATTEN_MS_MAX) break;
+    const rows = positions.ok ? positions.value.rows : [];
+    const lines = await Promise.all(
+      rows.map((position) =>
+        closePosition(context, position, { tryRecords: round === 0 }).catch((error: unknown) => [
+          messageOf(error),
+        ]),
+      ),
+    );
+    done.push(...rows.flatMap(({ symbol }, index) => lines[index]!.map((line) => `${symbol}: ${line}`)));
+  }
+  return { isBlind, done, problems };
+}
+
+/** @returns one line per order sent */
+async function closePosition(
+  context: FlattenContext,
+  position: BrokerPosition,
+  { tryRecords }: { readonly tryRecords: boolean },
+): Promise<readonly string[]> {
+  const recorded = tryRecords ? await closeRecorded(context, position) : 'sent again';
+  if (typeof recorded === 'object') return [`exit ${recorded.outcome}`];
+  const size = Math.abs(position.quantity);
+  const first = await send(context, reductionOf(context, position, size));
+  const lines = [`${describe(first)}, not in the records (${recorded})`];
+  if (first.outcome !== 'rejected' || first.code !== 'filters') return lines;
+  const filters = await context.broker.filters({ fresh: true });
+  const known = filters.ok ? filters.value.get(position.symbol) : undefined;
+  const plan = planReduction(size, known);
+  for (const [part, quantity] of plan.quantities.entries())
+    lines.push(describe(await send(context, reductionOf(context, position, quantity, part + 1))));
+  if (plan.rest > 0) lines.push(describe(await send(context, restStop(context, position, known))));
+  return lines;
+}
+
+const send = (context: FlattenContext, order: ReduceOrder): Promise<Submission> =>
+  context.broker.submit(approveReduction(order));
+
+const describe = (submission: Submission): string =>
+  submission.outcome === 'acknowledged'
+    ? 'exit acknowledged'
+    : `exit ${submission.outcome}: ${submission.message}`;
+
+/** Through the records when they can be used and agree with the account, so that the ledger follows; else why not. */
+async function closeRecorded(context: FlattenContext, position: BrokerPosition) {
+  const { symbol, quantity } = position;
+  const work = async () => {
+    const { risk, broker } = context;
+    const { positions, orders } = executionRecords(risk);
+    const stored = await positions.get(broker.scope, symbol);
+    if (stored === undefined) return 'there is no record of the position';
+    if (stored.value.side !== (quantity > 0 ? 'BUY' : 'SELL'))
+      return 'the record has the position on the other side';
+    const entry = await orders.get(broker.scope, stored.value.entryClientOrderId);
+    if (entry === undefined) return 'there is no record of the entry';
+    const size = Math.abs(quantity);
+    const sent = await sendExit(context, stored, { entry: entry.value, quantity: size, reason: 'emergency' });
+    // Somebody else is closing it, or was until he died: a second exit can only find less to reduce.
+    return sent.outcome === 'acknowledged' ? sent : `through the records: ${sent.outcome}`;
+  };
+  const tooLate = context.expire(RECORD_MS_MAX).then(() => `no answer within ${RECORD_MS_MAX / 1000} s`);
+  return Promise.race([work().catch((error: unknown) => messageOf(error)), tooLate]);
+}
+
+/** Repeated within the minute it is the same order; reduce-only, so that a later one cannot turn the position around. */
+function reductionOf(
+  { broker, clock }: FlattenContext,
+  { symbol, quantity: held }: BrokerPosition,
+  quantity: number | null,
+  part = 0,
+): ReduceOrder {
+  const { scope } = broker;
+  const side = held > 0 ? 'SELL' : 'BUY';
+  const minuteMs = Math.floor(clock.nowMs() / 60_000) * 60_000;
+  const decision = { scope, symbol, barOpenTimeMs: minuteMs, side, leg: 'exit' } as const;
+  const ensembleId = `emergency stop of ${held}, part ${part}`;
+  return {
+    kind: 'reduce',
+    scope,
+    clientOrderId: clientOrderId({ ...decision, ensembleId }),
+    symbol,
+    side,
+    quantity,
+    reduceOnly: true,
+    stopPrice: null,
+  };
+}
+
+/** Takes off what no market order may be as small as: it closes the position at the next small move. */
+function restStop(
+  context: FlattenContext,
+  position: BrokerPosition,
+  filters: SymbolFilters | undefined,
+): ReduceOrder {
+  const reference = position.markPrice ?? position.entryPrice ?? 0;
+  const isLong = position.quantity > 0;
+  const near = reference * (1 + (isLong ? -REST_STOP_FRACTION : REST_STOP_FRACTION));
+  const tick = filters?.tickSize ?? Number.MIN_VALUE;
+  const stopPrice = roundToStep(near, tick, isLong ? 'down' : 'up') ?? near;
+  return { ...reductionOf(context, position, null, 100), stopPrice };
+}

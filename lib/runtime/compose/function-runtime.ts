@@ -1,0 +1,54 @@
+// What every function is composed from: AWS clients, clock, version, logs and metrics. The local run overrides them; the defaults,
+// which are those on AWS, stand here alone.
+import type { Writable } from 'node:stream';
+import { type AwsClients, createClients, type ServiceEndpoints } from '../../adapters/aws/create-clients.ts';
+import { createTelemetry, type Telemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
+import type { Clock } from '../../core/ports.ts';
+import { CODE_VERSION } from '../config/code-version.ts';
+import type { FunctionName } from '../config/function-settings.ts';
+
+export interface RuntimeOverrides {
+  /** @default AWS's own, or those of AWS_ENDPOINT_URL */
+  readonly endpoints?: ServiceEndpoints;
+  /** @default the machine's */
+  readonly clock?: Clock;
+  /** @default the one stamped into the bundle */
+  readonly codeVersion?: string;
+  /** Where logs and metrics go. @default standard output */
+  readonly logOutput?: Writable;
+  /** Set for a simulated exchange, which counts requests by its own, faster clock. @default false */
+  readonly unlimitedRequests?: boolean;
+}
+
+export interface FunctionRuntime {
+  readonly clients: AwsClients;
+  readonly clock: Clock;
+  readonly codeVersion: string;
+  readonly telemetry: Telemetry;
+  readonly unlimitedRequests: boolean;
+  close(): Promise<void>;
+}
+
+export const SYSTEM_CLOCK: Clock = { nowMs: Date.now };
+
+export function openFunctionRuntime(
+  service: FunctionName,
+  stage: string,
+  {
+    endpoints,
+    clock = SYSTEM_CLOCK,
+    codeVersion = CODE_VERSION,
+    logOutput,
+    unlimitedRequests = false,
+  }: RuntimeOverrides = {},
+): FunctionRuntime {
+  const clients = createClients(endpoints);
+  return {
+    clients,
+    clock,
+    codeVersion,
+    telemetry: createTelemetry({ service, stage, ...(logOutput && { output: logOutput }) }),
+    unlimitedRequests,
+    close: async () => clients.close(),
+  };
+}

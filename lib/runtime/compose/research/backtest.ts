@@ -1,0 +1,205 @@
+// A backtest over folders of recorded candles and stored models. All stores are in memory; only a file of predictions is written, if
+// requested.
+import { createRecordedMarket } from '../../../adapters/files/folder-market-data.ts';
+import { openPredictionFile } from '../../../adapters/files/prediction-file.ts';
+import { createMemoryFlagStore } from '../../../adapters/memory/memory-flag-store.ts';
+import { createMemoryRiskStore } from '../../../adapters/memory/memory-risk-store.ts';
+import { createOnnxModelRuntime } from '../../../adapters/onnx/onnx-model-runtime.ts';
+import { createPaperBroker } from '../../../adapters/paper/paper-broker.ts';
+import { microUsdt } from '../../../core/money.ts';
+import type { ObjectStore, StoredObject } from '../../../core/ports.ts';
+import { failure, type Result, success } from '../../../core/result.ts';
+import type { PaperCosts } from '../../../execution/paper-account.ts';
+import { type CandleSeries, countUntil, sliceSeries } from '../../../market/candle-series.ts';
+import type { Ensemble } from '../../../models/ensemble.ts';
+import { createEnsembleProvider } from '../../../models/use-cases/load-ensemble.ts';
+import type { LoadedEnsemble } from '../../../models/use-cases/loaded-ensemble.ts';
+import type { QuarantinedModel } from '../../../models/use-cases/loaded-member.ts';
+import { type BacktestReport, reportBacktest } from '../../../research/use-cases/backtest-report.ts';
+import { createPredictedSignals } from '../../../research/use-cases/predicted-signals.ts';
+import {
+  type PredictionCache,
+  type Predictions,
+  predictOnce,
+} from '../../../research/use-cases/predictions.ts';
+import { runBacktest, type SimulatedClock } from '../../../research/use-cases/run-backtest.ts';
+import { type FolderQuery, type InputUnusable, openInput, openModels } from './recorded-input.ts';
+
+export interface BacktestQuery extends FolderQuery {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly depositUsdt: number;
+  readonly withBreaker: boolean;
+  readonly predictionsFile: string | undefined;
+  readonly onSymbol: (progress: { done: number; of: number; symbol: string }) => void;
+}
+
+export type BacktestError = InputUnusable | { readonly code: 'no_models'; readonly message: string };
+
+/** Binance's rate at 00, 08 and 16 UTC when the premium is small: recorded spot candles have no rates. */
+const FUNDING_RATE_PER_8H = 0.0001;
+
+/** `replayMs` is the duration of the trading, without reading candles and running models. */
+export async function backtestFolder(
+  query: BacktestQuery,
+): Promise<Result<{ readonly report: BacktestReport; readonly replayMs: number }, BacktestError>> {
+  const input = await openInput(query);
+  if (!input.ok) return input;
+  const refuse = (message: string) => failure({ code: 'input_unusable' as const, message });
+  const file =
+    query.predictionsFile === undefined ? undefined : await openPredictionFile(query.predictionsFile);
+  if (file?.ok === false) return refuse(file.error);
+  const store = openModels(query.modelsFolder);
+  const ensembles = createEnsembleProvider({ store, runtime: createOnnxModelRuntime() });
+  try {
+    const current = await ensembles.current();
+    if (!current.ok) return failure({ code: 'no_models', message: current.error.message });
+    const loaded = current.value;
+    try {
+      const past = await predictAll(query, { ...input.value, loaded, cache: file?.value });
+      const saved = await file?.value.save();
+      if (saved?.ok === false) return refuse(saved.error);
+      if (past.series.size === 0) return refuse(`no candles of the range: check --from, --to and --symbols`);
+      const startedMs = performance.now();
+      const { ensemble, serving, quarantined } = loaded;
+      const report = await replayPast(query, {
+        past,
+        ensemble,
+        servedModels: serving.length,
+        quarantined,
+        trainedToMs: serving.reduce((newest, { trainedToMs }) => Math.max(newest, trainedToMs), 0),
+        objects: remember(store),
+      });
+      return success({ report, replayMs: performance.now() - startedMs });
+    } finally {
+      await loaded.release();
+    }
+  } finally {
+    await ensembles.close();
+  }
+}
+
+interface Past {
+  /** Up to the end of the range, by symbol in alphabetical order; only symbols that trade within it. */
+  readonly series: ReadonlyMap<string, CandleSeries>;
+  readonly predictions: readonly Predictions[];
+  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
+}
+
+async function predictAll(
+  { fromMs, toMs, onSymbol }: BacktestQuery,
+  input: {
+    readonly folder: { read(symbol: string): Promise<Result<CandleSeries, string>> };
+    readonly symbols: readonly string[];
+    readonly loaded: LoadedEnsemble;
+    readonly cache: PredictionCache | undefined;
+  },
+): Promise<Past> {
+  const { folder, loaded, cache } = input;
+  const past = { series: new Map<string, CandleSeries>(), predictions: [] as Predictions[] };
+  const failures: { symbol: string; message: string }[] = [];
+  for (const [index, symbol] of [...input.symbols].sort().entries()) {
+    const candles = await folder.read(symbol);
+    const predicted = candles.ok
+      ? await predictOnce(loaded, symbol, { candles: candles.value, range: { fromMs, toMs }, cache })
+      : candles;
+    onSymbol({ done: index + 1, of: input.symbols.length, symbol });
+    if (!candles.ok || !predicted.ok) {
+      failures.push({
+        symbol,
+        message: candles.ok ? String(!predicted.ok && predicted.error) : candles.error,
+      });
+      continue;
+    }
+    const end = countUntil(candles.value, toMs - 1);
+    if (end <= countUntil(candles.value, fromMs - 1)) continue;
+    past.series.set(symbol, sliceSeries(candles.value, 0, end));
+    past.predictions.push(predicted.value);
+  }
+  return { ...past, failures };
+}
+
+export interface ReplayInput {
+  readonly past: Past;
+  readonly ensemble: Ensemble;
+  /** Of the ensemble's models; the others are quarantined. */
+  readonly servedModels: number;
+  readonly quarantined: readonly QuarantinedModel[];
+  /** Newest bar that any serving model was trained on. */
+  readonly trainedToMs: number;
+  /** Holds the ensemble, and the pointer that names it. */
+  readonly objects: ObjectStore;
+}
+
+/** Replays trading on the past. Everything but the input is created here, so that the same input gives the same report. */
+export async function replayPast(
+  query: Pick<BacktestQuery, 'fromMs' | 'toMs' | 'depositUsdt' | 'withBreaker'>,
+  { past, ensemble, objects, ...input }: ReplayInput,
+): Promise<BacktestReport> {
+  const { fromMs, toMs, withBreaker } = query;
+  const { series, predictions, failures } = past;
+  const clock = createSimulatedClock(fromMs);
+  const risk = createMemoryRiskStore();
+  const symbols = [...series.keys()];
+  const candles = { symbols, read: async (symbol: string) => success(series.get(symbol)!) };
+  const costs = paperCostsOf(ensemble);
+  const broker = createPaperBroker({
+    records: risk,
+    market: createRecordedMarket(candles, clock),
+    clock,
+    costs,
+    depositMicroUsdt: microUsdt(query.depositUsdt),
+  });
+  const { servedModels, quarantined, trainedToMs } = input;
+  const signals = createPredictedSignals(predictions, {
+    ensemble,
+    servedModels,
+    quarantined: [...quarantined],
+  });
+  const run = await runBacktest(
+    { signals, objects, risk, flags: createMemoryFlagStore(), broker, clock },
+    { ensembleId: ensemble.id, horizonBars: ensemble.label.horizonBars, fromMs, toMs, withBreaker },
+  );
+  return reportBacktest(run, {
+    ensembleId: ensemble.id,
+    range: { fromMs, toMs },
+    decisions: predictions.reduce((sum, { openTimeMs }) => sum + openTimeMs.length, 0),
+    costs,
+    withBreaker,
+    failures,
+    trainedToMs,
+    series,
+  });
+}
+
+/** The ensemble's own costs, on which its threshold is based; its slippage includes half the spread. */
+const paperCostsOf = ({ costs }: Ensemble): PaperCosts => ({
+  halfSpreadBps: 0,
+  slippageBps: costs.slippageBps,
+  takerFeeBps: costs.feeBps,
+  fundingRatePer8h: FUNDING_RATE_PER_8H,
+});
+
+function createSimulatedClock(startMs: number): SimulatedClock {
+  let nowMs = startMs;
+  return {
+    nowMs: () => nowMs,
+    set: (to) => {
+      nowMs = to;
+    },
+  };
+}
+
+/** Objects as first read: a release during a backtest is not part of the past. */
+function remember(store: ObjectStore): ObjectStore {
+  const known = new Map<string, Promise<StoredObject | undefined>>();
+  return {
+    ...store,
+    get(key, versionId) {
+      const name = `${key}@${versionId ?? ''}`;
+      const reading = known.get(name) ?? store.get(key, versionId);
+      known.set(name, reading);
+      return reading;
+    },
+  };
+}

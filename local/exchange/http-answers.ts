@@ -1,0 +1,91 @@
+// How an answer goes over the wire, whole or spoiled, and how a request comes from it.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AnswerFault } from './faults.ts';
+import { type ExchangeReply, JsonText, refuse } from './route.ts';
+import { spoil, spoilFile } from './spoiled-answer.ts';
+
+const BODY_BYTES_MAX = 65_536;
+
+export function send(response: ServerResponse, { status, body }: ExchangeReply): void {
+  if (body instanceof Uint8Array) {
+    response.writeHead(status, { 'Content-Type': 'application/octet-stream' });
+    response.end(body);
+    return;
+  }
+  response.writeHead(status, { 'Content-Type': 'application/json;charset=UTF-8' });
+  response.end(body instanceof JsonText ? body.text : JSON.stringify(body));
+}
+
+const bodyOf = ({ body }: ExchangeReply): unknown =>
+  body instanceof JsonText ? JSON.parse(body.text) : body;
+
+export function sendSpoiled(
+  response: ServerResponse,
+  context: { fault: AnswerFault; answer: ExchangeReply; nowMs: number; path: string; pick: number },
+): void {
+  const { fault, answer } = context;
+  const isRowFault = fault.kind === 'odd_row' || fault.kind === 'late';
+  const file =
+    answer.body instanceof Uint8Array
+      ? (spoilFile(fault, answer.body) ?? (isRowFault ? answer.body : undefined))
+      : undefined;
+  if (file !== undefined) {
+    send(response, { status: 200, body: file });
+    return;
+  }
+  const text = spoil(fault, bodyOf(answer), context);
+  const page = fault.kind === 'html' || fault.kind === 'refused';
+  const type = page ? 'text/html' : 'application/json;charset=UTF-8';
+  if (fault.kind === 'stall') {
+    response.writeHead(200, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
+    response.write(text.slice(0, Math.floor(text.length / 2)));
+    return;
+  }
+  response.writeHead(fault.kind === 'refused' ? fault.status : 200, { 'Content-Type': type });
+  response.end(text);
+}
+
+/** The request was carried out; its answer is lost. */
+export function loseAnswer(
+  how: 'timeout' | 'reset' | 'server_error',
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): void {
+  if (how === 'reset') incoming.socket.destroy();
+  // Binance's words for: whether this was executed is not known.
+  const unknown = 'Unknown error, please check your request or try again later.';
+  if (how === 'server_error') send(response, refuse(-1000, unknown, 503));
+}
+
+/** The refusal that a fault stands for; undefined for one that spoils an answer instead. */
+export function refusalOf(fault: AnswerFault, response: ServerResponse): ExchangeReply | undefined {
+  if (fault.kind === 'server_error') return refuse(-1001, 'Internal error; unable to process.', fault.status);
+  if (fault.kind === 'overloaded') {
+    const exempt = 'Reduce-only/close-position orders are exempt. Please try again.';
+    return refuse(-1008, `Request throttled by system-level protection. ${exempt}`, 503);
+  }
+  if (fault.kind === 'reject') return refuse(fault.code, fault.msg);
+  if (fault.kind !== 'rate_limited' && fault.kind !== 'banned') return undefined;
+  return tooMany(response, fault.kind, fault.retryAfterSeconds);
+}
+
+export function tooMany(
+  response: ServerResponse,
+  kind: 'rate_limited' | 'banned',
+  retryAfterSeconds: number,
+): ExchangeReply {
+  response.setHeader('Retry-After', String(retryAfterSeconds));
+  if (kind === 'banned') return refuse(-1003, 'Way too many requests; IP banned.', 418);
+  return refuse(-1003, 'Too many requests; current limit of request weight is exceeded.', 429);
+}
+
+/** undefined when it is larger than any request to an exchange. */
+export async function readBody(incoming: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes <= BODY_BYTES_MAX) chunks.push(chunk);
+  }
+  return bytes > BODY_BYTES_MAX ? undefined : Buffer.concat(chunks).toString('utf8');
+}
