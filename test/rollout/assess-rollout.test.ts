@@ -7,6 +7,8 @@ import { BAR_MS } from '../../lib/market/candle.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { initialRollout, type RolloutState } from '../../lib/risk/level.ts';
+import { keyOf } from '../../lib/risk/record-kind.ts';
+import { ROLLOUT } from '../../lib/risk/records.ts';
 import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { assessRollout, reportGoNoGo } from '../../lib/rollout/use-cases/assess-rollout.ts';
 import { verifyEvidence } from '../../lib/rollout/use-cases/evidence-bundle.ts';
@@ -44,7 +46,7 @@ async function open(day: PaperDay = goodDay(), state: RolloutState = PAPER) {
   await record(day, stores);
   await writeUniverse(stores.objects, { schemaVersion: 1, asOf: '2024-08-06', symbols: [...market.symbols] });
   const records = rolloutRecords(stores.risk);
-  await records.rollout.put('live', state, { ifAbsent: true });
+  await stores.risk.put('live', keyOf(ROLLOUT), state, { ifAbsent: true });
   const clock = { nowMs: () => NOW_MS };
   const assess = () => assessRollout({ ...stores, clock, market: createRecordedMarket(folder, clock) });
   const stateNow = async () => {
