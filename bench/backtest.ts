@@ -149,7 +149,12 @@ async function timeReplay(
   const report = await replayPast(
     { fromMs: FROM_MS, toMs, depositUsdt: 10_000, withBreaker: false },
     {
-      past: { series, predictions: past.predictions.slice(0, context.symbols), failures: [] },
+      past: {
+        series,
+        predictions: past.predictions.slice(0, context.symbols),
+        abstentions: {},
+        symbolProblems: [],
+      },
       ensemble: loaded.ensemble,
       servedModels: loaded.serving.length,
       quarantined: loaded.quarantined,

@@ -1,4 +1,4 @@
-// How a command ends when it cannot do its work: one line that says what was wrong and what to do, never a stack trace.
+// How a command fails: one line that says what was wrong and what to do, never a stack trace.
 
 /** The call itself is wrong (unknown option, unreadable value): exit code 2. */
 export class UsageError extends Error {
@@ -10,7 +10,7 @@ export class CommandFailure extends Error {
   override readonly name = 'CommandFailure';
 }
 
-/** For outcomes of use cases: what was asked for cannot be used, or something else went wrong. */
+/** For failures of use cases: unusable input is wrong usage, everything else a failure. */
 export const toCommandError = ({
   code,
   message,

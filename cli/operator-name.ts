@@ -5,7 +5,7 @@ import { UsageError } from './command-error.ts';
 /** The name given, else the login name of this machine. */
 export function operatorName(given: string | undefined): string {
   const name = (given ?? loginName()).trim();
-  if (name === '') throw new UsageError('--by must name you');
+  if (name === '') throw new UsageError('--by must not be empty: give your name');
   return name;
 }
 
@@ -13,6 +13,6 @@ function loginName(): string {
   try {
     return userInfo().username;
   } catch {
-    throw new UsageError('this machine does not know who you are: add --by NAME');
+    throw new UsageError('your login name is unknown: add --by NAME');
   }
 }

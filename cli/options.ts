@@ -1,4 +1,4 @@
-// Option values that several commands share, parsed once and with the same words when they are wrong.
+// Options that several commands share, parsed once and refused in the same words.
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { BAR_MS } from '../lib/market/candle.ts';
@@ -20,7 +20,7 @@ export function parseSymbols(text: string): string[] {
   const symbols = text.split(',').map((symbol) => symbol.trim());
   for (const symbol of symbols)
     if (!SYMBOL_PATTERN.test(symbol))
-      throw new InvalidArgumentError(`"${symbol}" is not a symbol such as BTCUSDT.`);
+      throw new InvalidArgumentError(`"${symbol}" is not a symbol; symbols look like BTCUSDT.`);
   return [...new Set(symbols)];
 }
 
@@ -32,6 +32,18 @@ export function parseCount(text: string): number {
   return count;
 }
 
+/** Options of reports over recorded candles: the range, JSON, and a page. */
+export interface ReportOptions {
+  readonly json: boolean;
+  readonly report?: string;
+}
+
+/** @param page what --report writes */
+export const addReportOptions = (command: Command, page: string): Command =>
+  command
+    .option('--json', 'print one JSON object; figures that cannot be computed are null', false)
+    .option('--report <file>', page);
+
 /** How many symbols, or which: `20`, `BTCUSDT,ETHUSDT`. */
 export const parseSymbolChoice = (text: string): number | readonly string[] =>
   /^\d+$/.test(text) ? parseCount(text) : parseSymbols(text);
@@ -42,7 +54,7 @@ export function parseFolder(text: string): string {
   return text;
 }
 
-/** For commands that judge bars from one open time to another. */
+/** For commands over the bars from one open time to another. */
 export function checkBarRange({ from, to }: { readonly from?: number; readonly to?: number }): void {
   for (const [name, instantMs] of Object.entries({ from, to }))
     if (instantMs !== undefined && instantMs % BAR_MS !== 0)
@@ -51,11 +63,7 @@ export function checkBarRange({ from, to }: { readonly from?: number; readonly t
     throw new UsageError('--from must be before --to');
 }
 
-/** For JSON.stringify: a figure that is undefined stays in its place, so that a reader cannot take it for forgotten. */
-export const undefinedAsNull = (_key: string, value: unknown): unknown =>
-  value === undefined ? null : value;
-
-/** What commands over a folder of recorded candles take. */
+/** Options of commands over a folder of recorded candles. */
 export interface RecordedOptions {
   readonly data: string;
   /** All of the folder when undefined. */
@@ -66,12 +74,12 @@ export const addRecordedOptions = (command: Command): Command =>
   command
     .requiredOption(
       '--data <dir>',
-      'folder of candles: SYMBOL.csv.gz files, or what qt collect wrote',
+      'folder of candles: SYMBOL.csv or SYMBOL.csv.gz files, or the output of qt collect',
       parseFolder,
     )
-    .option('--symbols <list>', 'only these, e.g. BTCUSDT,ETHUSDT', parseSymbols);
+    .option('--symbols <list>', 'only these, such as BTCUSDT,ETHUSDT (default: all)', parseSymbols);
 
-/** The same for commands that ask models about them. */
+/** Options of commands that run models on recorded candles. */
 export interface RecordedModelsOptions extends RecordedOptions {
   /** The starter models when undefined. */
   readonly models?: string;
@@ -80,6 +88,6 @@ export interface RecordedModelsOptions extends RecordedOptions {
 export const addRecordedModelsOptions = (command: Command): Command =>
   addRecordedOptions(command).option(
     '--models <dir>',
-    'folder laid out like models/starter (default: the starter models)',
+    'folder of models laid out like models/starter (default: the starter models)',
     parseFolder,
   );

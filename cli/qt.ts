@@ -1,15 +1,16 @@
-// The `qt` command. Each command is a file of its own and loads its machinery only when it runs, so that help is instant.
+// The `qt` command. Each command has its own file and loads its dependencies only when it runs, so that help is instant.
 import { Command, CommanderError } from 'commander';
 import { isDebugging } from '../lib/runtime/config/process-environment.ts';
+import packageJson from '../package.json' with { type: 'json' };
 import { CommandFailure, UsageError } from './command-error.ts';
 import { addCollectCommand } from './commands/data/collect.ts';
 import { addDatasetCommand } from './commands/data/dataset.ts';
 import { addFeaturesCommand } from './commands/data/features.ts';
 import { addUniverseCommand } from './commands/data/universe.ts';
 import { addDriftCommand } from './commands/models/drift.ts';
-import { addEvaluateCommand } from './commands/models/evaluate.ts';
 import { addModelsCommand } from './commands/models/models.ts';
 import { addBacktestCommand } from './commands/research/backtest.ts';
+import { addEvaluateCommand } from './commands/research/evaluate.ts';
 import { addInferCommand } from './commands/research/infer.ts';
 import { addStudyCommand } from './commands/research/study.ts';
 import { addApiTokenCommand } from './commands/stage/api-token.ts';
@@ -27,41 +28,40 @@ import { addStatusCommand } from './commands/trading/status.ts';
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
+/** The commands as --help groups them. */
+const COMMANDS = {
+  'Run a system:': [addStartCommand, addLocalCommand, addApiTokenCommand, addCostCommand],
+  'Watch and control trading:': [
+    addStatusCommand,
+    addSignalsCommand,
+    addFlagsCommand,
+    addBreakerCommand,
+    addEmergencyStopCommand,
+    addGoNoGoCommand,
+    addRolloutCommand,
+  ],
+  'Data:': [addUniverseCommand, addCollectCommand, addFeaturesCommand, addDatasetCommand],
+  'Models:': [addModelsCommand, addDriftCommand],
+  'Research on recorded candles:': [addInferCommand, addEvaluateCommand, addBacktestCommand, addStudyCommand],
+};
+
 function createProgram(): Command {
   const program = new Command('qt')
     .description('Quantum Trader: trading signals from verified models, behind a gate that fails closed.')
+    .version(packageJson.version, '--version', 'print the version')
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`${text.trimEnd()} (see qt --help)\n`) })
     .addHelpText(
       'after',
       `
-Commands that read or change a system use the one started by \`npm start\` (state in .qt/), or, with --stage NAME, the one
-deployed on AWS. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
+Commands that read or change a system use the one started by \`npm start\` (its
+state is in .qt/) or, with --stage NAME, the one deployed on AWS.
+Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     );
-  for (const add of [
-    addStartCommand,
-    addFeaturesCommand,
-    addInferCommand,
-    addSignalsCommand,
-    addUniverseCommand,
-    addStatusCommand,
-    addFlagsCommand,
-    addBreakerCommand,
-    addEmergencyStopCommand,
-    addApiTokenCommand,
-    addLocalCommand,
-    addGoNoGoCommand,
-    addRolloutCommand,
-    addModelsCommand,
-    addCollectCommand,
-    addDatasetCommand,
-    addStudyCommand,
-    addBacktestCommand,
-    addEvaluateCommand,
-    addDriftCommand,
-    addCostCommand,
-  ])
-    add(program);
+  for (const [group, commands] of Object.entries(COMMANDS)) {
+    program.commandsGroup(group);
+    for (const add of commands) add(program);
+  }
   return program;
 }
 
@@ -91,7 +91,7 @@ let isOutputLost = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // A reader that stops early (`qt signals | head`) is not a failure.
   if (error.code === 'EPIPE') process.exit(0);
-  // The work goes on without room for what it says, a running system's above all; but a command that said nothing has failed.
+  // The work itself, such as a running system, continues; but a command whose output is lost has failed.
   if (!isOutputLost) report(`standard output: ${error.message}`, EXIT_FAILURE);
   isOutputLost = true;
 });

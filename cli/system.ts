@@ -1,5 +1,4 @@
-// Which system a command works on: the local one (running, or its saved state), or with --stage one on AWS.
-
+// Which system a command works on: the local one (running, or its saved state), or a stage on AWS with --stage.
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { messageOf } from '../lib/core/message-of.ts';
@@ -13,8 +12,15 @@ export interface SystemOptions {
 
 export const addSystemOptions = (command: Command): Command =>
   command
-    .option('--stage <name>', 'the stage deployed on AWS, with the credentials of the environment')
+    .option('--stage <name>', 'a stage deployed on AWS, with the credentials of the environment')
     .option('--state <dir>', 'state folder of the local system', '.qt');
+
+/** `saved`: the local system does not run, and its state is opened for this command alone. */
+export type SystemOrigin =
+  | { readonly kind: 'aws'; readonly stage: string }
+  | { readonly kind: 'running' }
+  /** `savedAtMs`: real time at which it last ran; undefined when unknown. */
+  | { readonly kind: 'saved'; readonly savedAtMs: number | undefined };
 
 /**
  * Opens the system, does the work, closes it.
@@ -22,12 +28,12 @@ export const addSystemOptions = (command: Command): Command =>
  */
 export async function withSystem<T>(
   options: SystemOptions,
-  work: (system: OperatorSystem) => Promise<T>,
+  work: (system: OperatorSystem, origin: SystemOrigin) => Promise<T>,
   opening = { checked: true },
 ): Promise<T> {
-  const { close, system } = await openSystem(options, opening);
+  const { close, system, origin } = await openSystem(options, opening);
   try {
-    return await work(system);
+    return await work(system, origin);
   } catch (error) {
     throw error instanceof Error && error.name === 'StoreError' ? new CommandFailure(error.message) : error;
   } finally {
@@ -37,6 +43,7 @@ export async function withSystem<T>(
 
 interface OpenedSystem {
   readonly system: OperatorSystem;
+  readonly origin: SystemOrigin;
   close(): Promise<void>;
 }
 
@@ -49,7 +56,7 @@ async function openSystem(
     const system = await openAwsStage(stage, opening).catch((error: unknown) => {
       throw new CommandFailure(`stage ${stage}: ${messageOf(error)}`);
     });
-    return { system, close: () => system.close() };
+    return { system, origin: { kind: 'aws', stage }, close: () => system.close() };
   }
   const { findRunningSystem } = await import('../local/run/running-system.ts');
   const running = await findRunningSystem(state);
@@ -58,11 +65,11 @@ async function openSystem(
       name: running.exchange,
       url: running.simulatedExchange?.url ?? null,
     });
-    return { system, close: () => system.close() };
+    return { system, origin: { kind: 'running' }, close: () => system.close() };
   }
   if (!existsSync(state))
     throw new CommandFailure(
-      `there is no local system in ${state}: start one with npm start, or name a --stage`,
+      `there is no local system in ${state}: start one with npm start, or name a stage with --stage`,
     );
   return openSavedState(state);
 }
@@ -71,12 +78,14 @@ async function openSavedState(state: string): Promise<OpenedSystem> {
   const { startEmbeddedAws } = await import('../local/aws/embedded-aws.ts');
   const { LocalStartError } = await import('../local/aws/local-start-error.ts');
   const { openLocalStage } = await import('../lib/runtime/compose/operator.ts');
+  const { replaySavedAtMs } = await import('../local/run/replay-position.ts');
   const aws = await startEmbeddedAws({ stateDir: state }).catch((error: unknown) => {
     throw error instanceof LocalStartError ? new CommandFailure(error.message) : error;
   });
   const system = openLocalStage(aws.endpoints, state);
   return {
     system,
+    origin: { kind: 'saved', savedAtMs: replaySavedAtMs(state) },
     async close() {
       await system.close();
       await aws.close();

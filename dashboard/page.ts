@@ -1,5 +1,5 @@
-// The dashboard as the API serves it: one file that loads nothing from anywhere. The policy lets the browser run the script and
-// the style that stand in the page, by their hashes, and talk to the page's own origin; and nothing else.
+// The dashboard as the API serves it: one file that loads nothing from anywhere. Its policy allows the script and the style in the
+// page, by their hashes, and requests to the page's own origin; nothing else.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 

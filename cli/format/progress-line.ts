@@ -1,9 +1,9 @@
 // Progress on stderr: one line that changes on a terminal, a line each otherwise.
 
 export interface ProgressLine {
-  /** @param keep whether the line stays when the next one comes */
+  /** @param keep true leaves the line on the screen */
   show(text: string, keep?: boolean): void;
-  /** Ends the line; what was shown last goes unless it is kept. */
+  /** Removes the line, unless the last one was shown with `keep`. */
   end(): void;
 }
 

@@ -1,38 +1,27 @@
-// Signals as a table for people.
-import Table from 'cli-table3';
+// Signals as a table for people, one row each.
+import { formatFigure, formatInstant } from '../../lib/core/format-figure.ts';
 import type { Signal } from '../../lib/inference/signal.ts';
 import type { Vote } from '../../lib/models/vote.ts';
-import { formatInstant } from './format-figure.ts';
+import { formatTable } from './text-table.ts';
 
+/** Every signal's votes are in the order that the line above the table gives. */
 export function formatSignals(signals: readonly Signal[]): string {
-  const table = new Table({
-    head: [
-      'bar (UTC)',
-      'symbol',
-      'action',
-      'confidence',
-      'edge bps',
-      'consensus',
-      'votes',
-      'close',
-      'why hold',
-    ],
-    style: { head: [], border: [] },
-  });
-  for (const signal of signals)
-    table.push([
-      formatInstant(signal.barOpenTimeMs),
+  const models = [...new Set(signals.flatMap(({ votes }) => votes.map(({ model }) => model)))];
+  const table = formatTable({
+    head: ['bar', 'symbol', 'action', 'conf.', 'edge', 'votes', 'why HOLD'],
+    rows: signals.map((signal) => [
+      formatInstant(signal.barOpenTimeMs).slice('2024-'.length),
       signal.symbol,
       signal.action,
       signal.confidence.toFixed(3),
-      signal.expectedEdgeBps?.toFixed(1) ?? 'undefined',
-      `${Math.round(100 * signal.consensusFraction)} % of ${signal.activeModels}`,
-      signal.votes.map(formatVote).join(' '),
-      String(signal.close),
+      formatFigure(signal.expectedEdgeBps ?? undefined, 1),
+      models.map((model) => letterOf(signal.votes.find((vote) => vote.model === model))).join(''),
       signal.reasons.join(', '),
-    ]);
-  return table.toString();
+    ]),
+    left: [0, 1, 2, 5, 6],
+  });
+  return `edge in bps; votes of ${models.join(', ')}: B buy, H hold, S sell, - abstained\n${table}`;
 }
 
-const formatVote = (vote: Vote): string =>
-  `${vote.model}:${'abstained' in vote ? vote.abstained : vote.action}`;
+const letterOf = (vote: Vote | undefined): string =>
+  vote === undefined || 'abstained' in vote ? '-' : vote.action.slice(0, 1);

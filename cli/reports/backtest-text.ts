@@ -1,18 +1,21 @@
 // A backtest as tables for a terminal, in the order that traders know.
-import Table from 'cli-table3';
+import {
+  formatDay,
+  formatFigure,
+  formatInstant,
+  formatNumber,
+  formatPercent,
+  NOT_AVAILABLE,
+} from '../../lib/core/format-figure.ts';
+import { DAY_MS, HOUR_MS } from '../../lib/core/units.ts';
+import { ANNUALISED_DAYS_MIN } from '../../lib/research/metrics/performance.ts';
 import type { BacktestReport, TradeGroup } from '../../lib/research/use-cases/backtest-report.ts';
-import { formatDay, formatFigure, formatInstant, formatPercent } from '../format/format-figure.ts';
-import { IN_SAMPLE_WORDS } from './evaluation-text.ts';
+import { formatTable } from '../format/text-table.ts';
+import { IN_SAMPLE_WORDS } from './report-page.ts';
 
 /** Pairs shown of the table; --json and --report have all. */
 const PAIRS_SHOWN = 20;
 const PROBLEMS_SHOWN = 10;
-const HOUR_MS = 3_600_000;
-
-const COMPACT = {
-  style: { head: [], border: [] },
-  chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
-};
 
 export function formatBacktest(report: BacktestReport): string {
   return [
@@ -20,7 +23,7 @@ export function formatBacktest(report: BacktestReport): string {
     titled('pairs', formatPairs(report)),
     titled('open trades', formatOpenTrades(report)),
     titled('exit reasons', formatExitReasons(report)),
-    titled('summary', table([], summaryRows(report))),
+    titled('summary', formatTable({ head: [], rows: summaryRows(report) })),
     titled('months', formatMonths(report)),
     ...describeProblems(report),
   ].join('\n');
@@ -28,32 +31,31 @@ export function formatBacktest(report: BacktestReport): string {
 
 const titled = (title: string, text: string): string => `\n${title}\n${text}`;
 
-const table = (head: string[], rows: readonly (readonly string[])[]): string => {
-  if (rows.length === 0) return 'none';
-  const made = new Table({ head, ...COMPACT });
-  made.push(...rows.map((row) => [...row]));
-  return made.toString();
-};
+const describeCounts = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ') || 'none';
 
 function describeRun(report: BacktestReport): string {
   const { range, costs, bars, symbols } = report;
   return [
     `ensemble ${report.ensembleId}: ${report.decisions} decisions on ${symbols.length} symbols, ${bars} bars from ${formatInstant(range.fromMs)} to ${formatInstant(range.toMs)} UTC`,
+    `bars without a decision: ${describeCounts(report.abstentions)}`,
     IN_SAMPLE_WORDS[`${report.inSample}`],
-    `costs: taker fee ${costs.takerFeeBps} bps, slippage with half the spread ${costs.halfSpreadBps + costs.slippageBps} bps a side, funding ${(10_000 * costs.fundingRatePer8h).toFixed(1)} bps per 8 h (assumed: spot candles have no rates)`,
-    `resolution ${report.resolutionMs / 60_000} min: guard, stops and exits act at bar closes; a stop that a bar reached was hit, before anything else in that bar`,
+    `costs: taker fee ${costs.takerFeeBps} bps, slippage and half the spread ${formatNumber(costs.halfSpreadBps + costs.slippageBps)} bps per side, funding ${(10_000 * costs.fundingRatePer8h).toFixed(1)} bps per 8 h (assumed: spot candles have no rates)`,
+    `resolution ${report.resolutionMs / 60_000} min: stops and exits act at bar closes; a stop that a bar reached was hit before anything else in that bar`,
     describeBreaker(report),
   ].join('\n');
 }
 
 function describeBreaker({ withBreaker, trip }: BacktestReport): string {
-  if (!withBreaker) return 'circuit breaker: not judging (--breaker lets it); its lease was renewed unseen';
+  if (!withBreaker) return 'circuit breaker: off (--breaker turns it on)';
   return trip === undefined
-    ? 'circuit breaker: judged every bar, did not trip'
-    : `circuit breaker: TRIPPED at ${formatInstant(trip.atMs)} UTC, nothing was entered from then on (${trip.message})`;
+    ? 'circuit breaker: evaluated every bar, did not trip'
+    : `circuit breaker: TRIPPED at ${formatInstant(trip.atMs)} UTC, no entries after that (${trip.message})`;
 }
 
-const GROUP_HEAD = ['trades', 'profit USDT', 'won', 'profit factor', 'mean bps', 'mean duration h'];
+export const GROUP_HEAD = ['trades', 'profit USDT', 'won', 'profit factor', 'mean bps', 'mean hours'];
 
 export const groupCells = (group: TradeGroup): string[] => [
   String(group.trades),
@@ -69,41 +71,44 @@ function formatPairs({ pairs }: BacktestReport): string {
     pairs.length <= PAIRS_SHOWN
       ? pairs
       : [...pairs.slice(0, PAIRS_SHOWN / 2), ...pairs.slice(-PAIRS_SHOWN / 2)];
-  const text = table(
-    ['pair', ...GROUP_HEAD],
-    shown.map((pair) => [pair.symbol, ...groupCells(pair)]),
-  );
+  const text = formatTable({
+    head: ['pair', ...GROUP_HEAD],
+    rows: shown.map((pair) => [pair.symbol, ...groupCells(pair)]),
+  });
   return shown.length === pairs.length
     ? text
     : `${text}\nthe best and the worst of ${pairs.length}; --json and --report have all`;
 }
 
 function formatOpenTrades({ openTrades }: BacktestReport): string {
-  return table(
-    ['pair', 'side', 'opened', 'quantity', 'entry', 'stop', 'last', 'unrealised USDT'],
-    openTrades.map((trade) => [
+  return formatTable({
+    head: ['pair', 'side', 'opened', 'quantity', 'entry', 'stop', 'P&L USDT'],
+    rows: openTrades.map((trade) => [
       trade.symbol,
       trade.side,
-      formatInstant(trade.openedAtMs),
-      String(trade.quantity),
-      String(trade.entryPrice),
-      String(trade.stopPrice),
-      String(trade.markPrice),
+      formatInstant(trade.openedAtMs).slice('2024-'.length),
+      trade.quantity.toPrecision(5),
+      trade.entryPrice.toPrecision(5),
+      trade.stopPrice.toPrecision(5),
       trade.unrealisedUsdt.toFixed(2),
     ]),
-  );
+    left: [0, 1, 2],
+  });
 }
 
 const formatExitReasons = ({ exitReasons }: BacktestReport): string =>
-  table(
-    ['exit', ...GROUP_HEAD],
-    exitReasons.map((group) => [group.reason, ...groupCells(group)]),
-  );
+  formatTable({
+    head: ['exit', ...GROUP_HEAD],
+    rows: exitReasons.map((group) => [group.reason, ...groupCells(group)]),
+  });
 
-/** Name and value; of what cannot be computed "undefined". */
-export function summaryRows({ summary, bookedLedger }: BacktestReport): [string, string][] {
+/** Name and value; "n/a" for what cannot be computed. */
+export function summaryRows({ summary, bookedLedger, range }: BacktestReport): [string, string][] {
   const { maxDrawdown: drawdown } = summary;
-  const days = (ms: number | undefined) => (ms === undefined ? 'not yet' : formatInstant(ms));
+  const instant = (ms: number | undefined) => (ms === undefined ? 'not yet' : formatInstant(ms));
+  const isLong = range.toMs - range.fromMs >= ANNUALISED_DAYS_MIN * DAY_MS;
+  const annualised = (text: string) =>
+    isLong ? text : `${NOT_AVAILABLE} (under ${ANNUALISED_DAYS_MIN} days)`;
   return [
     ['trades', String(summary.trades)],
     ['deposit USDT', bookedLedger.depositUsdt.toFixed(2)],
@@ -113,40 +118,36 @@ export function summaryRows({ summary, bookedLedger }: BacktestReport): [string,
     ['fees USDT', bookedLedger.feesUsdt.toFixed(2)],
     ['funding USDT', bookedLedger.fundingUsdt.toFixed(2)],
     ['return', formatPercent(summary.totalReturn, 2)],
-    ['return per year', formatPercent(summary.annualReturn, 2)],
-    ['Sharpe (daily, √365)', formatFigure(summary.sharpe, 2)],
-    ['Sortino', formatFigure(summary.sortino, 2)],
-    ['Calmar', formatFigure(summary.calmar, 2)],
+    ['return per year', annualised(formatPercent(summary.annualReturn, 2))],
+    ['Sharpe (daily, √365)', annualised(formatFigure(summary.sharpe, 2))],
+    ['Sortino', annualised(formatFigure(summary.sortino, 2))],
+    ['Calmar', annualised(formatFigure(summary.calmar, 2))],
     ['SQN', formatFigure(summary.sqn, 2)],
     ['profit factor', formatFigure(summary.profitFactor, 2)],
     ['expectancy USDT', formatFigure(summary.expectancyUsdt, 3)],
     ['won', formatPercent(summary.winRate)],
     ['max drawdown', formatPercent(drawdown?.fraction, 2)],
-    [
-      'max drawdown from, bottom, recovered',
-      drawdown === undefined
-        ? 'undefined'
-        : `${days(drawdown.startMs)}, ${days(drawdown.bottomMs)}, ${days(drawdown.recoveredMs)}`,
-    ],
-    ['market change (equal parts, held)', formatPercent(summary.marketChange, 2)],
+    ['max drawdown from', drawdown === undefined ? NOT_AVAILABLE : instant(drawdown.startMs)],
+    ['max drawdown bottom', drawdown === undefined ? NOT_AVAILABLE : instant(drawdown.bottomMs)],
+    ['max drawdown recovered', drawdown === undefined ? NOT_AVAILABLE : instant(drawdown.recoveredMs)],
+    ['buy and hold, equal parts', formatPercent(summary.marketChange, 2)],
   ];
 }
 
 const formatMonths = ({ months }: BacktestReport): string =>
-  table(
-    ['month', 'return', 'trades', 'profit USDT'],
-    months.map((month) => [
-      formatDay(month.startMs).slice(0, 7),
+  formatTable({
+    head: ['month', 'return', 'trades', 'profit USDT'],
+    rows: months.map((month) => [
+      formatDay(month.startMs).slice(0, '2024-08'.length),
       formatPercent(month.return, 2),
-      String(month.trades),
+      month.trades,
       month.profitUsdt.toFixed(2),
     ]),
-  );
+  });
 
 function describeProblems({ outcomes, problems }: BacktestReport): string[] {
-  const counted = Object.entries(outcomes).map(([outcome, count]) => `${outcome} ${count}`);
   return [
-    `\nsignals that wanted to act: ${counted.join(', ') || 'none'}`,
+    `\noutcomes of BUY and SELL signals: ${describeCounts(outcomes)}`,
     ...(problems.length === 0
       ? []
       : [

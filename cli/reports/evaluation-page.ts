@@ -1,66 +1,55 @@
-// An evaluation as one HTML page with plots, to keep and to pass on: it loads nothing from anywhere and runs no script.
+// An evaluation as one HTML page with plots.
+import { formatFigure, formatPercent } from '../../lib/core/format-figure.ts';
 import type { Evaluation, ProbabilityFigures } from '../../lib/research/evaluation.ts';
-import { formatDay, formatFigure, formatPercent } from '../format/format-figure.ts';
-import { formatEvaluation, IN_SAMPLE_WORDS, SYMBOL_COLUMNS, symbolCells } from './evaluation-text.ts';
-import { PAGE_STYLE } from './page-style.ts';
-import { plotDrawdown } from './plot-drawdown.ts';
+import { formatEvaluation, SYMBOL_COLUMNS, symbolCells, votersOf } from './evaluation-text.ts';
+import { plotEquity } from './plot-equity.ts';
+import { formatHtmlTable, formatPage, formatPlots } from './report-page.ts';
 import { drawPlot, escapeHtml } from './svg-plot.ts';
 
 const BLUE = '#1f5fae';
 const GREY = '#8a8a8a';
 
 export function formatEvaluationPage(evaluation: Evaluation): string {
-  const { ensembleId, inSample, models, ensemble } = evaluation;
-  const voters = [...Object.entries(models), ['ensemble', ensemble] as const];
-  return [
-    '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-    '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    `<title>Evaluation of ${escapeHtml(ensembleId)}</title><style>${PAGE_STYLE}</style></head><body>`,
-    `<h1>Evaluation of ensemble ${escapeHtml(ensembleId)}</h1>`,
-    `<p class="verdict${inSample === false ? '' : ' seen'}">${escapeHtml(IN_SAMPLE_WORDS[`${inSample}`])}</p>`,
-    '<h2>Strategy</h2>',
-    formatStrategyTable(evaluation),
-    `<div class="plots">${plotEquity(evaluation)}${plotDrawdown(evaluation.strategy.equity)}</div>`,
-    '<h2>Probabilities by week</h2>',
-    `<div class="plots">${voters.map(([name, figures]) => plotWeeks(name, figures)).join('')}</div>`,
-    '<h2>Calibration</h2>',
-    `<div class="plots">${voters.map(([name, figures]) => plotReliability(name, figures)).join('')}</div>`,
-    '<h2>Direction by day</h2>',
-    `<div class="plots">${voters.map(([name, figures]) => plotDays(name, figures)).join('')}</div>`,
-    '<h2>Symbols</h2>',
-    formatSymbolTable(evaluation),
-    '<h2>All figures</h2>',
-    `<pre>${escapeHtml(formatEvaluation(evaluation))}</pre></body></html>\n`,
-  ].join('\n');
-}
-
-function formatStrategyTable({ strategy, ensemble }: Evaluation): string {
-  const figures: [string, string][] = [
-    ['Sharpe (daily, √365)', formatFigure(strategy.sharpe, 2)],
-    ['Sortino', formatFigure(strategy.sortino, 2)],
-    ['Calmar', formatFigure(strategy.calmar, 2)],
-    ['Deflated Sharpe', formatFigure(strategy.deflatedSharpe, 3)],
-    ['Profit factor', formatFigure(strategy.profitFactor, 2)],
-    ['Max drawdown', formatPercent(strategy.maxDrawdown)],
-    ['Return', formatPercent(strategy.totalReturn)],
-    ['Trades', String(strategy.trades)],
-    ['Gross per acted-on signal, bps', formatFigure(ensemble.edge.grossBps, 2)],
-    ['Net per acted-on signal, bps', formatFigure(ensemble.edge.netBps, 2)],
-  ];
-  const cells = figures.map(([name, value]) => `<tr><td>${name}</td><td>${value}</td></tr>`);
-  return `<table>${cells.join('')}</table>`;
-}
-
-function plotEquity({ strategy }: Evaluation): string {
-  const { timeMs, equityUsdt } = strategy.equity;
-  const points = Array.from(timeMs, (ms, mark) => [ms, equityUsdt[mark]!] as const);
-  return drawPlot({
-    title: 'Account at the end of each day, USDT',
-    lines: [{ name: 'net of fees and slippage', colour: BLUE, points }],
-    formatX: formatDay,
-    formatY: (value) => value.toFixed(0),
+  const { ensembleId, inSample, ensemble, strategy } = evaluation;
+  const plotVoters = (plot: (name: string, figures: ProbabilityFigures) => string) =>
+    formatPlots(votersOf(evaluation).map(([name, figures]) => plot(name, figures)));
+  return formatPage({
+    title: `Evaluation of ensemble ${ensembleId}`,
+    inSample,
+    body: [
+      '<h2>Strategy</h2>',
+      formatStrategyTable(evaluation),
+      formatPlots([plotEquity(strategy.equity, 'fees and slippage')]),
+      '<h2>Probabilities by week</h2>',
+      plotVoters(plotWeeks),
+      '<h2>Calibration</h2>',
+      plotVoters(plotReliability),
+      '<h2>Direction by day</h2>',
+      plotVoters(plotDays),
+      '<h2>Symbols</h2>',
+      formatHtmlTable(SYMBOL_COLUMNS, ensemble.bySymbol.map(symbolCells)),
+      '<h2>All figures</h2>',
+      `<pre>${escapeHtml(formatEvaluation(evaluation))}</pre>`,
+    ],
   });
 }
+
+const formatStrategyTable = ({ strategy, ensemble }: Evaluation): string =>
+  formatHtmlTable(
+    [],
+    [
+      ['Sharpe (daily, √365)', formatFigure(strategy.sharpe, 2)],
+      ['Sortino', formatFigure(strategy.sortino, 2)],
+      ['Calmar', formatFigure(strategy.calmar, 2)],
+      ['Deflated Sharpe', formatFigure(strategy.deflatedSharpe, 3)],
+      ['Profit factor', formatFigure(strategy.profitFactor, 2)],
+      ['Max drawdown', formatPercent(strategy.maxDrawdown, 2)],
+      ['Return', formatPercent(strategy.totalReturn)],
+      ['Trades', strategy.trades],
+      ['Gross per BUY or SELL signal, bps', formatFigure(ensemble.edge.grossBps, 2)],
+      ['Net per BUY or SELL signal, bps', formatFigure(ensemble.edge.netBps, 2)],
+    ],
+  );
 
 function plotWeeks(name: string, { weeks }: ProbabilityFigures): string {
   return drawPlot({
@@ -74,8 +63,7 @@ function plotWeeks(name: string, { weeks }: ProbabilityFigures): string {
         points: weeks.map((week) => [week.weekStartMs, week.priorLogLoss]),
       },
     ],
-    formatX: formatDay,
-    formatY: (value) => value.toFixed(3),
+    x: 'time',
   });
 }
 
@@ -85,14 +73,13 @@ function plotReliability(name: string, { reliability, ece }: ProbabilityFigures)
   );
   const perfect = points.length === 0 ? [] : ([[0, 0] as const, [1, 1] as const] as const);
   return drawPlot({
-    title: `${name}: how often it was right against how sure it was (ECE ${formatFigure(ece, 4)})`,
+    title: `${name}: accuracy against confidence (ECE ${formatFigure(ece, 4)})`,
     lines: [
       { name, colour: BLUE, points },
       { name: 'perfect', colour: GREY, style: 'dashed', points: perfect },
     ],
     span: { x: [0, 1], y: [0, 1] },
-    formatX: (value) => value.toFixed(2),
-    formatY: (value) => value.toFixed(2),
+    x: 'number',
   });
 }
 
@@ -107,13 +94,6 @@ function plotDays(name: string, { days, rankIc, rankIcT }: ProbabilityFigures): 
         points: days.map((day) => [day.dayStartMs, day.mean]),
       },
     ],
-    formatX: formatDay,
-    formatY: (value) => value.toFixed(3),
+    x: 'time',
   });
-}
-
-function formatSymbolTable({ ensemble }: Evaluation): string {
-  const cells = (tag: string, row: readonly (string | number)[]) =>
-    `<tr>${row.map((cell) => `<${tag}>${escapeHtml(String(cell))}</${tag}>`).join('')}</tr>`;
-  return `<table>${cells('th', SYMBOL_COLUMNS)}${ensemble.bySymbol.map((symbol) => cells('td', symbolCells(symbol))).join('')}</table>`;
 }

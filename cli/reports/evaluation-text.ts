@@ -1,27 +1,29 @@
-// An evaluation as tables for a terminal: the verdicts first, the tables they rest on below.
-import Table from 'cli-table3';
-import type { Evaluation, InSample } from '../../lib/research/evaluation.ts';
-import { formatDay, formatFigure, formatInstant, formatPercent } from '../format/format-figure.ts';
+// An evaluation as tables for a terminal: the conclusions first, the tables behind them below.
+import {
+  formatDay,
+  formatFigure,
+  formatInstant,
+  formatPercent,
+  NOT_AVAILABLE,
+} from '../../lib/core/format-figure.ts';
+import type { EnsembleFigures, Evaluation, ModelFigures } from '../../lib/research/evaluation.ts';
+import { formatTable } from '../format/text-table.ts';
+import { IN_SAMPLE_WORDS } from './report-page.ts';
 
-const PLAIN = { style: { head: [], border: [] } };
-/** Symbols shown of the table: those most acted on; --json and --report have all. */
+/** Symbols shown of the table: those with the most BUY and SELL signals; --json and --report have all. */
 const SYMBOLS_SHOWN = 15;
-
-export const IN_SAMPLE_WORDS: Readonly<Record<`${InSample}`, string>> = {
-  true: 'IN SAMPLE: the models were trained on every bar judged here; these figures prove nothing',
-  partly: 'PARTLY IN SAMPLE: the models were trained on some of the bars judged here; these figures flatter',
-  false: 'out of sample: no serving model was trained on any bar judged here',
-};
 
 export function formatEvaluation(evaluation: Evaluation): string {
   return [
     describeRange(evaluation),
-    formatModels(evaluation),
+    formatProbabilities(evaluation),
+    formatParts(evaluation),
+    formatRanking(evaluation),
     formatVotes(evaluation),
     formatWeeks(evaluation),
-    formatStrategy(evaluation),
+    describeStrategy(evaluation),
     formatSymbols(evaluation),
-  ].join('\n');
+  ].join('\n\n');
 }
 
 function describeRange(evaluation: Evaluation): string {
@@ -34,109 +36,114 @@ function describeRange(evaluation: Evaluation): string {
     `ensemble ${evaluation.ensembleId}, label: ${label.horizonBars} bars, barriers ${label.atrMultiple} ATR and at least ${label.minBarrierBps} bps`,
     `${rows} rows of ${symbols.length} symbols, ${formatInstant(range.fromMs)} to ${formatInstant(range.toMs)}${everyBars > 1 ? `, one bar in ${everyBars}` : ''}`,
     IN_SAMPLE_WORDS[`${evaluation.inSample}`],
-    `prior: class frequencies of this very range (sell ${sell}, hold ${hold}, buy ${buy}), which no model could know`,
+    `prior: class frequencies of this range (sell ${sell}, hold ${hold}, buy ${buy}), which no model could know`,
     `bars without a row: ${dropped.join(', ') || 'none'}`,
   ].join('\n');
 }
 
 /** Everyone who answers, in the order of the tables. */
-function voters({ models, ensemble }: Evaluation) {
-  return [...Object.entries(models), ['ensemble', ensemble] as const];
-}
+export const votersOf = ({
+  models,
+  ensemble,
+}: Evaluation): (readonly [name: string, figures: ModelFigures | EnsembleFigures])[] => [
+  ...Object.entries(models),
+  ['ensemble', ensemble],
+];
 
-function formatModels(evaluation: Evaluation): string {
-  const head = ['', 'rows', 'log-loss', 'prior', 'volatility part', 'direction part', 'Brier', 'ECE'];
-  const table = new Table({ head: [...head, 'AUC sell hold buy', 'rank IC', 't'], ...PLAIN });
-  for (const [name, figures] of voters(evaluation)) {
-    const { auc, rankIcTKind } = figures;
-    table.push([
-      name,
-      figures.rows,
-      formatFigure(figures.logLoss, 4),
-      formatFigure(figures.priorLogLoss, 4),
-      gainOf(figures.volatilityLogLoss, figures.priorVolatilityLogLoss),
-      gainOf(figures.directionLogLoss, figures.priorDirectionLogLoss),
-      formatFigure(figures.brier, 4),
-      formatFigure(figures.ece, 4),
-      [auc.sell, auc.hold, auc.buy].map((value) => formatFigure(value, 3)).join(' '),
-      formatFigure(figures.rankIc, 4),
-      `${formatFigure(figures.rankIcT, 1)}${rankIcTKind === undefined ? '' : ` (${rankIcTKind})`}`,
-    ]);
-  }
-  return table.toString();
-}
+const tableOfVoters = (
+  evaluation: Evaluation,
+  head: readonly string[],
+  cellsOf: (figures: ModelFigures | EnsembleFigures) => (string | number)[],
+): string =>
+  formatTable({
+    head: ['', ...head],
+    rows: votersOf(evaluation).map(([name, figures]) => [name, ...cellsOf(figures)]),
+  });
 
-/** `0.4012 (prior 0.4100)` */
-const gainOf = (loss: number | undefined, prior: number | undefined): string =>
-  `${formatFigure(loss, 4)} (prior ${formatFigure(prior, 4)})`;
+const formatProbabilities = (evaluation: Evaluation): string =>
+  tableOfVoters(evaluation, ['rows', 'log-loss', 'prior', 'Brier', 'ECE'], (figures) => [
+    figures.rows,
+    formatFigure(figures.logLoss, 4),
+    formatFigure(figures.priorLogLoss, 4),
+    formatFigure(figures.brier, 4),
+    formatFigure(figures.ece, 4),
+  ]);
 
-function formatVotes(evaluation: Evaluation): string {
-  const head = ['', 'sell', 'hold', 'buy', 'agreement XGB-LGBM', 'consensus', 'confidence', 'silent rows'];
-  const table = new Table({ head, ...PLAIN });
-  for (const [name, figures] of voters(evaluation)) {
-    const { actions } = figures;
-    const silent = 'abstentions' in figures ? describeSilence(figures) : String(figures.abstained);
-    table.push([
-      name,
-      actions.SELL,
-      actions.HOLD,
-      actions.BUY,
+const formatParts = (evaluation: Evaluation): string =>
+  tableOfVoters(evaluation, ['volatility part', 'prior', 'direction part', 'prior'], (figures) => [
+    formatFigure(figures.volatilityLogLoss, 4),
+    formatFigure(figures.priorVolatilityLogLoss, 4),
+    formatFigure(figures.directionLogLoss, 4),
+    formatFigure(figures.priorDirectionLogLoss, 4),
+  ]);
+
+const formatRanking = (evaluation: Evaluation): string =>
+  tableOfVoters(evaluation, ['AUC sell', 'hold', 'buy', 'rank IC', 't', 'kind of t'], (figures) => [
+    ...[figures.auc.sell, figures.auc.hold, figures.auc.buy].map((value) => formatFigure(value, 3)),
+    formatFigure(figures.rankIc, 4),
+    formatFigure(figures.rankIcT, 1),
+    figures.rankIcTKind ?? NOT_AVAILABLE,
+  ]);
+
+const formatVotes = (evaluation: Evaluation): string =>
+  tableOfVoters(
+    evaluation,
+    ['sell', 'hold', 'buy', 'XGB=LGBM', 'consensus', 'confid.', 'abstained'],
+    (figures) => [
+      figures.actions.SELL,
+      figures.actions.HOLD,
+      figures.actions.BUY,
       formatPercent(figures.agreementXgbLgbm),
       formatPercent(figures.consensusRate),
       formatFigure(figures.meanConfidence, 3),
-      silent,
-    ]);
-  }
-  return table.toString();
-}
-
-function describeSilence({ abstentions, quarantined }: Evaluation['models'][string]): string {
-  if (quarantined !== undefined) return `all: ${quarantined.reason}`;
-  return Object.entries(abstentions).reduce(
-    (text, [reason, rows]) => `${text === '0' ? '' : `${text}, `}${reason} ${rows}`,
-    '0',
+      'abstentions' in figures ? describeAbstentions(figures) : figures.abstained,
+    ],
   );
+
+function describeAbstentions({ abstentions, quarantined }: ModelFigures): string {
+  if (quarantined !== undefined) return `all: ${quarantined.reason}`;
+  const counts = Object.entries(abstentions).map(([reason, rows]) => `${reason} ${rows}`);
+  return counts.join(', ') || '0';
 }
 
-function formatWeeks({ ensemble }: Evaluation): string {
-  const head = ['week from', 'rows', 'log-loss', 'prior', "week's own prior", 'beats the prior'];
-  const table = new Table({ head, ...PLAIN });
-  for (const week of ensemble.weeks)
-    table.push([
+const formatWeeks = ({ ensemble }: Evaluation): string =>
+  formatTable({
+    head: ['week from', 'rows', 'log-loss', 'prior', "week's own prior", 'beats the prior'],
+    rows: ensemble.weeks.map((week) => [
       formatDay(week.weekStartMs),
       week.rows,
       formatFigure(week.logLoss, 4),
       formatFigure(week.priorLogLoss, 4),
       formatFigure(week.weekPriorLogLoss, 4),
       week.logLoss < week.priorLogLoss ? 'yes' : 'NO',
-    ]);
-  return table.toString();
-}
+    ]),
+  });
 
-function formatStrategy({ ensemble, strategy, edgeThresholdBps }: Evaluation): string {
+function describeStrategy({ ensemble, strategy, edgeThresholdBps }: Evaluation): string {
   const { edge } = ensemble;
   const { rules, exits } = strategy;
   const interval = edge.netBpsInterval;
   const bounds = interval
-    ? ` (95 % ${interval.low.toFixed(1)} … ${interval.high.toFixed(1)})`
-    : ' (interval undefined)';
+    ? `95 % ${interval.low.toFixed(1)} … ${interval.high.toFixed(1)}`
+    : 'no interval: fewer than 5 days';
   return [
-    `acted on ${edge.signals} signals with an expected edge above ${edgeThresholdBps} bps: gross ${formatFigure(edge.grossBps, 2)} bps over the horizon, costs ${edge.costsBps} bps, net ${formatFigure(edge.netBps, 2)} bps${bounds}`,
-    `strategy: next bar's open, ${rules.positionsMax} places of equal size, ${rules.feeBps} bps fee and ${rules.slippageBps} bps slippage a side, out at barrier, stop or horizon`,
-    `  trades ${strategy.trades} (target ${exits.target}, stop ${exits.stop}, horizon ${exits.horizon}; not traded: symbol held ${strategy.skippedOpen}, places full ${strategy.skippedFull})`,
+    `${edge.signals} BUY and SELL signals with an expected edge above ${edgeThresholdBps} bps: gross ${formatFigure(edge.grossBps, 2)} bps over the horizon, costs ${edge.costsBps} bps, net ${formatFigure(edge.netBps, 2)} bps (${bounds})`,
+    `strategy: entry at the next bar's open, at most ${rules.positionsMax} positions of equal size, ${rules.feeBps} bps fee and ${rules.slippageBps} bps slippage per side, exit at barrier, stop or horizon`,
+    `  trades ${strategy.trades} (target ${exits.target}, stop ${exits.stop}, horizon ${exits.horizon}; not traded: position already open ${strategy.skippedOpen}, all positions taken ${strategy.skippedFull})`,
     `  as traded: gross ${formatFigure(strategy.tradedGrossBps, 2)} bps, net ${formatFigure(strategy.tradedNetBps, 2)} bps, won ${formatPercent(strategy.winRate)}, return ${formatPercent(strategy.totalReturn)}`,
-    `  Sharpe ${formatFigure(strategy.sharpe, 2)}, Sortino ${formatFigure(strategy.sortino, 2)}, Calmar ${formatFigure(strategy.calmar, 2)}, profit factor ${formatFigure(strategy.profitFactor, 2)}, max drawdown ${formatPercent(strategy.maxDrawdown)}`,
-    `  deflated Sharpe ${formatFigure(strategy.deflatedSharpe, 3)} over ${strategy.trials ?? 'undefined'} trials${strategy.trialsUnknown === undefined ? '' : ` (${strategy.trialsUnknown})`}`,
+    `  Sharpe ${formatFigure(strategy.sharpe, 2)}, Sortino ${formatFigure(strategy.sortino, 2)}, Calmar ${formatFigure(strategy.calmar, 2)}, profit factor ${formatFigure(strategy.profitFactor, 2)}, max drawdown ${formatPercent(strategy.maxDrawdown, 2)}`,
+    strategy.trials === undefined
+      ? `  deflated Sharpe ${NOT_AVAILABLE} (${strategy.trialsUnknown})`
+      : `  deflated Sharpe ${formatFigure(strategy.deflatedSharpe, 3)} over ${strategy.trials} trials`,
   ].join('\n');
 }
 
 function formatSymbols({ ensemble }: Evaluation): string {
   const acted = (symbol: SymbolEvaluation) => symbol.actions.BUY + symbol.actions.SELL;
   const shown = [...ensemble.bySymbol].sort((a, b) => acted(b) - acted(a)).slice(0, SYMBOLS_SHOWN);
-  const table = new Table({ head: [...SYMBOL_COLUMNS], ...PLAIN });
-  table.push(...shown.map(symbolCells));
+  const table = formatTable({ head: SYMBOL_COLUMNS, rows: shown.map(symbolCells) });
   const more = ensemble.bySymbol.length - shown.length;
-  return more > 0 ? `${table}\n${more} more symbols: --json or --report` : table.toString();
+  return more > 0 ? `${table}\n${more} more symbols: --json or --report` : table;
 }
 
 type SymbolEvaluation = Evaluation['ensemble']['bySymbol'][number];

@@ -1,10 +1,11 @@
-// The card of a model or an ensemble, for people: what it reads, what it was trained on, how it fared, whether it serves.
+// The card of a model or an ensemble, for people: inputs, training, figures, and whether it serves.
 
+import { formatDay, formatFigure, formatInstant } from '../../lib/core/format-figure.ts';
 import type { LabelDefinition, ModelManifest } from '../../lib/models/manifest.ts';
 import type { EnsembleCard, ModelCard } from '../../lib/models/use-cases/release-card.ts';
-import { formatDay, formatFigure, formatInstant } from '../format/format-figure.ts';
+import { formatTable } from '../format/text-table.ts';
 
-export async function formatModelCard(card: ModelCard): Promise<string> {
+export function formatModelCard(card: ModelCard): string {
   const { manifest } = card;
   const { input, training, calibration } = manifest;
   const { kind, ...calibrationValues } = calibration;
@@ -31,15 +32,15 @@ export async function formatModelCard(card: ModelCard): Promise<string> {
     ['', `${card.manifestSha256} (manifest.json)`],
     ['features', manifest.featureSetHash],
     ['dataset', training.datasetSha256],
-  ]).concat(await formatFolds(manifest.metrics));
+  ]).concat(formatFolds(manifest.metrics));
 }
 
 export function formatEnsembleCard(card: EnsembleCard): string {
   const { ensemble, pointer } = card;
   const quarantined = new Map(card.quarantined.map(({ name, reason }) => [name, reason]));
   const members = ensemble.members.map(({ name, version, weight, versionId }) => {
-    const order = quarantined.has(name) ? `, in quarantine: ${quarantined.get(name)}` : '';
-    return `${name} ${version} weight ${weight.toFixed(3)} (S3 version ${versionId ?? 'none'})${order}`;
+    const state = quarantined.has(name) ? `, in quarantine: ${quarantined.get(name)}` : '';
+    return `${name} ${version} weight ${weight.toFixed(3)} (S3 version ${versionId ?? 'none'})${state}`;
   });
   return lines([
     ['ensemble', ensemble.id],
@@ -55,7 +56,7 @@ export function formatEnsembleCard(card: EnsembleCard): string {
       ? []
       : [
           ['rollback to', listOr(pointer.previous, 'nothing')] as [string, string],
-          ['last change', pointer.audit ?? 'laid down with the system'] as [string, string],
+          ['last change', pointer.audit ?? 'installed with the system'] as [string, string],
         ]),
   ]);
 }
@@ -79,22 +80,21 @@ const describeRecord = (record: Readonly<Record<string, string | number>>): stri
 const listOr = (items: readonly string[], none: string): string =>
   items.length === 0 ? none : items.join(', ');
 
-async function formatFolds({ folds, outOfFold }: ModelManifest['metrics']): Promise<string> {
+function formatFolds({ folds, outOfFold }: ModelManifest['metrics']): string {
   if (folds.length === 0 && outOfFold === null) return 'trained without validation folds\n';
-  const { default: Table } = await import('cli-table3');
-  const table = new Table({
-    head: ['fold', 'from', 'to', 'rows', 'log-loss', 'prior', 'brier', 'ECE', 'rank IC'],
-    style: { head: [], border: [] },
-  });
   const figures = (fold: NonNullable<typeof outOfFold>) => [
     fold.rows,
     ...[fold.logLoss, fold.priorLogLoss, fold.brier, fold.ece, fold.rankIc].map((figure) =>
       formatFigure(figure ?? undefined, 4),
     ),
   ];
-  folds.forEach((fold, index) => {
-    table.push([index + 1, formatDay(fold.fromMs), formatDay(fold.toMs), ...figures(fold)]);
-  });
-  if (outOfFold !== null) table.push(['all', '', '', ...figures(outOfFold)]);
-  return `${table.toString()}\n`;
+  const rows: (string | number)[][] = folds.map((fold, index) => [
+    index + 1,
+    formatDay(fold.fromMs),
+    formatDay(fold.toMs),
+    ...figures(fold),
+  ]);
+  if (outOfFold !== null) rows.push(['all', '', '', ...figures(outOfFold)]);
+  const head = ['fold', 'from', 'to', 'rows', 'log-loss', 'prior', 'Brier', 'ECE', 'rank IC'];
+  return `${formatTable({ head, rows })}\n`;
 }

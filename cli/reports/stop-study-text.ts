@@ -1,19 +1,24 @@
-// A study of stops as a table for a terminal, and what follows from it.
-import Table from 'cli-table3';
+// A study of stops as tables for a terminal and as a page, with its conclusion.
+import {
+  formatDay,
+  formatFigure,
+  formatInstant,
+  formatPercent,
+  NOT_AVAILABLE,
+} from '../../lib/core/format-figure.ts';
 import type { Interval } from '../../lib/core/statistics/block-bootstrap.ts';
 import type { RuleReport } from '../../lib/research/stops/stop-study.ts';
 import type { StopStudy } from '../../lib/research/use-cases/study-stops.ts';
-import { formatDay, formatFigure, formatInstant, formatPercent } from '../format/format-figure.ts';
+import { formatTable } from '../format/text-table.ts';
 
+/** Tables of the signals under each stop, of the coin, and of what the stop does against the active one and the coin. */
 export function formatStopStudy(study: StopStudy): string {
-  const table = new Table({
-    head: HEAD,
-    colAligns: ['left', ...HEAD.slice(1).map(() => 'right' as const)],
-    style: { head: [], border: [] },
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
-  });
-  table.push(...study.rules.map(formatRule));
-  return [...describeStudy(study), table.toString(), study.conclusion.text].join('\n');
+  const table = (columns: readonly Column[]) =>
+    formatTable({
+      head: ['stop', ...columns.map(({ head }) => head)],
+      rows: study.rules.map((rule) => [rule.name, ...columns.map(({ cell }) => cell(rule))]),
+    });
+  return [describeStudy(study).join('\n'), ...TABLES.map(table), study.conclusion.text].join('\n\n');
 }
 
 /** The same as a page to keep: Markdown. @param dataFolder as it was given */
@@ -25,34 +30,46 @@ export function formatStopPage(study: StopStudy, dataFolder: string): string {
     `**${study.conclusion.text}**`,
     '',
     ...describeStudy(study).map((line) => `- ${line}`),
-    '- a rule survives when the whole interval of its mean net, widened so that all rules hold at once, lies above zero',
-    '- the coin enters at the same bars of the same symbols with its side drawn by a seeded generator: what a stop does to a trade that knows nothing',
-    '- every signal is followed by itself, also where the executor would hold a position already; days are drawn whole, so that overlapping trades do not count as independent',
+    '- a rule survives costs when the whole interval of its mean net, widened for all rules at once, lies above zero',
+    '- the coin enters at the same bars of the same symbols with a side drawn by a seeded generator: what a stop does to a trade without information',
+    '- every signal is followed on its own, also where the executor would already have a position; days are drawn whole, so that overlapping trades do not count as independent',
     '',
-    row(HEAD),
-    row(HEAD.map((_, column) => (column === 0 ? '---' : '---:'))),
-    ...study.rules.map((rule) => row(formatRule(rule))),
+    row(['stop', ...COLUMNS.map(({ head }) => head)]),
+    row(['---', ...COLUMNS.map(() => '---:')]),
+    ...study.rules.map((rule) => row([rule.name, ...COLUMNS.map(({ cell }) => cell(rule))])),
     '',
-    `Made by \`qt study stops --data ${dataFolder} --report FILE\`, range and symbols as stated above.`,
+    `Made by \`qt study stops --data ${dataFolder} --report FILE\`, range and symbols as above.`,
     '',
   ].join('\n');
 }
 
-const HEAD = [
-  'stop',
-  'trades',
-  'stopped',
-  'gross bps',
-  'net bps',
-  '95 %',
-  'other days',
-  'profit factor',
-  'adverse bps',
-  'less the one in force',
-  'coin: net bps',
-  '95 %',
-  'less the coin',
+interface Column {
+  readonly head: string;
+  readonly cell: (rule: RuleReport) => string;
+}
+
+const TABLES: readonly (readonly Column[])[] = [
+  [
+    { head: 'trades', cell: ({ signals }) => String(signals.trades) },
+    { head: 'stopped', cell: ({ signals }) => formatPercent(signals.stopHitRate) },
+    { head: 'gross', cell: ({ signals }) => formatFigure(signals.grossBps, 1) },
+    { head: 'net', cell: ({ signals }) => formatFigure(signals.netBps, 1) },
+    { head: '95 %', cell: ({ signals }) => formatInterval(signals.netInterval) },
+    { head: 'adverse', cell: ({ signals }) => formatFigure(signals.adverseBps, 1) },
+  ],
+  [
+    { head: 'other days', cell: ({ signals }) => formatFigure(signals.otherDaysNetBps, 1) },
+    { head: 'profit factor', cell: ({ signals }) => formatFigure(signals.profitFactor, 2) },
+    { head: 'coin net', cell: ({ control }) => formatFigure(control.netBps, 1) },
+    { head: 'coin 95 %', cell: ({ control }) => formatInterval(control.netInterval) },
+  ],
+  [
+    { head: 'net less active', cell: ({ versusActive }) => formatDifference(versusActive) },
+    { head: 'net less coin', cell: ({ versusControl }) => formatDifference(versusControl) },
+  ],
 ];
+
+const COLUMNS = TABLES.flat();
 
 function describeStudy(study: StopStudy): string[] {
   const { fromMs, toMs, costs, horizonBars, busiestDay } = study;
@@ -62,37 +79,19 @@ function describeStudy(study: StopStudy): string[] {
       : `${formatInstant(fromMs)} to ${formatInstant(toMs)} UTC`;
   return [
     `ensemble ${study.ensembleId}: ${study.decided} bars decided of ${study.symbols} symbols, ${range}`,
-    `${study.acted} signals acted on, on ${study.days} days; ${study.leftOut} left out (their path is not whole)`,
+    `${study.acted} BUY and SELL signals on ${study.days} days; ${study.excluded} excluded (incomplete path)`,
     ...(busiestDay === undefined
       ? []
       : [
-          `busiest day ${formatDay(busiestDay.startMs)} with ${busiestDay.trades} of them; "other days" is the net without it`,
+          `busiest day ${formatDay(busiestDay.startMs)} with ${busiestDay.trades} of them; "other days" is the net without that day`,
         ]),
     `entry at the next open, exit after ${horizonBars} bars unless stopped; each side costs ${costs.feeBps} bps fee and ${costs.slippageBps} bps slippage`,
-    'per trade, in bps of the entry price; 95 % intervals from days drawn with replacement; the first row is the rule in force',
-  ];
-}
-
-function formatRule({ name, signals, control, versusActive, versusControl }: RuleReport): string[] {
-  return [
-    name,
-    String(signals.trades),
-    formatPercent(signals.stopHitRate),
-    formatFigure(signals.grossBps, 1),
-    formatFigure(signals.netBps, 1),
-    formatInterval(signals.netInterval),
-    formatFigure(signals.otherDaysNetBps, 1),
-    formatFigure(signals.profitFactor, 2),
-    formatFigure(signals.adverseBps, 1),
-    formatDifference(versusActive),
-    formatFigure(control.netBps, 1),
-    formatInterval(control.netInterval),
-    formatDifference(versusControl),
+    'per trade, in bps of the entry price; 95 % intervals from days drawn with replacement; the first row is the active rule',
   ];
 }
 
 const formatInterval = (interval: Interval | undefined): string =>
-  interval === undefined ? 'undefined' : `${interval.low.toFixed(1)} to ${interval.high.toFixed(1)}`;
+  interval === undefined ? NOT_AVAILABLE : `${interval.low.toFixed(1)} to ${interval.high.toFixed(1)}`;
 
 const formatDifference = ({ meanBps, interval }: RuleReport['versusActive']): string =>
   meanBps === undefined ? '' : `${meanBps.toFixed(1)} (${formatInterval(interval)})`;

@@ -1,21 +1,30 @@
-// Small plots as inline SVG, drawn without any library: a page with them needs nothing from anywhere else.
+// Small plots as inline SVG: a page with them loads nothing from anywhere. Scales, ticks and paths are d3's.
+import { scaleLinear, scaleUtc } from 'd3-scale';
+import { line as pathThrough } from 'd3-shape';
+import { formatInstant } from '../../lib/core/format-figure.ts';
+
+type Point = readonly [x: number, y: number];
 
 export interface PlotLine {
   readonly name: string;
   readonly colour: string;
   /** In order of x; finite. */
-  readonly points: readonly (readonly [x: number, y: number])[];
+  readonly points: readonly Point[];
   readonly style?: 'solid' | 'dashed' | 'bars';
 }
 
 export interface Plot {
   readonly title: string;
   readonly lines: readonly PlotLine[];
-  readonly formatX: (x: number) => string;
-  readonly formatY: (y: number) => string;
+  /** `time`: epoch ms, labelled in UTC. */
+  readonly x: 'time' | 'number';
+  /** d3-format specifier of the labels, such as `.1%`. @default as many decimals as the ticks need */
+  readonly yFormat?: string;
   /** Span of the axes; that of the points where undefined. */
-  readonly span?: { readonly x: readonly [number, number]; readonly y: readonly [number, number] };
+  readonly span?: { readonly x: Span; readonly y: Span };
 }
+
+type Span = readonly [low: number, high: number];
 
 const WIDTH = 460;
 const HEIGHT = 260;
@@ -23,96 +32,144 @@ const LEFT = 58;
 const RIGHT = 12;
 const TOP = 12;
 const BOTTOM = 46;
-const TICKS = 5;
+const X_TICKS = 4;
+const Y_TICKS = 5;
+/** A line with so few points shows each of them. */
+const DOTS_MAX = 30;
 
-/** `<figure>` with the plot and its legend; says "undefined" where there is no point to draw. */
+/** `<figure>` with the plot and its legend; says so where there is no point to draw. */
 export function drawPlot(plot: Plot): string {
-  const points = plot.lines.flatMap((line) => line.points);
   const caption = `<figcaption>${escapeHtml(plot.title)}</figcaption>`;
-  if (points.length === 0) return `<figure>${caption}<p>undefined</p></figure>`;
-  const scale = scaleOf(plot, points);
+  if (plot.lines.every(({ points }) => points.length === 0))
+    return `<figure>${caption}<p>no data</p></figure>`;
+  const axes = axesOf(plot);
   return [
     `<figure>${caption}<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeHtml(plot.title)}">`,
-    drawAxes(plot, scale),
-    ...plot.lines.map((line) => drawLine(line, scale)),
+    drawAxes(axes),
+    ...plot.lines.map((line) => (line.style === 'bars' ? drawBars(line, axes) : drawLine(line, axes))),
     drawLegend(plot.lines),
     '</svg></figure>',
   ].join('');
 }
 
-interface Scale {
-  readonly x: readonly [number, number];
-  readonly y: readonly [number, number];
-  readonly toX: (x: number) => number;
-  readonly toY: (y: number) => number;
+interface Axis {
+  /** Where on the drawing. */
+  readonly at: (value: number) => number;
+  readonly ticks: readonly { readonly at: number; readonly name: string }[];
 }
 
-function scaleOf(plot: Plot, points: readonly (readonly [number, number])[]): Scale {
-  const hasBars = plot.lines.some(({ style }) => style === 'bars');
-  const x = widen(plot.span?.x ?? extent(points.map(([x]) => x)));
-  const y = widen(plot.span?.y ?? extent([...points.map(([, y]) => y), ...(hasBars ? [0] : [])]));
+interface Axes {
+  readonly x: Axis;
+  readonly y: Axis;
+}
+
+function axesOf({ lines, x, yFormat, span }: Plot): Axes {
+  const points = lines.flatMap((line) => line.points);
+  const zero = lines.some(({ style }) => style === 'bars') ? [0] : [];
+  const across = span?.x ?? extentOf(points.map(([at]) => at));
+  const up = span?.y ?? extentOf([...points.map(([, value]) => value), ...zero]);
+  const width = [LEFT, WIDTH - RIGHT];
+  const y = scaleLinear()
+    .domain(up)
+    .nice(Y_TICKS)
+    .range([HEIGHT - BOTTOM, TOP]);
+  const numbers = scaleLinear().domain(across).range(width);
+  const times = scaleUtc().domain(across).range(width);
   return {
-    x,
-    y,
-    toX: (value) => LEFT + ((value - x[0]) / (x[1] - x[0])) * (WIDTH - LEFT - RIGHT),
-    toY: (value) => TOP + (1 - (value - y[0]) / (y[1] - y[0])) * (HEIGHT - TOP - BOTTOM),
+    x:
+      x === 'time'
+        ? axis(times, times.ticks(X_TICKS), nameInstant)
+        : axis(numbers, numbers.ticks(X_TICKS), numbers.tickFormat(X_TICKS)),
+    y: axis(y, y.ticks(Y_TICKS), y.tickFormat(Y_TICKS, yFormat)),
   };
 }
 
-const extent = (values: readonly number[]): [number, number] => [
-  values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY),
-  values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY),
-];
+const axis = <Tick extends number | Date>(
+  at: (value: Tick | number) => number,
+  ticks: readonly Tick[],
+  name: (tick: Tick) => string,
+): Axis => ({ at, ticks: ticks.map((tick) => ({ at: at(tick), name: name(tick) })) });
 
-/** A single value still gets an axis of some length. */
-const widen = ([low, high]: readonly [number, number]): [number, number] =>
-  low < high ? [low, high] : [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
-
-function drawAxes({ formatX, formatY }: Plot, { x, y, toX, toY }: Scale): string {
-  const ticks = Array.from({ length: TICKS }, (_, tick) => tick / (TICKS - 1));
-  const vertical = ticks.map((share) => {
-    const value = y[0] + share * (y[1] - y[0]);
-    const at = toY(value).toFixed(1);
-    return `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at}" y2="${at}" class="grid"/><text x="${LEFT - 5}" y="${at}" text-anchor="end" dominant-baseline="middle">${escapeHtml(formatY(value))}</text>`;
-  });
-  const horizontal = ticks.map((share) => {
-    const value = x[0] + share * (x[1] - x[0]);
-    const anchor = share === 0 ? 'start' : share === 1 ? 'end' : 'middle';
-    return `<text x="${toX(value).toFixed(1)}" y="${HEIGHT - BOTTOM + 15}" text-anchor="${anchor}">${escapeHtml(formatX(value))}</text>`;
-  });
-  return [...vertical, ...horizontal].join('');
+/** The day at midnight, else the time of day. */
+function nameInstant(instant: Date): string {
+  const [day, time] = formatInstant(instant.getTime()).split(' ') as [string, string];
+  return time === '00:00' ? day : time;
 }
 
-function drawLine({ points, colour, style = 'solid' }: PlotLine, { toX, toY, y }: Scale): string {
-  if (style === 'bars') {
-    const width = Math.max(1, Math.min(12, (WIDTH - LEFT - RIGHT) / points.length - 1));
-    const zero = toY(Math.max(y[0], Math.min(y[1], 0)));
-    return points
-      .map(([x, value]) => {
-        const at = toY(value);
-        return `<rect x="${(toX(x) - width / 2).toFixed(1)}" y="${Math.min(at, zero).toFixed(1)}" width="${width.toFixed(1)}" height="${Math.abs(at - zero).toFixed(1)}" fill="${colour}"/>`;
-      })
-      .join('');
-  }
-  const path = points.map(([x, value]) => `${toX(x).toFixed(1)},${toY(value).toFixed(1)}`).join(' ');
+/** A single value still gets an axis of some length. */
+function extentOf(values: readonly number[]): Span {
+  const low = values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
+  const high = values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
+  return low < high ? [low, high] : [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
+}
+
+function drawAxes({ x, y }: Axes): string {
+  const rows = y.ticks.map(({ at, name }) => {
+    const row = round(at);
+    return `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${row}" y2="${row}" class="grid"/><text x="${LEFT - 5}" y="${row}" text-anchor="end" dominant-baseline="middle">${escapeHtml(name)}</text>`;
+  });
+  const columns = x.ticks.map(
+    ({ at, name }) =>
+      `<text x="${round(at)}" y="${HEIGHT - BOTTOM + 15}" text-anchor="middle">${escapeHtml(name)}</text>`,
+  );
+  return [...rows, ...columns].join('');
+}
+
+const round = (value: number): number => Math.round(value * 10) / 10;
+
+function drawLine({ points, colour, style }: PlotLine, { x, y }: Axes): string {
+  const path = pathThrough<Point>(
+    ([at]) => x.at(at),
+    ([, value]) => y.at(value),
+  ).digits(1)(thin(points, x));
   const dashes = style === 'dashed' ? ' stroke-dasharray="5 4"' : '';
   const dots =
-    points.length <= 30 && style === 'solid'
+    points.length <= DOTS_MAX && style !== 'dashed'
       ? points.map(
-          ([x, value]) =>
-            `<circle cx="${toX(x).toFixed(1)}" cy="${toY(value).toFixed(1)}" r="2.5" fill="${colour}"/>`,
+          ([at, value]) =>
+            `<circle cx="${round(x.at(at))}" cy="${round(y.at(value))}" r="2.5" fill="${colour}"/>`,
         )
       : [];
-  return `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="1.5"${dashes}/>${dots.join('')}`;
+  return `<path d="${path}" fill="none" stroke="${colour}" stroke-width="1.5"${dashes}/>${dots.join('')}`;
+}
+
+/**
+ * Of the points that share a unit of width, the first, the lowest, the highest and the last: a year of 5-minute snapshots draws the
+ * same line, each extreme included, from a hundredth of the text.
+ */
+function thin(points: readonly Point[], x: Axis): Point[] {
+  const kept: Point[] = [];
+  for (let start = 0, end = 0; start < points.length; start = end) {
+    const column = Math.floor(x.at(points[start]![0]));
+    let [lowest, highest] = [start, start];
+    for (end = start; end < points.length && Math.floor(x.at(points[end]![0])) === column; end++) {
+      if (points[end]![1] < points[lowest]![1]) lowest = end;
+      if (points[end]![1] > points[highest]![1]) highest = end;
+    }
+    const indexes = new Set([start, lowest, highest, end - 1].sort((a, b) => a - b));
+    for (const index of indexes) kept.push(points[index]!);
+  }
+  return kept;
+}
+
+function drawBars({ points, colour }: PlotLine, { x, y }: Axes): string {
+  const width = Math.max(1, Math.min(12, (WIDTH - LEFT - RIGHT) / points.length - 1));
+  const zero = y.at(0);
+  return points
+    .map(([at, value]) => {
+      const top = Math.min(y.at(value), zero);
+      return `<rect x="${round(x.at(at) - width / 2)}" y="${round(top)}" width="${round(width)}" height="${round(Math.abs(y.at(value) - zero))}" fill="${colour}"/>`;
+    })
+    .join('');
 }
 
 function drawLegend(lines: readonly PlotLine[]): string {
   const width = (WIDTH - LEFT - RIGHT) / lines.length;
   return lines
     .map(({ name, colour }, index) => {
-      const x = LEFT + index * width;
+      const x = round(LEFT + index * width);
       const y = HEIGHT - 12;
-      return `<rect x="${x.toFixed(1)}" y="${y - 7}" width="9" height="9" fill="${colour}"/><text x="${(x + 13).toFixed(1)}" y="${y + 1}">${escapeHtml(name)}</text>`;
+      return `<rect x="${x}" y="${y - 7}" width="9" height="9" fill="${colour}"/><text x="${x + 13}" y="${y + 1}">${escapeHtml(name)}</text>`;
     })
     .join('');
 }

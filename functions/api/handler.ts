@@ -2,7 +2,7 @@
 // invocation never fails: errors are answers.
 import { z } from 'zod';
 import { DASHBOARD } from '../../dashboard/page.ts';
-import type { ApiRequest } from '../../lib/api/answer-api.ts';
+import type { ApiRequest } from '../../lib/api/api-call.ts';
 import { type ApiComposition, composeApi } from '../../lib/runtime/compose/api.ts';
 import { apiSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';

@@ -78,7 +78,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     grants: ['read_universe', 'read_ensemble', 'read_profiles', 'read_signals', 'write_evidence', 'assess'],
   },
   api: {
-    description: 'Emergency stop, status and signals over HTTP, and the dashboard',
+    description: 'Emergency stop and what the system knows over HTTP, and the dashboard',
     loadsModels: false,
     files: ['dashboard/page.html'],
     memoryMb: 1024,
@@ -89,6 +89,9 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     retry: { attempts: 0, ageMaxS: 60 },
     grants: [
       'read_api_token',
+      'read_models',
+      'read_universe_changes',
+      'read_evidence',
       'read_signals',
       'read_flags',
       'close_flags',

@@ -63,6 +63,8 @@ const GRANTS = {
   read_models: readObjects('models/*', 'ensembles/*', 'quarantine/*'),
   read_ensemble: readObjects('ensembles/*'),
   read_universe: readObjects(UNIVERSE_KEY),
+  read_universe_changes: readObjects('universe/*'),
+  read_evidence: readObjects('evidence/*'),
   write_universe: writeObjects('universe/*'),
   read_candles: readObjects(`${COLLECTED_PREFIX}*`),
   write_candles: writeObjects(`${COLLECTED_PREFIX}*`),

@@ -14,8 +14,6 @@ const stageSettingsSchema = z.strictObject({
   shards: z.int().min(1).max(100),
   /** Size of the universe: the symbols with the largest turnover. */
   symbols: z.int().min(1).max(SYMBOLS_MAX).default(100),
-  /** CoinGecko's address, to compare the universe with its ranking once a day. @default not asked */
-  marketCapUrl: z.url().optional(),
   /** Stored by the first deploy if there is none; later deploys do not change it. @default none */
   universe: universeSchema.omit({ schemaVersion: true, change: true }).optional(),
   /** Weekly retraining in a container; deploying it needs Docker. @default none */

@@ -18,7 +18,7 @@ export abstract class FunctionStack extends Stack {
 
   constructor(scope: Construct, id: string, props: StageStackProps) {
     super(scope, id, props);
-    const { stage, exchange, shards, symbols, marketCapUrl, apiAuthorisation } = props.settings;
+    const { stage, exchange, shards, symbols, apiAuthorisation } = props.settings;
     const { signalsTable, riskTable } = resourcesOfStage(stage);
     this.stage = stage;
     this.functionEnvironment = {
@@ -30,7 +30,6 @@ export abstract class FunctionStack extends Stack {
       QT_SHARDS: String(shards),
       QT_ALARM_TOPIC_ARN: sharedArns(this, stage).topic,
       QT_SYMBOLS: String(symbols),
-      QT_MARKET_CAP_URL: marketCapUrl,
       QT_API_AUTHORISATION: apiAuthorisation,
     };
   }

@@ -15,6 +15,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { API_ROUTES } from '../../lib/api/api-contract.ts';
+import { methodsOf } from '../../lib/api/api-route.ts';
 import { functionNameOf } from '../catalog/shared-resources.ts';
 import type { StageSettings } from '../catalog/stage-settings.ts';
 
@@ -51,8 +52,8 @@ export class PublicApi extends Construct {
       ...(isSigned && { defaultAuthorizer: new HttpIamAuthorizer() }),
     });
     const integration = new HttpLambdaIntegration('Function', handler);
-    const routes = Object.values(API_ROUTES).flatMap(({ method, path }) =>
-      api.addRoutes({ path, methods: [method as HttpMethod], integration }),
+    const routes = Object.values(API_ROUTES).flatMap((route) =>
+      api.addRoutes({ path: route.path, methods: methodsOf(route) as HttpMethod[], integration }),
     );
     if (!isSigned)
       for (const route of routes)

@@ -106,12 +106,5 @@ export class StageFunction extends Construct {
   }
 }
 
-function environmentOf(name: FunctionName, values: FunctionEnvironment): Record<string, string> {
-  const { required, optional } = FUNCTION_SETTINGS[name];
-  return Object.fromEntries(
-    [...required, ...optional].flatMap((setting) => {
-      const value = values[setting];
-      return value === undefined ? [] : [[setting, value]];
-    }),
-  );
-}
+const environmentOf = (name: FunctionName, values: FunctionEnvironment): Record<string, string> =>
+  Object.fromEntries(FUNCTION_SETTINGS[name].required.map((setting) => [setting, values[setting]]));

@@ -1,6 +1,9 @@
 // The OpenAPI document of the HTTP API, made from the table of its routes and the schemas that check its requests.
 import { z } from 'zod';
-import { API_ERRORS, API_ROUTES, type ApiErrorCode, type ApiRoute, NAMED_SCHEMAS } from './api-contract.ts';
+import { API_ROUTES } from './api-contract.ts';
+import { API_ERRORS, type ApiErrorCode } from './api-error.ts';
+import type { ApiRoute, RouteAnswer } from './api-route.ts';
+import { NAMED_SCHEMAS } from './named-schemas.ts';
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -15,7 +18,7 @@ export function describeApi(): JsonObject {
       title: 'Quantum Trader',
       version: '1',
       description:
-        'Emergency stop and status. Times are epoch milliseconds, money is in millionths of a USDT.',
+        'Emergency stop, and what the system knows. Times are epoch milliseconds, money is in millionths of a USDT. HEAD answers like GET.',
     },
     paths,
     components: {
@@ -32,7 +35,7 @@ function describeRoute(name: string, route: ApiRoute): JsonObject {
     summary,
     security: needsToken ? [{ token: [] }] : [],
     ...(query !== undefined && { parameters: parametersOf(query) }),
-    ...(body !== undefined && { requestBody: { required: true, content: contentOf(body) } }),
+    ...(body !== undefined && { requestBody: { required: true, content: contentOf(body.name) } }),
     responses: responsesOf(route),
   };
 }
@@ -63,8 +66,9 @@ function responsesOf({ answers, errors }: ApiRoute): JsonObject {
 
 const schemaPath = (name: string): string => `#/components/schemas/${name}`;
 
-function contentOf(content: ApiRoute['answers'][number]['content']): JsonObject {
+function contentOf(content: RouteAnswer['content']): JsonObject {
   if (content === 'html') return { 'text/html': { schema: { type: 'string' } } };
+  if (content === 'text') return { 'text/plain': { schema: { type: 'string' } } };
   if (content === 'json') return { 'application/json': { schema: { type: 'object' } } };
   return { 'application/json': { schema: { $ref: schemaPath(content) } } };
 }
@@ -73,9 +77,13 @@ function parametersOf(query: NonNullable<ApiRoute['query']>): JsonObject[] {
   const { properties } = z.toJSONSchema(query);
   return Object.entries(properties!).map(([name, schema]) => {
     const { description, ...rest } = schema as { description?: string };
-    return { name, in: 'query', required: false, description, schema: rest };
+    return { name, in: 'query', required: isRequired(query, name), description, schema: rest };
   });
 }
+
+/** Read as text: what has a default may be left out. */
+const isRequired = (query: NonNullable<ApiRoute['query']>, name: string): boolean =>
+  !query.shape[name]!.safeParse(undefined).success;
 
 function namedSchemas(): JsonObject {
   const registry = z.registry<{ id: string }>();

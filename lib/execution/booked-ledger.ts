@@ -43,6 +43,8 @@ export interface OrderFills {
   readonly filledQuantity: number;
   readonly averagePrice: number | null;
   readonly feeMicroUsdt: number;
+  /** What its record says is booked: the ledger forgets orders that have ended. */
+  readonly booked?: BookedLedger['orders'][string];
 }
 
 const NOTHING_BOOKED = { quantity: 0, averagePrice: null, feeMicroUsdt: 0 };
@@ -52,7 +54,7 @@ const QUANTITY_DUST = 5e-9;
 /** The books with what is new about an order. The order is then known to them, even without a fill. */
 export function bookOrder(bookedLedger: BookedLedger, fills: OrderFills): BookedLedger {
   const { clientOrderId, symbol, side, filledQuantity, averagePrice } = fills;
-  const before = bookedLedger.orders[clientOrderId] ?? NOTHING_BOOKED;
+  const before = bookedLedger.orders[clientOrderId] ?? fills.booked ?? NOTHING_BOOKED;
   const quantity = filledQuantity - before.quantity;
   const feeMicroUsdt = fills.feeMicroUsdt - before.feeMicroUsdt;
   // An answer older than one before it.
@@ -137,22 +139,42 @@ const WALLET_TOLERANCE_MICRO_USDT = 10_000;
 
 /** One line for each thing that exchange and ledger differ in. */
 export function differencesOf(ledger: Ledger, statement: AccountStatement): readonly string[] {
+  const wallet = walletDifference(ledger, statement);
+  const positions = positionDifferences(ledger, statement).map(({ line }) => line);
+  return wallet === undefined ? positions : [...positions, wallet];
+}
+
+/** By symbol, what the exchange holds otherwise than the ledger. */
+export function positionDifferences(
+  ledger: Ledger,
+  statement: AccountStatement,
+): readonly { readonly symbol: string; readonly line: string }[] {
   const theirs = new Map(statement.positions.map(({ symbol, quantity }) => [symbol, quantity]));
   const symbols = [...new Set([...Object.keys(ledger.positions), ...theirs.keys()])].sort();
-  const lines = symbols.flatMap((symbol) => {
+  return symbols.flatMap((symbol) => {
     const exchange = theirs.get(symbol) ?? 0;
-    const bookedLedger = ledger.positions[symbol]?.quantity ?? 0;
-    return Math.abs(exchange - bookedLedger) <= QUANTITY_DUST
-      ? []
-      : [`${symbol}: the exchange holds ${exchange}, the books ${bookedLedger}`];
+    const ours = ledger.positions[symbol]?.quantity ?? 0;
+    if (Math.abs(exchange - ours) <= QUANTITY_DUST) return [];
+    return [{ symbol, line: `${symbol}: the exchange holds ${exchange}, the books ${ours}` }];
   });
-  const missing = statement.walletMicroUsdt - walletOf(ledger);
-  if (Math.abs(missing) <= WALLET_TOLERANCE_MICRO_USDT) return lines;
-  return [
-    ...lines,
-    `wallet: the exchange holds ${statement.walletMicroUsdt}, the books ${walletOf(ledger)} micro-USDT`,
-  ];
 }
+
+/** What the wallet has more or less than the ledger; undefined when it has neither. */
+export function walletDifference(ledger: Ledger, { walletMicroUsdt }: AccountStatement): string | undefined {
+  if (Math.abs(walletMicroUsdt - walletOf(ledger)) <= WALLET_TOLERANCE_MICRO_USDT) return undefined;
+  return `wallet: the exchange holds ${walletMicroUsdt}, the books ${walletOf(ledger)} micro-USDT`;
+}
+
+/** Income may be listed minutes after it moved the wallet, that of funding, paid on the hour, later still. */
+const INCOME_LATE_MS = 300_000;
+const FUNDING_INCOME_LATE_MS = 600_000;
+const HOUR_MS = 3_600_000;
+
+/** Whether a difference of the wallet alone may still be explained by income that is not listed yet. */
+export const mayBeIncome = (sinceMs: number, nowMs: number): boolean => {
+  const isAfterFunding = sinceMs % HOUR_MS <= FUNDING_INCOME_LATE_MS;
+  return nowMs - sinceMs <= (isAfterFunding ? FUNDING_INCOME_LATE_MS : INCOME_LATE_MS);
+};
 
 /**
  * The ledger with the exchange's costs of the positions that both hold alike; what they differ in was realised. The two part

@@ -98,6 +98,8 @@ function ended(state: OrderState, status: 'rejected' | 'cancelled'): Outcome {
 
 function notFound(state: OrderState, sinceSubmitMs: number): Outcome {
   if (state.status === 'acknowledged' || state.status === 'partially_filled') {
+    // Lookups lag the acknowledgement.
+    if (sinceSubmitMs <= ARRIVAL_MS_MAX) return { current: state, anomaly: undefined };
     return { current: { ...state, status: 'unknown' }, anomaly: 'vanished' };
   }
   const waiting = state.status === 'authorised' || state.status === 'unknown';

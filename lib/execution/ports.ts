@@ -5,7 +5,7 @@ import type { RiskApproved, Scope } from '../risk/gate.ts';
 import type { EntryOrder, OrderSide, ReduceOrder } from './order.ts';
 
 /** Closed list of refusals that a caller acts on. */
-export const REJECTION_CODES = {
+const REJECTION_CODES = {
   would_trigger: 'the stop would trigger at once', // -2021
   nothing_to_reduce: 'the account holds nothing on that side', // -2022, -4118
   filters: 'price or quantity breaks a filter: read the filters again', // -1111, -4003, -4005, -4014, -4164, …

@@ -55,10 +55,14 @@ export const positionRecordSchema = z.object({
   stopPrice: z.number().positive(),
   /** The stop in force on the exchange; null while there is none. */
   stopClientOrderId: z.string().nullable(),
+  /** Which of the entry's stops that is, from 0; −1: one of an entry before; null in records older than this field. */
+  stopSequence: z.int().nullable().default(null),
   /** Since when it has no stop; null while it has one. */
   unprotectedSinceMs: z.int().nullable(),
   /** The newest exit that was decided for it; null while there is none. */
   exitClientOrderId: z.string().nullable(),
+  /** Likewise. */
+  exitSequence: z.int().nullable().default(null),
   /** The label's horizon: when the exit is due. */
   exitDueMs: z.int(),
   openedAtMs: z.int(),

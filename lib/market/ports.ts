@@ -1,4 +1,4 @@
-// What market data needs from outside: an exchange's public data, its archive of candle files, a ranking of coins, a file format.
+// What market data needs from outside: an exchange's public data, its archive of candle files, a file format.
 import type { Result } from '../core/result.ts';
 import type { CandleSeries } from './candle-series.ts';
 import type { ListedPair } from './pair-exclusion.ts';
@@ -45,12 +45,6 @@ export interface MarketData {
   filters(): Promise<Result<ReadonlyMap<string, SymbolFilters>, MarketDataError>>;
   /** All pairs against USDT, whether they trade or not, with their turnover. */
   pairs(): Promise<Result<readonly ListedPair[], MarketDataError>>;
-}
-
-/** Coins by market capitalisation, from a source other than the exchange. */
-export interface MarketCapRanking {
-  /** Rank by the coin's own name in upper case, e.g. `PEPE`; 1 is the largest. Fails with one line. */
-  ranks(): Promise<Result<ReadonlyMap<string, number>, string>>;
 }
 
 /** Candles as an exchange publishes them in files: whole days and months, each with its checksum. */

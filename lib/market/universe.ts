@@ -49,8 +49,6 @@ export const universeChangeSchema = z.strictObject({
       rank: z.int().min(1).nullable(),
     }),
   ),
-  /** Symbols of the universe that the market-cap ranking does not know; null when it was not asked, or gave no answer. */
-  unconfirmed: z.array(symbolSchema).nullable(),
 });
 export type UniverseChange = z.infer<typeof universeChangeSchema>;
 

@@ -1,4 +1,4 @@
-// One measurement of drift, as it is recorded: how far the features of now are from those of training, or why that is not known.
+// How far the features of the newest week are from those of training, as it is stored; or why that could not be measured.
 import { z } from 'zod';
 
 /** Why drift could not be measured. Closed. */

@@ -21,11 +21,6 @@ export interface ModelRuntime {
   }): Promise<Result<ModelSession, string>>;
 }
 
-/** Where measurements of drift are kept. Throws StoreError. */
-export interface DriftLog {
-  add(record: DriftRecord): Promise<void>;
-}
-
 /**
  * Compares a candidate with the active ensemble on candles that neither was trained on. Fails with one line of why the two
  * cannot be compared.
@@ -34,3 +29,8 @@ export type CompareEnsembles = (compared: {
   championId: string;
   challengerId: string;
 }) => Promise<Result<EnsembleComparison, string>>;
+
+/** Where measurements of drift are kept. Throws StoreError. */
+export interface DriftLog {
+  append(record: DriftRecord): Promise<unknown>;
+}

@@ -1,24 +1,24 @@
-// What `qt evaluate` says. Figures that cannot be computed are undefined: null in JSON, "undefined" in text, never a stand-in.
+// What `qt evaluate` reports. A figure that cannot be computed is undefined: null in JSON, "n/a" in text, never a stand-in.
 
 import type { LabelDefinition } from '../models/manifest.ts';
 import type { Action, ModelAbstentionReason } from '../models/vote.ts';
 import type { Drawdown } from '../risk/drawdown.ts';
-import type { EquityCurve } from '../risk/equity-curve.ts';
 import type { DropCounts } from './labels/dataset-rows.ts';
 import type { ActedEdge } from './metrics/acted-edge.ts';
 import type { ClassPrior, SymbolScores, WeekScores } from './metrics/evaluate-probabilities.ts';
 import type { DailyCoefficient } from './metrics/information-coefficient.ts';
 import type { ReliabilityBin } from './metrics/reliability.ts';
+import type { SymbolProblem } from './symbol-problem.ts';
 
 type Figure = number | undefined;
 
-/** Of one model's probabilities, or of the ensemble's; all undefined where it answered nothing. */
+/** Of one model's probabilities, or of the ensemble's; all undefined when it gave no answer. */
 export interface ProbabilityFigures {
-  /** Rows answered: what all figures here are computed over. */
+  /** Rows answered; all figures here are over these. */
   readonly rows: number;
   readonly logLoss: Figure;
   readonly priorLogLoss: Figure;
-  /** Log-loss = volatility part (hold or move) + direction part (which way, given a move); the same for the prior. */
+  /** Log-loss = volatility part (HOLD or a move) + direction part (which way, given a move); the same for the prior. */
   readonly volatilityLogLoss: Figure;
   readonly priorVolatilityLogLoss: Figure;
   readonly directionLogLoss: Figure;
@@ -47,11 +47,11 @@ interface VoteFigures {
 
 export type InSample = boolean | 'partly';
 
-/** Agreement is that of the pair, for its two members; a model's actions are the sides it leans to. */
+/** `agreementXgbLgbm` is set for xgboost and lightgbm only; a model's actions are the sides it leans to. */
 export interface ModelFigures extends ProbabilityFigures, VoteFigures {
   readonly version: string;
   readonly weight: number;
-  /** undefined for a model that did not serve: its manifest is not proven. */
+  /** undefined for a quarantined model: its manifest is not verified. */
   readonly training: { readonly fromMs: number; readonly toMs: number } | undefined;
   readonly inSample: InSample | undefined;
   readonly quarantined: { readonly reason: ModelAbstentionReason; readonly message: string } | undefined;
@@ -77,13 +77,13 @@ export interface SymbolFigures extends Omit<SymbolScores, 'symbol'> {
   readonly netBps: Figure;
 }
 
-/** The account of run-portfolio.ts over all acted-on signals. */
+/** The simulated account of run-portfolio.ts over all BUY and SELL signals. */
 export interface StrategyFigures {
   readonly sharpe: Figure;
   readonly sortino: Figure;
   readonly calmar: Figure;
   readonly profitFactor: Figure;
-  /** Deepest fall as a share of the high. */
+  /** Deepest fall from a high, as a share of it. */
   readonly maxDrawdown: Figure;
   readonly deflatedSharpe: Figure;
   readonly trades: number;
@@ -96,7 +96,7 @@ export interface StrategyFigures {
   readonly skippedOpen: number;
   readonly skippedFull: number;
   readonly drawdown: Drawdown | undefined;
-  /** Trials that the deflated Sharpe ratio reckons with, this strategy included; or why it cannot. */
+  /** Trials that the deflated Sharpe ratio takes into account, this strategy included; or why there is none. */
   readonly trials: number | undefined;
   readonly trialsUnknown: string | undefined;
   readonly rules: {
@@ -105,16 +105,16 @@ export interface StrategyFigures {
     readonly slippageBps: number;
   };
   readonly daily: readonly { readonly startMs: number; readonly value: number }[];
-  /** At the close of each UTC day. */
-  readonly equity: EquityCurve;
+  /** One snapshot at every bar's close, the first at the start. */
+  readonly equity: { readonly timeMs: readonly number[]; readonly equityUsdt: readonly number[] };
 }
 
 export interface Evaluation {
   readonly ensembleId: string;
   readonly label: LabelDefinition;
-  /** True when every judged bar lies in the training range of a serving model; `partly` when some do. */
+  /** True when every evaluated bar lies in the training range of a serving model; `partly` when some do. */
   readonly inSample: InSample;
-  /** Open times of the first and last judged bar. */
+  /** Open times of the first and last evaluated bar. */
   readonly range: {
     readonly fromMs: number;
     readonly toMs: number;
@@ -123,15 +123,15 @@ export interface Evaluation {
   };
   readonly symbols: readonly string[];
   readonly rows: number;
-  /** Every n-th bar of the clock was judged. */
+  /** Every n-th bar of the clock was evaluated. */
   readonly everyBars: number;
-  /** Class frequencies of all judged rows: known only afterwards, so a stricter opponent than training's. */
+  /** Class frequencies of all evaluated rows: known only in hindsight, so harder to beat than training's. */
   readonly prior: { readonly source: 'evaluated_range'; readonly frequencies: ClassPrior };
   readonly edgeThresholdBps: number;
-  /** Bars of the range that serving would abstain from, or that have no whole path, by reason. */
+  /** Bars without a row, by reason: serving would abstain, or the labelled path is incomplete. */
   readonly abstentions: DropCounts;
-  /** Symbols whose candles could not be used. */
-  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
+  /** Symbols skipped because their candles cannot be used. */
+  readonly symbolProblems: readonly SymbolProblem[];
   readonly models: Readonly<Record<string, ModelFigures>>;
   readonly ensemble: EnsembleFigures;
   readonly strategy: StrategyFigures;

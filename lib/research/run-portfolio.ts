@@ -1,6 +1,6 @@
-// What acting on the signals would have earned as one account: a fixed number of places, an equal share of the account each,
-// fees and slippage on both sides. Deliberately plain, so that its figures can be checked by hand: no sizing by volatility,
-// no leverage, no funding. A figure of the models, not of the executor, which sizes and gates on its own.
+// What acting on the signals would have earned in one account: a fixed number of positions of equal size, fees and slippage on both
+// sides. Deliberately simple, so that its figures can be checked by hand: no sizing by volatility, no leverage, no funding. It
+// measures the models, not the executor, which has its own sizing and gate.
 
 import { BAR_MS } from '../market/candle.ts';
 import type { EquityCurve } from '../risk/equity-curve.ts';
@@ -11,35 +11,35 @@ import type { ClosedTrade } from './metrics/trade-statistics.ts';
 export interface CandidateTrade {
   readonly symbol: number;
   readonly side: 'BUY' | 'SELL';
-  /** Open time of the bar entered at, and of the bar left in. */
+  /** Open times of the entry bar and of the exit bar. */
   readonly entryBarMs: number;
   readonly exitBarMs: number;
   readonly entryPrice: number;
   readonly exitPrice: number;
-  /** Which signals get the places when there are more signals than places. */
+  /** Ranks the signals when there are more of them than free positions. */
   readonly expectedEdgeBps: number;
 }
 
 export interface PortfolioRules {
-  /** Marks run from here to `toMs`, every 5 minutes; both multiples of 5 minutes. */
+  /** Equity snapshots run from here to `toMs`, every 5 minutes; both multiples of 5 minutes. */
   readonly fromMs: number;
   readonly toMs: number;
   readonly startUsdt: number;
   /** Each position opens with this share of what the account holds in closed trades: 1 / positionsMax. */
   readonly positionsMax: number;
   readonly costs: TradingCosts;
-  /** Close of a symbol's bar, for marking what is open. */
+  /** Close of a symbol's bar, to value open positions. */
   readonly closeAt: (symbol: number, barOpenTimeMs: number) => number;
 }
 
 export interface PortfolioResult<Trade extends CandidateTrade> {
   /** In order of closing. */
   readonly trades: readonly ClosedTrade[];
-  /** The candidates that got a place and were closed, in the same order. */
+  /** The candidates that were traded and closed, in the same order. */
   readonly traded: readonly Trade[];
-  /** At every bar's close; open positions at what closing them there would leave. */
+  /** At every bar's close; open positions at their value if closed there, costs included. */
   readonly curve: EquityCurve;
-  /** Signals not traded: their symbol's position was open, or no place was free. */
+  /** Signals not traded: their symbol's position was open, or all positions were taken. */
   readonly skippedOpen: number;
   readonly skippedFull: number;
 }
@@ -49,7 +49,7 @@ interface Position<Trade extends CandidateTrade> {
   readonly notionalUsdt: number;
 }
 
-/** A place left within a bar is free from the next bar on. After ruin nothing is entered. */
+/** A position closed within a bar makes room from the next bar on. After ruin nothing is entered. */
 export function runPortfolio<Trade extends CandidateTrade>(
   candidates: readonly Trade[],
   rules: PortfolioRules,
@@ -59,16 +59,16 @@ export function runPortfolio<Trade extends CandidateTrade>(
   const open = new Map<number, Position<Trade>>();
   const trades: ClosedTrade[] = [];
   const traded: Trade[] = [];
-  const marks = Math.max(0, Math.round((toMs - fromMs) / BAR_MS)) + 1;
-  const curve = { timeMs: new Float64Array(marks), equityUsdt: new Float64Array(marks) };
+  const snapshots = Math.max(0, Math.round((toMs - fromMs) / BAR_MS)) + 1;
+  const curve = { timeMs: new Float64Array(snapshots), equityUsdt: new Float64Array(snapshots) };
   let realisedUsdt = rules.startUsdt;
   let skippedOpen = 0;
   let skippedFull = 0;
   let next = 0;
   curve.timeMs[0] = fromMs;
   curve.equityUsdt[0] = realisedUsdt;
-  for (let mark = 1; mark < marks; mark++) {
-    const barMs = fromMs + (mark - 1) * BAR_MS;
+  for (let snapshot = 1; snapshot < snapshots; snapshot++) {
+    const barMs = fromMs + (snapshot - 1) * BAR_MS;
     for (; next < queue.length && queue[next]!.entryBarMs <= barMs; next++) {
       const trade = queue[next]!;
       if (open.has(trade.symbol)) skippedOpen++;
@@ -86,8 +86,8 @@ export function runPortfolio<Trade extends CandidateTrade>(
         open.delete(symbol);
       } else unrealisedUsdt += profitOf(position, rules.closeAt(symbol, barMs), costs);
     }
-    curve.timeMs[mark] = barMs + BAR_MS;
-    curve.equityUsdt[mark] = realisedUsdt + unrealisedUsdt;
+    curve.timeMs[snapshot] = barMs + BAR_MS;
+    curve.equityUsdt[snapshot] = realisedUsdt + unrealisedUsdt;
   }
   return { trades, traded, curve, skippedOpen, skippedFull };
 }

@@ -29,6 +29,10 @@ export interface RecordProblem {
   readonly key: string;
   /** Names the record and the field. */
   readonly message: string;
+  /** As it is stored. */
+  readonly value: unknown;
+  /** undefined when that cannot be read either. */
+  readonly revision: number | undefined;
 }
 
 export interface RecordQuery {
@@ -36,6 +40,8 @@ export interface RecordQuery {
   readonly prefix: string;
   /** Inclusive; bounds the older end. */
   readonly fromKey?: string;
+  /** Exclusive; bounds the newer end. */
+  readonly beforeKey?: string;
   readonly newestFirst?: boolean;
   /** Most records to look at, readable or not. */
   readonly count?: number;

@@ -46,16 +46,34 @@ export type EquitySnapshot = z.infer<typeof equitySnapshotSchema>;
 export const dayRecordSchema = z.object({ startMicroUsdt: z.int() });
 export type DayRecord = z.infer<typeof dayRecordSchema>;
 
-/** The position manager's last completed run. */
+/** The position manager's last run. */
 export const positionManagerRecordSchema = z.object({
-  completedAtMs: z.int(),
+  /** Of the last completed run; null before the first. */
+  completedAtMs: z.int().nullable(),
+  /** Of the last run, complete or not; null in records older than this field. */
+  attemptedAtMs: z.int().nullable().default(null),
   /** One line each: what exchange and ledger differ in. */
   differences: z.array(z.string()),
+  /** The earliest of the next. */
   unprotectedSinceMs: z.int().nullable(),
-  /** Funding payments up to here are booked. */
-  fundingBookedUntilMs: z.int(),
+  /** By symbol of what the account holds without a stop: when that was first seen. */
+  unprotectedSince: z.record(z.string(), z.int()).default({}),
+  /** Since when the wallet differs from the ledger; null while it does not. */
+  walletDifferentSinceMs: z.int().nullable().default(null),
+  /** Funding payments up to here are booked; null before the first booking. */
+  fundingBookedUntilMs: z.int().nullable(),
 });
 export type PositionManagerRecord = z.infer<typeof positionManagerRecordSchema>;
+
+/** What a run has found wrong, so that the breaker judges it however soon it has healed. */
+export const incidentRecordSchema = z.object({
+  atMs: z.int(),
+  /** One line each: what exchange and ledger differed in. */
+  differences: z.array(z.string()),
+  /** For how long a position that is protected or gone by now had no stop; null when none was. */
+  unprotectedMs: z.int().nullable(),
+});
+export type IncidentRecord = z.infer<typeof incidentRecordSchema>;
 
 /** Who did what, and why: written once, never changed. */
 export const auditRecordSchema = z.strictObject({
@@ -85,6 +103,13 @@ export const TRADES: SeriesKind<TradeRecord> = {
 export const EQUITY: SeriesKind<EquitySnapshot> = {
   name: 'equity',
   schema: equitySnapshotSchema,
+  timeOf: ({ atMs }) => atMs,
+  keptMs: PASSING_KEPT_MS,
+};
+
+export const INCIDENTS: SeriesKind<IncidentRecord> = {
+  name: 'incident',
+  schema: incidentRecordSchema,
   timeOf: ({ atMs }) => atMs,
   keptMs: PASSING_KEPT_MS,
 };

@@ -1,33 +1,8 @@
-// ListObjectsV2 and ListObjectVersions: pages over the keys in UTF-8 order, with what is on disk now.
-import type { FaultPlan } from './fault-plan.ts';
 import type { Reply } from './http-listener.ts';
 import { S3Error } from './s3-error.ts';
 import type { DataVersion, ObjectVersion } from './s3-record.ts';
 import type { S3Request } from './s3-request.ts';
 import { element, XML_HEADERS, xmlDocument } from './s3-xml.ts';
-
-/** New keys that lists do not show yet, when the fault plan says so. S3's do at once; other stores of its kind do not. */
-export class LaggingLists {
-  readonly #faults: FaultPlan;
-  readonly #hiddenMs = new Map<string, number>();
-
-  constructor(faults: FaultPlan) {
-    this.#faults = faults;
-  }
-
-  hide(bucket: string, key: string): void {
-    const hiddenMs = this.#faults.hide('list');
-    if (hiddenMs !== undefined) this.#hiddenMs.set(`${bucket}/${key}`, hiddenMs);
-  }
-
-  shows(bucket: string, key: string): boolean {
-    const hiddenMs = this.#hiddenMs.get(`${bucket}/${key}`);
-    if (hiddenMs === undefined) return true;
-    if (!this.#faults.isOver('list', hiddenMs)) return false;
-    this.#hiddenMs.delete(`${bucket}/${key}`);
-    return true;
-  }
-}
 
 const PAGE_KEYS_MAX = 1000;
 

@@ -1,7 +1,7 @@
 // One request to the embedded S3, and what it is served from.
 import type { IncomingMessage } from 'node:http';
+import type { LaggingLists } from './lagging-lists.ts';
 import type { S3Files } from './s3-files.ts';
-import type { LaggingLists } from './s3-listing.ts';
 
 export interface S3Request {
   readonly http: IncomingMessage;

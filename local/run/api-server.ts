@@ -1,15 +1,15 @@
-// The HTTP API and the dashboard on this machine: calls are handed to the function in the form in which API Gateway does. It
-// knows its callers by the API's token, after the check that every local listener makes.
+// The HTTP API and the dashboard on this machine: the function gets its calls in the form that API Gateway uses. It knows its
+// callers by the API's token, after the check that every local listener makes.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { createApiHandler, type HttpEvent } from '../../functions/api/handler.ts';
 import type { ApiComposition } from '../../lib/runtime/compose/api.ts';
 import { FaultPlan } from '../aws/fault-plan.ts';
-import { type ClaimedPort, claimPort, type Reply } from '../aws/http-listener.ts';
+import { type ClaimedPort, claimPort, type Reply, readBody } from '../aws/http-listener.ts';
 import { DOOR_REFUSALS, type DoorRefusal } from '../aws/local-door.ts';
 
 const HOST = '127.0.0.1';
-/** The function refuses less; what is over this is not even read. */
+/** More is not read; the function's own limit is lower. */
 const BODY_BYTES_MAX = 65_536;
 
 const refuse = (status: number, body: object): Reply => ({
@@ -18,7 +18,7 @@ const refuse = (status: number, body: object): Reply => ({
   body: JSON.stringify(body),
 });
 
-/** Throws LocalStartError when the port cannot be had. @param port 0 takes any free one */
+/** Throws LocalStartError when the port is taken. @param port 0 for any free one */
 export const claimApiPort = (port: number): Promise<ClaimedPort> => claimPort('API', { host: HOST, port });
 
 /** Serves on the port until that is closed. */
@@ -31,24 +31,14 @@ export function serveApi(api: Pick<ApiComposition, 'answer'>, port: ClaimedPort)
     throttleReply: () => refuse(429, { message: 'Too Many Requests' }),
     internalErrorReply: () => refuse(500, { message: 'Internal Server Error' }),
     async answer(request: IncomingMessage): Promise<Reply> {
-      const body = await readUpTo(request, BODY_BYTES_MAX);
+      // A client that broke off reads no answer.
+      const body = await readBody(request, BODY_BYTES_MAX).catch(() => undefined);
       if (body === undefined) return refuse(413, { message: 'Request Entity Too Large' });
       const { statusCode, headers, body: answer } = await handle(eventOf(request, body));
       return { status: statusCode, headers, body: answer };
     },
   };
   port.serve(service, { faults: new FaultPlan({ nowMs: Date.now }), door: { servesPages: true } });
-}
-
-async function readUpTo(request: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > bytesMax) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** Payload format 2.0. */

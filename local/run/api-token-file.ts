@@ -1,4 +1,4 @@
-// The token of the HTTP API on this machine: made at the first start, in a file that its owner alone may read.
+// The token of the HTTP API on this machine: created at the first start, in a file that only its owner may read.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { describeFileFailure } from '../aws/local-start-error.ts';
@@ -10,8 +10,8 @@ const PATTERN = /^[A-Za-z0-9_-]{43}$/;
 export const apiTokenFile = (stateDir: string): string => join(stateDir, 'api-token');
 
 /**
- * The token that is there, or a new one where there is none or none that is whole. The file is written anew either way: one that
- * others could read is theirs alone no more. Throws LocalStartError, for a symbolic link too.
+ * The stored token, or a new one when none is stored or it is malformed. The file is written anew either way, so that no process
+ * that could open the old one can read it. Throws LocalStartError, for a symbolic link too.
  */
 export async function openApiToken(stateDir: string): Promise<string> {
   const file = apiTokenFile(stateDir);

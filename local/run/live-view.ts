@@ -1,7 +1,15 @@
-// What the person who runs the system sees: on a terminal one screen that changes, elsewhere one line per bar.
+// What a local run shows while it runs: on a terminal one screen that changes, elsewhere one line per bar.
+import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 import { createLogUpdate } from 'log-update';
 import colours from 'picocolors';
+import {
+  formatCounts,
+  formatFigure,
+  formatInstant,
+  formatNumber,
+  formatUsdt,
+} from '../../lib/core/format-figure.ts';
 import type { SystemStatus } from '../../lib/execution/use-cases/system-status.ts';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import type { Signal } from '../../lib/inference/signal.ts';
@@ -13,17 +21,17 @@ export interface BarView {
   readonly run: InferRun;
   readonly signals: readonly Signal[];
   readonly status: SystemStatus;
-  /** One line when the function failed on this bar. */
+  /** One line when a function failed on this bar. */
   readonly failed: string | undefined;
-  /** Where the dashboard is, and its token. */
+  /** URL of the dashboard, and where its token is. */
   readonly dashboard: string;
 }
 
 export interface LiveView {
-  /** What is going on before the first bar. */
+  /** What happens before the first bar. */
   progress(text: string): void;
   show(view: BarView): void;
-  /** Leaves the last screen standing. */
+  /** Keeps the last screen. */
   end(): void;
 }
 
@@ -50,17 +58,17 @@ export function formatBarLine({ bar, bars, run, status, failed }: BarView): stri
     `${formatInstant(run.barOpenTimeMs)} [${bar}${bars === undefined ? '' : `/${bars}`}] ${count} signals`,
     `: ${actions.BUY} BUY, ${actions.SELL} SELL, ${actions.HOLD} HOLD; ${abstentions.length} abstained`,
     abstentions.length > 0 ? ` (${formatCounts(abstentions.map(({ abstained }) => abstained))})` : '',
-    quarantined.length > 0 ? `; models out: ${formatQuarantine(run)}` : '',
+    quarantined.length > 0 ? `; quarantined: ${formatQuarantine(run)}` : '',
     `; ${status.mode}, ${status.positions.length} positions`,
-    status.equity === null ? '' : `, ${(status.equity.equityMicroUsdt / 1_000_000).toFixed(2)} USDT`,
+    status.equity === null ? '' : `, ${formatUsdt(status.equity.equityMicroUsdt)}`,
     `; ${Math.round(timingsMs.total)} ms`,
     failed === undefined ? '' : `; FAILED ${failed}`,
   ].join('');
 }
 
-/** @param size of the terminal: what does not fit is counted instead of shown */
+/** @param size of the terminal; rows that do not fit are counted instead of shown */
 export function formatScreen(view: BarView, size: { rows: number; columns: number }): string {
-  const { run, signals, status } = view;
+  const { run, status } = view;
   const head = [
     `${colours.bold('Quantum Trader')}  bar ${colours.bold(formatInstant(run.barOpenTimeMs))} UTC  #${view.bar}${
       view.bars === undefined ? '' : ` of ${view.bars}`
@@ -75,24 +83,14 @@ export function formatScreen(view: BarView, size: { rows: number; columns: numbe
     `timing fetch ${ms(run.timingsMs.fetch)}, features ${ms(run.timingsMs.features)}, inference ${ms(run.timingsMs.inference)}, store ${ms(run.timingsMs.store)}, total ${ms(run.timingsMs.total)}`,
   ].map((line) => wrap(line, size.columns));
   const room = Math.max(3, size.rows - head.join('\n').split('\n').length - 6);
-  const lines = [
-    ...signals.map((signal) => signalRow(signal)),
-    ...run.abstentions.map(({ symbol, abstained }) => [
-      symbol,
-      colours.yellow('abstained'),
-      '',
-      '',
-      '',
-      abstained,
-    ]),
-  ];
+  const rows = tableRows(view, size.columns);
   const table = new Table({
     head: ['symbol', 'action', 'confidence', 'edge bps', 'votes', 'why'],
-    style: { head: [], border: [], compact: true },
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 1 },
+    chars: FRAMELESS,
   });
-  table.push(...lines.slice(0, room));
-  const hidden = lines.length - room;
+  table.push(...rows.slice(0, room));
+  const hidden = rows.length - room;
   return [
     ...head,
     table.toString(),
@@ -103,20 +101,51 @@ export function formatScreen(view: BarView, size: { rows: number; columns: numbe
     .join('\n');
 }
 
-function signalRow(signal: Signal): string[] {
-  const paint = { BUY: colours.green, SELL: colours.red, HOLD: colours.dim }[signal.action];
+/** From so many columns on every vote has its model's name, and every reason is shown. */
+const WIDE_COLUMNS = 130;
+const FRAMELESS = Object.fromEntries(
+  [
+    ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
+    ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'],
+  ].map((name) => [name, '']),
+);
+
+/** First what acts, then what abstains: among a hundred symbols these are what an operator looks for. */
+function tableRows({ signals, run }: BarView, columns: number): string[][] {
+  const row = (signal: Signal) => signalRow(signal, columns >= WIDE_COLUMNS);
   return [
-    signal.symbol,
-    paint(signal.action),
-    signal.confidence.toFixed(3),
-    signal.expectedEdgeBps?.toFixed(1) ?? 'undefined',
-    signal.votes.map(formatVote).join(' '),
-    signal.reasons.join(', '),
+    ...signals.filter(({ action }) => action !== 'HOLD').map(row),
+    ...run.abstentions.map(({ symbol, abstained }) => [
+      symbol,
+      colours.yellow('abstained'),
+      '',
+      '',
+      '',
+      abstained,
+    ]),
+    ...signals.filter(({ action }) => action === 'HOLD').map(row),
   ];
 }
 
-const formatVote = (vote: Vote): string =>
+function signalRow({ symbol, action, confidence, expectedEdgeBps, votes, reasons }: Signal, isWide: boolean) {
+  const paint = { BUY: colours.green, SELL: colours.red, HOLD: colours.dim }[action];
+  const more = reasons.length > 1 ? ` +${reasons.length - 1}` : '';
+  return [
+    symbol,
+    paint(action),
+    confidence.toFixed(3),
+    formatFigure(expectedEdgeBps ?? undefined, 1),
+    isWide ? votes.map(nameVote).join(' ') : votes.map(abbreviateVote).join(''),
+    isWide ? reasons.join(', ') : `${reasons[0] ?? ''}${more}`,
+  ];
+}
+
+const nameVote = (vote: Vote): string =>
   'abstained' in vote ? colours.yellow(`${vote.model}:${vote.abstained}`) : `${vote.model}:${vote.action}`;
+
+/** B, S, H, or - for an abstention. */
+const abbreviateVote = (vote: Vote): string =>
+  'abstained' in vote ? colours.yellow('-') : vote.action.slice(0, 1);
 
 function formatMode({ mode, reasons, breaker }: SystemStatus): string {
   const latch =
@@ -128,34 +157,24 @@ function formatMode({ mode, reasons, breaker }: SystemStatus): string {
 }
 
 function formatAccount({ equity, positions }: SystemStatus): string {
-  if (equity === null) return 'not marked yet';
-  const held = positions.map(({ symbol, side, quantity }) => `${side} ${quantity} ${symbol}`);
-  return `equity ${(equity.equityMicroUsdt / 1_000_000).toFixed(2)} USDT  ${held.length === 0 ? 'no position' : held.join('  ')}`;
+  if (equity === null) return 'no equity snapshot yet';
+  const open = positions.map(({ symbol, side, quantity }) => `${side} ${formatNumber(quantity)} ${symbol}`);
+  return `equity ${formatUsdt(equity.equityMicroUsdt)}  ${open.length === 0 ? 'no position' : open.join('  ')}`;
 }
 
 const formatQuarantine = ({ quarantined }: InferRun): string =>
   quarantined.map(({ model, reason }) => `${model} ${reason}`).join(', ');
 
-/** `stale 3, illiquid 1` */
-export function formatCounts(reasons: readonly string[]): string {
-  const counts = new Map<string, number>();
-  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  return [...counts].map(([reason, count]) => `${reason} ${count}`).join(', ');
-}
-
 const ms = (value: number): string => `${Math.round(value)} ms`;
 
-/** `2024-08-05 00:00` */
-export const formatInstant = (timeMs: number): string =>
-  new Date(timeMs).toISOString().slice(0, 16).replace('T', ' ');
-
-/** Breaks between words, so that a long list of flags never pushes the table off the screen unnoticed. */
+/** Breaks between words; further lines stand under the text of the first. */
 function wrap(line: string, columns: number): string {
   const lines = [''];
-  for (const word of line.split('  ')) {
+  for (const word of line.split(/(?<= )(?=[^ ])/)) {
     const last = lines[lines.length - 1]!;
-    if (last !== '' && last.length + word.length + 2 > columns) lines.push(`       ${word}`);
-    else lines[lines.length - 1] = last === '' ? word : `${last}  ${word}`;
+    const isFull = stripVTControlCharacters(`${last}${word}`).trimEnd().length > columns;
+    if (last.trim() !== '' && isFull) lines.push(`       ${word}`);
+    else lines[lines.length - 1] = `${last}${word}`;
   }
-  return lines.join('\n');
+  return lines.map((text) => text.trimEnd()).join('\n');
 }

@@ -1,6 +1,5 @@
-// The whole system on one machine: embedded AWS, an exchange (simulated or real), and the real handlers of all functions, called
-// by the run's own clock.
-
+// The whole system on one machine: embedded AWS, an exchange (simulated or real), and the real handlers of all functions, called on
+// the run's own clock.
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -45,15 +44,15 @@ import type { Job } from './schedule.ts';
 
 export interface LocalSystemOptions {
   readonly stateDir: string;
-  /** First of five ports in a row: DynamoDB, S3, Parameter Store, exchange, HTTP API. 0: any free ones. */
+  /** First of five consecutive ports: DynamoDB, S3, Parameter Store, exchange, HTTP API. 0: any free ones. */
   readonly port: number;
   readonly clock: ReplayClock;
-  /** `named`: the symbols are the user's choice, which no refresh of the universe changes. */
+  /** `named`: the user chose the symbols, and no refresh of the universe changes them. */
   readonly exchange: { readonly named: boolean } & (
     | { readonly simulated: MarketSource }
     | { readonly real: Exchange; readonly symbols: readonly string[] }
   );
-  /** Runs once every port is had and the folder is nobody else's, before its state is opened. */
+  /** Called once all ports are claimed and the folder is free, before its state is opened. */
   readonly prepareState?: () => void;
   /** Told in one line what of the run's own files cannot be written. */
   readonly warn: (text: string) => void;
@@ -61,13 +60,13 @@ export interface LocalSystemOptions {
 
 export interface LocalSystem {
   readonly system: OperatorSystem;
-  /** One line when the ensemble in force is not the one that comes with the sources. */
+  /** One line when the active ensemble is not the one that comes with the sources. */
   readonly note: string | undefined;
-  /** Where dashboard and HTTP API are. */
+  /** URL of the dashboard and the HTTP API. */
   readonly apiUrl: string;
   /**
-   * Calls one function; infer's success calls execute, as on AWS. A function that fails is told in one line, and the run goes
-   * on: the next call tries again.
+   * Calls one function; infer's success calls execute, as on AWS. `failed` is one line when it failed; the run continues, and the
+   * next call retries.
    */
   call(job: Job): Promise<{ readonly failed: string | undefined }>;
   /** The newest infer run; undefined before the first. */
@@ -75,7 +74,7 @@ export interface LocalSystem {
   close(): Promise<void>;
 }
 
-/** Throws LocalStartError with one line of what is wrong and what to do. */
+/** Throws LocalStartError: one line that says what is wrong and what to do. */
 export async function startLocalSystem(options: LocalSystemOptions): Promise<LocalSystem> {
   const { stateDir, port, clock, exchange } = options;
   const closers: (() => Promise<void>)[] = [];
@@ -148,7 +147,7 @@ interface FunctionContext {
   readonly warn: LocalSystemOptions['warn'];
 }
 
-/** What a function runs in, with a log file of its own. */
+/** Runtime overrides of a function, with a log file of its own. */
 function overridesOf(context: FunctionContext, name: string) {
   const { stateDir, aws, clock, simulatedUrl, closers, warn } = context;
   const logOutput = openLog(stateDir, name, warn);
@@ -214,7 +213,7 @@ function composeHandlers(context: FunctionContext): Record<Job, () => Promise<un
 const symbolsOf = (exchange: LocalSystemOptions['exchange']): readonly string[] =>
   'simulated' in exchange ? exchange.simulated.symbols : exchange.symbols;
 
-/** An asynchronous invocation that fails is repeated twice. */
+/** Lambda retries a failed asynchronous invocation twice. */
 async function asLambdaRetries<T>(invoke: () => Promise<T>): Promise<T> {
   for (let retriesLeft = 2; ; retriesLeft--) {
     try {

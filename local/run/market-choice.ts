@@ -1,4 +1,4 @@
-// What the simulated exchange trades in this run: the recorded candles of a folder, or the generated market.
+// The market of the simulated exchange: recorded candles of a folder, or a generated market.
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { type CandleSeries, countUntil } from '../../lib/market/candle-series.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
@@ -16,12 +16,12 @@ export interface MarketChoice {
 
 export interface ChosenMarket {
   readonly market: MarketSource;
-  /** Names what is replayed, so that a restart knows its own. */
+  /** Name of the market, by which a restart recognises its own state. */
   readonly source: string;
 }
 
 const GENERATED_FROM_MS = Date.UTC(2024, 5, 1);
-/** 30 days to replay after the history that the first bar needs. */
+/** 30 days of replay after the history that the first bar needs. */
 const GENERATED_BARS = REQUEST_BARS + 30 * 288;
 const DAY_BARS = 288;
 
@@ -53,12 +53,12 @@ function keepNamed(market: MarketSource, symbols: number | readonly string[]): M
   const unknown = symbols.filter((symbol) => !market.symbols.includes(symbol));
   if (unknown.length > 0)
     throw new LocalStartError(
-      `the generated market has no ${unknown.join(', ')}; it has ${market.symbols.slice(0, 20).join(', ')} …`,
+      `the generated market has no ${unknown.join(', ')}: choose among ${market.symbols.slice(0, 20).join(', ')} …`,
     );
   return restrict(market, symbols);
 }
 
-/** The symbols with the largest quote volume in the 24 hours before the start, as the universe is chosen. */
+/** The symbols with the largest quote volume in the 24 hours before the start, as in the universe. */
 function keepLargest(
   market: MarketSource,
   symbols: number | readonly string[],
@@ -86,5 +86,5 @@ function dayQuoteVolume(series: CandleSeries, untilMs: number): number {
   return sum;
 }
 
-/** The earliest moment at which a whole window of history lies behind: a bar has just closed then. */
+/** The earliest bar close with a whole window of history before it. */
 export const firstRunMs = (market: MarketSource): number => market.firstOpenTimeMs + REQUEST_BARS * BAR_MS;

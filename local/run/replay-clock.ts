@@ -1,14 +1,14 @@
-// The clock of the local run: real time, or a replayed one that stands still while a function runs and moves on between
-// events, so that a machine slower than the replay never makes flags, marks or leases look old.
+// The clock of the local run: real time, or a replay clock that stands still while a function runs and moves between events, so
+// that flags, equity snapshots and leases never look old because the machine is slow.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../lib/core/ports.ts';
 
 export interface ReplayClock extends Clock {
-  /** Resolves when the clock shows `timeMs`; at once when that has passed. Rejects with AbortError when aborted. */
+  /** Resolves when the clock reaches `timeMs`, at once if it has passed. Rejects with AbortError when aborted. */
   waitUntil(timeMs: number, signal: AbortSignal): Promise<void>;
 }
 
-/** @param speed times real time that the replay tries to keep; with `max`, waiting takes no time */
+/** @param speed multiple of real time that the replay tries to keep; with `max` waiting takes no time */
 export function createReplayClock(startMs: number, speed: number | 'max'): ReplayClock {
   const originMs = performance.now();
   let nowMs = startMs;

@@ -1,6 +1,14 @@
-// What a state folder is the state of: which market, and how far its replay has come. A restart goes on at the next bar; another
-// market, another time, or a finished run told to start over gets a fresh state, and the old one is kept beside it.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+// What a state folder is the state of: which market, and how far its replay has come. A restart resumes at the next bar; another
+// market, another time, or a finished run that is started again gets a new state, and the old one is archived.
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LocalStartError } from '../aws/local-start-error.ts';
@@ -11,7 +19,7 @@ const positionSchema = z.strictObject({
   source: z.string(),
   /** When the next run is due, epoch ms of the market's time. */
   nextRunMs: z.int(),
-  /** Where its replay was told to start, while that run is unfinished: told so again, it goes on. */
+  /** The --from of an unfinished run: the same --from resumes it. */
   fromMs: z.int().nullable().default(null),
 });
 export type ReplayPosition = z.infer<typeof positionSchema>;
@@ -19,14 +27,14 @@ export type ReplayPosition = z.infer<typeof positionSchema>;
 const FILE = 'replay.json';
 const ARCHIVE = 'archive';
 
-/** Undefined when nothing has run on this folder yet. Throws LocalStartError for a file that is not readable as a position. */
+/** Undefined when nothing has run on this folder yet. Throws LocalStartError for an unreadable file. */
 export function readReplayPosition(stateDir: string): ReplayPosition | undefined {
   const file = join(stateDir, FILE);
   if (!existsSync(file)) return undefined;
   try {
     return positionSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch {
-    throw new LocalStartError(`${file} is not readable as saved state; move it away to start over`);
+    throw new LocalStartError(`${file} is not readable as saved state: move it away to start over`);
   }
 }
 
@@ -36,7 +44,11 @@ export function saveReplayPosition(stateDir: string, position: ReplayPosition): 
   renameSync(unfinished, join(stateDir, FILE));
 }
 
-/** Moves everything in the folder aside. @param name of the folder that keeps it, unique. @returns where it is now */
+/** Real time at which the position was last saved, epoch ms; undefined when nothing has run on this folder yet. */
+export const replaySavedAtMs = (stateDir: string): number | undefined =>
+  statSync(join(stateDir, FILE), { throwIfNoEntry: false })?.mtimeMs;
+
+/** Moves everything in the folder into its archive. @param name of the new archive folder, unique. @returns its path */
 export function archiveState(stateDir: string, name: string): string {
   const archive = join(stateDir, ARCHIVE, name);
   mkdirSync(archive, { recursive: true });

@@ -1,6 +1,7 @@
-// One local run from start to summary: chooses the market, starts the system, calls its functions by the schedule.
+// One local run from start to summary: chooses the market, starts the system, calls its functions on schedule.
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { formatInstant } from '../../lib/core/format-figure.ts';
 import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { chooseSymbols } from '../../lib/runtime/compose/exchange-check.ts';
@@ -8,7 +9,7 @@ import type { Exchange } from '../../lib/runtime/config/function-settings.ts';
 import { describeFileFailure, LocalStartError } from '../aws/local-start-error.ts';
 import type { MarketSource } from '../market/market-source.ts';
 import { apiTokenFile } from './api-token-file.ts';
-import { createLiveView, formatInstant, type LiveView } from './live-view.ts';
+import { createLiveView, type LiveView } from './live-view.ts';
 import { type LocalSystem, startLocalSystem } from './local-system.ts';
 import { chooseMarket, firstRunMs } from './market-choice.ts';
 import { createReplayClock, type ReplayClock, realClock } from './replay-clock.ts';
@@ -36,7 +37,7 @@ interface SimulatedMarketOptions {
   readonly speed: number | 'max';
 }
 
-/** Throws LocalStartError, or StoreError when a store fails for good. Stops early, in good order, when the signal is given. */
+/** Throws LocalStartError, or StoreError when a store fails for good. Stops cleanly when the signal is aborted. */
 export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal): Promise<void> {
   makeStateFolder(options.stateDir);
   const view = createLiveView(process.stdout);
@@ -58,9 +59,7 @@ export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal
     if (system.note !== undefined) view.progress(system.note);
     if (kept !== undefined)
       view.progress(`another market or time than the last run: its state is kept in ${kept}`);
-    view.progress(
-      `dashboard and HTTP API: ${system.apiUrl}; its token is in ${apiTokenFile(options.stateDir)}`,
-    );
+    view.progress(`dashboard and HTTP API: ${system.apiUrl} (token in ${apiTokenFile(options.stateDir)})`);
     await runSchedule({ options, plan, system, summary, view, stop, told: new Set() });
     trading = await describeTrading(system.system, plan.clock.nowMs());
   } finally {
@@ -73,14 +72,14 @@ export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal
 interface RunPlan {
   readonly clock: ReplayClock;
   readonly exchange: Parameters<typeof startLocalSystem>[0]['exchange'];
-  /** When the schedule begins, and after which nothing is due, epoch ms of the run's clock. */
+  /** Start and end of the schedule, epoch ms of the run's clock. */
   readonly startMs: number;
   readonly endMs: number;
-  /** What is traded. */
+  /** Name of the market. */
   readonly source: string;
   /** As ReplayPosition's. */
   readonly fromMs: number | null;
-  /** The folder holds the state of something else. */
+  /** The folder holds the state of another run. */
   readonly isOtherState: boolean;
 }
 
@@ -102,13 +101,13 @@ async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): P
   const dataFolder = market.dataFolder && resolve(market.dataFolder);
   const { market: source, source: name } = await chooseMarket({ ...market, dataFolder }, market.fromMs);
   const saved = readReplayPosition(stateDir);
-  const goesOn = saved?.source === name && [undefined, saved.fromMs].includes(market.fromMs);
-  const { nextRunMs: startMs, fromMs } = goesOn
+  const resumes = saved?.source === name && [undefined, saved.fromMs].includes(market.fromMs);
+  const { nextRunMs: startMs, fromMs } = resumes
     ? saved
     : { nextRunMs: market.fromMs ?? firstRunMs(source), fromMs: market.fromMs ?? null };
   checkReplayRange(source, startMs);
   view.progress(
-    `${source.symbols.length} symbols, ${formatInstant(source.firstOpenTimeMs)} to ${formatInstant(source.lastOpenTimeMs)} UTC; ${goesOn ? 'going on' : 'starting'} at ${formatInstant(startMs)}`,
+    `${source.symbols.length} symbols, ${formatInstant(source.firstOpenTimeMs)} to ${formatInstant(source.lastOpenTimeMs)} UTC; ${resumes ? 'resuming' : 'starting'} at ${formatInstant(startMs)}`,
   );
   return {
     clock: createReplayClock(startMs, market.speed),
@@ -117,12 +116,12 @@ async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): P
     endMs: source.lastOpenTimeMs + 2 * BAR_MS,
     source: name,
     fromMs,
-    isOtherState: !goesOn && readReplayPosition(stateDir) !== undefined,
+    isOtherState: !resumes && readReplayPosition(stateDir) !== undefined,
   };
 }
 
 /**
- * A folder's state is of one market and one line of time: anything else in it is moved aside, never mixed and never lost.
+ * A folder holds the state of one market over one time; the state of any other run is archived, never mixed and never lost.
  * @returns where it is now
  */
 const archiveOtherRun = (stateDir: string): string =>
@@ -132,7 +131,7 @@ function checkReplayRange(market: MarketSource, startMs: number): void {
   const { firstOpenTimeMs, lastOpenTimeMs } = market;
   if (startMs > firstOpenTimeMs && startMs <= lastOpenTimeMs + BAR_MS) return;
   throw new LocalStartError(
-    `nothing to replay at ${formatInstant(startMs)}: the market goes from ${formatInstant(firstOpenTimeMs)} to ${formatInstant(lastOpenTimeMs)}; choose --from within it`,
+    `nothing to replay at ${formatInstant(startMs)}: the market runs from ${formatInstant(firstOpenTimeMs)} to ${formatInstant(lastOpenTimeMs)}; choose --from within it`,
   );
 }
 
@@ -141,15 +140,15 @@ async function planRealRun(
   stateDir: string,
   view: LiveView,
 ): Promise<RunPlan> {
-  view.progress(`asking ${market.exchange} for its time and its largest pairs …`);
+  view.progress(`asking ${market.exchange} for the time and its largest pairs …`);
   const answer = await chooseSymbols(market.exchange, market.symbols);
   if (!answer.ok)
     throw new LocalStartError(
-      `${market.exchange} cannot be used: ${answer.error}; or leave --exchange out for the simulated one`,
+      `${market.exchange} cannot be used: ${answer.error}; to use the simulated exchange, leave out --exchange`,
     );
-  // The bar that has just closed is decided at once.
+  // The newest closed bar is decided at once.
   const startMs = Math.floor(Date.now() / BAR_MS) * BAR_MS;
-  const goesOn = readReplayPosition(stateDir)?.source === market.exchange;
+  const resumes = readReplayPosition(stateDir)?.source === market.exchange;
   return {
     clock: realClock,
     exchange: {
@@ -161,7 +160,7 @@ async function planRealRun(
     endMs: Number.POSITIVE_INFINITY,
     source: market.exchange,
     fromMs: null,
-    isOtherState: !goesOn && readReplayPosition(stateDir) !== undefined,
+    isOtherState: !resumes && readReplayPosition(stateDir) !== undefined,
   };
 }
 
@@ -182,16 +181,16 @@ async function runSchedule(run: {
     try {
       saveReplayPosition(options.stateDir, position);
     } catch (error) {
-      // A restart then begins a little earlier, where every bar is decided already.
+      // A restart then begins a little earlier, where every bar is already decided.
       const why = error instanceof Error ? error.message : String(error);
-      if (!run.told.has(why)) run.view.progress(`how far the run has come is not saved: ${why}`);
+      if (!run.told.has(why)) run.view.progress(`the position of the run cannot be saved: ${why}`);
       run.told.add(why);
     }
   };
-  // Before anything is stored: a state that is cut short in its first bar must be known for what it is.
+  // Before anything else is stored, so that a state killed in its first bar is recognised.
   save(plan.startMs, false);
   for (const { job, dueMs } of scheduledRuns(plan.startMs)) {
-    // After the last bar guard and breaker still have their say: what was entered is booked, protected and judged.
+    // After the last bar the position manager and the breaker still run, so that new positions are booked and protected.
     if (dueMs > plan.endMs || (done() && job === 'infer')) return save(dueMs, true);
     try {
       await plan.clock.waitUntil(dueMs, stop);
@@ -200,7 +199,7 @@ async function runSchedule(run: {
       throw error;
     }
     const { failed } = await system.call(job);
-    if (failed !== undefined) summary.addFailure(failed);
+    if (failed !== undefined) summary.addProblem(failed);
     if (job === 'infer') await showBar(run, failed);
     const finished = done() && job === 'circuit-breaker';
     save(dueMs + 1, finished);

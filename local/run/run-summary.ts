@@ -1,7 +1,7 @@
-// What a local run did, for its last words.
+// The summary that a local run prints at its end.
+import { formatCounts, formatInstant } from '../../lib/core/format-figure.ts';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
-import { formatCounts, formatInstant } from './live-view.ts';
 
 export class RunSummary {
   #bars = 0;
@@ -13,7 +13,7 @@ export class RunSummary {
   readonly #abstained: string[] = [];
   readonly #models: string[] = [];
   readonly #totalMs: number[] = [];
-  readonly #failures: string[] = [];
+  readonly #problems: string[] = [];
 
   add(run: InferRun): void {
     this.#first ??= run;
@@ -27,9 +27,9 @@ export class RunSummary {
     this.#totalMs.push(run.timingsMs.total);
   }
 
-  /** @param failed one line: which function, and why */
-  addFailure(failed: string): void {
-    this.#failures.push(failed);
+  /** @param problem one line: which function failed, and why */
+  addProblem(problem: string): void {
+    this.#problems.push(problem);
   }
 
   get bars(): number {
@@ -47,19 +47,19 @@ export class RunSummary {
 
   format(stateDir: string): string {
     if (this.#first === undefined || this.#last === undefined)
-      return ['no bar was decided', ...this.#failures.slice(-1)].join('; ');
+      return ['no bar was decided', ...this.#problems.slice(-1)].join('; ');
     const sorted = [...this.#totalMs].sort((a, b) => a - b);
     const quantile = (share: number) => Math.round(sorted[Math.ceil(share * sorted.length) - 1]!);
     const { BUY, SELL, HOLD } = this.#actions;
     const lines = [
       `${this.#bars} bars, ${formatInstant(this.#first.barOpenTimeMs)} to ${formatInstant(this.#last.barOpenTimeMs)} UTC, ${this.#last.symbols} symbols`,
-      `signals   ${this.#written} stored${this.#alreadyDecided > 0 ? `, ${this.#alreadyDecided} decided before` : ''}: ${BUY} BUY, ${SELL} SELL, ${HOLD} HOLD`,
+      `signals   ${this.#written} stored${this.#alreadyDecided > 0 ? `, ${this.#alreadyDecided} already decided` : ''}: ${BUY} BUY, ${SELL} SELL, ${HOLD} HOLD`,
       `abstained ${this.#abstained.length}${this.#abstained.length > 0 ? ` (${formatCounts(this.#abstained)})` : ''}`,
-      `models    ${this.#models.length === 0 ? 'all verified in every bar' : `out, per bar: ${formatCounts(this.#models)}`}`,
+      `models    ${this.#models.length === 0 ? 'all verified in every bar' : `quarantined, by bar: ${formatCounts(this.#models)}`}`,
       `time      ${quantile(0.5)} ms per bar (median), ${quantile(1)} ms at most`,
       ...(this.#missed() > 0 ? [`missed    ${this.#missed()} bars passed without a run`] : []),
-      ...(this.#failures.length > 0
-        ? [`failed    ${this.#failures.length} calls, the last: ${this.#failures.at(-1)}`]
+      ...(this.#problems.length > 0
+        ? [`failed    ${this.#problems.length} calls, the last: ${this.#problems.at(-1)}`]
         : []),
       `state     ${stateDir} (npx qt status, npx qt signals, npx qt models list)`,
     ];

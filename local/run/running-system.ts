@@ -1,5 +1,5 @@
-// Where the running local system can be reached, and with what secret: a small file in its state folder, for its owner alone,
-// there while it runs. Commands read it; when nothing runs, they open the saved state for as long as they need it.
+// Where the running local system can be reached, and with what secret: a small file in its state folder, readable by its owner
+// alone, while it runs. When there is none, commands open the saved state themselves.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -28,8 +28,8 @@ const ANSWER_TIMEOUT_MS = 5_000;
 const fileIn = (stateDir: string) => join(stateDir, 'running.json');
 
 /**
- * The system that runs on this state folder now; undefined when none does. A file left by a killed one does not count, whoever
- * has its process id or its ports by now: the run itself has to answer. Throws LocalStartError.
+ * The system that runs on this state folder; undefined when none does. A file left by a killed one does not count, whoever has its
+ * process id or its ports by now: the run itself has to answer. Throws LocalStartError.
  */
 export async function findRunningSystem(stateDir: string): Promise<RunningSystem | undefined> {
   const text = await readPrivateFile(fileIn(stateDir));
@@ -90,5 +90,5 @@ export function withdrawRunningSystem(stateDir: string): void {
 
 export const alreadyRunning = (stateDir: string, { pid, startedAt }: RunningSystem): LocalStartError =>
   new LocalStartError(
-    `a local system runs on ${stateDir} already (process ${pid}, since ${startedAt}): stop it, or choose another --state`,
+    `a local system already runs on ${stateDir} (process ${pid}, since ${startedAt}): stop it, or choose another --state`,
   );

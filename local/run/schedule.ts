@@ -1,4 +1,4 @@
-// When the local run calls which function: the schedules that EventBridge keeps on AWS.
+// When the local run calls each function: the schedules of EventBridge on AWS.
 import { BAR_MS } from '../../lib/market/candle.ts';
 
 const MINUTE_MS = 60_000;
@@ -6,8 +6,8 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Each job runs at every multiple of `everyMs` plus `afterMs`. Within a minute fresh signals come first, then fresh marks, then
- * the breaker that judges them: so a start after a pause is not taken for a silence.
+ * Each job runs at every multiple of `everyMs` plus `afterMs`. Within a minute new signals come first, then a new equity snapshot,
+ * then the breaker that reads both, so that a start after a pause does not look like an outage.
  */
 const TIMETABLE = {
   infer: { everyMs: BAR_MS, afterMs: 3_000 },
@@ -15,7 +15,7 @@ const TIMETABLE = {
   'circuit-breaker': { everyMs: MINUTE_MS, afterMs: 30_000 },
   'evaluate-rollout': { everyMs: HOUR_MS, afterMs: 40_000 },
   'refresh-universe': { everyMs: DAY_MS, afterMs: 20 * MINUTE_MS + 45_000 },
-  // DynamoDB's own doing on AWS.
+  // On AWS DynamoDB expires items itself.
   expire: { everyMs: HOUR_MS, afterMs: 50_000 },
 } as const;
 
@@ -30,7 +30,7 @@ export interface ScheduledRun {
 /** Endless: the runs due at or after `fromMs`, in order of time. */
 export function* scheduledRuns(fromMs: number): Generator<ScheduledRun, never> {
   const due = new Map(JOBS.map((job) => [job, firstDue(job, fromMs)]));
-  for (;;) {
+  while (true) {
     const [job, dueMs] = [...due].reduce((first, next) => (next[1] < first[1] ? next : first));
     yield { job, dueMs };
     due.set(job, dueMs + TIMETABLE[job].everyMs);

@@ -69,8 +69,9 @@ describe('qt', () => {
     expect(commands).toEqual(
       expect.arrayContaining(['start', 'features', 'infer', 'signals', 'flags', 'models', 'dataset']),
     );
-    for (const command of commands) expect(await qt(command, '--help')).toMatchObject({ exitCode: 0 });
-  });
+    const helps = await Promise.all(commands.map((command) => qt(command, '--help')));
+    for (const help of helps) expect(help).toMatchObject({ exitCode: 0, stderr: '' });
+  }, 180_000);
 
   it.each([
     [['nonsense']],
@@ -89,6 +90,13 @@ describe('qt', () => {
     const { exitCode, stderr } = await qt(...args);
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(messageOf);
+  });
+});
+
+describe('qt --version', () => {
+  it('prints the version of the package', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+    expect(await qt('--version')).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
   });
 });
 
@@ -161,7 +169,24 @@ describe('qt features', () => {
     await expect(readFile(join(folder, 'never.csv'))).rejects.toThrow();
   });
 
-  it('refuses a file that is no gzip, and a place that cannot be written to', async () => {
+  it('reads a CSV file by its content, gzipped or not, whatever its name', async () => {
+    const lines = toCsv(market.candles(first));
+    const plain = `${lines.join('\n')}\n`;
+    const frame = async (name: string, content: string | Buffer) => {
+      const [file, out] = [join(folder, name), join(folder, `${name}.frame`)];
+      await writeFile(file, content);
+      expect(await qt('features', '--candles', file, '--out', out, '--last', '3')).toMatchObject({
+        exitCode: 0,
+      });
+      return readFile(out, 'utf8');
+    };
+    const expected = await frame('a.csv.gz', gzipSync(plain));
+    expect(await frame('b.csv', plain)).toBe(expected);
+    expect(await frame('c.csv.gz', plain)).toBe(expected);
+    expect(await frame('d.csv', gzipSync(plain))).toBe(expected);
+  });
+
+  it('refuses a file that holds no candles, and a place that cannot be written to', async () => {
     const text = join(folder, 'text.csv.gz');
     await writeFile(text, 'ts,open');
     expect(await qt('features', '--candles', text, '--out', join(folder, 'x.csv'))).toMatchObject({
@@ -178,6 +203,21 @@ describe('qt features', () => {
     expect(unwritable).toMatchObject({
       exitCode: 1,
       stderr: expect.stringMatching(/cannot write \/nowhere\/x.csv/),
+    });
+  });
+});
+
+describe('a folder of candles', () => {
+  it('may hold plain CSV files, but no symbol twice', async () => {
+    const plain = join(folder, 'plain');
+    await mkdir(plain);
+    await writeFile(join(plain, `${first}.csv`), `${toCsv(market.candles(first)).join('\n')}\n`);
+    const infer = () => qt('infer', '--data', plain, '--at', at, '--models', models, '--json');
+    expect(JSON.parse((await infer()).stdout)).toMatchObject({ symbol: first, activeModels: 4 });
+    await putCandles(plain, first, toCsv(market.candles(first)));
+    expect(await infer()).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(`holds both ${first}.csv and ${first}.csv.gz`),
     });
   });
 });
@@ -305,7 +345,26 @@ describe('the local system', () => {
       'QT_ENABLE_AI_TRADING  false\n',
     );
     expect(await qt('models', 'verify', '--state', state)).toMatchObject({ exitCode: 0 });
-  });
+    const model = /^xgboost +(\S+)/m.exec((await qt('models', 'list', '--state', state)).stdout)![1]!;
+    const order = [
+      'models',
+      'quarantine',
+      `xgboost/${model}`,
+      '--reason',
+      'a test',
+      '--by',
+      'ada',
+      '--state',
+      state,
+    ];
+    expect(await qt(...order)).toMatchObject({ exitCode: 0 });
+    const listed = await qt('models', 'list', '--state', state);
+    expect(listed.stdout.match(/QUARANTINED/g)).toHaveLength(1);
+    expect(listed.stdout).toMatch(/^xgboost .*QUARANTINED: a\s+test\s+\(ada\)/m);
+    expect(JSON.parse((await qt('models', 'list', '--json', '--state', state)).stdout).models).toContainEqual(
+      expect.objectContaining({ name: 'xgboost', quarantine: 'a test (ada)' }),
+    );
+  }, 180_000);
 
   it('replays a folder of candles', async () => {
     const from = new Date(market.lastOpenTimeMs - 600_000).toISOString();
@@ -319,7 +378,7 @@ describe('the local system', () => {
     });
   });
 
-  it('begins afresh when a finished run is asked for again, and goes on with the latch closed when one was killed', async () => {
+  it('starts over when a finished run is repeated, and resumes with the latch closed when one was killed', async () => {
     const state = join(folder, 'state-from');
     const from = new Date(market.lastOpenTimeMs - 600 * 300_000).toISOString();
     const args = ['--data', data, '--from', from];
@@ -329,15 +388,30 @@ describe('the local system', () => {
     expect(bars.exec(again.stdout)?.[1]).toBe(began);
     expect(again.stdout).toContain('its state is kept in');
 
-    const child = spawn(process.execPath, [QT, 'start', '--speed', 'max', '--state', state, ...args]);
-    for await (const chunk of child.stdout) if (String(chunk).includes('signals:')) child.kill('SIGKILL');
+    // At this speed the 600 bars take 25 minutes: it cannot have finished. With its second bar the position is saved.
+    const child = spawn(process.execPath, [QT, 'start', '--speed', '120', '--state', state, ...args]);
+    let printed = '';
+    for await (const chunk of child.stdout) {
+      printed += chunk;
+      if (printed.includes('[2] ')) child.kill('SIGKILL');
+    }
     const trip = await qt('breaker', 'trip', '--reason', 'a test', '--by', 'ada', '--state', state);
     expect(trip).toMatchObject({ exitCode: 0 });
     const gone = await start(state, ...args);
-    expect(gone.stdout).toContain('UTC; going on at ');
+    expect(gone.stdout).toContain('UTC; resuming at ');
     expect(gone.stdout).not.toContain('its state is kept in');
     const status = await qt('status', '--state', state, '--json');
-    expect(JSON.parse(status.stdout)).toMatchObject({ mode: 'OFF', breaker: { latch: 'TRIPPED' } });
+    expect(JSON.parse(status.stdout)).toMatchObject({
+      mode: 'OFF',
+      breaker: { latch: 'TRIPPED' },
+      origin: { kind: 'saved' },
+    });
+    const people = await qt('status', '--state', state);
+    expect(people.stdout).toMatch(/^system +NOT RUNNING: this is its last state, saved .*\n? *ago; start it/);
+    expect(people.stdout).not.toContain('left');
+    const notifications = await readFile(join(state, 'logs', 'notifications.jsonl'), 'utf8');
+    // In the run's time, not in that of the machine.
+    for (const line of notifications.trim().split('\n')) expect(JSON.parse(line).at).toMatch(/^2024-/);
   }, 120_000);
 
   it('says which port is taken', async () => {

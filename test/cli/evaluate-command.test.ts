@@ -85,7 +85,7 @@ describe('qt evaluate', () => {
     [['--from', 'yesterday'], 2, /ISO time/],
     [['--symbols', 'XUSDT'], 2, /no candles of XUSDT/],
     [['--every', '0'], 2, /at least 1/],
-    [['--to', '2024-01-02'], 1, /no bar to judge \(insufficient_history/],
+    [['--to', '2024-01-02'], 1, /no bar to evaluate \(insufficient_history/],
     [['--symbols', 'AUSDT', '--from', FROM, '--report', '/nowhere/page.html'], 1, /cannot write the report/],
   ])('%j ends with code %i and one line', (args, status, why) => {
     const run = qt('evaluate', '--data', data, '--models', models, ...args);
@@ -103,22 +103,41 @@ describe('qt evaluate', () => {
     expect(qt('evaluate').status).toBe(2);
   });
 
-  test('a broken candle file is left out by name; what is left is judged, and the code says so', () => {
+  test('a broken candle file is skipped by name; the others are evaluated, and the exit code says so', () => {
     const broken = join(root, 'broken');
     mkdirSync(broken);
     writeFileSync(join(broken, 'AUSDT.csv.gz'), readFileSync(join(data, 'AUSDT.csv.gz')));
     writeFileSync(join(broken, 'BUSDT.csv.gz'), readFileSync(join(data, 'BUSDT.csv.gz')).subarray(0, 5_000));
     const run = qt('evaluate', '--data', broken, '--models', models, '--from', FROM, '--json');
     expect(run.status).toBe(1);
-    expect(run.stderr).toMatch(/left out 1: BUSDT/);
+    expect(run.stderr).toMatch(/skipped 1 symbol: BUSDT/);
     expect(JSON.parse(run.stdout).symbols).toEqual(['AUSDT']);
   });
 
-  test.skipIf(!existsSync(RECORDED))('judges recorded candles with the 5 August 2024 in them', () => {
+  test.skipIf(!existsSync(RECORDED))('evaluates recorded candles with the 5 August 2024 in them', () => {
     const range = ['--from', '2024-08-05', '--to', '2024-08-06', '--symbols', 'BTCUSDT,ETHUSDT'];
     const run = qt('evaluate', '--data', RECORDED, '--models', models, ...range, '--json');
     expect(run.status).toBe(0);
     expect(JSON.parse(run.stdout)).toMatchObject({ inSample: false, rows: 2 * (288 - 12) });
+  });
+});
+
+describe('qt backtest', () => {
+  test('says why no bar can be decided', () => {
+    const range = ['--from', '2024-01-02', '--to', '2024-01-03'];
+    const run = qt('backtest', '--data', data, '--models', models, ...range);
+    expect(run).toMatchObject({ status: 1, stdout: '' });
+    expect(run.stderr).toMatch(
+      /no bar of the range can be decided \(insufficient_history 1440\): a decision needs 880 bars before it/,
+    );
+  });
+
+  test('counts the bars without a decision when only some lack their history', () => {
+    // Bar 879 of the walk, the first one with a row, opens at 01:15 on 4 January.
+    const range = ['--from', '2024-01-04', '--to', '2024-01-04T02:00Z', '--symbols', 'AUSDT'];
+    const run = qt('backtest', '--data', data, '--models', models, ...range, '--json');
+    expect(run.status).toBe(0);
+    expect(JSON.parse(run.stdout)).toMatchObject({ decisions: 9, abstentions: { insufficient_history: 15 } });
   });
 });
 

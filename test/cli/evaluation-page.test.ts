@@ -1,4 +1,4 @@
-// The page stands alone: it loads nothing, runs nothing, and lets no text of a name become markup.
+// The page is self-contained: it loads nothing, runs nothing, and lets no name become markup.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { formatEvaluationPage } from '../../cli/reports/evaluation-page.ts';
 import { formatEvaluation } from '../../cli/reports/evaluation-text.ts';
@@ -62,18 +62,30 @@ describe('a page', () => {
 
   test('draws no number that is not one', () => {
     const page = formatEvaluationPage(evaluation);
-    expect(page).not.toMatch(/NaN|Infinity|\bnull\b/);
+    expect(page).not.toMatch(/NaN|Infinity|\bnull\b|undefined/);
   });
 
-  test('says undefined where nothing was acted on and nothing correlates', async () => {
+  test('says n/a where nothing was acted on and nothing correlates', async () => {
     const idle = await evaluate(1e6);
     const text = formatEvaluation(idle);
-    expect(text).toMatch(/Sharpe undefined, Sortino undefined, Calmar undefined, profit factor undefined/);
-    expect(text).toMatch(/gross undefined bps/);
+    expect(text).toMatch(/Sharpe n\/a, Sortino n\/a, Calmar n\/a, profit factor n\/a/);
+    expect(text).toMatch(/gross n\/a bps/);
     const page = formatEvaluationPage(idle);
     // Two symbols have no rank correlation: five plots without a point.
-    expect(page.match(/<p>undefined<\/p>/g)).toHaveLength(5);
-    expect(page).not.toMatch(/NaN|Infinity/);
+    expect(page.match(/<p>no data<\/p>/g)).toHaveLength(5);
+    expect(`${page}${text}`).not.toMatch(/NaN|Infinity|undefined/);
+  });
+
+  test('has tables that fit a terminal of 80 columns', () => {
+    const wide = { ...evaluation.ensemble.bySymbol[0]!, symbol: '1000SATSUSDT', rows: 105_120 };
+    const blocks = formatEvaluation({
+      ...evaluation,
+      ensemble: { ...evaluation.ensemble, bySymbol: [wide] },
+    }).split('\n\n');
+    // The first block and the one of the strategy are sentences.
+    const tables = blocks.filter((block, index) => index > 0 && !block.includes('strategy:'));
+    expect(tables).toHaveLength(6);
+    for (const line of tables.join('\n').split('\n')) expect([line, line.length <= 80]).toEqual([line, true]);
   });
 
   test('lets no text become markup', () => {
@@ -84,7 +96,7 @@ describe('a page', () => {
 });
 
 describe('a plot', () => {
-  const formats = { formatX: String, formatY: String };
+  const formats = { x: 'number' as const };
   const line = (points: [number, number][]) => ({ name: 'a', colour: '#000', points });
 
   test('puts the corners of its span on the corners of its frame', () => {
@@ -94,15 +106,41 @@ describe('a plot', () => {
     ];
     const plot = drawPlot({ title: 't', lines: [line(corners)], span: { x: [0, 1], y: [0, 1] }, ...formats });
     // Left 58, bottom 260 − 46; right 460 − 12, top 12.
-    expect(plot).toContain('points="58.0,214.0 448.0,12.0"');
+    expect(plot).toContain('<path d="M58,214L448,12"');
   });
 
   test('gives a single point an axis of some length', () => {
     for (const value of [0, -3, 7]) {
       const plot = drawPlot({ title: 't', lines: [line([[value, value]])], ...formats });
-      expect(plot).toContain('points="253.0,113.0"');
+      expect(plot).toContain('<circle cx="253" cy="113"');
       expect(plot).not.toMatch(/NaN|Infinity/);
     }
+  });
+
+  test('keeps every extreme of a long line, in a fraction of its points', () => {
+    const points = Array.from({ length: 100_000 }, (_, x): [number, number] => [
+      x,
+      x === 54_321 ? -1 : x % 7,
+    ]);
+    const plot = drawPlot({
+      title: 't',
+      lines: [line(points)],
+      span: { x: [0, 99_999], y: [-1, 6] },
+      ...formats,
+    });
+    const path = /<path d="M([^"]+)"/.exec(plot)![1]!;
+    const drawn = path.split('L').map((point) => Number(point.split(',')[1]));
+    // The axis reaches from -1 to 6: the lowest point stands on its foot, the highest at its top.
+    expect([Math.max(...drawn), Math.min(...drawn)]).toEqual([214, 12]);
+    expect(drawn.length).toBeLessThan(2_000);
+  });
+
+  test('names days and hours on an axis of time', () => {
+    const day = Date.UTC(2024, 7, 5);
+    const points = [0, 6, 12, 18, 24].map((hour): [number, number] => [day + hour * 3_600_000, hour]);
+    const plot = drawPlot({ title: 't', lines: [line(points)], x: 'time' });
+    for (const name of ['2024-08-05', '06:00', '12:00', '18:00', '2024-08-06'])
+      expect(plot).toContain(`>${name}<`);
   });
 
   test('draws bars from zero, up and down', () => {
@@ -111,7 +149,7 @@ describe('a plot', () => {
       [1, -1],
     ];
     const plot = drawPlot({ title: 't', lines: [{ ...line(points), style: 'bars' }], ...formats });
-    expect(plot).toContain('y="12.0" width="12.0" height="101.0"');
-    expect(plot).toContain('y="113.0" width="12.0" height="101.0"');
+    expect(plot).toContain('y="12" width="12" height="101"');
+    expect(plot).toContain('y="113" width="12" height="101"');
   });
 });

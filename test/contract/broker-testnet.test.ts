@@ -1,10 +1,17 @@
 // The live broker on Binance's test network: what the simulated exchange is believed to do like the real one, seen on one that
 // Binance runs. It needs QT_TESTNET_API_KEY and QT_TESTNET_API_SECRET, a network that lets it out, and an account that is flat.
 import { afterAll, describe, expect, it } from 'vitest';
-import { createCcxtMarketData } from '../../lib/adapters/binance/ccxt-market-data.ts';
-import { createLiveBroker } from '../../lib/adapters/binance/live-broker.ts';
+import { createLiveBroker } from '../../lib/adapters/binance/account/live-broker.ts';
+import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { roundToStep } from '../../lib/execution/round-to-step.ts';
-import { approveEntry, approveReduce, expectRows, expectValue, market, stop } from './broker.ts';
+import {
+  approveEntry,
+  approveReduce,
+  expectRows,
+  expectValue,
+  market,
+  stop,
+} from '../support/execution/broker-market.ts';
 
 const BASE_URL = 'https://testnet.binancefuture.com';
 const SYMBOL = 'BTCUSDT';

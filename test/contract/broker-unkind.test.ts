@@ -1,8 +1,8 @@
 // The live broker against the simulated exchange at its most unkind: lookups that lag the acceptance and lists that lag both, fees
 // in BNB, several trades an order, income half a minute late, rows of others, odd rows.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createCcxtMarketData } from '../../lib/adapters/binance/ccxt-market-data.ts';
-import { createLiveBroker } from '../../lib/adapters/binance/live-broker.ts';
+import { createLiveBroker } from '../../lib/adapters/binance/account/live-broker.ts';
+import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { UNKIND } from '../../local/exchange/unkindness.ts';
@@ -16,7 +16,7 @@ import {
   expectValue,
   market,
   stop,
-} from './broker.ts';
+} from '../support/execution/broker-market.ts';
 
 const credentials = { apiKey: 'unkind-key', secret: 'unkind-secret' };
 const SETTLED_MS = 60_000;

@@ -75,7 +75,14 @@ describe('risk records on DynamoDB', () => {
     await expect(store.get('paper', 'order#1', z.unknown())).rejects.toThrow(/paper\/order#1.*revision/);
     expect(await store.list({ scope: 'paper', prefix: 'order#' }, z.unknown())).toEqual({
       records: [],
-      problems: [{ key: 'order#1', message: expect.stringMatching(/paper\/order#1.*revision/) }],
+      problems: [
+        {
+          key: 'order#1',
+          message: expect.stringMatching(/paper\/order#1.*revision/),
+          value: {},
+          revision: undefined,
+        },
+      ],
     });
   });
 

@@ -236,12 +236,17 @@ export function describeRiskStoreContract(
         expect((await store.get('paper', 'k', anything))?.value).toBe(outcomes.indexOf('written'));
       });
 
-      it('lists a prefix by key, from a key on, from either end, and no more than asked for', async () => {
+      it('lists a prefix by key, from a key on, up to a key, from either end, and no more than asked for', async () => {
         await store.createGate('paper', openGate());
         for (const key of ['equity#3', 'equity#1', 'equity', 'equity#2', 'equit#9', 'equity$', 'order#1'])
           await store.put('paper', key, key, { ifAbsent: true });
         await store.put('live', 'equity#0', 0, { ifAbsent: true });
-        const keys = async (query: { fromKey?: string; newestFirst?: boolean; count?: number }) =>
+        const keys = async (query: {
+          fromKey?: string;
+          beforeKey?: string;
+          newestFirst?: boolean;
+          count?: number;
+        }) =>
           (await store.list({ scope: 'paper', prefix: 'equity#', ...query }, anything)).records.map(
             (record) => record.key,
           );
@@ -253,7 +258,13 @@ export function describeRiskStoreContract(
         expect(await keys({ newestFirst: true, count: 2 })).toEqual(['equity#3', 'equity#2']);
         expect(await keys({ count: 0 })).toEqual([]);
         expect(await keys({ fromKey: 'equity#9' })).toEqual([]);
+        expect(await keys({ beforeKey: 'equity#3' })).toEqual(['equity#1', 'equity#2']);
+        expect(await keys({ beforeKey: 'equity#3', newestFirst: true, count: 1 })).toEqual(['equity#2']);
+        expect(await keys({ beforeKey: 'equity#25', fromKey: 'equity#2' })).toEqual(['equity#2']);
+        for (const fromKey of ['equity#2', 'equity#3'])
+          expect(await keys({ fromKey, beforeKey: 'equity#2' })).toEqual([]);
         await expect(keys({ fromKey: 'order#1' })).rejects.toThrow(InvariantError);
+        await expect(keys({ beforeKey: 'order#1' })).rejects.toThrow(InvariantError);
         const { records } = await store.list({ scope: 'paper', prefix: 'equity#' }, anything);
         expect(records[0]).toEqual({
           key: 'equity#1',
@@ -281,6 +292,8 @@ export function describeRiskStoreContract(
         const problem = {
           key: 'order#b',
           message: expect.stringMatching(/paper\/order#b.*state\.status/),
+          value: { state: { status: 'lost' } },
+          revision: expect.any(Number),
         };
         const query = { scope: 'paper' as const, prefix: 'order#' };
         const all = await store.list(query, schema);

@@ -17,7 +17,7 @@ import { initialRollout } from '../../lib/risk/level.ts';
 import type { RiskStore } from '../../lib/risk/ports.ts';
 import { keyOf, type RecordKind } from '../../lib/risk/record-kind.ts';
 import * as riskKinds from '../../lib/risk/records.ts';
-import { allValues, SingleRecord } from '../../lib/risk/use-cases/typed-records.ts';
+import { allRecords, allValues, SingleRecord } from '../../lib/risk/use-cases/typed-records.ts';
 import * as rolloutKinds from '../../lib/rollout/records.ts';
 import { rolloutRecords } from '../../lib/rollout/use-cases/rollout-records.ts';
 import { openEmbedded } from '../support/aws-target.ts';
@@ -80,8 +80,10 @@ const position: executionKinds.PositionRecord = {
   entryClientOrderId: 'qt-1',
   stopPrice: 1,
   stopClientOrderId: null,
+  stopSequence: null,
   unprotectedSinceMs: NOW_MS,
   exitClientOrderId: null,
+  exitSequence: null,
   exitDueMs: NOW_MS,
   openedAtMs: NOW_MS,
 };
@@ -148,7 +150,16 @@ const single = <T>(value: T, key: string, pick: (of: Records) => SingleRecord<T>
   read: async (of) => (await pick(of).get('paper'))?.value,
 });
 
-const manager = { completedAtMs: NOW_MS, differences: [], unprotectedSinceMs: null, fundingBookedUntilMs: 0 };
+const manager: riskKinds.PositionManagerRecord = {
+  completedAtMs: NOW_MS,
+  attemptedAtMs: NOW_MS,
+  differences: [],
+  unprotectedSinceMs: null,
+  unprotectedSince: {},
+  walletDifferentSinceMs: null,
+  fundingBookedUntilMs: null,
+};
+const incident = { atMs: NOW_MS, differences: ['wallet'], unprotectedMs: null };
 const parity = { atMs: NOW_MS, symbols: [], values: 0, mismatches: 0, problems: [] };
 const rejection = { clientOrderId: 'qt-1', atMs: NOW_MS };
 const day = { startMicroUsdt: 5 };
@@ -173,6 +184,13 @@ const CASES: { readonly [name in keyof Records]: Case } = {
     key: `trade#${NOW_MS}#BTCUSDT`,
     write: ({ trades }) => trades.add('paper', trade),
     read: ({ trades }) => trades.latest('paper'),
+  },
+  incidents: {
+    value: incident,
+    key: `incident#${NOW_MS}`,
+    daysKept: DAYS_KEPT,
+    write: ({ incidents }) => incidents.add('paper', incident),
+    read: ({ incidents }) => incidents.latest('paper'),
   },
   rejections: {
     value: rejection,
@@ -312,7 +330,13 @@ describe.each([
         ifRevision: stored.records[0]!.revision,
       },
     );
-    const problem = { key, message: expect.stringContaining(`paper/${key}`) };
+    const problem = {
+      key,
+      id: String(NOW_MS - 1),
+      message: expect.stringContaining(`paper/${key}`),
+      value: { ...snapshot(NOW_MS - 1), atMs: 'noon' },
+      revision: stored.records[0]!.revision + 1,
+    };
     for (const list of [await of.equity.all('paper'), await of.equity.since('paper', NOW_MS - 2)]) {
       expect(list.records.map(({ value }) => value.atMs)).toEqual([NOW_MS - 2, NOW_MS]);
       expect(list.problems).toEqual([problem]);
@@ -365,5 +389,29 @@ describe.each([
     expect(await of.audit.has('paper', 'breaker#')).toBe(true);
     expect(allValues(await of.audit.all('paper', 'api#'))).toEqual([audit]);
     expect((await of.audit.all('paper')).problems).toHaveLength(1);
+  });
+
+  it('is written anew, or discarded, where it cannot be read', async () => {
+    await opened.store.put('paper', keyOf(riskKinds.ROLLOUT), 'garbage', ADD);
+    const found = (await of.rollout.find('paper'))!;
+    expect(found.value).toBeUndefined();
+    const anew = initialRollout(NOW_MS);
+    expect(await of.rollout.put('paper', anew, { ifRevision: found.revision })).toBe('written');
+    expect((await of.rollout.find('paper'))?.value).toEqual(anew);
+
+    await opened.store.put('paper', keyOf(executionKinds.POSITIONS, 'BTCUSDT'), 'garbage', ADD);
+    const [problem] = (await of.positions.all('paper')).problems;
+    expect(await of.positions.discard('paper', { ...problem!, revision: 9 })).toBe('conflict');
+    expect(await of.positions.discard('paper', problem!)).toBe('removed');
+    expect(await of.positions.all('paper')).toEqual({ records: [], problems: [] });
+  });
+
+  it('come page by page, newest first, between two bounds', async () => {
+    for (const agoMs of [4, 3, 2, 1, 0]) await of.equity.add('paper', snapshot(NOW_MS - agoMs));
+    const page = { count: 2, fromMs: NOW_MS - 3 };
+    const first = allRecords(await of.equity.newestBefore('paper', { ...page, beforeId: undefined }));
+    expect(first.map(({ value }) => NOW_MS - value.atMs)).toEqual([0, 1]);
+    const next = await of.equity.newestBefore('paper', { ...page, beforeId: first[1]!.id });
+    expect(allValues(next).map(({ atMs }) => NOW_MS - atMs)).toEqual([2, 3]);
   });
 });

@@ -1,12 +1,12 @@
 // A just-closed candle can still change: infer waits out a margin by the exchange's clock, and not longer.
 import { describe, expect, it } from 'vitest';
-import { createCcxtMarketData } from '../../lib/adapters/binance/ccxt-market-data.ts';
+import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
 import { failure } from '../../lib/core/result.ts';
 import { CLOSE_MARGIN_MS, infer } from '../../lib/inference/use-cases/infer.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { brokerMarket } from '../contract/broker.ts';
+import { brokerMarket } from '../support/execution/broker-market.ts';
 
 const CLOSE_MS = Date.UTC(2024, 0, 2) + 200 * BAR_MS;
 

@@ -176,7 +176,7 @@ describe('the steps of the retraining, with the permissions of its role', () => 
     const pointer = await objects.get(POINTER_KEY);
     const { stdout } = await retrain('first');
     expect(aws.denied).toEqual([]);
-    expect(stdout).toMatch(/4 files of collected candles[\s\S]*e20240801_000000 runs in shadow/);
+    expect(stdout).toMatch(/4 files of collected candles[\s\S]*e20240801_000000 runs as the shadow/);
     const out = join(folder, 'first');
     expect((await readFile(join(folder, 'asked'), 'utf8')).trim().split('\n')).toEqual(
       `-m training train --data ${out}/dataset --out ${out}/models --work ${out}/trials --folds 4`.split(' '),

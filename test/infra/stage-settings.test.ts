@@ -16,7 +16,6 @@ describe('settings of a stage', () => {
   it('may name a universe, an address and a region', () => {
     const settings = {
       ...good,
-      marketCapUrl: 'https://api.coingecko.com',
       apiAuthorisation: 'iam',
       universe: { asOf: '2026-01-31', symbols: ['BTCUSDT'] },
       notifyEmail: 'desk@example.com',
@@ -38,7 +37,6 @@ describe('settings of a stage', () => {
   it.each([
     ['no symbols to follow', { ...good, symbols: 0 }, /stages\.dev\.symbols/],
     ['a way to authorise that there is not', { ...good, apiAuthorisation: 'none' }, /apiAuthorisation/],
-    ['an address of a ranking that is none', { ...good, marketCapUrl: 'coingecko' }, /marketCapUrl/],
     ['no exchange', { shards: 1 }, /stages\.dev\.exchange/],
     ['an unknown exchange', { ...good, exchange: 'mtgox' }, /stages\.dev\.exchange/],
     ['no shards', { ...good, shards: 0 }, /stages\.dev\.shards/],

@@ -10,6 +10,7 @@ import { FUNCTION_NAMES, FUNCTIONS } from '../../infra/catalog/functions.ts';
 import { flagPath, RISK_TABLE, SIGNALS_TABLE } from '../../lib/adapters/aws/resources.ts';
 import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts';
 import { API_ROUTES } from '../../lib/api/api-contract.ts';
+import { methodsOf } from '../../lib/api/api-route.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
 import { FUNCTION_SETTINGS } from '../../lib/runtime/config/function-settings.ts';
@@ -26,7 +27,6 @@ import {
 
 const SHARDS = 2;
 const UNIVERSE = { asOf: '2026-01-31', symbols: ['BTCUSDT', 'ETHUSDT'] };
-const MARKET_CAP_URL = 'https://api.coingecko.com';
 let stage: SynthesisedStage;
 let roles: ReadonlyMap<string, readonly Statement[]>;
 
@@ -35,7 +35,6 @@ beforeAll(async () => {
     settings: {
       shards: SHARDS,
       symbols: 50,
-      marketCapUrl: MARKET_CAP_URL,
       universe: UNIVERSE,
       notifyEmail: 'desk@example.com',
     },
@@ -277,7 +276,6 @@ describe('the functions', () => {
       bucket: BUCKET,
       exchange: 'binanceusdm',
       symbols: 50,
-      marketCapUrl: MARKET_CAP_URL,
     };
     for (const [key, value] of Object.entries(expected))
       if (key in settings) expect([key, settings[key]]).toEqual([key, value]);
@@ -374,7 +372,9 @@ describe('the HTTP API', () => {
     from.ofType(`AWS::ApiGatewayV2::${type}`).map(({ properties }) => properties);
 
   it('has the routes of its contract and no other, each to the function alone', () => {
-    const routes = Object.values(API_ROUTES).map(({ method, path }) => `${method} ${path}`);
+    const routes = Object.values(API_ROUTES).flatMap((route) =>
+      methodsOf(route).map((method) => `${method} ${route.path}`),
+    );
     expect(
       ofApi('Route')
         .map(({ RouteKey }) => RouteKey)

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import type { Signal } from '../../lib/inference/signal.ts';
@@ -83,9 +84,9 @@ const view: BarView = {
 };
 
 describe('the live view', () => {
-  it('tells a bar in one line: signals, abstentions, models that are out, time', () => {
+  it('tells a bar in one line: signals, abstentions, quarantined models, time', () => {
     expect(formatBarLine(view)).toBe(
-      '2024-08-05 00:00 [3/12] 2 signals: 1 BUY, 0 SELL, 1 HOLD; 1 abstained (stale 1); models out: xgboost sha256_mismatch; OFF, 0 positions, 9990.12 USDT; 33 ms',
+      '2024-08-05 00:00 [3/12] 2 signals: 1 BUY, 0 SELL, 1 HOLD; 1 abstained (stale 1); quarantined: xgboost sha256_mismatch; OFF, 0 positions, 9990.12 USDT; 33 ms',
     );
   });
 
@@ -104,6 +105,31 @@ describe('the live view', () => {
     expect(screen).toMatch(/OFF.* flag_missing .*breaker armed/);
     expect(screen).toContain('equity 9990.12 USDT  no position');
     expect(screen).toContain('fetch 20 ms');
+  });
+
+  it('fits 80 columns: votes as letters, one reason, what acts and what abstains first', () => {
+    const reasons: Signal['reasons'] = ['no_consensus', 'ensemble_disagrees', 'edge_below_threshold'];
+    const quiet = { ...signal('ETHUSDT', 'HOLD'), expectedEdgeBps: null, reasons };
+    const position = { symbol: 'BTCUSDT', side: 'BUY', quantity: 16.634988999999997 };
+    const screen = formatScreen(
+      {
+        ...view,
+        signals: [quiet, signal('BTCUSDT', 'BUY')],
+        status: { ...view.status, positions: [position as (typeof view.status.positions)[number]] },
+      },
+      { rows: 40, columns: 80 },
+    );
+    const lines = stripVTControlCharacters(screen).split('\n');
+    for (const line of lines) expect([line, line.length <= 80]).toEqual([line, true]);
+    const rows = lines
+      .filter((line) => /^\w+USDT /.test(line))
+      .map((line) => line.replace(/ +/g, ' ').trim());
+    expect(rows).toEqual([
+      'BTCUSDT BUY 0.612 12.3 B-',
+      'OLDUSDT abstained stale',
+      'ETHUSDT HOLD 0.612 n/a B- no_consensus +2',
+    ]);
+    expect(lines.join('\n')).toContain('BUY 16.634989 BTCUSDT');
   });
 
   it('never grows beyond the terminal, and says what it leaves out', () => {

@@ -25,7 +25,7 @@ async function watchWith(error: Error, prefix: (typeof PREFIXES)[number]) {
   const clock = { nowMs: () => NOW_MS };
   const market = createRecordedMarket({ symbols: [], read: async () => failure('none') }, clock);
   const kept: DriftRecord[] = [];
-  const log = { add: async (record: DriftRecord) => void kept.push(record) };
+  const log = { append: async (record: DriftRecord) => kept.push(record) };
   const watched = watchDrift({ market, objects: failing, log, clock, draws: () => () => 0 });
   return { watched, kept };
 }

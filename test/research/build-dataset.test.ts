@@ -119,7 +119,7 @@ describe('building a dataset', () => {
         symbols: 2,
         rows: 385 + 237,
         dropped: { insufficient_history: 2 * 879, gap_recent: 12, gap_ahead: 36, no_future: 72 },
-        failures: [],
+        symbolProblems: [],
       },
     });
   });
@@ -190,7 +190,7 @@ describe('building a dataset', () => {
     const { built } = await build('out', { symbols: ['SHORTUSDT', 'BADUSDT'] });
     expect(built).toMatchObject({
       ok: false,
-      error: { code: 'no_rows', failures: [{ symbol: 'BADUSDT', message: expect.any(String) }] },
+      error: { code: 'no_rows', symbolProblems: [{ symbol: 'BADUSDT', message: expect.any(String) }] },
     });
     expect(await readdir(join(folder, 'out'))).toEqual([]);
   });

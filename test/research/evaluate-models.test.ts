@@ -306,7 +306,7 @@ describe('what cannot be judged at all', () => {
       onProgress: ({ done, of, symbol, outcome }) => progress.push(`${done}/${of} ${symbol} ${outcome.ok}`),
     });
     expect(evaluation.symbols).toEqual(['AUSDT']);
-    expect(evaluation.failures).toEqual([{ symbol: 'BROKENUSDT', message: 'line 7: broken' }]);
+    expect(evaluation.symbolProblems).toEqual([{ symbol: 'BROKENUSDT', message: 'line 7: broken' }]);
     expect(progress).toEqual(['1/2 AUSDT true', '2/2 BROKENUSDT false']);
   });
 });

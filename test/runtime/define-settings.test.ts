@@ -1,19 +1,13 @@
 // Settings of a function: one table gives its type, its parser and the names that infra sets; a problem stops it by name.
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import {
-  defineSettings,
-  optional,
-  override,
-  required,
-  text,
-} from '../../lib/runtime/config/define-settings.ts';
+import { defineSettings, override, required, text } from '../../lib/runtime/config/define-settings.ts';
 import { FUNCTION_SETTINGS } from '../../lib/runtime/config/function-settings.ts';
 
 const settings = defineSettings({
   table: text('QT_TABLE'),
   shards: required('QT_SHARDS', z.coerce.number().int().min(1)),
-  url: optional('QT_URL', z.url()),
+  url: override('QT_URL', z.url()),
   simulatedUrl: override('QT_SIMULATED_URL', z.url()),
 });
 
@@ -39,9 +33,8 @@ describe('defineSettings', () => {
     expect(() => settings.read({ QT_TABLE: 'qt-risk', QT_SHARDS: '' })).toThrow(/QT_SHARDS/);
   });
 
-  it('asks infra for what it must set and may set, never for an override', () => {
+  it('asks infra for what it must set, never for an override', () => {
     expect(settings.required).toEqual(['QT_TABLE', 'QT_SHARDS']);
-    expect(settings.optional).toEqual(['QT_URL']);
   });
 });
 

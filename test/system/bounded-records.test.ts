@@ -25,6 +25,7 @@ import {
   AUDIT,
   DAYS,
   EQUITY,
+  INCIDENTS,
   POSITION_MANAGER,
   REJECTIONS,
   TRADES,
@@ -216,7 +217,7 @@ describe('the local tables', () => {
     for (let hour = 0; hour < 7 * 24; hour++)
       await expireLocalItems(target.aws.endpoints, nowMs + hour * HOUR_MS);
   };
-  const passing = [ORDERS, PAPER_ORDERS, REJECTIONS, EQUITY, EXECUTE_REPORTS, PARITY, DRIFT];
+  const passing = [ORDERS, PAPER_ORDERS, REJECTIONS, EQUITY, INCIDENTS, EXECUTE_REPORTS, PARITY, DRIFT];
   const kept = [AUDIT, DAYS, POSITION_MANAGER, BOOKED_LEDGER, POSITIONS, TRADES];
 
   it('lose what has expired, and keep what is, the audit, the trades and what was written again', async () => {

@@ -150,7 +150,7 @@ describe('circuit breaker on the embedded services', () => {
     expect(await notifications()).toHaveLength(1);
     expect((await notifications())[0]).toContain('drawdown');
     const audit = allRecords(await riskRecords(system.risk).audit.all('paper'));
-    expect(audit.map(({ key }) => key)).toEqual(['audit#breaker#1#armed', 'audit#breaker#2#tripped']);
+    expect(audit.map(({ id }) => id)).toEqual(['breaker#1#armed', 'breaker#2#tripped']);
   });
 
   it('keeps one bad mark from tripping', async () => {
@@ -281,7 +281,7 @@ describe('circuit breaker on the embedded services', () => {
     await tick();
     const memory = createMemoryRiskStore();
     const records = allRecords(await riskRecords(system.risk).audit.all('paper'));
-    for (const { key, value } of records) await memory.put('paper', key, value, { ifAbsent: true });
+    for (const { id, value } of records) await riskRecords(memory).audit.add('paper', id, value);
     const outcome = await tickBreaker(
       {
         ...system,
@@ -367,6 +367,26 @@ describe('circuit breaker', () => {
     notifierFails = false;
     await later();
     expect((await tick()).failures).toEqual([]);
+    await later();
+    await tick();
+    expect(told).toEqual([expect.stringContaining('ada: a test')]);
+  });
+
+  it('tells people once when a tick falls into the moments of an operator notifying them', async () => {
+    await healthy();
+    const { notify } = dependencies.notifier;
+    let beside: Promise<unknown> | undefined;
+    const notifier: BreakerDependencies['notifier'] = {
+      async notify(message) {
+        nowMs += 1_000;
+        beside ??= tick();
+        await beside;
+        await notify(message);
+      },
+    };
+    const request = { scope: 'paper' as const, operator: 'ada', reason: 'a test' };
+    await tripBreaker({ ...dependencies, notifier }, request);
+    expect(beside).toBeDefined();
     await later();
     await tick();
     expect(told).toEqual([expect.stringContaining('ada: a test')]);

@@ -313,7 +313,7 @@ describe('the commands', () => {
     expect(drill.exitCode).toBe(0);
     expect(drill.stdout).toMatch(/latch \(paper\): done in \d+ ms/);
     expect(drill.stdout).toMatch(/flatten \(paper\): done in \d+ ms/);
-    expect(drill.stdout).toContain('To trade again');
+    expect(drill.stdout).toContain('To resume trading');
     expect(await held()).toEqual([]);
 
     await exchange.close();

@@ -198,7 +198,7 @@ describe('qt gonogo and qt rollout', () => {
         decision: { verdict: 'GO' },
       });
       expect((await qt('rollout', 'status', ...state())).stdout).toMatch(
-        /^stage HOUR_1_6 since 2024-08-06 12:00 UTC\n/,
+        /^level HOUR_1_6 since 2024-08-06 12:00 UTC\n/,
       );
       expect(await qt('rollout', 'step-down', '--by', 'Bob', '--reason', 'storm', ...state())).toMatchObject({
         exitCode: 0,

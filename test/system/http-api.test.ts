@@ -2,139 +2,43 @@
 // emergency stop with each service down in turn.
 
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { type IncomingMessage, request as send } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Writable } from 'node:stream';
+import { request as send } from 'node:http';
 import { DeleteParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { Browser } from 'happy-dom';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DASHBOARD } from '../../dashboard/page.ts';
 import { createClients } from '../../lib/adapters/aws/create-clients.ts';
-import { API_ERRORS } from '../../lib/api/api-contract.ts';
 import { describeApi } from '../../lib/api/api-document.ts';
-import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
+import { API_ERRORS } from '../../lib/api/api-error.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
-import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
 import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
-import { composeApi, setApiToken } from '../../lib/runtime/compose/api.ts';
-import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
-import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { localApiSettings } from '../../lib/runtime/config/local-settings.ts';
+import { setApiToken } from '../../lib/runtime/compose/api.ts';
+import type { OperatorSystem } from '../../lib/runtime/compose/operator.ts';
 import { apiTokenParameter, LOCAL_STAGE } from '../../lib/runtime/config/stage.ts';
-import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
-import type { Listener } from '../../local/aws/http-listener.ts';
-import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { claimApiPort, serveApi } from '../../local/run/api-server.ts';
-import { BROKER_START_MS, brokerMarket } from '../support/execution/broker-market.ts';
+import type { EmbeddedAws } from '../../local/aws/embedded-aws.ts';
+import type { SimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
+import { type Answered, type ApiStage, type Call, startApiStage, TOKEN } from '../support/api/api-stage.ts';
+import { BROKER_START_MS } from '../support/execution/broker-market.ts';
 import { runOf, signalOf } from '../support/inference/sample-signals.ts';
 
-const TOKEN = 'a-token-of-the-right-length-0123456789abcdef';
 const BAR_MS = 300_000;
 const READS_PER_MINUTE = 120;
 const STOP = '/api/emergency/stop';
 
-let stateDir: string;
+let stage: ApiStage;
 let aws: EmbeddedAws;
 let exchange: SimulatedExchange;
 let system: OperatorSystem;
-let api: Listener;
-let log: string[];
-let nowMs: number;
-let closeApi: () => Promise<void>;
-const clock = { nowMs: () => nowMs };
-const dependencies = () => ({ ...system, clock, shards: 1, limits: BREAKER_LIMITS });
 
 beforeEach(async () => {
-  nowMs = BROKER_START_MS + 5_000;
-  stateDir = await mkdtemp(join(tmpdir(), 'qt-api-'));
-  aws = await startEmbeddedAws({ stateDir });
-  exchange = await startSimulatedExchange({ market: brokerMarket, clock });
-  system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
-  await prepareLocalStage(aws.endpoints, system.objects);
-  await setApiToken(LOCAL_STAGE, TOKEN, aws.endpoints);
-  await tickBreaker(dependencies(), 'paper');
-  await openApi();
+  stage = await startApiStage();
+  ({ aws, exchange, system } = stage);
 });
-afterEach(async () => {
-  await closeApi();
-  await exchange.close();
-  await system.close();
-  await aws.close();
-  await rm(stateDir, { recursive: true });
-});
+afterEach(() => stage.close());
 
-/** A process of the function's, cold: it remembers nothing. */
-async function openApi(): Promise<void> {
-  log = [];
-  const logOutput = new Writable({
-    write: (chunk, _, done) => {
-      log.push(...String(chunk).trim().split('\n'));
-      done();
-    },
-  });
-  const configuration = localApiSettings(stateDir, {
-    exchange: 'binanceusdm',
-    exchangeUrl: exchange.url,
-  });
-  const composed = composeApi(configuration, DASHBOARD, {
-    endpoints: aws.endpoints,
-    clock,
-    logOutput,
-    unlimitedRequests: true,
-  });
-  const port = await claimApiPort(0);
-  serveApi(composed, port);
-  api = port;
-  closeApi = async () => {
-    await api.close();
-    await composed.close();
-  };
-}
-async function restartApi(): Promise<void> {
-  await closeApi();
-  await openApi();
-}
-
-interface Call {
-  readonly method?: string;
-  readonly token?: string | null;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-interface Answered {
-  readonly status: number;
-  readonly headers: IncomingMessage['headers'];
-  readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: answers are of any shape here, and checked against the document.
-  readonly json: any;
-}
-
-function call(
-  path: string,
-  { method = 'GET', token = TOKEN, headers = {}, body }: Call = {},
-): Promise<Answered> {
-  return new Promise((resolve, reject) => {
-    const all = { ...(token !== null && { authorization: `Bearer ${token}` }), ...headers };
-    const request = send(api.endpoint + path, { method, headers: all, agent: false }, async (answer) => {
-      let text = '';
-      for await (const chunk of answer) text += chunk;
-      const isJson = answer.headers['content-type']?.startsWith('application/json');
-      resolve({
-        status: answer.statusCode!,
-        headers: answer.headers,
-        text,
-        json: isJson && text !== '' ? JSON.parse(text) : undefined,
-      });
-    });
-    request.on('error', reject);
-    request.end(body);
-  });
-}
+const call = (path: string, more?: Call) => stage.call(path, more);
 const stop = (body: unknown = { reason: 'a test', by: 'ada' }, more: Call = {}) =>
   call(STOP, {
     method: 'POST',
@@ -180,7 +84,7 @@ async function withPage(work: (page: Page) => Promise<void>): Promise<void> {
   });
   try {
     const page = browser.newPage();
-    await page.goto(`${api.endpoint}/`);
+    await page.goto(`${stage.api.endpoint}/`);
     const { window } = page.mainFrame;
     const at = (id: string) => window.document.getElementById(id)!;
     const asked: string[] = [];
@@ -207,7 +111,7 @@ async function withPage(work: (page: Page) => Promise<void>): Promise<void> {
 }
 
 const calls = () =>
-  log.flatMap((line) => {
+  stage.api.log.flatMap((line) => {
     const { call: told } = JSON.parse(line);
     return told === undefined ? [] : [told];
   });
@@ -245,14 +149,14 @@ describe('who is let in', () => {
     expect((await call('/api/status')).status).toBe(200);
     const other = TOKEN.split('').reverse().join('');
     await setApiToken(LOCAL_STAGE, other, aws.endpoints);
-    await restartApi();
+    await stage.restart();
     expect((await call('/api/status')).status).toBe(401);
     expect((await call('/api/status', { token: other })).status).toBe(200);
   });
 
   it.each(['not a hash', 'A'.repeat(64)])('nobody when the parameter says %j', async (value) => {
     await putParameter(value);
-    await restartApi();
+    await stage.restart();
     expect(codeOf(await call('/api/status'))).toEqual([503, 'token_unavailable']);
     expect(codeOf(await stop())).toEqual([503, 'token_unavailable']);
   });
@@ -283,10 +187,10 @@ describe('who is let in', () => {
       'http://evil.example',
       'null',
       'http://127.0.0.1:1',
-      api.endpoint.replace('http', 'https'),
+      stage.api.endpoint.replace('http', 'https'),
     ])
       expect(codeOf(await stop(undefined, { headers: { origin } }))).toEqual([403, 'foreign_origin']);
-    const { port } = new URL(api.endpoint);
+    const { port } = new URL(stage.api.endpoint);
     for (const host of [
       'evil.example',
       `evil.example:${port}`,
@@ -296,7 +200,7 @@ describe('who is let in', () => {
       expect((await stop(undefined, { headers: { host } })).status).toBe(403);
     expect(await latch()).toBe('ARMED');
     expect((await call('/api/status', { headers: { host: `localhost:${port}` } })).status).toBe(200);
-    expect((await stop(undefined, { headers: { origin: api.endpoint } })).status).toBe(200);
+    expect((await stop(undefined, { headers: { origin: stage.api.endpoint } })).status).toBe(200);
   });
 });
 
@@ -333,12 +237,64 @@ describe('what is refused', () => {
   });
 
   it('another path or method', async () => {
-    for (const path of ['/api', '/api/', '/api/status/', '/API/status', '/api/emergency', '/..%2fetc', '//'])
-      expect(codeOf(await call(path))).toEqual([404, 'not_found']);
+    for (const path of [
+      ...['/api', '/api/', '/api/status/', '/API/status', '/api/emergency', '/..%2fetc', '//'],
+      ...[
+        '/api/x/../status',
+        '/api/./status',
+        '/api//status',
+        '/api%2fstatus',
+        '/api/status%20',
+        '//api/status',
+      ],
+    ])
+      expect([path, ...codeOf(await call(path))]).toEqual([path, 404, 'not_found']);
     const wrong = await call(STOP);
     expect([...codeOf(wrong), wrong.headers.allow]).toEqual([405, 'method_not_allowed', 'POST']);
-    for (const method of ['PUT', 'DELETE', 'OPTIONS', 'HEAD'])
-      expect((await call('/api/status', { method })).status).toBe(405);
+    for (const method of ['PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']) {
+      const refused = await call('/api/status', { method });
+      expect([method, ...codeOf(refused), refused.headers.allow]).toEqual([
+        ...[method, 405, 'method_not_allowed'],
+        'GET, HEAD',
+      ]);
+    }
+    expect((await call(STOP, { method: 'HEAD' })).status).toBe(405);
+    expect(await latch()).toBe('ARMED');
+  });
+
+  // A framework that makes a URL of these would route by them, or fail without an answer.
+  it('nothing for headers or a body that a read has no use for', async () => {
+    const odd: readonly Call[] = [
+      { headers: { 'x-forwarded-proto': 'ht tp', 'x-forwarded-host': 'evil.example/api/emergency/stop?' } },
+      { headers: { 'x-odd': 'caf\u00e9', 'content-type': 'no/such thing;;' } },
+      { body: 'not asked for', headers: { 'content-length': '13' } },
+      { headers: { 'x-http-method-override': 'POST' } },
+    ];
+    for (const more of odd) expect((await call('/api/status', more)).status).toBe(200);
+    expect((await call('/nothing', { headers: { 'x-original-url': '/api/status' } })).status).toBe(404);
+    expect(calls()).toHaveLength(odd.length + 1);
+  });
+
+  it('a HEAD no less than a GET: the same answer without its body', async () => {
+    for (const [path, more] of [
+      ['/', { token: null }],
+      ['/api/openapi.json', { token: null }],
+      ['/api/status', {}],
+      ['/api/status', { token: null }],
+      ['/api/signals?bar=1', {}],
+      ['/api/nothing', {}],
+    ] as const) {
+      const get = await call(path, more);
+      const head = await call(path, { ...more, method: 'HEAD' });
+      const { 'content-length': _, 'transfer-encoding': __, ...headers } = get.headers;
+      expect([path, head.status, head.text]).toEqual([path, get.status, '']);
+      expect(head.headers).toMatchObject(headers);
+    }
+    const { status } = await call('/api/status', {
+      method: 'HEAD',
+      headers: { origin: 'http://evil.example' },
+    });
+    expect(status).toBe(403);
   });
 
   it.each([
@@ -360,7 +316,10 @@ describe('what is refused', () => {
 
   it('a client that breaks off disturbs nobody', async () => {
     await new Promise<void>((resolve) => {
-      const request = send(api.endpoint + STOP, { method: 'POST', headers: { 'content-length': '1000' } });
+      const request = send(stage.api.endpoint + STOP, {
+        method: 'POST',
+        headers: { 'content-length': '1000' },
+      });
       request.on('error', () => resolve());
       request.write('{"reason":', () => request.destroy());
       request.on('close', () => resolve());
@@ -386,7 +345,7 @@ describe('an emergency stop', () => {
       expect(await flag(name)).toEqual({ kind: 'text', text });
     expect(await audited()).toEqual([
       {
-        atMs: nowMs,
+        atMs: stage.clock.nowMs(),
         what: 'emergency_stop',
         by: 'ada by HTTP API (token)',
         message: expect.stringMatching(/^drill: a test; from 127\.0\.0\.1, request [0-9a-f-]+; complete$/),
@@ -396,7 +355,7 @@ describe('an emergency stop', () => {
       ['begun', 'token'],
       [200, 'token'],
     ]);
-    expect(log.join()).not.toContain(TOKEN);
+    expect(stage.api.log.join()).not.toContain(TOKEN);
   });
 
   it('may come twice at once', async () => {
@@ -419,7 +378,7 @@ describe('an emergency stop', () => {
       expect(answer.json.failures.some((why: string) => why.startsWith(what))).toBe(true);
     expect(answer.json.failures.some((why: string) => why.startsWith('flags'))).toBe(false);
     expect(await flag('EMERGENCY_MODE')).toEqual({ kind: 'text', text: 'true' });
-    expect(log.find((line) => line.includes('"status":207'))).toContain('latch (paper)');
+    expect(stage.api.log.find((line) => line.includes('"status":207'))).toContain('latch (paper)');
   });
 
   it('closes the flags at once with DynamoDB silent: it does not wait to learn what trades', async () => {
@@ -435,7 +394,7 @@ describe('an emergency stop', () => {
 
   it('latches with Parameter Store down, even in a process that has never read the token', async () => {
     expect((await call('/api/status')).status).toBe(200);
-    await restartApi();
+    await stage.restart();
     aws.faults.ssm.inject({ kind: 'error', times: 10_000 });
     expect(codeOf(await call('/api/status'))).toEqual([503, 'token_unavailable']);
     expect(codeOf(await stop(undefined, { token: 'another-token-0123456789' }))).toEqual([
@@ -453,7 +412,7 @@ describe('an emergency stop', () => {
 
   it('is not done for a token of which nothing is known: both stores down, or the parameter gone', async () => {
     expect((await call('/api/status')).status).toBe(200);
-    await restartApi();
+    await stage.restart();
     await deleteToken();
     expect(codeOf(await stop())).toEqual([503, 'token_unavailable']);
     for (const faults of [aws.faults.ssm, aws.faults.dynamodb])
@@ -543,11 +502,22 @@ describe('the document', () => {
     await ask(200, '/api/openapi.json');
     await ask(200, '/api/status');
     await ask(200, '/api/signals?symbol=AUSDT');
+    const reads = [
+      ...['metrics', 'trades', 'positions', 'orders', 'equity', 'equity/days', 'candles?symbol=BTCUSDT'],
+      ...['universe', 'models', 'rollout', 'audit'],
+    ].map((name) => `/api/${name}`);
+    for (const path of reads) await ask(200, path);
+    for (const name of ['trades', 'positions', 'orders', 'equity', 'equity/days', 'audit'])
+      for (const query of ['odd=1', 'scope=both', 'count=0', 'count=99999', 'before=x'])
+        await ask(400, `/api/${name}?${query}`);
+    await ask(400, '/api/candles');
     await ask(400, '/api/signals?bar=1');
     await ask(400, STOP, { body: '{}' });
     await ask(413, STOP, { body: 'x'.repeat(5_000) });
     await ask(415, STOP, { headers: { 'content-type': 'text/plain' } });
-    for (const path of ['/api/status', '/api/signals', STOP]) {
+    for (const path of ['/api/status', '/api/signals', ...reads, STOP]) {
+      // Refusals are limited.
+      await stage.restart();
       await ask(401, path, { token: null });
       await ask(403, path, { headers: { origin: 'http://evil.example' } });
     }
@@ -557,9 +527,23 @@ describe('the document', () => {
     await ask(207, STOP);
     await ask(200, '/api/status');
     await ask(503, '/api/signals');
+    for (const path of [
+      'trades',
+      'positions',
+      'orders',
+      'equity',
+      'equity/days',
+      'models',
+      'rollout',
+      'audit',
+    ])
+      await ask(503, `/api/${path}`);
+    await ask(200, '/api/metrics');
+    await exchange.close();
+    await ask(503, '/api/candles?symbol=BTCUSDT');
     aws.faults.ssm.inject({ kind: 'error', times: 10_000 });
     await ask(500, STOP);
-    await restartApi();
+    await stage.restart();
     await ask(503, '/api/status');
     for (let attempt = 0; attempt < 10; attempt++) {
       aws.faults.ssm.clear();
@@ -625,6 +609,7 @@ describe('the dashboard', () => {
       page.submit('connect', { token: TOKEN });
       await expect.poll(() => page.text('mode') + page.text('reasons')).toMatch(/^PAPER/);
       expect(page.text('reasons')).toContain('paper_trading');
+      expect(page.text('seen')).toContain('level PAPER');
       expect(page.text('signals')).toMatch(/AUSDTBUY[\s\S]*AAUSDTHOLD/);
       page.submit('stop', { reason: 'seen on the page', by: 'ada' });
       await page.idle();
@@ -632,8 +617,10 @@ describe('the dashboard', () => {
       expect(page.asked).toEqual(['Stop everything and close all positions?']);
       page.confirms = true;
       page.submit('stop', {});
-      await expect.poll(() => page.text('outcome'), { timeout: 10_000 }).toContain('Everything was done.');
+      await expect.poll(() => page.text('outcome'), { timeout: 10_000 }).toContain('Everything is stopped.');
       await expect.poll(() => page.text('mode')).toBe('OFF');
+      expect(page.text('reasons')).toContain('seen on the page');
+      expect(page.text('reasons')).not.toContain('undefined');
     });
     expect(await latch()).toBe('TRIPPED');
     expect((await audited())[0]?.message).toContain('seen on the page');
@@ -648,7 +635,7 @@ describe('the dashboard', () => {
       page.submit('stop', { token: TOKEN, reason: 'x' });
       await expect
         .poll(() => page.text('outcome'), { timeout: 90_000 })
-        .toMatch(/^NOT COMPLETE[\s\S]*latch \(paper\)/);
+        .toMatch(/^INCOMPLETE[\s\S]*latch \(paper\)/);
       await expect.poll(() => page.text('mode')).toBe('OFF');
     });
   });

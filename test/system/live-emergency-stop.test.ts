@@ -157,7 +157,7 @@ describe('emergency stop of live trading', () => {
     aws.faults.dynamodb.inject({ kind: 'error', times: 10_000 });
     const stop = await stopEverything();
     expect(stop.exitCode).toBe(1);
-    expect(stop.stderr).toContain('not everything was done');
+    expect(stop.stderr).toContain('incomplete, do this manually');
     aws.faults.dynamodb.clear();
     expect([await held(), await open(), await emergency()]).toEqual([0, 0, raised]);
     expect((await stopEverything()).exitCode).toBe(0);

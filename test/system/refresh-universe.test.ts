@@ -1,9 +1,6 @@
-// The refresh-universe function on real parts: ccxt against the simulated exchange, the universe in the embedded S3, and a ranking
-// of coins behind a local HTTP server. Positions of symbols that leave the universe come to their end all the same.
+// The refresh-universe function on real parts: ccxt against the simulated exchange and the universe in the embedded S3. Positions
+// of symbols that leave the universe are closed as usual.
 
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
@@ -117,7 +114,6 @@ async function refresh(change: Partial<RefreshUniverseSettings> = {}) {
       exchange: 'binanceusdm',
       exchangeUrl: exchange.url,
       symbols: 4,
-      marketCapUrl: undefined,
       ...change,
     },
     overrides(),
@@ -149,7 +145,7 @@ describe('the refresh-universe function', () => {
       expect(result).toMatchObject({ outcome: 'changed', asOf: '2024-01-04', symbols: 4, leaving: [] });
       expect(asOf).toBe('2024-01-04');
       expect([...symbols].sort()).toEqual([first, 'RIPEUSDT', second, third].sort());
-      expect(await newestChange()).toMatchObject({ size: 4, previousAsOf: null, unconfirmed: null });
+      expect(await newestChange()).toMatchObject({ size: 4, previousAsOf: null });
     },
   );
 
@@ -279,65 +275,6 @@ describe('qt universe', () => {
         'error: the universe of 2024-01-04 stays: too_few_pairs: 10 pairs can be traded, 21 were asked for\n',
     });
     expect((await inForce()).symbols).toHaveLength(4);
-  });
-});
-
-describe('the second opinion', () => {
-  let server: Server;
-  let answer: { status: number; body: string };
-  let asked: string[];
-  const coin = (symbol: string, rank: number | null) => ({ symbol, market_cap_rank: rank });
-  const many = Array.from({ length: 20 }, (_, index) => coin(`x${index}`, 100 + index));
-
-  beforeEach(async () => {
-    asked = [];
-    answer = {
-      status: 200,
-      body: JSON.stringify([coin('btc', 1), coin('eth', 2), coin('sol', null), ...many]),
-    };
-    server = createServer((request, response) => {
-      asked.push(request.url!);
-      if (answer.status === 0) return request.socket.destroy();
-      response.writeHead(answer.status).end(answer.body);
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    closers.push(async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    });
-  });
-  const marketCapUrl = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-
-  it('names the symbols whose coin is not among the largest, and changes nothing', async () => {
-    await refresh({ marketCapUrl: marketCapUrl() });
-    const { symbols } = await inForce();
-    expect(asked).toEqual([
-      expect.stringMatching(/^\/api\/v3\/coins\/markets\?vs_currency=usd&order=market_cap_desc/),
-    ]);
-    expect(symbols).toHaveLength(4);
-    expect((await newestChange()).unconfirmed).toEqual(
-      symbols.filter((symbol) => ![first, second].includes(symbol)),
-    );
-    expect(log).toMatch(/"UniverseUnconfirmed":2/);
-  });
-
-  it.each([
-    ['an error', 500, '{}'],
-    ['a limit', 429, '{}'],
-    ['a web page', 200, '<html>'],
-    ['an empty list', 200, '[]'],
-    ['another list', 200, JSON.stringify(Array.from({ length: 20 }, () => ({ name: 'x' })))],
-    ['nothing', 0, ''],
-  ])('may send %s: the universe is the same', async (_, status, body) => {
-    answer = { status, body };
-    expect(await refresh({ marketCapUrl: marketCapUrl() })).toMatchObject({ outcome: 'changed', symbols: 4 });
-    const { symbols } = await inForce();
-    expect(asked).toHaveLength(1);
-    expect((await newestChange()).unconfirmed).toBeNull();
-    expect(log).toMatch(/"state":"unavailable"/);
-    expect(await refresh()).toMatchObject({ outcome: 'confirmed' });
-    expect((await inForce()).symbols).toEqual(symbols);
   });
 });
 

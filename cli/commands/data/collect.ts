@@ -1,11 +1,12 @@
-// `qt collect`: the exchange's candles into a folder, which every command over recorded candles takes as its --data, or into the
-// bucket of a stage.
+// `qt collect`: collects the exchange's candles into a folder, usable as --data of other commands, or into the bucket of a stage.
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { formatInstant } from '../../../lib/core/format-figure.ts';
 import type { CollectionOfSymbol, CollectionReport } from '../../../lib/market/use-cases/collect-candles.ts';
 import type { CollectQuery } from '../../../lib/runtime/compose/collect-candles.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
 import { parseCount, parseSymbolChoice } from '../../options.ts';
+import { print, printJson } from '../../output.ts';
 import { withSystem } from '../../system.ts';
 
 interface CollectOptions {
@@ -24,25 +25,25 @@ const DAYS_DEFAULT = 90;
 /** 4 years, as many as a grid of bars may have. */
 const DAYS_MAX = 4 * 365;
 const BAR_CELLS = 20;
-/** Of symbols that are behind, so many are named. */
+/** So many incomplete symbols are named. */
 const NAMED_MAX = 5;
 
 export function addCollectCommand(program: Command): void {
   program
     .command('collect')
     .description(
-      "collect closed 5-minute candles, from the exchange's archive files and its API; goes on where it stopped",
+      'collect closed 5-minute candles from the archive files and the API of the exchange; rerun to resume',
     )
-    .option('--days <n>', 'from so many days ago', parseDays, DAYS_DEFAULT)
-    .option('--out <dir>', 'folder to write; usable as --data DIR')
+    .option('--days <n>', 'start so many days ago', parseDays, DAYS_DEFAULT)
+    .option('--out <dir>', 'folder to write, usable as --data DIR')
     .option('--stage <name>', 'write to the bucket of this stage on AWS instead')
     .option(
       '--symbols <n or list>',
-      `how many, the largest first, or which (default: ${SYMBOLS_DEFAULT}; with --stage its universe)`,
+      `how many, the largest first, or a list (default: ${SYMBOLS_DEFAULT}; with --stage its universe)`,
       parseSymbolChoice,
     )
     .addOption(
-      new Option('--exchange <name>', 'whose candles; "simulated" is that of the running npm start')
+      new Option('--exchange <name>', 'source; "simulated" is the exchange of the running npm start')
         .choices(['binanceusdm', 'binance', 'simulated'])
         .default('binanceusdm'),
     )
@@ -55,10 +56,10 @@ export function addCollectCommand(program: Command): void {
 async function runCollect(options: CollectOptions): Promise<void> {
   const { out, stage } = options;
   if ((out === undefined) === (stage === undefined))
-    throw new UsageError('name either a folder (--out DIR) or a stage (--stage NAME)');
+    throw new UsageError('give either a folder (--out DIR) or a stage (--stage NAME)');
   if (out !== undefined) return collectInto(options, { folder: out }, async () => SYMBOLS_DEFAULT);
   if (options.exchange === 'simulated')
-    throw new UsageError('candles of the simulated exchange go into a folder: --out DIR');
+    throw new UsageError('candles of the simulated exchange can only go into a folder: give --out DIR');
   await withSystem(options, async ({ objects }) => {
     const { readStageUniverse } = await import('../../../lib/runtime/compose/collect-candles.ts');
     await collectInto(options, { objects }, async () => (await readStageUniverse(objects)).symbols);
@@ -91,18 +92,20 @@ async function collectInto(
   }).finally(progress.end);
   if (!collected.ok) throw new CommandFailure(collected.error);
   const report = collected.value;
-  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : formatReport(report));
-  const behind = report.symbols.filter(({ outcome }) => outcome !== 'complete');
-  if (behind.length > 0)
+  if (options.json) printJson(report);
+  else print(formatReport(report));
+  const incomplete = report.symbols.filter(({ outcome }) => outcome !== 'complete');
+  if (incomplete.length > 0)
     throw new CommandFailure(
-      `${behind.length} symbols are not complete; the same command goes on: ${nameSome(behind)}`,
+      `${incomplete.length} symbols are incomplete, rerun to resume: ${nameSome(incomplete)}`,
     );
 }
 
 async function findSimulatedExchange(state: string): Promise<string> {
   const { findRunningSystem } = await import('../../../local/run/running-system.ts');
   const url = (await findRunningSystem(state))?.simulatedExchange?.url;
-  if (url === undefined) throw new CommandFailure(`no simulated exchange runs on ${state}: npm start`);
+  if (url === undefined)
+    throw new CommandFailure(`no simulated exchange runs on ${state}: start it with npm start`);
   return url;
 }
 
@@ -125,19 +128,19 @@ function formatProgress({
 function formatReport({ window, symbols, archive }: CollectionReport): string {
   const sum = (of: (symbol: CollectionOfSymbol) => number) =>
     symbols.reduce((total, symbol) => total + of(symbol), 0);
-  const [from, to] = [window.fromMs, window.toMs].map((ms) => new Date(ms).toISOString().slice(0, 16));
+  const [from, to] = [window.fromMs, window.toMs].map(formatInstant);
   const lines = [
-    `${sum(({ candles }) => candles)} candles of ${symbols.length} symbols, ${from} to ${to}`,
-    `${sum(({ added }) => added)} new, ${sum(({ missing }) => missing)} missing, ${sum(({ gaps }) => gaps)} that the exchange itself lacks`,
+    `${sum(({ candles }) => candles)} candles of ${symbols.length} symbols, ${from} to ${to} UTC`,
+    `${sum(({ added }) => added)} new, ${sum(({ missing }) => missing)} missing, ${sum(({ gaps }) => gaps)} gaps of the exchange itself`,
     `${archive.used} archive files used, ${archive.refused} refused${archive.lastRefusal === undefined ? '' : `: ${archive.lastRefusal}`}`,
     ...symbols.flatMap(({ symbol, damaged }) => damaged.map((what) => `${symbol} was damaged: ${what}`)),
   ];
-  return `${lines.join('\n')}\n`;
+  return lines.join('\n');
 }
 
-function nameSome(behind: readonly CollectionOfSymbol[]): string {
-  const named = behind.slice(0, NAMED_MAX).map(({ symbol, message }) => `${symbol} (${message})`);
-  return [...named, ...(behind.length > NAMED_MAX ? ['…'] : [])].join(', ');
+function nameSome(incomplete: readonly CollectionOfSymbol[]): string {
+  const named = incomplete.slice(0, NAMED_MAX).map(({ symbol, message }) => `${symbol} (${message})`);
+  return [...named, ...(incomplete.length > NAMED_MAX ? ['…'] : [])].join(', ');
 }
 
 function parseDays(text: string): number {
@@ -148,6 +151,6 @@ function parseDays(text: string): number {
 
 function parseUrl(text: string): string {
   if (!URL.canParse(text))
-    throw new InvalidArgumentError('It must be an address such as https://data.example.com.');
+    throw new InvalidArgumentError('It must be a URL such as https://data.example.com.');
   return text;
 }

@@ -1,11 +1,12 @@
-// `qt dataset fetch`: the candles that a stage has collected, into a folder to build a dataset from.
+// `qt dataset fetch`: copies the candles that a stage has collected, to build a dataset from them.
 import type { Command } from 'commander';
 import { CommandFailure } from '../../command-error.ts';
+import { print } from '../../output.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
 
 export function addFetchCommand(dataset: Command): void {
   addSystemOptions(dataset.command('fetch'))
-    .description('copy the candles that a stage has collected into a folder, usable as --data DIR')
+    .description('copy the collected candles of a stage into a folder, usable as --data DIR')
     .requiredOption('--out <dir>', 'folder to write')
     .action(runFetch);
 }
@@ -13,6 +14,6 @@ export function addFetchCommand(dataset: Command): void {
 async function runFetch(options: SystemOptions & { readonly out: string }): Promise<void> {
   const { fetchCollected } = await import('../../../lib/runtime/compose/research/dataset.ts');
   const files = await withSystem(options, ({ objects }) => fetchCollected(objects, options.out));
-  if (files === 0) throw new CommandFailure('nothing has been collected there yet: qt collect');
-  process.stdout.write(`${files} files of collected candles in ${options.out}\n`);
+  if (files === 0) throw new CommandFailure('no candles have been collected there yet: run qt collect');
+  print(`${files} files of collected candles in ${options.out}`);
 }

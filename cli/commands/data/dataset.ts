@@ -1,10 +1,14 @@
-// `qt dataset build`: recorded candles in, the dataset that training reads out.
+// `qt dataset build`: the dataset that training reads, from recorded candles.
 import type { Command } from 'commander';
-import type { BuildProgress, DatasetSummary } from '../../../lib/research/use-cases/build-dataset.ts';
+import { formatPercent } from '../../../lib/core/format-figure.ts';
+import type { DatasetSummary } from '../../../lib/research/use-cases/build-dataset.ts';
 import type { FolderDatasetError } from '../../../lib/runtime/compose/research/dataset.ts';
 import { CommandFailure, toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
+import { describeProblems, failOnProblems, formatProgress } from '../../format/symbol-problems.ts';
+import { formatTable } from '../../format/text-table.ts';
 import { addRecordedOptions, checkBarRange, parseInstant, type RecordedOptions } from '../../options.ts';
+import { print, printJson } from '../../output.ts';
 import { addFetchCommand } from './dataset-fetch.ts';
 
 interface BuildOptions extends RecordedOptions {
@@ -21,8 +25,8 @@ export function addDatasetCommand(program: Command): void {
   addRecordedOptions(dataset.command('build'))
     .description('compute features and labels of recorded candles: OUT/SYMBOL.parquet and OUT/dataset.json')
     .requiredOption('--out <dir>', 'folder to write')
-    .option('--from <iso>', 'first bar to label; bars before it still feed the features', parseInstant)
-    .option('--to <iso>', 'end of the data, exclusive: nothing from then on is read', parseInstant)
+    .option('--from <iso>', 'first bar to label; earlier bars feed the features', parseInstant)
+    .option('--to <iso>', 'end, exclusive; later candles are not read', parseInstant)
     .option('--force', 'replace a different dataset in the folder', false)
     .option('--json', 'print the summary as JSON', false)
     .action(runBuild);
@@ -41,35 +45,25 @@ async function runBuild(options: BuildOptions): Promise<void> {
     onProgress: (done) => progress.show(formatProgress(done), !done.outcome.ok),
   }).finally(progress.end);
   if (!built.ok) throw toError(built.error, options.out);
-  process.stdout.write(options.json ? `${JSON.stringify(built.value)}\n` : await formatSummary(built.value));
-  if (built.value.failures.length > 0) throw new CommandFailure(describeFailures(built.value.failures));
+  if (options.json) printJson(built.value);
+  else print(formatSummary(built.value));
+  failOnProblems(built.value.symbolProblems);
 }
 
-function formatProgress({ done, of, symbol, outcome }: BuildProgress): string {
-  return `${done}/${of} ${symbol}: ${outcome.ok ? `${outcome.value} rows` : `left out, ${outcome.error}`}`;
-}
-
-async function formatSummary(summary: DatasetSummary): Promise<string> {
-  const { default: Table } = await import('cli-table3');
-  const plain = { style: { head: [], border: [] } };
-  const labels = new Table({ head: ['horizon', 'sell', 'hold', 'buy'], ...plain });
-  for (const { horizonBars, sell, hold, buy } of summary.classes)
-    labels.push([`${horizonBars} bars`, ...[sell, hold, buy].map((rows) => formatShare(rows, summary.rows))]);
-  const drops = new Table({ head: ['bars dropped', 'count'], ...plain });
-  for (const [reason, bars] of Object.entries(summary.dropped)) drops.push([reason, bars]);
+function formatSummary(summary: DatasetSummary): string {
+  const share = (rows: number) => `${rows} (${formatPercent(rows / summary.rows)})`;
+  const labels = summary.classes.map(({ horizonBars, sell, hold, buy }) => [
+    `${horizonBars} bars`,
+    ...[sell, hold, buy].map(share),
+  ]);
   const range = [summary.fromMs, summary.toMs].map((ms) => new Date(ms).toISOString()).join(' to ');
   return [
     `${summary.rows} rows of ${summary.symbols} symbols, ${range}`,
-    labels.toString(),
-    drops.toString(),
-    `sha256 ${summary.sha256}\n`,
+    formatTable({ head: ['horizon', 'sell', 'hold', 'buy'], rows: labels }),
+    formatTable({ head: ['bars dropped', 'count'], rows: Object.entries(summary.dropped) }),
+    `sha256 ${summary.sha256}`,
   ].join('\n');
 }
-
-const formatShare = (rows: number, of: number): string => `${rows} (${((100 * rows) / of).toFixed(1)} %)`;
-
-const describeFailures = (failures: DatasetSummary['failures']): string =>
-  `left out ${failures.length}: ${failures.map(({ symbol, message }) => `${symbol} (${message})`).join('; ')}`;
 
 function toError(error: FolderDatasetError, outFolder: string): Error {
   switch (error.code) {
@@ -78,12 +72,12 @@ function toError(error: FolderDatasetError, outFolder: string): Error {
       return toCommandError(error);
     case 'refused':
       return new CommandFailure(
-        `${outFolder} holds another dataset or other files of these names; nothing was changed: choose another folder or add --force`,
+        `${outFolder} holds another dataset or other files of these names; nothing was changed: choose another folder, or add --force to replace them`,
       );
     case 'no_rows':
       return new CommandFailure(
-        error.failures.length > 0
-          ? `no row to train on; ${describeFailures(error.failures)}`
+        error.symbolProblems.length > 0
+          ? `no row to train on; ${describeProblems(error.symbolProblems)}`
           : 'no row to train on: every bar was dropped (too short a history, or an empty range)',
       );
   }

@@ -1,9 +1,10 @@
-// `qt universe`: which symbols are traded and why, and choosing them anew by hand.
+// `qt universe`: which symbols are traded and why, and refreshing the choice.
 import type { Command } from 'commander';
 import type { ChosenUniverse } from '../../../lib/market/choose-universe.ts';
 import type { UniverseRefresh } from '../../../lib/market/use-cases/refresh-universe.ts';
 import { CommandFailure } from '../../command-error.ts';
 import { parseCount } from '../../options.ts';
+import { print, printJson } from '../../output.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
 
 interface UniverseOptions extends SystemOptions {
@@ -16,19 +17,19 @@ interface RefreshOptions extends UniverseOptions {
 }
 
 export function addUniverseCommand(program: Command): void {
-  const universe = program.command('universe').description('which symbols are traded');
+  const universe = program.command('universe').description('the symbols that are traded: show, refresh');
   addSystemOptions(universe.command('show'))
-    .description('the symbols in force, and the newest change with its reasons')
+    .description('the active universe, and its newest change with reasons')
     .option('--json', 'print JSON', false)
     .action(showUniverse);
   addSystemOptions(universe.command('refresh'))
-    .description('choose the symbols now, as the system does once a day')
+    .description('refresh the universe now, as the system does once a day')
     .option(
       '--symbols <n>',
       "how many (default: the stage's setting; of the local system, as many as now)",
       parseCount,
     )
-    .option('--afresh', 'without regard to the symbols in force, however much changes', false)
+    .option('--afresh', 'ignore the active universe, however much changes', false)
     .option('--json', 'print JSON', false)
     .action(refresh);
 }
@@ -41,15 +42,13 @@ async function showUniverse(options: UniverseOptions): Promise<void> {
     const universe = await readUniverse(objects);
     return { universe, change: await readUniverseChange(objects, universe) };
   });
-  if (options.json) return print(JSON.stringify({ universe, change: change ?? null }));
+  if (options.json) return printJson({ universe, change });
   print(`${universe.symbols.length} symbols, chosen or confirmed on ${universe.asOf}:`);
   for (let index = 0; index < universe.symbols.length; index += SYMBOLS_PER_LINE)
     print(`  ${universe.symbols.slice(index, index + SYMBOLS_PER_LINE).join(' ')}`);
-  if (change === undefined) return print('no refresh has changed them');
+  if (change === undefined) return print('no refresh has changed it');
   print(`newest change: ${change.asOf}`);
   printChange(change);
-  if ((change.unconfirmed ?? []).length > 0)
-    print(`not among the largest coins by market cap: ${change.unconfirmed!.join(' ')}`);
 }
 
 const SYMBOLS_PER_LINE = 8;
@@ -64,7 +63,7 @@ async function refresh(options: RefreshOptions): Promise<void> {
       return refreshUniverse(dependencies, { size, afresh: options.afresh });
     },
   );
-  if (options.json) print(JSON.stringify(refreshed));
+  if (options.json) printJson(refreshed);
   if (refreshed.outcome === 'kept') throw new CommandFailure(describeKept(refreshed));
   if (options.json) return;
   const { outcome, universe, chosen } = refreshed;
@@ -83,5 +82,3 @@ function printChange({ entering, leaving }: Pick<ChosenUniverse, 'entering' | 'l
   for (const { symbol, reason, rank } of leaving)
     print(`  - ${symbol}  ${reason}${rank === null ? '' : `, rank ${rank}`}`);
 }
-
-const print = (line: string) => void process.stdout.write(`${line}\n`);

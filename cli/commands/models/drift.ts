@@ -1,16 +1,17 @@
-// `qt drift`: whether the features of the newest bars still look as they did in training; `qt drift profile` remembers how they did.
+// `qt drift`: whether the features of the newest bars still look as in training; `qt drift profile` records how they looked then.
 import type { Command } from 'commander';
+import { formatFigure, formatInstant, NOT_AVAILABLE } from '../../../lib/core/format-figure.ts';
 import type { ObjectStore } from '../../../lib/core/ports.ts';
 import type { DriftReport } from '../../../lib/models/use-cases/measure-drift.ts';
 import { toCommandError, UsageError } from '../../command-error.ts';
-import { formatFigure, formatInstant } from '../../format/format-figure.ts';
+import { formatTable } from '../../format/text-table.ts';
 import {
   addRecordedModelsOptions,
   parseCount,
   parseInstant,
   type RecordedModelsOptions,
-  undefinedAsNull,
 } from '../../options.ts';
+import { print, printJson } from '../../output.ts';
 import { withSystem } from '../../system.ts';
 
 /** A week of bars. */
@@ -30,29 +31,27 @@ interface ProfileOptions extends RecordedModelsOptions {
 }
 
 export function addDriftCommand(program: Command): void {
-  const drift = program
-    .command('drift')
-    .description('population stability of every feature: the newest bars against training');
+  const drift = program.command('drift').description('compare the features of the newest bars with training');
   addRecordedModelsOptions(drift.command('measure', { isDefault: true }))
-    .description('PSI per feature with the customary readings (what `qt drift` alone does)')
-    .option('--bars <n>', 'how many of the newest bars to look at', parseCount, BARS_DEFAULT)
-    .option('--to <iso>', 'look back from here (default: the end of the candles)', parseInstant)
-    .option('--stage <name>', 'the active ensemble on this stage of AWS, in place of --models')
-    .option('--state <dir>', 'the active ensemble in the local system of this folder, in place of --models')
+    .description('population stability index (PSI) of every feature; the default of qt drift')
+    .option('--bars <n>', 'how many of the newest bars to compare', parseCount, BARS_DEFAULT)
+    .option('--to <iso>', 'end of these bars (default: the end of the candles)', parseInstant)
+    .option('--stage <name>', 'the active ensemble of this stage on AWS, instead of --models')
+    .option('--state <dir>', 'the active ensemble of the local system in this folder, instead of --models')
     .option('--json', 'print JSON', false)
     .action(runDrift);
   addRecordedModelsOptions(drift.command('profile'))
-    .description('write profiles/<ensembleId>.json beside the models: how the features looked in training')
-    .option('--from <iso>', "first bar (default: of the models' training)", parseInstant)
-    .option('--to <iso>', "end, exclusive (default: of the models' training)", parseInstant)
-    .option('--force', 'replace another profile of the same ensemble', false)
+    .description('record how the features looked in training: profiles/<ensembleId>.json beside the models')
+    .option('--from <iso>', "first bar (default: start of the models' training)", parseInstant)
+    .option('--to <iso>', "end, exclusive (default: end of the models' training)", parseInstant)
+    .option('--force', 'replace a different profile of the same ensemble', false)
     .action(runProfile);
 }
 
 async function runDrift(options: DriftOptions): Promise<void> {
   const { stage, state, models } = options;
   if ([stage, state, models].filter((each) => each !== undefined).length > 1)
-    throw new UsageError('give one of --models, --stage and --state');
+    throw new UsageError('give only one of --models, --stage and --state');
   const { measureFolderDrift } = await import('../../../lib/runtime/compose/research/evaluation.ts');
   const measure = (store: ObjectStore | undefined) =>
     measureFolderDrift({
@@ -70,11 +69,8 @@ async function runDrift(options: DriftOptions): Promise<void> {
           measure(objects),
         );
   if (!measured.ok) throw toCommandError(measured.error);
-  process.stdout.write(
-    options.json
-      ? `${JSON.stringify(measured.value, undefinedAsNull)}\n`
-      : `${await formatDrift(measured.value)}\n`,
-  );
+  if (options.json) printJson(measured.value);
+  else print(formatDrift(measured.value));
 }
 
 async function runProfile(options: ProfileOptions): Promise<void> {
@@ -90,12 +86,12 @@ async function runProfile(options: ProfileOptions): Promise<void> {
   });
   if (!written.ok) throw toError(written.error);
   const { key, profile, stored } = written.value;
-  process.stdout.write(
-    `${key} ${stored === 'written' ? 'written' : 'was there already, the same'}: ${profile.rows} rows of ${profile.symbols.length} symbols, ${formatInstant(profile.fromMs)} to ${formatInstant(profile.toMs)}\n`,
+  print(
+    `${key} ${stored === 'written' ? 'written' : 'is unchanged'}: ${profile.rows} rows of ${profile.symbols.length} symbols, ${formatInstant(profile.fromMs)} to ${formatInstant(profile.toMs)}`,
   );
 }
 
-/** Another profile stands there: the one failure that an option overrides. */
+/** A different profile exists: the one failure that an option overrides. */
 function toError(error: { code: string; message: string }): Error {
   return toCommandError(
     error.code === 'profile_differs'
@@ -104,24 +100,20 @@ function toError(error: { code: string; message: string }): Error {
   );
 }
 
-async function formatDrift(report: DriftReport): Promise<string> {
-  const { default: Table } = await import('cli-table3');
+function formatDrift(report: DriftReport): string {
   const { training, recent, readings } = report;
-  const table = new Table({
-    head: ['feature', 'PSI', '95 %', 'reading'],
-    style: { head: [], border: [] },
-  });
-  for (const { name, psi, interval, reading } of report.features) {
-    const bounds = interval ? `${interval.low.toFixed(3)} … ${interval.high.toFixed(3)}` : 'undefined';
-    table.push([name, formatFigure(psi, 3), bounds, reading]);
-  }
-  const left = report.problems.map(({ symbol, message }) => `left out ${symbol}: ${message}`);
+  const rows = report.features.map(({ name, psi, interval, reading }) => [
+    name,
+    formatFigure(psi, 3),
+    interval ? `${interval.low.toFixed(3)} … ${interval.high.toFixed(3)}` : NOT_AVAILABLE,
+    reading,
+  ]);
   return [
     `ensemble ${report.ensembleId}`,
     `training: ${training.rows} rows of ${training.symbols.length} symbols, ${formatInstant(training.fromMs)} to ${formatInstant(training.toMs)}`,
     `newest: ${recent.rows} rows of ${recent.symbols.length} symbols, ${formatInstant(recent.fromMs)} to ${formatInstant(recent.toMs)}`,
     `${readings.significant} significant (above 0.25), ${readings.moderate} moderate (0.10 to 0.25), ${readings.stable} stable`,
-    table.toString(),
-    ...left,
+    formatTable({ head: ['feature', 'PSI', '95 %', 'reading'], rows, left: [0, 3] }),
+    ...report.problems.map(({ symbol, message }) => `skipped ${symbol}: ${message}`),
   ].join('\n');
 }

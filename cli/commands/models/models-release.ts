@@ -1,5 +1,4 @@
-// `qt models publish|show|promote|rollback|quarantine|shadow`: how an ensemble comes into force, and out of it.
-import { userInfo } from 'node:os';
+// `qt models publish|show|promote|rollback|shadow|quarantine`: which ensemble is active, and which models may serve.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Result } from '../../../lib/core/result.ts';
 import { ensembleIdSchema } from '../../../lib/models/ensemble.ts';
@@ -9,7 +8,9 @@ import type { ReleaseActor, ReleaseFailure } from '../../../lib/models/use-cases
 import type { ModelIdentity } from '../../../lib/models/vote.ts';
 import type { TestCandles } from '../../../lib/research/use-cases/compare-ensembles.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
+import { operatorName } from '../../operator-name.ts';
 import { parseFolder, parseInstant } from '../../options.ts';
+import { print, printJson } from '../../output.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
 
 type ActorOptions = SystemOptions & { readonly by?: string; readonly reason?: string };
@@ -24,47 +25,42 @@ interface PromoteOptions extends ActorOptions {
 export function addReleaseCommands(models: Command): void {
   const add = (name: string, description: string) =>
     addSystemOptions(models.command(name)).description(description);
-  add(
-    'publish',
-    'prove the ensemble of a folder and put it into the store as a candidate; nothing comes in force',
-  )
+  add('publish', 'verify the ensemble of a folder and store it as a candidate; the active ensemble stays')
     .argument('<dir>', 'folder laid out like models/starter', parseFolder)
     .action(runPublish);
-  add('show', 'the card of a model or an ensemble')
+  add('show', 'print the card of a model or an ensemble')
     .argument('<what>', 'NAME/VERSION, or the id of an ensemble', parseSubject)
     .option('--json', 'print JSON', false)
     .action(runShow);
-  addActorOptions(
-    add('promote', 'put a candidate in force that is proven, and better than the active ensemble'),
-  )
+  addActorOptions(add('promote', 'activate a candidate that is verified and better than the active ensemble'))
     .argument('<id>', 'id of the ensemble', parseEnsembleId)
     .option(
       '--data <dir>',
-      'candles to compare on: SYMBOL.csv.gz files, or what qt collect wrote',
+      'candles to compare on: SYMBOL.csv or SYMBOL.csv.gz files, or the output of qt collect',
       parseFolder,
     )
     .option('--from <iso>', 'first bar to compare on (default: after the training of both)', parseInstant)
     .option('--to <iso>', 'end of the comparison, exclusive', parseInstant)
-    .option('--force', 'without comparison; needs a --reason, and still every check', false)
+    .option('--force', 'skip the comparison, but no other check; needs --reason', false)
     .action(runPromote);
-  addActorOptions(add('rollback', 'put back what was in force before')).action(runRollback);
+  addActorOptions(add('rollback', 'activate the previous ensemble again')).action(runRollback);
   addActorOptions(
-    add('shadow', 'run a candidate beside the active ensemble: votes are recorded, not counted'),
+    add('shadow', 'run a candidate beside the active ensemble: its votes are recorded, not counted'),
   )
-    .argument('<id>', 'id of the ensemble, or none', (text) =>
+    .argument('<id>', 'id of the ensemble, or none to stop', (text) =>
       text === 'none' ? undefined : parseEnsembleId(text),
     )
     .action(runShadowCommand);
-  addActorOptions(add('quarantine', 'take one model version out of service, in every ensemble'))
+  addActorOptions(add('quarantine', 'exclude one model version from every ensemble'))
     .argument('<model>', 'NAME/VERSION', parseModel)
-    .option('--lift', 'let it serve again', false)
+    .option('--lift', 'end the quarantine', false)
     .action(runQuarantine);
 }
 
 const addActorOptions = (command: Command): Command =>
   command
-    .option('--reason <text>', 'why, for the audit')
-    .option('--by <who>', 'who decides this (default: the name of the user on this machine)');
+    .option('--reason <text>', 'why, for the audit log')
+    .option('--by <who>', 'who you are (default: your login name)');
 
 async function runPublish(folder: string, options: SystemOptions): Promise<void> {
   const { publishFolder } = await import('../../../lib/runtime/compose/models.ts');
@@ -72,7 +68,7 @@ async function runPublish(folder: string, options: SystemOptions): Promise<void>
   if (!published.ok) throw new CommandFailure(`${published.error.code}: ${published.error.message}`);
   const { ensembleId, uploaded } = published.value;
   print(
-    `${ensembleId} is a candidate (${uploaded} objects uploaded); qt models promote ${ensembleId} puts it in force`,
+    `${ensembleId} is a candidate (${uploaded} objects uploaded); activate it with qt models promote ${ensembleId}`,
   );
 }
 
@@ -82,12 +78,11 @@ async function runShow(
 ): Promise<void> {
   const { readEnsembleCard, readModelCard } = await import('../../../lib/models/use-cases/release-card.ts');
   const { formatEnsembleCard, formatModelCard } = await import('../../reports/model-card.ts');
-  const show = async <T>(card: T, format: (card: T) => string | Promise<string>) =>
-    process.stdout.write(options.json ? `${JSON.stringify(card)}\n` : await format(card));
+  const show = <T>(card: T, format: (card: T) => string) =>
+    options.json ? printJson(card) : print(format(card).trimEnd());
   await withSystem(options, async ({ objects }) => {
-    if (typeof what === 'string')
-      await show(orFail(await readEnsembleCard(objects, what)), formatEnsembleCard);
-    else await show(orFail(await readModelCard(objects, what)), formatModelCard);
+    if (typeof what === 'string') show(orFail(await readEnsembleCard(objects, what)), formatEnsembleCard);
+    else show(orFail(await readModelCard(objects, what)), formatModelCard);
   });
 }
 
@@ -100,18 +95,21 @@ async function runPromote(ensembleId: string, options: PromoteOptions): Promise<
   );
   const { replaced, auditKey, comparison } = orFail(promoted);
   if (comparison !== null) print(describeComparison(comparison));
-  print(`${ensembleId} is in force, instead of ${replaced ?? 'nothing'} (${auditKey})`);
+  print(
+    `${ensembleId} is active, ${replaced === null ? 'the first one' : `replacing ${replaced}`} (${auditKey})`,
+  );
 }
 
 async function openTestCandlesOf(options: PromoteOptions): Promise<TestCandles | 'forced'> {
   const { data, from, to, force, reason } = options;
   if (force) {
-    if (data !== undefined) throw new UsageError('--force compares nothing: give it or --data, not both');
-    if (reason === undefined) throw new UsageError('--force needs a --reason');
+    if (data !== undefined)
+      throw new UsageError('--force skips the comparison: give either --force or --data');
+    if (reason === undefined) throw new UsageError('--force needs --reason');
     return 'forced';
   }
   if (data === undefined)
-    throw new UsageError('give --data with candles to compare on, or --force with a --reason');
+    throw new UsageError('give --data with candles to compare on, or --force with --reason');
   if (from !== undefined && to !== undefined && from >= to)
     throw new UsageError('--from must be before --to');
   const { openTestCandles } = await import('../../../lib/runtime/compose/models.ts');
@@ -127,7 +125,7 @@ async function openTestCandlesOf(options: PromoteOptions): Promise<TestCandles |
 function describeComparison(comparison: EnsembleComparison): string {
   const { challengerLogLoss, championLogLoss, championId, rows, days, interval, problems } = comparison;
   const bounds = interval && ` (95 % interval ${interval.low.toFixed(5)} to ${interval.high.toFixed(5)})`;
-  const missing = problems.length === 0 ? '' : `; left out: ${problems.join('; ')}`;
+  const missing = problems.length === 0 ? '' : `; skipped: ${problems.join('; ')}`;
   return (
     `log-loss ${challengerLogLoss.toFixed(5)} against ${championLogLoss.toFixed(5)} of ${championId}: ` +
     `${comparison.meanDifference.toFixed(5)}${bounds ?? ''} on ${rows} rows of ${days} days${missing}`
@@ -139,7 +137,7 @@ async function runRollback(options: ActorOptions): Promise<void> {
   const actor = actorOf(options, 'rollback');
   const moved = await withSystem(options, ({ objects }) => composeRelease(objects).rollback(actor));
   const { ensembleId, replaced, auditKey } = orFail(moved);
-  print(`${ensembleId} is in force again, instead of ${replaced} (${auditKey})`);
+  print(`${ensembleId} is active again, replacing ${replaced} (${auditKey})`);
 }
 
 async function runShadowCommand(ensembleId: string | undefined, options: ActorOptions): Promise<void> {
@@ -149,12 +147,14 @@ async function runShadowCommand(ensembleId: string | undefined, options: ActorOp
     await withSystem(options, ({ objects }) => composeRelease(objects).shadow(ensembleId, actor)),
   );
   print(
-    ensembleId === undefined ? `no shadow runs (${auditKey})` : `${ensembleId} runs in shadow (${auditKey})`,
+    ensembleId === undefined
+      ? `no shadow runs (${auditKey})`
+      : `${ensembleId} runs as the shadow (${auditKey})`,
   );
 }
 
 async function runQuarantine(model: ModelIdentity, options: ActorOptions & { lift: boolean }): Promise<void> {
-  if (options.reason === undefined) throw new UsageError('quarantine needs a --reason');
+  if (options.reason === undefined) throw new UsageError('quarantine needs --reason');
   const { setQuarantine } = await import('../../../lib/models/use-cases/release-quarantine.ts');
   const state = options.lift ? 'lifted' : 'quarantined';
   const actor = actorOf(options, options.reason);
@@ -162,21 +162,15 @@ async function runQuarantine(model: ModelIdentity, options: ActorOptions & { lif
     await withSystem(options, ({ objects }) => setQuarantine(objects, model, { state, actor })),
   );
   print(
-    `${model.name} ${model.version}: quarantine ${options.lift ? 'lifted' : 'in force at the next bar'} (${auditKey})`,
+    `${model.name} ${model.version}: quarantine ${options.lift ? 'ends' : 'begins'} at the next bar (${auditKey})`,
   );
 }
 
-function actorOf({ by, reason }: ActorOptions, defaultReason: string): ReleaseActor {
-  return { by: by ?? readUserName(), reason: reason ?? defaultReason, atMs: Date.now() };
-}
-
-function readUserName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    throw new UsageError('this user has no name on this machine: say --by');
-  }
-}
+const actorOf = ({ by, reason }: ActorOptions, defaultReason: string): ReleaseActor => ({
+  by: operatorName(by),
+  reason: reason ?? defaultReason,
+  atMs: Date.now(),
+});
 
 function orFail<T>(result: Result<T, ReleaseFailure>): T {
   if (!result.ok) throw new CommandFailure(`${result.error.code}: ${result.error.message}`);
@@ -185,18 +179,16 @@ function orFail<T>(result: Result<T, ReleaseFailure>): T {
 
 function parseEnsembleId(text: string): string {
   if (ensembleIdSchema.safeParse(text).success) return text;
-  throw new InvalidArgumentError('It must be the id of an ensemble such as e20240728_000000.');
+  throw new InvalidArgumentError('Ensemble ids look like e20240728_000000.');
 }
 
 function parseModel(text: string): ModelIdentity {
   const [name, version, ...rest] = text.split('/');
   const isModel = modelNameSchema.safeParse(name).success && modelVersionSchema.safeParse(version).success;
   if (!isModel || rest.length > 0)
-    throw new InvalidArgumentError('It must be a model version such as xgboost/v20240728_000000.');
+    throw new InvalidArgumentError('Model versions look like xgboost/v20240728_000000.');
   return { name: name!, version: version! };
 }
 
 const parseSubject = (text: string): string | ModelIdentity =>
   text.includes('/') ? parseModel(text) : parseEnsembleId(text);
-
-const print = (text: string) => process.stdout.write(`${text}\n`);

@@ -1,40 +1,37 @@
-// `qt backtest`: the past traded by the code that trades the present: same decisions, gate, orders and stops, a simulated clock.
+// `qt backtest`: trades recorded candles with the code that trades live: same decisions, gate, orders and stops, a simulated clock.
 import type { Command } from 'commander';
-import { CommandFailure, toCommandError } from '../../command-error.ts';
+import { toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
 import {
   addRecordedModelsOptions,
+  addReportOptions,
   checkBarRange,
   parseCount,
   parseInstant,
   type RecordedModelsOptions,
-  undefinedAsNull,
+  type ReportOptions,
 } from '../../options.ts';
-import { writeReport } from '../../reports/write-report.ts';
+import { report } from './report.ts';
 
-interface BacktestOptions extends RecordedModelsOptions {
+interface BacktestOptions extends RecordedModelsOptions, ReportOptions {
   readonly from: number;
   readonly to: number;
   readonly deposit: number;
   readonly breaker: boolean;
   readonly predictions?: string;
-  readonly json: boolean;
-  readonly report?: string;
 }
 
 const DEPOSIT_USDT = 10_000;
 
 export function addBacktestCommand(program: Command): void {
-  addRecordedModelsOptions(program.command('backtest'))
+  const command = addRecordedModelsOptions(program.command('backtest'))
     .description('trade recorded candles on paper with the same decisions, gate, orders and stops')
-    .requiredOption('--from <iso>', 'first bar to trade; bars before it feed the features', parseInstant)
-    .requiredOption('--to <iso>', 'end, exclusive: nothing from then on is read', parseInstant)
-    .option('--deposit <usdt>', 'what the account begins with', parseCount, DEPOSIT_USDT)
-    .option('--breaker', 'let the circuit breaker judge every bar; a trip ends trading for good', false)
-    .option('--predictions <file>', "keep the models' answers here, and use them again when they fit")
-    .option('--json', 'print one JSON object; what is undefined is null', false)
-    .option('--report <file>', 'write a page with plots here (HTML, needs nothing else)')
-    .action(runBacktest);
+    .requiredOption('--from <iso>', 'first bar to trade; earlier bars feed the features', parseInstant)
+    .requiredOption('--to <iso>', 'end, exclusive; later candles are not read', parseInstant)
+    .option('--deposit <usdt>', 'initial deposit of the account', parseCount, DEPOSIT_USDT)
+    .option('--breaker', 'evaluate the circuit breaker at every bar; a trip ends trading', false)
+    .option('--predictions <file>', "cache of the models' answers, reused when it fits");
+  addReportOptions(command, 'write a page with plots to this HTML file').action(runBacktest);
 }
 
 async function runBacktest(options: BacktestOptions): Promise<void> {
@@ -53,20 +50,11 @@ async function runBacktest(options: BacktestOptions): Promise<void> {
     onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}`),
   }).finally(progress.end);
   if (!tested.ok) throw toCommandError(tested.error);
-  const { report, replayMs } = tested.value;
-  if (options.json) process.stdout.write(`${JSON.stringify(report, undefinedAsNull)}\n`);
-  else {
-    const { formatBacktest } = await import('../../reports/backtest-text.ts');
-    process.stdout.write(`${formatBacktest(report)}\n`);
-  }
-  const perSecond = Math.round((report.decisions / replayMs) * 1000);
-  process.stderr.write(`traded in ${(replayMs / 1000).toFixed(1)} s: ${perSecond} symbol-bars per second\n`);
-  if (options.report !== undefined) {
-    const { formatBacktestPage } = await import('../../reports/backtest-page.ts');
-    await writeReport(options.report, formatBacktestPage(report));
-  }
-  if (report.failures.length > 0)
-    throw new CommandFailure(
-      `left out ${report.failures.length}: ${report.failures.map(({ symbol, message }) => `${symbol} (${message})`).join('; ')}`,
-    );
+  const { report: figures, replayMs } = tested.value;
+  const perSecond = Math.round((figures.decisions / replayMs) * 1000);
+  process.stderr.write(`traded in ${(replayMs / 1000).toFixed(1)} s: ${perSecond} decisions per second\n`);
+  await report(figures, options, async () => ({
+    text: (await import('../../reports/backtest-text.ts')).formatBacktest,
+    page: (await import('../../reports/backtest-page.ts')).formatBacktestPage,
+  }));
 }

@@ -1,7 +1,8 @@
-// `qt infer`: the serving code on recorded candles at one moment, without any server.
+// `qt infer`: the serving code on recorded candles at one moment, without a running system.
 import type { Command } from 'commander';
 import { CommandFailure } from '../../command-error.ts';
 import { addRecordedModelsOptions, parseInstant, type RecordedModelsOptions } from '../../options.ts';
+import { print, printJson } from '../../output.ts';
 
 interface InferOptions extends RecordedModelsOptions {
   readonly at: number;
@@ -10,9 +11,9 @@ interface InferOptions extends RecordedModelsOptions {
 
 export function addInferCommand(program: Command): void {
   addRecordedModelsOptions(program.command('infer'))
-    .description('signals or abstentions for recorded candles at one moment; uses no server')
-    .requiredOption('--at <iso>', 'the moment: bars closed by then are seen, none later', parseInstant)
-    .option('--json', 'one JSON line per symbol', false)
+    .description('signals or abstentions for recorded candles at one moment')
+    .requiredOption('--at <iso>', 'the moment: bars closed by then are read, none later', parseInstant)
+    .option('--json', 'print one JSON object per line and symbol', false)
     .action(runInfer);
 }
 
@@ -26,16 +27,15 @@ async function runInfer(options: InferOptions): Promise<void> {
   });
   if (!inferred.ok) throw new CommandFailure(inferred.error);
   const { run, signals } = inferred.value;
-  if (options.json)
-    for (const outcome of [...signals, ...run.abstentions])
-      process.stdout.write(`${JSON.stringify(outcome)}\n`);
+  if (options.json) for (const outcome of [...signals, ...run.abstentions]) printJson(outcome);
   else {
     const { formatSignals } = await import('../../format/signal-table.ts');
-    if (signals.length > 0) process.stdout.write(`${formatSignals(signals)}\n`);
+    if (signals.length > 0) print(formatSignals(signals));
     for (const { symbol, abstained, message } of run.abstentions)
-      process.stdout.write(`${symbol} abstained: ${abstained} (${message})\n`);
+      print(`${symbol} abstained: ${abstained} (${message})`);
   }
   for (const { model, version, reason, message } of run.quarantined)
-    process.stderr.write(`model ${model} ${version} abstained: ${reason}: ${message}\n`);
-  if (run.ensembleId === null) throw new CommandFailure(run.abstentions[0]?.message ?? 'no ensemble');
+    process.stderr.write(`model ${model} ${version} is quarantined: ${reason}: ${message}\n`);
+  if (run.ensembleId === null)
+    throw new CommandFailure(run.abstentions[0]?.message ?? 'no ensemble: check --models');
 }

@@ -1,6 +1,7 @@
-// `qt cost`: what a stage costs per month on AWS.
+// `qt cost`: the monthly cost of a stage on AWS.
 import type { Command } from 'commander';
 import { parseCount } from '../../options.ts';
+import { print, printJson } from '../../output.ts';
 
 interface CostOptions {
   readonly symbols: number;
@@ -11,9 +12,9 @@ interface CostOptions {
 export function addCostCommand(program: Command): void {
   program
     .command('cost')
-    .description('what a stage costs per month on AWS, by service (docs/COST.md)')
-    .option('--symbols <n>', 'how many symbols', parseCount, 100)
-    .option('--shards <n>', 'shards of infer', parseCount, 1)
+    .description('monthly cost of a stage on AWS, by service (docs/COST.md)')
+    .option('--symbols <n>', 'number of symbols', parseCount, 100)
+    .option('--shards <n>', 'number of infer shards', parseCount, 1)
     .option('--json', 'print JSON', false)
     .action(runCost);
 }
@@ -26,22 +27,15 @@ async function runCost({ symbols, shards, json }: CostOptions): Promise<void> {
   );
   const lines = monthlyCost({ symbols, shards, memoryMb });
   const totalUsd = lines.reduce((sum, { usd }) => sum + usd, 0);
-  const print = (text: string) => void process.stdout.write(`${text}\n`);
-  if (json) return print(JSON.stringify({ symbols, shards, totalUsd, lines }));
-  const { default: Table } = await import('cli-table3');
-  const table = new Table({
-    head: ['service', 'what', 'per month', '', 'USD'],
-    colAligns: ['left', 'left', 'right', 'left', 'right'],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const { service, what, quantity, unit, usd } of lines)
-    table.push([
-      service,
-      what,
-      quantity.toLocaleString('en', { maximumFractionDigits: 2 }),
-      unit,
-      usd.toFixed(2),
-    ]);
-  print(table.toString());
+  if (json) return printJson({ symbols, shards, totalUsd, lines });
+  const { formatTable } = await import('../../format/text-table.ts');
+  const rows = lines.map(({ service, what, quantity, unit, usd }) => [
+    service.replace('EventBridge ', ''),
+    what,
+    quantity.toLocaleString('en', { maximumFractionDigits: 2 }),
+    unit,
+    usd.toFixed(2),
+  ]);
+  print(formatTable({ head: ['service', 'what', 'per month', '', 'USD'], rows, left: [0, 1, 3] }));
   print(`${symbols} symbols in ${shards} shards: ${totalUsd.toFixed(2)} USD per month`);
 }

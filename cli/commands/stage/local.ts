@@ -1,15 +1,15 @@
-// `qt local`: what can be done to the local run only, to see how the system takes it.
+// `qt local`: rehearsals that only the local system allows.
 import { type Command, InvalidArgumentError } from 'commander';
+import { formatUsdt } from '../../../lib/core/format-figure.ts';
 import { CommandFailure } from '../../command-error.ts';
+import { print } from '../../output.ts';
 import { withSystem } from '../../system.ts';
-
-const MICRO = 1_000_000;
 
 export function addLocalCommand(program: Command): void {
   const local = program.command('local').description('rehearsals on the local system');
   local
     .command('shock')
-    .description('take paper money away: the equity falls to this much below its high-water mark')
+    .description('charge the paper account, so that equity falls this far below its high-water mark')
     .requiredOption('--equity <percent>', 'such as -12%', parseLoss)
     .option('--state <dir>', 'state folder of the local system', '.qt')
     .action(runShock);
@@ -21,11 +21,10 @@ async function runShock(options: { readonly equity: number; readonly state: stri
     shockPaperAccount({ risk, clock: await readClock() }, { fraction: options.equity }),
   );
   if (!shock.ok) throw new CommandFailure(shock.error);
-  const usdt = (microUsdt: number) => `${(microUsdt / MICRO).toFixed(2)} USDT`;
   const { chargedMicroUsdt, equityMicroUsdt, highWaterMicroUsdt } = shock.value;
-  process.stdout.write(
-    `charged ${usdt(chargedMicroUsdt)}: the paper equity falls to ${usdt(equityMicroUsdt)}, high-water mark ${usdt(highWaterMicroUsdt)}\n` +
-      'the next two marks of the guard confirm it to the breaker: qt status\n',
+  print(
+    `charged ${formatUsdt(chargedMicroUsdt)}: the paper equity falls to ${formatUsdt(equityMicroUsdt)}, high-water mark ${formatUsdt(highWaterMicroUsdt)}\n` +
+      'the next two equity snapshots confirm it to the circuit breaker: qt status',
   );
 }
 

@@ -21,28 +21,28 @@ const EXIT_INTERRUPTED = 130;
 export function addStartCommand(program: Command): void {
   program
     .command('start')
-    .description('run the whole system here: embedded AWS, a simulated exchange, the real functions')
+    .description('run the whole system on this machine: embedded AWS, a simulated exchange')
     .option('--bars <n>', 'stop after n bars (default: until Ctrl-C)', parseCount)
     .option(
       '--speed <x>',
-      `times real time, or "max" (default: ${SPEED_DEFAULT} simulated, 1 real)`,
+      `multiple of real time, or "max" (default: ${SPEED_DEFAULT} simulated, 1 real)`,
       parseSpeed,
     )
     .option('--data <dir>', 'replay this folder of candles (default: a generated market)', parseFolder)
-    .option('--symbols <n or list>', 'how many symbols, the largest first, or which', parseSymbolChoice, 20)
+    .option('--symbols <n or list>', 'how many symbols, the largest first, or a list', parseSymbolChoice, 20)
     .option(
       '--from <iso>',
-      'start the replay here, or go on with the unfinished one from here (default: where the last run stopped)',
+      'start of the replay; an unfinished one with the same start resumes (default: where the last run stopped)',
       parseInstant,
     )
     .option('--seed <n>', 'seed of the generated market', parseSeed, 7)
     .addOption(
-      new Option('--exchange <name>', 'the real exchange to follow instead of the simulated one')
+      new Option('--exchange <name>', 'exchange to follow')
         .choices(['simulated', 'binanceusdm', 'binance'])
         .default('simulated'),
     )
-    .option('--state <dir>', 'folder that keeps the state', '.qt')
-    .option('--port <n>', 'first of five ports in a row (default: any free ones)', parsePort, 0)
+    .option('--state <dir>', 'state folder', '.qt')
+    .option('--port <n>', 'first of five consecutive ports; 0 for any free ones', parsePort, 0)
     .action(runStart);
 }
 
@@ -52,14 +52,14 @@ async function runStart(options: StartOptions): Promise<void> {
     for (const name of ['data', 'from', 'speed'] as const)
       if (options[name] !== undefined)
         throw new UsageError(
-          `--${name} belongs to the simulated exchange: leave it out with --exchange ${exchange}`,
+          `--${name} is for the simulated exchange only: leave it out with --exchange ${exchange}`,
         );
   }
   const { runLocalSystem } = await import('../../../local/run/run-local-system.ts');
   const { LocalStartError } = await import('../../../local/aws/local-start-error.ts');
   const stop = new AbortController();
   const interrupt = () => {
-    // The second Ctrl-C does not wait for the bar in flight.
+    // A second Ctrl-C does not wait for the current bar.
     if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED);
     stop.abort();
   };
@@ -103,7 +103,7 @@ function parseSpeed(text: string): number | 'max' {
 function parseSeed(text: string): number {
   const seed = Number(text);
   if (!Number.isInteger(seed) || Math.abs(seed) >= 2 ** 31)
-    throw new InvalidArgumentError('It must be a whole number of 32 bits.');
+    throw new InvalidArgumentError('It must be a 32-bit whole number.');
   return seed;
 }
 

@@ -1,11 +1,13 @@
-// `qt breaker`: the circuit breaker's state, and the two things that an operator may do with it.
+// `qt breaker`: the state of the circuit breaker, and an operator's trip and reset.
 import { type Command, Option } from 'commander';
+import { formatSecond } from '../../../lib/core/format-figure.ts';
 import type { BreakerState } from '../../../lib/risk/breaker/state.ts';
 import type { GateItem, Scope } from '../../../lib/risk/gate.ts';
 import type { BreakerOutcome } from '../../../lib/risk/use-cases/circuit-breaker.ts';
 import type { OperatorSystem } from '../../../lib/runtime/compose/operator.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
 import { operatorName } from '../../operator-name.ts';
+import { print, printJson } from '../../output.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
 
 interface BreakerOptions extends SystemOptions {
@@ -22,10 +24,10 @@ interface ResetOptions extends BreakerOptions {
 }
 
 export function addBreakerCommand(program: Command): void {
-  const breaker = program.command('breaker').description('the circuit breaker');
+  const breaker = program.command('breaker').description('the circuit breaker: status, trip, reset');
   const command = (name: string) =>
     addSystemOptions(breaker.command(name)).addOption(
-      new Option('--scope <name>', 'whose breaker').choices(['paper', 'live']).default('paper'),
+      new Option('--scope <name>', 'scope of the breaker').choices(['paper', 'live']).default('paper'),
     );
   command('status')
     .description('latch, epoch, causes, and what a reset still needs')
@@ -37,30 +39,30 @@ export function addBreakerCommand(program: Command): void {
     .option('--by <name>', 'who you are (default: your login name)')
     .action(runTrip);
   command('reset')
-    .description('ask for a reset with --reason; another operator then gives it with --approve')
-    .option('--reason <text>', 'why it may trade again')
-    .option('--approve', 'approve what another operator has asked for', false)
+    .description('request a reset with --reason; another operator approves it with --approve')
+    .option('--reason <text>', 'why trading may resume')
+    .option('--approve', 'approve the request of another operator', false)
     .option('--by <name>', 'who you are (default: your login name)')
     .action(runReset);
 }
 
 async function runStatus(options: BreakerOptions & { readonly json: boolean }): Promise<void> {
   const gate = await withSystem(options, ({ risk }) => risk.readGate(options.scope));
-  if (options.json) return print(JSON.stringify(gate === undefined ? null : describeGate(gate)));
+  if (options.json) return printJson(gate === undefined ? null : describeGate(gate));
   if (gate === undefined)
-    throw new CommandFailure(`the ${options.scope} scope has no gate: its breaker has never ticked`);
+    throw new CommandFailure(`the ${options.scope} scope has no gate yet: its circuit breaker has never run`);
   const { breaker, epoch, leaseUntilMs } = gate;
-  print(`${options.scope}: ${breaker.latch}, epoch ${epoch}, lease until ${instant(leaseUntilMs)}`);
+  print(`${options.scope}: ${breaker.latch}, epoch ${epoch}, lease until ${formatSecond(leaseUntilMs)} UTC`);
   if (breaker.latch === 'ARMED') return;
   const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker/limits.ts');
   for (const { code, message } of breaker.causes) print(`  ${code}: ${message}`);
   print(
-    `tripped at ${instant(breaker.trippedAtMs)}; may be reset from ${instant(breaker.trippedAtMs + BREAKER_LIMITS.cooldownMs)} on, with every cause gone`,
+    `tripped at ${formatSecond(breaker.trippedAtMs)} UTC; can be reset from ${formatSecond(breaker.trippedAtMs + BREAKER_LIMITS.cooldownMs)} UTC on, once every cause is cleared`,
   );
   print(
     breaker.resetRequest === null
-      ? 'no reset is asked for: qt breaker reset --reason TEXT'
-      : `${breaker.resetRequest.operator} asks for a reset (${breaker.resetRequest.reason}): another operator approves it with qt breaker reset --approve`,
+      ? 'no reset requested: qt breaker reset --reason TEXT'
+      : `${breaker.resetRequest.operator} requested a reset (${breaker.resetRequest.reason}); another operator approves it: qt breaker reset --approve`,
   );
 }
 
@@ -69,7 +71,7 @@ const describeGate = ({ breaker, epoch, leaseUntilMs }: GateItem) => ({ ...break
 async function runTrip(options: TripOptions): Promise<void> {
   const { tripBreaker } = await import('../../../lib/risk/use-cases/circuit-breaker.ts');
   const operator = operatorName(options.by);
-  if (options.reason.trim() === '') throw new UsageError('--reason must say why');
+  if (options.reason.trim() === '') throw new UsageError('--reason must not be empty');
   const request = { scope: options.scope, operator, reason: options.reason };
   const outcome = await withSystem(options, async (system) =>
     tripBreaker(await breakerOf(system, 1), request),
@@ -79,7 +81,7 @@ async function runTrip(options: TripOptions): Promise<void> {
 
 async function runReset(options: ResetOptions): Promise<void> {
   if (options.approve === (options.reason !== undefined))
-    throw new UsageError('give either --reason TEXT, to ask, or --approve, to approve');
+    throw new UsageError('give either --reason TEXT to request a reset, or --approve to approve one');
   const { approveBreakerReset, requestBreakerReset } = await import(
     '../../../lib/risk/use-cases/circuit-breaker.ts'
   );
@@ -92,9 +94,9 @@ async function runReset(options: ResetOptions): Promise<void> {
   const { current } = outcome.transition!;
   if (current.latch === 'ARMED')
     print(
-      'the flags stay closed: open those that you want, e.g. qt flags set CIRCUIT_BREAKER_TRIGGERED false',
+      'the flags stay closed; re-enable them manually, such as qt flags set CIRCUIT_BREAKER_TRIGGERED false',
     );
-  else print('another operator approves it within the hour: qt breaker reset --approve');
+  else print('another operator must approve it within the hour: qt breaker reset --approve');
 }
 
 async function breakerOf(system: OperatorSystem, shards: number) {
@@ -102,7 +104,7 @@ async function breakerOf(system: OperatorSystem, shards: number) {
   return { ...system, clock: await system.readClock(), shards, limits: BREAKER_LIMITS };
 }
 
-/** Throws CommandFailure for a refusal, and for whatever could not be done. */
+/** Throws CommandFailure for a refusal and for every problem. */
 function report({ scope, transition, failures }: BreakerOutcome): void {
   if (transition?.refusal)
     throw new CommandFailure(`${transition.refusal.code}: ${transition.refusal.message}`);
@@ -113,10 +115,7 @@ function report({ scope, transition, failures }: BreakerOutcome): void {
 function describeState(state: BreakerState): string {
   const asked =
     state.latch === 'TRIPPED' && state.resetRequest !== null
-      ? `, reset asked for by ${state.resetRequest.operator}`
+      ? `, reset requested by ${state.resetRequest.operator}`
       : '';
   return `${state.latch}, epoch ${state.epoch}${asked}`;
 }
-
-const instant = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
-const print = (line: string) => void process.stdout.write(`${line}\n`);

@@ -1,8 +1,9 @@
-// `qt emergency-stop`: everything off, now. Does what it can with whatever still works, and says what it could not do.
+// `qt emergency-stop`: everything off, now. It does what still works and reports what it could not do.
 import type { Command } from 'commander';
 import type { EmergencyStep } from '../../../lib/execution/use-cases/emergency-stop.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
 import { operatorName } from '../../operator-name.ts';
+import { print, printJson } from '../../output.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
 
 interface EmergencyStopOptions extends SystemOptions {
@@ -13,28 +14,28 @@ interface EmergencyStopOptions extends SystemOptions {
   readonly json: boolean;
 }
 
-const AFTERWARDS = `To trade again: two operators reset the breaker after its cooldown (qt breaker reset --reason TEXT, then
-qt breaker reset --approve --by OTHER; with --scope live that of the real account), and open the flags: qt flags set EMERGENCY_MODE
-false, CIRCUIT_BREAKER_TRIGGERED false, QT_ENABLE_AI_TRADING true, and for the real account QT_ENABLE_EXECUTION true.
-`;
+const AFTERWARDS = `To resume trading:
+1. Reset the circuit breaker after its cooldown: qt breaker reset --reason TEXT,
+   then qt breaker reset --approve --by OTHER (--scope live for the real account).
+2. Re-enable the flags with qt flags set: EMERGENCY_MODE false,
+   CIRCUIT_BREAKER_TRIGGERED false, QT_ENABLE_AI_TRADING true, and for the real
+   account QT_ENABLE_EXECUTION true.`;
 
 export function addEmergencyStopCommand(program: Command): void {
   addSystemOptions(program.command('emergency-stop'))
-    .description(
-      'latch, flags, cancel open orders, close positions; exit code 1 when anything of it could not be done',
-    )
+    .description('stop everything: latch, flags, open orders, positions; exit code 1 if incomplete')
     .requiredOption('--reason <text>', 'why')
-    .option('--keep-positions', 'leave positions open, with their stops', false)
-    .option('--drill', 'rehearse it on the paper account of the local system', false)
+    .option('--keep-positions', 'keep positions open, with their stops', false)
+    .option('--drill', 'rehearse on the paper account of the local system', false)
     .option('--by <name>', 'who you are (default: your login name)')
     .option('--json', 'print JSON', false)
     .action(runEmergencyStop);
 }
 
 async function runEmergencyStop(options: EmergencyStopOptions): Promise<void> {
-  if (options.reason.trim() === '') throw new UsageError('--reason must say why');
+  if (options.reason.trim() === '') throw new UsageError('--reason must not be empty');
   if (options.drill && options.stage !== undefined)
-    throw new UsageError('--drill is for the local system: it stops what it is tried on');
+    throw new UsageError('--drill is for the local system only: leave out --stage');
   const { emergencyStop } = await import('../../../lib/execution/use-cases/emergency-stop.ts');
   const { watchedScopes } = await import('../../../lib/risk/use-cases/circuit-breaker.ts');
   const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker/limits.ts');
@@ -46,7 +47,7 @@ async function runEmergencyStop(options: EmergencyStopOptions): Promise<void> {
       const clock = await system.readClock().catch(() => ({ nowMs: Date.now }));
       const scopes = options.drill ? (['paper'] as const) : watchedScopes(system);
       const { reason, keepPositions } = options;
-      // A trip judges no evidence: how many shards there are does not matter.
+      // A trip evaluates no evidence, so the number of shards does not matter.
       return emergencyStop(
         { ...system, clock, shards: 1, limits: BREAKER_LIMITS, ...PROCESS_TIMERS },
         { scopes, operator, reason: options.drill ? `drill: ${reason}` : reason, keepPositions },
@@ -54,16 +55,16 @@ async function runEmergencyStop(options: EmergencyStopOptions): Promise<void> {
     },
     { checked: false },
   );
-  if (options.json) process.stdout.write(`${JSON.stringify(steps)}\n`);
-  else process.stdout.write(`${steps.map(format).join('')}${AFTERWARDS}`);
+  if (options.json) printJson(steps);
+  else print(`${steps.map(format).join('')}${AFTERWARDS}`);
   const failures = steps.flatMap((step) => step.failures);
-  if (failures.length > 0) throw new CommandFailure(`not everything was done: ${failures.join('; ')}`);
+  if (failures.length > 0) throw new CommandFailure(`incomplete, do this manually: ${failures.join('; ')}`);
 }
 
 function format({ step, scope, done, failures, tookMs }: EmergencyStep): string {
   const name = scope === undefined ? step : `${step} (${scope})`;
-  const verdict = failures.length === 0 ? 'done' : 'NOT COMPLETE';
-  const lines = [...done, ...failures.map((why) => `could not: ${why}`)];
+  const verdict = failures.length === 0 ? 'done' : 'INCOMPLETE';
+  const lines = [...done, ...failures.map((why) => `NOT done: ${why}`)];
   return [`${name}: ${verdict} in ${Math.round(tookMs)} ms`, ...lines.map((line) => `  ${line}`), ''].join(
     '\n',
   );

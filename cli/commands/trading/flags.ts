@@ -1,15 +1,16 @@
-// `qt flags`: the operator's switches. A value that the gate would not understand is refused here, before it is written.
+// `qt flags`: the operator's switches. A value that the gate would not accept is refused before it is written.
 import type { Command } from 'commander';
 import { FLAG_NAMES, FLAGS, type FlagName, parseFlag, parseFlags } from '../../../lib/risk/flags.ts';
 import type { Exchange } from '../../../lib/runtime/config/function-settings.ts';
 import { liveRefusal } from '../../../lib/runtime/config/venue.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
+import { print, printJson } from '../../output.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
 
 export function addFlagsCommand(program: Command): void {
-  const flags = program.command('flags').description("read and set the operator's flags");
+  const flags = program.command('flags').description("the operator's flags: get, set");
   addSystemOptions(flags.command('get').argument('[name]', 'one flag (default: all)'))
-    .description('print the flags as they are now')
+    .description('print the current flags')
     .option('--json', 'print JSON', false)
     .action(getFlags);
   addSystemOptions(flags.command('set').argument('<name>', FLAG_NAMES.join(', ')).argument('<value>'))
@@ -25,7 +26,7 @@ async function getFlags(
   const readings = await withSystem(options, ({ flags }) => flags.read(names));
   const states = parseFlags(readings);
   const rows = names.map((flag) => ({ name: flag, ...states[flag] }));
-  if (options.json) return print(JSON.stringify(rows));
+  if (options.json) return printJson(rows);
   const width = Math.max(...names.map((flag) => flag.length));
   for (const row of rows)
     print(`${row.name.padEnd(width)}  ${row.state === 'value' ? row.value : `${row.state}: ${row.message}`}`);
@@ -41,7 +42,7 @@ async function setFlag(name: string, value: string, options: SystemOptions): Pro
     await flags.write(flag, value);
     return reading?.kind === 'text' ? reading.text : reading?.kind;
   });
-  print(`${flag}: ${before} -> ${value}`);
+  print(`${flag}: ${before ?? 'missing'} -> ${value}`);
 }
 
 /** Only what opens is refused: closing needs to know nothing. */
@@ -52,7 +53,5 @@ function refuseLive(exchange: Exchange | undefined): void {
 
 function requireFlag(name: string): FlagName {
   if (Object.hasOwn(FLAGS, name)) return name as FlagName;
-  throw new UsageError(`there is no flag ${name}: the flags are ${FLAG_NAMES.join(', ')}`);
+  throw new UsageError(`there is no flag ${name}; the flags are ${FLAG_NAMES.join(', ')}`);
 }
-
-const print = (line: string) => void process.stdout.write(`${line}\n`);

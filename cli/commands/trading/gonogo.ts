@@ -1,11 +1,18 @@
-// `qt gonogo`: what the last day of paper trading has earned, criterion by criterion. The rollout itself moves by the hourly
-// evaluation's own decision, never by this report, whose hours an operator may choose.
+// `qt gonogo`: assesses the last hours of paper trading, criterion by criterion. The rollout itself follows the hourly assessment
+// only, never this report, whose hours an operator may choose.
 import type { Command } from 'commander';
+import {
+  formatInstant,
+  formatNumber,
+  formatPercent,
+  NOT_AVAILABLE,
+} from '../../../lib/core/format-figure.ts';
 import { type CriterionResult, GO_CRITERIA, type GoCriterion } from '../../../lib/rollout/go-no-go.ts';
 import type { GoNoGoReport } from '../../../lib/rollout/use-cases/assess-rollout.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
-import { formatInstant, formatPercent } from '../../format/format-figure.ts';
+import { formatTable } from '../../format/text-table.ts';
 import { parseCount } from '../../options.ts';
+import { print, printJson } from '../../output.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
 
 interface GoNoGoOptions extends SystemOptions {
@@ -15,15 +22,18 @@ interface GoNoGoOptions extends SystemOptions {
 }
 
 const HOURS_DEFAULT = 24;
-/** A longer window is judged NO_GO; reading it would only cost. */
+/** A longer window is always NO_GO, so it is not read. */
 const HOURS_MAX = 72;
 const EXIT_NO_GO = 1;
 
 export function addGoNoGoCommand(program: Command): void {
   addSystemOptions(program.command('gonogo'))
-    .description('GO or NO_GO from the last hours of paper trading; exit code 0 GO, 1 NO_GO')
-    .option('--hours <n>', 'how many hours to judge (GO needs 24 to 48)', parseCount, HOURS_DEFAULT)
-    .option('--verify <key>', 'prove stored evidence instead: its bytes, and that its verdict follows')
+    .description('assess the last hours of paper trading; exit code 0 for GO, 1 for NO_GO')
+    .option('--hours <n>', 'hours to assess; GO needs 24 to 48', parseCount, HOURS_DEFAULT)
+    .option(
+      '--verify <key>',
+      'verify stored evidence instead: its bytes, and that its verdict follows from it',
+    )
     .option('--json', 'print JSON', false)
     .action(runGoNoGo);
 }
@@ -58,7 +68,7 @@ function describe({ decision, collected, stored }: GoNoGoReport): string[] {
   const { hours, fromMs, toMs } = collected.window;
   return [
     `${decision.verdict} over ${hours} h, ${formatInstant(fromMs)} to ${formatInstant(toMs)} UTC`,
-    ...decision.results.map(describeResult),
+    formatTable({ head: [], rows: decision.results.map(resultCells), left: [0, 1, 3] }),
     describeDrift(collected.drift),
     ...collected.unreadable.map((why) => `unreadable: ${why}`),
     `evidence ${stored.key} sha256 ${stored.sha256}`,
@@ -67,13 +77,13 @@ function describe({ decision, collected, stored }: GoNoGoReport): string[] {
 
 function describeDrift(drift: GoNoGoReport['collected']['drift']): string {
   if (drift === undefined) return '  drift was not measured';
-  if (drift.outcome === 'unmeasured') return `  drift is not known: ${drift.code}: ${drift.message}`;
+  if (drift.outcome === 'unmeasured') return `  drift is unknown: ${drift.code}: ${drift.message}`;
   const named = drift.features.slice(0, drift.drifted).map(({ name }) => name);
-  return `  drift: ${drift.drifted} of the features drifted${named.length > 0 ? `, ${named.join(', ')} most` : ''}`;
+  return `  drift: ${drift.drifted} features drifted${named.length > 0 ? `, most of all ${named.join(', ')}` : ''}`;
 }
 
 const FIGURES: Partial<Record<GoCriterion, (value: number) => string>> = {
-  window: (value) => `${value} h`,
+  window: (value) => `${formatNumber(value)} h`,
   coverage: formatPercent,
   agreement: formatPercent,
   confidence: (value) => value.toFixed(3),
@@ -84,11 +94,7 @@ const FIGURES: Partial<Record<GoCriterion, (value: number) => string>> = {
   latency: (value) => `${value.toFixed(1)} ms`,
 };
 
-function describeResult({ criterion, status, value }: CriterionResult): string {
-  const figure = value === undefined ? 'undefined' : (FIGURES[criterion]?.(value) ?? String(value));
-  return `  ${status.padEnd(7)}  ${criterion.padEnd(19)} ${figure.padStart(12)}  ${GO_CRITERIA[criterion]}`;
+function resultCells({ criterion, status, value }: CriterionResult): string[] {
+  const figure = value === undefined ? NOT_AVAILABLE : (FIGURES[criterion]?.(value) ?? formatNumber(value));
+  return [status, criterion, figure, GO_CRITERIA[criterion]];
 }
-
-const print = (line: string) => void process.stdout.write(`${line}\n`);
-const printJson = (value: unknown) =>
-  print(JSON.stringify(value, (_key, member: unknown) => (member === undefined ? null : member)));

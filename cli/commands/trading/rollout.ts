@@ -1,12 +1,13 @@
-// `qt rollout`: the stage of live trading, what stands before the next one, and the people's part in it.
+// `qt rollout`: the level of live trading, what the next one needs, and the operators' sign-offs and steps.
 import { type Command, Option } from 'commander';
+import { formatInstant, formatPercent } from '../../../lib/core/format-figure.ts';
 import type { Result } from '../../../lib/core/result.ts';
 import { LEVEL_LIMITS, SIGN_OFF_ROLES, type SignOffRole } from '../../../lib/risk/level.ts';
 import type { RolloutTransition } from '../../../lib/rollout/transition-rollout.ts';
 import type { RolloutRefusal } from '../../../lib/rollout/use-cases/move-rollout.ts';
 import type { OperatorSystem } from '../../../lib/runtime/compose/operator.ts';
 import { CommandFailure } from '../../command-error.ts';
-import { formatInstant, formatPercent } from '../../format/format-figure.ts';
+import { print, printJson } from '../../output.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
 
 interface ByOptions extends SystemOptions {
@@ -14,23 +15,25 @@ interface ByOptions extends SystemOptions {
 }
 
 export function addRolloutCommand(program: Command): void {
-  const rollout = program.command('rollout').description('the stage of live trading');
+  const rollout = program
+    .command('rollout')
+    .description('the level of live trading: status, approve, advance, step-down');
   addSystemOptions(rollout.command('status'))
-    .description('the stage, its sign-offs, the newest decision, and what the next stage lacks')
+    .description('the level, its sign-offs, the newest GO/NO-GO, and what the next level needs')
     .option('--json', 'print JSON', false)
     .action(runStatus);
   addSystemOptions(rollout.command('approve'))
-    .description('sign off the step to the next stage')
-    .addOption(new Option('--role <role>', 'in which role').choices(SIGN_OFF_ROLES).makeOptionMandatory())
-    .requiredOption('--by <who>', 'who signs')
+    .description('sign off the step to the next level')
+    .addOption(new Option('--role <role>', 'your role').choices(SIGN_OFF_ROLES).makeOptionMandatory())
+    .requiredOption('--by <who>', 'who you are')
     .action(runApprove);
   addSystemOptions(rollout.command('advance'))
-    .description('go up one stage: needs its time, a fresh GO and both sign-offs')
-    .requiredOption('--by <who>', 'who advances')
+    .description('step up one level: needs its time, a fresh GO and both sign-offs')
+    .requiredOption('--by <who>', 'who you are')
     .action(runAdvance);
   addSystemOptions(rollout.command('step-down'))
-    .description('go down one stage at once')
-    .requiredOption('--by <who>', 'who steps down')
+    .description('step down one level at once')
+    .requiredOption('--by <who>', 'who you are')
     .requiredOption('--reason <text>', 'why')
     .action(runStepDown);
 }
@@ -49,20 +52,22 @@ async function runStatus(options: SystemOptions & { readonly json: boolean }): P
     const denials = await findAdvanceDenials(system, state.value, nowMs);
     return { ...state.value, limits: LEVEL_LIMITS[state.value.level], decision: decision ?? null, denials };
   });
-  if (options.json) return print(JSON.stringify(status));
+  if (options.json) return printJson(status);
   const { level, enteredAtMs, limits, signOffs, decision, denials } = status;
-  print(`stage ${level} since ${formatInstant(enteredAtMs)} UTC`);
+  print(`level ${level} since ${formatInstant(enteredAtMs)} UTC`);
   print(`limits: ${formatPercent(limits.capitalFraction, 0)} of capital, ${limits.positions} positions`);
   for (const role of SIGN_OFF_ROLES) {
     const made = signOffs[role];
-    print(`${role}: ${made ? `${made.operator}, ${formatInstant(made.atMs)} UTC` : 'not signed'}`);
+    print(
+      `${role}: ${made ? `signed off by ${made.operator}, ${formatInstant(made.atMs)} UTC` : 'not signed off'}`,
+    );
   }
   if (decision === null) print('no GO/NO-GO decision yet');
   else
     print(
       `newest decision: ${decision.verdict}, ${formatInstant(decision.decidedAtMs)} UTC, ${decision.evidenceKey}`,
     );
-  print(denials.length === 0 ? 'the next stage is open: qt rollout advance' : 'the next stage lacks:');
+  print(denials.length === 0 ? 'ready for the next level: qt rollout advance' : 'the next level needs:');
   for (const { code, message } of denials) print(`  ${code}: ${message}`);
 }
 
@@ -103,5 +108,3 @@ function requireMove(moved: Result<RolloutTransition, readonly RolloutRefusal[]>
 
 const printMove = ({ previous, current, outcome }: RolloutTransition) =>
   print(`${outcome}: ${previous.level} -> ${current.level}`);
-
-const print = (line: string) => void process.stdout.write(`${line}\n`);

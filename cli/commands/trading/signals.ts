@@ -1,7 +1,8 @@
-// `qt signals`: what was decided, newest bar first.
+// `qt signals`: the newest signals, newest bar first.
 import type { Command } from 'commander';
 import { CommandFailure } from '../../command-error.ts';
 import { parseCount, parseSymbols } from '../../options.ts';
+import { print, printJson } from '../../output.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
 
 interface SignalsOptions extends SystemOptions {
@@ -15,7 +16,7 @@ export function addSignalsCommand(program: Command): void {
     .description('the newest signals')
     .option('--symbol <list>', 'only these symbols (default: the universe)', parseSymbols)
     .option('--last <n>', 'signals per symbol', parseCount, 1)
-    .option('--json', 'one JSON line per signal', false)
+    .option('--json', 'print one JSON object per line and signal', false)
     .action(runSignals);
 }
 
@@ -26,11 +27,9 @@ async function runSignals(options: SignalsOptions): Promise<void> {
     return (await Promise.all(symbols.map((symbol) => signals.lastOfSymbol(symbol, options.last)))).flat();
   });
   signals.sort((a, b) => b.barOpenTimeMs - a.barOpenTimeMs || (a.symbol < b.symbol ? -1 : 1));
-  if (options.json) for (const signal of signals) process.stdout.write(`${JSON.stringify(signal)}\n`);
-  else if (signals.length > 0) {
-    const { formatSignals } = await import('../../format/signal-table.ts');
-    process.stdout.write(`${formatSignals(signals)}\n`);
-  }
   if (signals.length === 0)
-    throw new CommandFailure('no signal is stored: start the system with npm start, or check --symbol');
+    throw new CommandFailure('no signals stored: start the system with npm start, or check --symbol');
+  if (options.json) return signals.forEach(printJson);
+  const { formatSignals } = await import('../../format/signal-table.ts');
+  print(formatSignals(signals));
 }

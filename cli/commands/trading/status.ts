@@ -1,63 +1,88 @@
 // `qt status`: what the system may do now, why, and what it holds.
 import type { Command } from 'commander';
+import { formatDuration, formatNumber, formatSecond, formatUsdt } from '../../../lib/core/format-figure.ts';
 import type { SystemStatus } from '../../../lib/execution/use-cases/system-status.ts';
-import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
-
-const MICRO = 1_000_000;
+import { formatTable } from '../../format/text-table.ts';
+import { print, printJson } from '../../output.ts';
+import { addSystemOptions, type SystemOptions, type SystemOrigin, withSystem } from '../../system.ts';
 
 export function addStatusCommand(program: Command): void {
   addSystemOptions(program.command('status'))
-    .description('the effective mode and why, flags, breaker, last bar, equity, positions')
+    .description('mode and reasons, flags, circuit breaker, last bar, equity, positions')
     .option('--json', 'print JSON', false)
     .action(runStatus);
 }
 
 async function runStatus(options: SystemOptions & { readonly json: boolean }): Promise<void> {
   const { readSystemStatus } = await import('../../../lib/execution/use-cases/system-status.ts');
-  const { status, nowMs } = await withSystem(options, async (system) => {
+  await withSystem(options, async (system, origin) => {
     const clock = await system.readClock().catch(() => ({ nowMs: Date.now }));
-    return { status: await readSystemStatus({ ...system, clock }), nowMs: clock.nowMs() };
+    const status = await readSystemStatus({ ...system, clock });
+    if (options.json) printJson({ ...status, origin });
+    else print(format(status, { origin, nowMs: clock.nowMs() }));
   });
-  process.stdout.write(options.json ? `${JSON.stringify(status)}\n` : format(status, nowMs));
 }
 
-const usdt = (microUsdt: number): string => `${(microUsdt / MICRO).toFixed(2)} USDT`;
-const instant = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
-
-function format(status: SystemStatus, nowMs: number): string {
-  const { breaker, lastBar, equity, leaseUntilMs } = status;
-  const lines: [string, string][] = [
-    ['mode', `${status.mode} (${status.scope}${status.level === null ? '' : `, stage ${status.level}`})`],
+function format(status: SystemStatus, seen: { origin: SystemOrigin; nowMs: number }): string {
+  const { lastBar, equity } = status;
+  const rows: [name: string, text: string][] = [
+    ...describeMode(status, seen.origin),
     ...status.reasons.map(({ code, message }): [string, string] => ['  because', `${code}: ${message}`]),
     ...Object.entries(status.flags).map(([name, value]): [string, string] => [name, String(value)]),
-    ['breaker', breaker === null ? 'unknown' : `${breaker.latch}, epoch ${status.epoch}`],
-    ...(breaker?.latch === 'TRIPPED'
-      ? breaker.causes.map(({ code, message }): [string, string] => ['  cause', `${code}: ${message}`])
-      : []),
-    ['lease', leaseUntilMs === null ? 'none' : describeLease(leaseUntilMs, nowMs)],
+    ...describeBreaker(status),
+    ['lease', describeLease(status, seen)],
     [
       'last bar',
       lastBar === null
         ? 'none'
-        : `${instant(lastBar.barOpenTimeMs)}: ${lastBar.actions.BUY} BUY, ${lastBar.actions.SELL} SELL, ${lastBar.actions.HOLD} HOLD (${lastBar.ensembleId ?? 'no ensemble'})`,
+        : `${formatSecond(lastBar.barOpenTimeMs)} UTC: ${lastBar.actions.BUY} BUY, ${lastBar.actions.SELL} SELL, ${lastBar.actions.HOLD} HOLD (${lastBar.ensembleId ?? 'no ensemble'})`,
     ],
     ...status.missedBars.map((bar): [string, string] => ['missed bar', bar]),
     [
       'equity',
-      equity === null ? 'not marked yet' : `${usdt(equity.equityMicroUsdt)} at ${instant(equity.atMs)}`,
+      equity === null
+        ? 'no snapshot yet'
+        : `${formatUsdt(equity.equityMicroUsdt)} at ${formatSecond(equity.atMs)} UTC`,
     ],
     ['positions', String(status.positions.length)],
     ...status.positions.map(({ symbol, side, quantity, entryPrice, stopPrice }): [string, string] => [
       `  ${symbol}`,
-      `${side} ${quantity} at ${entryPrice}, stop ${stopPrice}`,
+      `${side} ${formatNumber(quantity)} at ${formatNumber(entryPrice)}, stop ${formatNumber(stopPrice)}`,
     ]),
-    ...status.unread.map((why): [string, string] => ['unread', why]),
+    ...status.unread.map((why): [string, string] => ['unreadable', why]),
   ];
-  const width = Math.max(...lines.map(([name]) => name.length));
-  return lines.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join('');
+  return formatTable({ head: [], rows, left: [0, 1] });
 }
 
-function describeLease(untilMs: number, nowMs: number): string {
-  const leftSeconds = Math.round((untilMs - nowMs) / 1000);
-  return leftSeconds > 0 ? `in force, ${leftSeconds} s left` : `expired at ${instant(untilMs)}`;
+function describeMode(status: SystemStatus, origin: SystemOrigin): [string, string][] {
+  const level = status.level === null ? '' : `, level ${status.level}`;
+  const mode = `${status.mode} (${status.scope}${level})`;
+  if (origin.kind !== 'saved') return [['mode', mode]];
+  const age =
+    origin.savedAtMs === undefined
+      ? ''
+      : `, saved ${formatDuration(Math.max(0, Date.now() - origin.savedAtMs))} ago`;
+  return [
+    ['system', `NOT RUNNING: this is its last state${age}; start it with npm start`],
+    ['last mode', mode],
+  ];
+}
+
+function describeBreaker({ breaker, epoch }: SystemStatus): [string, string][] {
+  if (breaker === null) return [['breaker', 'unknown']];
+  const causes = breaker.latch === 'TRIPPED' ? breaker.causes : [];
+  return [
+    ['breaker', `${breaker.latch}, epoch ${epoch}`],
+    ...causes.map(({ code, message }): [string, string] => ['  cause', `${code}: ${message}`]),
+  ];
+}
+
+function describeLease(
+  { leaseUntilMs }: SystemStatus,
+  { origin, nowMs }: { origin: SystemOrigin; nowMs: number },
+): string {
+  if (leaseUntilMs === null) return 'none';
+  if (origin.kind === 'saved') return 'not renewed: the system does not run';
+  const leftSeconds = Math.round((leaseUntilMs - nowMs) / 1000);
+  return leftSeconds > 0 ? `active, ${leftSeconds} s left` : `expired at ${formatSecond(leaseUntilMs)} UTC`;
 }

@@ -1,5 +1,5 @@
-// Reads folders of candles: one SYMBOL.csv.gz per symbol, header `ts,open,high,low,close,volume`, or what `qt collect` has
-// written. A file that breaks the rules is refused whole, naming the line: half a history is never taken for a whole one.
+// Reads folders of candles: one SYMBOL.csv or SYMBOL.csv.gz per symbol, header `ts,open,high,low,close,volume`, or the output of
+// `qt collect`. A malformed file is refused as a whole, with the number of the line: half a history is never taken for a whole one.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -14,7 +14,9 @@ import { candleParquet } from './candle-parquet.ts';
 import { createFolderObjectStore } from './folder-object-store.ts';
 
 const HEADER = 'ts,open,high,low,close,volume';
-const SUFFIX = '.csv.gz';
+/** The first bytes of a gzip stream (RFC 1952): the content decides, not the name. */
+const GZIP_MAGIC = [0x1f, 0x8b];
+const FILE = /^(.+)\.csv(?:\.gz)?$/;
 const COLLECTED = COLLECTED_PREFIX.slice(0, -1);
 const unzip = promisify(gunzip);
 
@@ -25,7 +27,7 @@ export interface CandleFolder {
   read(symbol: string): Promise<Result<CandleSeries, string>>;
 }
 
-/** Fails with one line when the folder cannot be read, or holds no candles, or holds them in both forms. */
+/** Fails with one line when the folder cannot be read, holds no candles, or holds a symbol twice. */
 export async function openCandleFolder(folder: string): Promise<Result<CandleFolder, string>> {
   let names: string[];
   let collected: string[];
@@ -35,17 +37,25 @@ export async function openCandleFolder(folder: string): Promise<Result<CandleFol
   } catch (error) {
     return failure(`cannot read the folder ${folder} (${errorCode(error)}): check the path`);
   }
-  const recordedSymbols = symbolsIn(names, /^(.+)\.csv\.gz$/);
+  const files = names.filter((name) => FILE.test(name)).sort();
+  const recordedSymbols = symbolsIn(files, FILE);
   const collectedSymbols = symbolsIn(collected, /^symbol=(.+)$/);
   if (recordedSymbols.length === 0 && collectedSymbols.length === 0)
-    return failure(`no SYMBOL${SUFFIX} file and no ${COLLECTED}/symbol=SYMBOL in ${folder}: check the path`);
-  if (collectedSymbols.length === 0)
+    return failure(
+      `no SYMBOL.csv or SYMBOL.csv.gz file and no ${COLLECTED}/symbol=SYMBOL in ${folder}: check the path`,
+    );
+  if (recordedSymbols.length > 0 && collectedSymbols.length > 0)
+    return failure(`${folder} holds both CSV files and collected candles: move one kind away`);
+  const twice = recordedSymbols.find((symbol, index) => recordedSymbols.indexOf(symbol) !== index);
+  if (twice !== undefined)
+    return failure(`${folder} holds both ${twice}.csv and ${twice}.csv.gz: move one of them away`);
+  if (recordedSymbols.length > 0) {
+    const fileOf = new Map(files.map((name) => [FILE.exec(name)![1]!, join(folder, name)]));
     return success({
       symbols: recordedSymbols,
-      read: (symbol) => readCandleFile(join(folder, symbol + SUFFIX)),
+      read: (symbol) => readCandleFile(fileOf.get(symbol) ?? join(folder, `${symbol}.csv`)),
     });
-  if (recordedSymbols.length > 0)
-    return failure(`${folder} holds both SYMBOL${SUFFIX} files and collected candles: which shall it be?`);
+  }
   const store = { objects: createFolderObjectStore(folder), codec: candleParquet };
   return success({ symbols: collectedSymbols, read: (symbol) => readCollected(store, { folder, symbol }) });
 }
@@ -66,13 +76,17 @@ async function readCollected(
   }
 }
 
-/** Candles of one `SYMBOL.csv.gz` file. */
+/** Candles of one CSV file, gzipped or not. */
 export async function readCandleFile(file: string): Promise<Result<CandleSeries, string>> {
   let text: string;
   try {
-    text = (await unzip(await readFile(file))).toString('utf8');
+    const bytes = await readFile(file);
+    const isGzip = GZIP_MAGIC.every((byte, index) => bytes[index] === byte);
+    text = (isGzip ? await unzip(bytes) : bytes).toString('utf8');
   } catch (error) {
-    return failure(`cannot read ${file} (${errorCode(error)}): it must be a gzip file of candles`);
+    return failure(
+      `cannot read ${file} (${errorCode(error)}): it must be a CSV file of candles, gzipped or not`,
+    );
   }
   const parsed = parseCandles(text);
   return parsed.ok ? parsed : failure(`${file}: ${parsed.error}`);

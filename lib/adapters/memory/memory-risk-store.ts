@@ -71,18 +71,23 @@ export function createMemoryRiskStore(): RiskStore {
       keys.splice(firstAtOrAfter(keys, key), 1);
       return 'removed';
     },
-    async list({ scope, prefix, fromKey = prefix, newestFirst = false, count }, schema) {
-      invariant(fromKey.startsWith(prefix), `${fromKey} does not start with ${prefix}`);
+    async list({ scope, prefix, fromKey = prefix, beforeKey, newestFirst = false, count }, schema) {
+      for (const key of [fromKey, beforeKey ?? prefix])
+        invariant(key.startsWith(prefix), `${key} does not start with ${prefix}`);
       const { keys } = scopes[scope];
       const from = firstAtOrAfter(keys, fromKey);
       // No key holds a character above ~.
-      const to = firstAtOrAfter(keys, `${prefix}\x7f`);
+      const to = Math.max(from, firstAtOrAfter(keys, beforeKey ?? `${prefix}\x7f`));
       const wanted = Math.max(0, Math.min(count ?? to - from, to - from));
       const chosen = newestFirst ? keys.slice(to - wanted, to).reverse() : keys.slice(from, from + wanted);
       const looked = chosen.map((key) => ({ key, record: read(scope, key, schema) }));
       return {
         records: looked.flatMap(({ key, record }) => (record.ok ? [{ key, ...record.value }] : [])),
-        problems: looked.flatMap(({ key, record }) => (record.ok ? [] : [{ key, message: record.error }])),
+        problems: looked.flatMap(({ key, record }) =>
+          record.ok
+            ? []
+            : [{ key, message: record.error, ...structuredClone(scopes[scope].byKey.get(key)!) }],
+        ),
       };
     },
   };

@@ -1,6 +1,6 @@
 // Log line and metrics (EMF) of an HTTP API call. The log line is the audit trail of everything but emergency stops.
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import type { ApiCall } from '../../api/answer-api.ts';
+import type { ApiCall } from '../../api/api-call.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
 const REFUSED = new Set<ApiCall['status']>([401, 403, 429]);

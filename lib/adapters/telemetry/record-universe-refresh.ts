@@ -11,11 +11,9 @@ export function recordUniverseRefresh({ logger, metrics }: Telemetry, refresh: U
   metrics.addMetric('UniverseKept', Count, isKept ? 1 : 0);
   metrics.addMetric('UniverseSymbols', Count, refresh.universe?.symbols.length ?? 0);
   if (!isKept) {
-    const { chosen, secondOpinion } = refresh;
+    const { chosen } = refresh;
     metrics.addMetric('UniverseEntering', Count, chosen.entering.length);
     metrics.addMetric('UniverseLeaving', Count, chosen.leaving.length);
-    if (secondOpinion.state === 'given')
-      metrics.addMetric('UniverseUnconfirmed', Count, secondOpinion.unconfirmed.length);
   }
   metrics.publishStoredMetrics();
 }

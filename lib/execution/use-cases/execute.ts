@@ -192,12 +192,20 @@ async function leave(
   const { orders } = executionRecords(context.risk);
   const entry = await orders.get(context.broker.scope, position.value.entryClientOrderId);
   if (entry === undefined) return decided(signal, ['exit_pending'], 'the entry has no record: guard ends it');
-  const { symbol, quantity } = position.value;
+  const { symbol, side } = position.value;
   // Guard's exit or the stop may have closed it since guard last ran: the exchange would refuse a second exit.
   const held = await context.broker.positions();
   if (!held.ok) return decided(signal, ['exchange_unavailable'], held.error.message);
-  if (!held.value.rows.some((one) => one.symbol === symbol))
+  const holding = held.value.rows.find((row) => row.symbol === symbol);
+  if (holding === undefined)
     return decided(signal, ['exit_pending'], 'nothing is held any more: guard ends it');
+  if (side !== (holding.quantity > 0 ? 'BUY' : 'SELL'))
+    return decided(
+      signal,
+      ['exit_pending'],
+      'what is held is not what was opened: the position manager ends it',
+    );
+  const quantity = Math.abs(holding.quantity);
   const exit = await sendExit(context, position, { entry: entry.value, quantity, reason: 'signal' });
   switch (exit.outcome) {
     case 'acknowledged':
@@ -209,6 +217,7 @@ async function leave(
       return decided(signal, ['exit_unknown'], exit.message);
     case 'already_submitted':
     case 'conflict':
+    case 'paused':
       return decided(signal, ['exit_pending']);
   }
 }

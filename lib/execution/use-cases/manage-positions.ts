@@ -1,22 +1,24 @@
-// Each minute and per scope: look up what is open, book it, keep every position behind a stop, end what is over, compare with
-// the exchange, mark the equity. Nothing of it asks the gate for leave: reducing risk is always possible. A run may be cut off
-// anywhere and repeated; its own record comes last, so that a guard that does not finish is a silent one.
+// Each minute and per scope: read what the account holds, keep every position behind a stop and end what is over; only then book
+// it, compare it with the exchange and record the equity. Nothing of it asks the gate: reducing risk is always possible. A run
+// may be cut off anywhere and repeated; its own record comes last, and says whether everything was done.
 
+import { messageOf } from '../../core/message-of.ts';
 import { microUsdt } from '../../core/money.ts';
+import { failure, type Result, success } from '../../core/result.ts';
 import type { Scope } from '../../risk/gate.ts';
-import { dayId, type EquitySnapshot, type PositionManagerRecord } from '../../risk/records.ts';
-import { allValues } from '../../risk/use-cases/typed-records.ts';
-import { takeOver } from '../booked-ledger.ts';
+import { dayId, type EquitySnapshot } from '../../risk/records.ts';
+import { mayBeIncome, takeOver } from '../booked-ledger.ts';
+import { type AccountView, bookAccount, writeLedger } from './book-account.ts';
 import { executionRecords } from './execution-records.ts';
 import {
-  type AccountView,
+  type AccountReading,
   externalPositionsOf,
-  observeAccount,
   orphanOrdersOf,
+  readAccount,
   type ViewFailure,
-  writeLedger,
 } from './observe-account.ts';
-import { cancelOpenOrders, reconcileSymbol } from './reconcile-position.ts';
+import { cancelOpenOrders, finaliseTrade, protectSymbol } from './reconcile-position.ts';
+import { earliest, type RunsBefore, readRuns, recordRun, unprotectedSince } from './record-run.ts';
 import { type ExecutionContext, SEND_MS_MAX } from './send-order.ts';
 
 export interface PositionManagerReport {
@@ -41,37 +43,65 @@ export interface PositionManagerContext extends ExecutionContext {
 
 /** Throws StoreError when the risk table cannot be used. */
 export async function managePositions(context: PositionManagerContext): Promise<PositionManagerReport> {
-  const { broker, clock } = context;
-  const reconciled = await reconcile(context);
-  if (!reconciled.ok) {
-    const { code, message } = reconciled.error;
-    return {
-      scope: broker.scope,
-      atMs: clock.nowMs(),
-      outcome: code,
-      equity: null,
-      differences: [],
-      actions: [],
-      faults: [message],
-      unprotectedSinceMs: null,
-    };
-  }
-  const { view, adoptable, differences } = reconciled.value;
-  const { actions, faults: failed } = await reconcileAll(context, view, adoptable);
-  const faults = [...view.faults, ...failed];
-  const unprotectedSinceMs = await unprotectedSince(context, view);
+  const before = await readRuns(context);
+  const work = new Work();
+  const first = await readAccount(context, { thorough: false });
+  if (!first.ok) return failed(context, { failure: first.error, before, work });
+  await protectAll(context, { reading: first.value, adoptable: new Set(), work });
+  const reconciled = await reconcile(context, first.value, before);
+  if (!reconciled.ok)
+    return failed(context, { failure: reconciled.error, before, work, held: first.value.held });
+  const { view, adoptable, differences, walletDifferentSinceMs } = reconciled.value;
+  await protectAll(context, { reading: view, adoptable, work });
+  await finaliseAll(context, view, work);
+  const since = await unprotectedSince(context, { held: view.held, before });
   const equity = await snapshot(context, view);
-  const report = {
-    scope: broker.scope,
-    atMs: equity.atMs,
-    equity,
-    actions,
-    faults,
-    unprotectedSinceMs,
+  const faults = [...view.faults, ...work.faults, ...(equity.ok ? [] : [equity.error])];
+  const isComplete = faults.length === 0;
+  const told = await recordRun(context, before, {
+    isComplete,
+    differences,
+    unprotectedSince: since,
+    walletDifferentSinceMs,
+    fundingBookedUntilMs: view.bookedLedger?.value.funding.untilMs,
+  });
+  return {
+    scope: context.broker.scope,
+    atMs: context.clock.nowMs(),
+    outcome: told === undefined ? 'overtaken' : isComplete ? 'completed' : 'incomplete',
+    equity: equity.ok ? equity.value : null,
+    differences: told ?? differences,
+    actions: work.actions,
+    faults:
+      told === undefined ? [...faults, 'another run has written its record since this one began'] : faults,
+    unprotectedSinceMs: earliest(since),
   };
-  if (faults.length > 0) return { ...report, outcome: 'incomplete', differences };
-  const standing = await complete(context, { view, differences, unprotectedSinceMs });
-  return { ...report, outcome: 'completed', differences: standing };
+}
+
+/** A run that could not see or could not book the account: it too leaves what it has seen. */
+async function failed(
+  context: ExecutionContext,
+  run: { failure: ViewFailure; before: RunsBefore; work: Work; held?: AccountReading['held'] },
+): Promise<PositionManagerReport> {
+  const { before, work, held } = run;
+  const since = held === undefined ? undefined : await unprotectedSince(context, { held, before });
+  await recordRun(context, before, {
+    isComplete: false,
+    differences: undefined,
+    unprotectedSince: since,
+    walletDifferentSinceMs: undefined,
+    fundingBookedUntilMs: undefined,
+  });
+  return {
+    scope: context.broker.scope,
+    atMs: context.clock.nowMs(),
+    outcome: run.failure.code,
+    equity: null,
+    differences: [],
+    actions: work.actions,
+    faults: [run.failure.message, ...work.faults],
+    unprotectedSinceMs: since === undefined ? null : earliest(since),
+  };
 }
 
 interface Reconciled {
@@ -79,6 +109,8 @@ interface Reconciled {
   /** Held by the exchange and known to nobody here, in both looks. */
   readonly adoptable: ReadonlySet<string>;
   readonly differences: readonly string[];
+  /** Since when the wallet differs from the ledger; null while it does not. */
+  readonly walletDifferentSinceMs: number | null;
 }
 
 /**
@@ -87,71 +119,134 @@ interface Reconciled {
  */
 async function reconcile(
   context: ExecutionContext,
-): Promise<{ ok: true; value: Reconciled } | { ok: false; error: ViewFailure }> {
-  const first = await observeAccount(context, { thorough: false });
+  reading: AccountReading,
+  before: RunsBefore,
+): Promise<Result<Reconciled, ViewFailure>> {
+  const first = await bookAccount(context, reading);
   if (!first.ok) return first;
   const externalPositions = new Set(externalPositionsOf(first.value));
-  if (first.value.differences.length === 0 && externalPositions.size === 0) {
+  const isAlike = first.value.differences.length === 0 && first.value.walletDifference === undefined;
+  if (isAlike && externalPositions.size === 0) {
     const { anomalies } = first.value;
-    return { ok: true, value: { view: first.value, adoptable: externalPositions, differences: anomalies } };
+    const walletDifferentSinceMs = null;
+    return success({
+      view: first.value,
+      adoptable: externalPositions,
+      differences: anomalies,
+      walletDifferentSinceMs,
+    });
   }
-  const second = await observeAccount(context, { thorough: true });
+  const again = await readAccount(context, { thorough: true });
+  if (!again.ok) return again;
+  const second = await bookAccount(context, again.value);
   if (!second.ok) return second;
   const adoptable = new Set(
     externalPositionsOf(second.value).filter((symbol) => externalPositions.has(symbol)),
   );
-  const confirmed = second.value.differences.filter((line) => first.value.differences.includes(line));
-  const differences = [...confirmed, ...new Set([...first.value.anomalies, ...second.value.anomalies])];
-  const settled = confirmed.length === second.value.differences.length;
-  const view = settled && confirmed.length > 0 ? await trustExchange(context, second.value) : second.value;
-  return { ok: true, value: { view, adoptable, differences } };
+  const anomalies = new Set([...first.value.anomalies, ...second.value.anomalies]);
+  const known = { before, nowMs: context.clock.nowMs() };
+  const { confirmed, isWhole, walletDifferentSinceMs } = confirm(first.value, second.value, known);
+  // What could not be looked up may be what differs: then the exchange is not trusted over the ledger in this run.
+  const isKnown = first.value.faults.length === 0 && second.value.faults.length === 0;
+  const isTrusted = isKnown && isWhole && confirmed.length > 0;
+  const view = isTrusted ? await trustExchange(context, second.value, confirmed) : second.value;
+  return success({ view, adoptable, differences: [...confirmed, ...anomalies], walletDifferentSinceMs });
 }
 
-async function trustExchange(context: ExecutionContext, view: AccountView): Promise<AccountView> {
+/** What both looks differ in alike. A difference of the wallet alone has minutes to be explained by income. */
+function confirm(
+  first: AccountView,
+  second: AccountView,
+  { before, nowMs }: { before: RunsBefore; nowMs: number },
+): { confirmed: readonly string[]; isWhole: boolean; walletDifferentSinceMs: number | null } {
+  const positions = second.differences.filter((line) => first.differences.includes(line));
+  const arePositionsWhole = positions.length === second.differences.length;
+  const wallet = second.walletDifference;
+  if (wallet === undefined)
+    return { confirmed: positions, isWhole: arePositionsWhole, walletDifferentSinceMs: null };
+  const sinceMs = before?.value?.walletDifferentSinceMs ?? nowMs;
+  const isTold = second.differences.length > 0 || !mayBeIncome(sinceMs, nowMs);
+  const isConfirmed = isTold && wallet === first.walletDifference;
+  return {
+    confirmed: isConfirmed ? [...positions, wallet] : positions,
+    isWhole: arePositionsWhole && isConfirmed,
+    walletDifferentSinceMs: sinceMs,
+  };
+}
+
+async function trustExchange(
+  context: ExecutionContext,
+  view: AccountView,
+  differences: readonly string[],
+): Promise<AccountView> {
   const { risk, broker, clock } = context;
-  const ledger = takeOver(view.bookedLedger.value.ledger, {
-    walletMicroUsdt: view.walletMicroUsdt,
-    positions: [...view.held.values()],
-  });
-  const bookedLedger = await writeLedger(context, view.bookedLedger, { ...view.bookedLedger.value, ledger });
+  const { bookedLedger: before, statement } = view;
+  if (before === undefined || statement === undefined) return view;
+  const ledger = takeOver(before.value.ledger, statement);
+  const bookedLedger = await writeLedger(context, before, { ...before.value, ledger });
   if (bookedLedger === undefined) return view;
   const atMs = clock.nowMs();
   await executionRecords(risk).audit.add(broker.scope, `guard#${atMs}#reconciled`, {
     atMs,
     what: 'reconciled',
     by: 'manage-positions',
-    message: view.differences.join('; '),
+    message: differences.join('; '),
   });
   return { ...view, bookedLedger };
 }
 
-/** One symbol's trouble is not the others': what fails is reported, and the run then does not count as completed. */
-async function reconcileAll(context: ExecutionContext, view: AccountView, adoptable: ReadonlySet<string>) {
-  const symbols = new Set([
-    ...Object.keys(view.gate?.reserved ?? {}),
-    ...view.positions.keys(),
-    ...view.held.keys(),
-  ]);
-  const actions: { symbol: string; done: readonly string[] }[] = [];
-  const faults: string[] = [];
-  for (const symbol of symbols) {
+/** What a run has done so far, and what it could not do. */
+class Work {
+  readonly actions: { symbol: string; done: readonly string[] }[] = [];
+  readonly faults: string[] = [];
+  readonly #handled = new Set<string>();
+
+  /** Does one symbol's part once. What goes wrong with it is not the others' problem; the run then does not count as completed. */
+  async once(symbol: string, act: () => Promise<readonly string[]>): Promise<void> {
+    if (this.#handled.has(symbol)) return;
     try {
-      const done = await reconcileSymbol(context, view, { symbol, adoptable: adoptable.has(symbol) });
-      if (done.length > 0) actions.push({ symbol, done });
+      const done = await act();
+      // What waits is tried again after booking.
+      if (!done.includes('waiting')) this.#handled.add(symbol);
+      const before = this.actions.findIndex((action) => action.symbol === symbol);
+      if (before >= 0) this.actions.splice(before, 1);
+      if (done.length > 0) this.actions.push({ symbol, done });
     } catch (error) {
-      faults.push(`${symbol}: ${error instanceof Error ? error.message : String(error)}`);
+      this.#handled.add(symbol);
+      this.faults.push(`${symbol}: ${messageOf(error)}`);
     }
   }
+}
+
+async function protectAll(
+  context: ExecutionContext,
+  { reading, adoptable, work }: { reading: AccountReading; adoptable: ReadonlySet<string>; work: Work },
+): Promise<void> {
+  const externalPositions = new Set(externalPositionsOf(reading));
+  for (const [symbol, held] of reading.held) {
+    if (externalPositions.has(symbol) && !adoptable.has(symbol)) continue;
+    await work.once(symbol, () =>
+      protectSymbol(context, reading, { held, adoptable: adoptable.has(symbol) }),
+    );
+  }
+}
+
+async function finaliseAll(context: ExecutionContext, view: AccountView, work: Work): Promise<void> {
+  const symbols = new Set([...Object.keys(view.gate?.reserved ?? {}), ...view.positions.keys()]);
+  for (const symbol of symbols)
+    if (!view.held.has(symbol)) await work.once(symbol, () => finaliseTrade(context, view, symbol));
   const orphanOrders = await agedOrphanOrders(context, view);
-  faults.push(...(await cancelOpenOrders(context, orphanOrders)));
-  for (const { symbol } of orphanOrders) actions.push({ symbol, done: ['orphan_order_cancelled'] });
-  return { actions, faults };
+  work.faults.push(...(await cancelOpenOrders(context, orphanOrders)));
+  for (const { symbol } of orphanOrders) work.actions.push({ symbol, done: ['orphan_order_cancelled'] });
 }
 
 /** Strays that are not just on their way into our records: execute may have sent them after we looked. */
 async function agedOrphanOrders({ risk, broker, clock }: ExecutionContext, view: AccountView) {
   const orphanOrders = orphanOrdersOf(view).filter(
-    ({ symbol }) => view.held.has(symbol) || !(symbol in (view.gate?.reserved ?? {})),
+    ({ symbol }) =>
+      // Which orders a record names that cannot be read is not known.
+      !view.unreadableRecords.has(symbol) &&
+      (view.held.has(symbol) || !(symbol in (view.gate?.reserved ?? {}))),
   );
   const records = await Promise.all(
     orphanOrders.map(({ clientOrderId }) => executionRecords(risk).orders.get(broker.scope, clientOrderId)),
@@ -160,68 +255,35 @@ async function agedOrphanOrders({ risk, broker, clock }: ExecutionContext, view:
   return orphanOrders.filter((_, index) => nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX);
 }
 
-/** Since when the position longest without a stop has had none, among those still held. */
-async function unprotectedSince(
-  { risk, broker, clock }: ExecutionContext,
-  { held }: AccountView,
-): Promise<number | null> {
-  if (held.size === 0) return null;
-  const positions = allValues(await executionRecords(risk).positions.all(broker.scope));
-  const known = new Map(positions.map((position) => [position.symbol, position]));
-  const since = [...held.keys()].flatMap((symbol) => {
-    const position = known.get(symbol);
-    if (position === undefined) return [clock.nowMs()];
-    return position.unprotectedSinceMs === null ? [] : [position.unprotectedSinceMs];
-  });
-  return since.length === 0 ? null : Math.min(...since);
-}
-
-/** Equity at the exchange's marks: what the account would be worth if it were closed there and then. */
+/** Equity at mark prices: what the account would be worth if it were closed there and then. Fails with one line. */
 async function snapshot(
   { risk, broker, clock, codeVersion }: PositionManagerContext,
-  view: AccountView,
-): Promise<EquitySnapshot> {
+  { held, walletMicroUsdt, unreadablePositions }: AccountView,
+): Promise<Result<EquitySnapshot, string>> {
+  if (walletMicroUsdt === undefined || unreadablePositions.length > 0)
+    return failure('equity: wallet or positions cannot be read');
+  const unmarked = [...held.values()].filter(({ markPrice }) => markPrice === null);
+  const last = unmarked.length === 0 ? undefined : await broker.prices(unmarked.map(({ symbol }) => symbol));
   const atMs = clock.nowMs();
   let unrealisedMicroUsdt = 0;
   let exposureMicroUsdt = 0;
-  for (const { quantity, entryPrice, markPrice } of view.held.values()) {
-    unrealisedMicroUsdt += microUsdt(quantity * (markPrice - entryPrice));
-    exposureMicroUsdt += microUsdt(Math.abs(quantity) * markPrice);
+  for (const { symbol, quantity, entryPrice, markPrice } of held.values()) {
+    const price = markPrice ?? (last?.ok ? last.value.get(symbol) : undefined);
+    if (entryPrice === null || price === undefined) return failure(`equity: ${symbol} has no price`);
+    unrealisedMicroUsdt += microUsdt(quantity * (price - entryPrice));
+    exposureMicroUsdt += microUsdt(Math.abs(quantity) * price);
   }
   const equity: EquitySnapshot = {
     atMs,
-    equityMicroUsdt: view.walletMicroUsdt + unrealisedMicroUsdt,
-    walletMicroUsdt: view.walletMicroUsdt,
+    equityMicroUsdt: walletMicroUsdt + unrealisedMicroUsdt,
+    walletMicroUsdt,
     exposureMicroUsdt,
-    positions: view.held.size,
+    positions: held.size,
     codeVersion,
   };
   const records = executionRecords(risk);
   await records.equity.add(broker.scope, equity);
   if ((await records.days.get(broker.scope, dayId(atMs))) === undefined)
     await records.days.add(broker.scope, dayId(atMs), { startMicroUsdt: equity.equityMicroUsdt });
-  return equity;
-}
-
-const CARRIED = 'settled: ';
-
-/** The guard's last words. A difference is told in two runs, so that the breaker, which ticks as often, cannot miss it. */
-async function complete(
-  { risk, broker, clock }: ExecutionContext,
-  run: { view: AccountView; differences: readonly string[]; unprotectedSinceMs: number | null },
-): Promise<readonly string[]> {
-  const { positionManager } = executionRecords(risk);
-  const before = await positionManager.get(broker.scope);
-  const carried = (before?.value.differences ?? [])
-    .filter((line) => !line.startsWith(CARRIED) && !run.differences.includes(line))
-    .map((line) => CARRIED + line);
-  const record: PositionManagerRecord = {
-    completedAtMs: clock.nowMs(),
-    differences: [...run.differences, ...carried],
-    unprotectedSinceMs: run.unprotectedSinceMs,
-    fundingBookedUntilMs: run.view.bookedLedger.value.funding.untilMs,
-  };
-  const condition = before === undefined ? { ifAbsent: true as const } : { ifRevision: before.revision };
-  await positionManager.put(broker.scope, record, condition);
-  return record.differences;
+  return success(equity);
 }

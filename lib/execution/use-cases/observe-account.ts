@@ -1,168 +1,152 @@
-// What guard sees of one account: our records, what the exchange says of our open orders (booked at once, exactly once), what
-// it holds, and where the two differ. Reading in this order matters: an order is looked up before the positions are read, and
-// the gate before both, so that what has just been opened or closed is never taken for a stranger.
+// What an account holds and has open, read so that its positions can be protected: each answer on its own, and what cannot be
+// read bounds only what needs it. Order matters: the gate is read before the orders are looked up, and those before the
+// positions, so that what has just been opened or closed is never taken for an external position. Nothing is booked here.
 
-import { microUsdt } from '../../core/money.ts';
+import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { GateItem } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
-import { allRecords, allValues } from '../../risk/use-cases/typed-records.ts';
-import {
-  type AccountStatement,
-  atExchangeCosts,
-  type BookedLedger,
-  bookOrder,
-  bookPayments,
-  differencesOf,
-  forgetOrders,
-  fundingSinceMs,
-  newBookedLedger,
-} from '../booked-ledger.ts';
+import type { KindList } from '../../risk/use-cases/typed-records.ts';
+import type { BookedLedger } from '../booked-ledger.ts';
 import { isFinal } from '../order-state.ts';
-import type { BrokerPosition, Income, Listing, OpenOrder, ReadProblem } from '../ports.ts';
+import type { BrokerPosition, Listing, OpenOrder, ReadProblem } from '../ports.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
 import { executionRecords } from './execution-records.ts';
 import { legIds } from './protect-position.ts';
 import { type ExecutionContext, type FoundOrder, findOrder, isSettled, updateOrder } from './send-order.ts';
 
-export interface AccountView {
+/** A record of a position that cannot be read. */
+export type UnreadablePosition = KindList<PositionRecord>['problems'][number];
+
+export interface AccountReading {
+  /** As it stood before anything else was read: what this run books is conditional on it. */
+  readonly ledgerBefore: Versioned<BookedLedger> | undefined;
   readonly gate: GateItem | undefined;
-  readonly bookedLedger: Versioned<BookedLedger>;
   /** By symbol. */
   readonly positions: ReadonlyMap<string, Versioned<PositionRecord>>;
-  /** By client order id: every order that a reservation, a position or the books name, as the exchange has it now. */
+  /** By symbol: records of positions that cannot be read. */
+  readonly unreadableRecords: ReadonlyMap<string, UnreadablePosition>;
+  /** By client order id: every order that a reservation, a position or the ledger names, as the exchange has it now. */
   readonly orders: ReadonlyMap<string, OrderRecord>;
-  readonly held: ReadonlyMap<string, PricedPosition>;
+  /** By client order id: the orders that were looked up. */
+  readonly found: ReadonlyMap<string, FoundOrder>;
+  readonly held: ReadonlyMap<string, BrokerPosition>;
+  /** Rows of the positions that could not be read. */
+  readonly unreadablePositions: readonly ReadProblem[];
   /** Conditional ones included. */
   readonly openOrders: readonly OpenOrder[];
-  readonly walletMicroUsdt: number;
-  /** One line each: what exchange and books differ in. */
-  readonly differences: readonly string[];
+  /** Whether the list of open stops was read. */
+  readonly knowsStops: boolean;
+  /** undefined when it could not be read. */
+  readonly walletMicroUsdt: number | undefined;
   /** One line each: orders that did what they should not. */
   readonly anomalies: readonly string[];
-  /** One line each: what could not be looked up. */
+  /** One line each: what could not be read. */
   readonly faults: readonly string[];
 }
 
-/** A position of which everything is known that its equity needs. */
-export type PricedPosition = BrokerPosition & { readonly entryPrice: number; readonly markPrice: number };
-
-/** Why there is no view. `overtaken`: another guard books at the same time, and has the better view. */
+/** Why there is no view. `overtaken`: another run books at the same time, and has the better view. */
 export interface ViewFailure {
   readonly code: 'exchange_unavailable' | 'overtaken';
   readonly message: string;
 }
 
-const fail = (code: ViewFailure['code'], message: string) => failure<ViewFailure>({ code, message });
-
-/** @param options.thorough looks at every order record, not only at those that something names: for when the books do not balance */
-export async function observeAccount(
+/** @param options.thorough looks at every order record, not only at those that something names: for when the ledger does not balance */
+export async function readAccount(
   context: ExecutionContext,
   { thorough }: { thorough: boolean },
-): Promise<Result<AccountView, ViewFailure>> {
+): Promise<Result<AccountReading, ViewFailure>> {
   const { risk, broker } = context;
   const { scope } = broker;
-  const stored = await storedLedger(context);
-  if (!stored.ok) return stored;
+  const ledger = await storedLedger(context);
   const gate = await risk.readGate(scope);
-  const records = executionRecords(risk);
+  const recorded = await executionRecords(risk).positions.all(scope);
   const positions = new Map(
-    allRecords(await records.positions.all(scope)).map(
-      ({ value, revision }) => [value.symbol, { value, revision }] as const,
-    ),
+    recorded.records.map(({ value, revision }) => [value.symbol, { value, revision }] as const),
   );
+  const faults = recorded.problems.map(({ message }) => message);
   const orders = thorough
-    ? new Map(allValues(await records.orders.all(scope)).map((order) => [order.clientOrderId, order]))
-    : await ordersNamedBy(context, { gate, positions, bookedLedger: stored.value.value });
-
-  const looked = await lookUp(context, orders);
-  const booked = await book(context, { bookedLedger: stored.value, orders, found: looked.found });
-  if (!booked.ok) return booked;
-
+    ? await allOrders(context, faults)
+    : await ordersNamedBy(context, {
+        faults,
+        gate,
+        positions,
+        ledgerOrders: Object.keys(ledger.stored?.value.orders ?? {}),
+      });
   // A stop that triggers in between is then seen as open, and its position as gone: never as a position without a stop.
   const [resting, stops] = await Promise.all([broker.openOrders(), broker.openStops()]);
-  if (!resting.ok) return fail('exchange_unavailable', resting.error.message);
-  if (!stops.ok) return fail('exchange_unavailable', stops.error.message);
+  const openOrders = [...rowsOf(resting), ...rowsOf(stops)];
+  const looked = await lookUp(context, orders, openOrders);
+  for (const [clientOrderId, { advance }] of looked.found) {
+    const after = await updateOrder(context, clientOrderId, advance);
+    if (after !== undefined) orders.set(clientOrderId, after);
+  }
   const [held, wallet] = await Promise.all([broker.positions(), broker.walletMicroUsdt()]);
-  if (!held.ok) return fail('exchange_unavailable', held.error.message);
-  if (!wallet.ok) return fail('exchange_unavailable', wallet.error.message);
-  const priced = allPriced(held.value);
-  if (!priced.ok) return fail('exchange_unavailable', priced.error);
-  const statement = { walletMicroUsdt: wallet.value, positions: priced.value };
-  const compared = await compare(context, booked.value.bookedLedger, statement);
-  if (!compared.ok) return compared;
+  if (!held.ok) return failure({ code: 'exchange_unavailable', message: held.error.message });
   return success({
-    ...compared.value,
+    ledgerBefore: ledger.stored,
     gate,
     positions,
+    unreadableRecords: new Map(recorded.problems.map((problem) => [problem.id, problem])),
     orders,
-    held: new Map(priced.value.map((position) => [position.symbol, position])),
-    openOrders: [...resting.value.rows, ...stops.value.rows],
-    walletMicroUsdt: wallet.value,
+    found: looked.found,
+    held: new Map(held.value.rows.map((position) => [position.symbol, position])),
+    unreadablePositions: held.value.problems,
+    openOrders,
+    knowsStops: stops.ok,
+    walletMicroUsdt: wallet.ok ? wallet.value : undefined,
     anomalies: looked.anomalies,
     faults: [
+      ...faults,
+      ...ledger.faults,
       ...looked.faults,
-      ...booked.value.faults,
-      ...[...resting.value.problems, ...stops.value.problems].map(lineOf),
+      ...problemsOf('open orders', resting),
+      ...problemsOf('open stops', stops),
+      ...problemsOf('positions', held),
+      ...(wallet.ok ? [] : [`wallet: ${wallet.error.message}`]),
     ],
   });
 }
 
+type Answer<Row> = Result<Listing<Row>, { readonly message: string }>;
+
+const rowsOf = <Row>(answer: Answer<Row>): readonly Row[] => (answer.ok ? answer.value.rows : []);
+
+/** One line each: why a listing, or a row of it, could not be read. */
+export const problemsOf = (what: string, answer: Answer<unknown>): readonly string[] =>
+  answer.ok ? answer.value.problems.map(lineOf) : [`${what}: ${answer.error.message}`];
+
 const lineOf = ({ symbol, message }: ReadProblem): string =>
   symbol === undefined ? message : `${symbol}: ${message}`;
 
-/** Fails with one line when a position, or a price of one, cannot be read. */
-function allPriced({ rows, problems }: Listing<BrokerPosition>): Result<readonly PricedPosition[], string> {
-  const [problem] = problems;
-  if (problem !== undefined) return failure(lineOf(problem));
-  const isPriced = (row: BrokerPosition): row is PricedPosition =>
-    row.entryPrice !== null && row.markPrice !== null;
-  const unpriced = rows.find((row) => !isPriced(row));
-  return unpriced === undefined
-    ? success(rows.filter(isPriced))
-    : failure(`${unpriced.symbol}: entry or mark price cannot be read`);
+async function allOrders(
+  { risk, broker }: ExecutionContext,
+  faults: string[],
+): Promise<Map<string, OrderRecord>> {
+  const { records, problems } = await executionRecords(risk).orders.all(broker.scope);
+  faults.push(...problems.map(({ message }) => message));
+  return new Map(records.map(({ value }) => [value.clientOrderId, value]));
 }
 
-/** What exchange and books differ in; the costs of the positions alone are no difference, and are taken over at once. */
-async function compare(
-  context: ExecutionContext,
-  bookedLedger: Versioned<BookedLedger>,
-  statement: AccountStatement,
-): Promise<Result<Pick<AccountView, 'bookedLedger' | 'differences'>, ViewFailure>> {
-  const differences = differencesOf(bookedLedger.value.ledger, statement);
-  const ledger = atExchangeCosts(bookedLedger.value.ledger, statement);
-  if (differences.length === 0 || differencesOf(ledger, statement).length > 0)
-    return success({ bookedLedger, differences });
-  const written = await writeLedger(context, bookedLedger, { ...bookedLedger.value, ledger });
-  return written === undefined
-    ? fail('overtaken', 'the books were changed by another run')
-    : success({ bookedLedger: written, differences: [] });
-}
-
-/** The books; opened with the wallet as deposit when there are none yet. */
-async function storedLedger({
-  risk,
-  broker,
-  clock,
-}: ExecutionContext): Promise<Result<Versioned<BookedLedger>, ViewFailure>> {
-  const records = executionRecords(risk).bookedLedger;
-  const stored = await records.get(broker.scope);
-  if (stored !== undefined) return success(stored);
-  const wallet = await broker.walletMicroUsdt();
-  if (!wallet.ok) return fail('exchange_unavailable', wallet.error.message);
-  await records.put(broker.scope, newBookedLedger(wallet.value, clock.nowMs()), { ifAbsent: true });
-  const opened = await records.get(broker.scope);
-  return opened === undefined ? fail('overtaken', 'the books are gone') : success(opened);
+/** A ledger that cannot be read keeps nothing from being protected. */
+async function storedLedger({ risk, broker }: ExecutionContext) {
+  try {
+    return { stored: await executionRecords(risk).bookedLedger.get(broker.scope), faults: [] };
+  } catch (error) {
+    return { stored: undefined, faults: [`ledger: ${messageOf(error)}`] };
+  }
 }
 
 async function ordersNamedBy(
   { risk, broker }: ExecutionContext,
-  {
-    gate,
-    positions,
-    bookedLedger,
-  }: { gate: GateItem | undefined; positions: AccountView['positions']; bookedLedger: BookedLedger },
+  named: {
+    faults: string[];
+    gate: GateItem | undefined;
+    positions: AccountReading['positions'];
+    ledgerOrders: readonly string[];
+  },
 ): Promise<Map<string, OrderRecord>> {
+  const { faults, gate, positions, ledgerOrders } = named;
   const ids = new Set([
     ...Object.values(gate?.reserved ?? {}).map(({ clientOrderId }) => clientOrderId),
     ...[...positions.values()].flatMap(({ value }) => [
@@ -170,31 +154,44 @@ async function ordersNamedBy(
       ...(value.stopClientOrderId === null ? [] : [value.stopClientOrderId]),
       ...(value.exitClientOrderId === null ? [] : [value.exitClientOrderId]),
     ]),
-    ...Object.keys(bookedLedger.orders),
+    ...ledgerOrders,
   ]);
-  const orders = await readOrders({ risk, broker }, ids);
+  const orders = await readOrders({ risk, broker }, ids, faults);
   // What became of the orders before the newest of a leg has to be known before the trade can end.
   const earlier = [...positions.values()].flatMap(({ value }) => {
     const entry = orders.get(value.entryClientOrderId);
     if (entry === undefined) return [];
-    return [
-      ...legIds({ broker }, entry, 'stop', value.stopClientOrderId),
-      ...legIds({ broker }, entry, 'exit', value.exitClientOrderId),
-    ].filter((id) => !ids.has(id));
+    return [...legIds({ broker }, entry, 'stop', value), ...legIds({ broker }, entry, 'exit', value)].filter(
+      (id) => !ids.has(id),
+    );
   });
-  return new Map([...orders, ...(await readOrders({ risk, broker }, new Set(earlier)))]);
+  return new Map([...orders, ...(await readOrders({ risk, broker }, new Set(earlier), faults))]);
 }
 
 async function readOrders(
   { risk, broker }: Pick<ExecutionContext, 'risk' | 'broker'>,
   ids: ReadonlySet<string>,
+  faults: string[],
 ): Promise<Map<string, OrderRecord>> {
-  const { orders } = executionRecords(risk);
-  const records = await Promise.all([...ids].map((id) => orders.get(broker.scope, id)));
+  const stored = executionRecords(risk).orders;
+  const records = await Promise.all(
+    [...ids].map((id) =>
+      stored.get(broker.scope, id).catch((error: unknown) => {
+        faults.push(messageOf(error));
+        return undefined;
+      }),
+    ),
+  );
   return new Map(records.flatMap((record) => (record ? [[record.value.clientOrderId, record.value]] : [])));
 }
 
-async function lookUp(context: ExecutionContext, orders: ReadonlyMap<string, OrderRecord>) {
+/** An order that a list has open is not gone because a lookup does not know it yet. */
+async function lookUp(
+  context: ExecutionContext,
+  orders: ReadonlyMap<string, OrderRecord>,
+  openOrders: readonly OpenOrder[],
+) {
+  const listed = new Set(openOrders.map(({ clientOrderId }) => clientOrderId));
   const open = [...orders.values()].filter((record) => !isSettled(record));
   const answers = await Promise.all(open.map((record) => findOrder(context, record)));
   const found = new Map<string, FoundOrder>();
@@ -203,7 +200,7 @@ async function lookUp(context: ExecutionContext, orders: ReadonlyMap<string, Ord
   for (const [index, answer] of answers.entries()) {
     const { clientOrderId, symbol } = open[index]!;
     if (!answer.ok) faults.push(`${symbol}: order ${clientOrderId}: ${answer.error.message}`);
-    else {
+    else if (answer.value.report !== undefined || !listed.has(clientOrderId)) {
       found.set(clientOrderId, answer.value);
       anomalies.push(...answer.value.anomalies.map((code) => `${symbol}: order ${clientOrderId}: ${code}`));
     }
@@ -211,80 +208,13 @@ async function lookUp(context: ExecutionContext, orders: ReadonlyMap<string, Ord
   return { found, faults, anomalies };
 }
 
-/** Books fills, fees and funding in one write, then writes the orders down as they were found; `orders` is brought up to date. */
-async function book(
-  context: ExecutionContext,
-  view: {
-    bookedLedger: Versioned<BookedLedger>;
-    orders: Map<string, OrderRecord>;
-    found: ReadonlyMap<string, FoundOrder>;
-  },
-): Promise<Result<{ bookedLedger: Versioned<BookedLedger>; faults: string[] }, ViewFailure>> {
-  const { orders, found } = view;
-  const before = view.bookedLedger.value;
-  const settled = new Set([...orders.values()].filter(isSettled).map(({ clientOrderId }) => clientOrderId));
-  let bookedLedger = forgetOrders(before, settled);
-  for (const [clientOrderId, { record, report, feeMicroUsdt }] of found) {
-    if (report === undefined) continue;
-    const { filledQuantity, averagePrice } = report;
-    const { symbol, side } = record;
-    bookedLedger = bookOrder(bookedLedger, {
-      clientOrderId,
-      symbol,
-      side,
-      filledQuantity,
-      averagePrice,
-      feeMicroUsdt,
-    });
-  }
-  const income = await context.broker.incomeSince(fundingSinceMs(bookedLedger));
-  if (income.ok) bookedLedger = bookPayments(bookedLedger, fundingIn(income.value.rows));
-  const written = await writeLedger(context, view.bookedLedger, bookedLedger);
-  if (written === undefined) return fail('overtaken', 'the books were changed by another run');
-  for (const [clientOrderId, { advance }] of found) {
-    const booked = bookedLedger.orders[clientOrderId];
-    const after = await updateOrder(context, clientOrderId, (current) =>
-      withBooked(advance(current), booked),
-    );
-    if (after !== undefined) orders.set(clientOrderId, after);
-  }
-  return success({
-    bookedLedger: written,
-    faults: income.ok ? income.value.problems.map(lineOf) : [`income: ${income.error.message}`],
-  });
-}
-
-const fundingIn = (rows: readonly Income[]) =>
-  rows
-    .filter(({ kind, asset }) => kind === 'funding' && asset === 'USDT')
-    .map(({ id, atMs, amount }) => ({ id, atMs, amountMicroUsdt: microUsdt(amount) }));
-
-function withBooked(record: OrderRecord, booked: BookedLedger['orders'][string] | undefined): OrderRecord {
-  if (booked === undefined) return record;
-  const { quantity: bookedQuantity, feeMicroUsdt: bookedFeeMicroUsdt } = booked;
-  const same = record.bookedQuantity === bookedQuantity && record.bookedFeeMicroUsdt === bookedFeeMicroUsdt;
-  return same ? record : { ...record, bookedQuantity, bookedFeeMicroUsdt };
-}
-
-/** @returns the books as they then stand; undefined when another run has written since */
-export async function writeLedger(
-  { risk, broker }: ExecutionContext,
-  before: Versioned<BookedLedger>,
-  bookedLedger: BookedLedger,
-): Promise<Versioned<BookedLedger> | undefined> {
-  if (bookedLedger === before.value) return before;
-  const records = executionRecords(risk).bookedLedger;
-  const written = await records.put(broker.scope, bookedLedger, { ifRevision: before.revision });
-  return written === 'conflict' ? undefined : records.get(broker.scope);
-}
-
 /** Symbols that the exchange holds a position of and we know nothing of. */
-export function externalPositionsOf({ gate, held, positions }: AccountView): readonly string[] {
+export function externalPositionsOf({ gate, held, positions }: AccountReading): readonly string[] {
   return [...held.keys()].filter((symbol) => gate?.reserved[symbol] === undefined && !positions.has(symbol));
 }
 
 /** Orders that the exchange has open and nothing of ours names any more. */
-export function orphanOrdersOf({ gate, openOrders, positions }: AccountView): readonly OpenOrder[] {
+export function orphanOrdersOf({ gate, openOrders, positions }: AccountReading): readonly OpenOrder[] {
   return openOrders.filter(({ symbol, clientOrderId }) => {
     const position = positions.get(symbol)?.value;
     const names = [

@@ -8,12 +8,14 @@ import { planRelease } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
 import type { TradeRecord } from '../../risk/records.ts';
 import { clientOrderId } from '../client-order-id.ts';
+import type { OrderSide } from '../order.ts';
 import { ARRIVAL_MS_MAX, isFinal } from '../order-state.ts';
-import type { OpenOrder } from '../ports.ts';
+import type { BrokerPosition, OpenOrder } from '../ports.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
 import { stopPrice } from '../stop-price.ts';
+import type { AccountView } from './book-account.ts';
 import { executionRecords } from './execution-records.ts';
-import { type AccountView, isOpen, type PricedPosition } from './observe-account.ts';
+import { type AccountReading, isOpen, type UnreadablePosition } from './observe-account.ts';
 import { changePosition, legIds, openPosition, protect, sendExit } from './protect-position.ts';
 import { type ExecutionContext, findOrder, isSettled, SEND_MS_MAX, updateOrder } from './send-order.ts';
 
@@ -25,19 +27,30 @@ const ADOPTED_STOP_FRACTION = 0.02;
 /** One word each: what was done. */
 type Actions = readonly string[];
 
-/** @param known.adoptable the symbol is held without any record of ours, seen twice */
-export async function reconcileSymbol(
+/**
+ * A position that is held: behind its stop, or on its way out. Waits for nothing but what the account holds.
+ * @param known.adoptable the symbol is held without any record of ours, seen twice
+ */
+export async function protectSymbol(
   context: ExecutionContext,
-  view: AccountView,
-  known: { readonly symbol: string; readonly adoptable: boolean },
+  view: AccountReading,
+  known: { readonly held: BrokerPosition; readonly adoptable: boolean },
 ): Promise<Actions> {
-  const { symbol } = known;
-  const held = view.held.get(symbol);
-  if (held === undefined) return finaliseTrade(context, view, symbol);
+  const { held } = known;
+  const { symbol } = held;
+  const unreadable = view.unreadableRecords.get(symbol);
+  if (unreadable !== undefined && !(await setAside(context, unreadable))) return ['conflict'];
   const position = view.positions.get(symbol);
   const entryId = position?.value.entryClientOrderId ?? view.gate?.reserved[symbol]?.clientOrderId;
   const entry = entryId === undefined ? undefined : view.orders.get(entryId);
-  if (entry !== undefined && entry.state.filledQuantity > 0) {
+  const isOurs = entry !== undefined && entry.state.filledQuantity > 0;
+  // The account is right about the side: what is held against the records is nothing that we opened.
+  const recordedSide = position?.value.side ?? (isOurs ? entry.side : undefined);
+  if (recordedSide !== undefined && recordedSide !== sideOf(held)) return adopt(context, view, held);
+  if (isOurs) {
+    // A late run must not open the record of a trade that another run has ended since.
+    const gate = position === undefined ? await context.risk.readGate(context.broker.scope) : view.gate;
+    if (position === undefined && gate?.reserved[symbol]?.clientOrderId !== entryId) return ['overtaken'];
     return protectOpenPosition(context, view, {
       held,
       entry,
@@ -46,25 +59,45 @@ export async function reconcileSymbol(
   }
   // An entry is written down before its position is, and goes after months: what is held has then outlived it.
   const isOrphan = entryId !== undefined && entry === undefined && isGivenUp(context, view, entryId);
-  return known.adoptable || isOrphan ? adopt(context, view, held) : ['waiting'];
+  // An entry that came to nothing has not opened what is held.
+  const isOthers = entry !== undefined && isSettled(entry);
+  return known.adoptable || isOrphan || isOthers ? adopt(context, view, held) : ['waiting'];
 }
 
+/** Moves a record that cannot be read to the audit trail, so that its symbol gets a new one; false when another run did. */
+async function setAside(
+  { risk, broker, clock }: ExecutionContext,
+  record: UnreadablePosition,
+): Promise<boolean> {
+  const { key, revision, value, message } = record;
+  const { audit, positions } = executionRecords(risk);
+  await audit.add(broker.scope, `unreadable#${key}#${revision}`, {
+    atMs: clock.nowMs(),
+    what: 'unreadable_record',
+    by: 'manage-positions',
+    message: `${message}: ${JSON.stringify(value)}`,
+  });
+  return (await positions.discard(broker.scope, record)) !== 'conflict';
+}
+
+const sideOf = ({ quantity }: BrokerPosition): OrderSide => (quantity > 0 ? 'BUY' : 'SELL');
+
 interface Kept {
-  readonly held: PricedPosition;
+  readonly held: BrokerPosition;
   readonly entry: OrderRecord;
   readonly position: Versioned<PositionRecord>;
 }
 
 async function protectOpenPosition(
   context: ExecutionContext,
-  view: AccountView,
+  view: AccountReading,
   kept: Kept,
 ): Promise<Actions> {
   const { entry } = kept;
   const quantity = Math.abs(kept.held.quantity);
   const nowMs = context.clock.nowMs();
-  const stop = stopOf(view, kept.position.value);
-  const isSafe = stop.open !== undefined && covers(stop.open, quantity);
+  const stop = stopState(context, view, { position: kept.position.value, quantity });
+  const isSafe = stop === 'covers';
   const unprotectedSinceMs = isSafe ? null : (kept.position.value.unprotectedSinceMs ?? nowMs);
   const position = await withChange(context, kept.position, { quantity, unprotectedSinceMs });
   if (position === undefined) return ['conflict'];
@@ -79,19 +112,37 @@ async function protectOpenPosition(
     return isSafe ? [`exit_${exit.outcome}`] : [`exit_${exit.outcome}`, 'still_unprotected'];
   }
   if (isSafe) return [];
-  if (stop.isOnItsWay(nowMs)) return ['stop_on_its_way'];
+  if (stop === 'on_its_way') return ['stop_on_its_way'];
   const closeIfUnsure = nowMs - unprotectedSinceMs! > UNPROTECTED_MS_MAX && !exiting;
+  if (stop === 'unknown') {
+    // It may well be there: a second one is not placed beside it, but nobody relies on it for long.
+    if (!closeIfUnsure) return ['stop_unknown'];
+    const exit = await sendExit(context, position, { entry, quantity, reason: 'unprotected' });
+    return ['stop_unknown', `exit_${exit.outcome}`];
+  }
   return protect(context, position, { entry, quantity, replace: true, closeIfUnsure });
 }
 
 const covers = (stop: OpenOrder, quantity: number): boolean =>
   stop.closesPosition || (stop.quantity ?? 0) >= quantity;
 
-function stopOf({ openOrders, orders }: AccountView, { stopClientOrderId: id }: PositionRecord) {
-  const open = openOrders.find(({ clientOrderId }) => clientOrderId === id);
-  const record = id === null ? undefined : orders.get(id);
-  const isOnItsWay = (nowMs: number) => isOpen(record) && nowMs - record!.createdAtMs <= SEND_MS_MAX;
-  return { open, isOnItsWay };
+type StopState = 'covers' | 'on_its_way' | 'unknown' | 'missing';
+
+/** The list of open stops outranks the lookup; without the list, a stop that was just found open is one. */
+function stopState(
+  context: ExecutionContext,
+  view: AccountReading,
+  { position, quantity }: { position: PositionRecord; quantity: number },
+): StopState {
+  const { stopClientOrderId: id } = position;
+  const record = id === null ? undefined : view.orders.get(id);
+  const listed = view.openOrders.find(({ clientOrderId }) => clientOrderId === id);
+  if (listed !== undefined && covers(listed, quantity)) return 'covers';
+  if (!isOpen(record)) return 'missing';
+  if (context.clock.nowMs() - record!.createdAtMs <= SEND_MS_MAX) return 'on_its_way';
+  if (view.knowsStops) return 'missing';
+  const isFoundOpen = view.found.get(record!.clientOrderId)?.report?.status === 'open';
+  return isFoundOpen && record!.quantity >= quantity ? 'covers' : 'unknown';
 }
 
 async function withChange(
@@ -108,19 +159,39 @@ async function withChange(
 const ADOPTED = 'adopted';
 
 /** Gives a position without a decision the records that every position has, and closes it. */
-async function adopt(context: ExecutionContext, view: AccountView, held: PricedPosition): Promise<Actions> {
+async function adopt(
+  context: ExecutionContext,
+  view: AccountReading,
+  held: BrokerPosition,
+): Promise<Actions> {
+  const { symbol, quantity } = held;
+  const price = await priceOf(context, held);
   const entry = await standInFor(context, {
-    symbol: held.symbol,
-    side: held.quantity > 0 ? 'BUY' : 'SELL',
-    quantity: Math.abs(held.quantity),
-    entryPrice: held.entryPrice,
-    markPrice: held.markPrice,
+    symbol,
+    side: sideOf(held),
+    quantity: Math.abs(quantity),
+    entryPrice: held.entryPrice ?? price,
+    markPrice: price,
   });
   const known = view.positions.get(held.symbol);
   const position =
-    known === undefined ? await openPosition(context, entry) : await handOver(context, view, known, entry);
+    known === undefined
+      ? await openPosition(context, entry)
+      : known.value.side === entry.side
+        ? await handOver(context, view, known, entry)
+        : await replacePosition(context, view, known, entry);
   if (position === undefined) return ['conflict'];
   return ['adopted', ...(await protectOpenPosition(context, view, { held, entry, position }))];
+}
+
+/** Mark, entry or last price, whichever there is. Throws when there is none. */
+async function priceOf({ broker }: ExecutionContext, held: BrokerPosition): Promise<number> {
+  const known = held.markPrice ?? held.entryPrice;
+  if (known !== null) return known;
+  const last = await broker.prices([held.symbol]);
+  const price = last.ok ? last.value.get(held.symbol) : undefined;
+  if (price === undefined) throw new Error(`${held.symbol} has no price`);
+  return price;
 }
 
 /** Writes down an order in the place of the entry that a position lacks: filled, booked, and due to be closed. */
@@ -174,23 +245,63 @@ async function standInFor(
 /** Names the new entry in the position. A stop that is open stays; the names of other orders follow from the old entry. */
 function handOver(
   context: ExecutionContext,
-  view: AccountView,
+  view: AccountReading,
   position: Versioned<PositionRecord>,
   { clientOrderId: entryClientOrderId }: OrderRecord,
 ): Promise<Versioned<PositionRecord> | undefined> {
   const { stopClientOrderId } = position.value;
+  const mayBeOpen =
+    !view.knowsStops || view.openOrders.some((order) => order.clientOrderId === stopClientOrderId);
   return changePosition(context, position, {
     entryClientOrderId,
     exitDueMs: context.clock.nowMs(),
     exitClientOrderId: null,
-    stopClientOrderId: stopOf(view, position.value).open === undefined ? null : stopClientOrderId,
+    exitSequence: null,
+    stopClientOrderId: mayBeOpen ? stopClientOrderId : null,
+    stopSequence: mayBeOpen ? -1 : null,
+  });
+}
+
+/** Tells the trade that ended when the position was turned around, and puts what is held now in its place. */
+async function replacePosition(
+  context: ExecutionContext,
+  view: AccountReading,
+  position: Versioned<PositionRecord>,
+  { clientOrderId: entryClientOrderId, side, quantity, stopPrice: stop, state }: OrderRecord,
+): Promise<Versioned<PositionRecord> | undefined> {
+  const before = view.orders.get(position.value.entryClientOrderId);
+  if (before !== undefined && before.state.filledQuantity > 0) {
+    const legs = await legRecords(context, before, position.value);
+    await writeTrade(context, { entry: before, legs, position });
+  }
+  const nowMs = context.clock.nowMs();
+  return changePosition(context, position, {
+    side,
+    quantity,
+    entryPrice: state.averagePrice!,
+    entryClientOrderId,
+    stopPrice: stop!,
+    stopClientOrderId: null,
+    stopSequence: null,
+    unprotectedSinceMs: nowMs,
+    exitClientOrderId: null,
+    exitSequence: null,
+    exitDueMs: nowMs,
+    openedAtMs: nowMs,
   });
 }
 
 /** Ends a trade whose position is gone: its orders first, then its record, last what the gate holds for it. */
-async function finaliseTrade(context: ExecutionContext, view: AccountView, symbol: string): Promise<Actions> {
-  // Until the books agree that nothing is held, the exchange may only be slow to say so.
-  if (view.bookedLedger.value.ledger.positions[symbol] !== undefined) return ['waiting'];
+export async function finaliseTrade(
+  context: ExecutionContext,
+  view: AccountView,
+  symbol: string,
+): Promise<Actions> {
+  const mayBeHeld = view.unreadablePositions.some((row) => row.symbol === undefined || row.symbol === symbol);
+  // Until the ledger agrees that nothing is held, the exchange may only be slow to say so.
+  const { bookedLedger } = view;
+  if (mayBeHeld || bookedLedger === undefined) return ['waiting'];
+  if (bookedLedger.value.ledger.positions[symbol] !== undefined) return ['waiting'];
   const position = view.positions.get(symbol);
   const reservation = view.gate?.reserved[symbol];
   const entryId = position?.value.entryClientOrderId ?? reservation?.clientOrderId;
@@ -218,7 +329,7 @@ async function finaliseTrade(context: ExecutionContext, view: AccountView, symbo
 }
 
 /** Of an entry without a record: it is sent within the time or not at all, and written down before. */
-const isGivenUp = ({ clock }: ExecutionContext, { gate }: AccountView, entryId: string): boolean =>
+const isGivenUp = ({ clock }: ExecutionContext, { gate }: AccountReading, entryId: string): boolean =>
   clock.nowMs() - (gate?.authorised[entryId]?.atMs ?? 0) > ARRIVAL_MS_MAX;
 
 async function endTrade(
@@ -227,16 +338,22 @@ async function endTrade(
   trade: { entry: OrderRecord; legs: readonly OrderRecord[]; position: Versioned<PositionRecord> },
 ): Promise<Actions> {
   const { risk, broker } = context;
-  const records = executionRecords(risk);
-  if (trade.entry.state.filledQuantity > 0) await records.trades.add(broker.scope, tradeOf(trade));
-  const removed = await records.positions.remove(broker.scope, trade.position);
-  if (removed === 'conflict') return ['conflict'];
-  return ['closed', ...(await release(context, view, trade.entry.symbol))];
+  const { symbol } = trade.entry;
+  if (trade.entry.state.filledQuantity > 0) await writeTrade(context, trade);
+  const removed = await executionRecords(risk).positions.remove(broker.scope, trade.position);
+  return removed === 'conflict' ? ['conflict'] : ['closed', ...(await release(context, view, symbol))];
+}
+
+async function writeTrade(
+  { risk, broker }: ExecutionContext,
+  trade: Parameters<typeof tradeOf>[0],
+): Promise<void> {
+  await executionRecords(risk).trades.add(broker.scope, tradeOf(trade));
 }
 
 async function release(
   { risk, broker }: ExecutionContext,
-  view: AccountView,
+  view: AccountReading,
   symbol: string,
 ): Promise<Actions> {
   const reservation = view.gate?.reserved[symbol];
@@ -251,10 +368,7 @@ async function legRecords(
   position: PositionRecord,
 ): Promise<OrderRecord[]> {
   const context = { broker };
-  const ids = [
-    ...legIds(context, entry, 'stop', position.stopClientOrderId),
-    ...legIds(context, entry, 'exit', position.exitClientOrderId),
-  ];
+  const ids = [...legIds(context, entry, 'stop', position), ...legIds(context, entry, 'exit', position)];
   const { orders } = executionRecords(risk);
   const records = await Promise.all(ids.map((id) => orders.get(broker.scope, id)));
   return records.flatMap((record) => (record === undefined ? [] : [record.value]));

@@ -9,7 +9,7 @@ import type { RiskApproved } from '../../risk/gate.ts';
 import type { RiskStore } from '../../risk/ports.ts';
 import type { EntryOrder, ReduceOrder, SizedOrder } from '../order.ts';
 import { advanceOrder, isFinal, newOrderState, type OrderEvent } from '../order-state.ts';
-import type { Broker, BrokerError, OrderReference, OrderReport, Submission } from '../ports.ts';
+import type { Broker, BrokerError, OrderReference, OrderReport, RejectionCode } from '../ports.ts';
 import type { OrderRecord } from '../records.ts';
 import { executionRecords } from './execution-records.ts';
 
@@ -25,7 +25,8 @@ export interface ExecutionContext {
  * that was stopped in between must not send what was given up.
  */
 export const SEND_MS_MAX = 10_000;
-const WRITE_ATTEMPTS_MAX = 8;
+/** How often a record is written anew because someone else wrote it in between. */
+export const WRITE_ATTEMPTS_MAX = 8;
 /** Finer than any exchange's step. */
 const FILLS_TOLERANCE = 5e-9;
 
@@ -90,12 +91,18 @@ const timesOf = (report: OrderReport | undefined, nowMs: number) => ({
 });
 
 /** What an exchange's answer means for an order; undefined: it has no such order. */
-function eventsOf(report: OrderReport | undefined, sinceSubmitMs: number): readonly OrderEvent[] {
+function eventsOf(
+  { quantity }: OrderRecord,
+  report: OrderReport | undefined,
+  sinceSubmitMs: number,
+): readonly OrderEvent[] {
   if (report === undefined) return [{ kind: 'not_found', sinceSubmitMs }];
   const { status, filledQuantity, averagePrice } = report;
   const fill: OrderEvent[] =
     filledQuantity > 0 && averagePrice !== null ? [{ kind: 'filled', filledQuantity, averagePrice }] : [];
   if (status === 'cancelled' || status === 'rejected') return [...fill, { kind: status }];
+  // A close-position stop may find less than was held when it was placed.
+  if (status === 'filled' && filledQuantity < quantity) return [...fill, { kind: 'cancelled' }];
   return status === 'filled' ? fill : [{ kind: 'acknowledged' }, ...fill];
 }
 
@@ -126,7 +133,13 @@ export async function updateOrder(
 /** `in_hands`: another process has written this very order down. Its record is then theirs, and guard's. */
 export type Sent =
   | {
-      readonly outcome: Submission['outcome'] | 'too_late';
+      readonly outcome: 'acknowledged' | 'unknown' | 'too_late';
+      readonly record: OrderRecord;
+      readonly message: string;
+    }
+  | {
+      readonly outcome: 'rejected';
+      readonly code: RejectionCode;
       readonly record: OrderRecord;
       readonly message: string;
     }
@@ -153,7 +166,8 @@ export async function sendOrder(
   }
   if (submission.outcome === 'rejected') {
     const rejected = await ended(context, record, { event: { kind: 'rejected' }, note: submission.message });
-    return { outcome: 'rejected', record: rejected, message: submission.message };
+    const { code, message } = submission;
+    return { outcome: 'rejected', code, record: rejected, message };
   }
   if (submission.outcome === 'unknown') {
     const unknown = await ended(context, record, { event: { kind: 'outcome_unknown' }, note: record.note });
@@ -161,7 +175,7 @@ export async function sendOrder(
   }
   const report = await reportAfter(context, record, submission.report);
   const acknowledged: OrderEvent = { kind: 'acknowledged' };
-  const events = report === undefined ? [acknowledged] : [acknowledged, ...eventsOf(report, 0)];
+  const events = report === undefined ? [acknowledged] : [acknowledged, ...eventsOf(record, report, 0)];
   const times = timesOf(report, clock.nowMs());
   const after = await updateOrder(
     context,
@@ -201,8 +215,6 @@ async function ended(
 export interface FoundOrder {
   readonly record: OrderRecord;
   readonly report: OrderReport | undefined;
-  /** In USDT, of its fills so far. */
-  readonly feeMicroUsdt: number;
   /** The same step on the record as it then stands. */
   readonly advance: (record: OrderRecord) => OrderRecord;
   readonly anomalies: readonly string[];
@@ -216,31 +228,28 @@ export async function findOrder(
   const found = await context.broker.find(referenceOf(record));
   if (!found.ok) return found;
   const report = found.value;
-  const fees = await feesOf(context, report);
-  if (!fees.ok) return fees;
   const nowMs = context.clock.nowMs();
-  const events = eventsOf(report, nowMs - record.createdAtMs);
+  const events = eventsOf(record, report, nowMs - record.createdAtMs);
   const times = timesOf(report, nowMs);
   const { record: advanced, anomalies } = advanceRecord(record, events, times);
   return success({
     record: advanced,
     report,
-    feeMicroUsdt: fees.value,
     advance: (current) => advanceRecord(current, events, times).record,
     anomalies,
   });
 }
 
 /** Fees in USDT of what an order has filled. Fails while the exchange does not list all of its trades. */
-async function feesOf(
+export async function feesOf(
   { broker }: ExecutionContext,
-  report: OrderReport | undefined,
+  report: OrderReport,
 ): Promise<Result<number, BrokerError>> {
-  if (report === undefined || report.filledQuantity === 0) return success(0);
+  if (report.filledQuantity === 0) return success(0);
   const fills = await broker.fills(report);
   if (!fills.ok) return fills;
   const listed = fills.value.reduce((sum, { quantity }) => sum + quantity, 0);
-  if (Math.abs(listed - report.filledQuantity) > FILLS_TOLERANCE) {
+  if (listed < report.filledQuantity - FILLS_TOLERANCE) {
     const message = `the exchange lists trades of ${listed} of ${report.filledQuantity} ${report.symbol} only`;
     return failure({ code: 'invalid_response', message, retryable: true });
   }

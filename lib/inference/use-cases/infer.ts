@@ -2,7 +2,6 @@
 // one signal and store it once. A symbol or a model that fails is recorded with its reason and never stops the others; whatever
 // is missing, stale or unreadable ends as an abstention or a HOLD, never as a guess.
 
-import { setTimeout } from 'node:timers/promises';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { computeFeatures } from '../../features/compute-features.ts';
@@ -36,7 +35,7 @@ export interface InferDependencies {
   readonly shadowRecords?: ObjectStore | undefined;
   /** Kept from run to run, in the memory of the process. @default candles that changed after their close are not counted */
   readonly revisions?: CandleRevisions | undefined;
-  /** @default by this machine's timer */
+  /** @default it does not wait for the close margin: recorded candles do not change */
   readonly sleep?: ((durationMs: number) => Promise<unknown>) | undefined;
 }
 
@@ -61,7 +60,7 @@ export async function infer(
   { symbols, shard, shardCount }: InferRequest,
 ): Promise<InferOutcome> {
   const { market, ensembles, signals: store, clock, stopwatchMs, residentBytes } = dependencies;
-  const { codeVersion, shadowRecords, revisions, sleep = setTimeout } = dependencies;
+  const { codeVersion, shadowRecords, revisions, sleep } = dependencies;
   const startedAtMs = clock.nowMs();
   const watch = createWatch(stopwatchMs);
   const [serverTime, current] = await Promise.all([
@@ -73,7 +72,7 @@ export async function infer(
     const nowMs = serverTime.ok ? serverTime.value : startedAtMs;
     const barOpenTimeMs = lastClosedOpenTimeMs(nowMs);
     const sinceCloseMs = nowMs - (barOpenTimeMs + BAR_MS);
-    if (sinceCloseMs < CLOSE_MARGIN_MS) await sleep(CLOSE_MARGIN_MS - sinceCloseMs);
+    if (sinceCloseMs < CLOSE_MARGIN_MS) await sleep?.(CLOSE_MARGIN_MS - sinceCloseMs);
     let revisedCandles = 0;
     const abstentions: Abstention[] = [];
     const rows: SymbolRow[] = [];

@@ -15,7 +15,7 @@ import {
   withoutPairs,
 } from '../choose-universe.ts';
 import { ROW_WINDOW_BARS } from '../grid.ts';
-import type { MarketCapRanking, MarketData, MarketDataError, MarketDataErrorCode } from '../ports.ts';
+import type { MarketData, MarketDataError, MarketDataErrorCode } from '../ports.ts';
 import { UNIVERSE_KEY, type Universe, type UniverseChange, universeChangeKey } from '../universe.ts';
 import { readStoredUniverse, writeUniverse, writeUniverseChange } from './active-universe.ts';
 
@@ -39,22 +39,13 @@ export type UniverseRefresh =
       readonly outcome: 'changed' | 'confirmed';
       readonly universe: Universe;
       readonly chosen: ChosenUniverse;
-      readonly secondOpinion: SecondOpinion;
     }
   | { readonly outcome: 'kept'; readonly reason: Kept; readonly universe: Universe | undefined };
-
-/** What the market-cap ranking says of the universe. It changes nothing: it is there for people. */
-type SecondOpinion =
-  | { readonly state: 'not_asked' }
-  | { readonly state: 'unavailable'; readonly message: string }
-  | { readonly state: 'given'; readonly unconfirmed: readonly string[] };
 
 export interface RefreshDependencies {
   readonly market: MarketData;
   readonly objects: ObjectStore;
   readonly clock: Clock;
-  /** @default not asked */
-  readonly marketCaps?: MarketCapRanking | undefined;
 }
 
 interface RefreshQuery {
@@ -81,10 +72,9 @@ export async function refreshUniverse(
     const doubt = doubtAbout(ranking.value, { members, size });
     if (doubt !== undefined) return keep(doubt);
     const chosen = chooseUniverse(ranking.value, { members, size });
-    const secondOpinion = await askSecondOpinion(dependencies.marketCaps, ranking.value, chosen);
-    const written = await write(dependencies, { active, condition, size, chosen, secondOpinion });
+    const written = await write(dependencies, { active, condition, size, chosen });
     if (written === undefined) return keep({ code: 'conflict', message: 'it was changed concurrently' });
-    return { ...written, chosen, secondOpinion };
+    return { ...written, chosen };
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     return keep({ code: 'store_unavailable', message: error.message });
@@ -145,23 +135,6 @@ async function findYoung(
   return success(young);
 }
 
-async function askSecondOpinion(
-  marketCaps: MarketCapRanking | undefined,
-  { ranked }: PairRanking,
-  { symbols }: ChosenUniverse,
-): Promise<SecondOpinion> {
-  if (marketCaps === undefined) return { state: 'not_asked' };
-  const ranks = await marketCaps.ranks();
-  if (!ranks.ok) return { state: 'unavailable', message: ranks.error };
-  const known = new Set(
-    ranked.filter(({ base }) => ranks.value.has(coinOf(base))).map(({ symbol }) => symbol),
-  );
-  return { state: 'given', unconfirmed: symbols.filter((symbol) => !known.has(symbol)) };
-}
-
-/** Exchanges trade small coins by the thousand or the million: 1000PEPE, 1MBABYDOGE. */
-const coinOf = (base: string): string => base.replace(/^(?:1000|1000000|1M)(?=[A-Z])/, '');
-
 /** The change first, so that an active universe never lacks its reasons. undefined when someone else wrote first. */
 async function write(
   { objects, clock }: RefreshDependencies,
@@ -170,10 +143,9 @@ async function write(
     readonly condition: WriteCondition;
     readonly size: number;
     readonly chosen: ChosenUniverse;
-    readonly secondOpinion: SecondOpinion;
   },
 ): Promise<{ outcome: 'changed' | 'confirmed'; universe: Universe } | undefined> {
-  const { active, condition, size, secondOpinion } = change;
+  const { active, condition, size } = change;
   const { symbols, entering, leaving } = change.chosen;
   const atMs = clock.nowMs();
   const asOf = new Date(atMs).toISOString().slice(0, 10);
@@ -189,7 +161,6 @@ async function write(
       size,
       entering: [...entering],
       leaving: [...leaving],
-      unconfirmed: secondOpinion.state === 'given' ? [...secondOpinion.unconfirmed] : null,
     };
     if ((await writeUniverseChange(objects, record)) === 'conflict') return undefined;
   }

@@ -97,6 +97,12 @@ export function findQuarantine({ key, body }: StoredObject): ModelProblem | unde
   return state === 'lifted' ? undefined : { reason: 'quarantined_by_operator', message: `${reason} (${by})` };
 }
 
+/** Why an operator has quarantined the model; null when nobody has. */
+export async function readQuarantine(store: ObjectStore, model: ModelIdentity): Promise<string | null> {
+  const order = await store.get(quarantineKey(model));
+  return (order && findQuarantine(order)?.message) ?? null;
+}
+
 function checkManifest(loaded: {
   model: ModelIdentity;
   bytes: Uint8Array;

@@ -7,7 +7,7 @@ import { type Ensemble, type EnsembleMember, ensembleIdSchema, manifestKey, mode
 import { modelNameSchema, modelVersionSchema } from '../manifest.ts';
 import { parseManifest } from '../parse-document.ts';
 import type { ModelIdentity } from '../vote.ts';
-import { type ModelSource, proveModel } from './load-model.ts';
+import { type ModelSource, proveModel, readQuarantine } from './load-model.ts';
 import { type EnsembleFailure, readCurrentEnsemble, readShadowId } from './read-ensemble.ts';
 import { readPointer } from './release-pointer.ts';
 
@@ -16,6 +16,8 @@ export interface ListedModel extends ModelIdentity {
   readonly bytes: number | null;
   /** Weight in the active ensemble; null when the model is not part of it. */
   readonly weight: number | null;
+  /** Why it is quarantined by an operator; null when it is not. */
+  readonly quarantine: string | null;
   /** Does the model read this code's features? unknown when its manifest cannot be read. */
   readonly featureSet: 'ok' | 'mismatch' | 'unknown';
 }
@@ -49,14 +51,16 @@ export async function listModels(store: ObjectStore): Promise<ModelListing<Liste
   const identities = await findModels(store, ensemble.ok ? ensemble.value.members : []);
   const models = await Promise.all(
     identities.map(async (model) => {
-      const [manifest, info] = await Promise.all([
+      const [manifest, info, quarantine] = await Promise.all([
         store.get(manifestKey(model)),
         store.head(modelKey(model)),
+        readQuarantine(store, model),
       ]);
       return {
         ...model,
         bytes: info?.bytes ?? null,
         weight: memberOf(ensemble, model)?.weight ?? null,
+        quarantine,
         featureSet: manifest === undefined ? ('unknown' as const) : checkFeatureSet(manifest.body),
       };
     }),

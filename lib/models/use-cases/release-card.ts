@@ -3,17 +3,11 @@
 import { sha256Of } from '../../core/hash.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { type Result, success } from '../../core/result.ts';
-import {
-  type Ensemble,
-  type EnsemblePointer,
-  ensembleIdSchema,
-  manifestKey,
-  quarantineKey,
-} from '../ensemble.ts';
+import { type Ensemble, type EnsemblePointer, ensembleIdSchema, manifestKey } from '../ensemble.ts';
 import type { ModelManifest } from '../manifest.ts';
 import { parseManifest } from '../parse-document.ts';
 import type { ModelIdentity } from '../vote.ts';
-import { findQuarantine } from './load-model.ts';
+import { readQuarantine } from './load-model.ts';
 import { type EnsembleStatus, type ListedEnsemble, listEnsembles } from './model-registry.ts';
 import { readEnsemble } from './read-ensemble.ts';
 import { catchStoreError, type ReleaseFailure, readPointer, refuse } from './release-pointer.ts';
@@ -55,7 +49,7 @@ export function readModelCard(
     return success({
       manifest: { ...manifest, goldenRows: goldenVectors.rows },
       manifestSha256: sha256Of(stored.body),
-      quarantine: await quarantineOf(store, model),
+      quarantine: await readQuarantine(store, model),
       ensembles: await ensemblesWith(store, model),
     });
   });
@@ -74,7 +68,7 @@ export function readEnsembleCard(
     const { pointer } = await readPointer(store);
     const reasons = await Promise.all(
       stored.value.ensemble.members.map(async ({ name, version }) => {
-        const reason = await quarantineOf(store, { name, version });
+        const reason = await readQuarantine(store, { name, version });
         return reason === null ? [] : [{ name, version, reason }];
       }),
     );
@@ -86,11 +80,6 @@ export function readEnsembleCard(
       pointer: pointer.ok && pointer.value.ensembleId === id ? pointer.value : null,
     });
   });
-}
-
-async function quarantineOf(store: ObjectStore, model: ModelIdentity): Promise<string | null> {
-  const order = await store.get(quarantineKey(model));
-  return (order && findQuarantine(order)?.message) ?? null;
 }
 
 async function ensemblesWith(store: ObjectStore, model: ModelIdentity): Promise<ModelCard['ensembles']> {

@@ -45,7 +45,7 @@ export async function watchDrift(dependencies: WatchDriftDependencies): Promise<
   const record: DriftRecord = report.ok
     ? { outcome: 'measured', atMs, ...summarise(report.value) }
     : { outcome: 'unmeasured', atMs, ...report.error };
-  await dependencies.log.add(record);
+  await dependencies.log.append(record);
   return record;
 }
 

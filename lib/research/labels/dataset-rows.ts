@@ -1,21 +1,21 @@
-// The rows that training reads, made from the candles of one symbol: which bars become rows, and for each its features,
-// labels and weights. Serving's own judgement of a bar decides, so training sees no row that serving would not.
+// The rows that training reads, from the candles of one symbol: which bars become rows, with features, labels and weights. A bar is
+// checked by serving's own rules, so that training sees no row that serving would not.
 
-import { failure, type Result, success } from '../../core/result.ts';
+import { type Result, success } from '../../core/result.ts';
 import { computeFeatures } from '../../features/compute-features.ts';
 import { columnOf, FEATURE_COUNT, type FeatureName } from '../../features/feature-set.ts';
 import type { AbstentionReason } from '../../market/abstention.ts';
 import type { OpenTimeRange } from '../../market/bar-range.ts';
-import { BAR_MS } from '../../market/candle.ts';
-import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
-import { type CandleGrid, checkBars, fillGaps, GRID_BARS_MAX } from '../../market/grid.ts';
+import { type CandleSeries, countUntil } from '../../market/candle-series.ts';
+import { type CandleGrid, checkBars } from '../../market/grid.ts';
 import type { LabelDefinition } from '../../models/manifest.ts';
+import { gridBefore } from '../grid-before.ts';
 import { averageUniqueness } from './average-uniqueness.ts';
 import { labelBars } from './triple-barrier.ts';
 
 /**
- * Why a bar is no row: the reasons why serving abstains, and two of labelling. `no_future`: the path of the longest horizon
- * runs over the end of the data; `gap_ahead`: it holds a filled bar, whose high and low nobody saw.
+ * Why a bar is not a row: the reasons for which serving abstains, and two of labelling. `no_future`: the path of the longest horizon
+ * runs over the end of the data; `gap_ahead`: it holds a filled bar, whose high and low are unknown.
  */
 type DropReason = AbstentionReason | 'gap_ahead' | 'no_future';
 export type DropCounts = Readonly<Partial<Record<DropReason, number>>>;
@@ -43,7 +43,7 @@ export interface DatasetRows {
 
 /**
  * Rows of the bars that opened within the range. Candles before `fromMs` feed the features; candles from `toMs` on are not
- * read at all, so a dataset up to a date knows nothing of what came after. A row has a label for every horizon or is no row.
+ * read at all, so that a dataset up to a date knows nothing of later prices. A bar without a label for every horizon is dropped.
  * Fails with one line when the candles span more bars than a grid may have.
  */
 export function buildDatasetRows(
@@ -51,13 +51,9 @@ export function buildDatasetRows(
   options: { readonly range: OpenTimeRange; readonly definitions: readonly LabelDefinition[] },
 ): Result<DatasetRows, string> {
   const { range, definitions } = options;
-  const known = range.toMs === undefined ? candles.length : countUntil(candles, range.toMs - 1);
-  const series = sliceSeries(candles, 0, known);
-  const spanBars = known === 0 ? 0 : (series.openTimeMs[known - 1]! - series.openTimeMs[0]!) / BAR_MS + 1;
-  if (spanBars > GRID_BARS_MAX)
-    return failure(`the candles span ${spanBars} bars, more than ${GRID_BARS_MAX}: check their dates`);
-
-  const grid = fillGaps(series);
+  const filled = gridBefore(candles, range.toMs);
+  if (!filled.ok) return filled;
+  const grid = filled.value;
   const pathBars = Math.max(...definitions.map(({ horizonBars }) => horizonBars));
   const { bars, dropped } = selectBars(grid, { fromMs: range.fromMs, pathBars });
   const features = featuresOfBars(grid, bars);

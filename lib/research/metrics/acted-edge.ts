@@ -1,5 +1,5 @@
-// What the acted-on signals were worth before anything a strategy does with them: side × move from the signal's close to the
-// close at the label's horizon, the same figure that training chooses its threshold by.
+// What BUY and SELL signals are worth by themselves, whatever a strategy does with them: side × move from the signal's close to the
+// close at the label's horizon. Training chooses its threshold by the same figure.
 import { blockBootstrap, type DrawIndex, type Interval } from '../../core/statistics/block-bootstrap.ts';
 import { DAY_MS } from '../../risk/equity-curve.ts';
 

@@ -56,7 +56,7 @@ export class ClassificationTally {
     this.#prior = prior;
   }
 
-  /** @param probabilities [rows, 3] row-major; the vector of row `row` (0-based) is judged against `label` */
+  /** @param probabilities [rows, 3] row-major; the vector of row `row` (0-based) is scored against `label` */
   add(probabilities: ArrayLike<number>, row: number, label: ClassIndex): void {
     const offset = row * CLASS_COUNT;
     const sell = probabilities[offset]!;

@@ -1,5 +1,5 @@
-// Everything that is said about the class probabilities of one model, or of the ensemble, over labelled rows: against the prior,
-// by class, by week, by symbol, and how far the score ranks what the symbols earned afterwards.
+// All figures of the class probabilities of one model, or of the ensemble, over labelled rows: against the prior, by class, by week,
+// by symbol, and how well the score ranks the symbols' later returns.
 import { invariant } from '../../core/invariant.ts';
 import { DAY_MS } from '../../risk/equity-curve.ts';
 import { areaUnderCurve } from './area-under-curve.ts';
@@ -9,7 +9,7 @@ import type { ReliabilityBin } from './reliability.ts';
 
 /** Rank correlations of fewer symbols are mostly ties and noise; training's metrics use the same. */
 const SYMBOLS_PER_BAR_MIN = 5;
-/** From here on the t over daily means is the one to judge by; below, the days are too few for it. */
+/** From so many days on the t over daily means is used; fewer are too few for it. */
 const DAYS_FOR_T_BY_DAY = 20;
 const WEEK_MS = 7 * DAY_MS;
 /** Epoch day 0 was a Thursday; weeks start on Monday. */
@@ -56,7 +56,7 @@ export interface ProbabilityEvaluation {
   /** Of each class against the rest; undefined where a class never or always happened. */
   readonly auc: Readonly<Record<'sell' | 'hold' | 'buy', number | undefined>>;
   readonly direction: InformationCoefficient;
-  /** The t to judge direction by: over daily means from 20 days on, Newey–West below. */
+  /** The t of the direction: over daily means from 20 days on, Newey–West below. */
   readonly directionT: number | undefined;
   readonly directionTKind: 'by_day' | 'newey_west';
   readonly weeks: readonly WeekScores[];
@@ -122,7 +122,7 @@ function tallyOf(tallies: Map<number, ClassificationTally>, key: number, prior: 
 
 function inOrder(
   tallies: Map<number, ClassificationTally>,
-): [key: number, judged: { scores: ClassificationScores }][] {
+): [key: number, tally: { scores: ClassificationScores }][] {
   return [...tallies]
     .sort(([a], [b]) => a - b)
     .map(([key, tally]) => {

@@ -1,5 +1,5 @@
-// Whether the score foresees direction: at each bar the symbols are ranked by score and by what they earned afterwards, so
-// that the market's common move and its volatility cancel out.
+// Whether the score predicts direction: at each bar the symbols are ranked by score and by their later return, so that the
+// market's common move and its volatility cancel out.
 import { invariant } from '../../core/invariant.ts';
 import { sumOf, tStatistic } from '../../core/statistics/moments.ts';
 import { BAR_MS } from '../../market/candle.ts';
@@ -34,9 +34,9 @@ export interface InformationCoefficient {
   readonly mean: number | undefined;
   /** t of the mean as if bars were independent. Forward returns overlap, so it overstates: for comparison only. */
   readonly tNaive: number | undefined;
-  /** t with Newey–West variance over lags up to the horizon: the one to judge by over few days. */
+  /** t with Newey–West variance over lags up to the horizon: the one to use over few days. */
   readonly tNeweyWest: number | undefined;
-  /** t over daily means, which overlap only at midnight: the one to judge by over many days. */
+  /** t over daily means, which overlap only at midnight: the one to use over many days. */
   readonly tByDay: number | undefined;
   readonly byDay: readonly DailyCoefficient[];
 }

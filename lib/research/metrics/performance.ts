@@ -1,21 +1,24 @@
-// What a strategy earned for the risk it took, from its equity curve. Crypto trades every day: a year has 365.
+// What a strategy earned for the risk it took, from its equity curve. Crypto trades every day: a year has 365 days. Annualised
+// figures exist from 30 days on: scaled up from a few days they would be noise that looks like skill.
 
 import { momentsOf, sumOf } from '../../core/statistics/moments.ts';
 import { type Drawdown, maxDrawdown } from '../../risk/drawdown.ts';
 import { DAY_MS, dailyReturns, type EquityCurve, type PeriodReturn } from '../../risk/equity-curve.ts';
 
 const DAYS_PER_YEAR = 365;
+/** Of returns; below, no figure is annualised. */
+export const ANNUALISED_DAYS_MIN = 30;
 
 export interface Performance {
-  /** Over the whole curve, 0.01 = 1 %; undefined for fewer than 2 marks. */
+  /** Over the whole curve, 0.01 = 1 %; undefined for fewer than 2 snapshots. */
   readonly totalReturn: number | undefined;
-  /** Compound growth per 365 days; undefined below 2 days of returns, after ruin, or when it overflows. */
+  /** Compound growth per 365 days; undefined below 30 days of returns, after ruin, or when it overflows. */
   readonly annualReturn: number | undefined;
-  /** Mean / sample deviation of daily returns × √365, risk-free rate 0; undefined without variance. Sharpe 1994. */
+  /** Mean / sample deviation of daily returns × √365, risk-free rate 0; undefined below 30 days or without variance. Sharpe 1994. */
   readonly sharpe: number | undefined;
-  /** Mean / √(mean of min(return, 0)²) × √365, over all days; undefined when no day lost. Sortino & van der Meer 1991. */
+  /** Mean / √(mean of min(return, 0)²) × √365, over all days; undefined below 30 days or when no day lost. Sortino & van der Meer 1991. */
   readonly sortino: number | undefined;
-  /** annualReturn / deepest drawdown, over the whole curve; undefined when there was none. Young 1991. */
+  /** annualReturn / deepest drawdown, over the whole curve; undefined without either. Young 1991. */
   readonly calmar: number | undefined;
   /** undefined when equity never stood below its high. */
   readonly maxDrawdown: Drawdown | undefined;
@@ -26,13 +29,14 @@ export function performanceOf(curve: EquityCurve): Performance {
   const daily = dailyReturns(curve);
   const values = daily.map((day) => day.value);
   const drawdown = maxDrawdown(curve);
-  const annualReturn = annualReturnOf(curve, daily.length);
-  const sharpe = dailySharpe(values);
+  const isLong = daily.length >= ANNUALISED_DAYS_MIN;
+  const annualReturn = isLong ? annualReturnOf(curve) : undefined;
+  const sharpe = isLong ? dailySharpe(values) : undefined;
   return {
     totalReturn: totalReturnOf(curve),
     annualReturn,
     sharpe: sharpe === undefined ? undefined : sharpe * Math.sqrt(DAYS_PER_YEAR),
-    sortino: sortinoOf(values),
+    sortino: isLong ? sortinoOf(values) : undefined,
     calmar:
       annualReturn === undefined || drawdown === undefined ? undefined : annualReturn / drawdown.fraction,
     maxDrawdown: drawdown,
@@ -47,7 +51,6 @@ export function dailySharpe(returns: ArrayLike<number>): number | undefined {
 }
 
 function sortinoOf(returns: ArrayLike<number>): number | undefined {
-  if (returns.length < 2) return undefined;
   const downside = Math.sqrt(sumOf(returns, (value) => Math.min(value, 0) ** 2) / returns.length);
   if (downside === 0) return undefined;
   const mean = sumOf(returns, (value) => value) / returns.length;
@@ -59,9 +62,9 @@ function totalReturnOf({ equityUsdt }: EquityCurve): number | undefined {
   return equityUsdt[equityUsdt.length - 1]! / equityUsdt[0]! - 1;
 }
 
-function annualReturnOf(curve: EquityCurve, days: number): number | undefined {
+function annualReturnOf(curve: EquityCurve): number | undefined {
   const totalReturn = totalReturnOf(curve);
-  if (totalReturn === undefined || totalReturn <= -1 || days < 2) return undefined;
+  if (totalReturn === undefined || totalReturn <= -1) return undefined;
   const { timeMs } = curve;
   const years = (timeMs[timeMs.length - 1]! - timeMs[0]!) / (DAYS_PER_YEAR * DAY_MS);
   const annual = (1 + totalReturn) ** (1 / years) - 1;

@@ -1,5 +1,5 @@
-// How one model votes within its ensemble, over any stream of signals: what it leans to, how sure it is, whether the majority is
-// with it, and why it was silent.
+// How one model votes within its ensemble, over any stream of signals: the side it leans to, its confidence, whether the majority
+// agrees, and why it abstained.
 import type { Signal } from '../../inference/signal.ts';
 import { CONSENSUS_MIN } from '../../inference/signal-tally.ts';
 import type { Action, ModelAbstentionReason, Vote } from '../../models/vote.ts';
@@ -56,7 +56,7 @@ export class VoteTally {
 
 const SIDE_OF = { SELL: 'sell', HOLD: 'hold', BUY: 'buy' } as const;
 
-/** The side that more models lean to; only asked where two thirds do, so never a tie. */
+/** The side that more models lean to; called only where two thirds do, so there is no tie. */
 function majorityOf(votes: readonly Vote[]): Action {
   let balance = 0;
   for (const vote of votes)

@@ -1,18 +1,18 @@
-// What may be said after a study of stops, from its figures alone. A rule survives costs when the mean it nets is above zero with
-// 95 % confidence for all rules at once: the best of many is otherwise found by luck.
+// The conclusion of a study of stops, from its figures alone. A rule survives costs when its mean net is above zero with 95 %
+// confidence for all rules at once: otherwise the best of many would be found by luck.
 import type { BusiestDay, RuleReport } from './stop-study.ts';
 
 export interface StopConclusion {
   readonly code: 'no_trades' | 'too_few_days' | 'none_survives' | 'some_survive';
   /** Names of the rules that survive costs, best first. */
   readonly survivors: readonly string[];
-  /** Names of the rules that are told apart from the one in force. */
+  /** Names of the rules that are distinguishable from the active one. */
   readonly better: readonly string[];
   readonly worse: readonly string[];
   readonly text: string;
 }
 
-/** @param study.rules the rule in force first */
+/** @param study.rules the active rule first */
 export function concludeStops({
   rules,
   busiestDay,
@@ -20,15 +20,15 @@ export function concludeStops({
   readonly rules: readonly RuleReport[];
   readonly busiestDay: BusiestDay | undefined;
 }): StopConclusion {
-  const inForce = rules[0]!;
+  const active = rules[0]!;
   const nothing = { survivors: [], better: [], worse: [] };
-  if (inForce.signals.trades === 0)
-    return { ...nothing, code: 'no_trades', text: 'Nothing can be said: the ensemble acted on no bar.' };
+  if (active.signals.trades === 0)
+    return { ...nothing, code: 'no_trades', text: 'No conclusion: the ensemble acted on no bar.' };
   if (rules.some(({ signals }) => signals.netFamily === undefined))
     return {
       ...nothing,
       code: 'too_few_days',
-      text: 'Nothing can be said: entries on fewer than 5 days give no interval.',
+      text: 'No conclusion: entries on fewer than 5 days give no interval.',
     };
   const ranked = [...rules].sort((a, b) => b.signals.netBps! - a.signals.netBps!);
   const survivors = ranked.filter(({ signals }) => signals.netFamily!.low > 0);
@@ -42,7 +42,7 @@ export function concludeStops({
     worse: names(worse),
     text: [
       sayWhatSurvives(ranked, survivors),
-      sayWhatDiffers(inForce, { better, worse }),
+      sayWhatDiffers(active, { better, worse }),
       sayWhatTheSideIsWorth(rules),
       ...sayWhatOneDayIsWorth(ranked[0]!, busiestDay!),
     ].join(' '),
@@ -64,16 +64,16 @@ function figures({ signals }: RuleReport): string {
 }
 
 function sayWhatDiffers(
-  inForce: RuleReport,
+  active: RuleReport,
   { better, worse }: { better: readonly RuleReport[]; worse: readonly RuleReport[] },
 ): string {
   if (better.length + worse.length === 0)
-    return `No rule can be told apart from the one in force, ${inForce.name}.`;
+    return `No rule can be distinguished from the active one, ${active.name}.`;
   const said = [
     ...(better.length > 0 ? [`better: ${list(better)}`] : []),
     ...(worse.length > 0 ? [`worse: ${list(worse)}`] : []),
   ];
-  return `Told apart from the one in force, ${inForce.name} (${inForce.signals.netBps!.toFixed(1)} bps): ${said.join('; ')}.`;
+  return `Distinguishable from the active rule, ${active.name} (${active.signals.netBps!.toFixed(1)} bps): ${said.join('; ')}.`;
 }
 
 function sayWhatTheSideIsWorth(rules: readonly RuleReport[]): string {
@@ -81,7 +81,7 @@ function sayWhatTheSideIsWorth(rules: readonly RuleReport[]): string {
   return `The ensemble's side beats a coin's under ${beats === 0 ? 'none' : beats} of the ${rules.length} rules.`;
 }
 
-/** Above this share of the trades one day speaks for all: drawing days cannot show what its like would have done. */
+/** With a larger share of the trades one day decides the result, and resampling days cannot show how it varies. */
 const ONE_DAY_SHARE_MAX = 0.2;
 
 function sayWhatOneDayIsWorth({ name, signals }: RuleReport, { startMs, trades }: BusiestDay): string[] {
@@ -90,7 +90,7 @@ function sayWhatOneDayIsWorth({ name, signals }: RuleReport, { startMs, trades }
   const day = new Date(startMs).toISOString().slice(0, 10);
   const left = signals.otherDaysNetBps;
   return [
-    `But ${(100 * share).toFixed(0)} % of the trades are of one day, ${day}: without it ${name} nets ${left === undefined ? 'nothing that can be measured' : `${left.toFixed(1)} bps`}.`,
+    `But ${(100 * share).toFixed(0)} % of the trades are of one day, ${day}: without it ${name} nets ${left === undefined ? 'nothing measurable' : `${left.toFixed(1)} bps`}.`,
   ];
 }
 

@@ -1,5 +1,5 @@
-// What became of one acted-on signal by the candles that followed: entered at the next bar's open, left at the first level
-// reached. Where a bar reaches both, the loss is counted: nobody knows which came first.
+// The outcome of one BUY or SELL signal by the candles that followed: entry at the next bar's open, exit at the first level reached.
+// Where a bar reaches both levels, the loss counts: which came first is unknown.
 import { invariant } from '../../core/invariant.ts';
 import type { CandleSeries } from '../../market/candle-series.ts';
 

@@ -8,7 +8,7 @@ const PERIOD = 14;
 /**
  * Wilder's ATR over 14 bars of `barsPerStep` × 5 minutes (Wilder 1978), price units, one element per 5-minute bar; NaN before 14
  * true ranges are known. Longer bars open at multiples of their length since the epoch, so 4 h ones at 00, 04 … UTC; the first,
- * where the grid begins within it, is left out.
+ * where the grid begins within it, is not used.
  */
 export function resampledAtr(grid: CandleGrid, barsPerStep: number): Float64Array {
   invariant(Number.isInteger(barsPerStep) && barsPerStep >= 1, `${barsPerStep} is no number of bars`);

@@ -1,92 +1,17 @@
-// Which stop distance survives costs: every entry is followed once per stop, so that all stops are compared on the same entries,
-// and beside it an entry by the toss of a coin, which shows what a stop does to a trade that knows nothing.
-import { invariant } from '../../core/invariant.ts';
+// Which stop distance survives costs: every entry is followed once per stop, so that all stops are compared on the same entries.
+// The control enters at the same bars with a random side: it shows what a stop does to a trade without information.
 import { blockBootstrap, type DrawIndex, type Interval } from '../../core/statistics/block-bootstrap.ts';
 import type { CandleSeries } from '../../market/candle-series.ts';
 import { DAY_MS } from '../../risk/equity-curve.ts';
 import type { TradingCosts } from '../labels/triple-barrier.ts';
-import { followSignal } from './follow-signal.ts';
+import { followStop, type StopOutcome, type StudiedEntry } from './follow-stop.ts';
+import { nameRule, type StopRule } from './stop-rule.ts';
 
-export const ATR_TIMEFRAMES = ['5m', '1h', '4h'] as const;
-export type AtrTimeframe = (typeof ATR_TIMEFRAMES)[number];
-
-/** A stop at a multiple of an ATR, or none: then only the horizon ends the trade. */
-export type StopRule =
-  | { readonly kind: 'atr'; readonly multiple: number; readonly timeframe: AtrTimeframe }
-  | { readonly kind: 'none' };
-
-const MULTIPLES = [0.8, 1, 1.2, 1.5, 2, 2.5, 3, 4];
-/** Settles the tails that a family-wise interval looks at. */
+/** Enough for the tails of a family-wise interval. */
 const DRAWS = 10_000;
 const LEVEL = 0.95;
 
-/** Every multiple at every timeframe, and no stop; first the rule in force, which the others are compared with. */
-export function stopRules(multipleActive: number): readonly StopRule[] {
-  const multiples = [...new Set([...MULTIPLES, multipleActive])].sort((a, b) => a - b);
-  const rules = ATR_TIMEFRAMES.flatMap((timeframe) =>
-    multiples.map((multiple) => ({ kind: 'atr', multiple, timeframe }) as const),
-  );
-  const isActive = (rule: (typeof rules)[number]) =>
-    rule.timeframe === '5m' && rule.multiple === multipleActive;
-  return [...rules.filter(isActive), ...rules.filter((rule) => !isActive(rule)), { kind: 'none' }];
-}
-
-/** `1.2 x ATR 5m` */
-export const nameRule = (rule: StopRule): string =>
-  rule.kind === 'none' ? 'no stop' : `${rule.multiple} x ATR ${rule.timeframe}`;
-
-export interface StudiedEntry {
-  /** Bar that decided, as an index into the series; `horizonBars` bars must follow it. */
-  readonly bar: number;
-  readonly side: 'BUY' | 'SELL';
-  /** As known at the close of that bar, price units, > 0. */
-  readonly atr: Readonly<Record<AtrTimeframe, number>>;
-  readonly horizonBars: number;
-}
-
-export interface StopOutcome {
-  readonly grossBps: number;
-  readonly netBps: number;
-  readonly stopped: boolean;
-  /** Farthest that the price went against the entry while it was held, ≥ 0. */
-  readonly adverseBps: number;
-}
-
-/** Entry at the next bar's open, stop from that price, exit at the horizon's close; in bps of the entry price. */
-export function followStop(
-  series: CandleSeries,
-  entry: StudiedEntry,
-  { rule, costs }: { rule: StopRule; costs: TradingCosts },
-): StopOutcome {
-  const { bar, side, atr, horizonBars } = entry;
-  const sign = side === 'BUY' ? 1 : -1;
-  const distance = rule.kind === 'none' ? Number.POSITIVE_INFINITY : rule.multiple * atr[rule.timeframe];
-  invariant(distance > 0, `a stop ${distance} away is none`);
-  const stopPrice = series.open[bar + 1]! - sign * distance;
-  // Without a target, and with the stop alone on the loss side.
-  const barrierFraction = Number.POSITIVE_INFINITY;
-  const path = followSignal(series, { bar, side, barrierFraction, stopPrice, horizonBars });
-  const { entryPrice, exitPrice, exitBar } = path;
-  const worst = side === 'BUY' ? series.low : series.high;
-  let adverse = Math.max(0, sign * (entryPrice - exitPrice));
-  const stopped = path.exit === 'stop';
-  const lastHeld = stopped ? exitBar - 1 : exitBar;
-  for (let held = bar + 1; held <= lastHeld; held++)
-    adverse = Math.max(adverse, sign * (entryPrice - worst[held]!));
-  const slippage = (sign * costs.slippageBps) / 10_000;
-  const paid = entryPrice * (1 + slippage);
-  const got = exitPrice * (1 - slippage);
-  const net = sign * (got - paid) - (costs.feeBps / 10_000) * (paid + got);
-  const bps = (amount: number) => (10_000 * amount) / entryPrice;
-  return {
-    grossBps: bps(sign * (exitPrice - entryPrice)),
-    netBps: bps(net),
-    stopped,
-    adverseBps: bps(adverse),
-  };
-}
-
-/** Mean of paired differences per trade, bps. `family` holds for all rules of the study at once (Bonferroni). */
+/** Mean of paired differences per trade, bps. `family` is wide enough for all rules of the study at once (Bonferroni). */
 interface PairedDifference {
   readonly meanBps: number | undefined;
   readonly interval: Interval | undefined;
@@ -99,14 +24,14 @@ export interface StopFigures {
   readonly stopHitRate: number | undefined;
   readonly grossBps: number | undefined;
   readonly netBps: number | undefined;
-  /** 95 % of the mean net, UTC days drawn with replacement … */
+  /** 95 % interval of the mean net, UTC days drawn with replacement. */
   readonly netInterval: Interval | undefined;
-  /** … and so wide that all rules' intervals hold at once with 95 % (Bonferroni). */
+  /** The same, so wide that the intervals of all rules contain their means at once with 95 % (Bonferroni). */
   readonly netFamily: Interval | undefined;
   /** Of net results; undefined when nothing was lost. */
   readonly profitFactor: number | undefined;
   readonly adverseBps: number | undefined;
-  /** Mean net without the day that has most trades: what is left when one day does not speak for all. */
+  /** Mean net without the day that has most trades. */
   readonly otherDaysNetBps: number | undefined;
 }
 
@@ -119,11 +44,11 @@ export interface RuleReport {
   readonly rule: StopRule;
   readonly name: string;
   readonly signals: StopFigures;
-  /** The same entries with the side by a coin. */
+  /** The same entries with a random side. */
   readonly control: StopFigures;
-  /** Net of the signals: this rule less the rule in force; all undefined for the rule in force itself. */
+  /** Net of the signals: this rule less the active rule; all undefined for the active rule itself. */
   readonly versusActive: PairedDifference;
-  /** Net: the signals less the coin. */
+  /** Net: the signals less the control. */
   readonly versusControl: PairedDifference;
 }
 
@@ -152,7 +77,7 @@ export class StopStudyTally {
     this.#costs = study.costs;
   }
 
-  /** @param coin the side of the control's entry at the same bar */
+  /** @param coin the random side of the control's entry at the same bar */
   add(series: CandleSeries, entry: StudiedEntry, coin: 'BUY' | 'SELL'): void {
     const dayNumber = Math.floor(series.openTimeMs[entry.bar]! / DAY_MS);
     let day = this.#days.get(dayNumber);

@@ -1,18 +1,14 @@
-// What `qt backtest` says, in the order that traders know: pairs, open trades, exit reasons, summary, months. Figures that cannot
-// be computed are undefined, never a stand-in.
+// What `qt backtest` reports, in the order that traders know: pairs, open trades, exit reasons, summary, months. A figure that
+// cannot be computed is undefined, never a stand-in.
 
-import { MICRO } from '../../core/money.ts';
 import type { PaperCosts } from '../../execution/paper-account.ts';
-import { BAR_MS } from '../../market/candle.ts';
-import { type CandleSeries, countUntil } from '../../market/candle-series.ts';
 import type { Drawdown } from '../../risk/drawdown.ts';
-import { DAY_MS, type EquityCurve, monthlyReturns } from '../../risk/equity-curve.ts';
-import type { TradeRecord } from '../../risk/records.ts';
-import { performanceOf } from '../metrics/performance.ts';
-import { type ClosedTrade, type TradeStatistics, tradeStatistics } from '../metrics/trade-statistics.ts';
+import type { AbstentionCounts } from '../count-abstentions.ts';
+import type { TradeStatistics } from '../metrics/trade-statistics.ts';
+import type { SymbolProblem } from '../symbol-problem.ts';
 import type { BacktestRun } from './run-backtest.ts';
 
-type Figure = number | undefined;
+export type Figure = number | undefined;
 
 export interface ReportedTrade {
   readonly symbol: string;
@@ -27,7 +23,7 @@ export interface ReportedTrade {
   readonly feesUsdt: number;
   /** Net of fees and slippage, without funding. */
   readonly profitUsdt: number;
-  /** Of what was paid at the entry. */
+  /** Of the notional at entry. */
   readonly profitBps: number;
 }
 
@@ -52,8 +48,8 @@ export interface OpenTrade {
   readonly unrealisedUsdt: number;
 }
 
-/** equity = deposit + realised + unrealised − fees + funding, to the last digit. */
-interface LedgerFigures {
+/** equity = deposit + realised + unrealised − fees + funding, exactly. */
+export interface LedgerFigures {
   readonly depositUsdt: number;
   readonly realisedUsdt: number;
   readonly unrealisedUsdt: number;
@@ -62,7 +58,7 @@ interface LedgerFigures {
   readonly equityUsdt: number;
 }
 
-interface BacktestSummary extends Omit<TradeStatistics, 'trades'> {
+export interface BacktestSummary extends Omit<TradeStatistics, 'trades'> {
   readonly trades: number;
   readonly totalReturn: Figure;
   readonly annualReturn: Figure;
@@ -70,7 +66,7 @@ interface BacktestSummary extends Omit<TradeStatistics, 'trades'> {
   readonly sortino: Figure;
   readonly calmar: Figure;
   readonly maxDrawdown: Drawdown | undefined;
-  /** Mean over the symbols of what holding each from the first open to the last close would have returned. */
+  /** Mean over the symbols of the return from the first open to the last close. */
   readonly marketChange: Figure;
 }
 
@@ -81,9 +77,11 @@ export interface BacktestReport {
   readonly inSample: boolean | 'partly';
   readonly symbols: readonly string[];
   readonly bars: number;
-  /** Bars at which a symbol was decided, over all symbols. */
+  /** Signals decided, over all symbols and bars. */
   readonly decisions: number;
-  /** Nobody looks within a bar: guard, stops and entries act at bar closes. */
+  /** Bars of all symbols at which serving abstains, by reason. */
+  readonly abstentions: AbstentionCounts;
+  /** Position manager, stops and entries act at bar closes only. */
   readonly resolutionMs: number;
   readonly costs: PaperCosts;
   readonly withBreaker: boolean;
@@ -99,175 +97,11 @@ export interface BacktestReport {
     readonly profitUsdt: number;
   }[];
   readonly bookedLedger: LedgerFigures;
-  /** What became of BUY and SELL signals. */
+  /** Outcomes of BUY and SELL signals. */
   readonly outcomes: BacktestRun['outcomes'];
   readonly problems: readonly string[];
   readonly trades: readonly ReportedTrade[];
-  /** At the start and at the end of each UTC day. */
+  /** One snapshot at the start and one at every bar's close. */
   readonly equity: { readonly timeMs: readonly number[]; readonly equityUsdt: readonly number[] };
-  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
-}
-
-export interface ReportContext
-  extends Pick<BacktestReport, 'ensembleId' | 'range' | 'decisions' | 'costs' | 'withBreaker' | 'failures'> {
-  /** Newest bar that any serving model was trained on. */
-  readonly trainedToMs: number;
-  readonly series: ReadonlyMap<string, CandleSeries>;
-}
-
-export function reportBacktest(run: BacktestRun, context: ReportContext): BacktestReport {
-  const { series, trainedToMs, range, ...rest } = context;
-  const trades = run.trades.map(reportTrade);
-  const curve = {
-    timeMs: run.marks.map(({ atMs }) => atMs),
-    equityUsdt: run.marks.map(({ equityMicroUsdt }) => equityMicroUsdt / MICRO),
-  };
-  const openTrades = run.open.map(reportOpen).sort((a, b) => a.openedAtMs - b.openedAtMs || order(a, b));
-  return {
-    ...rest,
-    range,
-    inSample: range.fromMs > trainedToMs ? false : range.toMs - BAR_MS <= trainedToMs ? true : 'partly',
-    symbols: [...series.keys()],
-    bars: (range.toMs - range.fromMs) / BAR_MS,
-    resolutionMs: BAR_MS,
-    trip: run.trip,
-    pairs: groupBy(trades, ({ symbol }) => symbol).map(([symbol, group]) => ({ symbol, ...group })),
-    openTrades,
-    exitReasons: groupBy(trades, ({ reason }) => reason).map(([reason, group]) => ({ reason, ...group })),
-    summary: summarise(trades, curve, marketChange(series, range)),
-    months: monthsOf(trades, curve),
-    bookedLedger: ledgerOf(run),
-    outcomes: Object.fromEntries(Object.entries(run.outcomes).sort(([a], [b]) => (a < b ? -1 : 1))),
-    problems: run.problems,
-    trades,
-    equity: endsOfDays(curve),
-  };
-}
-
-const order = (a: { symbol: string }, b: { symbol: string }): number => (a.symbol < b.symbol ? -1 : 1);
-
-function reportTrade(trade: TradeRecord): ReportedTrade {
-  const { symbol, side, openedAtMs, closedAtMs, quantity, entryPrice, exitPrice, reason } = trade;
-  const profitUsdt = trade.profitMicroUsdt / MICRO;
-  return {
-    symbol,
-    side,
-    openedAtMs,
-    closedAtMs,
-    quantity,
-    entryPrice,
-    exitPrice,
-    reason,
-    feesUsdt: trade.feesMicroUsdt / MICRO,
-    profitUsdt,
-    profitBps: (10_000 * profitUsdt) / (quantity * entryPrice),
-  };
-}
-
-function reportOpen(position: BacktestRun['open'][number]): OpenTrade {
-  const { symbol, side, openedAtMs, quantity, entryPrice, stopPrice, markPrice } = position;
-  const move = (markPrice - entryPrice) * (side === 'BUY' ? 1 : -1);
-  return {
-    symbol,
-    side,
-    openedAtMs,
-    quantity,
-    entryPrice,
-    stopPrice,
-    markPrice,
-    unrealisedUsdt: quantity * move,
-  };
-}
-
-const closedTrade = ({ openedAtMs, closedAtMs, profitUsdt }: ReportedTrade): ClosedTrade => ({
-  openedMs: openedAtMs,
-  closedMs: closedAtMs,
-  profitUsdt,
-});
-
-const totalProfit = (trades: readonly ReportedTrade[]): number =>
-  trades.reduce((sum, { profitUsdt }) => sum + profitUsdt, 0);
-
-/** Groups by name, the most profitable first. */
-function groupBy(
-  trades: readonly ReportedTrade[],
-  nameOf: (trade: ReportedTrade) => string,
-): [string, TradeGroup][] {
-  const groups = new Map<string, ReportedTrade[]>();
-  for (const trade of trades) {
-    const group = groups.get(nameOf(trade));
-    if (group === undefined) groups.set(nameOf(trade), [trade]);
-    else group.push(trade);
-  }
-  return [...groups]
-    .map(([name, group]): [string, TradeGroup] => {
-      const { winRate, profitFactor, averageDurationMs } = tradeStatistics(group.map(closedTrade));
-      const meanProfitBps = group.reduce((sum, { profitBps }) => sum + profitBps, 0) / group.length;
-      const profitUsdt = totalProfit(group);
-      return [
-        name,
-        { trades: group.length, profitUsdt, winRate, profitFactor, meanProfitBps, averageDurationMs },
-      ];
-    })
-    .sort(([a, of], [b, than]) => than.profitUsdt - of.profitUsdt || (a < b ? -1 : 1));
-}
-
-function summarise(trades: readonly ReportedTrade[], curve: EquityCurve, change: Figure): BacktestSummary {
-  const { totalReturn, annualReturn, sharpe, sortino, calmar, maxDrawdown } = performanceOf(curve);
-  return {
-    ...tradeStatistics(trades.map(closedTrade)),
-    totalReturn,
-    annualReturn,
-    sharpe,
-    sortino,
-    calmar,
-    maxDrawdown,
-    marketChange: change,
-  };
-}
-
-function marketChange(
-  series: ReadonlyMap<string, CandleSeries>,
-  { fromMs, toMs }: BacktestReport['range'],
-): Figure {
-  const changes = [...series.values()].flatMap((candles) => {
-    const [first, end] = [countUntil(candles, fromMs - 1), countUntil(candles, toMs - 1)];
-    return first < end ? [candles.close[end - 1]! / candles.open[first]! - 1] : [];
-  });
-  return changes.length === 0 ? undefined : changes.reduce((sum, change) => sum + change, 0) / changes.length;
-}
-
-/** A trade belongs to the month that it was closed in; one closed at exactly 00:00 UTC to the month before. */
-function monthsOf(trades: readonly ReportedTrade[], curve: EquityCurve): BacktestReport['months'] {
-  const months = monthlyReturns(curve);
-  return months.map(({ startMs, value }, index) => {
-    const endMs = months[index + 1]?.startMs ?? Number.POSITIVE_INFINITY;
-    const own = trades.filter(({ closedAtMs }) => closedAtMs > startMs && closedAtMs <= endMs);
-    return { startMs, return: value, trades: own.length, profitUsdt: totalProfit(own) };
-  });
-}
-
-function ledgerOf({ bookedLedger, marks }: BacktestRun): LedgerFigures {
-  const { depositMicroUsdt, realisedMicroUsdt, feesMicroUsdt, fundingMicroUsdt } = bookedLedger.ledger;
-  const equityMicroUsdt = marks.at(-1)!.equityMicroUsdt;
-  const closed = depositMicroUsdt + realisedMicroUsdt - feesMicroUsdt + fundingMicroUsdt;
-  return {
-    depositUsdt: depositMicroUsdt / MICRO,
-    realisedUsdt: realisedMicroUsdt / MICRO,
-    unrealisedUsdt: (equityMicroUsdt - closed) / MICRO,
-    feesUsdt: feesMicroUsdt / MICRO,
-    fundingUsdt: fundingMicroUsdt / MICRO,
-    equityUsdt: equityMicroUsdt / MICRO,
-  };
-}
-
-/** Enough for a plot: the first mark and the last of each UTC day. */
-function endsOfDays(curve: { timeMs: number[]; equityUsdt: number[] }): BacktestReport['equity'] {
-  const kept = curve.timeMs.flatMap((ms, mark) =>
-    mark === 0 || mark === curve.timeMs.length - 1 || ms % DAY_MS === 0 ? [mark] : [],
-  );
-  return {
-    timeMs: kept.map((mark) => curve.timeMs[mark]!),
-    equityUsdt: kept.map((mark) => curve.equityUsdt[mark]!),
-  };
+  readonly symbolProblems: readonly SymbolProblem[];
 }

@@ -1,5 +1,5 @@
-// Use case: make the dataset that training reads from recorded candles, one symbol at a time. Python never computes a feature
-// or a label: what is written here is all it knows, and the description says exactly what that is.
+// Use case: build the dataset that training reads, from recorded candles, one symbol at a time. Python computes no feature and no
+// label, so the description says exactly what the files hold.
 
 import { createHash } from 'node:crypto';
 import { failure, type Result, success } from '../../core/result.ts';
@@ -11,11 +11,12 @@ import type { CandleSource } from '../../market/ports.ts';
 import type { LabelDefinition } from '../../models/manifest.ts';
 import { buildDatasetRows, type DatasetRows, type DropCounts } from '../labels/dataset-rows.ts';
 import { LABEL_HORIZONS_BARS, labelDefinitions, type TradingCosts } from '../labels/triple-barrier.ts';
+import type { SymbolProblem } from '../symbol-problem.ts';
 
-/** Where a dataset is written. Nothing is visible before `publish`; a sink is used for one dataset. Throws when it cannot write. */
+/** Where one dataset is written. Nothing is visible before `publish`. Throws when it cannot write. */
 export interface DatasetSink {
   writeSymbol(symbol: string, rows: DatasetRows): Promise<WrittenFile>;
-  /** Refuses, and changes nothing, when another dataset stands there and the sink was not told to replace it. */
+  /** Refuses and changes nothing when the place holds another dataset and the sink may not replace it. */
   publish(description: DatasetDescription): Promise<'published' | 'refused'>;
   /** Removes what was written and not published. */
   discard(): Promise<void>;
@@ -35,7 +36,7 @@ interface DatasetSymbol extends WrittenFile {
   readonly dropped: DropCounts;
 }
 
-/** `dataset.json`, as Python reads it: the same input gives the same bytes, so no time of writing and no path. */
+/** `dataset.json`, as Python reads it. It holds no time of writing and no path, so that the same input gives the same bytes. */
 export interface DatasetDescription {
   readonly schemaVersion: 1;
   readonly featureSetHash: string;
@@ -43,7 +44,7 @@ export interface DatasetDescription {
   readonly sequenceColumns: readonly string[];
   readonly sequenceSteps: number;
   readonly barMs: number;
-  /** Half-open range of the rows' open times: as asked for, else from the first row to one bar after the last. */
+  /** Half-open range of the rows' open times: as requested, else from the first row to one bar after the last. */
   readonly fromMs: number;
   readonly toMs: number;
   readonly horizons: readonly number[];
@@ -71,26 +72,21 @@ export interface DatasetSummary {
   readonly toMs: number;
   readonly classes: readonly ClassCounts[];
   readonly dropped: DropCounts;
-  /** Symbols left out because their candles could not be used. */
-  readonly failures: readonly SymbolFailure[];
-}
-
-interface SymbolFailure {
-  readonly symbol: string;
-  readonly message: string;
+  /** Symbols skipped because their candles cannot be used. */
+  readonly symbolProblems: readonly SymbolProblem[];
 }
 
 export interface BuildProgress {
   readonly done: number;
   readonly of: number;
   readonly symbol: string;
-  /** Rows written, or why the symbol is left out. */
+  /** Rows written, or why the symbol is skipped. */
   readonly outcome: Result<number, string>;
 }
 
-/** `no_rows`: nothing to train on; `refused`: the sink holds another dataset. Neither changes what is there. */
+/** `no_rows`: nothing to train on; `refused`: the sink holds another dataset. Neither changes anything. */
 export type BuildDatasetError =
-  | { readonly code: 'no_rows'; readonly failures: readonly SymbolFailure[] }
+  | { readonly code: 'no_rows'; readonly symbolProblems: readonly SymbolProblem[] }
   | { readonly code: 'refused' };
 
 export interface BuildDatasetOptions {
@@ -102,14 +98,14 @@ export interface BuildDatasetOptions {
   readonly onProgress: (progress: BuildProgress) => void;
 }
 
-/** A symbol whose candles cannot be used is reported and left out; the others go on. */
+/** A symbol whose candles cannot be used is skipped and reported. */
 export async function buildDataset(
   options: BuildDatasetOptions,
 ): Promise<Result<DatasetSummary, BuildDatasetError>> {
   const { sink, range, costs } = options;
   try {
-    const { written, classes, failures } = await writeSymbols(options);
-    if (written.every(({ rows }) => rows === 0)) return failure({ code: 'no_rows', failures });
+    const { written, classes, symbolProblems } = await writeSymbols(options);
+    if (written.every(({ rows }) => rows === 0)) return failure({ code: 'no_rows', symbolProblems });
     const description = describeDataset({ written, range, costs });
     if ((await sink.publish(description)) === 'refused') return failure({ code: 'refused' });
     return success({
@@ -120,7 +116,7 @@ export async function buildDataset(
       toMs: description.toMs,
       classes,
       dropped: addDropCounts(written),
-      failures,
+      symbolProblems,
     });
   } finally {
     await sink.discard();
@@ -130,10 +126,10 @@ export async function buildDataset(
 async function writeSymbols(options: BuildDatasetOptions): Promise<{
   written: DatasetSymbol[];
   classes: ClassCounts[];
-  failures: SymbolFailure[];
+  symbolProblems: SymbolProblem[];
 }> {
   const written: DatasetSymbol[] = [];
-  const failures: SymbolFailure[] = [];
+  const symbolProblems: SymbolProblem[] = [];
   let classes: ClassCounts[] = LABEL_HORIZONS_BARS.map((horizonBars) => ({
     horizonBars,
     sell: 0,
@@ -146,11 +142,11 @@ async function writeSymbols(options: BuildDatasetOptions): Promise<{
     if (rows.ok) {
       written.push(await writeSymbol(options.sink, symbol, rows.value));
       classes = classes.map((counts, horizon) => addClasses(counts, rows.value.horizons[horizon]!.classes));
-    } else failures.push({ symbol, message: rows.error });
+    } else symbolProblems.push({ symbol, message: rows.error });
     const outcome = rows.ok ? success(rows.value.openTimeMs.length) : rows;
     options.onProgress({ done: index + 1, of: symbols.length, symbol, outcome });
   }
-  return { written, classes, failures };
+  return { written, classes, symbolProblems };
 }
 
 async function rowsOfSymbol(

@@ -1,5 +1,5 @@
-// Puts every judged bar to the models, one symbol at a time, through the serving code (askModels: verified sessions, one decision
-// function), and keeps of each answer only numbers in columns: a million rows must fit.
+// Asks the models about every evaluated bar, one symbol at a time, through the serving code (askModels: verified sessions, one
+// decision function). Of each answer only numbers are kept, in columns, so that a million rows fit into memory.
 
 import { invariant } from '../../core/invariant.ts';
 import { failure, type Result, success } from '../../core/result.ts';
@@ -17,18 +17,19 @@ import type { EvaluatedRows } from '../metrics/evaluate-probabilities.ts';
 import { VoteTally } from '../metrics/vote-tally.ts';
 import type { CandidateTrade } from '../run-portfolio.ts';
 import { followSignal, type SignalPath } from '../stops/follow-signal.ts';
+import type { SymbolProblem } from '../symbol-problem.ts';
 import { type LabelledBars, labelledBars } from './labelled-bars.ts';
 
 /** A batch of sequences is then 786 KB. */
 const BATCH_ROWS = 256;
-/** Stands beside the models' names, and is none. */
+/** The ensemble's place among the voters; no model may have this name. */
 export const ENSEMBLE_VOTER = '(ensemble)';
 
 export interface EvaluationProgress {
   readonly done: number;
   readonly of: number;
   readonly symbol: string;
-  /** Rows judged, or why the symbol is left out. */
+  /** Rows evaluated, or why the symbol is skipped. */
   readonly outcome: Result<number, string>;
 }
 
@@ -40,7 +41,7 @@ export interface CollectRequest {
   /** Only bars whose number on the clock is a multiple of this, so that all symbols keep the same bars. */
   readonly everyBars: number;
   readonly onProgress: (progress: EvaluationProgress) => void;
-  /** Sees every signal as it is decided. */
+  /** Called with every signal as it is decided. */
   readonly onSignal?: ((signal: Signal) => void) | undefined;
 }
 
@@ -50,7 +51,7 @@ interface Answered {
   readonly isAnswered: Uint8Array;
 }
 
-/** One symbol's judged rows and what every voter answered. */
+/** One symbol's evaluated rows and what every voter answered. */
 interface AnswerBlock {
   readonly symbol: string;
   readonly openTimeMs: Float64Array;
@@ -59,12 +60,12 @@ interface AnswerBlock {
   readonly voters: ReadonlyMap<string, Answered>;
   readonly tally: SignalTally;
   readonly edge: ActedEdgeTally;
-  /** Closes from the first judged bar on, for marking positions. */
+  /** Closes from the first evaluated bar on, to value open positions. */
   readonly closes: Float64Array;
 }
 
 export interface CollectedAnswers {
-  /** Symbols with at least one judged row. */
+  /** Symbols with at least one evaluated row. */
   readonly blocks: readonly AnswerBlock[];
   readonly tally: SignalTally;
   readonly votes: ReadonlyMap<string, VoteTally>;
@@ -72,10 +73,10 @@ export interface CollectedAnswers {
   /** `symbol` is the index into `blocks`. */
   readonly candidates: readonly (CandidateTrade & { readonly exit: SignalPath['exit'] })[];
   readonly dropped: DropCounts;
-  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
+  readonly symbolProblems: readonly SymbolProblem[];
 }
 
-/** A symbol whose candles cannot be used is reported and left out. */
+/** A symbol whose candles cannot be used is skipped and reported. */
 export async function collectAnswers(request: CollectRequest): Promise<CollectedAnswers> {
   const { ensemble, serving } = request.loaded;
   const collected = {
@@ -85,7 +86,7 @@ export async function collectAnswers(request: CollectRequest): Promise<Collected
     edge: new ActedEdgeTally(),
     candidates: [] as CollectedAnswers['candidates'][number][],
     dropped: {} as Record<string, number>,
-    failures: [] as { symbol: string; message: string }[],
+    symbolProblems: [] as SymbolProblem[],
   };
   const withSequences = serving.some(({ input }) => input.kind === 'sequence');
   for (const [index, symbol] of request.symbols.entries()) {
@@ -98,7 +99,7 @@ export async function collectAnswers(request: CollectRequest): Promise<Collected
       for (const [reason, count] of Object.entries(bars.value.dropped))
         collected.dropped[reason] = (collected.dropped[reason] ?? 0) + count;
       rows = await collectSymbol(request, { symbol, bars: bars.value }, collected);
-    } else collected.failures.push({ symbol, message: bars.error });
+    } else collected.symbolProblems.push({ symbol, message: bars.error });
     const outcome = bars.ok ? success(rows) : bars;
     request.onProgress({ done: index + 1, of: request.symbols.length, symbol, outcome });
   }
@@ -143,7 +144,7 @@ async function collectSymbol(
   return rows.length;
 }
 
-/** Indexes of the labelled bars that are judged. */
+/** Indexes of the labelled bars that are evaluated. */
 function selectRows({ grid, bars }: LabelledBars, everyBars: number): Int32Array {
   const all = Int32Array.from(bars, (_, index) => index);
   if (everyBars === 1) return all;
@@ -167,7 +168,7 @@ function allocateBlock(
     voters: new Map([...voters, ENSEMBLE_VOTER].map((voter) => [voter, answered()])),
     tally: new SignalTally(),
     edge: new ActedEdgeTally(),
-    // A copy: the rest of the symbol's candles can then be forgotten.
+    // A copy, so that the symbol's other candles can be released.
     closes: grid.close.slice(bars[rows[0]!]!),
   };
 }

@@ -1,5 +1,5 @@
-// Is the candidate better than the active ensemble? Both answer the same labelled rows through the serving code, on bars that
-// neither was trained on; the difference of their log-losses is judged by day.
+// Use case: is the candidate better than the active ensemble? Both answer the same labelled rows through the serving code, on bars
+// that neither was trained on; the difference of their log-losses is tested by day.
 
 import { failure, type Result, success } from '../../core/result.ts';
 import type { DrawIndex } from '../../core/statistics/block-bootstrap.ts';
@@ -30,7 +30,7 @@ export interface TestCandles {
 const LABEL_FIELDS = labelSchema.keyof().options;
 const DRAWS = 2000;
 const LEVEL = 0.95;
-/** Rows put to the models at once: PatchTST's memory grows with it. */
+/** Rows per call of the models: PatchTST's memory grows with it. */
 const BATCH_ROWS = 100;
 const UNIFORM_LOSS = Math.log(3);
 
@@ -71,9 +71,7 @@ async function compareLoaded(
   const label = pair.champion.ensemble.label;
   const differing = LABEL_FIELDS.find((field) => label[field] !== pair.challenger.ensemble.label[field]);
   if (differing !== undefined)
-    return failure(
-      `the two predict different labels (${differing}): their log-losses say nothing of each other`,
-    );
+    return failure(`the two predict different labels (${differing}): their log-losses cannot be compared`);
 
   const tally = createTally();
   const problems: string[] = [];
@@ -88,7 +86,7 @@ async function compareLoaded(
   }
   const figures = tally.figures(candles.drawIndex);
   if (figures === undefined)
-    return failure('these candles have no row in that range that both could be judged on');
+    return failure('these candles have no row in that range on which both can be evaluated');
   return success({
     ...figures,
     championId: pair.champion.ensemble.id,
@@ -99,23 +97,23 @@ async function compareLoaded(
   });
 }
 
-/** The range asked for, its start after all that any serving model of either saw in training, labels included. */
+/** The requested range, which must start after the training data of every serving model of both, labels included. */
 function rangeAfterTraining(
   { champion, challenger }: Pair<LoadedEnsemble>,
-  asked: OpenTimeRange,
+  requested: OpenTimeRange,
 ): Result<{ fromMs: number; toMs: number | undefined }, string> {
   const models = [...champion.serving, ...challenger.serving];
   if (models.length === 0) return failure('no model of either ensemble can be loaded');
   const trainedToMs = Math.max(...models.map((model) => model.trainedToMs));
-  const fromMs = asked.fromMs ?? trainedToMs + BAR_MS;
-  if (fromMs > trainedToMs) return success({ fromMs, toMs: asked.toMs });
+  const fromMs = requested.fromMs ?? trainedToMs + BAR_MS;
+  if (fromMs > trainedToMs) return success({ fromMs, toMs: requested.toMs });
   return failure(
     `the range starts at ${new Date(fromMs).toISOString()}, but a model was trained on bars up to ` +
       `${new Date(trainedToMs).toISOString()}: start after that`,
   );
 }
 
-/** Rows one horizon apart, at the same bars for all symbols: those between share their future, and add cost, not evidence. */
+/** Rows one horizon apart, at the same bars for all symbols: rows between share their future and add cost, not evidence. */
 async function compareSymbol(
   pair: Pair<LoadedEnsemble>,
   bars: LabelledBars,

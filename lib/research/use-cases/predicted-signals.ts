@@ -1,5 +1,5 @@
-// Signals of the past as a store: decided when asked for, from what the models answered, by the function that decides when
-// serving. Execute and breaker read it like the table that infer writes.
+// Past signals as a store: decided on demand from the models' answers, by the function that decides in serving. Execute and breaker
+// read it like the table that infer writes.
 
 import { InvariantError } from '../../core/invariant.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
@@ -10,17 +10,17 @@ import { BAR_MS } from '../../market/candle.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
 import { type Predictions, signalOfRow } from './predictions.ts';
 
-/** What every bar's run of infer would have had in common. */
+/** What the infer runs of all bars have in common. */
 interface PredictedRelease {
   readonly ensemble: Ensemble;
   readonly servedModels: number;
   readonly quarantined: InferRun['quarantined'];
 }
 
-/** Of infer after a bar's close, as far as a replay knows it. */
+/** When infer runs after a bar's close, in a replay. */
 const INFER_MS = 2_000;
 
-/** In a replay one process does everything. */
+/** In a replay one process plays all functions. */
 export const REPLAY_VERSION = 'replay';
 
 /** @param predictions in order of symbols */
@@ -62,10 +62,10 @@ export function createPredictedSignals(
 }
 
 async function refuse(): Promise<never> {
-  throw new InvariantError('the past is decided already');
+  throw new InvariantError('a replay writes no signals');
 }
 
-/** First row at or after the bar; bars are mostly asked for in order, so from where the last one was. */
+/** First row at or after the bar; bars are mostly read in order, so the search starts at the last one. */
 function findRow(openTimeMs: Float64Array, barOpenTimeMs: number, from: number): number {
   let row = openTimeMs[from]! > barOpenTimeMs ? 0 : from;
   while (row < openTimeMs.length && openTimeMs[row]! < barOpenTimeMs) row++;
@@ -96,7 +96,7 @@ function describeRun(
     quarantined: release.quarantined,
     servedModels: release.servedModels,
     unwritten: [],
-    // The schema wants a measurement; a replay has none that would mean anything.
+    // The schema requires a positive number; a replay measures nothing.
     residentBytes: 1,
     meanConsensus: mean(({ consensusFraction }) => consensusFraction),
     meanConfidence: mean(({ confidence }) => confidence),

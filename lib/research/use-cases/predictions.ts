@@ -1,16 +1,15 @@
-// What every model answered at every past bar of a symbol, as columns of numbers: asked once in batches, then decided bar by bar
-// by the same function that decides when serving. A year of a hundred symbols has to fit in memory, and a repeated backtest
-// must not ask the models again.
+// The models' answers at every past bar of a symbol, as columns of numbers: computed once in batches, then decided bar by bar by the
+// function that decides in serving. A year of a hundred symbols fits into memory, and a repeated backtest does not run the models
+// again.
 import { createHash } from 'node:crypto';
 import { invariant } from '../../core/invariant.ts';
-import { failure, type Result, success } from '../../core/result.ts';
+import { type Result, success } from '../../core/result.ts';
 import { decideSignal } from '../../inference/decide-signal.ts';
 import type { Signal } from '../../inference/signal.ts';
 import { askModels } from '../../inference/use-cases/ask-models.ts';
 import type { OpenTimeRange } from '../../market/bar-range.ts';
-import { BAR_MS } from '../../market/candle.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
-import { checkBars, fillGaps, GRID_BARS_MAX } from '../../market/grid.ts';
+import { checkBars } from '../../market/grid.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
 import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
 import {
@@ -21,6 +20,7 @@ import {
   type ModelAbstentionReason,
   type Vote,
 } from '../../models/vote.ts';
+import { gridBefore } from '../grid-before.ts';
 import { servedRows } from './served-rows.ts';
 
 /** A batch of sequences is then 786 KB. */
@@ -39,7 +39,7 @@ export interface Predictions {
   readonly abstentions: Uint8Array;
 }
 
-/** Answers of earlier runs, each under a hash of all that it follows from. */
+/** Answers of earlier runs, each under a hash of everything that determines it. */
 export interface PredictionCache {
   get(symbol: string, key: string): Predictions | undefined;
   put(predictions: Predictions, key: string): void;
@@ -59,19 +59,16 @@ export const allocatePredictions = (
 
 /**
  * Asks the models at every bar of the range at which serving would not abstain. Candles before `fromMs` feed the features, none
- * from `toMs` on is looked at. Fails with one line when the candles span more bars than a grid may have.
+ * from `toMs` on is read. Fails with one line when the candles span more bars than a grid may have.
  */
 export async function predictSymbol(
   loaded: LoadedEnsemble,
   symbol: string,
   { candles, range }: { candles: CandleSeries; range: OpenTimeRange },
 ): Promise<Result<Predictions, string>> {
-  const known = range.toMs === undefined ? candles.length : countUntil(candles, range.toMs - 1);
-  const series = sliceSeries(candles, 0, known);
-  const spanBars = known === 0 ? 0 : (series.openTimeMs[known - 1]! - series.openTimeMs[0]!) / BAR_MS + 1;
-  if (spanBars > GRID_BARS_MAX)
-    return failure(`the candles span ${spanBars} bars, more than ${GRID_BARS_MAX}: check their dates`);
-  const grid = fillGaps(series);
+  const filled = gridBefore(candles, range.toMs);
+  if (!filled.ok) return filled;
+  const grid = filled.value;
   const verdicts = checkBars(grid);
   const first = range.fromMs === undefined ? 0 : countUntil(grid, range.fromMs - 1);
   const bars = Int32Array.from(
@@ -110,7 +107,7 @@ function keepSignal(predictions: Predictions, row: number, signal: Signal): void
   });
 }
 
-/** `predictSymbol`, unless the cache has the same symbol's answers to the same candles by the same models. */
+/** `predictSymbol`, unless the cache has this symbol's answers by the same models to the same candles. */
 export async function predictOnce(
   loaded: LoadedEnsemble,
   symbol: string,
@@ -131,10 +128,10 @@ function keyOf(
 ): string {
   const { id, featureSetHash, members } = ensemble;
   const models = members.map(({ name, version, sha256 }) => [name, version, sha256]);
-  const silent = quarantined.map(({ model, reason }) => [model, reason]);
+  const excluded = quarantined.map(({ model, reason }) => [model, reason]);
   const { fromMs = null, toMs = null } = range;
   const hash = createHash('sha256').update(
-    JSON.stringify([id, featureSetHash, models, silent, symbol, fromMs, toMs]),
+    JSON.stringify([id, featureSetHash, models, excluded, symbol, fromMs, toMs]),
   );
   const known = toMs === null ? candles.length : countUntil(candles, toMs - 1);
   const { openTimeMs, open, high, low, close, volume } = sliceSeries(candles, 0, known);
@@ -143,7 +140,7 @@ function keyOf(
   return hash.digest('hex');
 }
 
-/** The signal of one row: the same, to the last bit, as when the models are asked at that bar. */
+/** The signal of one row, equal to the last bit to what asking the models at that bar gives. */
 export function signalOfRow(predictions: Predictions, row: number, ensemble: Ensemble): Signal {
   const { symbol, openTimeMs, close, atr } = predictions;
   invariant(row >= 0 && row < openTimeMs.length, `${symbol} has no row ${row}`);

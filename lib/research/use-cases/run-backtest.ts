@@ -1,7 +1,7 @@
-// Use case: trade the past with the code that trades the present. Bar by bar the guard closes what is over, the gate's lease is
-// renewed or the breaker judges, and execute turns the bar's signals into orders of the paper broker, all on a simulated clock.
-// The candles know five minutes, and so does the replay: within a bar nobody looks, and the broker assumes the worse order of
-// events.
+// Use case: trade the past with the code that trades the present. At every bar the position manager closes what is due, the breaker
+// evaluates its conditions (or its lease is renewed), and execute turns the bar's signals into orders of the paper broker, all on a
+// simulated clock. The resolution is the candles' five minutes: nothing acts within a bar, and the broker assumes the worst order
+// of events in it.
 
 import { invariant } from '../../core/invariant.ts';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
@@ -27,7 +27,7 @@ import { tickBreaker } from '../../risk/use-cases/circuit-breaker.ts';
 import { allValues } from '../../risk/use-cases/typed-records.ts';
 import { REPLAY_VERSION } from './predicted-signals.ts';
 
-/** Stands still until it is set. */
+/** A clock that only `set` moves. */
 export interface SimulatedClock extends Clock {
   set(nowMs: number): void;
 }
@@ -35,7 +35,7 @@ export interface SimulatedClock extends Clock {
 export interface BacktestDependencies {
   readonly signals: SignalStore;
   readonly objects: ObjectStore;
-  /** Empty: the run makes its own gate. */
+  /** Empty; the run creates its gate. */
   readonly risk: RiskStore;
   readonly flags: FlagStore;
   readonly broker: Broker;
@@ -49,30 +49,30 @@ export interface BacktestRequest {
   /** Of the bars' open times, half open; multiples of 5 minutes. */
   readonly fromMs: number;
   readonly toMs: number;
-  /** Whether the breaker judges every bar, and a trip ends trading for good; else its lease is renewed unseen. */
+  /** true: the breaker evaluates every bar, and a trip ends trading for good. false: its lease is renewed without evaluation. */
   readonly withBreaker: boolean;
 }
 
-/** What happened, in the words of the records. */
+/** What happened, as the records tell it. */
 export interface BacktestRun {
   /** In order of closing. */
   readonly trades: readonly TradeRecord[];
   readonly open: readonly (PositionRecord & { readonly markPrice: number })[];
-  /** At every bar's close; without gaps. */
-  readonly marks: readonly { readonly atMs: number; readonly equityMicroUsdt: number }[];
+  /** Equity at the start and at every bar's close, without gaps. */
+  readonly snapshots: readonly { readonly atMs: number; readonly equityMicroUsdt: number }[];
   readonly bookedLedger: BookedLedger;
-  /** How often each came of a BUY or SELL; a signal that several things stand against counts for each. */
+  /** Outcomes of BUY and SELL signals; a signal denied for several reasons counts for each. */
   readonly outcomes: Readonly<Partial<Record<DecisionOutcome, number>>>;
   readonly trip: { readonly atMs: number; readonly message: string } | undefined;
-  /** One line each: what guard could not do, and where books and account differed. */
+  /** One line each: what the position manager could not do, and where ledger and account differed. */
   readonly problems: readonly string[];
 }
 
-/** After a bar's close: guard first, so that what is over makes room, then the breaker, then execute on infer's success. */
+/** After a bar's close: first the position manager, so that closed positions make room, then the breaker, then execute. */
 const POSITION_MANAGER_MS = 1_000;
 const BREAKER_MS = 2_000;
 const EXECUTE_MS = 3_000;
-/** The guard's next minute, in which what it has sent is settled; later ones would see nothing new before the next close. */
+/** The position manager's next minute settles its orders; further ones would see nothing new before the next close. */
 const SETTLE_MS = 61_000;
 const FORGET_EVERY_MS = 6 * 3_600_000;
 
@@ -89,18 +89,18 @@ export async function runBacktest(
     const barOpenTimeMs = closeMs - BAR_MS;
     const acts = (await signals.ofBar(barOpenTimeMs)).some(({ action }) => action !== 'HOLD');
     const isLast = closeMs === toMs;
-    const holds = ((await risk.readGate('paper'))?.positionCount ?? 0) > 0;
-    // Flat and without a wish to act, nothing can change: neither equity nor records.
-    const looks = acts || holds || withBreaker || isLast;
-    const hasActed = looks && (await run.managePositionsAt(closeMs + POSITION_MANAGER_MS));
-    // Books and last mark then say the same.
+    const hasPosition = ((await risk.readGate('paper'))?.positionCount ?? 0) > 0;
+    // Without a position and without a signal to act on, neither equity nor records can change.
+    const isDue = acts || hasPosition || withBreaker || isLast;
+    const hasActed = isDue && (await run.managePositionsAt(closeMs + POSITION_MANAGER_MS));
+    // The ledger and the last snapshot then agree.
     if (isLast) await run.managePositionsAt(closeMs + SETTLE_MS);
-    run.mark(closeMs);
+    run.recordEquity(closeMs);
     if (isLast) break;
-    // Nothing is entered at the end: the next open is not among the candles.
-    if (withBreaker || acts) await run.watchAt(closeMs + BREAKER_MS);
-    const hasLeft = acts && (await run.executeAt(closeMs + EXECUTE_MS, barOpenTimeMs));
-    if (hasActed || hasLeft) await run.managePositionsAt(closeMs + SETTLE_MS);
+    // Nothing is entered at the end: the next open is not in the data.
+    if (withBreaker || acts) await run.runBreakerAt(closeMs + BREAKER_MS);
+    const hasClosed = acts && (await run.executeAt(closeMs + EXECUTE_MS, barOpenTimeMs));
+    if (hasActed || hasClosed) await run.managePositionsAt(closeMs + SETTLE_MS);
     if (closeMs % FORGET_EVERY_MS === 0)
       await forgetOldRecords(risk, broker.scope, clock.nowMs() - (request.horizonBars + 12) * BAR_MS);
   }
@@ -110,7 +110,7 @@ export async function runBacktest(
 class RunningBacktest {
   readonly #dependencies: BacktestDependencies;
   readonly #request: BacktestRequest;
-  readonly #marks: { atMs: number; equityMicroUsdt: number }[] = [];
+  readonly #snapshots: { atMs: number; equityMicroUsdt: number }[] = [];
   readonly #outcomes: Partial<Record<DecisionOutcome, number>> = {};
   readonly #problems: string[] = [];
   #trip: BacktestRun['trip'];
@@ -121,16 +121,16 @@ class RunningBacktest {
     this.#request = request;
   }
 
-  /** The gate, and the books with the deposit. */
+  /** Creates the gate, and the ledger with the deposit. */
   async open(): Promise<void> {
     const { risk, clock } = this.#dependencies;
     clock.set(this.#request.fromMs);
     await risk.createGate('paper', newGate(firstArmed(clock.nowMs())));
     await this.managePositionsAt(clock.nowMs());
-    this.mark(clock.nowMs());
+    this.recordEquity(clock.nowMs());
   }
 
-  /** @returns whether it did anything */
+  /** @returns whether it acted */
   async managePositionsAt(atMs: number): Promise<boolean> {
     const { risk, broker, clock } = this.#dependencies;
     clock.set(atMs);
@@ -140,12 +140,12 @@ class RunningBacktest {
     return report.actions.length > 0;
   }
 
-  mark(atMs: number): void {
-    invariant(this.#equity !== undefined, 'the guard marks the equity before anything else');
-    this.#marks.push({ atMs, equityMicroUsdt: this.#equity.equityMicroUsdt });
+  recordEquity(atMs: number): void {
+    invariant(this.#equity !== undefined, 'the position manager takes the first equity snapshot');
+    this.#snapshots.push({ atMs, equityMicroUsdt: this.#equity.equityMicroUsdt });
   }
 
-  async watchAt(atMs: number): Promise<void> {
+  async runBreakerAt(atMs: number): Promise<void> {
     const { risk, clock, flags, signals } = this.#dependencies;
     clock.set(atMs);
     if (!this.#request.withBreaker) return this.#renewLease();
@@ -162,7 +162,7 @@ class RunningBacktest {
       };
   }
 
-  /** The gate's own write, without any judgement. */
+  /** Renews the lease without evaluating anything. */
   async #renewLease(): Promise<void> {
     const { risk, clock } = this.#dependencies;
     const previous = (await risk.readGate('paper'))!.breaker;
@@ -204,16 +204,16 @@ class RunningBacktest {
     const records = executionRecords(risk);
     const positions = allValues(await records.positions.all(scope));
     const bookedLedger = await records.bookedLedger.get(scope);
-    const held = await broker.positions();
-    invariant(bookedLedger !== undefined && held.ok, 'the guard keeps the books of the account');
-    const marks = new Map(held.value.rows.map(({ symbol, markPrice }) => [symbol, markPrice]));
+    const account = await broker.positions();
+    invariant(bookedLedger !== undefined && account.ok, 'the position manager keeps the ledger');
+    const markPrices = new Map(account.value.rows.map(({ symbol, markPrice }) => [symbol, markPrice]));
     return {
       trades: allValues(await records.trades.all(scope)),
       open: positions.map((position) => ({
         ...position,
-        markPrice: marks.get(position.symbol) ?? Number.NaN,
+        markPrice: markPrices.get(position.symbol) ?? Number.NaN,
       })),
-      marks: this.#marks,
+      snapshots: this.#snapshots,
       bookedLedger: bookedLedger.value,
       outcomes: this.#outcomes,
       trip: this.#trip,
@@ -225,5 +225,5 @@ class RunningBacktest {
 function problemsOf({ atMs, outcome, faults, differences }: PositionManagerReport): string[] {
   const at = new Date(atMs).toISOString();
   const lines = [...faults, ...differences].map((line) => `${at} ${line}`);
-  return outcome === 'completed' || lines.length > 0 ? lines : [`${at} guard: ${outcome}`];
+  return outcome === 'completed' || lines.length > 0 ? lines : [`${at} position manager: ${outcome}`];
 }

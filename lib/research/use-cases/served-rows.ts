@@ -1,5 +1,5 @@
-// What serving would have shown the models at past bars of one symbol, bit for bit: features from the bars up to each alone, the
-// newest 96 rows where all of them exist. Judging the models and backtesting read the past through here.
+// What serving would have shown the models at past bars of one symbol, bit for bit: features of the bars up to each, and the newest
+// 96 rows where all of them exist. Evaluation and backtest read the past through here.
 import { computeFeatures } from '../../features/compute-features.ts';
 import { FEATURE_COUNT } from '../../features/feature-set.ts';
 import { type SymbolRow, toSymbolRow } from '../../inference/use-cases/ask-models.ts';
@@ -9,7 +9,7 @@ import { type CandleGrid, ROW_WINDOW_BARS, SEQUENCE_STEPS } from '../../market/g
 /**
  * Gives the row of any of `bars`, an index into the grid at which serving would not abstain.
  * @param options.bars ascending
- * @param options.verdicts of `judgeBars`; undefined leaves the 96 × 8 input out, for ensembles in which no model reads it
+ * @param options.verdicts of `checkBars`; undefined omits the 96 × 8 input, for ensembles in which no model reads it
  */
 export function servedRows(
   symbol: string,

@@ -1,21 +1,20 @@
-// Use case: follow the signals that the ensemble would have acted on under every stop rule, on recorded candles.
+// Use case: follow the ensemble's BUY and SELL signals under every stop rule, on recorded candles.
+
+import { type Result, success } from '../../core/result.ts';
 import type { DrawIndex } from '../../core/statistics/block-bootstrap.ts';
 import type { OpenTimeRange } from '../../market/bar-range.ts';
 import { BAR_MS } from '../../market/candle.ts';
-import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
-import { type CandleGrid, fillGaps } from '../../market/grid.ts';
+import type { CandleSeries } from '../../market/candle-series.ts';
+import type { CandleGrid } from '../../market/grid.ts';
 import type { CandleSource } from '../../market/ports.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
+import { gridBefore } from '../grid-before.ts';
 import type { TradingCosts } from '../labels/triple-barrier.ts';
 import { concludeStops, type StopConclusion } from '../stops/conclude-stops.ts';
 import { resampledAtr } from '../stops/resampled-atr.ts';
-import {
-  ATR_TIMEFRAMES,
-  type BusiestDay,
-  type RuleReport,
-  StopStudyTally,
-  stopRules,
-} from '../stops/stop-study.ts';
+import { ATR_TIMEFRAMES, stopRules } from '../stops/stop-rule.ts';
+import { type BusiestDay, type RuleReport, StopStudyTally } from '../stops/stop-study.ts';
+import type { SymbolProblem } from '../symbol-problem.ts';
 import { type Predictions, signalOfRow } from './predictions.ts';
 
 export interface StopStudyRequest {
@@ -23,9 +22,9 @@ export interface StopStudyRequest {
   readonly ensemble: Ensemble;
   readonly symbols: readonly string[];
   readonly range: OpenTimeRange;
-  /** What the models answered; one line when there is none for the symbol. */
-  readonly predict: (symbol: string, candles: CandleSeries) => Promise<Predictions | string>;
-  /** For intervals and for the coin. */
+  /** The models' answers; one line of why there is none for the symbol. */
+  readonly predict: (symbol: string, candles: CandleSeries) => Promise<Result<Predictions, string>>;
+  /** For confidence intervals and for the coin. */
   readonly drawIndex: DrawIndex;
 }
 
@@ -39,34 +38,32 @@ export interface StopStudy {
   readonly symbols: number;
   /** Bars decided, of all symbols. */
   readonly decided: number;
-  /** Acted-on signals, and how many of them are left out because their path holds a missing bar or runs over the end. */
+  /** BUY and SELL signals, and how many of them are excluded because their path has a missing bar or runs over the end. */
   readonly acted: number;
-  readonly leftOut: number;
+  readonly excluded: number;
   readonly days: number;
   readonly busiestDay: BusiestDay | undefined;
   readonly rules: readonly RuleReport[];
   readonly conclusion: StopConclusion;
-  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
+  readonly symbolProblems: readonly SymbolProblem[];
 }
 
 export async function studyStops(request: StopStudyRequest): Promise<StopStudy> {
-  const { ensemble, symbols, source, range, predict, drawIndex } = request;
+  const { ensemble, symbols, drawIndex } = request;
   const tally = new StopStudyTally({ rules: stopRules(ensemble.stopAtrMultiple), costs: ensemble.costs });
-  const failures: { symbol: string; message: string }[] = [];
-  const counts = { decided: 0, acted: 0, leftOut: 0 };
+  const symbolProblems: SymbolProblem[] = [];
+  const counts = { decided: 0, acted: 0, excluded: 0 };
   let [fromMs, toMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const symbol of symbols) {
-    const candles = await source.read(symbol);
-    const predictions = candles.ok ? await predict(symbol, candles.value) : candles.error;
-    if (!candles.ok || typeof predictions === 'string') {
-      failures.push({ symbol, message: String(predictions) });
+    const past = await readPast(request, symbol);
+    if (!past.ok) {
+      symbolProblems.push({ symbol, message: past.error });
       continue;
     }
+    const { grid, predictions } = past.value;
     const { openTimeMs } = predictions;
     fromMs = Math.min(fromMs, openTimeMs[0] ?? fromMs);
     toMs = Math.max(toMs, openTimeMs.at(-1) ?? toMs);
-    const known = range.toMs === undefined ? candles.value.length : countUntil(candles.value, range.toMs - 1);
-    const grid = fillGaps(sliceSeries(candles.value, 0, known));
     addSymbol(tally, { grid, predictions, ensemble, drawIndex, counts });
   }
   const { days, busiestDay, rules } = tally.summary(drawIndex);
@@ -76,14 +73,26 @@ export async function studyStops(request: StopStudyRequest): Promise<StopStudy> 
     costs: ensemble.costs,
     fromMs: Number.isFinite(fromMs) ? fromMs : undefined,
     toMs: Number.isFinite(toMs) ? toMs : undefined,
-    symbols: symbols.length - failures.length,
+    symbols: symbols.length - symbolProblems.length,
     ...counts,
     days,
     busiestDay,
     rules,
     conclusion: concludeStops({ rules, busiestDay }),
-    failures,
+    symbolProblems,
   };
+}
+
+async function readPast(
+  { source, range, predict }: StopStudyRequest,
+  symbol: string,
+): Promise<Result<{ grid: CandleGrid; predictions: Predictions }, string>> {
+  const candles = await source.read(symbol);
+  if (!candles.ok) return candles;
+  const predictions = await predict(symbol, candles.value);
+  if (!predictions.ok) return predictions;
+  const grid = gridBefore(candles.value, range.toMs);
+  return grid.ok ? success({ grid: grid.value, predictions: predictions.value }) : grid;
 }
 
 /** 5-minute bars in one bar of the timeframe; the shortest is the signal's own ATR. */
@@ -96,7 +105,7 @@ function addSymbol(
     readonly predictions: Predictions;
     readonly ensemble: Ensemble;
     readonly drawIndex: DrawIndex;
-    readonly counts: { decided: number; acted: number; leftOut: number };
+    readonly counts: { decided: number; acted: number; excluded: number };
   },
 ): void {
   const { grid, predictions, ensemble, drawIndex, counts } = context;
@@ -110,11 +119,11 @@ function addSymbol(
     counts.acted++;
     const bar = (predictions.openTimeMs[row]! - grid.openTimeMs[0]!) / BAR_MS;
     const atr = { '5m': own, '1h': hourly[bar]!, '4h': fourHourly[bar]! };
-    // Drawn for every signal, so that what is left out does not change the others' coins.
+    // Drawn for every signal, so that excluding one does not change the coins of the others.
     const coin = drawIndex(2) === 0 ? 'BUY' : 'SELL';
     if (hasPath(grid, bar, horizonBars) && ATR_TIMEFRAMES.every((timeframe) => atr[timeframe] > 0))
       tally.add(grid, { bar, side, atr, horizonBars }, coin);
-    else counts.leftOut++;
+    else counts.excluded++;
   }
 }
 

@@ -1,5 +1,5 @@
-// Reads how many strategies training tried and how each fared: `training-log.json`, which training writes beside the models.
-// Without it nobody can say how lucky the one shown was, and the deflated Sharpe ratio is undefined.
+// Reads how many strategies training tried, and the result of each: `training-log.json`, which training writes beside the models.
+// Without it nobody knows how lucky the chosen one was, and the deflated Sharpe ratio is undefined.
 import { z } from 'zod';
 import { messageOf } from '../../core/message-of.ts';
 import type { ObjectStore } from '../../core/ports.ts';

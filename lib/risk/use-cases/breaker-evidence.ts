@@ -11,7 +11,7 @@ import type { BreakerState } from '../breaker/state.ts';
 import type { Reading } from '../effective-mode.ts';
 import type { Scope } from '../gate.ts';
 import type { RiskStore } from '../ports.ts';
-import { dayId } from '../records.ts';
+import { dayId, type IncidentRecord } from '../records.ts';
 import { riskRecords } from './risk-records.ts';
 import { allValues } from './typed-records.ts';
 
@@ -42,14 +42,16 @@ export async function collectBreakerEvidence(
   asked: Asked,
 ): Promise<CollectedBreakerEvidence> {
   const records = riskRecords(sources.risk);
-  const [snapshots, stopHitsAtMs, rejectionsAtMs, managePositions, runs, dayStart] = await Promise.all([
-    read(() => newestMarks(sources, asked)),
-    read(() => stopHits(sources, asked)),
-    read(() => rejections(sources, asked)),
-    read(() => records.positionManager.get(asked.scope)),
-    read(() => newestRuns(sources)),
-    read(() => records.days.get(asked.scope, dayId(asked.nowMs))),
-  ]);
+  const [snapshots, stopHitsAtMs, rejectionsAtMs, managePositions, incidents, runs, dayStart] =
+    await Promise.all([
+      read(() => newestMarks(sources, asked)),
+      read(() => stopHits(sources, asked)),
+      read(() => rejections(sources, asked)),
+      read(() => records.positionManager.get(asked.scope)),
+      read(() => incidentsSinceArmed(sources, asked)),
+      read(() => newestRuns(sources)),
+      read(() => records.days.get(asked.scope, dayId(asked.nowMs))),
+    ]);
   return {
     snapshots,
     dayStartMicroUsdt: dayStartOf(dayStart, snapshots, { ...asked, limits: sources.limits }),
@@ -61,15 +63,21 @@ export async function collectBreakerEvidence(
     consensusFractions: derive(runs, consensusFractions),
     missedBars: derive(runs, (shards) => missedBars(shards, asked.nowMs)),
     // Before the position manager's first run there is nothing to differ; that it does run has a cause of its own.
-    reconciliationDifferences:
+    reconciliationDifferences: both(
       managePositions.state === 'missing'
         ? known(0)
         : derive(managePositions, ({ value }) => value.differences.length),
-    unprotectedSinceMs:
+      derive(incidents, (since) => since.reduce((sum, { differences }) => sum + differences.length, 0)),
+      Math.max,
+    ),
+    unprotectedSinceMs: both(
       managePositions.state === 'missing'
         ? known(null)
         : derive(managePositions, ({ value }) => value.unprotectedSinceMs),
-    positionManagerAtMs: derive(managePositions, ({ value }) => value.completedAtMs),
+      derive(incidents, (since) => longestUnprotectedSince(since, asked.nowMs)),
+      (now, healed) => (now === null ? healed : healed === null ? now : Math.min(now, healed)),
+    ),
+    positionManagerAtMs: derive(managePositions, ({ value }) => value.completedAtMs ?? undefined),
   };
 }
 
@@ -88,6 +96,27 @@ function derive<T, U>(reading: Reading<T>, what: (value: T) => U | undefined): R
   if (reading.state !== 'value') return reading;
   const value = what(reading.value);
   return value === undefined ? { state: 'missing' } : known(value);
+}
+
+/** What two readings say together; what cannot be read of either cannot be read. */
+function both<T>(a: Reading<T>, b: Reading<T>, together: (a: T, b: T) => T): Reading<T> {
+  if (a.state !== 'value') return a;
+  return b.state === 'value' ? known(together(a.value, b.value)) : b;
+}
+
+/** Everything since the breaker was armed, whatever has healed since; nothing of it holds up a reset. */
+async function incidentsSinceArmed(
+  { risk }: EvidenceSources,
+  { scope, state }: Asked,
+): Promise<IncidentRecord[]> {
+  if (state.latch === 'TRIPPED') return [];
+  return allValues(await riskRecords(risk).incidents.since(scope, state.armedAtMs));
+}
+
+/** As if the longest time without a stop had lasted until now. */
+function longestUnprotectedSince(incidents: readonly IncidentRecord[], nowMs: number): number | null {
+  const times = incidents.flatMap(({ unprotectedMs }) => (unprotectedMs === null ? [] : [unprotectedMs]));
+  return times.length === 0 ? null : nowMs - Math.max(...times);
 }
 
 type Snapshots = { readonly atMs: number; readonly equityMicroUsdt: number }[];

@@ -6,7 +6,7 @@ import { messageOf } from '../../core/message-of.ts';
 import type { Clock } from '../../core/ports.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { MissedBar } from '../../inference/missed-bars.ts';
-import { firstArmed, lostState } from '../breaker/state.ts';
+import { type BreakerState, firstArmed, lostState } from '../breaker/state.ts';
 import { transition } from '../breaker/transition.ts';
 import {
   type BreakerEffect,
@@ -132,12 +132,23 @@ async function applyEvent(
   const latched = moved !== undefined && failures.length === 0;
   const outcome = { scope, transition: moved, missedBars: undefined, latched, failures };
   if (moved === undefined) return outcome;
-  for (const effect of moved.effects)
-    await attempt(() => carryOut(dependencies, { scope, effect }, failures));
+  const effects = isBeingNotified(moved.previous, dependencies.clock.nowMs())
+    ? moved.effects.filter(({ kind }) => kind !== 'notify')
+    : moved.effects;
+  for (const effect of effects) await attempt(() => carryOut(dependencies, { scope, effect }, failures));
   if (moved.current.latch === 'ARMED' && moved.current.epoch === 1)
     await attempt(() => leaveTrace(dependencies, scope));
   return outcome;
 }
+
+/**
+ * For so long after a trip, the process that made it is taken to be notifying people, so that a tick of the breaker beside an
+ * operator's trip does not notify them too. Less than a minute: the next tick but one repeats a notification that failed.
+ */
+const NOTIFY_MS = 55_000;
+
+const isBeingNotified = (previous: BreakerState, nowMs: number): boolean =>
+  previous.latch === 'TRIPPED' && nowMs - previous.trippedAtMs < NOTIFY_MS;
 
 /** Decides on the gate as it is, and writes; decides again when it moved. A write that fails does not take the decision back. */
 async function moveState(

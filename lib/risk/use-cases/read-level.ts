@@ -2,7 +2,7 @@
 
 import type { Scope } from '../gate.ts';
 import type { Level, RolloutState } from '../level.ts';
-import { initialRollout, rolloutStateSchema } from '../level.ts';
+import { initialRollout } from '../level.ts';
 import type { RiskStore } from '../ports.ts';
 import { riskRecords } from './risk-records.ts';
 
@@ -15,11 +15,10 @@ type RecordState =
   | { readonly kind: 'missing' };
 
 export async function readRecord(risk: RiskStore): Promise<RecordState> {
-  const record = await riskRecords(risk).rollout.getStored(ROLLOUT_SCOPE);
+  const record = await riskRecords(risk).rollout.find(ROLLOUT_SCOPE);
   if (record === undefined) return { kind: 'missing' };
-  const { revision } = record;
-  const state = rolloutStateSchema.safeParse(record.value);
-  return state.success ? { kind: 'value', state: state.data, revision } : { kind: 'malformed', revision };
+  const { revision, value: state } = record;
+  return state === undefined ? { kind: 'malformed', revision } : { kind: 'value', state, revision };
 }
 
 /** The stage in force: paper before the rollout ever began, undefined when it cannot be read. Never rejects. */

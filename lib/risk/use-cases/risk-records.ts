@@ -1,6 +1,6 @@
 // The risk table's records that risk declares, ready to read and write.
 import type { RecordStore } from '../ports.ts';
-import { AUDIT, DAYS, EQUITY, POSITION_MANAGER, REJECTIONS, ROLLOUT, TRADES } from '../records.ts';
+import { AUDIT, DAYS, EQUITY, INCIDENTS, POSITION_MANAGER, REJECTIONS, ROLLOUT, TRADES } from '../records.ts';
 import { NamedRecords, RecordSeries, SingleRecord } from './typed-records.ts';
 
 export const riskRecords = (store: RecordStore) => ({
@@ -8,6 +8,7 @@ export const riskRecords = (store: RecordStore) => ({
   /** By `dayId`. */
   days: new NamedRecords(store, DAYS),
   trades: new RecordSeries(store, TRADES),
+  incidents: new RecordSeries(store, INCIDENTS),
   rejections: new RecordSeries(store, REJECTIONS),
   positionManager: new SingleRecord(store, POSITION_MANAGER),
   audit: new NamedRecords(store, AUDIT),

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { InvariantError } from '../../core/invariant.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { Scope } from '../gate.ts';
-import type { RecordCondition, RecordList, RecordQuery, RecordStore, Versioned } from '../ports.ts';
+import type { RecordCondition, RecordProblem, RecordQuery, RecordStore, Versioned } from '../ports.ts';
 import {
   type KeyedKind,
   keyOf,
@@ -14,15 +14,27 @@ import {
   sortable,
 } from '../record-kind.ts';
 
+/** Records of one kind: those that could be read, in order of their ids, and what is wrong with each of the others. */
+export interface KindList<T> {
+  readonly records: readonly (Versioned<T> & { readonly id: string })[];
+  readonly problems: readonly (RecordProblem & { readonly id: string })[];
+}
+
 /** The records of a list. Throws StoreError when one of them could not be read. */
-export function allRecords<T>({ records, problems }: RecordList<T>): RecordList<T>['records'] {
+export function allRecords<T>({ records, problems }: KindList<T>): KindList<T>['records'] {
   const [problem] = problems;
   if (problem !== undefined) throw new StoreError(problem.message, { retryable: false });
   return records;
 }
 
 /** What the records of a list say. Throws StoreError when one of them could not be read. */
-export const allValues = <T>(list: RecordList<T>): T[] => allRecords(list).map(({ value }) => value);
+export const allValues = <T>(list: KindList<T>): T[] => allRecords(list).map(({ value }) => value);
+
+interface IdRange extends Pick<RecordQuery, 'newestFirst' | 'count'> {
+  readonly idStart?: string;
+  readonly fromId?: string | undefined;
+  readonly beforeId?: string | undefined;
+}
 
 class RecordsOfKind<T, Kind extends RecordKind<T>> {
   readonly #store: RecordStore;
@@ -60,17 +72,23 @@ class RecordsOfKind<T, Kind extends RecordKind<T>> {
     return this.#store.put(scope, key, value, { ...condition, ...(keptMs !== undefined && { keptMs }) });
   }
 
-  protected list(
+  protected async list(
     scope: Scope,
-    {
-      idStart = '',
-      fromId,
-      ...range
-    }: Pick<RecordQuery, 'newestFirst' | 'count'> & { idStart?: string; fromId?: string },
-  ): Promise<RecordList<T>> {
-    const prefix = keyOf(this.kind, idStart);
-    const from = fromId === undefined ? {} : { fromKey: keyOf(this.kind, fromId) };
-    return this.#store.list({ scope, prefix, ...from, ...range }, this.kind.schema);
+    { idStart = '', fromId, beforeId, ...range }: IdRange,
+  ): Promise<KindList<T>> {
+    const { records, problems } = await this.#store.list(
+      {
+        ...{ scope, prefix: keyOf(this.kind, idStart), ...range },
+        ...(fromId !== undefined && { fromKey: keyOf(this.kind, fromId) }),
+        ...(beforeId !== undefined && { beforeKey: keyOf(this.kind, beforeId) }),
+      },
+      this.kind.schema,
+    );
+    const idOf = (key: string) => key.slice(keyOf(this.kind, '').length);
+    return {
+      records: records.map(({ key, value, revision }) => ({ id: idOf(key), value, revision })),
+      problems: problems.map((problem) => ({ id: idOf(problem.key), ...problem })),
+    };
   }
 
   protected delete(scope: Scope, id: string, ifRevision: number): Promise<'removed' | 'conflict'> {
@@ -84,9 +102,15 @@ export class SingleRecord<T> extends RecordsOfKind<T, RecordKind<T>> {
     return this.read(scope, undefined, this.kind.schema);
   }
 
-  /** As it is stored: for whoever has to tell a malformed record from a missing one. */
+  /** As it is stored: for whoever has read it before, and judges it by its revision. */
   getStored(scope: Scope): Promise<Versioned<unknown> | undefined> {
     return this.read(scope, undefined, z.unknown());
+  }
+
+  /** One that breaks its schema has no value: for whoever has to tell it from a missing one, or writes it anew. */
+  async find(scope: Scope): Promise<Versioned<T | undefined> | undefined> {
+    const stored = await this.getStored(scope);
+    return stored && { revision: stored.revision, value: this.kind.schema.safeParse(stored.value).data };
   }
 
   put(scope: Scope, value: T, condition: RecordCondition): Promise<'written' | 'conflict'> {
@@ -106,7 +130,7 @@ export class NamedRecords<T> extends RecordsOfKind<T, RecordKind<T>> {
   }
 
   /** Those whose id starts with the text, in order of their ids. @param idStart @default all */
-  all(scope: Scope, idStart = ''): Promise<RecordList<T>> {
+  all(scope: Scope, idStart = ''): Promise<KindList<T>> {
     return this.list(scope, { idStart });
   }
 
@@ -131,7 +155,15 @@ export class KeyedRecords<T> extends RecordsOfKind<T, KeyedKind<T>> {
     return this.delete(scope, this.kind.idOf(value), revision);
   }
 
-  all(scope: Scope): Promise<RecordList<T>> {
+  /** Removes a record that cannot be read, as long as nobody has written it since. */
+  async discard(
+    scope: Scope,
+    { id, revision }: KindList<T>['problems'][number],
+  ): Promise<'removed' | 'conflict'> {
+    return revision === undefined ? 'conflict' : this.delete(scope, id, revision);
+  }
+
+  all(scope: Scope): Promise<KindList<T>> {
     return this.list(scope, {});
   }
 }
@@ -147,23 +179,32 @@ export class RecordSeries<T> extends RecordsOfKind<T, SeriesKind<T>> {
     return this.delete(scope, seriesId(this.kind, value), revision);
   }
 
-  all(scope: Scope): Promise<RecordList<T>> {
+  all(scope: Scope): Promise<KindList<T>> {
     return this.list(scope, {});
   }
 
   /** Of this time and later, the oldest first. */
-  since(scope: Scope, fromMs: number): Promise<RecordList<T>> {
+  since(scope: Scope, fromMs: number): Promise<KindList<T>> {
     return this.list(scope, { fromId: sortable(fromMs) });
   }
 
   /** The newest, newest first; at most `count`. */
-  newest(scope: Scope, count: number): Promise<RecordList<T>> {
+  newest(scope: Scope, count: number): Promise<KindList<T>> {
     return this.list(scope, { newestFirst: true, count });
+  }
+
+  /** Newest first, from this time on and before this id; at most `count`. @default any */
+  newestBefore(
+    scope: Scope,
+    { count, fromMs, beforeId }: { count: number; fromMs?: number; beforeId: string | undefined },
+  ): Promise<KindList<T>> {
+    const fromId = fromMs === undefined ? undefined : sortable(fromMs);
+    return this.list(scope, { newestFirst: true, count, fromId, beforeId });
   }
 
   /** The newest one, if it is of this time or later. Throws StoreError when it cannot be read. @param fromMs @default any time */
   async latest(scope: Scope, fromMs?: number): Promise<T | undefined> {
-    const from = fromMs === undefined ? {} : { fromId: sortable(fromMs) };
-    return allValues(await this.list(scope, { ...from, newestFirst: true, count: 1 }))[0];
+    const fromId = fromMs === undefined ? undefined : sortable(fromMs);
+    return allValues(await this.list(scope, { newestFirst: true, count: 1, fromId }))[0];
   }
 }

@@ -8,7 +8,7 @@ import { initialRollout, type RolloutState, type SignOffRole } from '../../risk/
 import type { RecordCondition, RiskStore } from '../../risk/ports.ts';
 import { sortable } from '../../risk/record-kind.ts';
 import { ROLLOUT_SCOPE, readRecord } from '../../risk/use-cases/read-level.ts';
-import { type GoNoGoRecord, goNoGoRecordSchema } from '../records.ts';
+import type { GoNoGoRecord } from '../records.ts';
 import {
   ROLLOUT_DENIALS,
   type RolloutDenial,
@@ -61,9 +61,8 @@ export async function readDecision(risk: RiskStore): Promise<GoNoGoRecord | unde
 export async function keepDecision(risk: RiskStore, decision: GoNoGoRecord): Promise<void> {
   const { goNoGo } = rolloutRecords(risk);
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-    const before = await goNoGo.getStored(ROLLOUT_SCOPE);
-    const known = goNoGoRecordSchema.safeParse(before?.value);
-    if (known.success && known.data.decidedAtMs > decision.decidedAtMs) return;
+    const before = await goNoGo.find(ROLLOUT_SCOPE);
+    if (before?.value !== undefined && before.value.decidedAtMs > decision.decidedAtMs) return;
     const condition: RecordCondition = before ? { ifRevision: before.revision } : { ifAbsent: true };
     if ((await goNoGo.put(ROLLOUT_SCOPE, decision, condition)) === 'written') return;
   }

@@ -1,11 +1,13 @@
 // Composes the api function.
 
 import { createClients, type ServiceEndpoints } from '../../adapters/aws/create-clients.ts';
+import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { readSecretParameter } from '../../adapters/aws/ssm/read-secret-parameter.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { writeSecretParameter } from '../../adapters/aws/ssm/write-secret-parameter.ts';
 import { recordApiCall } from '../../adapters/telemetry/record-api-call.ts';
-import { type ApiAnswer, type ApiDependencies, type ApiRequest, createApi } from '../../api/answer-api.ts';
+import { type ApiDependencies, createApi } from '../../api/answer-api.ts';
+import type { ApiAnswer, ApiRequest } from '../../api/api-call.ts';
 import { sha256Of } from '../../core/hash.ts';
 import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
 import type { ApiSettings } from '../config/function-settings.ts';
@@ -13,6 +15,7 @@ import { apiTokenParameter, LOCAL_STAGE } from '../config/stage.ts';
 import { PROCESS_TIMERS } from '../timers.ts';
 import { openedBrokers } from './brokers.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
+import { openMarketData } from './market-data.ts';
 import { openNotifier } from './notifier.ts';
 import { openRiskStore, openSignalStore } from './stores.ts';
 
@@ -39,6 +42,8 @@ export function composeApi(
     note: (call) => recordApiCall(telemetry, call),
     risk,
     signals: openSignalStore(runtime, settings),
+    objects: createS3ObjectStore({ client: clients.s3, bucket: settings.bucket }),
+    market: openMarketData(settings, runtime),
     flags: createSsmFlagStore({ client: clients.ssm, stage }),
     notifier: openNotifier(notify, clock),
     clock,

@@ -1,4 +1,5 @@
 // Composes the evaluate-rollout function.
+
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { recordDrift } from '../../adapters/telemetry/record-drift.ts';
 import { recordRolloutAssessment } from '../../adapters/telemetry/record-rollout-assessment.ts';
@@ -6,7 +7,7 @@ import { createBarTallies } from '../../inference/use-cases/tally-bars.ts';
 import type { DriftRecord } from '../../models/drift-record.ts';
 import type { DriftLog } from '../../models/ports.ts';
 import { watchDrift } from '../../models/use-cases/watch-drift.ts';
-import type { RiskStore } from '../../risk/ports.ts';
+import type { RecordStore } from '../../risk/ports.ts';
 import {
   type AssessDependencies,
   assessRollout,
@@ -50,7 +51,7 @@ export function composeEvaluateRollout(
     async watchDrift() {
       const drift = await watchDrift({
         ...dependencies,
-        log: driftLogIn(dependencies.risk),
+        log: driftLogOf(dependencies.risk),
         draws: seededDraws,
       });
       recordDrift(runtime.telemetry, drift);
@@ -60,9 +61,7 @@ export function composeEvaluateRollout(
   };
 }
 
-/** The measurements of drift in the risk table. */
-const driftLogIn = (risk: RiskStore): DriftLog => ({
-  add: async (record) => {
-    await rolloutRecords(risk).drift.add('paper', record);
-  },
+/** Drift is kept beside the other evidence of paper trading. */
+const driftLogOf = (risk: RecordStore): DriftLog => ({
+  append: (record) => rolloutRecords(risk).drift.add('paper', record),
 });

@@ -1,4 +1,5 @@
 // Composes the infer function.
+
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
 import { recordInferRun } from '../../adapters/telemetry/record-infer-run.ts';
@@ -9,6 +10,7 @@ import { symbolsOfShard } from '../../market/universe.ts';
 import { readUniverse } from '../../market/use-cases/active-universe.ts';
 import { createEnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
 import type { InferSettings } from '../config/function-settings.ts';
+import { PROCESS_TIMERS } from '../timers.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
 import { openMarketData } from './market-data.ts';
 import { openSignalStore } from './stores.ts';
@@ -29,7 +31,8 @@ export function composeInfer(settings: InferSettings, overrides?: RuntimeOverrid
     ensembles,
     signals: openSignalStore(runtime, settings),
     clock: runtime.clock,
-    stopwatchMs: () => performance.now(),
+    stopwatchMs: PROCESS_TIMERS.stopwatchMs,
+    sleep: PROCESS_TIMERS.pause,
     residentBytes: process.memoryUsage.rss,
     codeVersion: runtime.codeVersion,
     shadowRecords: objects,

@@ -142,7 +142,13 @@ export function openLocalStage(
     ...stores,
     risk,
     objects,
-    notifier: openNotifier({ file: localNotificationsFile(stateDir) }, SYSTEM_CLOCK),
+    notifier: {
+      // In the run's own time, as the breaker's notifications. If the table cannot be read, people are told in real time.
+      async notify(message) {
+        const clock = await readClock().catch(() => SYSTEM_CLOCK);
+        await openNotifier({ file: localNotificationsFile(stateDir) }, clock).notify(message);
+      },
+    },
     readClock,
     readShards: async () => 1,
     readExchange: async () => exchange?.name,

@@ -1,6 +1,5 @@
 // Composes the refresh-universe function.
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
-import { createCoinGeckoRanking } from '../../adapters/market-cap/coingecko-ranking.ts';
 import { recordUniverseRefresh } from '../../adapters/telemetry/record-universe-refresh.ts';
 import { refreshUniverse, type UniverseRefresh } from '../../market/use-cases/refresh-universe.ts';
 import type { RefreshUniverseSettings } from '../config/function-settings.ts';
@@ -18,13 +17,12 @@ export function composeRefreshUniverse(
   settings: RefreshUniverseSettings,
   overrides?: RuntimeOverrides,
 ): RefreshUniverseComposition {
-  const { stage, bucket, symbols, marketCapUrl } = settings;
+  const { stage, bucket, symbols } = settings;
   const runtime = openFunctionRuntime('refresh-universe', stage, overrides);
   const dependencies = {
     market: openMarketData(settings, runtime),
     objects: createS3ObjectStore({ client: runtime.clients.s3, bucket }),
     clock: runtime.clock,
-    marketCaps: marketCapUrl === undefined ? undefined : createCoinGeckoRanking({ baseUrl: marketCapUrl }),
   };
   return {
     refresh: () => refreshUniverse(dependencies, { size: symbols, afresh: false }),

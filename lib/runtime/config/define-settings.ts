@@ -3,8 +3,8 @@
 // disagree.
 import { z } from 'zod';
 
-/** `required`: the stack always sets it. `optional`: the stack sets it where the stage asks for it. `override`: no stack sets it. */
-type SetBy = 'required' | 'optional' | 'override';
+/** `required`: the stack sets it. `override`: no stack sets it. */
+type SetBy = 'required' | 'override';
 
 export interface Setting<Name extends string, Value, By extends SetBy> {
   readonly name: Name;
@@ -19,11 +19,6 @@ export const required = <const Name extends string, Value>(
 
 export const text = <const Name extends string>(name: Name): Setting<Name, string, 'required'> =>
   required(name, z.string().min(3));
-
-export const optional = <const Name extends string, Value>(
-  name: Name,
-  schema: z.ZodType<Value>,
-): Setting<Name, Value | undefined, 'optional'> => ({ name, schema: schema.optional(), setBy: 'optional' });
 
 export const override = <const Name extends string, Value>(
   name: Name,
@@ -41,8 +36,6 @@ type Names<T extends Table, By extends SetBy> = {
 export interface Settings<T extends Table> {
   /** What the stack must set. */
   readonly required: readonly Names<T, 'required'>[];
-  /** What the stack sets where the stage asks for it. */
-  readonly optional: readonly Names<T, 'optional'>[];
   /** Throws Error with one line that names every missing or malformed setting. */
   read(environment?: NodeJS.ProcessEnv): Values<T>;
 }
@@ -50,13 +43,9 @@ export interface Settings<T extends Table> {
 export type SettingsOf<S extends { read(): unknown }> = ReturnType<S['read']>;
 
 export function defineSettings<const T extends Table>(table: T): Settings<T> {
-  const namesSetBy = <By extends SetBy>(by: By) =>
-    Object.values(table)
-      .filter(({ setBy }) => setBy === by)
-      .map(({ name }) => name) as Names<T, By>[];
+  const required = Object.values(table).filter(({ setBy }) => setBy === 'required');
   return {
-    required: namesSetBy('required'),
-    optional: namesSetBy('optional'),
+    required: required.map(({ name }) => name) as Names<T, 'required'>[],
     read(environment = process.env) {
       const parsed = Object.entries(table).map(([key, { name, schema }]) => ({
         key,

@@ -2,7 +2,7 @@
 // names it; a setting that the stack does not set does not compile (infra/constructs/function-stack.ts).
 import { z } from 'zod';
 import { SYMBOLS_MAX } from '../../market/universe.ts';
-import { defineSettings, optional, override, required, type SettingsOf, text } from './define-settings.ts';
+import { defineSettings, override, required, type SettingsOf, text } from './define-settings.ts';
 import { stageNameSchema } from './stage.ts';
 
 export const exchangeSchema = z.enum(['binanceusdm', 'binance']);
@@ -55,6 +55,7 @@ export type EvaluateRolloutSettings = SettingsOf<typeof evaluateRolloutSettings>
 export const apiSettings = defineSettings({
   stage,
   ...market,
+  bucket,
   signalsTable,
   riskTable,
   shards,
@@ -70,8 +71,6 @@ export const refreshUniverseSettings = defineSettings({
   bucket,
   /** Size of the universe. */
   symbols: required('QT_SYMBOLS', z.coerce.number().int().min(1).max(SYMBOLS_MAX)),
-  /** Address of CoinGecko's ranking. Not asked when it is missing. */
-  marketCapUrl: optional('QT_MARKET_CAP_URL', z.url()),
 });
 export type RefreshUniverseSettings = SettingsOf<typeof refreshUniverseSettings>;
 
@@ -94,6 +93,4 @@ export type FunctionName = keyof typeof FUNCTION_SETTINGS;
 type Tables = (typeof FUNCTION_SETTINGS)[FunctionName];
 
 /** A value for every name that any function's table asks infra for. */
-export type FunctionEnvironment = Readonly<
-  Record<Tables['required'][number], string> & Record<Tables['optional'][number], string | undefined>
->;
+export type FunctionEnvironment = Readonly<Record<Tables['required'][number], string>>;

@@ -43,6 +43,7 @@ export const localCircuitBreakerSettings = (stateDir: string): CircuitBreakerSet
 export const localApiSettings = (stateDir: string, market: LocalMarket): ApiSettings => ({
   ...market,
   ...localCircuitBreakerSettings(stateDir),
+  bucket: LOCAL_BUCKET,
   authorisation: 'token',
 });
 
@@ -55,5 +56,4 @@ export const localRefreshUniverseSettings = (
   stage: LOCAL_STAGE,
   bucket: LOCAL_BUCKET,
   symbols,
-  marketCapUrl: undefined,
 });

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { dailySharpe, performanceOf } from '../../../lib/research/metrics/performance.ts';
+import {
+  ANNUALISED_DAYS_MIN,
+  dailySharpe,
+  performanceOf,
+} from '../../../lib/research/metrics/performance.ts';
 import { maxDrawdown, worstDailyDrawdown } from '../../../lib/risk/drawdown.ts';
 import { dailyReturns, monthlyReturns } from '../../../lib/risk/equity-curve.ts';
 
@@ -126,25 +130,31 @@ describe('worst daily drawdown', () => {
 });
 
 describe('performance', () => {
-  // Daily returns +10 %, −5 %, +2 %, 0 %: mean 0.0175, squares of distances 0.011675, one losing day.
-  const performance = performanceOf(byDay([100, 110, 104.5, 106.59, 106.59]));
+  // Daily returns +10 %, −5 %, +2 %, 0 %, eight times over: mean 0.0175, squares of distances 8 × 0.011675, eight losing days.
+  const FACTORS = [1.1, 0.95, 1.02, 1];
+  const equities = (days: number) => {
+    const values = [100];
+    for (let day = 0; day < days; day++) values.push(values.at(-1)! * FACTORS[day % FACTORS.length]!);
+    return byDay(values);
+  };
+  const performance = performanceOf(equities(32));
 
   it('annualises Sharpe and Sortino by √365', () => {
-    expect(performance.sharpe).toBeCloseTo((0.0175 / Math.sqrt(0.011675 / 3)) * Math.sqrt(365), 9);
+    expect(performance.sharpe).toBeCloseTo((0.0175 / Math.sqrt((8 * 0.011675) / 31)) * Math.sqrt(365), 9);
     expect(performance.sortino).toBeCloseTo((0.0175 / Math.sqrt(0.05 ** 2 / 4)) * Math.sqrt(365), 9);
   });
 
   it('divides compound annual growth by the deepest drawdown for Calmar', () => {
-    expect(performance.totalReturn).toBeCloseTo(0.0659, 12);
+    expect(performance.totalReturn).toBeCloseTo(1.0659 ** 8 - 1, 12);
     expect(performance.annualReturn).toBeCloseTo(1.0659 ** (365 / 4) - 1, 8);
     expect(performance.maxDrawdown?.fraction).toBeCloseTo(0.05, 12);
     expect(performance.calmar).toBeCloseTo((1.0659 ** (365 / 4) - 1) / 0.05, 6);
   });
 
   it('leaves undefined what cannot be said', () => {
-    const onlyRising = performanceOf(byDay([100, 101, 103]));
+    const onlyRising = performanceOf(byDay(Array.from({ length: 31 }, (_, day) => 100 + day)));
     expect(onlyRising).toMatchObject({ sortino: undefined, calmar: undefined, maxDrawdown: undefined });
-    const flat = performanceOf(byDay([100, 100, 100]));
+    const flat = performanceOf(byDay(Array.from({ length: 31 }, () => 100)));
     expect(flat).toMatchObject({ totalReturn: 0, sharpe: undefined, sortino: undefined, calmar: undefined });
     const oneDay = performanceOf(byDay([100, 90]));
     expect(oneDay).toMatchObject({
@@ -164,13 +174,25 @@ describe('performance', () => {
     });
   });
 
+  it('annualises nothing below 30 days, and the same figures from 30 days on', () => {
+    const { totalReturn, maxDrawdown: drawdown, ...below } = performanceOf(equities(ANNUALISED_DAYS_MIN - 1));
+    expect(totalReturn).toBeGreaterThan(0);
+    expect(drawdown?.fraction).toBeCloseTo(0.05, 12);
+    const undefinedFigures = {
+      annualReturn: undefined,
+      sharpe: undefined,
+      sortino: undefined,
+      calmar: undefined,
+    };
+    expect(below).toMatchObject(undefinedFigures);
+    for (const figure of Object.keys(undefinedFigures) as (keyof typeof undefinedFigures)[])
+      expect(performanceOf(equities(ANNUALISED_DAYS_MIN))[figure]).toBeGreaterThan(0);
+  });
+
   it('has no growth rate after ruin, nor one beyond numbers', () => {
-    expect(performanceOf(byDay([100, 50, -1])).annualReturn).toBeUndefined();
-    const explosive = curveOf([
-      [DAY - 1, 1],
-      [DAY, 1e6],
-      [DAY + 1, 1e12],
-    ]);
+    const rising = Array.from({ length: 31 }, (_, day) => 100 + day);
+    expect(performanceOf(byDay([...rising, -1])).annualReturn).toBeUndefined();
+    const explosive = byDay(Array.from({ length: 31 }, (_, day) => 10 ** (day * 10)));
     expect(performanceOf(explosive).annualReturn).toBeUndefined();
   });
 

@@ -4,13 +4,9 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, test } from 'vitest';
 import { type CandleSeries, seriesFromCandles } from '../../../lib/market/candle-series.ts';
 import { concludeStops } from '../../../lib/research/stops/conclude-stops.ts';
-import {
-  followStop,
-  nameRule,
-  type StopRule,
-  StopStudyTally,
-  stopRules,
-} from '../../../lib/research/stops/stop-study.ts';
+import { followStop } from '../../../lib/research/stops/follow-stop.ts';
+import { nameRule, type StopRule, stopRules } from '../../../lib/research/stops/stop-rule.ts';
+import { StopStudyTally } from '../../../lib/research/stops/stop-study.ts';
 
 const BAR_MS = 300_000;
 const BARS_PER_DAY = 288;
@@ -92,7 +88,7 @@ describe('one entry', () => {
   });
 });
 
-test('the rules are every multiple at every timeframe, once, and no stop; the one in force first', () => {
+test('the rules are every multiple at every timeframe, once, and no stop; the active one first', () => {
   const names = stopRules(1.3).map(nameRule);
   expect(names[0]).toBe('1.3 x ATR 5m');
   expect(names.at(-1)).toBe('no stop');

@@ -94,7 +94,8 @@ export async function replay(
     past: {
       series: new Map(Object.entries(symbols).map(([symbol, past]) => [symbol, past.candles])),
       predictions: Object.values(symbols).map(({ predictions }) => predictions),
-      failures: [],
+      abstentions: {},
+      symbolProblems: [],
     },
     ensemble: ENSEMBLE,
     servedModels: 2,

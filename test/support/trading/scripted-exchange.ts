@@ -21,7 +21,9 @@ export type Answer =
   | 'timeout'
   /** Never arrives, and no answer comes. */
   | 'lost'
-  | 'reject';
+  | 'reject'
+  /** Refused by a filter that has changed. */
+  | 'filters';
 
 interface Resting {
   readonly order: EntryOrder | ReduceOrder;
@@ -105,6 +107,8 @@ export class ScriptedExchange {
       const answer = this.isDown ? 'lost' : this.answer(order);
       if (!this.isDown) this.sent.push(order);
       if (answer === 'lost') return { outcome: 'unknown', message: 'no answer' };
+      if (answer === 'filters')
+        return { outcome: 'rejected', code: 'filters', message: 'not a multiple of the step' };
       if (answer === 'reject' || !this.#take(order, answer))
         return { outcome: 'rejected', code: 'other', message: 'refused' };
       if (answer === 'timeout') return { outcome: 'unknown', message: 'no answer' };

@@ -9,7 +9,13 @@ import { invariant } from '../../../core/invariant.ts';
 import type { Clock } from '../../../core/ports.ts';
 import { failure, type Result, success } from '../../../core/result.ts';
 import { SECOND_MS } from '../../../core/units.ts';
-import type { RecordCondition, RecordQuery, RecordStore, Versioned } from '../../../risk/ports.ts';
+import type {
+  RecordCondition,
+  RecordProblem,
+  RecordQuery,
+  RecordStore,
+  Versioned,
+} from '../../../risk/ports.ts';
 import { RISK_TABLE } from '../resources.ts';
 import { storeError } from '../store-failure.ts';
 import { isWritten } from './is-written.ts';
@@ -57,12 +63,18 @@ export function createDynamoRecords(riskTable: RiskTable, clock: Clock): RecordS
 
     async list({ scope, ...query }, schema) {
       const records: (Versioned<z.infer<typeof schema>> & { readonly key: string })[] = [];
-      const problems: { key: string; message: string }[] = [];
+      const problems: RecordProblem[] = [];
       for (const item of await queryItems(riskTable, { scope, ...query })) {
         const key = String(item.sk);
         const record = parseItem(item, schema);
         if (record.ok) records.push({ key, ...record.value });
-        else problems.push({ key, message: describeMalformed(nameOf(riskTable, scope, key), record.error) });
+        else
+          problems.push({
+            key,
+            message: describeMalformed(nameOf(riskTable, scope, key), record.error),
+            value: item.value,
+            revision: itemSchema.safeParse(item).data?.revision,
+          });
       }
       return { records, problems };
     },
@@ -80,10 +92,12 @@ function parseItem<T>(item: Record<string, unknown>, schema: z.ZodType<T>): Resu
 /** Throws StoreError. */
 async function queryItems(
   riskTable: RiskTable,
-  { scope, prefix, fromKey = prefix, newestFirst = false, count }: RecordQuery,
+  { scope, prefix, fromKey = prefix, beforeKey, newestFirst = false, count }: RecordQuery,
 ): Promise<Record<string, unknown>[]> {
-  invariant(fromKey.startsWith(prefix), `${fromKey} does not start with ${prefix}`);
-  if (count !== undefined && count <= 0) return [];
+  for (const key of [fromKey, beforeKey ?? prefix])
+    invariant(key.startsWith(prefix), `${key} does not start with ${prefix}`);
+  const toKey = beforeKey ?? prefix + AFTER_ALL_KEYS;
+  if ((count !== undefined && count <= 0) || fromKey >= toKey) return [];
   const { client, table } = riskTable;
   const pages = paginateQuery(
     { client, ...(count !== undefined && { pageSize: count }) },
@@ -91,7 +105,7 @@ async function queryItems(
       TableName: table,
       KeyConditionExpression: '#scope = :scope AND sk BETWEEN :from AND :to',
       ExpressionAttributeNames: { '#scope': 'scope' },
-      ExpressionAttributeValues: { ':scope': scope, ':from': fromKey, ':to': prefix + AFTER_ALL_KEYS },
+      ExpressionAttributeValues: { ':scope': scope, ':from': fromKey, ':to': toKey },
       ScanIndexForward: !newestFirst,
       ConsistentRead: true,
     },
@@ -99,7 +113,8 @@ async function queryItems(
   const items: Record<string, unknown>[] = [];
   try {
     for await (const page of pages) {
-      items.push(...(page.Items ?? []));
+      // BETWEEN includes its end.
+      items.push(...(page.Items ?? []).filter(({ sk }) => sk !== beforeKey));
       if (count !== undefined && items.length >= count) return items.slice(0, count);
     }
     return items;

@@ -11,17 +11,22 @@ import type { ObjectStore, StoredObject } from '../../../core/ports.ts';
 import { failure, type Result, success } from '../../../core/result.ts';
 import type { PaperCosts } from '../../../execution/paper-account.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../../market/candle-series.ts';
+import { ROW_WINDOW_BARS } from '../../../market/grid.ts';
 import type { Ensemble } from '../../../models/ensemble.ts';
 import { createEnsembleProvider } from '../../../models/use-cases/load-ensemble.ts';
 import type { LoadedEnsemble } from '../../../models/use-cases/loaded-ensemble.ts';
 import type { QuarantinedModel } from '../../../models/use-cases/loaded-member.ts';
-import { type BacktestReport, reportBacktest } from '../../../research/use-cases/backtest-report.ts';
+import { type AbstentionCounts, countAbstentions } from '../../../research/count-abstentions.ts';
+import { gridBefore } from '../../../research/grid-before.ts';
+import type { SymbolProblem } from '../../../research/symbol-problem.ts';
+import type { BacktestReport } from '../../../research/use-cases/backtest-report.ts';
 import { createPredictedSignals } from '../../../research/use-cases/predicted-signals.ts';
 import {
   type PredictionCache,
   type Predictions,
   predictOnce,
 } from '../../../research/use-cases/predictions.ts';
+import { reportBacktest } from '../../../research/use-cases/report-backtest.ts';
 import { runBacktest, type SimulatedClock } from '../../../research/use-cases/run-backtest.ts';
 import { type FolderQuery, type InputUnusable, openInput, openModels } from './recorded-input.ts';
 
@@ -34,7 +39,10 @@ export interface BacktestQuery extends FolderQuery {
   readonly onSymbol: (progress: { done: number; of: number; symbol: string }) => void;
 }
 
-export type BacktestError = InputUnusable | { readonly code: 'no_models'; readonly message: string };
+/** `no_decisions`: serving would abstain at every bar. */
+export type BacktestError =
+  | InputUnusable
+  | { readonly code: 'no_models' | 'no_decisions'; readonly message: string };
 
 /** Binance's rate at 00, 08 and 16 UTC when the premium is small: recorded spot candles have no rates. */
 const FUNDING_RATE_PER_8H = 0.0001;
@@ -60,6 +68,8 @@ export async function backtestFolder(
       const saved = await file?.value.save();
       if (saved?.ok === false) return refuse(saved.error);
       if (past.series.size === 0) return refuse(`no candles of the range: check --from, --to and --symbols`);
+      if (past.predictions.every(({ openTimeMs }) => openTimeMs.length === 0))
+        return failure({ code: 'no_decisions', message: describeNoDecision(past.abstentions) });
       const startedMs = performance.now();
       const { ensemble, serving, quarantined } = loaded;
       const report = await replayPast(query, {
@@ -83,7 +93,14 @@ interface Past {
   /** Up to the end of the range, by symbol in alphabetical order; only symbols that trade within it. */
   readonly series: ReadonlyMap<string, CandleSeries>;
   readonly predictions: readonly Predictions[];
-  readonly failures: readonly { readonly symbol: string; readonly message: string }[];
+  /** Bars of the range without a prediction, by reason. */
+  readonly abstentions: AbstentionCounts;
+  readonly symbolProblems: readonly SymbolProblem[];
+}
+
+function describeNoDecision(abstentions: AbstentionCounts): string {
+  const counts = Object.entries(abstentions).map(([reason, bars]) => `${reason} ${bars}`);
+  return `no bar of the range can be decided (${counts.join(', ')}): a decision needs ${ROW_WINDOW_BARS} bars before it, so add earlier candles or choose a later --from`;
 }
 
 async function predictAll(
@@ -97,26 +114,28 @@ async function predictAll(
 ): Promise<Past> {
   const { folder, loaded, cache } = input;
   const past = { series: new Map<string, CandleSeries>(), predictions: [] as Predictions[] };
-  const failures: { symbol: string; message: string }[] = [];
+  const symbolProblems: SymbolProblem[] = [];
+  const abstentions: Record<string, number> = {};
   for (const [index, symbol] of [...input.symbols].sort().entries()) {
     const candles = await folder.read(symbol);
     const predicted = candles.ok
       ? await predictOnce(loaded, symbol, { candles: candles.value, range: { fromMs, toMs }, cache })
       : candles;
     onSymbol({ done: index + 1, of: input.symbols.length, symbol });
-    if (!candles.ok || !predicted.ok) {
-      failures.push({
-        symbol,
-        message: candles.ok ? String(!predicted.ok && predicted.error) : candles.error,
-      });
+    const grid = candles.ok ? gridBefore(candles.value, toMs) : candles;
+    if (!candles.ok || !predicted.ok || !grid.ok) {
+      const problem = [candles, predicted, grid].flatMap((part) => (part.ok ? [] : [part.error]))[0]!;
+      symbolProblems.push({ symbol, message: problem });
       continue;
     }
+    for (const [reason, bars] of Object.entries(countAbstentions(grid.value, fromMs)))
+      abstentions[reason] = (abstentions[reason] ?? 0) + bars;
     const end = countUntil(candles.value, toMs - 1);
     if (end <= countUntil(candles.value, fromMs - 1)) continue;
     past.series.set(symbol, sliceSeries(candles.value, 0, end));
     past.predictions.push(predicted.value);
   }
-  return { ...past, failures };
+  return { ...past, abstentions, symbolProblems };
 }
 
 export interface ReplayInput {
@@ -137,7 +156,7 @@ export async function replayPast(
   { past, ensemble, objects, ...input }: ReplayInput,
 ): Promise<BacktestReport> {
   const { fromMs, toMs, withBreaker } = query;
-  const { series, predictions, failures } = past;
+  const { series, predictions, abstentions, symbolProblems } = past;
   const clock = createSimulatedClock(fromMs);
   const risk = createMemoryRiskStore();
   const symbols = [...series.keys()];
@@ -166,7 +185,8 @@ export async function replayPast(
     decisions: predictions.reduce((sum, { openTimeMs }) => sum + openTimeMs.length, 0),
     costs,
     withBreaker,
-    failures,
+    abstentions,
+    symbolProblems,
     trainedToMs,
     series,
   });

@@ -44,7 +44,7 @@ export async function studyFolderStops(
         predict: async (symbol, candles) => {
           const predictions = await predictOnce(loaded, symbol, { candles, range: query.range, cache });
           query.onSymbol({ done: ++done, of: symbols.length, symbol });
-          return predictions.ok ? predictions.value : predictions.error;
+          return predictions;
         },
       });
       const saved = await cache?.save();

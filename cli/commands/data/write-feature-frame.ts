@@ -1,16 +1,20 @@
-// Writes the 55 columns of a candle file's rows as CSV: whole, or not at all.
+// Writes the 55 columns of a candle file's rows as CSV: the whole file or none.
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { computeFeatures } from '../../lib/features/compute-features.ts';
-import { FEATURE_COUNT, FRAME_COLUMNS } from '../../lib/features/feature-set.ts';
-import { ABSTENTION_REASONS } from '../../lib/market/abstention.ts';
-import { type CandleGrid, checkBars, fillGaps, ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
-import { readCandles } from '../../lib/runtime/compose/candles.ts';
-import { CommandFailure } from '../command-error.ts';
+import { computeFeatures } from '../../../lib/features/compute-features.ts';
+import { FEATURE_COUNT, FRAME_COLUMNS } from '../../../lib/features/feature-set.ts';
+import { ABSTENTION_REASONS } from '../../../lib/market/abstention.ts';
+import { type CandleGrid, checkBars, fillGaps, ROW_WINDOW_BARS } from '../../../lib/market/grid.ts';
+import { readCandles } from '../../../lib/runtime/compose/candles.ts';
+import { CommandFailure } from '../../command-error.ts';
 
-/** Throws CommandFailure, and leaves nothing behind, when the candles cannot be used or the file cannot be written. */
-export async function writeFrame(candles: string, out: string, last: number | undefined): Promise<void> {
+/** Throws CommandFailure, and leaves no file, when the candles cannot be used or the file cannot be written. */
+export async function writeFeatureFrame(
+  candles: string,
+  out: string,
+  last: number | undefined,
+): Promise<void> {
   const series = await readCandles(candles);
   if (!series.ok) throw new CommandFailure(series.error);
   const grid = fillGaps(series.value);
@@ -30,7 +34,7 @@ export async function writeFrame(candles: string, out: string, last: number | un
   } catch (error) {
     await rm(unfinished, { force: true }).catch(() => undefined);
     throw new CommandFailure(
-      `cannot write ${out} (${(error as NodeJS.ErrnoException).code ?? error}): choose a place that can be written to`,
+      `cannot write ${out} (${(error as NodeJS.ErrnoException).code ?? error}): choose a writable place`,
     );
   }
   process.stderr.write(`${rows.length} rows of ${FRAME_COLUMNS.length} columns in ${out}\n`);

@@ -1,0 +1,110 @@
+// What an account did: closed trades, orders, equity by snapshot and by day.
+import { z } from 'zod';
+import { orderRecordSchema } from '../../execution/records.ts';
+import { executionRecords } from '../../execution/use-cases/execution-records.ts';
+import { maxDrawdown } from '../../risk/drawdown.ts';
+import type { RiskStore } from '../../risk/ports.ts';
+import { equitySnapshotSchema, tradeRecordSchema } from '../../risk/records.ts';
+import { allRecords } from '../../risk/use-cases/typed-records.ts';
+import { readSpan, sortedPage } from './page.ts';
+import { accountQuery, nextSchema, pageQuery, spanQuery } from './query-values.ts';
+
+const MICRO = 1_000_000;
+/** A day has 1440 snapshots. */
+const SNAPSHOTS_MAX = 5_000;
+
+interface Source {
+  readonly risk: RiskStore;
+}
+
+export const tradesQuerySchema = z.strictObject(spanQuery());
+export const tradesAnswerSchema = z.strictObject({ trades: z.array(tradeRecordSchema), next: nextSchema });
+
+/** By the time of closing. Throws StoreError. */
+export async function readTrades(
+  { risk }: Source,
+  query: z.infer<typeof tradesQuerySchema>,
+): Promise<z.infer<typeof tradesAnswerSchema>> {
+  const { items, next } = await readSpan(executionRecords(risk).trades, query);
+  return { trades: [...items], next };
+}
+
+export const ordersQuerySchema = z.strictObject(pageQuery());
+export const ordersAnswerSchema = z.strictObject({ orders: z.array(orderRecordSchema), next: nextSchema });
+
+/** By the time of writing them down. Reads every order that is kept. Throws StoreError. */
+export async function readOrders(
+  { risk }: Source,
+  query: z.infer<typeof ordersQuerySchema>,
+): Promise<z.infer<typeof ordersAnswerSchema>> {
+  const orders = await executionRecords(risk).orders.all(query.scope);
+  const { items, next } = sortedPage(orders, ({ createdAtMs }) => createdAtMs, query);
+  return { orders: [...items], next };
+}
+
+export const equityQuerySchema = z.strictObject(spanQuery(SNAPSHOTS_MAX));
+export const equityAnswerSchema = z.strictObject({
+  snapshots: z.array(equitySnapshotSchema),
+  drawdown: z
+    .strictObject({
+      fraction: z.number(),
+      startMs: z.int(),
+      bottomMs: z.int(),
+      recoveredMs: z.int().nullable(),
+    })
+    .nullable()
+    .describe('The deepest fall within these snapshots; null when equity never fell.'),
+  next: nextSchema,
+});
+
+/** Every snapshot, one a minute. Throws StoreError. */
+export async function readEquity(
+  { risk }: Source,
+  query: z.infer<typeof equityQuerySchema>,
+): Promise<z.infer<typeof equityAnswerSchema>> {
+  const { items, next } = await readSpan(executionRecords(risk).equity, query);
+  const oldestFirst = items.toReversed();
+  const deepest = maxDrawdown({
+    timeMs: oldestFirst.map(({ atMs }) => atMs),
+    equityUsdt: oldestFirst.map(({ equityMicroUsdt }) => equityMicroUsdt / MICRO),
+  });
+  return {
+    snapshots: [...items],
+    drawdown: deepest === undefined ? null : { ...deepest, recoveredMs: deepest.recoveredMs ?? null },
+    next,
+  };
+}
+
+export const daysQuerySchema = z.strictObject(accountQuery);
+export const daysAnswerSchema = z.strictObject({
+  days: z.array(
+    z.strictObject({
+      day: z.iso.date().describe('UTC.'),
+      startMicroUsdt: z.int().describe('Equity when the day began.'),
+      changeMicroUsdt: z
+        .int()
+        .nullable()
+        .describe('Until the next recorded day began, transfers included; of the last day, until now.'),
+    }),
+  ),
+});
+
+/** Days on which the account was valued, newest first. Throws StoreError. */
+export async function readDays(
+  { risk }: Source,
+  { scope }: z.infer<typeof daysQuerySchema>,
+): Promise<z.infer<typeof daysAnswerSchema>> {
+  const records = executionRecords(risk);
+  const [days, newest] = await Promise.all([
+    records.days.all(scope).then(allRecords),
+    records.equity.latest(scope),
+  ]);
+  let end = newest?.equityMicroUsdt;
+  return {
+    days: days.toReversed().map(({ id, value: { startMicroUsdt } }) => {
+      const changeMicroUsdt = end === undefined ? null : end - startMicroUsdt;
+      end = startMicroUsdt;
+      return { day: id, startMicroUsdt, changeMicroUsdt };
+    }),
+  };
+}

@@ -1,0 +1,62 @@
+// One page of records, newest first, and the cursor of the next.
+import type { Scope } from '../../risk/gate.ts';
+import { sortable } from '../../risk/record-kind.ts';
+import { allRecords, type KindList, type RecordSeries } from '../../risk/use-cases/typed-records.ts';
+import { encodeCursor } from './query-values.ts';
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** null on the last page. */
+  readonly next: string | null;
+}
+
+export interface PageRequest {
+  readonly scope: Scope;
+  readonly count: number;
+  /** Sort key of the last item of the page before. */
+  readonly before?: string | undefined;
+}
+
+export interface SpanRequest extends PageRequest {
+  readonly fromMs?: number | undefined;
+  readonly toMs?: number | undefined;
+}
+
+/** A page of records in order of time. Throws StoreError. */
+export async function readSpan<T>(
+  series: RecordSeries<T>,
+  { scope, count, before, fromMs = 0, toMs }: SpanRequest,
+): Promise<Page<T>> {
+  const ends = [...(before === undefined ? [] : [before]), ...(toMs === undefined ? [] : [sortable(toMs)])];
+  const beforeId = ends.sort()[0];
+  const records = allRecords(await series.newestBefore(scope, { count: count + 1, fromMs, beforeId }));
+  return cutPage(
+    records.map(({ id, value }) => ({ sortKey: id, value })),
+    count,
+  );
+}
+
+/** A page of records whose ids say nothing of their time, out of all of them. Throws StoreError. */
+export function sortedPage<T>(
+  list: KindList<T>,
+  timeOf: (record: T) => number,
+  { count, before }: PageRequest,
+): Page<T> {
+  const newestFirst = allRecords(list)
+    .map(({ id, value }) => ({ sortKey: `${sortable(timeOf(value))}#${id}`, value }))
+    .filter(({ sortKey }) => before === undefined || sortKey < before)
+    .sort((a, b) => (a.sortKey < b.sortKey ? 1 : -1));
+  return cutPage(newestFirst.slice(0, count + 1), count);
+}
+
+/** @param found one more than the page holds, if there are more */
+function cutPage<T>(
+  found: readonly { readonly sortKey: string; readonly value: T }[],
+  count: number,
+): Page<T> {
+  const shown = found.slice(0, count);
+  return {
+    items: shown.map(({ value }) => value),
+    next: found.length > count ? encodeCursor(shown[count - 1]!.sortKey) : null,
+  };
+}

@@ -1,0 +1,228 @@
+// The ledger of an account: what orders have filled and the exchange has paid or taken is booked exactly once, and compared with
+// what the account holds. It comes after protection, and nothing that protects waits for it.
+import { messageOf } from '../../core/message-of.ts';
+import { microUsdt } from '../../core/money.ts';
+import { failure, type Result, success } from '../../core/result.ts';
+import type { Versioned } from '../../risk/ports.ts';
+import {
+  type AccountStatement,
+  atExchangeCosts,
+  type BookedLedger,
+  bookOrder,
+  bookPayments,
+  differencesOf,
+  forgetOrders,
+  fundingSinceMs,
+  newBookedLedger,
+  positionDifferences,
+  walletDifference,
+} from '../booked-ledger.ts';
+import type { BrokerPosition, Income } from '../ports.ts';
+import type { OrderRecord } from '../records.ts';
+import { executionRecords } from './execution-records.ts';
+import { type AccountReading, problemsOf, type ViewFailure } from './observe-account.ts';
+import { type ExecutionContext, feesOf, isSettled, updateOrder } from './send-order.ts';
+
+export interface AccountView extends AccountReading {
+  /** undefined when it could not be read or written. */
+  readonly bookedLedger: Versioned<BookedLedger> | undefined;
+  /** What the account holds, to be compared with the ledger; undefined when not all of it could be read. */
+  readonly statement: AccountStatement | undefined;
+  /** One line each: what exchange and ledger hold differently, but for symbols with an order that is not booked to its end. */
+  readonly differences: readonly string[];
+  readonly walletDifference: string | undefined;
+}
+
+/** How far lists may be behind a fill. */
+const READ_LAG_MS = 10_000;
+
+const overtaken = () =>
+  failure<ViewFailure>({ code: 'overtaken', message: 'the ledger was changed by another run' });
+
+/** Books and compares. Fails only when another run has written the ledger since; all else that goes wrong is a fault of the view. */
+export async function bookAccount(
+  context: ExecutionContext,
+  reading: AccountReading,
+): Promise<Result<AccountView, ViewFailure>> {
+  const statement = statementOf(reading);
+  const unbooked = (fault: string): Result<AccountView, ViewFailure> =>
+    success({
+      ...reading,
+      bookedLedger: undefined,
+      statement,
+      differences: [],
+      walletDifference: undefined,
+      faults: [...reading.faults, fault],
+    });
+  try {
+    const stored = await openLedger(context, reading);
+    if (stored === undefined) return unbooked('ledger: there is none, and no wallet to open it with');
+    const booked = await book(context, { reading, before: stored });
+    if (booked === undefined) return overtaken();
+    const view = {
+      ...reading,
+      orders: booked.orders,
+      statement,
+      faults: [...reading.faults, ...booked.faults],
+    };
+    if (statement === undefined)
+      return success({
+        ...view,
+        bookedLedger: booked.bookedLedger,
+        differences: [],
+        walletDifference: undefined,
+      });
+    const compared = await compare(context, { ...view, bookedLedger: booked.bookedLedger, statement });
+    return compared === undefined ? overtaken() : success({ ...view, ...compared });
+  } catch (error) {
+    return unbooked(`ledger: ${messageOf(error)}`);
+  }
+}
+
+function statementOf(reading: AccountReading): AccountStatement | undefined {
+  const { walletMicroUsdt, held, unreadablePositions } = reading;
+  const isCosted = (row: BrokerPosition): row is BrokerPosition & { entryPrice: number } =>
+    row.entryPrice !== null;
+  const positions = [...held.values()].filter(isCosted);
+  const isWhole = unreadablePositions.length === 0 && positions.length === held.size;
+  return isWhole && walletMicroUsdt !== undefined ? { walletMicroUsdt, positions } : undefined;
+}
+
+/** What exchange and ledger differ in; the costs of the positions alone are no difference, and are taken over at once. */
+async function compare(
+  context: ExecutionContext,
+  view: AccountReading & { bookedLedger: Versioned<BookedLedger>; statement: AccountStatement },
+): Promise<Pick<AccountView, 'bookedLedger' | 'differences' | 'walletDifference'> | undefined> {
+  const { bookedLedger, statement } = view;
+  const ledger = atExchangeCosts(bookedLedger.value.ledger, statement);
+  if (differencesOf(ledger, statement).length === 0) {
+    const isSame = differencesOf(bookedLedger.value.ledger, statement).length === 0;
+    const written = isSame
+      ? bookedLedger
+      : await writeLedger(context, bookedLedger, { ...bookedLedger.value, ledger });
+    return written && { bookedLedger: written, differences: [], walletDifference: undefined };
+  }
+  const unbooked = symbolsInDoubt(context, view);
+  const differences = positionDifferences(bookedLedger.value.ledger, statement)
+    .filter(({ symbol }) => !unbooked.has(symbol))
+    .map(({ line }) => line);
+  // What an order in doubt has paid or earned is not known yet either.
+  const walletDifferent =
+    unbooked.size > 0 ? undefined : walletDifference(bookedLedger.value.ledger, statement);
+  return { bookedLedger, differences, walletDifference: walletDifferent };
+}
+
+/** Symbols of orders of which not everything is known or booked, or that have filled so lately that lists may lag. */
+function symbolsInDoubt({ clock }: ExecutionContext, { orders, found }: AccountReading): ReadonlySet<string> {
+  const nowMs = clock.nowMs();
+  const inDoubt = [...orders.values()].filter((order) => {
+    if (order.filledAtMs !== null && nowMs - order.filledAtMs < READ_LAG_MS) return true;
+    if (isSettled(order)) return false;
+    return (
+      order.bookedQuantity < order.state.filledQuantity ||
+      found.get(order.clientOrderId)?.report === undefined
+    );
+  });
+  return new Set(inDoubt.map(({ symbol }) => symbol));
+}
+
+/** The ledger as it stood when the run began; opened with the wallet as deposit when there is none yet. */
+async function openLedger(
+  { risk, broker, clock }: ExecutionContext,
+  { ledgerBefore, walletMicroUsdt }: AccountReading,
+): Promise<Versioned<BookedLedger> | undefined> {
+  if (ledgerBefore !== undefined || walletMicroUsdt === undefined) return ledgerBefore;
+  const opened = newBookedLedger(walletMicroUsdt, clock.nowMs());
+  const records = executionRecords(risk).bookedLedger;
+  await records.put(broker.scope, opened, { ifAbsent: true });
+  return records.get(broker.scope);
+}
+
+/** Books fills, fees and funding in one write, then tells the orders what is booked of them; undefined when overtaken. */
+async function book(
+  context: ExecutionContext,
+  { reading, before }: { reading: AccountReading; before: Versioned<BookedLedger> },
+): Promise<
+  | { bookedLedger: Versioned<BookedLedger>; orders: ReadonlyMap<string, OrderRecord>; faults: string[] }
+  | undefined
+> {
+  const { found } = reading;
+  const orders = new Map(reading.orders);
+  const settled = new Set([...orders.values()].filter(isSettled).map(({ clientOrderId }) => clientOrderId));
+  const faults: string[] = [];
+  const withFills = await bookFills(context, {
+    found,
+    bookedLedger: forgetOrders(before.value, settled),
+    faults,
+  });
+  const income = await context.broker.incomeSince(fundingSinceMs(withFills));
+  faults.push(...problemsOf('income', income));
+  const after = income.ok ? bookPayments(withFills, fundingIn(income.value.rows)) : withFills;
+  const written = await writeLedger(context, before, after);
+  if (written === undefined) return undefined;
+  for (const clientOrderId of found.keys()) {
+    const record = await updateOrder(context, clientOrderId, (current) =>
+      withBooked(current, after.orders[clientOrderId]),
+    );
+    if (record !== undefined) orders.set(clientOrderId, record);
+  }
+  return { bookedLedger: written, orders, faults };
+}
+
+async function bookFills(
+  context: ExecutionContext,
+  given: { found: AccountReading['found']; bookedLedger: BookedLedger; faults: string[] },
+): Promise<BookedLedger> {
+  let { bookedLedger } = given;
+  for (const [clientOrderId, { record, report }] of given.found) {
+    if (report === undefined) continue;
+    const { filledQuantity, averagePrice } = report;
+    const { symbol, side } = record;
+    const fees = await feesOf(context, report);
+    // An order whose trades are not listed yet is booked whole or not at all.
+    if (!fees.ok) given.faults.push(`${symbol}: order ${clientOrderId}: ${fees.error.message}`);
+    else
+      bookedLedger = bookOrder(bookedLedger, {
+        clientOrderId,
+        symbol,
+        side,
+        filledQuantity,
+        averagePrice,
+        feeMicroUsdt: fees.value,
+        booked: bookedOf(record),
+      });
+  }
+  return bookedLedger;
+}
+
+const bookedOf = ({ state, bookedQuantity, bookedFeeMicroUsdt }: OrderRecord) => ({
+  quantity: bookedQuantity,
+  averagePrice: bookedQuantity > 0 ? state.averagePrice : null,
+  feeMicroUsdt: bookedFeeMicroUsdt,
+});
+
+const fundingIn = (rows: readonly Income[]) =>
+  rows
+    .filter(({ kind, asset }) => kind === 'funding' && asset === 'USDT')
+    .map(({ id, atMs, amount }) => ({ id, atMs, amountMicroUsdt: microUsdt(amount) }));
+
+function withBooked(record: OrderRecord, booked: BookedLedger['orders'][string] | undefined): OrderRecord {
+  if (booked === undefined) return record;
+  const { quantity: bookedQuantity, feeMicroUsdt: bookedFeeMicroUsdt } = booked;
+  // What is booked only grows: a late writer knows less.
+  if (bookedQuantity < record.bookedQuantity) return record;
+  const same = record.bookedQuantity === bookedQuantity && record.bookedFeeMicroUsdt === bookedFeeMicroUsdt;
+  return same ? record : { ...record, bookedQuantity, bookedFeeMicroUsdt };
+}
+
+/** @returns the ledger as it then stands; undefined when another run has written since */
+export async function writeLedger(
+  { risk, broker }: ExecutionContext,
+  before: Versioned<BookedLedger>,
+  bookedLedger: BookedLedger,
+): Promise<Versioned<BookedLedger> | undefined> {
+  if (bookedLedger === before.value) return before;
+  const records = executionRecords(risk).bookedLedger;
+  const written = await records.put(broker.scope, bookedLedger, { ifRevision: before.revision });
+  return written === 'conflict' ? undefined : records.get(broker.scope);
+}

@@ -1,0 +1,101 @@
+// The figures of a simple strategy on the signals of an evaluation: one simulated account that acts on all of them.
+import type { Result } from '../../core/result.ts';
+import { BAR_MS } from '../../market/candle.ts';
+import type { StrategyFigures } from '../evaluation.ts';
+import { deflatedSharpe } from '../metrics/deflated-sharpe.ts';
+import { dailySharpe, performanceOf } from '../metrics/performance.ts';
+import { tradeStatistics } from '../metrics/trade-statistics.ts';
+import { runPortfolio } from '../run-portfolio.ts';
+import type { CollectedAnswers } from './collect-answers.ts';
+import { type AnsweredRows, roundTripBps, type TimeSpan } from './evaluate-voters.ts';
+import type { TrialLog } from './trial-log.ts';
+
+/** As the executor's limits: at most a tenth of the account in one symbol. */
+const POSITIONS_MAX = 10;
+const START_USDT = 10_000;
+
+export function evaluateStrategy(
+  { loaded, answers }: AnsweredRows,
+  context: TimeSpan & { log: Result<TrialLog, string> },
+): StrategyFigures {
+  const { costs, label } = loaded.ensemble;
+  const { blocks, candidates } = answers;
+  const result = runPortfolio(candidates, {
+    fromMs: context.fromMs,
+    // The last evaluated bar's trade may stay open for the whole horizon.
+    toMs: context.toMs + (label.horizonBars + 1) * BAR_MS,
+    startUsdt: START_USDT,
+    positionsMax: POSITIONS_MAX,
+    costs,
+    closeAt: (symbol, barMs) => {
+      const { openTimeMs, closes } = blocks[symbol]!;
+      return closes[(barMs - openTimeMs[0]!) / BAR_MS]!;
+    },
+  });
+  const performance = performanceOf(result.curve);
+  const statistics = tradeStatistics(result.trades);
+  const traded = meanTradedBps(result.traded);
+  return {
+    sharpe: performance.sharpe,
+    sortino: performance.sortino,
+    calmar: performance.calmar,
+    profitFactor: statistics.profitFactor,
+    maxDrawdown: performance.maxDrawdown?.fraction,
+    ...deflate(
+      performance.dailyReturns.map(({ value }) => value),
+      context.log,
+    ),
+    trades: statistics.trades,
+    totalReturn: performance.totalReturn,
+    winRate: statistics.winRate,
+    tradedGrossBps: traded,
+    tradedNetBps: traded === undefined ? undefined : traded - roundTripBps(loaded),
+    exits: countExits(result.traded),
+    skippedOpen: result.skippedOpen,
+    skippedFull: result.skippedFull,
+    drawdown: performance.maxDrawdown,
+    rules: { positionsMax: POSITIONS_MAX, ...costs },
+    daily: performance.dailyReturns,
+    equity: {
+      timeMs: Array.from(result.curve.timeMs),
+      equityUsdt: Array.from(result.curve.equityUsdt),
+    },
+  };
+}
+
+type Candidate = CollectedAnswers['candidates'][number];
+
+/** Side × move from entry to exit, before costs; undefined without trades. */
+function meanTradedBps(traded: readonly Candidate[]): number | undefined {
+  if (traded.length === 0) return undefined;
+  const sum = traded.reduce((total, { side, entryPrice, exitPrice }) => {
+    const moveBps = 10_000 * (exitPrice / entryPrice - 1);
+    return total + (side === 'BUY' ? moveBps : -moveBps);
+  }, 0);
+  return sum / traded.length;
+}
+
+function countExits(traded: readonly Candidate[]): StrategyFigures['exits'] {
+  const exits = { target: 0, stop: 0, horizon: 0 };
+  for (const { exit } of traded) exits[exit]++;
+  return exits;
+}
+
+function deflate(
+  returns: readonly number[],
+  log: Result<TrialLog, string>,
+): Pick<StrategyFigures, 'deflatedSharpe' | 'trials' | 'trialsUnknown'> {
+  if (!log.ok) return { deflatedSharpe: undefined, trials: undefined, trialsUnknown: log.error };
+  const own = dailySharpe(returns);
+  const { dailySharpes, trials } = log.value;
+  if (dailySharpes.length < trials) {
+    const missing = `${trials - dailySharpes.length} of ${trials} logged trials have no daily Sharpe ratio`;
+    return { deflatedSharpe: undefined, trials: undefined, trialsUnknown: missing };
+  }
+  const trialSharpes = own === undefined ? dailySharpes : [...dailySharpes, own];
+  return {
+    deflatedSharpe: deflatedSharpe({ returns, trialSharpes }),
+    trials: trialSharpes.length,
+    trialsUnknown: undefined,
+  };
+}

@@ -1,0 +1,175 @@
+// Turns the records of a backtest into its report.
+
+import { MICRO } from '../../core/money.ts';
+import { BAR_MS } from '../../market/candle.ts';
+import { type CandleSeries, countUntil } from '../../market/candle-series.ts';
+import { type EquityCurve, monthlyReturns } from '../../risk/equity-curve.ts';
+import type { TradeRecord } from '../../risk/records.ts';
+import { performanceOf } from '../metrics/performance.ts';
+import { type ClosedTrade, tradeStatistics } from '../metrics/trade-statistics.ts';
+import type {
+  BacktestReport,
+  BacktestSummary,
+  Figure,
+  LedgerFigures,
+  OpenTrade,
+  ReportedTrade,
+  TradeGroup,
+} from './backtest-report.ts';
+import type { BacktestRun } from './run-backtest.ts';
+
+export interface ReportContext
+  extends Pick<
+    BacktestReport,
+    'ensembleId' | 'range' | 'decisions' | 'abstentions' | 'costs' | 'withBreaker' | 'symbolProblems'
+  > {
+  /** Newest bar that any serving model was trained on. */
+  readonly trainedToMs: number;
+  readonly series: ReadonlyMap<string, CandleSeries>;
+}
+
+export function reportBacktest(run: BacktestRun, context: ReportContext): BacktestReport {
+  const { series, trainedToMs, range, ...rest } = context;
+  const trades = run.trades.map(reportTrade);
+  const curve = {
+    timeMs: run.snapshots.map(({ atMs }) => atMs),
+    equityUsdt: run.snapshots.map(({ equityMicroUsdt }) => equityMicroUsdt / MICRO),
+  };
+  const openTrades = run.open.map(reportOpen).sort((a, b) => a.openedAtMs - b.openedAtMs || order(a, b));
+  return {
+    ...rest,
+    range,
+    inSample: range.fromMs > trainedToMs ? false : range.toMs - BAR_MS <= trainedToMs ? true : 'partly',
+    symbols: [...series.keys()],
+    bars: (range.toMs - range.fromMs) / BAR_MS,
+    resolutionMs: BAR_MS,
+    trip: run.trip,
+    pairs: groupBy(trades, ({ symbol }) => symbol).map(([symbol, group]) => ({ symbol, ...group })),
+    openTrades,
+    exitReasons: groupBy(trades, ({ reason }) => reason).map(([reason, group]) => ({ reason, ...group })),
+    summary: summarise(trades, curve, marketChange(series, range)),
+    months: monthsOf(trades, curve),
+    bookedLedger: ledgerOf(run),
+    outcomes: Object.fromEntries(Object.entries(run.outcomes).sort(([a], [b]) => (a < b ? -1 : 1))),
+    problems: run.problems,
+    trades,
+    equity: curve,
+  };
+}
+
+const order = (a: { symbol: string }, b: { symbol: string }): number => (a.symbol < b.symbol ? -1 : 1);
+
+function reportTrade(trade: TradeRecord): ReportedTrade {
+  const { symbol, side, openedAtMs, closedAtMs, quantity, entryPrice, exitPrice, reason } = trade;
+  const profitUsdt = trade.profitMicroUsdt / MICRO;
+  return {
+    symbol,
+    side,
+    openedAtMs,
+    closedAtMs,
+    quantity,
+    entryPrice,
+    exitPrice,
+    reason,
+    feesUsdt: trade.feesMicroUsdt / MICRO,
+    profitUsdt,
+    profitBps: (10_000 * profitUsdt) / (quantity * entryPrice),
+  };
+}
+
+function reportOpen(position: BacktestRun['open'][number]): OpenTrade {
+  const { symbol, side, openedAtMs, quantity, entryPrice, stopPrice, markPrice } = position;
+  const move = (markPrice - entryPrice) * (side === 'BUY' ? 1 : -1);
+  return {
+    symbol,
+    side,
+    openedAtMs,
+    quantity,
+    entryPrice,
+    stopPrice,
+    markPrice,
+    unrealisedUsdt: quantity * move,
+  };
+}
+
+const closedTrade = ({ openedAtMs, closedAtMs, profitUsdt }: ReportedTrade): ClosedTrade => ({
+  openedMs: openedAtMs,
+  closedMs: closedAtMs,
+  profitUsdt,
+});
+
+const totalProfit = (trades: readonly ReportedTrade[]): number =>
+  trades.reduce((sum, { profitUsdt }) => sum + profitUsdt, 0);
+
+/** Groups by name, the most profitable first. */
+function groupBy(
+  trades: readonly ReportedTrade[],
+  nameOf: (trade: ReportedTrade) => string,
+): [string, TradeGroup][] {
+  const groups = new Map<string, ReportedTrade[]>();
+  for (const trade of trades) {
+    const group = groups.get(nameOf(trade));
+    if (group === undefined) groups.set(nameOf(trade), [trade]);
+    else group.push(trade);
+  }
+  return [...groups]
+    .map(([name, group]): [string, TradeGroup] => {
+      const { winRate, profitFactor, averageDurationMs } = tradeStatistics(group.map(closedTrade));
+      const meanProfitBps = group.reduce((sum, { profitBps }) => sum + profitBps, 0) / group.length;
+      const profitUsdt = totalProfit(group);
+      return [
+        name,
+        { trades: group.length, profitUsdt, winRate, profitFactor, meanProfitBps, averageDurationMs },
+      ];
+    })
+    .sort(([a, of], [b, than]) => than.profitUsdt - of.profitUsdt || (a < b ? -1 : 1));
+}
+
+function summarise(trades: readonly ReportedTrade[], curve: EquityCurve, change: Figure): BacktestSummary {
+  const { totalReturn, annualReturn, sharpe, sortino, calmar, maxDrawdown } = performanceOf(curve);
+  return {
+    ...tradeStatistics(trades.map(closedTrade)),
+    totalReturn,
+    annualReturn,
+    sharpe,
+    sortino,
+    calmar,
+    maxDrawdown,
+    marketChange: change,
+  };
+}
+
+function marketChange(
+  series: ReadonlyMap<string, CandleSeries>,
+  { fromMs, toMs }: BacktestReport['range'],
+): Figure {
+  const changes = [...series.values()].flatMap((candles) => {
+    const [first, end] = [countUntil(candles, fromMs - 1), countUntil(candles, toMs - 1)];
+    return first < end ? [candles.close[end - 1]! / candles.open[first]! - 1] : [];
+  });
+  return changes.length === 0 ? undefined : changes.reduce((sum, change) => sum + change, 0) / changes.length;
+}
+
+/** A trade belongs to the month that it was closed in; one closed at exactly 00:00 UTC to the month before. */
+function monthsOf(trades: readonly ReportedTrade[], curve: EquityCurve): BacktestReport['months'] {
+  const months = monthlyReturns(curve);
+  return months.map(({ startMs, value }, index) => {
+    const endMs = months[index + 1]?.startMs ?? Number.POSITIVE_INFINITY;
+    const own = trades.filter(({ closedAtMs }) => closedAtMs > startMs && closedAtMs <= endMs);
+    return { startMs, return: value, trades: own.length, profitUsdt: totalProfit(own) };
+  });
+}
+
+function ledgerOf({ bookedLedger, snapshots }: BacktestRun): LedgerFigures {
+  const { depositMicroUsdt, realisedMicroUsdt, feesMicroUsdt, fundingMicroUsdt } = bookedLedger.ledger;
+  const equityMicroUsdt = snapshots.at(-1)!.equityMicroUsdt;
+  const closed = depositMicroUsdt + realisedMicroUsdt - feesMicroUsdt + fundingMicroUsdt;
+  return {
+    depositUsdt: depositMicroUsdt / MICRO,
+    realisedUsdt: realisedMicroUsdt / MICRO,
+    unrealisedUsdt: (equityMicroUsdt - closed) / MICRO,
+    feesUsdt: feesMicroUsdt / MICRO,
+    fundingUsdt: fundingMicroUsdt / MICRO,
+    equityUsdt: equityMicroUsdt / MICRO,
+  };
+}
