@@ -199,7 +199,7 @@ const CASES: { readonly [name in keyof Records]: Case } = {
     write: ({ rejections }) => rejections.add('paper', rejection),
     read: ({ rejections }) => rejections.latest('paper'),
   },
-  positionManager: single(manager, 'manage-positions', (of) => of.positionManager),
+  positionManager: single(manager, 'position-manager', (of) => of.positionManager),
   audit: {
     value: audit,
     key: 'audit#breaker#1',

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { failure } from '../../lib/core/result.ts';
 import type { EntryOrder } from '../../lib/execution/order.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import { type EmergencyStep, emergencyStop } from '../../lib/execution/use-cases/emergency-stop.ts';
@@ -138,6 +139,18 @@ describe('emergency stop', () => {
     expect((await system.risk.readGate('paper'))?.latch).toBe('TRIPPED');
     expect(await flag('EMERGENCY_MODE')).toEqual({ kind: 'text', text: 'true' });
     expect(await flag('QT_ENABLE_AI_TRADING')).toEqual({ kind: 'text', text: 'false' });
+  });
+
+  it('closes what is held although no list of orders can be read, and says what it could not look for', async () => {
+    await enter('BTCUSDT');
+    const answering = broker;
+    const down = async () => failure({ code: 'unavailable', message: '503', retryable: true } as const);
+    broker = { ...answering, openOrders: down, openStops: down };
+    const { flatten, cancel_orders } = failuresOf(await stopNow());
+    expect(await held()).toEqual([]);
+    expect(cancel_orders).toEqual(['unavailable: 503']);
+    expect(flatten).toEqual(['stops of closed positions were not looked for: 503']);
+    broker = answering;
   });
 
   it('leaves books that guard finds to be right, and trades that say why they ended', async () => {

@@ -1,0 +1,40 @@
+// A holding is taken off in orders that the filters let pass, and nothing of it is forgotten.
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { planReduction } from '../../lib/execution/reduce-plan.ts';
+
+const FILTERS = {
+  tickSize: 0.1,
+  stepSize: 0.001,
+  minQuantity: 0.001,
+  maxQuantity: 0.5,
+  minNotionalUsdt: 5,
+};
+
+it('splits what one order may not be as large as', () => {
+  expect(planReduction(1.2, FILTERS)).toEqual({ quantities: [0.5, 0.5, 0.2], rest: 0 });
+});
+
+it('leaves what is finer than the step, or below the smallest order, as the rest', () => {
+  expect(planReduction(0.0144, FILTERS)).toEqual({ quantities: [0.014], rest: 0.0004 });
+  expect(planReduction(0.014, { ...FILTERS, minQuantity: 0.02 })).toEqual({ quantities: [], rest: 0.014 });
+});
+
+it('sends the holding as it is while the filters are not known', () => {
+  expect(planReduction(0.0144, undefined)).toEqual({ quantities: [0.0144], rest: 0 });
+});
+
+it('adds up to the holding, each order within the filters', () => {
+  const steps = fc.integer({ min: 1, max: 9_000 });
+  fc.assert(
+    fc.property(steps, fc.integer({ min: 0, max: 9 }), (units, dust) => {
+      const held = Number((units / 1_000 + dust / 10_000).toFixed(4));
+      const { quantities, rest } = planReduction(held, FILTERS);
+      for (const quantity of quantities) {
+        expect(quantity).toBeGreaterThanOrEqual(FILTERS.minQuantity);
+        expect(quantity).toBeLessThanOrEqual(FILTERS.maxQuantity);
+      }
+      expect(quantities.reduce((sum, quantity) => sum + quantity, 0) + rest).toBeCloseTo(held, 9);
+    }),
+  );
+});
