@@ -4,6 +4,7 @@
 import { messageOf } from '../core/message-of.ts';
 import type { ObjectStore } from '../core/ports.ts';
 import { StoreError } from '../core/store-error.ts';
+import { MINUTE_MS } from '../core/units.ts';
 import { readSystemStatus } from '../execution/use-cases/system-status.ts';
 import type { SignalStore } from '../inference/ports.ts';
 import type { MarketData } from '../market/ports.ts';
@@ -36,8 +37,6 @@ export interface ApiDependencies extends StopDependencies {
   /** The dashboard, with the headers that it needs. */
   readonly page: Pick<ApiAnswer, 'headers' | 'body'>;
 }
-
-const MINUTE_MS = 60_000;
 /** A stop is not limited: no other caller may use up the calls of an operator who has to stop. */
 const READS_PER_MINUTE = 120;
 const REFUSALS_PER_MINUTE = 10;

@@ -6,12 +6,13 @@ import { timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { sha256Of } from '../core/hash.ts';
 import { StoreError } from '../core/store-error.ts';
+import { MINUTE_MS } from '../core/units.ts';
 import type { RiskStore } from '../risk/ports.ts';
 import type { RecordKind } from '../risk/record-kind.ts';
 import { SingleRecord } from '../risk/use-cases/typed-records.ts';
 
 /** A changed token holds after this time at the latest. Parameter Store is not asked for every call: trading needs it too. */
-const HASH_AGE_MS_MAX = 60_000;
+const HASH_AGE_MS_MAX = MINUTE_MS;
 
 const hashSchema = z.string().regex(/^[0-9a-f]{64}$/);
 /** The copy of the hash, of the scope `paper`. */

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { invariant } from '../core/invariant.ts';
 import { failure, type Result, success } from '../core/result.ts';
+import { HOUR_MS } from '../core/units.ts';
 import { type BreakerState, breakerStateSchema } from './breaker/state.ts';
 import type { Mode } from './effective-mode.ts';
 import { applyChanges, firstDenial, type ItemPath, type ItemPlan } from './item-plan.ts';
@@ -80,7 +81,7 @@ export interface AuthorisationContext {
 }
 
 const FLAGS_AGE_MS_MAX = 1_000;
-const ID_MEMORY_MS = 24 * 3_600_000;
+const ID_MEMORY_MS = 24 * HOUR_MS;
 /** 2,000 ids take about 150 KB of DynamoDB's 400 KB. */
 const IDS_MAX = 2_000;
 /** Keeps one update expression well under 4 KB; the rest goes with the next write. */

@@ -1,6 +1,8 @@
 // Parameter Store for `npm start` and the tests, in the JSON 1.1 protocol that the AWS SDK speaks.
+
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
+import { MIB } from '../../lib/core/units.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import { type OpenedService, type Reply, readBody } from './http-listener.ts';
 import { DOOR_REFUSALS } from './local-door.ts';
@@ -12,7 +14,7 @@ import {
   type SsmParameters,
 } from './ssm-parameters.ts';
 
-const REQUEST_BYTES_MAX = 1024 * 1024;
+const REQUEST_BYTES_MAX = MIB;
 const JSON_HEADERS = { 'content-type': 'application/x-amz-json-1.1' } as const;
 
 const NAMES_MAX = 10;

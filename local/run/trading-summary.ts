@@ -1,10 +1,11 @@
 // What a run has traded: orders, trades, equity, circuit breaker and GO/NO-GO, from the records.
-import { rolloutRecords } from '../../lib/rollout/use-cases/rollout-records.ts';
-import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
-import type { EquitySnapshot } from '../../lib/risk/records.ts';
+
 import { formatCounts, formatInstant, formatUsdt } from '../../lib/core/format-figure.ts';
 import { createBarTallies } from '../../lib/inference/use-cases/tally-bars.ts';
+import type { EquitySnapshot } from '../../lib/risk/records.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { reportGoNoGo } from '../../lib/rollout/use-cases/assess-rollout.ts';
+import { rolloutRecords } from '../../lib/rollout/use-cases/rollout-records.ts';
 import type { OperatorSystem } from '../../lib/runtime/compose/operator.ts';
 
 const GO_NO_GO_HOURS = 24;

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
+import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import type { OrderRecord } from '../../lib/execution/records.ts';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { FEATURE_SET_HASH } from '../../lib/features/feature-set.ts';
@@ -21,8 +22,6 @@ import { type ApiStage, startApiStage } from '../support/api/api-stage.ts';
 import { BROKER_START_MS } from '../support/execution/broker-market.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
 import { signalOf } from '../support/trading/trading-world.ts';
-
-const MINUTE_MS = 60_000;
 
 let stage: ApiStage;
 
@@ -246,7 +245,7 @@ describe('pages', () => {
     expect(orders.map(({ clientOrderId }) => clientOrderId)).toEqual(ids.toReversed());
 
     const entry = (atMs: number) => ({ atMs, what: 'a test', by: 'ada', message: String(atMs) });
-    await records().audit.add('paper', 'rollout#2', entry(AT + 3_600_000));
+    await records().audit.add('paper', 'rollout#2', entry(AT + HOUR_MS));
     await records().audit.add('paper', 'api#3', entry(AT + 7_200_000));
     const entries = (await readPages('/api/audit?count=1', 'entries')).flat() as {
       what: string;

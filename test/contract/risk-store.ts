@@ -1,7 +1,9 @@
 // What every RiskStore keeps: one winner per conditional write, limits that hold under concurrency, records under revisions.
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { InvariantError } from '../../lib/core/invariant.ts';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import { firstArmed, lostState } from '../../lib/risk/breaker/state.ts';
 import {
   type AuthorisationContext,
@@ -39,7 +41,7 @@ export const contextOf = (over: Partial<AuthorisationContext> = {}): Authorisati
   ...over,
 });
 export const openGate = (over: Partial<GateItem> = {}): GateItem => ({
-  ...newGate(firstArmed(NOW_MS - 60_000)),
+  ...newGate(firstArmed(NOW_MS - MINUTE_MS)),
   leaseUntilMs: NOW_MS + LEASE_MS,
   leaseCodeVersion: 'v1',
   ...over,

@@ -4,19 +4,13 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import { markLedger } from '../../lib/execution/ledger.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import { FLAGS } from '../../lib/risk/flags.ts';
 import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
 import type { Answer } from '../support/trading/scripted-exchange.ts';
-import {
-  Crash,
-  CrashPlan,
-  MINUTE_MS,
-  PRICES,
-  requestOf,
-  TradingWorld,
-} from '../support/trading/trading-world.ts';
+import { Crash, CrashPlan, PRICES, requestOf, TradingWorld } from '../support/trading/trading-world.ts';
 
 type Symbol = keyof typeof PRICES;
 const SYMBOLS = Object.keys(PRICES) as Symbol[];

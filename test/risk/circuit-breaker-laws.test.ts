@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAGS, type FlagName, type FlagReading } from '../../lib/risk/flags.ts';
@@ -20,7 +21,7 @@ import {
   tripBreaker,
 } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { readMode } from '../../lib/risk/use-cases/read-mode.ts';
-import { beHealthy, MINUTE_MS, START_MS, writeRecord } from '../support/trading/healthy-scope.ts';
+import { beHealthy, START_MS, writeRecord } from '../support/trading/healthy-scope.ts';
 
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('authorise' as const) }) },

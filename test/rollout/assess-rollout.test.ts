@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createRecordedMarket } from '../../lib/adapters/files/folder-market-data.ts';
 import { success } from '../../lib/core/result.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
+import { HOUR_MS } from '../../lib/core/units.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
@@ -21,14 +22,7 @@ import {
 } from '../../lib/rollout/use-cases/move-rollout.ts';
 import { rolloutRecords } from '../../lib/rollout/use-cases/rollout-records.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
-import {
-  goodDay,
-  HOUR_MS,
-  memoryStores,
-  NOW_MS,
-  type PaperDay,
-  record,
-} from '../support/trading/paper-day.ts';
+import { goodDay, memoryStores, NOW_MS, type PaperDay, record } from '../support/trading/paper-day.ts';
 
 const market = generateMarket({
   seed: 5,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError } from '../../lib/core/store-error.ts';
+import { HOUR_MS } from '../../lib/core/units.ts';
 import { POSITIONS } from '../../lib/execution/records.ts';
 import { createBarTallies } from '../../lib/inference/use-cases/tally-bars.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
@@ -10,7 +11,6 @@ import { decideGoNoGo, type GoCriterion } from '../../lib/rollout/go-no-go.ts';
 import { collectEvidence } from '../../lib/rollout/use-cases/collect-evidence.ts';
 import {
   goodDay,
-  HOUR_MS,
   memoryStores,
   NOW_MS,
   type PaperDay,

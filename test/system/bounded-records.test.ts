@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createDynamoRiskStore } from '../../lib/adapters/aws/dynamodb/dynamo-risk-store.ts';
 import { createDynamoSignalStore } from '../../lib/adapters/aws/dynamodb/dynamo-signal-store.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import {
   BOOKED_LEDGER,
   EXECUTE_REPORTS,
@@ -38,13 +39,11 @@ import { openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { LOCAL_STAGE, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
-import { beHealthy, MINUTE_MS, START_MS } from '../support/trading/healthy-scope.ts';
+import { beHealthy, START_MS } from '../support/trading/healthy-scope.ts';
 import { ScriptedExchange } from '../support/trading/scripted-exchange.ts';
 import { signalOf } from '../support/trading/trading-world.ts';
 
 const { riskTable, signalsTable } = resourcesOfStage(LOCAL_STAGE);
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 
 let target: EmbeddedTarget;
 let nowMs: number;

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCircuitBreakerHandler } from '../../functions/circuit-breaker/handler.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
+import { DAY_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { effectiveMode } from '../../lib/risk/effective-mode.ts';
@@ -32,7 +33,7 @@ import { localCircuitBreakerSettings } from '../../lib/runtime/config/local-sett
 import { localNotificationsFile } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
-import { beHealthy, MINUTE_MS, START_MS, writeRecord } from '../support/trading/healthy-scope.ts';
+import { beHealthy, START_MS, writeRecord } from '../support/trading/healthy-scope.ts';
 
 describe('circuit breaker on the embedded services', () => {
   let stateDir: string;
@@ -133,7 +134,7 @@ describe('circuit breaker on the embedded services', () => {
     expect((await order()).ok).toBe(true);
     expect((await order(nowMs + 149_999)).ok).toBe(true);
     expect(await order(nowMs + 150_000)).toEqual({ ok: false, error: 'lease_not_active' });
-    nowMs += 60_000;
+    nowMs += MINUTE_MS;
     await healthy();
     await tick();
     expect((await order(nowMs + 149_999)).ok).toBe(true);
@@ -184,7 +185,7 @@ describe('circuit breaker on the embedded services', () => {
     await trip();
     await stopAll();
     await startAll();
-    for (const laterMs of [0, 86_400_000]) {
+    for (const laterMs of [0, DAY_MS]) {
       nowMs += laterMs;
       await healthy();
       expect(await tick()).toMatchObject({ scopes: [{ latch: 'TRIPPED', epoch: 2 }] });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { failure } from '../../lib/core/result.ts';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import type { EntryOrder } from '../../lib/execution/order.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import { type EmergencyStep, emergencyStop } from '../../lib/execution/use-cases/emergency-stop.ts';
@@ -27,7 +28,6 @@ import { BROKER_START_MS, brokerMarket, expectRows } from '../support/execution/
 import { runOf } from '../support/inference/sample-signals.ts';
 import { qt } from '../support/qt.ts';
 
-const MINUTE_MS = 60_000;
 const BAR_MS = 300_000;
 
 let stateDir: string;

@@ -9,6 +9,7 @@ import {
   createEvaluateRolloutHandler,
   type EvaluateRolloutResult,
 } from '../../functions/evaluate-rollout/handler.ts';
+import { HOUR_MS } from '../../lib/core/units.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
@@ -32,7 +33,7 @@ import { type SimulatedExchange, startSimulatedExchange } from '../../local/exch
 import { generateMarket } from '../../local/market/generated-market.ts';
 import { qt } from '../support/qt.ts';
 import { writeRecord } from '../support/trading/healthy-scope.ts';
-import { goodDay, HOUR_MS, NOW_MS, record } from '../support/trading/paper-day.ts';
+import { goodDay, NOW_MS, record } from '../support/trading/paper-day.ts';
 
 const market = generateMarket({
   seed: 5,

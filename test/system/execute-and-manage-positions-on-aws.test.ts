@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
 import { type AwsClients, createClients } from '../../lib/adapters/aws/create-clients.ts';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import { FEATURE_SET_HASH } from '../../lib/features/feature-set.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
@@ -36,8 +37,6 @@ import {
 } from '../support/execution/broker-market.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
 import { signalOf } from '../support/trading/trading-world.ts';
-
-const MINUTE_MS = 60_000;
 
 let stateDir: string;
 let aws: EmbeddedAws;

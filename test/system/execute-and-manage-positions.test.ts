@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { success } from '../../lib/core/result.ts';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import { differencesOf } from '../../lib/execution/booked-ledger.ts';
 import { markLedger } from '../../lib/execution/ledger.ts';
 import { ORDERS } from '../../lib/execution/records.ts';
@@ -13,7 +14,6 @@ import { EQUITY } from '../../lib/risk/records.ts';
 import { allRecords, allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import {
   BAR,
-  MINUTE_MS,
   PRICES,
   requestOf,
   START_MS,

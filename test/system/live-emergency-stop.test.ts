@@ -8,6 +8,7 @@ import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createClients } from '../../lib/adapters/aws/create-clients.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import { FULL_SIZE } from '../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../lib/execution/use-cases/execute.ts';
@@ -32,14 +33,7 @@ import { expectRows } from '../support/execution/broker-market.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
 import { qt } from '../support/qt.ts';
 import { calmMarket, LIVE_DEPOSIT_USDT, LIVE_KEYS } from '../support/trading/live-world.ts';
-import {
-  MINUTE_MS,
-  putEnsemble,
-  requestOf,
-  START_MS,
-  signalOf,
-  VERSION,
-} from '../support/trading/trading-world.ts';
+import { putEnsemble, requestOf, START_MS, signalOf, VERSION } from '../support/trading/trading-world.ts';
 
 let stateDir: string;
 let aws: EmbeddedAws;

@@ -8,6 +8,7 @@ import { createInferHandler } from '../../functions/infer/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
 import { createRefreshUniverseHandler } from '../../functions/refresh-universe/handler.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
+import { DAY_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { sliceSeries } from '../../lib/market/candle-series.ts';
@@ -37,8 +38,6 @@ import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
 import { buildModelFolder } from '../support/models/build-model-folder.ts';
 import { qt } from '../support/qt.ts';
 
-const DAY_MS = 86_400_000;
-const MINUTE_MS = 60_000;
 const generated = generateMarket({
   seed: 3,
   symbols: 10,

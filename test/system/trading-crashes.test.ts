@@ -2,6 +2,7 @@
 // orders for one decision, no position without a stop once guard has run, nothing held that is not there, and books that balance.
 
 import { describe, expect, it } from 'vitest';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { Crash, CrashPlan, requestOf, signalOf, TradingWorld } from '../support/trading/trading-world.ts';
@@ -122,7 +123,7 @@ describe.each(WHEN)('guard that dies %s a call', (when) => {
       world.exchange.answer = ({ kind }) => (kind === 'entry' ? 'later' : 'fill');
       await world.execute();
       world.exchange.settle();
-      world.nowMs += 60_000;
+      world.nowMs += MINUTE_MS;
       const dead = await died(world.managePositions(crash));
       await world.minute();
       expectProtected(world, `${at}, a minute later`);
@@ -139,7 +140,7 @@ describe.each(WHEN)('guard that dies %s a call', (when) => {
       await world.execute();
       await world.minutes(14);
       expect(world.exchange.held.size).toBe(2);
-      world.nowMs += 60_000;
+      world.nowMs += MINUTE_MS;
       const dead = await died(world.managePositions(crash));
       await world.minutes(4);
       expect(world.exchange.held.size, at).toBe(0);
@@ -154,7 +155,7 @@ describe.each(WHEN)('guard that dies %s a call', (when) => {
       await world.execute();
       await world.minute();
       world.exchange.move('BTCUSDT', 49_000);
-      world.nowMs += 60_000;
+      world.nowMs += MINUTE_MS;
       const dead = await died(world.managePositions(crash));
       await world.minutes(4);
       expect([...world.exchange.held.keys()], at).toEqual(['ETHUSDT']);

@@ -2,10 +2,10 @@
 // brought up to date with closed candles whenever somebody looks.
 
 import pLimit from 'p-limit';
-import { MICRO } from '../../core/money.ts';
 import type { Clock } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
+import { HOUR_MS, MICRO } from '../../core/units.ts';
 import {
   cancelOrder,
   endedOrders,
@@ -52,7 +52,7 @@ export interface PaperBrokerOptions {
 const CANDLES_MAX = 998;
 /** Functions that write at the same moment; each retry is behind one more of them. */
 const WRITE_ATTEMPTS = 8;
-const FILTERS_AGE_MS_MAX = 3_600_000;
+const FILTERS_AGE_MS_MAX = HOUR_MS;
 const IF_ABSENT = { ifAbsent: true } as const;
 
 const EXPIRED = 'expired';

@@ -1,5 +1,7 @@
 // What an account did: closed trades, orders, equity by snapshot and by day.
+
 import { z } from 'zod';
+import { MICRO } from '../../core/units.ts';
 import { orderRecordSchema } from '../../execution/records.ts';
 import { executionRecords } from '../../execution/use-cases/execution-records.ts';
 import { maxDrawdown } from '../../risk/drawdown.ts';
@@ -9,7 +11,6 @@ import { allRecords } from '../../risk/use-cases/typed-records.ts';
 import { readSpan, sortedPage } from './page.ts';
 import { accountQuery, nextSchema, pageQuery, spanQuery } from './query-values.ts';
 
-const MICRO = 1_000_000;
 /** A day has 1440 snapshots. */
 const SNAPSHOTS_MAX = 5_000;
 

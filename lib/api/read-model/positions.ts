@@ -1,14 +1,14 @@
 // Open positions at the price of now.
+
 import { z } from 'zod';
 import { messageOf } from '../../core/message-of.ts';
+import { MICRO } from '../../core/units.ts';
 import { type PositionRecord, positionRecordSchema } from '../../execution/records.ts';
 import { executionRecords } from '../../execution/use-cases/execution-records.ts';
 import type { MarketData } from '../../market/ports.ts';
 import type { RiskStore } from '../../risk/ports.ts';
 import { allValues } from '../../risk/use-cases/typed-records.ts';
 import { accountQuery } from './query-values.ts';
-
-const MICRO = 1_000_000;
 
 export const positionsQuerySchema = z.strictObject(accountQuery);
 export const positionsAnswerSchema = z.strictObject({

@@ -14,6 +14,7 @@
 // more, and a process held up for more than 2 s between asking and the wire does not send (send-window.ts).
 
 import { failure, type Result, success } from '../../core/result.ts';
+import { MINUTE_MS } from '../../core/units.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import type { Signal } from '../../inference/signal.ts';
 import { BAR_MS } from '../../market/candle.ts';
@@ -196,8 +197,6 @@ function allowance(
     },
   };
 }
-
-const MINUTE_MS = 60_000;
 
 /** What is taken of it already. */
 function usage(gate: GateItem, nowMs: number): Omit<EntryRequest['account'], keyof Allowance> {

@@ -4,6 +4,7 @@
 
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
+import { SECOND_MS } from '../../core/units.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import type { BarDecided } from '../../inference/infer-events.ts';
 import type { SignalStore } from '../../inference/ports.ts';
@@ -164,7 +165,7 @@ async function readMarket(
 }
 
 /** A mark older than this says nothing: the guard that makes them is silent. */
-const EQUITY_AGE_MS_MAX = 150_000;
+const EQUITY_AGE_MS_MAX = 150 * SECOND_MS;
 
 /** A signal against an open position closes it and goes no further in this bar; all others may enter. */
 async function splitByPosition({ risk, broker }: ExecutionContext, acting: readonly ActingSignal[]) {

@@ -1,7 +1,9 @@
 // Closes whatever an account holds, by the side and size that it holds at that moment. Nothing is waited for that is not needed:
 // records get a moment to follow, filters are read only after a refusal, and the account is read again until it is flat or the
 // time is up.
+
 import { messageOf } from '../../core/message-of.ts';
+import { MINUTE_MS } from '../../core/units.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { approveReduction } from '../../risk/gate.ts';
 import { clientOrderId } from '../client-order-id.ts';
@@ -130,7 +132,7 @@ function reductionOf(
 ): ReduceOrder {
   const { scope } = broker;
   const side = held > 0 ? 'SELL' : 'BUY';
-  const minuteMs = Math.floor(clock.nowMs() / 60_000) * 60_000;
+  const minuteMs = Math.floor(clock.nowMs() / MINUTE_MS) * MINUTE_MS;
   const decision = { scope, symbol, barOpenTimeMs: minuteMs, side, leg: 'exit' } as const;
   const ensembleId = `emergency stop of ${held}, part ${part}`;
   return {

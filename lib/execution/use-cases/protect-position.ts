@@ -3,6 +3,7 @@
 // it is written down and sent, so that whoever comes next continues with the same one.
 
 import { invariant } from '../../core/invariant.ts';
+import { MINUTE_MS } from '../../core/units.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { approveReduction } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
@@ -38,7 +39,7 @@ const LEG_ORDERS_MAX = 50;
 /** After so many exits, they are sent as slowly as this while the exchange refuses them; but never given up. */
 const EXIT_PAUSES = [
   { fromSequence: 10, pauseMs: 300_000 },
-  { fromSequence: 5, pauseMs: 120_000 },
+  { fromSequence: 5, pauseMs: 2 * MINUTE_MS },
 ] as const;
 /** How far from the market the stop of a rest is put that no market order may be as small as. */
 const REST_STOP_FRACTION = 0.0005;

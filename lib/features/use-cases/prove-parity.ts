@@ -2,6 +2,7 @@
 // bits. Symbols take turns, so that the whole universe is proven in time.
 
 import { messageOf } from '../../core/message-of.ts';
+import { HOUR_MS } from '../../core/units.ts';
 import { lastClosedOpenTimeMs } from '../../market/candle.ts';
 import { REQUEST_BARS } from '../../market/grid.ts';
 import type { MarketData } from '../../market/ports.ts';
@@ -11,7 +12,6 @@ import type { ParityProof } from '../parity-proof.ts';
 const SYMBOLS_PER_PROOF = 4;
 const ROWS_PER_SYMBOL = 24;
 const PROBLEMS_MAX = 20;
-const HOUR_MS = 3_600_000;
 
 /** Never rejects: a symbol that cannot be read proves nothing, and a problem says why. */
 export async function proveParity(

@@ -1,9 +1,11 @@
 // Whether the score predicts direction: at each bar the symbols are ranked by score and by their later return, so that the
 // market's common move and its volatility cancel out.
+
 import { invariant } from '../../core/invariant.ts';
 import { sumOf, tStatistic } from '../../core/statistics/moments.ts';
+import { DAY_MS } from '../../core/units.ts';
 import { BAR_MS } from '../../market/candle.ts';
-import { DAY_MS } from '../../risk/equity-curve.ts';
+
 import { spearman } from './spearman.ts';
 
 /** Over 3 years of bars: a wider range means times in another unit, and would exhaust memory. */

@@ -5,6 +5,7 @@
 
 import { invariant } from '../../core/invariant.ts';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
+import { HOUR_MS } from '../../core/units.ts';
 import type { BookedLedger } from '../../execution/booked-ledger.ts';
 import type { DecisionOutcome } from '../../execution/execute-report.ts';
 import type { Broker } from '../../execution/ports.ts';
@@ -74,7 +75,7 @@ const BREAKER_MS = 2_000;
 const EXECUTE_MS = 3_000;
 /** The position manager's next minute settles its orders; further ones would see nothing new before the next close. */
 const SETTLE_MS = 61_000;
-const FORGET_EVERY_MS = 6 * 3_600_000;
+const FORGET_EVERY_MS = 6 * HOUR_MS;
 
 export async function runBacktest(
   dependencies: BacktestDependencies,

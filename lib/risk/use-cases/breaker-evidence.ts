@@ -2,6 +2,7 @@
 // trips: nothing here stands in for what is not known.
 
 import { messageOf } from '../../core/message-of.ts';
+import { DAY_MS } from '../../core/units.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
 import { MISSED_BARS_RUNS, type MissedBar, missedBars } from '../../inference/missed-bars.ts';
 import type { SignalStore } from '../../inference/ports.ts';
@@ -28,8 +29,6 @@ interface Asked {
   readonly state: BreakerState;
   readonly nowMs: number;
 }
-
-const DAY_MS = 86_400_000;
 
 export interface CollectedBreakerEvidence extends BreakerEvidence {
   /** Told, and no cause to trip by itself: `signals_stale` is. */

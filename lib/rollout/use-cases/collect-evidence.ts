@@ -2,6 +2,7 @@
 // or is too little to say anything, is undefined, and so NO_GO: nothing here stands in for what is not known.
 
 import { messageOf } from '../../core/message-of.ts';
+import { HOUR_MS } from '../../core/units.ts';
 import type { ParityProof } from '../../features/parity-proof.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
 import type { SignalStore } from '../../inference/ports.ts';
@@ -39,8 +40,6 @@ export interface CollectedEvidence {
   /** One line each: what could not be read. */
   readonly unreadable: readonly string[];
 }
-
-const HOUR_MS = 3_600_000;
 /** Bars between the newest closed one and now that may have runs too. */
 const NEWER_RUNS = 2;
 /** Both models have to answer on this share of the signals before their agreement says anything. */

@@ -4,6 +4,7 @@
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
+import { MINUTE_MS } from '../../core/units.ts';
 import { initialRollout, type RolloutState, type SignOffRole } from '../../risk/level.ts';
 import type { RecordCondition, RiskStore } from '../../risk/ports.ts';
 import { sortable } from '../../risk/record-kind.ts';
@@ -23,7 +24,7 @@ import { rolloutRecords } from './rollout-records.ts';
 const ATTEMPTS_MAX = 5;
 
 /** The operator's clock may be behind that of the functions by so much; a replay's is read by the minute. */
-const CLOCK_SKEW_MS_MAX = 120_000;
+const CLOCK_SKEW_MS_MAX = 2 * MINUTE_MS;
 
 /** Why a change was refused. Closed. */
 const REFUSALS = {

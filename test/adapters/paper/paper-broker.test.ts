@@ -3,6 +3,7 @@ import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-
 import { createPaperBroker } from '../../../lib/adapters/paper/paper-broker.ts';
 import { failure, success } from '../../../lib/core/result.ts';
 import { StoreError } from '../../../lib/core/store-error.ts';
+import { DAY_MS } from '../../../lib/core/units.ts';
 import type { Broker } from '../../../lib/execution/ports.ts';
 import { PAPER_ACCOUNT } from '../../../lib/execution/records.ts';
 import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
@@ -103,7 +104,7 @@ describe('the paper account', () => {
     await broker.submit(await approveEntry('paper'));
     await broker.submit(approveReduce('paper'));
     for (let trade = 0; trade < 5; trade++) {
-      nowMs += 86_400_000;
+      nowMs += DAY_MS;
       const [side, id] = [trade % 2 === 0 ? 'BUY' : 'SELL', `qt-later-${trade}`] as const;
       await broker.submit(await approveEntry('paper', { side, clientOrderId: id }));
     }

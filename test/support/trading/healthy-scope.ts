@@ -1,6 +1,7 @@
 // A scope in which everything is as it should be: what guard and infer would have written by now.
 
 import { z } from 'zod';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
 import type { SignalStore } from '../../../lib/inference/ports.ts';
 import type { Scope } from '../../../lib/risk/gate.ts';
 import type { RiskStore } from '../../../lib/risk/ports.ts';
@@ -9,7 +10,6 @@ import { DAYS, dayId, EQUITY, POSITION_MANAGER } from '../../../lib/risk/records
 import { runOf } from '../inference/sample-signals.ts';
 
 export const START_MS = Date.UTC(2024, 7, 5, 12, 0, 10);
-export const MINUTE_MS = 60_000;
 const BAR_MS = 300_000;
 const EQUITY_MICRO_USDT = 10_000_000_000;
 

@@ -8,6 +8,7 @@ import { createLiveBroker } from '../../../lib/adapters/binance/account/live-bro
 import { createCcxtMarketData } from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
 import { differencesOf } from '../../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
 import type { Broker, BrokerPosition } from '../../../lib/execution/ports.ts';
@@ -36,7 +37,6 @@ import { runOf } from '../inference/sample-signals.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 import {
   type CrashPlan,
-  MINUTE_MS,
   PRICES,
   putEnsemble,
   requestOf,

@@ -3,6 +3,7 @@
 
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
+import { HOUR_MS, MINUTE_MS } from '../../../lib/core/units.ts';
 import type { ParityProof } from '../../../lib/features/parity-proof.ts';
 import type { InferRun } from '../../../lib/inference/infer-run.ts';
 import type { SignalStore } from '../../../lib/inference/ports.ts';
@@ -14,8 +15,6 @@ import type { EquitySnapshot, TradeRecord } from '../../../lib/risk/records.ts';
 import { rolloutRecords } from '../../../lib/rollout/use-cases/rollout-records.ts';
 import { runOf, signalOf } from '../inference/sample-signals.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
-
-export const HOUR_MS = 3_600_000;
 /** A moment after an hour has begun: the day before it is judged. */
 export const NOW_MS = Date.UTC(2024, 7, 6, 12, 0, 10);
 const BARS = 288;
@@ -78,7 +77,7 @@ const tradeAt = (closedAtMs: number, isStop: boolean): TradeRecord => ({
   reason: isStop ? 'stop' : 'horizon',
   feesMicroUsdt: 80_000,
   profitMicroUsdt: isStop ? -1_000_000 : 920_000,
-  openedAtMs: closedAtMs - 15 * 60_000,
+  openedAtMs: closedAtMs - 15 * MINUTE_MS,
   closedAtMs,
   entryClientOrderId: `e${closedAtMs}`,
   ensembleId: 'e20240728_000000',

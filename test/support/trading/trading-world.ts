@@ -4,6 +4,7 @@
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
 import type { ObjectStore } from '../../../lib/core/ports.ts';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
 import type { BookedLedger } from '../../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
 import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
@@ -30,7 +31,6 @@ const HORIZON_BARS = 3;
 /** Close of a bar. */
 export const START_MS = Date.UTC(2024, 7, 5, 12, 0, 0);
 export const BAR = START_MS - BAR_MS;
-export const MINUTE_MS = 60_000;
 export const PRICES = { BTCUSDT: 50_000, ETHUSDT: 2_500, SOLUSDT: 140 } as const;
 
 const ensemble: Ensemble = {

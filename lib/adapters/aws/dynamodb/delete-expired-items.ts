@@ -1,7 +1,9 @@
 // Deletes from a table what DynamoDB's time to live would: for the embedded DynamoDB, which has none, so that the state of a
 // local system does not grow for ever.
+
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, type DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
+import { SECOND_MS } from '../../../core/units.ts';
 import type { TableDefinition } from '../resources.ts';
 import { storeError } from '../store-failure.ts';
 
@@ -16,7 +18,7 @@ export async function deleteExpiredItems(
   if (timeToLiveAttribute === undefined) return;
   const hasExpired = {
     ExpressionAttributeNames: { '#expires': timeToLiveAttribute },
-    ExpressionAttributeValues: { ':now': Math.floor(nowMs / 1000) },
+    ExpressionAttributeValues: { ':now': Math.floor(nowMs / SECOND_MS) },
   };
   const pages = paginateScan(
     { client },

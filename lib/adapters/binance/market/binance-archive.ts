@@ -1,9 +1,11 @@
 // Candles from the files that Binance publishes (data.binance.vision): a zip with one CSV per month or day, and beside it its
 // SHA-256. A file that is not what its checksum says is asked for again and then refused; no row is taken from it.
+
 import { createHash } from 'node:crypto';
 import { unzipSync } from 'fflate';
 import pLimit from 'p-limit';
 import { failure } from '../../../core/result.ts';
+import { MINUTE_MS } from '../../../core/units.ts';
 import { rangeOfPeriod } from '../../../market/bar-range.ts';
 import { BAR_MS } from '../../../market/candle.ts';
 import type { CandleSeries } from '../../../market/candle-series.ts';
@@ -42,7 +44,7 @@ export function createBinanceArchive(options: BinanceArchiveOptions): CandleArch
   const origin = baseUrl === undefined ? REAL_URL : new URL(baseUrl).origin;
   const caller = new RetryingCaller(
     { weightPerMinute: UNLIMITED, address: budgetOfHost(new URL(origin).host), open: async () => fetchFile },
-    { deadlineMs: 60_000, attempts: 3, ...options },
+    { deadlineMs: MINUTE_MS, attempts: 3, ...options },
   );
   const limit = pLimit(CONCURRENCY);
   return {
