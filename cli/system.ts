@@ -76,7 +76,7 @@ async function openSystem(
 
 async function openSavedState(state: string): Promise<OpenedSystem> {
   const { startEmbeddedAws } = await import('../local/aws/embedded-aws.ts');
-  const { LocalStartError } = await import('../local/aws/local-start-error.ts');
+  const { LocalStartError } = await import('../local/aws/host/local-start-error.ts');
   const { openLocalStage } = await import('../lib/runtime/compose/operator.ts');
   const { replaySavedAtMs } = await import('../local/run/replay-position.ts');
   const aws = await startEmbeddedAws({ stateDir: state }).catch((error: unknown) => {

@@ -1,6 +1,5 @@
 // The HTTP API: emergency stop, and what the system knows, for callers with the token, through the same use cases as the qt command.
 // Every call is passed to `note`. Calls that are refused never write to a table.
-
 import { messageOf } from '../core/message-of.ts';
 import type { ObjectStore } from '../core/ports.ts';
 import { StoreError } from '../core/store-error.ts';

@@ -1,7 +1,6 @@
 // Whether a call carries the token. Only the SHA-256 of the token is kept: in Parameter Store, which decides, and a copy in the
 // risk table, by which an emergency stop is still let through when Parameter Store is down. A missing, a malformed and a wrong
 // token are told apart by nothing: the same work is done for each.
-
 import { timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { sha256Of } from '../core/hash.ts';

@@ -1,5 +1,4 @@
 // The emergency stop over HTTP. It is logged before it begins and recorded in the audit trail of every account that it stops.
-
 import type { z } from 'zod';
 import { messageOf } from '../core/message-of.ts';
 import {

@@ -1,7 +1,6 @@
 // The simulated account behind paper trading and backtests: what its orders, stops and positions become as candles close.
 // Pure, so that a whole backtest and one call of a function run the same fills. Where a bar leaves the order of events open,
 // the worse one is assumed: a stop that the bar's range reached was hit, and hit before anything else in that bar.
-
 import { z } from 'zod';
 import { invariant } from '../core/invariant.ts';
 import { microUsdt } from '../core/money.ts';

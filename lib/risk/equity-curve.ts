@@ -1,5 +1,4 @@
 // From snapshots of equity to returns by day and month: the one convention of where a day ends.
-
 import { invariant } from '../core/invariant.ts';
 import { DAY_MS } from '../core/units.ts';
 

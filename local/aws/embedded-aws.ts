@@ -1,13 +1,13 @@
 // The AWS services that the system runs against on a laptop and in tests: real HTTP endpoints for the real SDK clients, with
 // their state in a folder that survives restarts and kills.
 import { randomUUID } from 'node:crypto';
-import { openEmbeddedDynamoDb } from './embedded-dynamodb.ts';
-import { openEmbeddedS3 } from './embedded-s3.ts';
-import { openEmbeddedSsm } from './embedded-ssm.ts';
-import { FaultPlan } from './fault-plan.ts';
-import { type ClaimedPort, claimPort } from './http-listener.ts';
-import { accessKeyIdOf, newRunSecret, secretHeaderOf } from './local-door.ts';
-import { lockStateFolder } from './state-lock.ts';
+import { openEmbeddedDynamoDb } from './dynamodb/embedded-dynamodb.ts';
+import { FaultPlan } from './host/fault-plan.ts';
+import { type ClaimedPort, claimPort } from './host/http-listener.ts';
+import { accessKeyIdOf, newRunSecret, secretHeaderOf } from './host/local-door.ts';
+import { lockStateFolder } from './host/state-lock.ts';
+import { openEmbeddedS3 } from './s3/embedded-s3.ts';
+import { openEmbeddedSsm } from './ssm/embedded-ssm.ts';
 
 const SERVICES = ['dynamodb', 's3', 'ssm'] as const;
 type EmbeddedService = (typeof SERVICES)[number];

@@ -1,7 +1,7 @@
 // Who may talk to the simulated exchange: the check of every local listener, and for its control routes the secret of the run.
 // What trades has keys of its own, as on Binance.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { DOOR_REFUSALS, refusalAtDoor, secretHeaderOf } from '../aws/local-door.ts';
+import { DOOR_REFUSALS, refusalAtDoor, secretHeaderOf } from '../aws/host/local-door.ts';
 
 export const FAULTS_PATH = '/__faults';
 

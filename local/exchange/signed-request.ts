@@ -1,5 +1,4 @@
 // Who may ask a private question: the key, the time and the signature of a request, checked as Binance checks them.
-
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { MINUTE_MS } from '../../lib/core/units.ts';
 import { type ExchangeReply, type ExchangeRequest, refuse } from './route.ts';

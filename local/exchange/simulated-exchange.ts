@@ -1,11 +1,10 @@
 // An exchange on this machine that speaks Binance's REST to the real ccxt client: what `npm start` trades on and what the tests
 // break. It follows the clock it is given, so a replay at any speed has the same limits, times and bars as the real thing.
-
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ZodError, z } from 'zod';
 import { MICRO, MINUTE_MS } from '../../lib/core/units.ts';
-import { newRunSecret } from '../aws/local-door.ts';
+import { newRunSecret } from '../aws/host/local-door.ts';
 import type { MarketSource } from '../market/market-source.ts';
 import type { AccountModes } from './account/account-settings.ts';
 import type { MatchingCosts } from './account/matching.ts';

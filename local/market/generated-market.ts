@@ -1,7 +1,6 @@
 // A market made from a seed, for when there is no recorded one: a fresh clone trades at once, and a test can have as many bars as
 // it likes. Only + − × ÷ and sqrt touch the numbers, since these are exact everywhere and exp, log and sin are not: the same seed
 // gives the same candles, bit for bit, on every machine, and a longer or wider market starts like a shorter one.
-
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { invariant } from '../../lib/core/invariant.ts';
 import { HOUR_MS } from '../../lib/core/units.ts';

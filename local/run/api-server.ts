@@ -4,9 +4,9 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { createApiHandler, type HttpEvent } from '../../functions/api/handler.ts';
 import type { ApiComposition } from '../../lib/runtime/compose/api.ts';
-import { FaultPlan } from '../aws/fault-plan.ts';
-import { type ClaimedPort, claimPort, type Reply, readBody } from '../aws/http-listener.ts';
-import { DOOR_REFUSALS, type DoorRefusal } from '../aws/local-door.ts';
+import { FaultPlan } from '../aws/host/fault-plan.ts';
+import { type ClaimedPort, claimPort, type Reply, readBody } from '../aws/host/http-listener.ts';
+import { DOOR_REFUSALS, type DoorRefusal } from '../aws/host/local-door.ts';
 
 const HOST = '127.0.0.1';
 /** More is not read; the function's own limit is lower. */

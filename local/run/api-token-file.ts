@@ -1,8 +1,8 @@
 // The token of the HTTP API on this machine: created at the first start, in a file that only its owner may read.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { describeFileFailure } from '../aws/local-start-error.ts';
-import { readPrivateFile, replaceFile } from '../aws/private-file.ts';
+import { describeFileFailure } from '../aws/host/local-start-error.ts';
+import { readPrivateFile, replaceFile } from '../aws/host/private-file.ts';
 
 const TOKEN_BYTES = 32;
 const PATTERN = /^[A-Za-z0-9_-]{43}$/;

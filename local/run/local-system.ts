@@ -32,8 +32,8 @@ import {
 } from '../../lib/runtime/config/local-settings.ts';
 import { LOCAL_STAGE } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../aws/embedded-aws.ts';
-import type { ClaimedPort } from '../aws/http-listener.ts';
-import { LocalStartError } from '../aws/local-start-error.ts';
+import type { ClaimedPort } from '../aws/host/http-listener.ts';
+import { LocalStartError } from '../aws/host/local-start-error.ts';
 import { startSimulatedExchange } from '../exchange/simulated-exchange.ts';
 import type { MarketSource } from '../market/market-source.ts';
 import { claimApiPort, serveApi } from './api-server.ts';

@@ -2,7 +2,7 @@
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { type CandleSeries, countUntil } from '../../lib/market/candle-series.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
-import { LocalStartError } from '../aws/local-start-error.ts';
+import { LocalStartError } from '../aws/host/local-start-error.ts';
 import { generateMarket } from '../market/generated-market.ts';
 import { loadRecordedMarket, type MarketSource, marketOf } from '../market/market-source.ts';
 

@@ -1,6 +1,5 @@
 // The clock of the local run: real time, or a replay clock that stands still while a function runs and moves between events, so
 // that flags, equity snapshots and leases never look old because the machine is slow.
-
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../lib/core/ports.ts';
 import { DAY_MS } from '../../lib/core/units.ts';

@@ -11,8 +11,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LocalStartError } from '../aws/local-start-error.ts';
-import { LOCK_FOLDER } from '../aws/state-lock.ts';
+import { LocalStartError } from '../aws/host/local-start-error.ts';
+import { LOCK_FOLDER } from '../aws/host/state-lock.ts';
 
 const positionSchema = z.strictObject({
   /** What is traded, e.g. `generated market, seed 7`. */

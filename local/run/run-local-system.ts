@@ -1,12 +1,14 @@
 // One local run from start to summary: chooses the market, starts the system, calls its functions on schedule.
+
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { formatInstant } from '../../lib/core/format-figure.ts';
+import { messageOf } from '../../lib/core/message-of.ts';
 import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { chooseSymbols } from '../../lib/runtime/compose/exchange-check.ts';
 import type { Exchange } from '../../lib/runtime/config/function-settings.ts';
-import { describeFileFailure, LocalStartError } from '../aws/local-start-error.ts';
+import { describeFileFailure, LocalStartError } from '../aws/host/local-start-error.ts';
 import type { MarketSource } from '../market/market-source.ts';
 import { apiTokenFile } from './api-token-file.ts';
 import { createLiveView, type LiveView } from './live-view.ts';
@@ -182,7 +184,7 @@ async function runSchedule(run: {
       saveReplayPosition(options.stateDir, position);
     } catch (error) {
       // A restart then begins a little earlier, where every bar is already decided.
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       if (!run.told.has(why)) run.view.progress(`the position of the run cannot be saved: ${why}`);
       run.told.add(why);
     }

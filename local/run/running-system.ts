@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { exchangeSchema } from '../../lib/runtime/config/function-settings.ts';
 import type { EmbeddedAws } from '../aws/embedded-aws.ts';
-import { RUN_PATH } from '../aws/http-listener.ts';
-import { SECRET_HEADER } from '../aws/local-door.ts';
-import { describeFileFailure, LocalStartError } from '../aws/local-start-error.ts';
-import { readPrivateFile, replaceFile } from '../aws/private-file.ts';
+import { RUN_PATH } from '../aws/host/http-listener.ts';
+import { SECRET_HEADER } from '../aws/host/local-door.ts';
+import { describeFileFailure, LocalStartError } from '../aws/host/local-start-error.ts';
+import { readPrivateFile, replaceFile } from '../aws/host/private-file.ts';
 
 const runningSchema = z.strictObject({
   pid: z.int().positive(),

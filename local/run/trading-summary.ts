@@ -1,5 +1,4 @@
 // What a run has traded: orders, trades, equity, circuit breaker and GO/NO-GO, from the records.
-
 import { formatCounts, formatInstant, formatUsdt } from '../../lib/core/format-figure.ts';
 import { createBarTallies } from '../../lib/inference/use-cases/tally-bars.ts';
 import type { EquitySnapshot } from '../../lib/risk/records.ts';

@@ -1,5 +1,4 @@
 // What the HTTP API tells of an account that has traded: every figure is the one on record, and pages miss and repeat nothing.
-
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';

@@ -1,5 +1,4 @@
 // The page is self-contained: it loads nothing, runs nothing, and lets no name become markup.
-
 import { beforeAll, describe, expect, test } from 'vitest';
 import { formatEvaluationPage } from '../../cli/reports/evaluation-page.ts';
 import { formatEvaluation } from '../../cli/reports/evaluation-text.ts';

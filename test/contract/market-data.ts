@@ -1,5 +1,4 @@
 // What every implementation of the MarketData port keeps, run against each of them on the same market.
-
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InvariantError } from '../../lib/core/invariant.ts';
 import { DAY_MS } from '../../lib/core/units.ts';

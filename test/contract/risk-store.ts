@@ -1,5 +1,4 @@
 // What every RiskStore keeps: one winner per conditional write, limits that hold under concurrency, records under revisions.
-
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { InvariantError } from '../../lib/core/invariant.ts';

@@ -1,5 +1,4 @@
 // Fills, fees and funding enter the books once, and what they differ in from the exchange is told and taken over.
-
 import { describe, expect, it } from 'vitest';
 import { HOUR_MS } from '../../lib/core/units.ts';
 import {

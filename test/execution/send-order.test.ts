@@ -1,5 +1,4 @@
 // An order leaves once: by the process that wrote it down.
-
 import { describe, expect, it } from 'vitest';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { newOrderRecord, sendOrder } from '../../lib/execution/use-cases/send-order.ts';

@@ -1,7 +1,6 @@
 // Laws of trading, under any sequence of bars, minutes, trips, resets, flag flips, deaths and faults of the exchange: no entry
 // leaves while anything is closed, exposure and positions stay in their limits, an order is sent once, and once the faults are
 // over everything that is held is protected, reserved and booked to the cent.
-
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MINUTE_MS } from '../../lib/core/units.ts';

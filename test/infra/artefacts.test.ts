@@ -1,6 +1,5 @@
 // The functions as they are deployed: the bundles of a synthesis, each in a process of its own on Node 24 with the settings and
 // the permissions of the template, against the embedded AWS and the simulated exchange.
-
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';

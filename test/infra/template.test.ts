@@ -119,6 +119,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...READ_KEYS,
     ...CHANGE_RISK,
     ...[...Object.keys(CLOSED_FLAGS), 'EMERGENCY_MODE'].map((name) => `ssm:PutParameter ${flag(name)}`),
+    ...['ensembles', 'evidence', 'models', 'quarantine', 'universe'].map(
+      (folder) => `s3:GetObject ${BUCKET}/${folder}/*`,
+    ),
+    `s3:ListBucket ${BUCKET}`,
     'sns:Publish qt-dev-alarms',
   ],
   'evaluate-rollout/Role': [

@@ -1,5 +1,4 @@
 // Laws of the figures that strategies are judged by.
-
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DAY_MS } from '../../lib/core/units.ts';

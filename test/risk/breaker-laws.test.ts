@@ -1,5 +1,4 @@
 // Laws of the breaker: total, latched, monotonic; and closed unless every piece of evidence is proven fine.
-
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';

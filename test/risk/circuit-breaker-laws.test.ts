@@ -1,6 +1,5 @@
 // Laws of the breaker at work: whatever sequence of ticks, trips, resets, flag flips, outages and pauses there is, no order is
 // authorised while the latch is closed, the lease is over or the flags are not proven open.
-
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';

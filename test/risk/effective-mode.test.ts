@@ -1,6 +1,5 @@
 // The complete truth table of the gate: every combination is compared with an oracle written from the design's sentence,
 // on the raw texts, without the parser or the reasons.
-
 import { describe, expect, it } from 'vitest';
 import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import { effectiveMode, type Mode, type ModeEvidence } from '../../lib/risk/effective-mode.ts';

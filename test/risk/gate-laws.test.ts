@@ -1,6 +1,5 @@
 // Laws of the gate: whatever happens in whatever order, nothing is approved while anything is closed, an id at most once, a
 // symbol at most once at a time, and exposure and count never exceed their limits.
-
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DAY_MS, MINUTE_MS } from '../../lib/core/units.ts';

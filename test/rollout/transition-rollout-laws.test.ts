@@ -1,5 +1,4 @@
 // Whatever happens in whatever order, the rollout climbs only with everything in hand, and any breach lowers it.
-
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HOUR_MS } from '../../lib/core/units.ts';

@@ -1,6 +1,5 @@
 // The state of the embedded endpoints under what happens to it: restarts, kills, a second process, damaged and deleted files,
 // folders without permission, busy ports, and clients that break off in the middle.
-
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -30,7 +29,7 @@ import { createS3ObjectStore } from '../../lib/adapters/aws/s3/s3-object-store.t
 import type { ObjectStore } from '../../lib/core/ports.ts';
 import { HOUR_MS } from '../../lib/core/units.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
-import { LocalStartError } from '../../local/aws/local-start-error.ts';
+import { LocalStartError } from '../../local/aws/host/local-start-error.ts';
 import { becomeOrdinaryUser } from '../support/ordinary-user.ts';
 
 const names = { bucket: 'qt-bucket', signalsTable: 'signals', riskTable: 'risk', stage: 'local' };

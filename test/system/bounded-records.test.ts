@@ -1,6 +1,5 @@
 // However long the system has run, a tick of the breaker reads what its windows need and no more, and misses nothing of it; and
 // what nobody will ask for again goes from the local tables.
-
 import { BatchWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';

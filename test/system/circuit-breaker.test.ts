@@ -1,5 +1,4 @@
 // The circuit-breaker function on the embedded services: what dies, is down, is flipped back or comes twice never opens the gate.
-
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

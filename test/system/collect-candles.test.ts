@@ -1,5 +1,4 @@
 // The collector on the simulated exchange: its archive files, its API, and every way in which they have been seen to fail.
-
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,5 @@
 // A deploy replaces functions one after the other, and a rollback does the same the other way round. While two versions of the
 // code are at work nothing is entered; what is open is ended and stays behind its stop.
-
 import { describe, expect, it } from 'vitest';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';

@@ -1,6 +1,5 @@
 // The evaluate function watches drift, on the embedded services and the simulated exchange: a market like that of training has none,
 // one of another temper is told, and what cannot be measured has a reason in place of a figure.
-
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

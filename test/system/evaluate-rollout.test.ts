@@ -1,5 +1,4 @@
 // The evaluate function and the operator's commands for it on the embedded services and the simulated exchange.
-
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,5 @@
 // The execute and guard functions as they are deployed, on the embedded services and the simulated exchange: infer's event in,
 // a protected paper position out, and its end.
-
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

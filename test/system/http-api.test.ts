@@ -1,6 +1,5 @@
 // The HTTP API over real HTTP, on the embedded services and the simulated exchange: who is let in, what is refused, and an
 // emergency stop with each service down in turn.
-
 import { readFileSync } from 'node:fs';
 import { request as send } from 'node:http';
 import { DeleteParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';

@@ -1,6 +1,5 @@
 // The live broker against an exchange that loses answers, fills half, refuses and sets its clock: never two orders, never a guess,
 // and never a key where somebody could read it.
-
 import { createHmac } from 'node:crypto';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

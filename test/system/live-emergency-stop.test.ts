@@ -1,6 +1,5 @@
 // The emergency stop as the operator gives it, for the real account: the command, the keys from Parameter Store, the broker over
 // ccxt. Orders gone, positions flat at the exchange; with any one service down the rest is done, and the exit code is not 0.
-
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

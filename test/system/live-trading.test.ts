@@ -1,6 +1,5 @@
 // Execute, guard and breaker with the real broker on an exchange that fills half, refuses, forgets to answer, hangs up and sets its
 // clock: one order per decision, a stop behind every position, books that are the exchange's, limits that hold.
-
 import { afterEach, describe, expect, it } from 'vitest';
 import { MINUTE_MS } from '../../lib/core/units.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';

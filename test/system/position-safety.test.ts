@@ -1,5 +1,4 @@
 // Positions stay protected and are closed by what the account holds, whatever the records, the ledger or single answers say.
-
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failure, success } from '../../lib/core/result.ts';

@@ -1,6 +1,5 @@
 // The refresh-universe function on real parts: ccxt against the simulated exchange and the universe in the embedded S3. Positions
 // of symbols that leave the universe are closed as usual.
-
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';

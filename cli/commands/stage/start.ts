@@ -56,7 +56,7 @@ async function runStart(options: StartOptions): Promise<void> {
         );
   }
   const { runLocalSystem } = await import('../../../local/run/run-local-system.ts');
-  const { LocalStartError } = await import('../../../local/aws/local-start-error.ts');
+  const { LocalStartError } = await import('../../../local/aws/host/local-start-error.ts');
   const stop = new AbortController();
   const interrupt = () => {
     // A second Ctrl-C does not wait for the current bar.

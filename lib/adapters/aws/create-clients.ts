@@ -1,6 +1,5 @@
 // The one place where AWS clients get their settings. Timeouts are short and bounded: a call that hangs must become an error
 // while there is still time to act on it. Region, credentials and AWS_ENDPOINT_URL[_<SERVICE>] are read by the SDK itself.
-
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SSMClient } from '@aws-sdk/client-ssm';

@@ -3,7 +3,6 @@
 // Binance counts and bans by address. So all clients of a process that talk to one host share a budget and its pause: a 418 or a
 // Retry-After that one of them gets stops them all. Other processes do not know of it: each keeps to its share of the limit, and
 // learns of a ban from its own first refused request.
-
 import { invariant } from '../../core/invariant.ts';
 import { MINUTE_MS } from '../../core/units.ts';
 

@@ -1,6 +1,5 @@
 // The simulated account as a broker: kept in the risk table, so that it survives restarts and several functions share it, and
 // brought up to date with closed candles whenever somebody looks.
-
 import pLimit from 'p-limit';
 import type { Clock } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';

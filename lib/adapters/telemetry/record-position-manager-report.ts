@@ -1,5 +1,4 @@
 // Log line and metrics (EMF) of a position manager run.
-
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { MICRO } from '../../core/units.ts';
 

@@ -1,5 +1,4 @@
 // What an account did: closed trades, orders, equity by snapshot and by day.
-
 import { z } from 'zod';
 import { MICRO } from '../../core/units.ts';
 import { orderRecordSchema } from '../../execution/records.ts';

@@ -1,5 +1,4 @@
 // Open positions at the price of now.
-
 import { z } from 'zod';
 import { messageOf } from '../../core/message-of.ts';
 import { MICRO } from '../../core/units.ts';

@@ -4,7 +4,6 @@
 // An order authorised just before the gate closed may still be on its way: the account is looked at again after the longest
 // time that such an order can take, and whatever was entered meanwhile is closed too. A protective stop stays on the exchange
 // until its position is gone.
-
 import { messageOf } from '../../core/message-of.ts';
 import type { Scope } from '../../risk/gate.ts';
 import { type BreakerDependencies, tripBreaker, writeFlags } from '../../risk/use-cases/circuit-breaker.ts';

@@ -1,7 +1,6 @@
 // Turns the signals of one bar and shard into orders: exits of positions that a signal is against, then entries, the largest
 // expected edge first. Nothing is entered that is not proven allowed at that moment: flags, latch, lease and stage are read
 // again before every single authorisation, and the gate's one conditional write decides.
-
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { SECOND_MS } from '../../core/units.ts';

@@ -1,7 +1,6 @@
 // Closes whatever an account holds, by the side and size that it holds at that moment. Nothing is waited for that is not needed:
 // records get a moment to follow, filters are read only after a refusal, and the account is read again until it is flat or the
 // time is up.
-
 import { messageOf } from '../../core/message-of.ts';
 import { MINUTE_MS } from '../../core/units.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';

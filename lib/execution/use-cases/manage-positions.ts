@@ -1,7 +1,6 @@
 // Each minute and per scope: read what the account holds, keep every position behind a stop and end what is over; only then book
 // it, compare it with the exchange and record the equity. Nothing of it asks the gate: reducing risk is always possible. A run
 // may be cut off anywhere and repeated; its own record comes last, and says whether everything was done.
-
 import { messageOf } from '../../core/message-of.ts';
 import { microUsdt } from '../../core/money.ts';
 import { failure, type Result, success } from '../../core/result.ts';

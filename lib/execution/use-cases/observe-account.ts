@@ -1,7 +1,6 @@
 // What an account holds and has open, read so that its positions can be protected: each answer on its own, and what cannot be
 // read bounds only what needs it. Order matters: the gate is read before the orders are looked up, and those before the
 // positions, so that what has just been opened or closed is never taken for an external position. Nothing is booked here.
-
 import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { GateItem } from '../../risk/gate.ts';

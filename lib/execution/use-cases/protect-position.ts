@@ -1,7 +1,6 @@
 // What keeps an open position safe: its record, its stop on the exchange, and its way out. Execute uses it right after a fill,
 // guard every minute; both may die at any point, and two may run at once. Each order is named in the position's record before
 // it is written down and sent, so that whoever comes next continues with the same one.
-
 import { invariant } from '../../core/invariant.ts';
 import { MINUTE_MS } from '../../core/units.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';

@@ -1,6 +1,5 @@
 // What guard does for one symbol: an open position has a stop of its full size and leaves when its horizon is over; what is
 // closed gives back what the gate held for it. Every step may be repeated, and works whatever the gate says.
-
 import { invariant } from '../../core/invariant.ts';
 import { microUsdt } from '../../core/money.ts';
 import { lastClosedOpenTimeMs } from '../../market/candle.ts';

@@ -1,6 +1,5 @@
 // The position manager's record of its runs, by which the circuit breaker judges. Every run leaves one, also one that could not
 // do everything: since when a position is unprotected must not start again with each run.
-
 import type { Versioned } from '../../risk/ports.ts';
 import type { IncidentRecord, PositionManagerRecord } from '../../risk/records.ts';
 import { executionRecords } from './execution-records.ts';

@@ -1,6 +1,5 @@
 // How an order leaves: written down first, sent once, and what became of it written down after. A process that dies anywhere
 // in between leaves a record by which guard looks the order up; none is ever sent a second time.
-
 import { invariant } from '../../core/invariant.ts';
 import { microUsdt } from '../../core/money.ts';
 import type { Clock } from '../../core/ports.ts';

@@ -1,6 +1,7 @@
 // The system at a glance: what it may do now and why, and what it holds. A part that cannot be read is named; the others are
 // shown all the same, for that is when an operator looks.
 
+import { messageOf } from '../../core/message-of.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
 import { MISSED_BARS_RUNS, missedBars } from '../../inference/missed-bars.ts';
 import type { SignalStore } from '../../inference/ports.ts';
@@ -49,7 +50,7 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
   const unread: string[] = [];
   const tried = <T>(work: () => Promise<T>) =>
     work().catch((error: unknown) => {
-      unread.push(error instanceof Error ? error.message : String(error));
+      unread.push(messageOf(error));
       return undefined;
     });
   const [equity, positions, runs] = await Promise.all([

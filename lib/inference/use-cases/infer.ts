@@ -2,22 +2,20 @@
 // one signal and store it once. A symbol or a model that fails is recorded with its reason and never stops the others; whatever
 // is missing, stale or unreadable ends as an abstention or a HOLD, never as a guess.
 
+import { messageOf } from '../../core/message-of.ts';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
-import { failure, type Result, success } from '../../core/result.ts';
-import { computeFeatures } from '../../features/compute-features.ts';
+import type { Result } from '../../core/result.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
-import type { Abstention, AbstentionReason } from '../../market/abstention.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
 import type { CandleRevisions } from '../../market/candle-revisions.ts';
-import type { CandleSeries } from '../../market/candle-series.ts';
-import { checkWindow, REQUEST_BARS, SEQUENCE_STEPS } from '../../market/grid.ts';
-import type { MarketData, MarketDataErrorCode } from '../../market/ports.ts';
+import type { MarketData, MarketDataError } from '../../market/ports.ts';
 import type { EnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
 import type { InferRun } from '../infer-run.ts';
 import type { SignalStore } from '../ports.ts';
 import type { Signal } from '../signal.ts';
-import { createWatch, type Watch } from '../stopwatch.ts';
-import { askModels, type SymbolRow, toSymbolRow } from './ask-models.ts';
+import { createWatch } from '../stopwatch.ts';
+import { askModels } from './ask-models.ts';
+import { type RowFailure, readRows } from './read-rows.ts';
 import { runShadow } from './run-shadow.ts';
 
 export interface InferDependencies {
@@ -54,13 +52,12 @@ export interface InferOutcome {
   readonly signals: readonly Signal[];
 }
 
-/** What the exchange, a model or the signal table does wrong stands in the run; throws StoreError when the run itself cannot be stored. */
+/** Errors of the exchange, a model or the signal table are in the run; throws StoreError when the run itself cannot be stored. */
 export async function infer(
   dependencies: InferDependencies,
   { symbols, shard, shardCount }: InferRequest,
 ): Promise<InferOutcome> {
-  const { market, ensembles, signals: store, clock, stopwatchMs, residentBytes } = dependencies;
-  const { codeVersion, shadowRecords, revisions, sleep } = dependencies;
+  const { market, ensembles, signals: store, clock, stopwatchMs, codeVersion, revisions } = dependencies;
   const startedAtMs = clock.nowMs();
   const watch = createWatch(stopwatchMs);
   const [serverTime, current] = await Promise.all([
@@ -72,33 +69,15 @@ export async function infer(
     const nowMs = serverTime.ok ? serverTime.value : startedAtMs;
     const barOpenTimeMs = lastClosedOpenTimeMs(nowMs);
     const sinceCloseMs = nowMs - (barOpenTimeMs + BAR_MS);
-    if (sinceCloseMs < CLOSE_MARGIN_MS) await sleep?.(CLOSE_MARGIN_MS - sinceCloseMs);
-    let revisedCandles = 0;
-    const abstentions: Abstention[] = [];
-    const rows: SymbolRow[] = [];
-    const onCandles = (symbol: string, candles: CandleSeries) => {
-      if (revisions?.isRevised(symbol, candles) === true) revisedCandles++;
-    };
-    const readOne = async (symbol: string) => {
-      const row = !serverTime.ok
-        ? failure({ reason: 'exchange_unavailable' as const, message: serverTime.error.message })
-        : !current.ok
-          ? failure({ reason: 'no_ensemble' as const, message: current.error.message })
-          : await readRow({ market, watch, symbol, barOpenTimeMs, onCandles });
-      if (row.ok) rows.push(row.value);
-      else
-        abstentions.push({ symbol, barOpenTimeMs, abstained: row.error.reason, message: row.error.message });
-    };
-    await watch.time('fetch', () => Promise.all(symbols.map(readOne)));
-
-    const order = new Map(symbols.map((symbol, index) => [symbol, index]));
-    const inOrder = (a: { symbol: string }, b: { symbol: string }) =>
-      order.get(a.symbol)! - order.get(b.symbol)!;
-    rows.sort(inOrder);
-    const { signals: decided, quarantined } = ensemble
+    if (sinceCloseMs < CLOSE_MARGIN_MS) await dependencies.sleep?.(CLOSE_MARGIN_MS - sinceCloseMs);
+    const obstacle = findObstacle(serverTime, current);
+    const { rows, abstentions, revisedCandles } = await watch.time('fetch', () =>
+      readRows(symbols, { market, watch, barOpenTimeMs, revisions, obstacle }),
+    );
+    const asked = ensemble
       ? await watch.time('inference', () => askModels(ensemble, rows))
       : { signals: [], quarantined: [] };
-    const signals = decided.map((signal) => ({ ...signal, codeVersion }));
+    const signals = asked.signals.map((signal) => ({ ...signal, codeVersion }));
     const stored = await watch.time('store', () => storeAll(store, signals));
     // Only now: what is decided is stored, whatever the shadow does.
     const shadow =
@@ -106,9 +85,8 @@ export async function infer(
       (await runShadow(
         ensemble.shadow,
         { barOpenTimeMs, shard, shardCount, rows, championSignals: signals },
-        shadowRecords,
+        dependencies.shadowRecords,
       ));
-
     const run: InferRun = {
       barOpenTimeMs,
       shard,
@@ -120,13 +98,13 @@ export async function infer(
       symbols: symbols.length,
       ...stored,
       actions: countActions(signals),
-      abstentions: abstentions.sort(inOrder),
+      abstentions,
       revisedCandles,
-      quarantined,
-      servedModels: (ensemble?.ensemble.members.length ?? 0) - quarantined.length,
+      quarantined: asked.quarantined,
+      servedModels: (ensemble?.ensemble.members.length ?? 0) - asked.quarantined.length,
       meanConsensus: mean(signals.map((signal) => signal.consensusFraction)),
       meanConfidence: mean(signals.map((signal) => signal.confidence)),
-      residentBytes: residentBytes(),
+      residentBytes: dependencies.residentBytes(),
       ...(shadow && { shadow }),
       timingsMs: watch.readings(),
     };
@@ -137,47 +115,13 @@ export async function infer(
   }
 }
 
-type RowFailure = { readonly reason: AbstentionReason; readonly message: string };
-
-/** Tells apart an exchange that does not answer, one whose answer is malformed, and one that does not know the symbol. */
-function reasonOf(code: MarketDataErrorCode): AbstentionReason {
-  if (code === 'unknown_symbol') return 'not_listed';
-  return code === 'invalid_candle' || code === 'invalid_response' ? 'invalid_candle' : 'exchange_unavailable';
-}
-
-async function readRow(context: {
-  market: MarketData;
-  watch: Watch;
-  symbol: string;
-  barOpenTimeMs: number;
-  onCandles: (symbol: string, candles: CandleSeries) => void;
-}): Promise<Result<SymbolRow, RowFailure>> {
-  const { market, watch, symbol, barOpenTimeMs, onCandles } = context;
-  try {
-    const candles = await market.closedCandles({
-      symbol,
-      count: REQUEST_BARS,
-      lastOpenTimeMs: barOpenTimeMs,
-    });
-    if (!candles.ok) return failure({ reason: reasonOf(candles.error.code), message: candles.error.message });
-    onCandles(symbol, candles.value);
-    return watch.timeSync('features', () => {
-      const window = checkWindow(candles.value, barOpenTimeMs);
-      if (!window.ok) return window;
-      const { grid, hasSequence } = window.value;
-      const features = computeFeatures(grid, {
-        from: grid.length - (hasSequence ? SEQUENCE_STEPS : 1),
-        to: grid.length,
-      });
-      const close = grid.close[grid.length - 1]!;
-      return success(toSymbolRow(symbol, features, { barOpenTimeMs, close }));
-    });
-  } catch (error) {
-    return failure({
-      reason: 'internal_error',
-      message: error instanceof Error ? error.message : String(error),
-    });
-  }
+/** What keeps every symbol of the run from having a row; undefined when nothing does. */
+function findObstacle(
+  serverTime: Result<number, MarketDataError>,
+  current: Awaited<ReturnType<EnsembleProvider['current']>>,
+): RowFailure | undefined {
+  if (!serverTime.ok) return { reason: 'exchange_unavailable', message: serverTime.error.message };
+  return current.ok ? undefined : { reason: 'no_ensemble', message: current.error.message };
 }
 
 async function storeAll(
@@ -187,7 +131,7 @@ async function storeAll(
   const outcomes = await Promise.allSettled(signals.map((signal) => store.put(signal)));
   const unwritten = outcomes.flatMap((outcome, index) =>
     outcome.status === 'rejected'
-      ? [{ symbol: signals[index]!.symbol, message: String(outcome.reason?.message ?? outcome.reason) }]
+      ? [{ symbol: signals[index]!.symbol, message: messageOf(outcome.reason) }]
       : [],
   );
   const count = (wanted: string) =>

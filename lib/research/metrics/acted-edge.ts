@@ -1,6 +1,5 @@
 // What BUY and SELL signals are worth by themselves, whatever a strategy does with them: side × move from the signal's close to the
 // close at the label's horizon. Training chooses its threshold by the same figure.
-
 import { blockBootstrap, type DrawIndex, type Interval } from '../../core/statistics/block-bootstrap.ts';
 import { DAY_MS } from '../../core/units.ts';
 

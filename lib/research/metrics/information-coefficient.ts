@@ -1,6 +1,5 @@
 // Whether the score predicts direction: at each bar the symbols are ranked by score and by their later return, so that the
 // market's common move and its volatility cancel out.
-
 import { invariant } from '../../core/invariant.ts';
 import { sumOf, tStatistic } from '../../core/statistics/moments.ts';
 import { DAY_MS } from '../../core/units.ts';

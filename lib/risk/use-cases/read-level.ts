@@ -1,5 +1,4 @@
 // Which capital level is active: the rollout's record, and what a reading of it means.
-
 import type { Scope } from '../gate.ts';
 import type { Level, RolloutState } from '../level.ts';
 import { initialRollout } from '../level.ts';

@@ -1,5 +1,4 @@
 // Composes the infer function.
-
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
 import { recordInferRun } from '../../adapters/telemetry/record-infer-run.ts';

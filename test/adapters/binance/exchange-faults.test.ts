@@ -1,5 +1,4 @@
 // The real ccxt client against a misbehaving exchange: every fault ends in a typed error or in recovery, never in a wrong candle.
-
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

@@ -1,6 +1,5 @@
 // The live broker against answers as a real account gives them: rows of others, pages, settings that already are as wanted, lists
 // that contradict lookups, echoes of what was sent.
-
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLiveBroker } from '../../../lib/adapters/binance/account/live-broker.ts';

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AwsClients, createClients } from '../../../lib/adapters/aws/create-clients.ts';
 import { ensureLocalResources } from '../../../lib/adapters/aws/resources.ts';
 import { startEmbeddedAws } from '../../../local/aws/embedded-aws.ts';
-import { LocalStartError } from '../../../local/aws/local-start-error.ts';
+import { LocalStartError } from '../../../local/aws/host/local-start-error.ts';
 
 const names = { bucket: 'qt-bucket', signalsTable: 'signals', riskTable: 'risk', stage: 'local' };
 const Key = { scope: 'paper', sk: 'gate' };

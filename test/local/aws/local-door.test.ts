@@ -6,8 +6,7 @@ import { GetParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClients } from '../../../lib/adapters/aws/create-clients.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../../local/aws/embedded-aws.ts';
-import type { ClaimedPort } from '../../../local/aws/http-listener.ts';
-import { RUN_PATH } from '../../../local/aws/http-listener.ts';
+import { type ClaimedPort, RUN_PATH } from '../../../local/aws/host/http-listener.ts';
 import {
   type SimulatedExchange,
   startSimulatedExchange,

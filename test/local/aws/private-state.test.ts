@@ -5,7 +5,7 @@ import { GetParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createClients } from '../../../lib/adapters/aws/create-clients.ts';
 import { startEmbeddedAws } from '../../../local/aws/embedded-aws.ts';
-import { LocalStartError } from '../../../local/aws/local-start-error.ts';
+import { LocalStartError } from '../../../local/aws/host/local-start-error.ts';
 import { apiTokenFile, openApiToken } from '../../../local/run/api-token-file.ts';
 
 let dir: string;

@@ -1,5 +1,4 @@
 // The arithmetic of the simulated account: whatever is traded, money and quantities are conserved to the last digit.
-
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MICRO } from '../../../lib/core/units.ts';

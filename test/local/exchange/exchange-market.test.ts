@@ -1,5 +1,4 @@
 // The simulated exchange itself: what it shows of its market, and that the real ccxt client understands it.
-
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';

@@ -44,9 +44,9 @@ async function outputWith(pattern: RegExp): Promise<string> {
 
 it('goes on closed, and its stop API says what it could not do', { timeout: 180_000 }, async () => {
   await mkdir(`${stateDir}/logs`);
-  await symlink('/dev/full', `${stateDir}/logs/guard.jsonl`);
+  await symlink('/dev/full', `${stateDir}/logs/manage-positions.jsonl`);
   start('pipe');
-  const [, url] = /HTTP API: (http:\S+);/.exec(await outputWith(/\[1\] 2 signals/))!;
+  const [, url] = /HTTP API: (http:\S+) /.exec(await outputWith(/\[1\] 2 signals/))!;
   execFileSync('prlimit', [`--pid=${child.pid}`, `--fsize=${FILE_BYTES_MAX}`]);
   await outputWith(/infer: .*the database takes no write any more/);
 

@@ -1,6 +1,5 @@
 // How a command finds the running system, and how a start that fails leaves a folder: by the run itself, not by a process id, and
 // as it was.
-
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MINUTE_MS } from '../../../lib/core/units.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../../local/aws/embedded-aws.ts';
-import { LocalStartError } from '../../../local/aws/local-start-error.ts';
+import { LocalStartError } from '../../../local/aws/host/local-start-error.ts';
 import { saveReplayPosition } from '../../../local/run/replay-position.ts';
 import { runLocalSystem } from '../../../local/run/run-local-system.ts';
 import {

@@ -1,5 +1,4 @@
 // All figures of a handful of rows, checked by hand.
-
 import { expect, test } from 'vitest';
 import { HOUR_MS } from '../../../lib/core/units.ts';
 import {

@@ -1,5 +1,4 @@
 // How one model stands among the others.
-
 import { expect, test } from 'vitest';
 import { DAY_MS } from '../../../lib/core/units.ts';
 import type { Vote } from '../../../lib/models/vote.ts';

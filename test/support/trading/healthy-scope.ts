@@ -1,5 +1,4 @@
 // A scope in which everything is as it should be: what guard and infer would have written by now.
-
 import { z } from 'zod';
 import { MINUTE_MS } from '../../../lib/core/units.ts';
 import type { SignalStore } from '../../../lib/inference/ports.ts';

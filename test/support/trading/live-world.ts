@@ -1,6 +1,5 @@
 // Live trading as far as it can go without money: execute, guard and breaker in scope `live` with the real broker over ccxt,
 // against the simulated exchange's signed endpoints. The stores are in memory, and time is the test's.
-
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { BinanceAccount } from '../../../lib/adapters/binance/account/binance-account.ts';

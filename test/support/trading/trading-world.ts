@@ -1,6 +1,5 @@
 // Execute and guard on stores in memory and an exchange that the test decides, on a clock that it moves. Every port can be made
 // to die before or after any of its calls, as a process does.
-
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
 import type { ObjectStore } from '../../../lib/core/ports.ts';

@@ -1,6 +1,5 @@
 // Deletes from a table what DynamoDB's time to live would: for the embedded DynamoDB, which has none, so that the state of a
 // local system does not grow for ever.
-
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, type DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
 import { SECOND_MS } from '../../../core/units.ts';

@@ -1,6 +1,5 @@
 // Pages through what an account has behind it: the trades of an order, and everything that changed the wallet. Binance answers at
 // most 1000 rows and 7 days at once.
-
 import { failure, type Result, success } from '../../../core/result.ts';
 import { DAY_MS } from '../../../core/units.ts';
 import type { Income, Listing, ReadProblem } from '../../../execution/ports.ts';

@@ -1,6 +1,5 @@
 // Candles from the files that Binance publishes (data.binance.vision): a zip with one CSV per month or day, and beside it its
 // SHA-256. A file that is not what its checksum says is asked for again and then refused; no row is taken from it.
-
 import { createHash } from 'node:crypto';
 import { unzipSync } from 'fflate';
 import pLimit from 'p-limit';

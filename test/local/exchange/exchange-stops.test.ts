@@ -1,9 +1,8 @@
 // Conditional orders of the simulated exchange: their steps, what they watch, what they close, and how many there may be.
-
 import { afterEach, describe, expect, it } from 'vitest';
-import { MINUTE_MS } from '../../lib/core/units.ts';
-import { BAR_MS } from '../../lib/market/candle.ts';
-import { ExchangeAccount, START_MS } from '../support/trading/exchange-account.ts';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
+import { BAR_MS } from '../../../lib/market/candle.ts';
+import { ExchangeAccount, START_MS } from '../../support/trading/exchange-account.ts';
 
 let account: ExchangeAccount;
 afterEach(() => account.close());

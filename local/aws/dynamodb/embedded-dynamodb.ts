@@ -1,20 +1,19 @@
 // DynamoDB for `npm start` and the tests: dynalite on LevelDB, behind our own listener. dynalite alone throws out of the
 // process when a client breaks off, when its folder is held by another process or when a disk is full; it answers pages of any
 // site, and does not know UpdateTimeToLive.
-
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import dynalite from 'dynalite';
 import dynaliteDatabase from 'dynalite/db/index.js';
-import { MIB } from '../../lib/core/units.ts';
+import { MIB } from '../../../lib/core/units.ts';
+import type { FaultPlan } from '../host/fault-plan.ts';
+import { type OpenedService, type Reply, readBody } from '../host/http-listener.ts';
+import { DOOR_REFUSALS } from '../host/local-door.ts';
+import { describeDamage, describeFileFailure } from '../host/local-start-error.ts';
+import { makePrivateFolder } from '../host/private-file.ts';
 import { type CountedDatabase, openCountedDatabase } from './counted-database.ts';
-import type { FaultPlan } from './fault-plan.ts';
-import { type OpenedService, type Reply, readBody } from './http-listener.ts';
 import { LaggingTables } from './lagging-tables.ts';
 import { findLevelDbDamage } from './leveldb-files.ts';
-import { DOOR_REFUSALS } from './local-door.ts';
-import { describeDamage, describeFileFailure } from './local-start-error.ts';
-import { makePrivateFolder } from './private-file.ts';
 
 const REQUEST_BYTES_MAX = 16 * MIB;
 const JSON_HEADERS = { 'content-type': 'application/x-amz-json-1.0' } as const;

@@ -2,7 +2,7 @@
 // the fault plan says so. dynalite's are as new as the table. Deleted items come back in no such read but a GetItem of one.
 import { pipeline, Transform } from 'node:stream';
 import dynaliteDatabase from 'dynalite/db/index.js';
-import type { FaultPlan } from './fault-plan.ts';
+import type { FaultPlan } from '../host/fault-plan.ts';
 
 type Item = dynaliteDatabase.Item;
 type Table = dynaliteDatabase.Table;

@@ -1,6 +1,6 @@
 // The operations of the embedded S3 on one object.
 import type { IncomingMessage } from 'node:http';
-import type { Reply } from './http-listener.ts';
+import type { Reply } from '../host/http-listener.ts';
 import { receiveBody } from './s3-body.ts';
 import { matchesEtag } from './s3-condition.ts';
 import { S3Error } from './s3-error.ts';

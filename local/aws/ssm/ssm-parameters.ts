@@ -1,9 +1,9 @@
 // The parameters of the embedded Parameter Store: every version of each, in one file that is replaced as a whole, so that it
 // holds either all of a change or nothing of it. Reading asks memory alone.
 import { z } from 'zod';
-import type { FaultPlan } from './fault-plan.ts';
-import { describeCorruptFile } from './local-start-error.ts';
-import { makePrivateFolder, readPrivateFile, replaceFile } from './private-file.ts';
+import type { FaultPlan } from '../host/fault-plan.ts';
+import { describeCorruptFile } from '../host/local-start-error.ts';
+import { makePrivateFolder, readPrivateFile, replaceFile } from '../host/private-file.ts';
 import { SsmError } from './ssm-error.ts';
 import { openSsmKey, type SsmKey } from './ssm-key.ts';
 

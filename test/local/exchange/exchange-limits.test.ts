@@ -2,7 +2,7 @@
 // and, when it is overloaded, only what reduces.
 import { request } from 'node:http';
 import { afterEach, expect, it } from 'vitest';
-import { ExchangeAccount } from '../support/trading/exchange-account.ts';
+import { ExchangeAccount } from '../../support/trading/exchange-account.ts';
 
 let account: ExchangeAccount;
 afterEach(() => account.close());

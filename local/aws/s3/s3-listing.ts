@@ -1,4 +1,5 @@
-import type { Reply } from './http-listener.ts';
+// ListObjectsV2 and ListObjectVersions: pages over the keys in UTF-8 order, with what is on disk now.
+import type { Reply } from '../host/http-listener.ts';
 import { S3Error } from './s3-error.ts';
 import type { DataVersion, ObjectVersion } from './s3-record.ts';
 import type { S3Request } from './s3-request.ts';

@@ -1,11 +1,10 @@
 // Parameter Store for `npm start` and the tests, in the JSON 1.1 protocol that the AWS SDK speaks.
-
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import { MIB } from '../../lib/core/units.ts';
-import type { FaultPlan } from './fault-plan.ts';
-import { type OpenedService, type Reply, readBody } from './http-listener.ts';
-import { DOOR_REFUSALS } from './local-door.ts';
+import { MIB } from '../../../lib/core/units.ts';
+import type { FaultPlan } from '../host/fault-plan.ts';
+import { type OpenedService, type Reply, readBody } from '../host/http-listener.ts';
+import { DOOR_REFUSALS } from '../host/local-door.ts';
 import { SsmError, type SsmErrorCode } from './ssm-error.ts';
 import {
   type NamedVersion,

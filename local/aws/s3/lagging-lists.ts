@@ -1,5 +1,5 @@
 // Lists that lag what was written, as those of a store may.
-import type { FaultPlan } from './fault-plan.ts';
+import type { FaultPlan } from '../host/fault-plan.ts';
 
 /** New keys that lists do not show yet, when the fault plan says so. S3's do at once; other stores of its kind do not. */
 export class LaggingLists {

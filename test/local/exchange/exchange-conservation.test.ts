@@ -1,11 +1,10 @@
 // Whatever happens on the unkind exchange, in whatever order: once it is quiet, wallet, income, trades, orders and positions say the
 // same, and the same history always gives the same answers.
-
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { HOUR_MS } from '../../lib/core/units.ts';
-import { UNKIND } from '../../local/exchange/unkindness.ts';
-import { DEPOSIT, ExchangeAccount, type Row } from '../support/trading/exchange-account.ts';
+import { HOUR_MS } from '../../../lib/core/units.ts';
+import { UNKIND } from '../../../local/exchange/unkindness.ts';
+import { DEPOSIT, ExchangeAccount, type Row } from '../../support/trading/exchange-account.ts';
 
 const SYMBOLS = ['BTCUSDT', 'ETHUSDT', 'SOLUSDT'] as const;
 const UNITS = { BTCUSDT: 0.004, ETHUSDT: 0.05, SOLUSDT: 1 } as const;

@@ -1,10 +1,10 @@
 // What the simulated exchange does not know yet: lookups behind the acknowledgement, lists behind both, income behind the wallet;
 // and the two faults that every route can have: the answer of some seconds ago, and one odd row.
 import { afterEach, describe, expect, it } from 'vitest';
-import { BAR_MS } from '../../lib/market/candle.ts';
-import { ODDITIES } from '../../local/exchange/faults.ts';
-import { UNKIND } from '../../local/exchange/unkindness.ts';
-import { ExchangeAccount, type Row } from '../support/trading/exchange-account.ts';
+import { BAR_MS } from '../../../lib/market/candle.ts';
+import { ODDITIES } from '../../../local/exchange/faults.ts';
+import { UNKIND } from '../../../local/exchange/unkindness.ts';
+import { ExchangeAccount, type Row } from '../../support/trading/exchange-account.ts';
 
 let account: ExchangeAccount;
 afterEach(() => account.close());

@@ -1,13 +1,12 @@
 // S3 for `npm start` and the tests: the operations that the project uses, path-style, as the AWS SDK speaks them. What is not
 // implemented is refused as such, never half done. Who may ask is the listener's matter; signatures are not verified.
-
 import type { IncomingMessage } from 'node:http';
 import { XMLParser } from 'fast-xml-parser';
-import { KIB } from '../../lib/core/units.ts';
-import type { FaultPlan } from './fault-plan.ts';
-import { type OpenedService, type Reply, readBody } from './http-listener.ts';
+import { KIB } from '../../../lib/core/units.ts';
+import type { FaultPlan } from '../host/fault-plan.ts';
+import { type OpenedService, type Reply, readBody } from '../host/http-listener.ts';
+import { DOOR_REFUSALS } from '../host/local-door.ts';
 import { LaggingLists } from './lagging-lists.ts';
-import { DOOR_REFUSALS } from './local-door.ts';
 import { S3Error } from './s3-error.ts';
 import { openS3Files } from './s3-files.ts';
 import { listObjects, listVersions } from './s3-listing.ts';

@@ -1,8 +1,7 @@
 // Orders, trades and fees of the simulated exchange, and the conditions in which it refuses, as Binance does.
-
 import { afterEach, describe, expect, it } from 'vitest';
-import { DAY_MS } from '../../lib/core/units.ts';
-import { COSTS, DEPOSIT, ExchangeAccount, type Row } from '../support/trading/exchange-account.ts';
+import { DAY_MS } from '../../../lib/core/units.ts';
+import { COSTS, DEPOSIT, ExchangeAccount, type Row } from '../../support/trading/exchange-account.ts';
 
 let account: ExchangeAccount;
 afterEach(() => account.close());

@@ -1,9 +1,8 @@
 // Checksums of an object's bytes, as S3 announces them: while they are received, and of a file that lies there already.
-
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { KIB } from '../../lib/core/units.ts';
+import { KIB } from '../../../lib/core/units.ts';
 
 export const CHECKSUM_ALGORITHMS = ['crc32', 'sha1', 'sha256'] as const;
 export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];

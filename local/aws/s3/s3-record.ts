@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
-import { describeCorruptFile, describeFileFailure } from './local-start-error.ts';
-import { replaceFile } from './private-file.ts';
+import { describeCorruptFile, describeFileFailure } from '../host/local-start-error.ts';
+import { replaceFile } from '../host/private-file.ts';
 import { CHECKSUM_ALGORITHMS } from './s3-digest.ts';
 
 const versionFields = { versionId: z.string(), lastModifiedMs: z.int() };

@@ -1,8 +1,8 @@
 // The key by which SecureStrings are encrypted at rest: AES-256-GCM, each value bound to its name and version, so that none can be
 // put in the place of another. It lies beside them for their owner alone: a copy of the parameters without it tells nothing.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { describeCorruptFile, describeFileFailure } from './local-start-error.ts';
-import { readPrivateFile, replaceFile } from './private-file.ts';
+import { describeCorruptFile, describeFileFailure } from '../host/local-start-error.ts';
+import { readPrivateFile, replaceFile } from '../host/private-file.ts';
 
 const ALGORITHM = 'aes-256-gcm';
 const KEY_BYTES = 32;

@@ -1,9 +1,8 @@
 // What others do on the simulated exchange, in-process and over HTTP: people in the app, and the exchange itself.
-
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MINUTE_MS } from '../../lib/core/units.ts';
-import { BAR_MS } from '../../lib/market/candle.ts';
-import { DEPOSIT, ExchangeAccount, type Row } from '../support/trading/exchange-account.ts';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
+import { BAR_MS } from '../../../lib/market/candle.ts';
+import { DEPOSIT, ExchangeAccount, type Row } from '../../support/trading/exchange-account.ts';
 
 let account: ExchangeAccount;
 beforeEach(async () => {

@@ -19,7 +19,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AwsTarget, errorName } from '../support/aws-target.ts';
+import { type AwsTarget, errorName } from '../../support/aws-target.ts';
 
 export function describeS3Conformance(name: string, open: () => Promise<AwsTarget>): void {
   describe(`S3: ${name}`, () => {

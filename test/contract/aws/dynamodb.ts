@@ -17,7 +17,7 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AwsTarget, errorName } from '../support/aws-target.ts';
+import { type AwsTarget, errorName } from '../../support/aws-target.ts';
 
 export function describeDynamoDbConformance(name: string, open: () => Promise<AwsTarget>): void {
   describe(`DynamoDB: ${name}`, () => {

@@ -1,10 +1,9 @@
 // The body of a PutObject: taken to a file while it is hashed, and refused unless every length and checksum that the client
 // announced holds. The SDK sends streams in `aws-chunked` form, with the checksum in a trailer.
-
 import { randomUUID } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { KIB } from '../../lib/core/units.ts';
+import { KIB } from '../../../lib/core/units.ts';
 import { CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, createDigester, type Digest } from './s3-digest.ts';
 import { S3Error } from './s3-error.ts';
 

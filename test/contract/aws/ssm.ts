@@ -12,7 +12,7 @@ import {
   type SSMClient,
 } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AwsTarget, errorName } from '../support/aws-target.ts';
+import { type AwsTarget, errorName } from '../../support/aws-target.ts';
 
 export function describeSsmConformance(name: string, open: () => Promise<AwsTarget>): void {
   describe(`Parameter Store: ${name}`, () => {

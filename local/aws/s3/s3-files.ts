@@ -3,8 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { z } from 'zod';
-import { describeFileFailure } from './local-start-error.ts';
-import { makePrivateFolder } from './private-file.ts';
+import { describeFileFailure } from '../host/local-start-error.ts';
+import { makePrivateFolder } from '../host/private-file.ts';
 import type { Upload } from './s3-body.ts';
 import { checkCondition, notFound, type WriteCondition } from './s3-condition.ts';
 import { S3Error } from './s3-error.ts';

@@ -1,10 +1,9 @@
 // Income of the simulated exchange: the rows explain the wallet to the last digit, in pages, windows, types and assets as Binance
 // has them.
-
 import { afterEach, expect, it } from 'vitest';
-import { DAY_MS, HOUR_MS } from '../../lib/core/units.ts';
-import { INCOME_TYPES } from '../../local/exchange/account/funds.ts';
-import { DEPOSIT, ExchangeAccount, type Row } from '../support/trading/exchange-account.ts';
+import { DAY_MS, HOUR_MS } from '../../../lib/core/units.ts';
+import { INCOME_TYPES } from '../../../local/exchange/account/funds.ts';
+import { DEPOSIT, ExchangeAccount, type Row } from '../../support/trading/exchange-account.ts';
 
 let account: ExchangeAccount;
 afterEach(() => account.close());

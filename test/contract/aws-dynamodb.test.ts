@@ -1,4 +1,0 @@
-import { awsTargets } from '../support/aws-target.ts';
-import { describeDynamoDbConformance } from './aws-dynamodb.ts';
-
-for (const { name, open } of awsTargets()) describeDynamoDbConformance(name, open);

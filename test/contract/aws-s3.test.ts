@@ -1,4 +1,0 @@
-import { awsTargets } from '../support/aws-target.ts';
-import { describeS3Conformance } from './aws-s3.ts';
-
-for (const { name, open } of awsTargets()) describeS3Conformance(name, open);
