@@ -1,38 +1,22 @@
 // The HTTP API: emergency stop, and what the system knows, for callers with the token, through the same use cases as the qt command.
 // Every call is passed to `note`. Calls that are refused never write to a table.
 import { messageOf } from '../core/message-of.ts';
-import type { ObjectStore } from '../core/ports.ts';
 import { StoreError } from '../core/store-error.ts';
 import { MINUTE_MS } from '../core/units.ts';
-import { readSystemStatus } from '../execution/use-cases/system-status.ts';
-import type { SignalStore } from '../inference/ports.ts';
-import type { MarketData } from '../market/ports.ts';
 import { type ApiAnswer, type ApiCall, type ApiRequest, answerJson, answerWith } from './api-call.ts';
-import { API_ROUTES, type ApiInput, type ApiRouteName } from './api-contract.ts';
-import { describeApi } from './api-document.ts';
+import { API_ROUTES, type ApiRouteName } from './api-contract.ts';
 import { API_ERRORS, ApiRefusal } from './api-error.ts';
 import { createTokenCheck } from './api-token.ts';
 import { createRateLimit } from './rate-limit.ts';
-import { readDays, readEquity, readOrders, readTrades } from './read-model/account.ts';
-import { readAudit } from './read-model/audit.ts';
-import { readCandles } from './read-model/candles.ts';
-import { formatMetrics, METRICS_CONTENT_TYPE } from './read-model/metrics.ts';
-import { readModels } from './read-model/models.ts';
-import { readPositions } from './read-model/positions.ts';
-import { readRolloutState } from './read-model/rollout.ts';
-import { readSignals } from './read-model/signals.ts';
-import { readUniverseState } from './read-model/universe.ts';
 import { findRoute, readInput } from './read-request.ts';
+import type { ReadDependencies } from './serve-reads.ts';
 import { type StopDependencies, serveStop } from './serve-stop.ts';
 
-export interface ApiDependencies extends StopDependencies {
+export interface ApiDependencies extends StopDependencies, ReadDependencies {
   /** Who may call: whoever has the token, or whom AWS lets through by signature. */
   readonly authorisation: 'token' | 'iam';
   /** SHA-256 of the token, lower-case hex. Throws StoreError. */
   readonly readTokenHash: () => Promise<string>;
-  readonly signals: SignalStore;
-  readonly objects: ObjectStore;
-  readonly market: MarketData;
   /** The dashboard, with the headers that it needs. */
   readonly page: Pick<ApiAnswer, 'headers' | 'body'>;
 }
@@ -40,20 +24,10 @@ export interface ApiDependencies extends StopDependencies {
 const READS_PER_MINUTE = 120;
 const REFUSALS_PER_MINUTE = 10;
 
-interface RouteCall<Name extends ApiRouteName> {
-  readonly request: ApiRequest;
-  readonly who: string;
-  readonly input: ApiInput<Name>;
-}
-type Routes = { readonly [Name in ApiRouteName]: (call: RouteCall<Name>) => Promise<ApiAnswer> };
-
 /** Keeps nothing between calls but the token's hash and the counts of the rate limits. The answer never rejects. */
 export function createApi(dependencies: ApiDependencies): (request: ApiRequest) => Promise<ApiAnswer> {
   const { stopwatchMs } = dependencies;
   const admit = createAdmission(dependencies);
-  const routes = createRoutes(dependencies);
-  const serve = <Name extends ApiRouteName>(name: Name, request: ApiRequest, who: string) =>
-    routes[name]({ request, who, input: readInput(name, request) });
 
   return async (request) => {
     const startedMs = stopwatchMs();
@@ -70,7 +44,10 @@ export function createApi(dependencies: ApiDependencies): (request: ApiRequest) 
       const name = findRoute(request);
       const admission = await admit(name, request);
       who = admission.who;
-      const [answer] = await Promise.all([serve(name, request, who ?? 'anyone'), admission.copied]);
+      const [answer] = await Promise.all([
+        serve(dependencies, name, { request, who: who ?? 'anyone' }),
+        admission.copied,
+      ]);
       return noted(answer, answer.status === 200 ? {} : { message: answer.body });
     } catch (error) {
       const { code, message, headers } = refusalOf(error);
@@ -132,29 +109,20 @@ function createAdmission({ stopwatchMs, authorisation, risk, readTokenHash }: Ap
   };
 }
 
-function createRoutes(dependencies: ApiDependencies): Routes {
-  const { page, objects, market, clock, shards } = dependencies;
-  const readStatus = () => readSystemStatus({ ...dependencies, readShards: async () => shards });
-  const answer = async (value: unknown) => answerJson(200, await value);
-  return {
-    stop: (call) => serveStop(dependencies, call),
-    status: () => answer(readStatus()),
-    metrics: async () => answerMetrics(formatMetrics(await readStatus(), clock.nowMs())),
-    signals: ({ input }) => answer(readSignals(dependencies, input)),
-    trades: ({ input }) => answer(readTrades(dependencies, input)),
-    positions: ({ input }) => answer(readPositions(dependencies, input)),
-    orders: ({ input }) => answer(readOrders(dependencies, input)),
-    equity: ({ input }) => answer(readEquity(dependencies, input)),
-    days: ({ input }) => answer(readDays(dependencies, input)),
-    candles: ({ input }) => answer(readCandles(market, input)),
-    universe: () => answer(readUniverseState(objects)),
-    models: () => answer(readModels(dependencies)),
-    rollout: () => answer(readRolloutState(dependencies)),
-    audit: ({ input }) => answer(readAudit(dependencies, input)),
-    document: () => answer(describeApi()),
-    page: async () => answerWith({ status: 200, ...page }),
-  };
+/** A stop in a new process loads nothing that it does not need: the rest is loaded when it is first asked for. */
+async function serve(
+  dependencies: ApiDependencies,
+  name: ApiRouteName,
+  { request, who }: { readonly request: ApiRequest; readonly who: string },
+): Promise<ApiAnswer> {
+  switch (name) {
+    case 'stop':
+      return serveStop(dependencies, { request, who, input: readInput(name, request) });
+    case 'page':
+      return answerWith({ status: 200, ...dependencies.page });
+    case 'document':
+      return answerJson(200, (await import('./api-document.ts')).describeApi());
+    default:
+      return (await import('./serve-reads.ts')).serveRead(dependencies, name, request);
+  }
 }
-
-const answerMetrics = (body: string): ApiAnswer =>
-  answerWith({ status: 200, headers: { 'content-type': METRICS_CONTENT_TYPE }, body });

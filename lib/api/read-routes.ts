@@ -1,15 +1,15 @@
 // The routes that tell what the system knows; all need the token, none changes anything.
 import { type ApiRoute, GUARDED, type RouteAnswer } from './api-route.ts';
 import {
+  auditQuerySchema,
+  candlesQuerySchema,
   daysQuerySchema,
   equityQuerySchema,
   ordersQuerySchema,
+  positionsQuerySchema,
+  signalsQuerySchema,
   tradesQuerySchema,
-} from './read-model/account.ts';
-import { auditQuerySchema } from './read-model/audit.ts';
-import { candlesQuerySchema } from './read-model/candles.ts';
-import { positionsQuerySchema } from './read-model/positions.ts';
-import { signalsQuerySchema } from './read-model/signals.ts';
+} from './read-queries.ts';
 
 const guarded = { method: 'GET', needsToken: true } as const;
 const read = { ...guarded, errors: [...GUARDED, 'store_unavailable'] } as const;
@@ -110,3 +110,4 @@ export const READ_ROUTES = {
     answers: answers('Audit', 'A page of entries'),
   },
 } as const satisfies Record<string, ApiRoute>;
+export type ReadRouteName = keyof typeof READ_ROUTES;

@@ -3,10 +3,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { ENTRY_REASONS, LEAVE_REASONS } from './choose-universe.ts';
 import { EXCLUSIONS, type ExclusionReason } from './pair-exclusion.ts';
-import { SYMBOL_PATTERN } from './symbol.ts';
-
-/** Symbols as the exchange names them. */
-export const symbolSchema = z.string().regex(SYMBOL_PATTERN, 'must look like BTCUSDT');
+import { symbolSchema } from './symbol.ts';
 
 /** Keys begin with the day. */
 const HISTORY_PREFIX = 'universe/history/';

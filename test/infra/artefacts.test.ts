@@ -11,6 +11,7 @@ import { codeVersionOf } from '../../infra/constructs/bundle-function.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
 import { createS3ObjectStore } from '../../lib/adapters/aws/s3/s3-object-store.ts';
 import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts';
+import { READ_ROUTES } from '../../lib/api/read-routes.ts';
 import { success } from '../../lib/core/result.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
@@ -231,7 +232,7 @@ describe.runIf(runsLambdaNode)('the HTTP API on Node 24, with the permissions of
 
   it('serves the page, refuses without the token, and stops everything with it', async () => {
     await setApiToken('dev', token, target.aws.endpoints);
-    const ask = async (method: string, path: string, more: { token?: string; body?: string } = {}) =>
+    const ask = async (method: string, path: string, more: HttpParts = {}) =>
       (await run('api', httpEvent(method, path, more))) as Json;
     expect((await ask('GET', '/')).body).toBe(readFileSync('dashboard/page.html', 'utf8'));
     expect((await ask('GET', '/api/status')).statusCode).toBe(401);
@@ -239,6 +240,16 @@ describe.runIf(runsLambdaNode)('the HTTP API on Node 24, with the permissions of
     expect([status.statusCode, JSON.parse(status.body).unread]).toEqual([200, []]);
     const signals = await ask('GET', '/api/signals', { token });
     expect([signals.statusCode, JSON.parse(signals.body).signals.length]).toEqual([200, 4]);
+    // Each with the rights that its answer takes.
+    for (const { path } of Object.values(READ_ROUTES)) {
+      const query = path === '/api/candles' ? { symbol: market.symbols[0]! } : {};
+      const answer = await ask('GET', path, { token, query });
+      expect([path, answer.statusCode, answer.statusCode === 200 ? '' : answer.body]).toEqual([
+        path,
+        200,
+        '',
+      ]);
+    }
     const body = JSON.stringify({ reason: 'an artefact', by: 'ada' });
     const stopped = await ask('POST', '/api/emergency/stop', { token, body });
     expect([stopped.statusCode, JSON.parse(stopped.body).failures]).toEqual([200, []]);
@@ -250,14 +261,17 @@ describe.runIf(runsLambdaNode)('the HTTP API on Node 24, with the permissions of
   });
 });
 
+interface HttpParts {
+  readonly token?: string;
+  readonly body?: string;
+  readonly query?: Readonly<Record<string, string>>;
+}
+
 /** As API Gateway hands a call over. */
-const httpEvent = (
-  method: string,
-  path: string,
-  { token, body }: { token?: string; body?: string } = {},
-) => ({
+const httpEvent = (method: string, path: string, { token, body, query }: HttpParts = {}) => ({
   version: '2.0',
   rawPath: path,
+  ...(query !== undefined && { queryStringParameters: query }),
   headers: {
     'content-type': 'application/json',
     ...(token !== undefined && { authorization: `Bearer ${token}` }),

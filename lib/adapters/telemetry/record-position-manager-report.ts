@@ -22,4 +22,7 @@ export function recordPositionManagerReport(
     metrics.addMetric('OpenPositions', Count, outcome.equity.positions);
   }
   metrics.publishStoredMetrics();
+  // A figure that is there before it is needed: its alarm can then be told apart from one that was never recorded.
+  metrics.addMetric('ExchangeKeysRefused', Count, 0);
+  metrics.publishStoredMetrics();
 }

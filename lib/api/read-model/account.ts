@@ -7,17 +7,18 @@ import { maxDrawdown } from '../../risk/drawdown.ts';
 import type { RiskStore } from '../../risk/ports.ts';
 import { equitySnapshotSchema, tradeRecordSchema } from '../../risk/records.ts';
 import { allRecords } from '../../risk/use-cases/typed-records.ts';
-import { readSpan, sortedPage } from './page.ts';
-import { accountQuery, nextSchema, pageQuery, spanQuery } from './query-values.ts';
-
-/** A day has 1440 snapshots. */
-const SNAPSHOTS_MAX = 5_000;
+import type {
+  daysQuerySchema,
+  equityQuerySchema,
+  ordersQuerySchema,
+  tradesQuerySchema,
+} from '../read-queries.ts';
+import { nextSchema, readSpan, sortedPage } from './page.ts';
 
 interface Source {
   readonly risk: RiskStore;
 }
 
-export const tradesQuerySchema = z.strictObject(spanQuery());
 export const tradesAnswerSchema = z.strictObject({ trades: z.array(tradeRecordSchema), next: nextSchema });
 
 /** By the time of closing. Throws StoreError. */
@@ -29,7 +30,6 @@ export async function readTrades(
   return { trades: [...items], next };
 }
 
-export const ordersQuerySchema = z.strictObject(pageQuery());
 export const ordersAnswerSchema = z.strictObject({ orders: z.array(orderRecordSchema), next: nextSchema });
 
 /** By the time of writing them down. Reads every order that is kept. Throws StoreError. */
@@ -42,7 +42,6 @@ export async function readOrders(
   return { orders: [...items], next };
 }
 
-export const equityQuerySchema = z.strictObject(spanQuery(SNAPSHOTS_MAX));
 export const equityAnswerSchema = z.strictObject({
   snapshots: z.array(equitySnapshotSchema),
   drawdown: z
@@ -75,7 +74,6 @@ export async function readEquity(
   };
 }
 
-export const daysQuerySchema = z.strictObject(accountQuery);
 export const daysAnswerSchema = z.strictObject({
   days: z.array(
     z.strictObject({

@@ -3,10 +3,9 @@ import { z } from 'zod';
 import type { RiskStore } from '../../risk/ports.ts';
 import { auditRecordSchema } from '../../risk/records.ts';
 import { riskRecords } from '../../risk/use-cases/risk-records.ts';
-import { sortedPage } from './page.ts';
-import { nextSchema, pageQuery } from './query-values.ts';
+import type { auditQuerySchema } from '../read-queries.ts';
+import { nextSchema, sortedPage } from './page.ts';
 
-export const auditQuerySchema = z.strictObject(pageQuery());
 export const auditAnswerSchema = z.strictObject({ entries: z.array(auditRecordSchema), next: nextSchema });
 
 /** Reads the whole trail of the account: transitions are few. Throws StoreError. */

@@ -4,25 +4,8 @@ import type { Result } from '../../core/result.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import { candleAt } from '../../market/candle-series.ts';
 import type { MarketData, MarketDataError } from '../../market/ports.ts';
-import { symbolSchema } from '../../market/universe.ts';
 import { ApiRefusal } from '../api-error.ts';
-import { wholeNumberSchema } from './query-values.ts';
-
-/** What one request to the exchange gives. */
-const CANDLES_MAX = 998;
-const CANDLES = 288;
-
-export const candlesQuerySchema = z.strictObject({
-  symbol: symbolSchema,
-  count: wholeNumberSchema
-    .pipe(z.int().min(1).max(CANDLES_MAX))
-    .default(CANDLES)
-    .describe(`At most this many; ${CANDLES}, a day, without it.`),
-  bar: wholeNumberSchema
-    .pipe(z.int().min(0).multipleOf(BAR_MS))
-    .optional()
-    .describe('Open time of the newest candle, epoch milliseconds; without it, of the last closed bar.'),
-});
+import type { candlesQuerySchema } from '../read-queries.ts';
 
 const priceSchema = z.number().positive();
 export const candlesAnswerSchema = z.strictObject({

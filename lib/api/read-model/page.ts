@@ -1,8 +1,11 @@
 // One page of records, newest first, and the cursor of the next.
+import { z } from 'zod';
 import type { Scope } from '../../risk/gate.ts';
 import { sortable } from '../../risk/record-kind.ts';
 import { allRecords, type KindList, type RecordSeries } from '../../risk/use-cases/typed-records.ts';
-import { encodeCursor } from './query-values.ts';
+import { encodeCursor } from '../read-queries.ts';
+
+export const nextSchema = z.string().nullable().describe('Cursor of the next page; null on the last page.');
 
 export interface Page<T> {
   readonly items: readonly T[];

@@ -7,9 +7,8 @@ import { executionRecords } from '../../execution/use-cases/execution-records.ts
 import type { MarketData } from '../../market/ports.ts';
 import type { RiskStore } from '../../risk/ports.ts';
 import { allValues } from '../../risk/use-cases/typed-records.ts';
-import { accountQuery } from './query-values.ts';
+import type { positionsQuerySchema } from '../read-queries.ts';
 
-export const positionsQuerySchema = z.strictObject(accountQuery);
 export const positionsAnswerSchema = z.strictObject({
   positions: z.array(
     positionRecordSchema.extend({

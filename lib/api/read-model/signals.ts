@@ -2,21 +2,7 @@
 import { z } from 'zod';
 import type { SignalStore } from '../../inference/ports.ts';
 import { type Signal, signalSchema } from '../../inference/signal.ts';
-import { BAR_MS } from '../../market/candle.ts';
-import { symbolSchema } from '../../market/universe.ts';
-import { countSchema, wholeNumberSchema } from './query-values.ts';
-
-/** Without symbol and bar: the signals of the newest bar. */
-export const signalsQuerySchema = z
-  .strictObject({
-    symbol: symbolSchema.optional().describe('The newest signals of this symbol, newest first.'),
-    bar: wholeNumberSchema
-      .pipe(z.int().min(0).multipleOf(BAR_MS))
-      .optional()
-      .describe('The signals of this bar, by symbol; its open time in epoch milliseconds.'),
-    count: countSchema,
-  })
-  .refine(({ symbol, bar }) => symbol === undefined || bar === undefined, 'ask for a symbol or for a bar');
+import type { signalsQuerySchema } from '../read-queries.ts';
 
 export const signalsAnswerSchema = z.strictObject({ signals: z.array(signalSchema) });
 

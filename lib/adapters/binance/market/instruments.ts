@@ -2,8 +2,8 @@
 // is no such list is refused whole; a symbol whose own row cannot be used is left out, and so cannot be traded.
 import { z } from 'zod';
 import type { ListedPair } from '../../../market/pair-exclusion.ts';
+import { symbolSchema } from '../../../market/symbol.ts';
 import type { SymbolFilters } from '../../../market/symbol-filters.ts';
-import { symbolSchema } from '../../../market/universe.ts';
 import { decimalSchema } from '../decimal.ts';
 import { ExchangeFault, excerpt } from '../exchange-fault.ts';
 
