@@ -7,7 +7,7 @@ import {
   formatPercent,
   NOT_AVAILABLE,
 } from '../../lib/core/format-figure.ts';
-import { DAY_MS, HOUR_MS } from '../../lib/core/units.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import { ANNUALISED_DAYS_MIN } from '../../lib/research/metrics/performance.ts';
 import type { BacktestReport, TradeGroup } from '../../lib/research/use-cases/backtest-report.ts';
 import { formatTable } from '../format/text-table.ts';
@@ -43,7 +43,7 @@ function describeRun(report: BacktestReport): string {
     `bars without a decision: ${describeCounts(report.abstentions)}`,
     IN_SAMPLE_WORDS[`${report.inSample}`],
     `costs: taker fee ${costs.takerFeeBps} bps, slippage and half the spread ${formatNumber(costs.halfSpreadBps + costs.slippageBps)} bps per side, funding ${(10_000 * costs.fundingRatePer8h).toFixed(1)} bps per 8 h (assumed: spot candles have no rates)`,
-    `resolution ${report.resolutionMs / 60_000} min: stops and exits act at bar closes; a stop that a bar reached was hit before anything else in that bar`,
+    `resolution ${report.resolutionMs / MINUTE_MS} min: stops and exits act at bar closes; a stop that a bar reached was hit before anything else in that bar`,
     describeBreaker(report),
   ].join('\n');
 }

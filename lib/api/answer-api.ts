@@ -2,6 +2,7 @@
 // Every call is passed to `note`. Calls that are refused never write to a table.
 import { messageOf } from '../core/message-of.ts';
 import { StoreError } from '../core/store-error.ts';
+import { MINUTE_MS } from '../core/units.ts';
 import { type ApiAnswer, type ApiCall, type ApiRequest, answerJson, answerWith } from './api-call.ts';
 import { API_ROUTES, type ApiRouteName } from './api-contract.ts';
 import { API_ERRORS, ApiRefusal } from './api-error.ts';
@@ -19,8 +20,6 @@ export interface ApiDependencies extends StopDependencies, ReadDependencies {
   /** The dashboard, with the headers that it needs. */
   readonly page: Pick<ApiAnswer, 'headers' | 'body'>;
 }
-
-const MINUTE_MS = 60_000;
 /** A stop is not limited: no other caller may use up the calls of an operator who has to stop. */
 const READS_PER_MINUTE = 120;
 const REFUSALS_PER_MINUTE = 10;

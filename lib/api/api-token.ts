@@ -5,14 +5,20 @@ import { timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { sha256Of } from '../core/hash.ts';
 import { StoreError } from '../core/store-error.ts';
+import { MINUTE_MS } from '../core/units.ts';
 import type { RiskStore } from '../risk/ports.ts';
-import { API_TOKEN_KEY } from '../risk/records.ts';
+import type { RecordKind } from '../risk/record-kind.ts';
+import { SingleRecord } from '../risk/use-cases/typed-records.ts';
 
 /** A changed token holds after this time at the latest. Parameter Store is not asked for every call: trading needs it too. */
-const HASH_AGE_MS_MAX = 60_000;
+const HASH_AGE_MS_MAX = MINUTE_MS;
 
 const hashSchema = z.string().regex(/^[0-9a-f]{64}$/);
-const copySchema = z.strictObject({ sha256: hashSchema });
+/** The copy of the hash, of the scope `paper`. */
+export const API_TOKEN: RecordKind<{ sha256: string }> = {
+  name: 'api-token',
+  schema: z.strictObject({ sha256: hashSchema }),
+};
 const BEARER = /^Bearer ([A-Za-z0-9._~+/=-]{16,200})$/i;
 
 export interface TokenSources {
@@ -31,6 +37,7 @@ export interface TokenCheck {
 }
 
 export function createTokenCheck({ readParameter, risk, stopwatchMs }: TokenSources): TokenCheck {
+  const copies = new SingleRecord(risk, API_TOKEN);
   let known: { readonly sha256: string; readonly readMs: number } | undefined;
   let copied: string | undefined;
 
@@ -42,7 +49,7 @@ export function createTokenCheck({ readParameter, risk, stopwatchMs }: TokenSour
     } catch (error) {
       // A parameter that is gone, malformed or forbidden was made so by someone: then the copy is worth nothing either.
       if (use === 'read' || !(error instanceof StoreError && error.retryable)) return undefined;
-      return (await risk.get('paper', API_TOKEN_KEY, copySchema).catch(() => undefined))?.value.sha256;
+      return (await copies.get('paper').catch(() => undefined))?.value.sha256;
     }
   }
 
@@ -59,10 +66,10 @@ export function createTokenCheck({ readParameter, risk, stopwatchMs }: TokenSour
     async keepCopy() {
       if (known === undefined || copied === known.sha256) return;
       const { sha256 } = known;
-      const copy = await risk.get('paper', API_TOKEN_KEY, copySchema);
+      const copy = await copies.get('paper');
       if (copy?.value.sha256 !== sha256) {
         const condition = copy === undefined ? { ifAbsent: true as const } : { ifRevision: copy.revision };
-        await risk.put('paper', API_TOKEN_KEY, { sha256 }, condition);
+        await copies.put('paper', { sha256 }, condition);
       }
       copied = sha256;
     },

@@ -1,5 +1,6 @@
 // How many calls of one kind a source may make in a while. Kept in memory, so per process: it bounds what one source costs, and
 // the gateway's throttle bounds them all.
+import { SECOND_MS } from '../core/units.ts';
 
 /** Sources remembered at once; the one that called first is forgotten then. */
 const SOURCES_MAX = 1_000;
@@ -25,6 +26,6 @@ export function createRateLimit(settings: {
       if (windows.size > SOURCES_MAX) windows.delete(windows.keys().next().value!);
     }
     window.used++;
-    return window.used <= count ? 0 : Math.ceil((window.startedMs + windowMs - nowMs) / 1000);
+    return window.used <= count ? 0 : Math.ceil((window.startedMs + windowMs - nowMs) / SECOND_MS);
   };
 }

@@ -7,8 +7,9 @@ import {
   emergencyStop,
 } from '../execution/use-cases/emergency-stop.ts';
 import type { Scope } from '../risk/gate.ts';
-import { type AuditRecord, auditKey, sortable } from '../risk/records.ts';
+import { sortable } from '../risk/record-kind.ts';
 import { watchedScopes } from '../risk/use-cases/circuit-breaker.ts';
+import { riskRecords } from '../risk/use-cases/risk-records.ts';
 import { type ApiAnswer, type ApiCall, type ApiRequest, answerJson } from './api-call.ts';
 import { ApiRefusal } from './api-error.ts';
 import type { StopRequest, stopAnswerSchema } from './stop-schema.ts';
@@ -80,15 +81,14 @@ async function auditStop(
   const outcome =
     incomplete.length === 0 ? 'complete' : `not complete: ${[...new Set(incomplete)].join(', ')}`;
   const atMs = clock.nowMs();
-  const record: AuditRecord = {
+  const record = {
     atMs,
     what: 'emergency_stop',
     by: operator,
     message: `${reason}; from ${request.sourceIp}, request ${request.requestId}; ${outcome}`,
   };
-  const key = auditKey(`api#${sortable(atMs)}#${request.requestId}`);
-  const written = await Promise.allSettled(
-    scopes.map((scope) => risk.put(scope, key, record, { ifAbsent: true })),
-  );
+  const { audit } = riskRecords(risk);
+  const id = `api#${sortable(atMs)}#${request.requestId}`;
+  const written = await Promise.allSettled(scopes.map((scope) => audit.add(scope, id, record)));
   return written.flatMap((each) => (each.status === 'rejected' ? [`audit: ${messageOf(each.reason)}`] : []));
 }

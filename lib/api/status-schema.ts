@@ -1,11 +1,12 @@
 // What /api/status answers: the system at a glance, as readSystemStatus gives it.
 import { z } from 'zod';
+import { positionRecordSchema } from '../execution/records.ts';
 import type { SystemStatus } from '../execution/use-cases/system-status.ts';
 import { inferRunSchema } from '../inference/infer-run.ts';
 import { breakerStateSchema } from '../risk/breaker/state.ts';
 import { MODE_REASONS, type ModeReasonCode } from '../risk/effective-mode.ts';
 import { LEVELS } from '../risk/level.ts';
-import { equitySnapshotSchema, positionRecordSchema } from '../risk/records.ts';
+import { equitySnapshotSchema } from '../risk/records.ts';
 import { scopeSchema } from './stop-schema.ts';
 
 const flagValueSchema = z.union([z.string(), z.number(), z.boolean()]);

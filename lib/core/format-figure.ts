@@ -1,6 +1,6 @@
 // Figures as people read them, on the screen, in reports and in notes. A figure that cannot be computed reads "n/a": never a 0 or
 // a blank that could be taken for a value.
-import { MICRO } from './money.ts';
+import { MICRO } from './units.ts';
 
 /** What stands for a figure that cannot be computed. */
 export const NOT_AVAILABLE = 'n/a';

@@ -2,8 +2,7 @@
 // balance to the last digit; up to 9 thousand million USDT fit.
 
 import { invariant } from './invariant.ts';
-
-export const MICRO = 1_000_000;
+import { MICRO } from './units.ts';
 
 /** Integer micro-USDT of an amount in USDT. Throws for what is not a number, or too large to be exact. */
 export function microUsdt(usdt: number, rounding: 'nearest' | 'up' | 'down' = 'nearest'): number {

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { invariant } from '../core/invariant.ts';
 import { microUsdt } from '../core/money.ts';
+import { HOUR_MS, MINUTE_MS } from '../core/units.ts';
 import { bookFill, type Ledger, ledgerSchema, newLedger } from './ledger.ts';
 import type { OrderSide } from './order.ts';
 
@@ -88,7 +89,7 @@ export function forgetOrders(bookedLedger: BookedLedger, ended: ReadonlySet<stri
 }
 
 /** Payments may be listed a little late: so far back are they asked for again. */
-const FUNDING_LATE_MS = 600_000;
+const FUNDING_LATE_MS = 10 * MINUTE_MS;
 
 /** From when on funding payments have to be asked for. */
 export const fundingSinceMs = ({ funding }: BookedLedger): number =>
@@ -167,8 +168,7 @@ export function walletDifference(ledger: Ledger, { walletMicroUsdt }: AccountSta
 
 /** Income may be listed minutes after it moved the wallet, that of funding, paid on the hour, later still. */
 const INCOME_LATE_MS = 300_000;
-const FUNDING_INCOME_LATE_MS = 600_000;
-const HOUR_MS = 3_600_000;
+const FUNDING_INCOME_LATE_MS = 10 * MINUTE_MS;
 
 /** Whether a difference of the wallet alone may still be explained by income that is not listed yet. */
 export const mayBeIncome = (sinceMs: number, nowMs: number): boolean => {

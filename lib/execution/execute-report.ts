@@ -26,7 +26,7 @@ const DECISION_OUTCOMES = {
 } as const;
 export type DecisionOutcome = keyof typeof DECISION_OUTCOMES;
 
-const executeReportSchema = z.object({
+export const executeReportSchema = z.object({
   barOpenTimeMs: z.int(),
   shard: z.int().min(0),
   shardCount: z.int().min(1),

@@ -4,8 +4,8 @@
 
 import { z } from 'zod';
 import { invariant } from '../core/invariant.ts';
-import { MICRO } from '../core/money.ts';
 import { failure, type Result, success } from '../core/result.ts';
+import { MICRO } from '../core/units.ts';
 import type { OrderSide } from './order.ts';
 
 const positionSchema = z.strictObject({

@@ -1,5 +1,6 @@
 // What one order, and all of them together, may put at risk.
 
+import { MINUTE_MS } from '../core/units.ts';
 import { LEVEL_LIMITS, type Level } from '../risk/level.ts';
 
 export interface TradingLimits {
@@ -24,7 +25,7 @@ export const TRADING_LIMITS: TradingLimits = {
   targetDailyVolatility: 0.003,
   priceCollarBps: 100,
   ordersPerMinuteMax: 20,
-  signalAgeMsMax: 120_000,
+  signalAgeMsMax: 2 * MINUTE_MS,
 };
 
 /** What may be traded with now: the operator's flags and the rollout stage, whichever is lower. Rounded down. */

@@ -1,7 +1,18 @@
 // The life of an order. What the exchange has not confirmed is `unknown`, a state of its own: it is looked up, never guessed
 // and never sent again.
-import type { ORDER_STATUSES } from '../risk/records.ts';
+import { MINUTE_MS } from '../core/units.ts';
 
+export const ORDER_STATUSES = [
+  /** Through the gate and written down; whether it was sent is not known after a crash. */
+  'authorised',
+  'acknowledged',
+  'partially_filled',
+  'filled',
+  'rejected',
+  'cancelled',
+  /** Sent, but without an answer: timeout, 5xx, connection reset. */
+  'unknown',
+] as const;
 export type OrderStatus = (typeof ORDER_STATUSES)[number];
 
 export interface OrderState {
@@ -41,7 +52,7 @@ export interface OrderTransition {
 }
 
 /** After this long an order that the exchange does not know cannot be on its way any more. */
-export const ARRIVAL_MS_MAX = 60_000;
+export const ARRIVAL_MS_MAX = MINUTE_MS;
 
 /** `filled`, `rejected` and `cancelled` are final: no event leads out of them, though a late fill is still counted. */
 export const isFinal = (status: OrderStatus): boolean =>

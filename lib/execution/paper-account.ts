@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { invariant } from '../core/invariant.ts';
 import { microUsdt } from '../core/money.ts';
 import { failure, type Result, success } from '../core/result.ts';
+import { DAY_MS, HOUR_MS } from '../core/units.ts';
 import { BAR_MS } from '../market/candle.ts';
 import { type CandleSeries, countUntil } from '../market/candle-series.ts';
 import type { SymbolFilters } from '../market/symbol-filters.ts';
@@ -105,8 +106,8 @@ export interface PaperMarket {
   readonly nowMs: number;
 }
 
-const FUNDING_MS = 8 * 3_600_000;
-const INCOME_MEMORY_MS = 3 * 86_400_000;
+const FUNDING_MS = 8 * HOUR_MS;
+const INCOME_MEMORY_MS = 3 * DAY_MS;
 const TRADES_MAX = 300;
 
 export const newPaperAccount = (depositMicroUsdt: number): PaperAccount => ({

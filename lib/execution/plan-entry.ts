@@ -1,8 +1,9 @@
 // From a signal to an order that may be put to the gate, or to every reason why not. The gate repeats the limits that more
 // than one process can break together (exposure, count, duplicates); what is checked here alone concerns this order alone.
 
-import { MICRO, microUsdt } from '../core/money.ts';
+import { microUsdt } from '../core/money.ts';
 import { failure, type Result, success } from '../core/result.ts';
+import { MICRO } from '../core/units.ts';
 import type { Signal } from '../inference/signal.ts';
 import { BAR_MS } from '../market/candle.ts';
 import { entryBarrier, type SymbolFilters } from '../market/symbol-filters.ts';

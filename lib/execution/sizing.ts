@@ -1,8 +1,8 @@
 // How large an entry is meant to be: the calmer the market, the larger, so that each position moves the equity about as much
 // as any other; then scaled by the policy and cut to the limits.
 
-import { MICRO } from '../core/money.ts';
 import { failure, type Result, success } from '../core/result.ts';
+import { MICRO } from '../core/units.ts';
 
 export interface SizingRequest {
   /** Equity × the allocation in force: what may be traded with. */

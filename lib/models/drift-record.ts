@@ -13,7 +13,7 @@ const DRIFT_UNMEASURED = [
   'too_few_rows',
 ] as const;
 
-/** `drift#<13-digit ms>`: how far the features of the newest week are from those of training, watch-drift.ts. */
+/** How far the features of the newest week are from those of training, watch-drift.ts. */
 export const driftRecordSchema = z.discriminatedUnion('outcome', [
   z.strictObject({
     outcome: z.literal('measured'),

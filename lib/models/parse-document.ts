@@ -2,6 +2,7 @@
 // operator reads that line in the middle of the night, in a log or in `qt models verify`.
 import type { z } from 'zod';
 import { failure, type Result, success } from '../core/result.ts';
+import { MIB } from '../core/units.ts';
 import { type FeatureProfile, featureProfileSchema } from '../features/feature-profile.ts';
 import {
   type Ensemble,
@@ -15,7 +16,7 @@ import { type ModelManifest, manifestSchema } from './manifest.ts';
 import { type QuarantineOrder, quarantineSchema } from './quarantine.ts';
 
 /** A manifest with 10,000 golden sequences stays below; anything larger is not ours. */
-const DOCUMENT_BYTES_MAX = 64 * 1024 * 1024;
+const DOCUMENT_BYTES_MAX = 64 * MIB;
 
 /** @param subject how the error line starts, e.g. "manifest of xgboost v20240728_000000" */
 export function parseManifest(bytes: Uint8Array, subject: string): Result<ModelManifest, string> {

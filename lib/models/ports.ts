@@ -1,4 +1,4 @@
-// What models need from outside: a runtime that opens them.
+// What models need from outside: a runtime that opens them, and where measurements of drift are kept.
 
 import type { Result } from '../core/result.ts';
 import type { DriftRecord } from './drift-record.ts';

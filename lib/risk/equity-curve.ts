@@ -1,7 +1,6 @@
 // From snapshots of equity to returns by day and month: the one convention of where a day ends.
 import { invariant } from '../core/invariant.ts';
-
-export const DAY_MS = 86_400_000;
+import { DAY_MS } from '../core/units.ts';
 
 /** Marks of equity, fees included, strictly increasing in time. Columns of the same length. */
 export interface EquityCurve {

@@ -5,9 +5,10 @@
 import { z } from 'zod';
 import { invariant } from '../core/invariant.ts';
 import { failure, type Result, success } from '../core/result.ts';
+import { HOUR_MS } from '../core/units.ts';
 import { type BreakerState, breakerStateSchema } from './breaker/state.ts';
 import type { Mode } from './effective-mode.ts';
-import { applyChanges, firstDenial, type ItemPlan } from './item-plan.ts';
+import { applyChanges, firstDenial, type ItemPath, type ItemPlan } from './item-plan.ts';
 import { leaseBounds } from './latch.ts';
 
 export type Scope = 'paper' | 'live';
@@ -35,6 +36,9 @@ export const gateItemSchema = z.object({
   breaker: breakerStateSchema,
 });
 export type GateItem = Readonly<z.infer<typeof gateItemSchema>>;
+
+/** One conditional write of a gate item. */
+export type GatePlan<Denial> = ItemPlan<ItemPath<GateItem>, Denial>;
 
 /** Closed list of why the gate refuses. */
 export const GATE_DENIALS = {
@@ -77,7 +81,7 @@ export interface AuthorisationContext {
 }
 
 const FLAGS_AGE_MS_MAX = 1_000;
-const ID_MEMORY_MS = 24 * 3_600_000;
+const ID_MEMORY_MS = 24 * HOUR_MS;
 /** 2,000 ids take about 150 KB of DynamoDB's 400 KB. */
 const IDS_MAX = 2_000;
 /** Keeps one update expression well under 4 KB; the rest goes with the next write. */
@@ -134,7 +138,7 @@ function contextDenial(order: ExposureOrder, context: AuthorisationContext): Gat
 export function planAuthorisation(
   order: ExposureOrder,
   context: AuthorisationContext,
-): Result<ItemPlan<GateDenial>, GateDenial> {
+): Result<GatePlan<GateDenial>, GateDenial> {
   const denial = contextDenial(order, context);
   if (denial !== undefined) return failure(denial);
   const { clientOrderId, symbol, notionalMicroUsdt } = order;
@@ -164,7 +168,7 @@ export function planAuthorisation(
       // An id both new and to be forgotten would be two changes of one path; the condition denies it as a duplicate.
       ...context.forget
         .filter((id) => id !== clientOrderId)
-        .map((id) => ({ path: ['authorised', id], remove: true as const })),
+        .map((id) => ({ path: ['authorised', id] as const, remove: true as const })),
     ],
   });
 }
@@ -173,7 +177,7 @@ export function planAuthorisation(
  * The write that gives back what an entry holds, once its position is closed or its order is known never to fill. Given a
  * second time it is denied (`not_reserved`), so exposure cannot be released twice. The id stays authorised.
  */
-export function planRelease(order: Omit<ExposureOrder, 'scope'>): ItemPlan<'not_reserved'> {
+export function planRelease(order: Omit<ExposureOrder, 'scope'>): GatePlan<'not_reserved'> {
   const { clientOrderId, symbol, notionalMicroUsdt } = order;
   return {
     conditions: [
@@ -194,7 +198,7 @@ export function planBreakerWrite(change: {
   readonly current: BreakerState;
   /** undefined leaves the lease alone: only the breaker's own tick renews it. */
   readonly lease: { readonly untilMs: number; readonly codeVersion: string } | undefined;
-}): ItemPlan<'breaker_moved'> {
+}): GatePlan<'breaker_moved'> {
   const { previous, current, lease } = change;
   return {
     conditions: [
@@ -208,8 +212,8 @@ export function planBreakerWrite(change: {
       ...(lease === undefined
         ? []
         : [
-            { path: ['leaseUntilMs'], set: lease.untilMs },
-            { path: ['leaseCodeVersion'], set: lease.codeVersion },
+            { path: ['leaseUntilMs'] as const, set: lease.untilMs },
+            { path: ['leaseCodeVersion'] as const, set: lease.codeVersion },
           ]),
     ],
   };
@@ -218,7 +222,7 @@ export function planBreakerWrite(change: {
 /** The plan carried out on an item in memory: the twin of the conditional write. */
 export function commitToItem<Denial>(
   gate: GateItem | undefined,
-  plan: ItemPlan<Denial>,
+  plan: GatePlan<Denial>,
 ): Result<GateItem, Denial | 'gate_missing'> {
   if (gate === undefined) return failure('gate_missing');
   const denial = firstDenial(gate, plan);
@@ -260,7 +264,7 @@ export class RiskApproved<Order extends object> {
 export async function authorise<Order extends ExposureOrder>(
   order: Order,
   context: AuthorisationContext,
-  commit: (scope: Scope, plan: ItemPlan<GateDenial>) => Promise<Result<unknown, GateDenial>>,
+  commit: (scope: Scope, plan: GatePlan<GateDenial>) => Promise<Result<unknown, GateDenial>>,
 ): Promise<Result<RiskApproved<Order>, GateDenial>> {
   // Copied first: what is approved is what was planned, whatever happens to the original while the write is under way.
   const planned = { ...order };

@@ -3,11 +3,17 @@
 //
 // The language holds only what one ConditionExpression can say: an attribute compared with a value, never with a sum.
 
-/** From the item's root, e.g. ['authorised', id]. Every map on the way must exist. */
-export type ItemPath = readonly string[];
+/** From the item's root, e.g. ['authorised', id]: any attribute that is not an element of a list. Every map on the way must exist. */
+export type ItemPath<Item> = Item extends readonly unknown[]
+  ? never
+  : Item extends object
+    ? {
+        [Key in keyof Item & string]-?: readonly [Key] | readonly [Key, ...ItemPath<NonNullable<Item[Key]>>];
+      }[keyof Item & string]
+    : never;
 
 /** Every comparison is false for an attribute that is not there. `between` is inclusive, with low ≤ high. */
-export type ItemCondition<Denial> = { readonly path: ItemPath; readonly denial: Denial } & (
+export type ItemCondition<Path, Denial> = { readonly path: Path; readonly denial: Denial } & (
   | { readonly equals: string | number }
   | { readonly between: readonly [low: number, high: number] }
   | { readonly absent: true }
@@ -16,29 +22,31 @@ export type ItemCondition<Denial> = { readonly path: ItemPath; readonly denial: 
 );
 
 /** No two changes of a plan may touch overlapping paths (DynamoDB refuses them). Removing what is not there is no error. */
-export type ItemChange = { readonly path: ItemPath } & (
+export type ItemChange<Path> = { readonly path: Path } & (
   | { readonly set: unknown }
   | { readonly add: number }
   | { readonly remove: true }
 );
 
-export interface ItemPlan<Denial> {
+/** @typeParam Path which attributes it may speak of: `ItemPath` of the item */
+export interface ItemPlan<Path, Denial> {
   /** All must hold; the first that does not gives the denial. */
-  readonly conditions: readonly ItemCondition<Denial>[];
-  readonly changes: readonly ItemChange[];
+  readonly conditions: readonly ItemCondition<Path, Denial>[];
+  readonly changes: readonly ItemChange<Path>[];
 }
 
+type AnyPath = readonly string[];
 type MapAttribute = { readonly [key: string]: unknown };
 
 const isMap = (value: unknown): value is MapAttribute => typeof value === 'object' && value !== null;
 
-function attributeAt(item: MapAttribute, path: ItemPath): unknown {
+function attributeAt(item: MapAttribute, path: AnyPath): unknown {
   let value: unknown = item;
   for (const key of path) value = isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
   return value;
 }
 
-function holds(item: MapAttribute, condition: ItemCondition<unknown>): boolean {
+function holds(item: MapAttribute, condition: ItemCondition<AnyPath, unknown>): boolean {
   const value = attributeAt(item, condition.path);
   if ('equals' in condition) return value === condition.equals;
   if ('absent' in condition) return value === undefined;
@@ -47,7 +55,7 @@ function holds(item: MapAttribute, condition: ItemCondition<unknown>): boolean {
   return typeof value === 'number' && value >= low && value <= high;
 }
 
-function changed(item: MapAttribute, path: ItemPath, change: ItemChange): MapAttribute {
+function changed(item: MapAttribute, path: AnyPath, change: ItemChange<AnyPath>): MapAttribute {
   const [key, ...rest] = path as [string, ...string[]];
   const { [key]: value, ...others } = item;
   if (rest.length > 0) return { ...item, [key]: changed(value as MapAttribute, rest, change) };
@@ -56,12 +64,12 @@ function changed(item: MapAttribute, path: ItemPath, change: ItemChange): MapAtt
 }
 
 /** First denial of a plan on an item as it was read; undefined when every condition holds. */
-export function firstDenial<Denial>(item: object, plan: ItemPlan<Denial>): Denial | undefined {
+export function firstDenial<Denial>(item: object, plan: ItemPlan<AnyPath, Denial>): Denial | undefined {
   return plan.conditions.find((condition) => !holds(item as MapAttribute, condition))?.denial;
 }
 
 /** The item after the plan's changes; its conditions are not looked at. */
-export function applyChanges<Item extends object>(item: Item, plan: ItemPlan<unknown>): Item {
+export function applyChanges<Item extends object>(item: Item, plan: ItemPlan<AnyPath, unknown>): Item {
   return plan.changes.reduce<MapAttribute>(
     (current, change) => changed(current, change.path, change),
     item as unknown as MapAttribute,

@@ -2,8 +2,7 @@
 import type { z } from 'zod';
 import type { Result } from '../core/result.ts';
 import type { FlagReading } from './flags.ts';
-import type { GateItem, Scope } from './gate.ts';
-import type { ItemPlan } from './item-plan.ts';
+import type { GateItem, GatePlan, Scope } from './gate.ts';
 
 /** Operator flags. Reading never throws: what cannot be read says so per flag, and so closes the gate. */
 export interface FlagStore {
@@ -19,35 +18,65 @@ export interface Versioned<T> {
 
 export type RecordCondition = { readonly ifAbsent: true } | { readonly ifRevision: number };
 
-/** The risk table: per scope one gate item, and records by key (`order#…`, `position#…`, `equity#…`, `day#…`, `audit#…`). Throws StoreError; a record that breaks its schema is one. */
-export interface RiskStore {
-  /** Strongly consistent. */
-  readGate(scope: Scope): Promise<GateItem | undefined>;
-  createGate(scope: Scope, gate: GateItem): Promise<'created' | 'exists'>;
-  /** One conditional write of the gate item: success with the item as written, or the first denial, and nothing is written. */
-  commit<Denial>(scope: Scope, plan: ItemPlan<Denial>): Promise<Result<GateItem, Denial | 'gate_missing'>>;
-  /** Strongly consistent. */
+/** Records of one listing: those that could be read, by key, and what is wrong with each of the others. */
+export interface RecordList<T> {
+  readonly records: readonly (Versioned<T> & { readonly key: string })[];
+  readonly problems: readonly RecordProblem[];
+}
+
+/** A record that breaks its schema. */
+export interface RecordProblem {
+  readonly key: string;
+  /** Names the record and the field. */
+  readonly message: string;
+  /** As it is stored. */
+  readonly value: unknown;
+  /** undefined when that cannot be read either. */
+  readonly revision: number | undefined;
+}
+
+export interface RecordQuery {
+  readonly scope: Scope;
+  readonly prefix: string;
+  /** Inclusive; bounds the older end. */
+  readonly fromKey?: string;
+  /** Exclusive; bounds the newer end. */
+  readonly beforeKey?: string;
+  readonly newestFirst?: boolean;
+  /** Most records to look at, readable or not. */
+  readonly count?: number;
+}
+
+/** Records by key. Throws StoreError. Kinds of records and their keys: typed-records.ts. */
+export interface RecordStore {
+  /** Strongly consistent. A record that breaks its schema is a StoreError. */
   get<T>(scope: Scope, key: string, schema: z.ZodType<T>): Promise<Versioned<T> | undefined>;
-  /** Writes under the condition; `conflict` when it does not hold. */
-  put(scope: Scope, key: string, value: unknown, condition: RecordCondition): Promise<'written' | 'conflict'>;
+  /**
+   * Writes under the condition; `conflict` when it does not hold.
+   * @param how.keptMs how long the record has to stay at least; @default for ever
+   */
+  put(
+    scope: Scope,
+    key: string,
+    value: unknown,
+    how: RecordCondition & { readonly keptMs?: number },
+  ): Promise<'written' | 'conflict'>;
   remove(
     scope: Scope,
     key: string,
     condition: { readonly ifRevision: number },
   ): Promise<'removed' | 'conflict'>;
-  /** Records whose key starts with the prefix, by key, strongly consistent; `fromKey` (inclusive) bounds the older end,
-   * `beforeKey` (exclusive) the newer one. */
-  list<T>(
-    query: {
-      readonly scope: Scope;
-      readonly prefix: string;
-      readonly fromKey?: string;
-      readonly beforeKey?: string;
-      readonly newestFirst?: boolean;
-      readonly count?: number;
-    },
-    schema: z.ZodType<T>,
-  ): Promise<readonly (Versioned<T> & { readonly key: string })[]>;
+  /** Records whose key starts with the prefix, by key, strongly consistent. One that breaks its schema keeps none of the others back. */
+  list<T>(query: RecordQuery, schema: z.ZodType<T>): Promise<RecordList<T>>;
+}
+
+/** The risk table: per scope one gate item, and records. Throws StoreError. */
+export interface RiskStore extends RecordStore {
+  /** Strongly consistent. A gate that breaks its schema is a StoreError. */
+  readGate(scope: Scope): Promise<GateItem | undefined>;
+  createGate(scope: Scope, gate: GateItem): Promise<'created' | 'exists'>;
+  /** One conditional write of the gate item: success with the item as written, or the first denial, and nothing is written. */
+  commit<Denial>(scope: Scope, plan: GatePlan<Denial>): Promise<Result<GateItem, Denial | 'gate_missing'>>;
 }
 
 /** Tells people. Throws when nobody could be told. */

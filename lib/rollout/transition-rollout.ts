@@ -1,10 +1,10 @@
 // How the rollout moves between its stages: up one at a time, with time, fresh evidence and two people; down at once.
 // A pure total function; storing the state and proving who signed is the caller's.
 
+import { HOUR_MS } from '../core/units.ts';
 import { initialRollout, LEVELS, type Level, type RolloutState, type SignOffRole } from '../risk/level.ts';
 import type { GoNoGo } from './go-no-go.ts';
 
-const HOUR_MS = 3_600_000;
 /** Time in a stage before the next one: a day on paper, then until the 6th and the 24th hour of live trading. */
 const HOURS_BEFORE_NEXT: Readonly<Record<Level, number>> = {
   PAPER: 24,

@@ -1,10 +1,11 @@
 // The mark price, which is not the last price: it wanders around it, and an external act can tear the two apart. Stops may watch
 // either; unrealised profit, funding and liquidation go by the mark.
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import { type AsOf, History } from './account/history.ts';
 import { shareOf } from './seeded-share.ts';
 import type { VisibleMarket } from './visible-market.ts';
 
-const WANDER_MS = 37 * 60_000;
+const WANDER_MS = 37 * MINUTE_MS;
 
 export class MarkPrices {
   readonly #deviation: number;

@@ -1,4 +1,5 @@
 // Counts orders as Binance does: per account, in calendar windows of 10 seconds and of a minute; -1015 when one is full.
+import { MINUTE_MS } from '../../lib/core/units.ts';
 
 export const ORDERS_PER_TEN_SECONDS = 300;
 export const ORDERS_PER_MINUTE = 1_200;
@@ -22,7 +23,7 @@ export class OrderRates {
   constructor({ perTenSeconds, perMinute }: OrderLimits) {
     this.#windows = [
       { window: '10S' as const, ms: 10_000, most: perTenSeconds, words: '10 SECONDS', at: -1, count: 0 },
-      { window: '1M' as const, ms: 60_000, most: perMinute, words: '1 MINUTE', at: -1, count: 0 },
+      { window: '1M' as const, ms: MINUTE_MS, most: perMinute, words: '1 MINUTE', at: -1, count: 0 },
     ];
   }
 

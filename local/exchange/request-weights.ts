@@ -1,5 +1,6 @@
 // Counts request weight as Binance does: by address, whatever clients and keys are behind it, and by calendar minute of its own
 // clock; 429 when the minute is full, and 418 for a while to an address that keeps asking all the same.
+import { MINUTE_MS } from '../../lib/core/units.ts';
 
 export interface RateLimits {
   /** @default 2400 for USDT-M futures, 6000 for spot */
@@ -16,8 +17,6 @@ type Toll =
       readonly usedWeight: number;
       readonly retryAfterSeconds: number;
     };
-
-const MINUTE_MS = 60_000;
 
 /** One budget an address. */
 export class RequestWeights {

@@ -1,5 +1,6 @@
 // Who may ask a private question: the key, the time and the signature of a request, checked as Binance checks them.
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import { type ExchangeReply, type ExchangeRequest, refuse } from './route.ts';
 
 export interface AccountKeys {
@@ -8,7 +9,7 @@ export interface AccountKeys {
 }
 
 const RECV_WINDOW_MS_DEFAULT = 5_000;
-const RECV_WINDOW_MS_MAX = 60_000;
+const RECV_WINDOW_MS_MAX = MINUTE_MS;
 const AHEAD_MS_MAX = 1_000;
 const SIGNATURE = /^(.*)&signature=([0-9a-f]{64})$/s;
 

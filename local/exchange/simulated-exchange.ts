@@ -3,12 +3,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ZodError, z } from 'zod';
+import { MICRO, MINUTE_MS } from '../../lib/core/units.ts';
 import { newRunSecret } from '../aws/host/local-door.ts';
 import type { MarketSource } from '../market/market-source.ts';
 import type { AccountModes } from './account/account-settings.ts';
 import type { MatchingCosts } from './account/matching.ts';
 import { MatchingAccount } from './account/matching-account.ts';
-import { MICRO } from './account/positions.ts';
+
 import { ArchiveFiles, isArchivePath } from './archive-files.ts';
 import { type ContractChanges, Contracts } from './contracts.ts';
 import { FAULTS_PATH, turnAway } from './exchange-door.ts';
@@ -128,7 +129,7 @@ class Exchange {
     this.#files = new ArchiveFiles(market);
     const fundingRatePer8h = terms?.costs.fundingRatePer8h ?? 0;
     const api = (kind: MarketKind): Api => {
-      const usual = { weightPerMinute: WEIGHT_PER_MINUTE[kind], refusalsBeforeBan: 20, banMs: 120_000 };
+      const usual = { weightPerMinute: WEIGHT_PER_MINUTE[kind], refusalsBeforeBan: 20, banMs: 2 * MINUTE_MS };
       const { weightPerMinute, refusalsBeforeBan, banMs } = { ...usual, ...options.rateLimits };
       const routes = publicRoutes({ kind, market, contracts, marks, fundingRatePer8h, weightPerMinute });
       if (kind === 'usdm' && account !== undefined)

@@ -1,5 +1,6 @@
 // What of a market can be seen at the exchange's time: closed bars in full, the bar being formed at its open only, and nothing
 // of what comes after. The one place that keeps a replay from leaking its future.
+import { DAY_MS } from '../../lib/core/units.ts';
 import { BAR_MS, type Candle } from '../../lib/market/candle.ts';
 import { type CandleSeries, candleAt, countUntil } from '../../lib/market/candle-series.ts';
 import { plainDecimal } from '../../lib/market/plain-decimal.ts';
@@ -7,7 +8,6 @@ import type { MarketSource } from '../market/market-source.ts';
 import type { MarketChanges } from './market-changes.ts';
 import { JsonText } from './route.ts';
 
-const DAY_MS = 86_400_000;
 /** Per symbol; the most that one question asks for. */
 const KEPT_ROWS = 1_500;
 

@@ -3,6 +3,7 @@
 // gives the same candles, bit for bit, on every machine, and a longer or wider market starts like a shorter one.
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { invariant } from '../../lib/core/invariant.ts';
+import { HOUR_MS } from '../../lib/core/units.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { allocateSeries, type CandleSeries } from '../../lib/market/candle-series.ts';
 import { type MarketSource, marketOf } from './market-source.ts';
@@ -201,7 +202,7 @@ function ownMoves(random: Random, variance: number): { steps: number[]; shock: n
 }
 
 function volumeShape(openTimeMs: number): number {
-  const hours = (openTimeMs / 3_600_000) % 24;
+  const hours = (openTimeMs / HOUR_MS) % 24;
   const hour = Math.floor(hours);
   const from = VOLUME_BY_HOUR[hour]!;
   return from + (VOLUME_BY_HOUR[(hour + 1) % 24]! - from) * (hours - hour);

@@ -2,6 +2,7 @@
 // that flags, equity snapshots and leases never look old because the machine is slow.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../lib/core/ports.ts';
+import { DAY_MS } from '../../lib/core/units.ts';
 
 export interface ReplayClock extends Clock {
   /** Resolves when the clock reaches `timeMs`, at once if it has passed. Rejects with AbortError when aborted. */
@@ -34,5 +35,5 @@ export const realClock: ReplayClock = {
 async function sleepUntil(leftMs: () => number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   for (let ms = leftMs(); ms > 0; ms = leftMs())
-    await sleep(Math.min(Math.ceil(ms), 86_400_000), undefined, { signal });
+    await sleep(Math.min(Math.ceil(ms), DAY_MS), undefined, { signal });
 }

@@ -1,9 +1,6 @@
 // When the local run calls each function: the schedules of EventBridge on AWS.
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 
 /**
  * Each job runs at every multiple of `everyMs` plus `afterMs`. Within a minute new signals come first, then a new equity snapshot,

@@ -1,14 +1,10 @@
 // What a run has traded: orders, trades, equity, circuit breaker and GO/NO-GO, from the records.
-import type { z } from 'zod';
 import { formatCounts, formatInstant, formatUsdt } from '../../lib/core/format-figure.ts';
 import { createBarTallies } from '../../lib/inference/use-cases/tally-bars.ts';
-import {
-  auditRecordSchema,
-  equitySnapshotSchema,
-  orderRecordSchema,
-  tradeRecordSchema,
-} from '../../lib/risk/records.ts';
+import type { EquitySnapshot } from '../../lib/risk/records.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { reportGoNoGo } from '../../lib/rollout/use-cases/assess-rollout.ts';
+import { rolloutRecords } from '../../lib/rollout/use-cases/rollout-records.ts';
 import type { OperatorSystem } from '../../lib/runtime/compose/operator.ts';
 
 const GO_NO_GO_HOURS = 24;
@@ -17,13 +13,12 @@ const GO_NO_GO_HOURS = 24;
 export async function describeTrading(system: OperatorSystem, nowMs: number): Promise<string> {
   const { risk } = system;
   const scope = 'paper' as const;
-  const all = <T>(prefix: string, schema: z.ZodType<T>) =>
-    risk.list({ scope, prefix }, schema).then((records) => records.map(({ value }) => value));
+  const records = rolloutRecords(risk);
   const [orders, trades, snapshots, audits] = await Promise.all([
-    all('order#', orderRecordSchema),
-    all('trade#', tradeRecordSchema),
-    all('equity#', equitySnapshotSchema),
-    all('audit#', auditRecordSchema),
+    records.orders.all(scope).then(allValues),
+    records.trades.all(scope).then(allValues),
+    records.equity.all(scope).then(allValues),
+    records.audit.all(scope).then(allValues),
   ]);
   const tallies = createBarTallies(system.signals);
   const assessment = await reportGoNoGo(
@@ -44,7 +39,7 @@ export async function describeTrading(system: OperatorSystem, nowMs: number): Pr
   return lines.map((line) => `\n${line}`).join('');
 }
 
-function describeEquity(snapshots: readonly z.infer<typeof equitySnapshotSchema>[]): string {
+function describeEquity(snapshots: readonly EquitySnapshot[]): string {
   const first = snapshots[0];
   const last = snapshots.at(-1);
   if (first === undefined || last === undefined) return 'no snapshot yet';

@@ -11,7 +11,8 @@ import { createClients } from '../../lib/adapters/aws/create-clients.ts';
 import { describeApi } from '../../lib/api/api-document.ts';
 import { API_ERRORS } from '../../lib/api/api-error.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
-import { auditRecordSchema } from '../../lib/risk/records.ts';
+import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { setApiToken } from '../../lib/runtime/compose/api.ts';
 import type { OperatorSystem } from '../../lib/runtime/compose/operator.ts';
 import { apiTokenParameter, LOCAL_STAGE } from '../../lib/runtime/config/stage.ts';
@@ -58,7 +59,7 @@ const putParameter = (Value: string) =>
 const codeOf = ({ status, json }: Answered) => [status, json?.error?.code];
 const flag = async (name: string) => (await system.flags.read([name])).get(name);
 const latch = async () => (await system.risk.readGate('paper'))?.latch;
-const audited = () => system.risk.list({ scope: 'paper', prefix: 'audit#api#' }, auditRecordSchema);
+const audited = async () => allValues(await riskRecords(system.risk).audit.all('paper', 'api#'));
 interface Described {
   readonly paths: Readonly<
     Record<string, Record<string, { responses: Record<string, { content: Record<string, unknown> }> }>>
@@ -341,7 +342,7 @@ describe('an emergency stop', () => {
     expect(await latch()).toBe('TRIPPED');
     for (const [name, text] of Object.entries({ ...CLOSED_FLAGS, EMERGENCY_MODE: 'true' }))
       expect(await flag(name)).toEqual({ kind: 'text', text });
-    expect((await audited()).map(({ value }) => value)).toEqual([
+    expect(await audited()).toEqual([
       {
         atMs: stage.clock.nowMs(),
         what: 'emergency_stop',
@@ -621,7 +622,7 @@ describe('the dashboard', () => {
       expect(page.text('reasons')).not.toContain('undefined');
     });
     expect(await latch()).toBe('TRIPPED');
-    expect((await audited())[0]?.value.message).toContain('seen on the page');
+    expect((await audited())[0]?.message).toContain('seen on the page');
   });
 
   it('says so when the token is wrong, and what could not be done', { timeout: 120_000 }, async () => {

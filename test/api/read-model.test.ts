@@ -1,25 +1,18 @@
 // What the HTTP API tells of an account that has traded: every figure is the one on record, and pages miss and repeat nothing.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
+import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
+import type { OrderRecord } from '../../lib/execution/records.ts';
+import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { FEATURE_SET_HASH } from '../../lib/features/feature-set.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { quarantineKey } from '../../lib/models/ensemble.ts';
 import { readCurrentEnsemble } from '../../lib/models/use-cases/read-ensemble.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
-import {
-  auditKey,
-  dayKey,
-  type EquitySnapshot,
-  equityKey,
-  type OrderRecord,
-  orderKey,
-  ROLLOUT_KEY,
-  type TradeRecord,
-  tradeKey,
-} from '../../lib/risk/records.ts';
+import { keyOf, seriesId } from '../../lib/risk/record-kind.ts';
+import { dayId, type EquitySnapshot, TRADES, type TradeRecord } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { composeExecute } from '../../lib/runtime/compose/execute.ts';
 import { composeManagePositions } from '../../lib/runtime/compose/manage-positions.ts';
@@ -28,8 +21,6 @@ import { type ApiStage, startApiStage } from '../support/api/api-stage.ts';
 import { BROKER_START_MS } from '../support/execution/broker-market.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
 import { signalOf } from '../support/trading/trading-world.ts';
-
-const MINUTE_MS = 60_000;
 
 let stage: ApiStage;
 
@@ -56,8 +47,7 @@ async function readPages(path: string, list: string) {
   return pages;
 }
 
-const put = (key: string, value: unknown, scope: 'paper' | 'live' = 'paper') =>
-  stage.system.risk.put(scope, key, value, { ifAbsent: true });
+const records = () => executionRecords(stage.system.risk);
 
 const tradeOf = (closedAtMs: number, symbol: string): TradeRecord => ({
   symbol,
@@ -191,11 +181,12 @@ describe('a position', () => {
   });
 
   it('is shown without a price while the exchange is gone', async () => {
-    await put('position#BTCUSDT', {
-      ...{ symbol: 'BTCUSDT', side: 'SELL', quantity: 0.5, entryPrice: 50_000, stopPrice: 51_000 },
-      ...{ entryClientOrderId: 'e', stopClientOrderId: 's', exitClientOrderId: null },
-      ...{ unprotectedSinceMs: null, exitDueMs: 0, openedAtMs: 0 },
-    });
+    const position = {
+      ...{ symbol: 'BTCUSDT', side: 'SELL' as const, quantity: 0.5, entryPrice: 50_000, stopPrice: 51_000 },
+      ...{ entryClientOrderId: 'e', stopClientOrderId: 's', stopSequence: 0, exitClientOrderId: null },
+      ...{ exitSequence: null, unprotectedSinceMs: null, exitDueMs: 0, openedAtMs: 0 },
+    };
+    await records().positions.put('paper', position, { ifAbsent: true });
     const [short] = (await get('/api/positions')).positions;
     expect(short).toMatchObject({ price: 50_000, unrealisedMicroUsdt: 0, stopDistanceFraction: 0.02 });
     await stage.exchange.close();
@@ -215,8 +206,8 @@ describe('pages', () => {
       const trades = [0, 1, 2, 2, 3, 4, 5].map((minutes, index) =>
         tradeOf(AT + minutes * MINUTE_MS, `S${index}USDT`),
       );
-      for (const trade of trades) await put(tradeKey(trade), trade);
-      await put(tradeKey(trades[0]!), tradeOf(AT, 'LIVEUSDT'), 'live');
+      for (const trade of trades) await records().trades.add('paper', trade);
+      await records().trades.add('live', tradeOf(AT, 'LIVEUSDT'));
       const pages = await readPages(`/api/trades?count=${count}`, 'trades');
       expect(pages.flat()).toEqual(trades.toReversed());
       expect(pages.map(({ length }) => length).slice(0, -1)).toEqual(Array(pages.length - 1).fill(count));
@@ -225,9 +216,9 @@ describe('pages', () => {
 
   it('hold still while new records come, and end at the bounds of a span', async () => {
     for (let minute = 0; minute < 10; minute++)
-      await put(equityKey(AT + minute * MINUTE_MS), snapshotOf(AT + minute * MINUTE_MS, 1_000_000 + minute));
+      await records().equity.add('paper', snapshotOf(AT + minute * MINUTE_MS, 1_000_000 + minute));
     const first = await get('/api/equity?count=3');
-    await put(equityKey(AT + 11 * MINUTE_MS), snapshotOf(AT + 11 * MINUTE_MS, 1));
+    await records().equity.add('paper', snapshotOf(AT + 11 * MINUTE_MS, 1));
     const second = await get(`/api/equity?count=3&before=${first.next}`);
     const minutesOf = ({ snapshots }: { snapshots: EquitySnapshot[] }) =>
       snapshots.map(({ atMs }) => (atMs - AT) / MINUTE_MS);
@@ -247,13 +238,14 @@ describe('pages', () => {
 
   it('of orders and audit entries go by time, not by key', async () => {
     const ids = ['z', 'a', 'm', 'b', 'y'];
-    for (const [index, id] of ids.entries()) await put(orderKey(id), orderOf(AT + index * 1_000, id));
+    for (const [index, id] of ids.entries())
+      await records().orders.put('paper', orderOf(AT + index * 1_000, id), { ifAbsent: true });
     const orders = (await readPages('/api/orders?count=2', 'orders')).flat() as OrderRecord[];
     expect(orders.map(({ clientOrderId }) => clientOrderId)).toEqual(ids.toReversed());
 
     const entry = (atMs: number) => ({ atMs, what: 'a test', by: 'ada', message: String(atMs) });
-    await put(auditKey('rollout#2'), entry(AT + 3_600_000));
-    await put(auditKey('api#3'), entry(AT + 7_200_000));
+    await records().audit.add('paper', 'rollout#2', entry(AT + HOUR_MS));
+    await records().audit.add('paper', 'api#3', entry(AT + 7_200_000));
     const entries = (await readPages('/api/audit?count=1', 'entries')).flat() as {
       what: string;
       atMs: number;
@@ -273,8 +265,9 @@ describe('pages', () => {
   });
 
   it('are refused as a whole where a record is malformed: half a list would look like all of it', async () => {
-    await put(tradeKey(tradeOf(AT, 'AUSDT')), tradeOf(AT, 'AUSDT'));
-    await put(tradeKey(tradeOf(AT, 'BUSDT')), { symbol: 'BUSDT' });
+    await records().trades.add('paper', tradeOf(AT, 'AUSDT'));
+    const key = keyOf(TRADES, seriesId(TRADES, tradeOf(AT, 'BUSDT')));
+    await stage.system.risk.put('paper', key, { symbol: 'BUSDT' }, { ifAbsent: true });
     expect((await stage.call('/api/trades')).json.error.code).toBe('store_unavailable');
   });
 });
@@ -284,13 +277,13 @@ describe('days', () => {
     const [monday, tuesday, thursday] = ['2024-07-01', '2024-07-02', '2024-07-04'].map((day) =>
       Date.parse(day),
     );
-    await put(dayKey(monday!), { startMicroUsdt: 100 });
-    await put(dayKey(tuesday!), { startMicroUsdt: 130 });
-    await put(dayKey(thursday!), { startMicroUsdt: 90 });
+    await records().days.add('paper', dayId(monday!), { startMicroUsdt: 100 });
+    await records().days.add('paper', dayId(tuesday!), { startMicroUsdt: 130 });
+    await records().days.add('paper', dayId(thursday!), { startMicroUsdt: 90 });
     expect(
       (await get('/api/equity/days')).days.map((day: { changeMicroUsdt: number }) => day.changeMicroUsdt),
     ).toEqual([...[null, -40, 30]]);
-    await put(equityKey(thursday! + 1), snapshotOf(thursday! + 1, 95));
+    await records().equity.add('paper', snapshotOf(thursday! + 1, 95));
     expect((await get('/api/equity/days')).days[0]).toEqual({
       ...{ day: '2024-07-04', startMicroUsdt: 90, changeMicroUsdt: 5 },
     });
@@ -356,7 +349,7 @@ describe('models and rollout', () => {
     expect(rollout.state.level).toBe('PAPER');
     expect(rollout.denials.length).toBeGreaterThan(0);
     // Reading begins no rollout.
-    expect(await stage.system.risk.get('live', ROLLOUT_KEY, z.unknown())).toBeUndefined();
+    expect(await records().rollout.getStored('live')).toBeUndefined();
   });
 
   it('say why there is no ensemble where there should be one', async () => {

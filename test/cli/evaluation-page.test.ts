@@ -5,6 +5,7 @@ import { formatEvaluation } from '../../cli/reports/evaluation-text.ts';
 import { drawPlot, escapeHtml } from '../../cli/reports/svg-plot.ts';
 import { createOnnxModelRuntime } from '../../lib/adapters/onnx/onnx-model-runtime.ts';
 import { success } from '../../lib/core/result.ts';
+import { HOUR_MS } from '../../lib/core/units.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { createEnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
 import type { Evaluation } from '../../lib/research/evaluation.ts';
@@ -137,7 +138,7 @@ describe('a plot', () => {
 
   test('names days and hours on an axis of time', () => {
     const day = Date.UTC(2024, 7, 5);
-    const points = [0, 6, 12, 18, 24].map((hour): [number, number] => [day + hour * 3_600_000, hour]);
+    const points = [0, 6, 12, 18, 24].map((hour): [number, number] => [day + hour * HOUR_MS, hour]);
     const plot = drawPlot({ title: 't', lines: [line(points)], x: 'time' });
     for (const name of ['2024-08-05', '06:00', '12:00', '18:00', '2024-08-06'])
       expect(plot).toContain(`>${name}<`);

@@ -1,6 +1,7 @@
 // What every implementation of the MarketData port keeps, run against each of them on the same market.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InvariantError } from '../../lib/core/invariant.ts';
+import { DAY_MS } from '../../lib/core/units.ts';
 import { roundToStep } from '../../lib/execution/round-to-step.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import { candleAt, countUntil } from '../../lib/market/candle-series.ts';
@@ -140,7 +141,7 @@ export function describeMarketDataContract(name: string, contract: MarketDataCon
         const series = market.candles(name);
         const to = countUntil(series, nowMs - BAR_MS);
         let [least, most] = [0, 0];
-        for (let index = countUntil(series, nowMs - 86_400_000); index < to; index++) {
+        for (let index = countUntil(series, nowMs - DAY_MS); index < to; index++) {
           const { low, high, volume } = candleAt(series, index);
           least += low * volume;
           most += high * volume;

@@ -73,6 +73,17 @@ describe('risk records on DynamoDB', () => {
   it('names a record that is none', async () => {
     await putRaw({ scope: 'paper', sk: 'order#1', value: {} });
     await expect(store.get('paper', 'order#1', z.unknown())).rejects.toThrow(/paper\/order#1.*revision/);
+    expect(await store.list({ scope: 'paper', prefix: 'order#' }, z.unknown())).toEqual({
+      records: [],
+      problems: [
+        {
+          key: 'order#1',
+          message: expect.stringMatching(/paper\/order#1.*revision/),
+          value: {},
+          revision: undefined,
+        },
+      ],
+    });
   });
 
   it('authorises at most once when the answer to the write is lost', async () => {

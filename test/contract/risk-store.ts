@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { InvariantError } from '../../lib/core/invariant.ts';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import { firstArmed, lostState } from '../../lib/risk/breaker/state.ts';
 import {
   type AuthorisationContext,
@@ -39,7 +40,7 @@ export const contextOf = (over: Partial<AuthorisationContext> = {}): Authorisati
   ...over,
 });
 export const openGate = (over: Partial<GateItem> = {}): GateItem => ({
-  ...newGate(firstArmed(NOW_MS - 60_000)),
+  ...newGate(firstArmed(NOW_MS - MINUTE_MS)),
   leaseUntilMs: NOW_MS + LEASE_MS,
   leaseCodeVersion: 'v1',
   ...over,
@@ -220,7 +221,10 @@ export function describeRiskStoreContract(
         expect((await store.get('paper', 'k', anything))?.value).toBe(1);
         expect(await store.remove('paper', 'k', { ifRevision: revision })).toBe('removed');
         expect(await store.get('paper', 'k', anything)).toBeUndefined();
-        expect(await store.list({ scope: 'paper', prefix: 'k' }, anything)).toEqual([]);
+        expect(await store.list({ scope: 'paper', prefix: 'k' }, anything)).toEqual({
+          records: [],
+          problems: [],
+        });
       });
 
       it('lets one of many writers at the same revision win', async () => {
@@ -244,7 +248,7 @@ export function describeRiskStoreContract(
           newestFirst?: boolean;
           count?: number;
         }) =>
-          (await store.list({ scope: 'paper', prefix: 'equity#', ...query }, anything)).map(
+          (await store.list({ scope: 'paper', prefix: 'equity#', ...query }, anything)).records.map(
             (record) => record.key,
           );
         expect(await keys({})).toEqual(['equity#1', 'equity#2', 'equity#3']);
@@ -262,8 +266,8 @@ export function describeRiskStoreContract(
           expect(await keys({ fromKey, beforeKey: 'equity#2' })).toEqual([]);
         await expect(keys({ fromKey: 'order#1' })).rejects.toThrow(InvariantError);
         await expect(keys({ beforeKey: 'order#1' })).rejects.toThrow(InvariantError);
-        const [first] = await store.list({ scope: 'paper', prefix: 'equity#' }, anything);
-        expect(first).toEqual({
+        const { records } = await store.list({ scope: 'paper', prefix: 'equity#' }, anything);
+        expect(records[0]).toEqual({
           key: 'equity#1',
           value: 'equity#1',
           revision: (await store.get('paper', 'equity#1', anything))?.revision,
@@ -273,14 +277,32 @@ export function describeRiskStoreContract(
       it('names the record and the field of one that breaks its schema', async () => {
         await store.put('paper', 'order#x', { state: { status: 'lost' } }, { ifAbsent: true });
         const schema = z.object({ state: z.object({ status: z.enum(['filled']) }) });
-        for (const read of [
-          () => store.get('paper', 'order#x', schema),
-          () => store.list({ scope: 'paper', prefix: 'order#' }, schema),
-        ]) {
-          const error = await read().catch((thrown: unknown) => thrown);
-          expect(error).toMatchObject({ name: 'StoreError', retryable: false });
-          expect((error as Error).message).toMatch(/paper\/order#x.*state\.status/);
-        }
+        const error = await store.get('paper', 'order#x', schema).catch((thrown: unknown) => thrown);
+        expect(error).toMatchObject({ name: 'StoreError', retryable: false });
+        expect((error as Error).message).toMatch(/paper\/order#x.*state\.status/);
+      });
+
+      it('lists the others beside one that breaks its schema, which it names; it counts among those looked at', async () => {
+        for (const [key, status] of [
+          ['order#a', 'filled'],
+          ['order#b', 'lost'],
+          ['order#c', 'filled'],
+        ] as const)
+          await store.put('paper', key, { state: { status } }, { ifAbsent: true });
+        const schema = z.object({ state: z.object({ status: z.enum(['filled']) }) });
+        const problem = {
+          key: 'order#b',
+          message: expect.stringMatching(/paper\/order#b.*state\.status/),
+          value: { state: { status: 'lost' } },
+          revision: expect.any(Number),
+        };
+        const query = { scope: 'paper' as const, prefix: 'order#' };
+        const all = await store.list(query, schema);
+        expect(all.records.map(({ key }) => key)).toEqual(['order#a', 'order#c']);
+        expect(all.problems).toEqual([problem]);
+        const two = await store.list({ ...query, newestFirst: true, count: 2 }, schema);
+        expect(two.records.map(({ key }) => key)).toEqual(['order#c']);
+        expect(two.problems).toEqual([problem]);
       });
 
       it('never stores what would not come back the same', async () => {

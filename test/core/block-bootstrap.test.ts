@@ -2,9 +2,9 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, it } from 'vitest';
 import { blockBootstrap, quantileOfSorted } from '../../lib/core/statistics/block-bootstrap.ts';
+import { DAY_MS } from '../../lib/core/units.ts';
 import { PairedLossTally } from '../../lib/research/metrics/paired-comparison.ts';
 
-const DAY = 86_400_000;
 const seeded = (seed: number) => {
   const generator = xoroshiro128plus(seed);
   return (count: number) => uniformInt(generator, 0, count - 1);
@@ -86,7 +86,7 @@ describe('paired comparison', () => {
     const tally = new PairedLossTally();
     differences.forEach((day, dayNumber) => {
       day.forEach((difference, bar) => {
-        const barOpenTimeMs = dayNumber * DAY + bar * 300_000;
+        const barOpenTimeMs = dayNumber * DAY_MS + bar * 300_000;
         tally.add({ barOpenTimeMs, challengerLoss: 1 + difference, championLoss: 1 });
       });
     });
@@ -123,7 +123,7 @@ describe('paired comparison', () => {
 
   it('does not depend on the order in which rows came', () => {
     const rows = Array.from({ length: 60 }, (_, i) => ({
-      barOpenTimeMs: (i % 7) * DAY,
+      barOpenTimeMs: (i % 7) * DAY_MS,
       challengerLoss: (i % 5) / 8,
       championLoss: (i % 3) / 8,
     }));

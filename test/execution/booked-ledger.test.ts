@@ -1,5 +1,6 @@
 // Fills, fees and funding enter the books once, and what they differ in from the exchange is told and taken over.
 import { describe, expect, it } from 'vitest';
+import { HOUR_MS } from '../../lib/core/units.ts';
 import {
   atExchangeCosts,
   bookOrder,
@@ -48,7 +49,7 @@ describe('bookPayments', () => {
   it('books each payment once, late ones too, and none from before the books were opened', () => {
     const first = bookPayments(opened, [payment('a', START_MS), payment('b', START_MS + 1_000)]);
     expect(first.ledger).toMatchObject({ fundingMicroUsdt: -7, cashMicroUsdt: 999_999_993 });
-    const later = START_MS + 3_600_000;
+    const later = START_MS + HOUR_MS;
     const second = bookPayments(first, [payment('b', START_MS + 1_000), payment('d', later)]);
     const third = bookPayments(second, [payment('c', later - 1_000), payment('d', later)]);
     expect(third.ledger.fundingMicroUsdt).toBe(-21);

@@ -3,11 +3,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { microUsdt } from '../../lib/core/money.ts';
 import { bookFill, bookFunding, type Ledger, markLedger, newLedger } from '../../lib/execution/ledger.ts';
-import { advanceOrder, isFinal, newOrderState, type OrderEvent } from '../../lib/execution/order-state.ts';
+import {
+  advanceOrder,
+  isFinal,
+  newOrderState,
+  ORDER_STATUSES,
+  type OrderEvent,
+} from '../../lib/execution/order-state.ts';
 import { roundToStep } from '../../lib/execution/round-to-step.ts';
 import { type SizingRequest, sizeEntry } from '../../lib/execution/sizing.ts';
 import { stopPrice } from '../../lib/execution/stop-price.ts';
-import { ORDER_STATUSES } from '../../lib/risk/records.ts';
 
 const wild = fc.oneof(
   fc.double(),

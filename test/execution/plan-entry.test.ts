@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DAY_MS } from '../../lib/core/units.ts';
 import { allocation, exposureLimit, TRADING_LIMITS } from '../../lib/execution/limits.ts';
 import { type EntryRequest, type PreTradeDenial, planEntry } from '../../lib/execution/plan-entry.ts';
 import type { Signal } from '../../lib/inference/signal.ts';
@@ -128,7 +129,7 @@ describe('planEntry', () => {
     ['size_zero', { account: { equityMicroUsdt: -1 } }],
     ['other_contract', { filters: { isOtherContract: true } }],
     ['settles_soon', { filters: { settlesAtMs: BAR_OPEN_MS } }],
-    ['settles_soon', { filters: { settlesAtMs: base.nowMs + 86_400_000 } }],
+    ['settles_soon', { filters: { settlesAtMs: base.nowMs + DAY_MS } }],
     ['symbol_filters', { filters: { stepSize: 1 } }],
     ['symbol_filters', { filters: { minQuantity: 0.02 } }],
     ['symbol_filters', { filters: { stepSize: 0 } }],

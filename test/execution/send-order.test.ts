@@ -1,8 +1,8 @@
 // An order leaves once: by the process that wrote it down.
 import { describe, expect, it } from 'vitest';
+import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { newOrderRecord, sendOrder } from '../../lib/execution/use-cases/send-order.ts';
 import { approveReduction } from '../../lib/risk/gate.ts';
-import { orderKey, orderRecordSchema } from '../../lib/risk/records.ts';
 import { TradingWorld } from '../support/trading/trading-world.ts';
 
 const exit = {
@@ -34,7 +34,7 @@ describe('sendOrder', () => {
     expect(both.map(({ outcome }) => outcome).sort()).toEqual(['acknowledged', 'already_submitted']);
     expect((await send()).outcome).toBe('already_submitted');
     expect(world.exchange.sent).toHaveLength(1);
-    const record = await world.risk.get('paper', orderKey('qt-exit'), orderRecordSchema);
+    const record = await executionRecords(world.risk).orders.get('paper', 'qt-exit');
     expect(record?.value.state).toMatchObject({ status: 'filled', filledQuantity: 0.01 });
   });
 });

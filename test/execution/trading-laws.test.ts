@@ -3,19 +3,13 @@
 // over everything that is held is protected, reserved and booked to the cent.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import { markLedger } from '../../lib/execution/ledger.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import { FLAGS } from '../../lib/risk/flags.ts';
-import { equitySnapshotSchema } from '../../lib/risk/records.ts';
+import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
 import type { Answer } from '../support/trading/scripted-exchange.ts';
-import {
-  Crash,
-  CrashPlan,
-  MINUTE_MS,
-  PRICES,
-  requestOf,
-  TradingWorld,
-} from '../support/trading/trading-world.ts';
+import { Crash, CrashPlan, PRICES, requestOf, TradingWorld } from '../support/trading/trading-world.ts';
 
 type Symbol = keyof typeof PRICES;
 const SYMBOLS = Object.keys(PRICES) as Symbol[];
@@ -115,9 +109,9 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 async function isOpen(world: TradingWorld): Promise<boolean> {
   const text = (name: keyof typeof FLAGS) => world.flagTexts.get(name);
   const gate = await world.gate();
-  const snapshots = await world.risk.list({ scope: 'paper', prefix: 'equity#' }, equitySnapshotSchema);
+  const snapshot = await riskRecords(world.risk).equity.latest('paper');
   const signals = await world.signals.ofBar(lastClosedOpenTimeMs(world.nowMs));
-  const versions = [gate.leaseCodeVersion, snapshots.at(-1)?.value.codeVersion, signals[0]?.codeVersion];
+  const versions = [gate.leaseCodeVersion, snapshot?.codeVersion, signals[0]?.codeVersion];
   return (
     versions.every((version) => version === world.versions.execute) &&
     text('QT_ENABLE_AI_TRADING') === 'true' &&
@@ -267,8 +261,7 @@ class Run {
     expect(
       depositMicroUsdt + realisedMicroUsdt + unrealisedMicroUsdt - feesMicroUsdt + fundingMicroUsdt,
     ).toBe(equityMicroUsdt);
-    const query = { scope: 'paper' as const, prefix: 'equity#', newestFirst: true, count: 1 };
-    const told = (await world.risk.list(query, equitySnapshotSchema))[0]!.value.equityMicroUsdt;
+    const told = (await riskRecords(world.risk).equity.latest('paper'))!.equityMicroUsdt;
     expect(Math.abs(told - equityMicroUsdt)).toBeLessThan(10_000);
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import { MISSED_BARS_RUNS, missedBars } from '../../lib/inference/missed-bars.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
@@ -6,7 +7,7 @@ import { runOf } from '../support/inference/sample-signals.ts';
 /** Close of a bar, and a minute more. */
 const NOW_MS = Date.UTC(2024, 7, 5, 12, 1);
 /** Open time of the bar that closed this many bars before the newest closed one. */
-const bar = (before: number) => NOW_MS - 60_000 - (before + 1) * BAR_MS;
+const bar = (before: number) => NOW_MS - MINUTE_MS - (before + 1) * BAR_MS;
 const all = Array.from({ length: MISSED_BARS_RUNS }, (_, before) => before);
 /** Newest first, as the store gives them. */
 const runsWithout = (...missing: number[]) =>
@@ -16,7 +17,7 @@ describe('missedBars', () => {
   it('finds none in an unbroken hour, whether the newest bar is decided already or not', () => {
     expect(missedBars([runsWithout()], NOW_MS)).toEqual([]);
     expect(missedBars([runsWithout(0)], NOW_MS)).toEqual([]);
-    expect(missedBars([[runOf(NOW_MS - 60_000), ...runsWithout()]], NOW_MS)).toEqual([]);
+    expect(missedBars([[runOf(NOW_MS - MINUTE_MS), ...runsWithout()]], NOW_MS)).toEqual([]);
   });
 
   it('tells the bar before the newest, and one an hour ago, and no older one', () => {

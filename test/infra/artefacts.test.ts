@@ -19,7 +19,8 @@ import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { writeFeatureProfile } from '../../lib/models/use-cases/write-profile.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
-import { POSITION_MANAGER_KEY } from '../../lib/risk/records.ts';
+import { keyOf } from '../../lib/risk/record-kind.ts';
+import { POSITION_MANAGER } from '../../lib/risk/records.ts';
 import { setApiToken } from '../../lib/runtime/compose/api.ts';
 import type { FunctionName } from '../../lib/runtime/config/function-settings.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
@@ -191,7 +192,7 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     await expectTraces();
 
     const { riskTable } = resourcesOfStage('dev');
-    const spoilt = { scope: 'paper', sk: POSITION_MANAGER_KEY, revision: 1, value: 'spoilt' };
+    const spoilt = { scope: 'paper', sk: keyOf(POSITION_MANAGER), revision: 1, value: 'spoilt' };
     await target.clients.dynamodb.send(new PutCommand({ TableName: riskTable, Item: spoilt }));
     expect(await run('circuit-breaker')).toMatchObject({ scopes: [{ latch: 'TRIPPED' }] });
     expect(running.get('circuit-breaker')!.aws.notified).toHaveLength(1);

@@ -1,21 +1,20 @@
 // Laws of the figures that strategies are judged by.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { DAY_MS } from '../../lib/core/units.ts';
 import { deflatedSharpe, probabilisticSharpe } from '../../lib/research/metrics/deflated-sharpe.ts';
 import { performanceOf } from '../../lib/research/metrics/performance.ts';
 import { tradeStatistics } from '../../lib/research/metrics/trade-statistics.ts';
 import { maxDrawdown, worstDailyDrawdown } from '../../lib/risk/drawdown.ts';
 import { dailyReturns, type EquityCurve, monthlyReturns } from '../../lib/risk/equity-curve.ts';
 
-const DAY = 86_400_000;
-
 /** Marks from minutes to days apart, some exactly at midnight. */
 const curve: fc.Arbitrary<EquityCurve> = fc
   .tuple(
-    fc.integer({ min: 0, max: 800 * DAY }),
+    fc.integer({ min: 0, max: 800 * DAY_MS }),
     fc.array(
       fc.tuple(
-        fc.oneof(fc.integer({ min: 1, max: 3 * DAY }), fc.constant(DAY)),
+        fc.oneof(fc.integer({ min: 1, max: 3 * DAY_MS }), fc.constant(DAY_MS)),
         fc.integer({ min: 50, max: 200 }),
       ),
       { minLength: 2, maxLength: 60 },
@@ -23,7 +22,7 @@ const curve: fc.Arbitrary<EquityCurve> = fc
     fc.boolean(),
   )
   .map(([startMs, marks, atMidnight]) => {
-    let timeMs = atMidnight ? Math.floor(startMs / DAY) * DAY : startMs;
+    let timeMs = atMidnight ? Math.floor(startMs / DAY_MS) * DAY_MS : startMs;
     const times = marks.map(([stepMs]) => {
       timeMs += stepMs;
       return timeMs;
@@ -42,7 +41,7 @@ describe('equity curve', () => {
         expect(grown(days)).toBeCloseTo(total, 9);
         expect(grown(monthlyReturns(marks))).toBeCloseTo(total, 9);
         days.forEach((day, index) => {
-          expect(day.startMs).toBe(days[0]!.startMs + index * DAY);
+          expect(day.startMs).toBe(days[0]!.startMs + index * DAY_MS);
         });
       }),
     );

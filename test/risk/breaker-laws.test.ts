@@ -1,6 +1,7 @@
 // Laws of the breaker: total, latched, monotonic; and closed unless every piece of evidence is proven fine.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import type { BreakerEvidence } from '../../lib/risk/breaker/evidence.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import {
@@ -41,8 +42,6 @@ const wildEvidence: fc.Arbitrary<BreakerEvidence> = fc.record({
   unprotectedSinceMs: reading(fc.option(wildNumber)),
   positionManagerAtMs: reading(wildNumber),
 });
-
-const MINUTE_MS = 60_000;
 const value = <T>(read: T) => ({ state: 'value' as const, value: read });
 const healthyAt = (nowMs: number): BreakerEvidence => ({
   snapshots: value(
@@ -85,7 +84,7 @@ const event = fc.oneof(
     evidence: wildEvidence,
   }),
 );
-const start = fc.constantFrom<BreakerState>(firstArmed(START_MS), lostState(START_MS - 3_600_000));
+const start = fc.constantFrom<BreakerState>(firstArmed(START_MS), lostState(START_MS - HOUR_MS));
 
 describe('the breaker', () => {
   it('is total, latched and monotonic over any sequence of events', () => {

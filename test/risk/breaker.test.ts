@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import type { BreakerEvidence } from '../../lib/risk/breaker/evidence.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import {
@@ -11,7 +12,6 @@ import { transition } from '../../lib/risk/breaker/transition.ts';
 import type { BreakerEvent } from '../../lib/risk/breaker/transition-types.ts';
 import type { TripCauseCode } from '../../lib/risk/breaker/trip-causes.ts';
 
-const MINUTE_MS = 60_000;
 const NOW_MS = 1_722_816_000_000;
 const EQUITY = 10_000_000_000;
 
@@ -34,7 +34,7 @@ const healthy: BreakerEvidence = {
   unprotectedSinceMs: value(null),
   positionManagerAtMs: value(NOW_MS - 20_000),
 };
-const armed: BreakerState = { ...firstArmed(NOW_MS - 3_600_000), highWaterMicroUsdt: EQUITY };
+const armed: BreakerState = { ...firstArmed(NOW_MS - HOUR_MS), highWaterMicroUsdt: EQUITY };
 
 const tick = (over: Partial<BreakerEvidence> = {}, nowMs = NOW_MS): BreakerEvent => ({
   kind: 'tick',
@@ -67,7 +67,7 @@ describe('a tick', () => {
     ['low consensus over 23 bars', { consensusFractions: value(Array.from({ length: 23 }, () => 0.1)) }],
     ['2 rejections within 15 min, one before', { rejectionsAtMs: value([16, 10, 0.9].map(ago)) }],
     ['3 rejections within 15 min, long ago', { rejectionsAtMs: value([18, 17.9, 17.6].map(ago)) }],
-    ['a position naked for 60 s', { unprotectedSinceMs: value(NOW_MS - 60_000) }],
+    ['a position naked for 60 s', { unprotectedSinceMs: value(NOW_MS - MINUTE_MS) }],
     ['a guard seen 150 s ago', { positionManagerAtMs: value(NOW_MS - 150_000) }],
     ['one bad mark', { snapshots: snapshots(1, EQUITY) }],
     ['one bad mark, followed by a good one', { snapshots: snapshots(EQUITY, 1) }],
@@ -129,8 +129,8 @@ describe('a tick', () => {
       },
     ],
     ['evidence_unreadable', 'day start of zero', { dayStartMicroUsdt: value(0) }],
-    ['evidence_unreadable', 'a guard from the future', { positionManagerAtMs: value(NOW_MS + 60_000) }],
-    ['evidence_unreadable', 'signals from the future', { newestSignalBarMs: value(NOW_MS + 60_000) }],
+    ['evidence_unreadable', 'a guard from the future', { positionManagerAtMs: value(NOW_MS + MINUTE_MS) }],
+    ['evidence_unreadable', 'signals from the future', { newestSignalBarMs: value(NOW_MS + MINUTE_MS) }],
   ];
   it.each(tripping)('trips for %s: %s', (code, _name, over) => {
     const { current } = advance(tick(over));
@@ -214,7 +214,7 @@ describe('a tripped breaker', () => {
     expect(advance({ kind: 'notified', epoch: tripped.epoch - 1 }, tripped).current).toEqual(tripped);
   });
   it('is still tripped the day after, all being well', () => {
-    const dayAfter = NOW_MS + 86_400_000;
+    const dayAfter = NOW_MS + DAY_MS;
     expect(advance(tick({}, dayAfter), tripped).current.latch).toBe('TRIPPED');
   });
   it('collects causes that come up later, one per code', () => {
@@ -259,7 +259,7 @@ describe('a reset', () => {
   ).current;
   const request = (over: Partial<Extract<BreakerEvent, { kind: 'reset_requested' }>> = {}): BreakerEvent => ({
     kind: 'reset_requested',
-    nowMs: cooled - 60_000,
+    nowMs: cooled - MINUTE_MS,
     operator: 'ada',
     reason: 'position closed by hand',
     ...over,
@@ -299,7 +299,7 @@ describe('a reset', () => {
     ['reason_missing', tripped, request({ reason: '\n ' })],
     ['operator_missing', requested, approval({ operator: '' })],
     ['no_request', tripped, approval()],
-    ['no_request', requested, approval({ nowMs: cooled - 60_000 + 3_600_001 })],
+    ['no_request', requested, approval({ nowMs: cooled - MINUTE_MS + 3_600_001 })],
     ['no_request', requested, approval({ nowMs: cooled - 60_001 })],
     ['no_request', requested, approval({ nowMs: Number.NaN })],
     ['same_operator', requested, approval({ operator: 'ada' })],

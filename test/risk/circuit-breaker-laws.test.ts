@@ -5,10 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAGS, type FlagName, type FlagReading } from '../../lib/risk/flags.ts';
 import { authorise } from '../../lib/risk/gate.ts';
+import { keyOf, sortable } from '../../lib/risk/record-kind.ts';
+import { EQUITY } from '../../lib/risk/records.ts';
 import {
   approveBreakerReset,
   type BreakerDependencies,
@@ -17,7 +20,7 @@ import {
   tripBreaker,
 } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { readMode } from '../../lib/risk/use-cases/read-mode.ts';
-import { beHealthy, MINUTE_MS, START_MS, writeRecord } from '../support/trading/healthy-scope.ts';
+import { beHealthy, START_MS, writeRecord } from '../support/trading/healthy-scope.ts';
 
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('authorise' as const) }) },
@@ -133,7 +136,7 @@ async function follow(steps: readonly (typeof step extends fc.Arbitrary<infer S>
       await healthy();
       // Both newer than every mark before: a loss that only one of the newest two marks shows is no proof.
       for (const atMs of [++nowMs, ++nowMs])
-        await writeRecord(risk, 'paper', `equity#${atMs}`, {
+        await writeRecord(risk, 'paper', keyOf(EQUITY, sortable(atMs)), {
           atMs,
           equityMicroUsdt: 8_000_000_000,
           walletMicroUsdt: 8_000_000_000,

@@ -1,6 +1,7 @@
 // The complete truth table of the gate: every combination is compared with an oracle written from the design's sentence,
 // on the raw texts, without the parser or the reasons.
 import { describe, expect, it } from 'vitest';
+import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import { effectiveMode, type Mode, type ModeEvidence } from '../../lib/risk/effective-mode.ts';
 import { FLAG_NAMES, type FlagName, type FlagReading, parseFlags } from '../../lib/risk/flags.ts';
 
@@ -25,9 +26,9 @@ const latches: ModeEvidence['latch'][] = [
   { state: 'unreadable', message: 'timeout' },
 ];
 const leases: ModeEvidence['lease'][] = [
-  { state: 'value', value: NOW_MS + 60_000 },
+  { state: 'value', value: NOW_MS + MINUTE_MS },
   { state: 'value', value: NOW_MS },
-  { state: 'value', value: NOW_MS + 3_600_000 },
+  { state: 'value', value: NOW_MS + HOUR_MS },
   { state: 'value', value: Number.NaN },
   { state: 'missing' },
   { state: 'unreadable', message: 'timeout' },
@@ -52,7 +53,7 @@ function oracle({ flags, latch, lease, level }: Row): Mode {
     latch.state === 'value' &&
     latch.value === 'ARMED' &&
     lease.state === 'value' &&
-    lease.value === NOW_MS + 60_000;
+    lease.value === NOW_MS + MINUTE_MS;
   const shared =
     breakerAgrees &&
     level.state === 'value' &&

@@ -2,6 +2,7 @@
 // symbol at most once at a time, and exposure and count never exceed their limits.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { DAY_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import { firstArmed, lostState } from '../../lib/risk/breaker/state.ts';
 import {
   type AuthorisationContext,
@@ -40,7 +41,7 @@ const context = (over: Partial<AuthorisationContext> = {}): AuthorisationContext
   ...over,
 });
 const openGate = (over: Partial<GateItem> = {}): GateItem => ({
-  ...newGate(firstArmed(START_MS - 60_000)),
+  ...newGate(firstArmed(START_MS - MINUTE_MS)),
   leaseUntilMs: START_MS + LEASE_MS,
   leaseCodeVersion: 'v1',
   ...over,
@@ -216,7 +217,7 @@ function planOrThrow(asked: ExposureOrder, given = context()) {
 
 describe('pruning', () => {
   it('forgets with the next write only what is older than 24 h, oldest first, at most 50', () => {
-    const day = 86_400_000;
+    const day = DAY_MS;
     const old = Object.fromEntries(
       Array.from({ length: 60 }, (_, i) => [`qt-o${i}`, { atMs: START_MS - day - i }]),
     );

@@ -3,17 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { createRecordedMarket } from '../../lib/adapters/files/folder-market-data.ts';
 import { success } from '../../lib/core/result.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
+import { HOUR_MS } from '../../lib/core/units.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { initialRollout, type RolloutState } from '../../lib/risk/level.ts';
-import {
-  auditKey,
-  auditRecordSchema,
-  parityKey,
-  parityRecordSchema,
-  ROLLOUT_KEY,
-} from '../../lib/risk/records.ts';
+import { keyOf } from '../../lib/risk/record-kind.ts';
+import { ROLLOUT } from '../../lib/risk/records.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { assessRollout, reportGoNoGo } from '../../lib/rollout/use-cases/assess-rollout.ts';
 import { verifyEvidence } from '../../lib/rollout/use-cases/evidence-bundle.ts';
 import {
@@ -23,15 +20,9 @@ import {
   signOffRollout,
   stepDownRollout,
 } from '../../lib/rollout/use-cases/move-rollout.ts';
+import { rolloutRecords } from '../../lib/rollout/use-cases/rollout-records.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
-import {
-  goodDay,
-  HOUR_MS,
-  memoryStores,
-  NOW_MS,
-  type PaperDay,
-  record,
-} from '../support/trading/paper-day.ts';
+import { goodDay, memoryStores, NOW_MS, type PaperDay, record } from '../support/trading/paper-day.ts';
 
 const market = generateMarket({
   seed: 5,
@@ -48,17 +39,15 @@ async function open(day: PaperDay = goodDay(), state: RolloutState = PAPER) {
   const stores = memoryStores();
   await record(day, stores);
   await writeUniverse(stores.objects, { schemaVersion: 1, asOf: '2024-08-06', symbols: [...market.symbols] });
-  await stores.risk.put('live', ROLLOUT_KEY, state, { ifAbsent: true });
+  const records = rolloutRecords(stores.risk);
+  await stores.risk.put('live', keyOf(ROLLOUT), state, { ifAbsent: true });
   const clock = { nowMs: () => NOW_MS };
   const assess = () => assessRollout({ ...stores, clock, market: createRecordedMarket(folder, clock) });
   const stateNow = async () => {
     const state = await readRollout(stores.risk, NOW_MS);
     return state.ok ? state.value : state.error.code;
   };
-  const audit = async () =>
-    (await stores.risk.list({ scope: 'live', prefix: auditKey('rollout#') }, auditRecordSchema)).map(
-      ({ value }) => value,
-    );
+  const audit = async () => allValues(await records.audit.all('live', 'rollout#'));
   const signBoth = async () => {
     await signOffRollout(stores.risk, { role: 'technical_lead', by: 'Ada', nowMs: NOW_MS });
     await signOffRollout(stores.risk, { role: 'risk_manager', by: 'Bob', nowMs: NOW_MS });
@@ -85,8 +74,7 @@ describe('the hourly evaluation', () => {
     });
     // 24 rows of 49 values for each of the three symbols.
     expect(assessment.parity.values).toBe(3 * 24 * 49);
-    const proof = await system.risk.get('paper', parityKey(NOW_MS), parityRecordSchema);
-    expect(proof?.value).toEqual(assessment.parity);
+    expect(await rolloutRecords(system.risk).parity.latest('paper')).toEqual(assessment.parity);
 
     const decision = (await readDecision(system.risk))!;
     expect(decision).toMatchObject({ verdict: 'GO', decidedAtMs: NOW_MS, criteria: [] });

@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError } from '../../lib/core/store-error.ts';
+import { HOUR_MS } from '../../lib/core/units.ts';
+import { POSITIONS } from '../../lib/execution/records.ts';
 import { createBarTallies } from '../../lib/inference/use-cases/tally-bars.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
-import { equityKey, positionKey } from '../../lib/risk/records.ts';
+import { keyOf, sortable } from '../../lib/risk/record-kind.ts';
+import { EQUITY } from '../../lib/risk/records.ts';
+import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
 import { decideGoNoGo, type GoCriterion } from '../../lib/rollout/go-no-go.ts';
 import { collectEvidence } from '../../lib/rollout/use-cases/collect-evidence.ts';
 import {
   goodDay,
-  HOUR_MS,
   memoryStores,
   NOW_MS,
   type PaperDay,
@@ -88,7 +91,7 @@ describe('evidence of a good day', () => {
       [NOW_MS - HOUR_MS, 85_000_000],
     ] as const) {
       const snapshot = { atMs, equityMicroUsdt, walletMicroUsdt: 0, exposureMicroUsdt: 0, positions: 0 };
-      await stores.risk.put('live', equityKey(atMs), snapshot, { ifAbsent: true });
+      await riskRecords(stores.risk).equity.add('live', snapshot);
     }
     const both = await collectEvidence(stores, { ...asked, scopes: ['paper', 'live'] });
     expect(both.evidence.worstDailyDrawdown).toBeCloseTo(0.15, 12);
@@ -237,9 +240,9 @@ describe('evidence that is missing or unreadable', () => {
     ['marks silent for 20 minutes', ({ snapshots }) => void snapshots.splice(100, 3), TRADING],
     ['marks that end 20 minutes ago', ({ snapshots }) => void snapshots.splice(284), TRADING],
     ['marks that begin late', ({ snapshots }) => void snapshots.splice(0, 3), TRADING],
-    ['an unreadable mark', malformed(equityKey(NOW_MS - HOUR_MS)), TRADING],
+    ['an unreadable mark', malformed(keyOf(EQUITY, sortable(NOW_MS - HOUR_MS))), TRADING],
     ['an unreadable trade', malformed(`trade#${NOW_MS}#A`), TRADING],
-    ['an unreadable position', malformed(positionKey('A')), TRADING],
+    ['an unreadable position', malformed(keyOf(POSITIONS, 'A')), TRADING],
     ['no signals', ({ signals }) => void signals.splice(0), ['agreement', 'confidence']],
     [
       'no runs',

@@ -1,6 +1,7 @@
 // Whatever happens in whatever order, the rollout climbs only with everything in hand, and any breach lowers it.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { HOUR_MS } from '../../lib/core/units.ts';
 import {
   initialRollout,
   LEVELS,
@@ -10,20 +11,19 @@ import {
 } from '../../lib/risk/level.ts';
 import { type RolloutEvent, transitionRollout } from '../../lib/rollout/transition-rollout.ts';
 
-const HOUR = 3_600_000;
 const HOURS_BEFORE_NEXT = { PAPER: 24, HOUR_1_6: 6, HOUR_6_24: 18, FULL: Number.POSITIVE_INFINITY };
 const height = (state: RolloutState) => LEVELS.indexOf(state.level);
 
 /** Mostly sane times, so that climbs happen; the rest is garbage. */
 const time = fc.oneof(
   { weight: 30, arbitrary: fc.constant('now' as const) },
-  { weight: 4, arbitrary: fc.integer({ min: -50 * HOUR, max: 50 * HOUR }) },
+  { weight: 4, arbitrary: fc.integer({ min: -50 * HOUR_MS, max: 50 * HOUR_MS }) },
   { weight: 1, arbitrary: fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, 0.5) },
 );
 const operator = fc.constantFrom('ada', ' Ada', 'bob', 'bob', 'eve', '');
 const verdict = fc.constantFrom('GO' as const, 'GO' as const, 'GO' as const, 'NO_GO' as const);
 const happening = fc.record({
-  waitMs: fc.constantFrom(0, HOUR, 18 * HOUR, 25 * HOUR),
+  waitMs: fc.constantFrom(0, HOUR_MS, 18 * HOUR_MS, 25 * HOUR_MS),
   kind: fc.constantFrom('climb', 'climb', 'climb', 'climb', 'sign_off', 'advance', 'breach', 'step_down'),
   role: fc.constantFrom(...SIGN_OFF_ROLES),
   operators: fc.tuple(operator, operator),
@@ -55,7 +55,7 @@ function eventsOf(seen: Happening, nowMs: number): RolloutEvent[] {
 
 function checkClimb(state: RolloutState, event: RolloutEvent): void {
   if (event.kind !== 'advance') throw new Error(`climbed by ${event.kind}`);
-  expect(event.atMs - state.enteredAtMs).toBeGreaterThanOrEqual(HOURS_BEFORE_NEXT[state.level] * HOUR);
+  expect(event.atMs - state.enteredAtMs).toBeGreaterThanOrEqual(HOURS_BEFORE_NEXT[state.level] * HOUR_MS);
   expect(event.decision?.verdict).toBe('GO');
   expect(event.decision!.decidedAtMs).toBeGreaterThanOrEqual(state.enteredAtMs);
   expect(event.decision!.decidedAtMs).toBeLessThanOrEqual(event.atMs);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import { initialRollout, type RolloutState, rolloutStateSchema } from '../../lib/risk/level.ts';
 import { type RolloutEvent, transitionRollout } from '../../lib/rollout/transition-rollout.ts';
 
-const HOUR = 3_600_000;
 const START = Date.UTC(2024, 7, 1);
 
 const applyAll = (state: RolloutState, ...events: RolloutEvent[]) =>
@@ -24,8 +24,8 @@ const signedAt = (atMs: number) => [
 ];
 
 /** A rollout on paper for a day, signed by both. */
-const ready = (): RolloutState => applyAll(initialRollout(START), ...signedAt(START + 23 * HOUR));
-const DAY_LATER = START + 24 * HOUR;
+const ready = (): RolloutState => applyAll(initialRollout(START), ...signedAt(START + 23 * HOUR_MS));
+const DAY_LATER = START + 24 * HOUR_MS;
 
 describe('rollout', () => {
   it('climbs PAPER → HOUR_1_6 → HOUR_6_24 → FULL, each with its time and two new signatures', () => {
@@ -34,13 +34,13 @@ describe('rollout', () => {
     // Signatures are for one step.
     expect(first.current.signOffs).toEqual({ technical_lead: null, risk_manager: null });
 
-    const sixth = DAY_LATER + 6 * HOUR;
+    const sixth = DAY_LATER + 6 * HOUR_MS;
     const second = applyAll(first.current, ...signedAt(sixth), advance(sixth));
     expect(second.level).toBe('HOUR_6_24');
-    const last = sixth + 18 * HOUR;
+    const last = sixth + 18 * HOUR_MS;
     const third = applyAll(second, ...signedAt(last), advance(last));
     expect(third.level).toBe('FULL');
-    expect(transitionRollout(third, advance(last + HOUR)).denials).toEqual(['highest_level']);
+    expect(transitionRollout(third, advance(last + HOUR_MS)).denials).toEqual(['highest_level']);
   });
 
   it('names everything that is missing at once', () => {
@@ -59,14 +59,14 @@ describe('rollout', () => {
   });
 
   it.each<[string, RolloutEvent, string]>([
-    ['a minute early', advance(DAY_LATER - 60_000), 'time_not_reached'],
+    ['a minute early', advance(DAY_LATER - MINUTE_MS), 'time_not_reached'],
     [
       'on a NO_GO',
       { kind: 'advance', atMs: DAY_LATER, decision: { verdict: 'NO_GO', decidedAtMs: DAY_LATER } },
       'no_fresh_go',
     ],
     ['without a decision', { kind: 'advance', atMs: DAY_LATER, decision: undefined }, 'no_fresh_go'],
-    ['on a GO of 2 hours ago and more', advance(DAY_LATER, DAY_LATER - 2 * HOUR - 1), 'no_fresh_go'],
+    ['on a GO of 2 hours ago and more', advance(DAY_LATER, DAY_LATER - 2 * HOUR_MS - 1), 'no_fresh_go'],
     ['on a GO from the future', advance(DAY_LATER, DAY_LATER + 1), 'no_fresh_go'],
     ['on a GO of no time', advance(DAY_LATER, Number.NaN), 'no_fresh_go'],
     ['at no time', advance(Number.NaN, DAY_LATER), 'clock_invalid'],
@@ -77,14 +77,14 @@ describe('rollout', () => {
 
   it('does not take a GO from before the stage', () => {
     const state = applyAll(ready(), advance(DAY_LATER));
-    const soon = DAY_LATER + 6 * HOUR;
+    const soon = DAY_LATER + 6 * HOUR_MS;
     const signed = applyAll(state, ...signedAt(soon));
-    const early = { ...signed, enteredAtMs: soon - 6 * HOUR };
-    expect(transitionRollout(early, advance(soon, soon - 6 * HOUR - 1)).denials).toEqual(['no_fresh_go']);
+    const early = { ...signed, enteredAtMs: soon - 6 * HOUR_MS };
+    expect(transitionRollout(early, advance(soon, soon - 6 * HOUR_MS - 1)).denials).toEqual(['no_fresh_go']);
   });
 
   it('lets signatures lapse after a day', () => {
-    const late = START + 23 * HOUR + 24 * HOUR;
+    const late = START + 23 * HOUR_MS + 24 * HOUR_MS;
     expect(transitionRollout(ready(), advance(late)).outcome).toBe('advanced');
     expect(transitionRollout(ready(), advance(late + 1)).denials).toEqual([
       'technical_lead_missing',

@@ -27,6 +27,7 @@ import { type AwsClients, createClients } from '../../lib/adapters/aws/create-cl
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
 import { createS3ObjectStore } from '../../lib/adapters/aws/s3/s3-object-store.ts';
 import type { ObjectStore } from '../../lib/core/ports.ts';
+import { HOUR_MS } from '../../lib/core/units.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { LocalStartError } from '../../local/aws/host/local-start-error.ts';
 import { becomeOrdinaryUser } from '../support/ordinary-user.ts';
@@ -266,7 +267,7 @@ describe('data files changed behind the back of S3', () => {
 
   it('shows a change that leaves size and time as they were, while the time is too recent to be told from it', async () => {
     await versionOf(key, 'before');
-    const ahead = new Date(Date.now() + 3_600_000);
+    const ahead = new Date(Date.now() + HOUR_MS);
     await utimes(path(), ahead, ahead);
     expect(await textOf(key)).toBe('before');
     await writeFile(path(), 'after!', { flag: 'r+' });

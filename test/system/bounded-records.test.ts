@@ -5,34 +5,44 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createDynamoRiskStore } from '../../lib/adapters/aws/dynamodb/dynamo-risk-store.ts';
 import { createDynamoSignalStore } from '../../lib/adapters/aws/dynamodb/dynamo-signal-store.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
+import {
+  BOOKED_LEDGER,
+  EXECUTE_REPORTS,
+  ORDERS,
+  orderRecordSchema,
+  PAPER_ORDERS,
+  POSITIONS,
+} from '../../lib/execution/records.ts';
+import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { updateOrder } from '../../lib/execution/use-cases/send-order.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { firstArmed } from '../../lib/risk/breaker/state.ts';
 import { newGate } from '../../lib/risk/gate.ts';
+import type { RecordCondition } from '../../lib/risk/ports.ts';
+import { keyOf, type RecordKind, seriesId, sortable } from '../../lib/risk/record-kind.ts';
 import {
-  auditKey,
-  equityKey,
-  LEDGER_KEY,
-  orderKey,
-  orderRecordSchema,
-  POSITION_MANAGER_KEY,
-  positionKey,
-  tradeKey,
+  AUDIT,
+  DAYS,
+  EQUITY,
+  INCIDENTS,
+  POSITION_MANAGER,
+  REJECTIONS,
+  TRADES,
   tradeRecordSchema,
 } from '../../lib/risk/records.ts';
 import { collectBreakerEvidence } from '../../lib/risk/use-cases/breaker-evidence.ts';
+import { DRIFT, PARITY } from '../../lib/rollout/records.ts';
 import { expireLocalItems, prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { LOCAL_STAGE, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
-import { beHealthy, MINUTE_MS, START_MS } from '../support/trading/healthy-scope.ts';
+import { beHealthy, START_MS } from '../support/trading/healthy-scope.ts';
 import { ScriptedExchange } from '../support/trading/scripted-exchange.ts';
 import { signalOf } from '../support/trading/trading-world.ts';
 
 const { riskTable, signalsTable } = resourcesOfStage(LOCAL_STAGE);
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 
 let target: EmbeddedTarget;
 let nowMs: number;
@@ -97,10 +107,13 @@ async function writeHistory(moments: number): Promise<void> {
     const closed = { ...trade, closedAtMs: atMs };
     const key = String(index);
     return [
-      [orderKey(key), orderOf(key, index % 2 === 0 ? 'rejected' : 'filled', atMs)],
-      [tradeKey(closed), closed],
-      [`rejection#${atMs}#${key}`, { atMs, clientOrderId: key }],
-      [equityKey(atMs), { atMs, equityMicroUsdt: 1, walletMicroUsdt: 1, exposureMicroUsdt: 0, positions: 0 }],
+      [keyOf(ORDERS, key), orderOf(key, index % 2 === 0 ? 'rejected' : 'filled', atMs)],
+      [keyOf(TRADES, seriesId(TRADES, closed)), closed],
+      [keyOf(REJECTIONS, `${sortable(atMs)}#${key}`), { atMs, clientOrderId: key }],
+      [
+        keyOf(EQUITY, sortable(atMs)),
+        { atMs, equityMicroUsdt: 1, walletMicroUsdt: 1, exposureMicroUsdt: 0, positions: 0 },
+      ],
     ] as const;
   }).flat();
   for (let from = 0; from < puts.length; from += 25) {
@@ -148,17 +161,12 @@ describe('the evidence of a tick', () => {
 
     const context = { risk, broker: new ScriptedExchange(clock).broker, clock };
     const stopsAtMs = [46, 40, 2, 1].map((minutes) => nowMs - minutes * MINUTE_MS);
-    for (const closedAtMs of stopsAtMs)
-      await risk.put(
-        'paper',
-        tradeKey({ ...trade, closedAtMs }),
-        { ...trade, closedAtMs },
-        { ifAbsent: true },
-      );
+    const { trades, orders } = executionRecords(risk);
+    for (const closedAtMs of stopsAtMs) await trades.add('paper', { ...trade, closedAtMs });
     const rejectedAtMs = [16, 9, 0].map((minutes) => nowMs - minutes * MINUTE_MS);
     for (const [index, atMs] of rejectedAtMs.entries()) {
       const id = `qt-${index}`;
-      await risk.put('paper', orderKey(id), orderOf(id, 'authorised', atMs), { ifAbsent: true });
+      await orders.put('paper', orderOf(id, 'authorised', atMs), { ifAbsent: true });
       const then = { ...context, clock: { nowMs: () => atMs } };
       const reject = () =>
         updateOrder(then, id, (order) => ({ ...order, state: { ...order.state, status: 'rejected' } }));
@@ -175,11 +183,13 @@ describe('the evidence of a tick', () => {
     const dies = {
       ...risk,
       put: async (...[scope, key, value, condition]: Parameters<typeof risk.put>) => {
-        if (key.startsWith('order#')) throw new Error('dead');
+        if (key.startsWith(keyOf(ORDERS, ''))) throw new Error('dead');
         return risk.put(scope, key, value, condition);
       },
     };
-    await risk.put('paper', orderKey('qt-1'), orderOf('qt-1', 'authorised', nowMs), { ifAbsent: true });
+    await executionRecords(risk).orders.put('paper', orderOf('qt-1', 'authorised', nowMs), {
+      ifAbsent: true,
+    });
     const { broker } = new ScriptedExchange(clock);
     const reject = (store: typeof risk) =>
       updateOrder({ risk: store, broker, clock }, 'qt-1', (order) => ({
@@ -205,48 +215,36 @@ describe('the local tables', () => {
     for (let hour = 0; hour < 7 * 24; hour++)
       await expireLocalItems(target.aws.endpoints, nowMs + hour * HOUR_MS);
   };
-  const passing = [
-    'order#1',
-    'order#2',
-    'paper-order#1',
-    'rejection#1#1',
-    'equity#1',
-    'execute#1#0',
-    'parity#1',
-    'drift#1',
-  ];
-  const kept = [
-    auditKey('1'),
-    'day#2024-08-05',
-    POSITION_MANAGER_KEY,
-    LEDGER_KEY,
-    positionKey('BTCUSDT'),
-    'trade#1#BTCUSDT',
-  ];
+  const passing = [ORDERS, PAPER_ORDERS, REJECTIONS, EQUITY, INCIDENTS, EXECUTE_REPORTS, PARITY, DRIFT];
+  const kept = [AUDIT, DAYS, POSITION_MANAGER, BOOKED_LEDGER, POSITIONS, TRADES];
 
   it('lose what has expired, and keep what is, the audit, the trades and what was written again', async () => {
     const { risk, signals } = stores();
-    for (const key of [...passing, ...kept]) await risk.put('paper', key, {}, { ifAbsent: true });
+    // As whoever writes a record of the kind asks for.
+    const put = (kind: Pick<RecordKind<never>, 'name' | 'keptMs'>, condition: RecordCondition) =>
+      risk.put('paper', keyOf(kind, '1'), {}, { ...condition, ...(kind.keptMs && { keptMs: kind.keptMs }) });
+    for (const kind of [...passing, ...kept]) await put(kind, { ifAbsent: true });
     await risk.createGate('paper', newGate(firstArmed(nowMs)));
-    const keysLeft = async () =>
-      (
-        await Promise.all(
-          [...passing, ...kept].map(async (key) =>
-            (await risk.get('paper', key, z.unknown())) === undefined ? [] : [key],
-          ),
-        )
-      ).flat();
+    const namesOf = (kinds: readonly { readonly name: string }[]) => kinds.map(({ name }) => name);
+    const left = async () => {
+      const kinds = await Promise.all(
+        [...passing, ...kept].map(async (kind) =>
+          (await risk.get('paper', keyOf(kind, '1'), z.unknown())) === undefined ? [] : [kind],
+        ),
+      );
+      return namesOf(kinds.flat());
+    };
     await signals.put(signalOf('BTCUSDT', 'HOLD', { barOpenTimeMs: START_MS }));
     await signals.putRun(runOf(START_MS));
     await expireAll();
-    expect(await keysLeft()).toEqual([...passing, ...kept]);
+    expect(await left()).toEqual(namesOf([...passing, ...kept]));
     expect(await signals.lastOfSymbol('BTCUSDT', 9)).toHaveLength(1);
 
     nowMs += 91 * DAY_MS;
     await signals.put(signalOf('BTCUSDT', 'HOLD', { barOpenTimeMs: nowMs }));
-    await risk.put('paper', 'order#2', {}, { ifRevision: 1 });
+    await put(EQUITY, { ifRevision: 1 });
     await expireAll();
-    expect(await keysLeft()).toEqual(['order#2', ...kept]);
+    expect(await left()).toEqual(namesOf([EQUITY, ...kept]));
     expect(await risk.readGate('paper')).toMatchObject({ latch: 'ARMED' });
     expect((await signals.lastOfSymbol('BTCUSDT', 9)).map((signal) => signal.barOpenTimeMs)).toEqual([nowMs]);
     expect(await signals.ofBar(START_MS)).toEqual([]);

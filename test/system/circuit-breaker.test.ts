@@ -3,17 +3,18 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { createCircuitBreakerHandler } from '../../functions/circuit-breaker/handler.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
+import { DAY_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { effectiveMode } from '../../lib/risk/effective-mode.ts';
 import { FLAG_NAMES, parseFlags } from '../../lib/risk/flags.ts';
 import { authorise, type GateItem, type Scope } from '../../lib/risk/gate.ts';
 import type { FlagStore, RiskStore } from '../../lib/risk/ports.ts';
-import { POSITION_MANAGER_KEY, rejectionKey } from '../../lib/risk/records.ts';
+import { keyOf, sortable } from '../../lib/risk/record-kind.ts';
+import { EQUITY, POSITION_MANAGER } from '../../lib/risk/records.ts';
 import {
   approveBreakerReset,
   type BreakerDependencies,
@@ -22,6 +23,8 @@ import {
   tripBreaker,
   watchedScopes,
 } from '../../lib/risk/use-cases/circuit-breaker.ts';
+import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
+import { allRecords, allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { composeCircuitBreaker } from '../../lib/runtime/compose/circuit-breaker.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
@@ -29,7 +32,7 @@ import { localCircuitBreakerSettings } from '../../lib/runtime/config/local-sett
 import { localNotificationsFile } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
-import { beHealthy, MINUTE_MS, START_MS, writeRecord } from '../support/trading/healthy-scope.ts';
+import { beHealthy, START_MS, writeRecord } from '../support/trading/healthy-scope.ts';
 
 describe('circuit breaker on the embedded services', () => {
   let stateDir: string;
@@ -72,7 +75,7 @@ describe('circuit breaker on the embedded services', () => {
   const fall = async () => {
     for (const agoMs of [0, MINUTE_MS]) {
       const atMs = nowMs - agoMs;
-      await writeRecord(system.risk, 'paper', `equity#${atMs}`, {
+      await writeRecord(system.risk, 'paper', keyOf(EQUITY, sortable(atMs)), {
         atMs,
         equityMicroUsdt: 8_700_000_000,
         walletMicroUsdt: 8_700_000_000,
@@ -130,7 +133,7 @@ describe('circuit breaker on the embedded services', () => {
     expect((await order()).ok).toBe(true);
     expect((await order(nowMs + 149_999)).ok).toBe(true);
     expect(await order(nowMs + 150_000)).toEqual({ ok: false, error: 'lease_not_active' });
-    nowMs += 60_000;
+    nowMs += MINUTE_MS;
     await healthy();
     await tick();
     expect((await order(nowMs + 149_999)).ok).toBe(true);
@@ -146,8 +149,8 @@ describe('circuit breaker on the embedded services', () => {
       expect((await system.flags.read([name])).get(name)).toEqual({ kind: 'text', text });
     expect(await notifications()).toHaveLength(1);
     expect((await notifications())[0]).toContain('drawdown');
-    const audit = await system.risk.list({ scope: 'paper', prefix: 'audit#' }, z.unknown());
-    expect(audit.map(({ key }) => key)).toEqual(['audit#breaker#1#armed', 'audit#breaker#2#tripped']);
+    const audit = allRecords(await riskRecords(system.risk).audit.all('paper'));
+    expect(audit.map(({ id }) => id)).toEqual(['breaker#1#armed', 'breaker#2#tripped']);
   });
 
   it('keeps one bad mark from tripping', async () => {
@@ -156,7 +159,7 @@ describe('circuit breaker on the embedded services', () => {
     nowMs += MINUTE_MS;
     await healthy();
     const snapshot = { equityMicroUsdt: 1_000_000, walletMicroUsdt: 0, exposureMicroUsdt: 0, positions: 0 };
-    await writeRecord(system.risk, 'paper', `equity#${nowMs}`, { atMs: nowMs, ...snapshot });
+    await writeRecord(system.risk, 'paper', keyOf(EQUITY, sortable(nowMs)), { atMs: nowMs, ...snapshot });
     expect(await tick()).toMatchObject({ scopes: [{ latch: 'ARMED' }] });
   });
 
@@ -181,7 +184,7 @@ describe('circuit breaker on the embedded services', () => {
     await trip();
     await stopAll();
     await startAll();
-    for (const laterMs of [0, 86_400_000]) {
+    for (const laterMs of [0, DAY_MS]) {
       nowMs += laterMs;
       await healthy();
       expect(await tick()).toMatchObject({ scopes: [{ latch: 'TRIPPED', epoch: 2 }] });
@@ -258,7 +261,7 @@ describe('circuit breaker on the embedded services', () => {
       breaker: { ...before.breaker, revision: after.breaker.revision },
     });
     expect(await notifications()).toHaveLength(1);
-    expect(await system.risk.list({ scope: 'paper', prefix: 'audit#' }, z.unknown())).toHaveLength(2);
+    expect(allValues(await riskRecords(system.risk).audit.all('paper'))).toHaveLength(2);
   });
 
   it('trips once when two ticks see the same fall at once', async () => {
@@ -269,7 +272,7 @@ describe('circuit breaker on the embedded services', () => {
     await fall();
     await Promise.all([tick(), tick()]);
     expect(await gateOf()).toMatchObject({ latch: 'TRIPPED', epoch: 2 });
-    const audit = await system.risk.list({ scope: 'paper', prefix: 'audit#breaker#2' }, z.unknown());
+    const audit = allValues(await riskRecords(system.risk).audit.all('paper', 'breaker#2'));
     expect(audit).toHaveLength(1);
   });
 
@@ -277,8 +280,8 @@ describe('circuit breaker on the embedded services', () => {
     await healthy();
     await tick();
     const memory = createMemoryRiskStore();
-    const records = await system.risk.list({ scope: 'paper', prefix: 'audit#' }, z.json());
-    for (const { key, value } of records) await memory.put('paper', key, value, { ifAbsent: true });
+    const records = allRecords(await riskRecords(system.risk).audit.all('paper'));
+    for (const { id, value } of records) await riskRecords(memory).audit.add('paper', id, value);
     const outcome = await tickBreaker(
       {
         ...system,
@@ -461,7 +464,7 @@ describe('circuit breaker', () => {
   const trades = (reason: string, ageMs: number) =>
     Array.from({ length: 5 }, (_, index) => ({
       symbol: `S${index}`,
-      side: 'BUY',
+      side: 'BUY' as const,
       quantity: 1,
       entryPrice: 1,
       exitPrice: 1,
@@ -496,32 +499,36 @@ describe('circuit breaker', () => {
       async (is) => {
         const atMs = nowMs - (is === 'over' ? 17 : 18) * MINUTE_MS;
         for (const clientOrderId of ['qt-0', 'qt-1', 'qt-2'])
-          await put(rejectionKey({ atMs, clientOrderId }), { atMs, clientOrderId });
+          await riskRecords(risk).rejections.add('paper', { atMs, clientOrderId });
       },
     ],
     [
       'stop_hits',
       async (is) => {
         for (const trade of trades('stop', is === 'over' ? 47 * MINUTE_MS : 48 * MINUTE_MS))
-          await put(`trade#${trade.closedAtMs}#${trade.symbol}`, trade);
+          await riskRecords(risk).trades.add('paper', trade);
       },
     ],
     [
       'reconciliation',
-      (is) => put(POSITION_MANAGER_KEY, managePositions({ differences: is === 'over' ? ['BTCUSDT'] : [] })),
+      (is) =>
+        put(keyOf(POSITION_MANAGER), managePositions({ differences: is === 'over' ? ['BTCUSDT'] : [] })),
     ],
     [
       'unprotected_position',
       (is) =>
         put(
-          POSITION_MANAGER_KEY,
+          keyOf(POSITION_MANAGER),
           managePositions({ unprotectedSinceMs: nowMs - (is === 'over' ? 60_001 : 60_000) }),
         ),
     ],
     [
       'position_manager_silent',
       (is) =>
-        put(POSITION_MANAGER_KEY, managePositions({ completedAtMs: nowMs - (is === 'over' ? 150_001 : 1) })),
+        put(
+          keyOf(POSITION_MANAGER),
+          managePositions({ completedAtMs: nowMs - (is === 'over' ? 150_001 : 1) }),
+        ),
     ],
     ['too_few_models', (is) => run({ servedModels: is === 'over' ? 1 : 2 })],
     [
@@ -549,7 +556,7 @@ describe('circuit breaker', () => {
     ],
     [
       'evidence_unreadable',
-      (is) => put(POSITION_MANAGER_KEY, is === 'over' ? { completedAtMs: 'now' } : managePositions({})),
+      (is) => put(keyOf(POSITION_MANAGER), is === 'over' ? { completedAtMs: 'now' } : managePositions({})),
     ],
   ];
   it.each(conditions)('trips on %s as its record says, and not just below', async (code, make) => {

@@ -10,6 +10,7 @@ import { openCandleFolder } from '../../lib/adapters/files/candle-folder.ts';
 import { candleParquet } from '../../lib/adapters/files/candle-parquet.ts';
 import { createFolderObjectStore } from '../../lib/adapters/files/folder-object-store.ts';
 import type { ObjectStore } from '../../lib/core/ports.ts';
+import { DAY_MS } from '../../lib/core/units.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import {
   type CandleSeries,
@@ -24,7 +25,6 @@ import { type SimulatedExchange, startSimulatedExchange } from '../../local/exch
 import { generateMarket } from '../../local/market/generated-market.ts';
 import { type MarketSource, marketOf } from '../../local/market/market-source.ts';
 
-const DAY_MS = 86_400_000;
 const FROM_MS = Date.UTC(2024, 10, 20);
 const BARS = 60 * 288;
 /** 12:02 on 2025-01-14: two months to collect whole, one that has begun, and spot files in microseconds. */

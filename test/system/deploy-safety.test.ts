@@ -7,8 +7,8 @@ import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { symbolsOfShard } from '../../lib/market/universe.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
-import { equityKey, equitySnapshotSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
+import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
 import { BAR, requestOf, signalOf, TradingWorld } from '../support/trading/trading-world.ts';
 
@@ -168,8 +168,9 @@ it('what a newer version has added to a record does not stop an older one', asyn
   const risk = createMemoryRiskStore();
   const signals = createMemorySignalStore();
   const snapshot = { atMs: 1, equityMicroUsdt: 1, walletMicroUsdt: 1, exposureMicroUsdt: 0, positions: 0 };
-  await risk.put('paper', equityKey(1), { ...snapshot, newer: true }, { ifAbsent: true });
-  expect((await risk.get('paper', equityKey(1), equitySnapshotSchema))!.value).toEqual(snapshot);
+  const { equity } = riskRecords(risk);
+  await equity.add('paper', { ...snapshot, ...{ newer: true } });
+  expect(await equity.latest('paper')).toEqual(snapshot);
   await signals.putRun({ ...runOf(BAR), ...{ newer: true } });
   expect(await signals.lastRuns({ shard: 0, shardCount: 1, count: 1 })).toHaveLength(1);
 });

@@ -7,6 +7,7 @@ import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createEvaluateRolloutHandler } from '../../functions/evaluate-rollout/handler.ts';
 import { success } from '../../lib/core/result.ts';
+import { HOUR_MS } from '../../lib/core/units.ts';
 import { featureProfileKey } from '../../lib/features/feature-profile.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { allocateSeries, type CandleSeries, sliceSeries } from '../../lib/market/candle-series.ts';
@@ -32,7 +33,6 @@ import { type MarketSource, marketOf } from '../../local/market/market-source.ts
 import { toCsv } from '../support/market/candle-csv.ts';
 import { qt } from '../support/qt.ts';
 
-const HOUR_MS = 3_600_000;
 const WEEK_BARS = 7 * 288;
 const BARS = WEEK_BARS + 879;
 const FROM_MS = Date.UTC(2024, 5, 1);

@@ -4,11 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { failure } from '../../lib/core/result.ts';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import type { EntryOrder } from '../../lib/execution/order.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import { type EmergencyStep, emergencyStop } from '../../lib/execution/use-cases/emergency-stop.ts';
+import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { managePositions } from '../../lib/execution/use-cases/manage-positions.ts';
 import { openPosition, protect } from '../../lib/execution/use-cases/protect-position.ts';
 import { newOrderRecord, sendOrder } from '../../lib/execution/use-cases/send-order.ts';
@@ -16,8 +17,8 @@ import { shockPaperAccount } from '../../lib/execution/use-cases/shock-paper-acc
 import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { authorise } from '../../lib/risk/gate.ts';
-import { tradeRecordSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
@@ -27,7 +28,6 @@ import { BROKER_START_MS, brokerMarket, expectRows } from '../support/execution/
 import { runOf } from '../support/inference/sample-signals.ts';
 import { qt } from '../support/qt.ts';
 
-const MINUTE_MS = 60_000;
 const BAR_MS = 300_000;
 
 let stateDir: string;
@@ -158,8 +158,8 @@ describe('emergency stop', () => {
     await stopNow();
     await minute();
     await minute();
-    const trades = await system.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
-    expect(trades.map(({ value }) => value.reason)).toEqual(['emergency']);
+    const trades = allValues(await executionRecords(system.risk).trades.all('paper'));
+    expect(trades.map(({ reason }) => reason)).toEqual(['emergency']);
     const report = await managePositions({ ...system, broker, clock });
     expect(report).toMatchObject({ outcome: 'completed', differences: [], faults: [] });
     expect((await system.risk.readGate('paper'))?.positionCount).toBe(0);
@@ -184,8 +184,8 @@ describe('emergency stop', () => {
 
   it('closes a position that no record knows of', async () => {
     await enter('BTCUSDT');
-    const { revision } = (await system.risk.list({ scope: 'paper', prefix: 'position#' }, z.unknown()))[0]!;
-    await system.risk.remove('paper', 'position#BTCUSDT', { ifRevision: revision });
+    const { positions } = executionRecords(system.risk);
+    await positions.remove('paper', (await positions.get('paper', 'BTCUSDT'))!);
     const steps = await stopNow();
     expect(steps.flatMap(({ failures }) => failures)).toEqual([]);
     expect(steps.flatMap(({ done }) => done).join()).toContain('not in the records');

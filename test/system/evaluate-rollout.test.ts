@@ -8,6 +8,7 @@ import {
   createEvaluateRolloutHandler,
   type EvaluateRolloutResult,
 } from '../../functions/evaluate-rollout/handler.ts';
+import { HOUR_MS } from '../../lib/core/units.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
@@ -15,7 +16,8 @@ import { firstArmed } from '../../lib/risk/breaker/state.ts';
 import { newGate } from '../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../lib/risk/latch.ts';
 import { initialRollout } from '../../lib/risk/level.ts';
-import { ROLLOUT_KEY } from '../../lib/risk/records.ts';
+import { keyOf } from '../../lib/risk/record-kind.ts';
+import { ROLLOUT } from '../../lib/risk/records.ts';
 import { advanceRollout, readRollout, signOffRollout } from '../../lib/rollout/use-cases/move-rollout.ts';
 import {
   composeEvaluateRollout,
@@ -30,7 +32,7 @@ import { type SimulatedExchange, startSimulatedExchange } from '../../local/exch
 import { generateMarket } from '../../local/market/generated-market.ts';
 import { qt } from '../support/qt.ts';
 import { writeRecord } from '../support/trading/healthy-scope.ts';
-import { goodDay, HOUR_MS, NOW_MS, record } from '../support/trading/paper-day.ts';
+import { goodDay, NOW_MS, record } from '../support/trading/paper-day.ts';
 
 const market = generateMarket({
   seed: 5,
@@ -67,7 +69,7 @@ async function stopAll(): Promise<void> {
   await system.close();
   await aws.close();
 }
-const levelTo = (state: unknown) => writeRecord(system.risk, 'live', ROLLOUT_KEY, state);
+const levelTo = (state: unknown) => writeRecord(system.risk, 'live', keyOf(ROLLOUT), state);
 /** As its user runs it: on the saved state of a system that does not run. */
 async function withCommands(work: () => Promise<void>): Promise<void> {
   await stopAll();

@@ -7,14 +7,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
 import { type AwsClients, createClients } from '../../lib/adapters/aws/create-clients.ts';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import { FEATURE_SET_HASH } from '../../lib/features/feature-set.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import type { Ensemble } from '../../lib/models/ensemble.ts';
 import { readCurrentEnsemble } from '../../lib/models/use-cases/read-ensemble.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
-import { tradeRecordSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
+import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { openBroker } from '../../lib/runtime/compose/brokers.ts';
 import { composeExecute, type ExecuteComposition } from '../../lib/runtime/compose/execute.ts';
 import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
@@ -34,8 +36,6 @@ import {
 } from '../support/execution/broker-market.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
 import { signalOf } from '../support/trading/trading-world.ts';
-
-const MINUTE_MS = 60_000;
 
 let stateDir: string;
 let aws: EmbeddedAws;
@@ -136,11 +136,9 @@ describe('the execute and guard functions', () => {
       reserved: {},
       exposureMicroUsdt: 0,
     });
-    const trades = await system.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
-    expect(trades.map(({ value }) => value.reason)).toEqual(['stop']);
-    expect(expectValue(await broker.walletMicroUsdt())).toBe(
-      10_000_000_000 + trades[0]!.value.profitMicroUsdt,
-    );
+    const trades = allValues(await riskRecords(system.risk).trades.all('paper'));
+    expect(trades.map(({ reason }) => reason)).toEqual(['stop']);
+    expect(expectValue(await broker.walletMicroUsdt())).toBe(10_000_000_000 + trades[0]!.profitMicroUsdt);
   });
 
   it('enter nothing while a flag is closed, and refuse an event that is none', async () => {

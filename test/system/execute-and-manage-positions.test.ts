@@ -2,21 +2,18 @@
 
 import { describe, expect, it } from 'vitest';
 import { success } from '../../lib/core/result.ts';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import { differencesOf } from '../../lib/execution/booked-ledger.ts';
 import { markLedger } from '../../lib/execution/ledger.ts';
+import { ORDERS } from '../../lib/execution/records.ts';
+import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
 import { approveReduction } from '../../lib/risk/gate.ts';
-import {
-  equitySnapshotSchema,
-  orderRecordSchema,
-  POSITION_MANAGER_KEY,
-  positionManagerRecordSchema,
-  positionRecordSchema,
-  tradeRecordSchema,
-} from '../../lib/risk/records.ts';
+import { keyOf } from '../../lib/risk/record-kind.ts';
+import { EQUITY } from '../../lib/risk/records.ts';
+import { allRecords, allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import {
   BAR,
-  MINUTE_MS,
   PRICES,
   requestOf,
   START_MS,
@@ -40,8 +37,8 @@ async function expectSafe(world: TradingWorld): Promise<void> {
   const held = [...exchange.held.keys()].sort();
   expect(Object.keys(gate.reserved).sort()).toEqual(held);
   expect(gate.positionCount).toBe(held.length);
-  const positions = await world.risk.list({ scope: 'paper', prefix: 'position#' }, positionRecordSchema);
-  expect(positions.map(({ value }) => value.symbol)).toEqual(held);
+  const positions = allValues(await executionRecords(world.risk).positions.all('paper'));
+  expect(positions.map(({ symbol }) => symbol)).toEqual(held);
 }
 
 async function expectBalanced(world: TradingWorld): Promise<void> {
@@ -55,15 +52,11 @@ async function expectBalanced(world: TradingWorld): Promise<void> {
   );
   const { ledger } = await world.bookedLedger();
   expect(differencesOf(ledger, { walletMicroUsdt: exchange.walletMicroUsdt, positions })).toEqual([]);
-  const positionManagerRecord = await world.risk.get(
-    'paper',
-    POSITION_MANAGER_KEY,
-    positionManagerRecordSchema,
-  );
+  const records = executionRecords(world.risk);
+  const positionManagerRecord = await records.positionManager.get('paper');
   expect(positionManagerRecord?.value.differences).toEqual([]);
   const marked = markLedger(ledger, exchange.prices);
-  const query = { scope: 'paper' as const, prefix: 'equity#', newestFirst: true, count: 1 };
-  const equity = (await world.risk.list(query, equitySnapshotSchema))[0]!.value;
+  const equity = (await records.equity.latest('paper'))!;
   if (!marked.ok) throw new Error('a symbol has no price');
   expect(Math.abs(marked.value.equityMicroUsdt - equity.equityMicroUsdt)).toBeLessThan(10_000);
 }
@@ -87,13 +80,13 @@ describe('a signal that acts', () => {
     expect(world.exchange.held.size).toBe(0);
     await world.minute();
     await expectSafe(world);
-    const trades = await world.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
-    expect(trades.map(({ value }) => [value.symbol, value.reason])).toEqual([
+    const trades = allValues(await executionRecords(world.risk).trades.all('paper'));
+    expect(trades.map(({ symbol, reason }) => [symbol, reason])).toEqual([
       ['BTCUSDT', 'horizon'],
       ['ETHUSDT', 'horizon'],
     ]);
     // Four fees, no move: what the trades lost is what the account lost.
-    const lost = trades.reduce((sum, { value }) => sum + value.profitMicroUsdt, 0);
+    const lost = trades.reduce((sum, { profitMicroUsdt }) => sum + profitMicroUsdt, 0);
     expect(world.exchange.walletMicroUsdt).toBe(10_000_000_000 + lost);
     expect(lost).toBeLessThan(0);
     expect(world.exchange.openStops('BTCUSDT')).toEqual([]);
@@ -136,8 +129,8 @@ describe('a signal that acts', () => {
     expect(world.exchange.held.has('BTCUSDT')).toBe(false);
     expect(outcomes(await world.execute(), 'BTCUSDT')).not.toContain('entered');
     expect(world.exchange.entries('BTCUSDT')).toHaveLength(1);
-    const trades = await world.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
-    expect(trades.map(({ value }) => value.reason)).toEqual(['stop']);
+    const trades = allValues(await executionRecords(world.risk).trades.all('paper'));
+    expect(trades.map(({ reason }) => reason)).toEqual(['stop']);
     await expectSafe(world);
   });
 });
@@ -161,8 +154,8 @@ describe('a signal against an open position', () => {
     expect(world.exchange.entries('BTCUSDT')).toHaveLength(1);
     await world.minute();
     await expectSafe(world);
-    const trades = await world.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
-    expect(trades.map(({ value }) => value.reason)).toEqual(['signal']);
+    const trades = allValues(await executionRecords(world.risk).trades.all('paper'));
+    expect(trades.map(({ reason }) => reason)).toEqual(['signal']);
   });
 
   /** A bar ends, guard and the market do what they do, and BTC turns. */
@@ -184,8 +177,8 @@ describe('a signal against an open position', () => {
     const closedMs = world.nowMs;
     await world.minute();
     await expectSafe(world);
-    const trades = await world.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
-    return trades.map(({ value }) => ({ reason: value.reason, afterMs: value.closedAtMs - closedMs }));
+    const trades = allValues(await executionRecords(world.risk).trades.all('paper'));
+    return trades.map(({ reason, closedAtMs }) => ({ reason, afterMs: closedAtMs - closedMs }));
   };
 
   it('sends no second exit after the one of its horizon, and the trade ends when that filled', async () => {
@@ -254,7 +247,7 @@ describe('an exchange that misbehaves', () => {
     const world = await open();
     const { put } = world.risk;
     world.risk.put = async (scope, key, value, condition) => {
-      if (key.startsWith('order#')) world.nowMs += 11_000;
+      if (key.startsWith(keyOf(ORDERS, ''))) world.nowMs += 11_000;
       return put(scope, key, value, condition);
     };
     expect(outcomes(await world.execute(), 'BTCUSDT')).toEqual(['entry_too_late']);
@@ -368,10 +361,10 @@ describe('an exchange that misbehaves', () => {
     const world = await open();
     await world.execute();
     await world.minute();
-    const before = await world.risk.get('paper', POSITION_MANAGER_KEY, positionManagerRecordSchema);
+    const before = await executionRecords(world.risk).positionManager.get('paper');
     world.exchange.isDown = true;
     expect((await world.minute()).outcome).toBe('exchange_unavailable');
-    const after = await world.risk.get('paper', POSITION_MANAGER_KEY, positionManagerRecordSchema);
+    const after = await executionRecords(world.risk).positionManager.get('paper');
     expect(after?.value).toEqual({ ...before!.value, attemptedAtMs: world.nowMs });
     world.exchange.isDown = false;
     expect((await world.minute()).outcome).toBe('completed');
@@ -393,14 +386,11 @@ describe('an exchange that misbehaves', () => {
 
   /** As the table does with orders that were last written months ago. */
   async function forgetOrders(world: TradingWorld): Promise<void> {
-    for (const { key, revision } of await world.risk.list(
-      { scope: 'paper', prefix: 'order#' },
-      orderRecordSchema,
-    ))
-      await world.risk.remove('paper', key, { ifRevision: revision });
+    const { orders } = executionRecords(world.risk);
+    for (const order of allRecords(await orders.all('paper'))) await orders.remove('paper', order);
   }
-  const positionsOf = (world: TradingWorld) =>
-    world.risk.list({ scope: 'paper', prefix: 'position#' }, positionRecordSchema);
+  const positionsOf = async (world: TradingWorld) =>
+    allRecords(await executionRecords(world.risk).positions.all('paper'));
 
   it.each(['fill', 'reject'] as const)(
     'a position that has outlived the records of its orders keeps its stop and is closed; first answer: %s',
@@ -420,8 +410,8 @@ describe('an exchange that misbehaves', () => {
       expect(world.exchange.openStops('BTCUSDT')).toEqual([]);
       expect(await positionsOf(world)).toEqual([]);
       await expectSafe(world);
-      const trades = await world.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
-      expect(trades.map(({ value }) => [value.symbol, value.reason])).toEqual(
+      const trades = allValues(await executionRecords(world.risk).trades.all('paper'));
+      expect(trades.map(({ symbol, reason }) => [symbol, reason])).toEqual(
         expect.arrayContaining([
           ['BTCUSDT', 'adopted'],
           ['ETHUSDT', 'adopted'],
@@ -434,8 +424,8 @@ describe('an exchange that misbehaves', () => {
     const world = await open();
     await world.execute();
     await forgetOrders(world);
-    for (const { key, revision } of await positionsOf(world))
-      await world.risk.remove('paper', key, { ifRevision: revision });
+    for (const position of await positionsOf(world))
+      await executionRecords(world.risk).positions.remove('paper', position);
     await world.minutes(4);
     expect(world.exchange.held.size).toBe(0);
     await expectSafe(world);
@@ -596,7 +586,8 @@ describe('a signal that may not act', () => {
     expect(await denied(await TradingWorld.open())).toEqual([]);
     const unmarked = await open();
     const { list } = unmarked.risk;
-    unmarked.risk.list = async (query, schema) => (query.prefix === 'equity#' ? [] : list(query, schema));
+    unmarked.risk.list = async (query, schema) =>
+      query.prefix === keyOf(EQUITY, '') ? { records: [], problems: [] } : list(query, schema);
     expect(await denied(unmarked)).toEqual(['equity_unknown']);
   });
 

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLiveBroker, type LiveBrokerOptions } from '../../lib/adapters/binance/account/live-broker.ts';
 import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
+import { HOUR_MS } from '../../lib/core/units.ts';
 import type { Broker, Submission } from '../../lib/execution/ports.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import type { FaultRequest } from '../../local/exchange/faults.ts';
@@ -223,7 +224,7 @@ describe('an order that is filled in part', () => {
 });
 
 describe('time', () => {
-  it.each([-3_600_000, -20_000, 20_000, 3_600_000])(
+  it.each([-HOUR_MS, -20_000, 20_000, HOUR_MS])(
     'a machine that is %i ms off asks the exchange for its time',
     async (offMs) => {
       machineMs = nowMs + offMs;

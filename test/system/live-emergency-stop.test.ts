@@ -7,6 +7,7 @@ import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createClients } from '../../lib/adapters/aws/create-clients.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import { FULL_SIZE } from '../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../lib/execution/use-cases/execute.ts';
@@ -14,8 +15,9 @@ import { managePositions } from '../../lib/execution/use-cases/manage-positions.
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { initialRollout } from '../../lib/risk/level.ts';
-import { ROLLOUT_KEY, tradeRecordSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
+import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import {
   credentialParameters,
@@ -30,14 +32,7 @@ import { expectRows } from '../support/execution/broker-market.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
 import { qt } from '../support/qt.ts';
 import { calmMarket, LIVE_DEPOSIT_USDT, LIVE_KEYS } from '../support/trading/live-world.ts';
-import {
-  MINUTE_MS,
-  putEnsemble,
-  requestOf,
-  START_MS,
-  signalOf,
-  VERSION,
-} from '../support/trading/trading-world.ts';
+import { putEnsemble, requestOf, START_MS, signalOf, VERSION } from '../support/trading/trading-world.ts';
 
 let stateDir: string;
 let aws: EmbeddedAws;
@@ -63,12 +58,8 @@ beforeEach(async () => {
   await prepareStage();
   system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await putEnsemble(system.objects);
-  await system.risk.put(
-    'live',
-    ROLLOUT_KEY,
-    { ...initialRollout(START_MS), level: 'FULL' },
-    { ifAbsent: true },
-  );
+  const full = { ...initialRollout(START_MS), level: 'FULL' as const };
+  await riskRecords(system.risk).rollout.put('live', full, { ifAbsent: true });
   for (const [name, text] of [
     ['QT_PAPER_TRADING', 'false'],
     ['QT_ENABLE_EXECUTION', 'true'],
@@ -145,8 +136,8 @@ describe('emergency stop of live trading', () => {
     expect([await held(), await open(), await latch(), await emergency()]).toEqual([0, 0, 'TRIPPED', raised]);
     await minute();
     await minute();
-    const trades = await system.risk.list({ scope: 'live', prefix: 'trade#' }, tradeRecordSchema);
-    expect(trades.map(({ value }) => value.reason)).toEqual(['emergency', 'emergency']);
+    const trades = allValues(await riskRecords(system.risk).trades.all('live'));
+    expect(trades.map(({ reason }) => reason)).toEqual(['emergency', 'emergency']);
     expect(await system.risk.readGate('live')).toMatchObject({ positionCount: 0, exposureMicroUsdt: 0 });
   });
 

@@ -2,19 +2,16 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failure, success } from '../../lib/core/result.ts';
+import { MINUTE_MS } from '../../lib/core/units.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
+import { BOOKED_LEDGER, ORDERS, POSITIONS } from '../../lib/execution/records.ts';
+import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
-import {
-  LEDGER_KEY,
-  orderKey,
-  POSITION_MANAGER_KEY,
-  positionKey,
-  positionManagerRecordSchema,
-  positionRecordSchema,
-  tradeRecordSchema,
-} from '../../lib/risk/records.ts';
+import { keyOf } from '../../lib/risk/record-kind.ts';
+import { POSITION_MANAGER } from '../../lib/risk/records.ts';
 import { collectBreakerEvidence } from '../../lib/risk/use-cases/breaker-evidence.ts';
-import { MINUTE_MS, signalOf, TradingWorld } from '../support/trading/trading-world.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
+import { signalOf, TradingWorld } from '../support/trading/trading-world.ts';
 
 const open = () => TradingWorld.open(signalOf('BTCUSDT', 'BUY'), signalOf('ETHUSDT', 'SELL'));
 
@@ -33,8 +30,8 @@ describe('a position that somebody has turned around', () => {
     await world.minutes(3);
     expect(world.exchange.held.has('BTCUSDT')).toBe(false);
     expect(world.exchange.openStops('BTCUSDT')).toEqual([]);
-    const trades = await world.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
-    expect(trades.map(({ value: { side, reason } }) => [side, reason])).toEqual([
+    const trades = allValues(await executionRecords(world.risk).trades.all('paper'));
+    expect(trades.map(({ side, reason }) => [side, reason])).toEqual([
       ['BUY', 'unknown'],
       ['SELL', 'adopted'],
     ]);
@@ -100,7 +97,7 @@ describe('a list of stops that cannot be read', () => {
 
 describe('a position without a record', () => {
   const recordOf = async (world: TradingWorld) =>
-    (await world.risk.get('paper', POSITION_MANAGER_KEY, positionManagerRecordSchema))!.value;
+    (await executionRecords(world.risk).positionManager.get('paper'))!.value;
 
   it('is unprotected since it was first seen, and closed when the entry of its symbol came to nothing', async () => {
     const world = await open();
@@ -243,7 +240,7 @@ describe('a run that is held up', () => {
       positions: {},
       depositMicroUsdt: 10_000_000_000,
     });
-    const trades = await world.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
+    const trades = allValues(await executionRecords(world.risk).trades.all('paper'));
     expect(trades).toHaveLength(2);
   });
 });
@@ -313,18 +310,18 @@ describe('a record that cannot be read', () => {
       const world = await open();
       await world.execute();
       await world.minute();
-      const key = positionKey('BTCUSDT');
-      const position = (await world.risk.get('paper', key, positionRecordSchema))!.value;
+      const { positions } = executionRecords(world.risk);
+      const position = (await positions.get('paper', 'BTCUSDT'))!.value;
       const keys = {
-        position: key,
-        entry: orderKey(position.entryClientOrderId),
-        stop: orderKey(position.stopClientOrderId!),
-        manager: POSITION_MANAGER_KEY,
-        ledger: LEDGER_KEY,
+        position: keyOf(POSITIONS, 'BTCUSDT'),
+        entry: keyOf(ORDERS, position.entryClientOrderId),
+        stop: keyOf(ORDERS, position.stopClientOrderId!),
+        manager: keyOf(POSITION_MANAGER),
+        ledger: keyOf(BOOKED_LEDGER),
       };
       if (which === 'ledger') {
-        const { revision } = (await world.risk.get('paper', LEDGER_KEY, z.unknown()))!;
-        await world.risk.put('paper', LEDGER_KEY, { ledger: null }, { ifRevision: revision });
+        const { revision } = (await world.risk.get('paper', keys.ledger, z.unknown()))!;
+        await world.risk.put('paper', keys.ledger, { ledger: null }, { ifRevision: revision });
       } else await spoil(world, keys[which]);
       for (let minute = 0; minute < 5; minute++) {
         await world.minute();

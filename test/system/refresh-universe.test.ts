@@ -7,6 +7,8 @@ import { createInferHandler } from '../../functions/infer/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
 import { createRefreshUniverseHandler } from '../../functions/refresh-universe/handler.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
+import { DAY_MS, MINUTE_MS } from '../../lib/core/units.ts';
+import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { sliceSeries } from '../../lib/market/candle-series.ts';
 import { REQUEST_BARS, ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
@@ -17,8 +19,8 @@ import {
   writeUniverse,
 } from '../../lib/market/use-cases/active-universe.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
-import { positionRecordSchema, tradeRecordSchema } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { composeExecute } from '../../lib/runtime/compose/execute.ts';
 import { composeInfer } from '../../lib/runtime/compose/infer.ts';
 import { composeManagePositions } from '../../lib/runtime/compose/manage-positions.ts';
@@ -35,8 +37,6 @@ import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
 import { buildModelFolder } from '../support/models/build-model-folder.ts';
 import { qt } from '../support/qt.ts';
 
-const DAY_MS = 86_400_000;
-const MINUTE_MS = 60_000;
 const generated = generateMarket({
   seed: 3,
   symbols: 10,
@@ -291,10 +291,8 @@ describe('a symbol that leaves the universe', () => {
     const execute = createExecuteHandler(parts.execute);
     const managePositions = createManagePositionsHandler(parts.managePositions);
     const tick = () => tickBreaker({ ...system, clock, shards: 1, limits: BREAKER_LIMITS }, 'paper');
-    const positions = async () =>
-      (await system.risk.list({ scope: 'paper', prefix: 'position#' }, positionRecordSchema)).map(
-        ({ value }) => value,
-      );
+    const records = executionRecords(system.risk);
+    const positions = async () => allValues(await records.positions.all('paper'));
 
     const decided = await infer({});
     await managePositions();
@@ -321,8 +319,8 @@ describe('a symbol that leaves the universe', () => {
       await managePositions();
     }
     expect(await positions()).toEqual([]);
-    const trades = await system.risk.list({ scope: 'paper', prefix: 'trade#' }, tradeRecordSchema);
-    expect(trades.map(({ value }) => value.symbol).sort()).toEqual([...held].sort());
-    for (const { value } of trades) expect(['horizon', 'stop']).toContain(value.reason);
+    const trades = allValues(await records.trades.all('paper'));
+    expect(trades.map(({ symbol }) => symbol).sort()).toEqual([...held].sort());
+    for (const { reason } of trades) expect(['horizon', 'stop']).toContain(reason);
   });
 });

@@ -1,11 +1,9 @@
 // A process that dies at any call, before or after the call took effect: the next runs repair what it left behind. Never two
 // orders for one decision, no position without a stop once guard has run, nothing held that is not there, and books that balance.
 import { describe, expect, it } from 'vitest';
-import {
-  POSITION_MANAGER_KEY,
-  positionManagerRecordSchema,
-  positionRecordSchema,
-} from '../../lib/risk/records.ts';
+import { MINUTE_MS } from '../../lib/core/units.ts';
+import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { Crash, CrashPlan, requestOf, signalOf, TradingWorld } from '../support/trading/trading-world.ts';
 
 const WHEN = ['before', 'after'] as const;
@@ -50,9 +48,10 @@ async function expectRepaired(world: TradingWorld, at: string): Promise<void> {
     0,
   );
   expect(gate.exposureMicroUsdt, `${at}: exposure`).toBe(sum);
-  const positions = await world.risk.list({ scope: 'paper', prefix: 'position#' }, positionRecordSchema);
+  const records = executionRecords(world.risk);
+  const positions = allValues(await records.positions.all('paper'));
   expect(
-    positions.map(({ value }) => value.symbol),
+    positions.map(({ symbol }) => symbol),
     `${at}: records`,
   ).toEqual(held);
   const { ledger } = await world.bookedLedger();
@@ -65,7 +64,7 @@ async function expectRepaired(world: TradingWorld, at: string): Promise<void> {
     exchange.walletMicroUsdt,
   );
   expect(depositMicroUsdt, `${at}: nothing was unexplained`).toBe(10_000_000_000);
-  const managePositions = await world.risk.get('paper', POSITION_MANAGER_KEY, positionManagerRecordSchema);
+  const managePositions = await records.positionManager.get('paper');
   expect(managePositions?.value.differences, `${at}: differences`).toEqual([]);
 }
 
@@ -123,7 +122,7 @@ describe.each(WHEN)('guard that dies %s a call', (when) => {
       world.exchange.answer = ({ kind }) => (kind === 'entry' ? 'later' : 'fill');
       await world.execute();
       world.exchange.settle();
-      world.nowMs += 60_000;
+      world.nowMs += MINUTE_MS;
       const dead = await died(world.managePositions(crash));
       await world.minute();
       expectProtected(world, `${at}, a minute later`);
@@ -140,7 +139,7 @@ describe.each(WHEN)('guard that dies %s a call', (when) => {
       await world.execute();
       await world.minutes(14);
       expect(world.exchange.held.size).toBe(2);
-      world.nowMs += 60_000;
+      world.nowMs += MINUTE_MS;
       const dead = await died(world.managePositions(crash));
       await world.minutes(4);
       expect(world.exchange.held.size, at).toBe(0);
@@ -155,7 +154,7 @@ describe.each(WHEN)('guard that dies %s a call', (when) => {
       await world.execute();
       await world.minute();
       world.exchange.move('BTCUSDT', 49_000);
-      world.nowMs += 60_000;
+      world.nowMs += MINUTE_MS;
       const dead = await died(world.managePositions(crash));
       await world.minutes(4);
       expect([...world.exchange.held.keys()], at).toEqual(['ETHUSDT']);

@@ -1,5 +1,6 @@
 // `qt models`: which models exist, which serve, and whether each passes verification.
 import type { Command } from 'commander';
+import { KIB } from '../../../lib/core/units.ts';
 import {
   type ListedModel,
   listModels,
@@ -71,7 +72,7 @@ function printListing<Row extends ListedModel>(
     row.name,
     row.version,
     row.weight === null ? 'not active' : `weight ${row.weight.toFixed(3)}`,
-    row.bytes === null ? 'missing' : `${Math.ceil(row.bytes / 1024)} KiB`,
+    row.bytes === null ? 'missing' : `${Math.ceil(row.bytes / KIB)} KiB`,
     [...(row.quarantine === null ? [] : [`QUARANTINED: ${row.quarantine}`]), describe(row)].join('; '),
   ]);
   print(

@@ -4,6 +4,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { MINUTE_MS } from '../../core/units.ts';
 import { traced } from '../telemetry/open-trace.ts';
 
 /** URLs of endpoints other than AWS's own, e.g. the embedded ones. */
@@ -53,7 +54,7 @@ export function createClients(endpoints?: ServiceEndpoints): AwsClients {
     // requestTimeout takes in the upload of the whole body; a stall in either direction ends after socketTimeout.
     requestHandler: {
       connectionTimeout: 1000,
-      requestTimeout: 60_000,
+      requestTimeout: MINUTE_MS,
       socketTimeout: 5000,
       throwOnRequestTimeout,
     },

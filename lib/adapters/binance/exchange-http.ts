@@ -1,14 +1,15 @@
 // One HTTP request to an exchange, as ccxt's `fetchImplementation`. Own code, because ccxt stops its timer at the headers (a body
 // that stalls would hang for ever), hides Retry-After, and quotes whole pages in its messages.
+import { DAY_MS, MINUTE_MS } from '../../core/units.ts';
 import type { MarketDataErrorCode } from '../../market/ports.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
 import { createRedactor } from './redact.ts';
 
 /** Binance's shortest ban; the pause when the exchange names none. */
-const BAN_MS_DEFAULT = 120_000;
+const BAN_MS_DEFAULT = 2 * MINUTE_MS;
 const RATE_LIMIT_MS_DEFAULT = 10_000;
 /** Binance's longest ban; a longer Retry-After is a mistake or an attack. */
-const PAUSE_MS_MAX = 3 * 86_400_000;
+const PAUSE_MS_MAX = 3 * DAY_MS;
 
 export interface CcxtRequestInit {
   readonly method: string;

@@ -4,8 +4,9 @@
 // Retry-After that one of them gets stops them all. Other processes do not know of it: each keeps to its share of the limit, and
 // learns of a ban from its own first refused request.
 import { invariant } from '../../core/invariant.ts';
+import { MINUTE_MS } from '../../core/units.ts';
 
-const WINDOW_MS = 60_000;
+const WINDOW_MS = MINUTE_MS;
 
 export interface WeighedRequest {
   readonly weight: number;

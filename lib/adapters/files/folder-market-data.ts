@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
+import { DAY_MS } from '../../core/units.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
 import { deriveFilters } from '../../market/derive-filters.ts';
@@ -9,7 +10,6 @@ import type { MarketData, MarketDataError } from '../../market/ports.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import type { CandleFolder } from './candle-folder.ts';
 
-const DAY_MS = 86_400_000;
 const QUOTE = 'USDT';
 
 /** @param atMs the moment, epoch ms: the exchange's clock stands still there */

@@ -2,6 +2,7 @@
 // carried out on the item, so that both mean the same.
 import type { z } from 'zod';
 import { invariant } from '../../core/invariant.ts';
+import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
 import { commitToItem, type GateItem, gateItemSchema, type Scope } from '../../risk/gate.ts';
 import type { RecordCondition, RiskStore, Versioned } from '../../risk/ports.ts';
@@ -24,16 +25,13 @@ export function createMemoryRiskStore(): RiskStore {
   const holds = (record: Versioned<unknown> | undefined, condition: RecordCondition): boolean =>
     'ifRevision' in condition ? record?.revision === condition.ifRevision : record === undefined;
 
-  function read<T>(scope: Scope, key: string, schema: z.ZodType<T>): Versioned<T> {
+  function read<T>(scope: Scope, key: string, schema: z.ZodType<T>): Result<Versioned<T>, string> {
     const { value, revision } = scopes[scope].byKey.get(key)!;
     // A copy: what is read may be changed by whoever reads it.
     const parsed = schema.safeParse(structuredClone(value));
-    if (parsed.success) return { value: parsed.data, revision };
+    if (parsed.success) return success({ value: parsed.data, revision });
     const { path, message } = parsed.error.issues[0]!;
-    throw new StoreError(`item ${scope}/${key} is malformed: ${path.join('.')}: ${message}`, {
-      cause: parsed.error,
-      retryable: false,
-    });
+    return failure(`item ${scope}/${key} is malformed: ${path.join('.')}: ${message}`);
   }
 
   return {
@@ -51,7 +49,10 @@ export function createMemoryRiskStore(): RiskStore {
       return written;
     },
     async get(scope, key, schema) {
-      return scopes[scope].byKey.has(key) ? read(scope, key, schema) : undefined;
+      if (!scopes[scope].byKey.has(key)) return undefined;
+      const record = read(scope, key, schema);
+      if (!record.ok) throw new StoreError(record.error, { retryable: false });
+      return record.value;
     },
     async put(scope, key, value, condition) {
       invariant(isJson(value), `${scope}/${key} is not JSON`);
@@ -79,7 +80,15 @@ export function createMemoryRiskStore(): RiskStore {
       const to = Math.max(from, firstAtOrAfter(keys, beforeKey ?? `${prefix}\x7f`));
       const wanted = Math.max(0, Math.min(count ?? to - from, to - from));
       const chosen = newestFirst ? keys.slice(to - wanted, to).reverse() : keys.slice(from, from + wanted);
-      return chosen.map((key) => ({ key, ...read(scope, key, schema) }));
+      const looked = chosen.map((key) => ({ key, record: read(scope, key, schema) }));
+      return {
+        records: looked.flatMap(({ key, record }) => (record.ok ? [{ key, ...record.value }] : [])),
+        problems: looked.flatMap(({ key, record }) =>
+          record.ok
+            ? []
+            : [{ key, message: record.error, ...structuredClone(scopes[scope].byKey.get(key)!) }],
+        ),
+      };
     },
   };
 }

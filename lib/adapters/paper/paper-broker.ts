@@ -1,11 +1,10 @@
 // The simulated account as a broker: kept in the risk table, so that it survives restarts and several functions share it, and
 // brought up to date with closed candles whenever somebody looks.
 import pLimit from 'p-limit';
-import { z } from 'zod';
-import { MICRO } from '../../core/money.ts';
 import type { Clock } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
+import { HOUR_MS, MICRO } from '../../core/units.ts';
 import {
   cancelOrder,
   endedOrders,
@@ -17,7 +16,6 @@ import {
   type PaperOrder,
   type PaperRejection,
   paperAccountSchema,
-  paperOrderSchema,
   placeOrder,
   unseenBars,
   walletOf,
@@ -30,17 +28,18 @@ import type {
   RejectionCode,
   Submission,
 } from '../../execution/ports.ts';
+import { executionRecords } from '../../execution/use-cases/execution-records.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
 import type { MarketData } from '../../market/ports.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { RiskApproved } from '../../risk/gate.ts';
-import type { RiskStore } from '../../risk/ports.ts';
-import { PAPER_ACCOUNT_KEY, paperOrderKey } from '../../risk/records.ts';
+import type { RecordStore } from '../../risk/ports.ts';
 import { toBrokerError } from '../binance/account/broker-error.ts';
 import { fillsOf, incomeOf, listingOf, openOf, reportOf } from './paper-reports.ts';
 
 export interface PaperBrokerOptions {
-  readonly records: Pick<RiskStore, 'get' | 'put'>;
+  /** Holds the account. */
+  readonly records: RecordStore;
   readonly market: MarketData;
   /** The exchange's clock: a replayed one in a replay. */
   readonly clock: Clock;
@@ -52,7 +51,7 @@ export interface PaperBrokerOptions {
 const CANDLES_MAX = 998;
 /** Functions that write at the same moment; each retry is behind one more of them. */
 const WRITE_ATTEMPTS = 8;
-const FILTERS_AGE_MS_MAX = 3_600_000;
+const FILTERS_AGE_MS_MAX = HOUR_MS;
 const IF_ABSENT = { ifAbsent: true } as const;
 
 const EXPIRED = 'expired';
@@ -180,12 +179,14 @@ export function createPaperBroker(options: PaperBrokerOptions): Broker {
 /** The account's record: every change is made on the newest one, caught up, and written only if nobody else wrote since. */
 class KeptAccount {
   readonly #options: PaperBrokerOptions;
+  readonly #records: ReturnType<typeof executionRecords>;
   readonly #oneAtATime = pLimit(1);
   /** What the record of this revision says: reading it again need not judge it again. */
   #judged: { readonly revision: number; readonly account: PaperAccount } | undefined;
 
   constructor(options: PaperBrokerOptions) {
     this.#options = options;
+    this.#records = executionRecords(options.records);
   }
 
   /**
@@ -200,15 +201,14 @@ class KeptAccount {
   }
 
   async endedOrder(clientOrderId: string): Promise<PaperOrder | undefined> {
-    const record = await this.#options.records.get('paper', paperOrderKey(clientOrderId), paperOrderSchema);
-    return record?.value;
+    return (await this.#records.paperOrders.get('paper', clientOrderId))?.value;
   }
 
   async #update<E>(
     change: Change<E>,
     objection: () => E | undefined,
   ): Promise<Result<PaperAccount, E | BrokerError>> {
-    const { records } = this.#options;
+    const { paperAccount, paperOrders } = this.#records;
     for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt++) {
       const kept = await this.#read();
       const caughtUp = await this.#catchUp(kept.account);
@@ -220,12 +220,11 @@ class KeptAccount {
       // Only what ended in the account as written: what is put away here has certainly happened. Each is a record of its own, so
       // that the account stays small, and its id stays known.
       const ended = endedOrders(kept.account);
-      for (const order of ended)
-        await records.put('paper', paperOrderKey(order.clientOrderId), order, IF_ABSENT);
+      for (const order of ended) await paperOrders.put('paper', order, IF_ABSENT);
       const condition = kept.revision === undefined ? IF_ABSENT : { ifRevision: kept.revision };
       const objected = changed.ok && changed.value !== caughtUp.value ? objection() : undefined;
       if (objected !== undefined) return failure(objected);
-      const written = await records.put('paper', PAPER_ACCOUNT_KEY, withoutOrders(next, ended), condition);
+      const written = await paperAccount.put('paper', withoutOrders(next, ended), condition);
       if (written === 'written') return changed;
     }
     throw new StoreError(`the paper account was written to by others ${WRITE_ATTEMPTS} times in a row`, {
@@ -234,14 +233,14 @@ class KeptAccount {
   }
 
   async #read(): Promise<{ account: PaperAccount; revision: number | undefined }> {
-    const record = await this.#options.records.get('paper', PAPER_ACCOUNT_KEY, z.unknown());
+    const record = await this.#records.paperAccount.getStored('paper');
     if (record === undefined) {
       return { account: newPaperAccount(this.#options.depositMicroUsdt), revision: undefined };
     }
     if (this.#judged?.revision !== record.revision) {
       const parsed = paperAccountSchema.safeParse(record.value);
       if (!parsed.success)
-        throw new StoreError(`the record ${PAPER_ACCOUNT_KEY} is not an account: ${parsed.error.message}`, {
+        throw new StoreError(`the record of the paper account is malformed: ${parsed.error.message}`, {
           retryable: false,
         });
       this.#judged = { revision: record.revision, account: parsed.data };

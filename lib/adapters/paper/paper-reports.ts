@@ -1,5 +1,5 @@
 // What the simulated account says of itself, in the broker's terms.
-import { MICRO } from '../../core/money.ts';
+import { MICRO } from '../../core/units.ts';
 import type { PaperAccount, PaperOrder } from '../../execution/paper-account.ts';
 import type { Fill, Income, Listing, OpenOrder, OrderReport } from '../../execution/ports.ts';
 

@@ -1,6 +1,7 @@
 // Log line and metrics (EMF) of a position manager run.
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import { MICRO } from '../../core/money.ts';
+import { MICRO } from '../../core/units.ts';
+
 import type { PositionManagerReport } from '../../execution/use-cases/manage-positions.ts';
 import type { Scope } from '../../risk/gate.ts';
 import type { Telemetry } from './powertools-telemetry.ts';

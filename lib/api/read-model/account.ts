@@ -1,24 +1,19 @@
 // What an account did: closed trades, orders, equity by snapshot and by day.
 import { z } from 'zod';
+import { MICRO } from '../../core/units.ts';
+import { orderRecordSchema } from '../../execution/records.ts';
+import { executionRecords } from '../../execution/use-cases/execution-records.ts';
 import { maxDrawdown } from '../../risk/drawdown.ts';
 import type { RiskStore } from '../../risk/ports.ts';
-import {
-  dayRecordSchema,
-  equitySnapshotSchema,
-  type OrderRecord,
-  orderRecordSchema,
-  type TradeRecord,
-  tradeRecordSchema,
-} from '../../risk/records.ts';
+import { equitySnapshotSchema, tradeRecordSchema } from '../../risk/records.ts';
+import { allRecords } from '../../risk/use-cases/typed-records.ts';
 import type {
   daysQuerySchema,
   equityQuerySchema,
   ordersQuerySchema,
   tradesQuerySchema,
 } from '../read-queries.ts';
-import { nextSchema, readSorted, readSpan } from './page.ts';
-
-const MICRO = 1_000_000;
+import { nextSchema, readSpan, sortedPage } from './page.ts';
 
 interface Source {
   readonly risk: RiskStore;
@@ -31,8 +26,7 @@ export async function readTrades(
   { risk }: Source,
   query: z.infer<typeof tradesQuerySchema>,
 ): Promise<z.infer<typeof tradesAnswerSchema>> {
-  const kind = { prefix: 'trade#', schema: tradeRecordSchema as z.ZodType<TradeRecord> };
-  const { items, next } = await readSpan(risk, kind, query);
+  const { items, next } = await readSpan(executionRecords(risk).trades, query);
   return { trades: [...items], next };
 }
 
@@ -43,12 +37,8 @@ export async function readOrders(
   { risk }: Source,
   query: z.infer<typeof ordersQuerySchema>,
 ): Promise<z.infer<typeof ordersAnswerSchema>> {
-  const kind = {
-    prefix: 'order#',
-    schema: orderRecordSchema as z.ZodType<OrderRecord>,
-    timeOf: ({ createdAtMs }: OrderRecord) => createdAtMs,
-  };
-  const { items, next } = await readSorted(risk, kind, query);
+  const orders = await executionRecords(risk).orders.all(query.scope);
+  const { items, next } = sortedPage(orders, ({ createdAtMs }) => createdAtMs, query);
   return { orders: [...items], next };
 }
 
@@ -71,8 +61,7 @@ export async function readEquity(
   { risk }: Source,
   query: z.infer<typeof equityQuerySchema>,
 ): Promise<z.infer<typeof equityAnswerSchema>> {
-  const kind = { prefix: 'equity#', schema: equitySnapshotSchema };
-  const { items, next } = await readSpan(risk, kind, query);
+  const { items, next } = await readSpan(executionRecords(risk).equity, query);
   const oldestFirst = items.toReversed();
   const deepest = maxDrawdown({
     timeMs: oldestFirst.map(({ atMs }) => atMs),
@@ -103,16 +92,17 @@ export async function readDays(
   { risk }: Source,
   { scope }: z.infer<typeof daysQuerySchema>,
 ): Promise<z.infer<typeof daysAnswerSchema>> {
-  const [days, equity] = await Promise.all([
-    risk.list({ scope, prefix: 'day#', newestFirst: true }, dayRecordSchema),
-    risk.list({ scope, prefix: 'equity#', newestFirst: true, count: 1 }, equitySnapshotSchema),
+  const records = executionRecords(risk);
+  const [days, newest] = await Promise.all([
+    records.days.all(scope).then(allRecords),
+    records.equity.latest(scope),
   ]);
-  let end = equity[0]?.value.equityMicroUsdt;
+  let end = newest?.equityMicroUsdt;
   return {
-    days: days.map(({ key, value: { startMicroUsdt } }) => {
+    days: days.toReversed().map(({ id, value: { startMicroUsdt } }) => {
       const changeMicroUsdt = end === undefined ? null : end - startMicroUsdt;
       end = startMicroUsdt;
-      return { day: key.slice('day#'.length), startMicroUsdt, changeMicroUsdt };
+      return { day: id, startMicroUsdt, changeMicroUsdt };
     }),
   };
 }

@@ -1,11 +1,10 @@
 // The system at a glance as Prometheus text (exposition format 0.0.4). What is not known has no sample: a 0 would be a claim.
+import { MICRO } from '../../core/units.ts';
 import type { SystemStatus } from '../../execution/use-cases/system-status.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import { LEVELS } from '../../risk/level.ts';
 
 export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
-
-const MICRO = 1_000_000;
 const MODES = ['OFF', 'PAPER', 'LIVE'] as const;
 
 type Sample = readonly [value: number | null | undefined, labels?: Readonly<Record<string, string>>];

@@ -15,6 +15,7 @@ import {
   type StoredEnsemble,
 } from '../../models/use-cases/read-ensemble.ts';
 import type { RiskStore } from '../../risk/ports.ts';
+import { rolloutRecords } from '../../rollout/use-cases/rollout-records.ts';
 
 const memberSchema = z.strictObject({
   name: z.string(),
@@ -60,13 +61,12 @@ export async function readModels({
     problems.push(`${stored.error.code}: ${stored.error.message}`);
     return null;
   };
-  const newest = { scope: 'paper', prefix: 'drift#', newestFirst: true, count: 1 } as const;
   const [active, shadow, drift] = await Promise.all([
     readCurrentEnsemble(objects).then(describe),
     readShadow(objects).then((stored) => (stored === undefined ? null : describe(stored))),
-    risk.list(newest, driftRecordSchema),
+    rolloutRecords(risk).drift.latest('paper'),
   ]);
-  return { active, shadow, drift: drift[0]?.value ?? null, problems };
+  return { active, shadow, drift: drift ?? null, problems };
 }
 
 async function readShadow(objects: ObjectStore) {

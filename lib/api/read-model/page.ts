@@ -1,8 +1,8 @@
 // One page of records, newest first, and the cursor of the next.
 import { z } from 'zod';
 import type { Scope } from '../../risk/gate.ts';
-import type { RiskStore } from '../../risk/ports.ts';
-import { sortable } from '../../risk/records.ts';
+import { sortable } from '../../risk/record-kind.ts';
+import { allRecords, type KindList, type RecordSeries } from '../../risk/use-cases/typed-records.ts';
 import { encodeCursor } from '../read-queries.ts';
 
 export const nextSchema = z.string().nullable().describe('Cursor of the next page; null on the last page.');
@@ -25,48 +25,28 @@ export interface SpanRequest extends PageRequest {
   readonly toMs?: number | undefined;
 }
 
-export interface RecordKind<T> {
-  readonly prefix: string;
-  readonly schema: z.ZodType<T>;
-}
-
-/** A page of records whose keys begin with their time. Throws StoreError. */
+/** A page of records in order of time. Throws StoreError. */
 export async function readSpan<T>(
-  risk: RiskStore,
-  { prefix, schema }: RecordKind<T>,
+  series: RecordSeries<T>,
   { scope, count, before, fromMs = 0, toMs }: SpanRequest,
 ): Promise<Page<T>> {
   const ends = [...(before === undefined ? [] : [before]), ...(toMs === undefined ? [] : [sortable(toMs)])];
-  const end = ends.sort()[0];
-  const records = await risk.list(
-    {
-      scope,
-      prefix,
-      fromKey: prefix + sortable(fromMs),
-      ...(end !== undefined && { beforeKey: prefix + end }),
-      newestFirst: true,
-      count: count + 1,
-    },
-    schema,
-  );
+  const beforeId = ends.sort()[0];
+  const records = allRecords(await series.newestBefore(scope, { count: count + 1, fromMs, beforeId }));
   return cutPage(
-    records.map(({ key, value }) => ({ sortKey: key.slice(prefix.length), value })),
+    records.map(({ id, value }) => ({ sortKey: id, value })),
     count,
   );
 }
 
-/** A page of records whose keys say nothing of their time: all of them are read. Throws StoreError. */
-export async function readSorted<T>(
-  risk: RiskStore,
-  { prefix, schema, timeOf }: RecordKind<T> & { readonly timeOf: (record: T) => number },
-  { scope, count, before }: PageRequest,
-): Promise<Page<T>> {
-  const records = await risk.list({ scope, prefix }, schema);
-  const newestFirst = records
-    .map(({ key, value }) => ({
-      sortKey: `${sortable(timeOf(value))}#${key.slice(prefix.length)}`,
-      value,
-    }))
+/** A page of records whose ids say nothing of their time, out of all of them. Throws StoreError. */
+export function sortedPage<T>(
+  list: KindList<T>,
+  timeOf: (record: T) => number,
+  { count, before }: PageRequest,
+): Page<T> {
+  const newestFirst = allRecords(list)
+    .map(({ id, value }) => ({ sortKey: `${sortable(timeOf(value))}#${id}`, value }))
     .filter(({ sortKey }) => before === undefined || sortKey < before)
     .sort((a, b) => (a.sortKey < b.sortKey ? 1 : -1));
   return cutPage(newestFirst.slice(0, count + 1), count);

@@ -1,12 +1,13 @@
 // Open positions at the price of now.
 import { z } from 'zod';
 import { messageOf } from '../../core/message-of.ts';
+import { MICRO } from '../../core/units.ts';
+import { type PositionRecord, positionRecordSchema } from '../../execution/records.ts';
+import { executionRecords } from '../../execution/use-cases/execution-records.ts';
 import type { MarketData } from '../../market/ports.ts';
 import type { RiskStore } from '../../risk/ports.ts';
-import { type PositionRecord, positionRecordSchema } from '../../risk/records.ts';
+import { allValues } from '../../risk/use-cases/typed-records.ts';
 import type { positionsQuerySchema } from '../read-queries.ts';
-
-const MICRO = 1_000_000;
 
 export const positionsAnswerSchema = z.strictObject({
   positions: z.array(
@@ -28,8 +29,7 @@ export async function readPositions(
   { risk, market }: { readonly risk: RiskStore; readonly market: MarketData },
   { scope }: z.infer<typeof positionsQuerySchema>,
 ): Promise<PositionsAnswer> {
-  const records = await risk.list({ scope, prefix: 'position#' }, positionRecordSchema);
-  const positions = records.map(({ value }) => value);
+  const positions = allValues(await executionRecords(risk).positions.all(scope));
   const { prices, problems } = await readPrices(market, positions);
   return { positions: positions.map((position) => priced(position, prices.get(position.symbol))), problems };
 }

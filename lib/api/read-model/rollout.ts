@@ -3,9 +3,9 @@ import { z } from 'zod';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
 import { initialRollout, LEVEL_LIMITS, rolloutStateSchema } from '../../risk/level.ts';
 import type { RiskStore } from '../../risk/ports.ts';
-import { type GoNoGoRecord, goNoGoRecordSchema } from '../../risk/records.ts';
 import { readRecord } from '../../risk/use-cases/read-level.ts';
 import { GO_CRITERIA, type GoCriterion } from '../../rollout/go-no-go.ts';
+import { type GoNoGoRecord, goNoGoRecordSchema } from '../../rollout/records.ts';
 import { verifyEvidence } from '../../rollout/use-cases/evidence-bundle.ts';
 import { findAdvanceDenials, readDecision } from '../../rollout/use-cases/move-rollout.ts';
 

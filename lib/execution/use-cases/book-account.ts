@@ -4,12 +4,10 @@ import { messageOf } from '../../core/message-of.ts';
 import { microUsdt } from '../../core/money.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { Versioned } from '../../risk/ports.ts';
-import { LEDGER_KEY, type OrderRecord } from '../../risk/records.ts';
 import {
   type AccountStatement,
   atExchangeCosts,
   type BookedLedger,
-  bookedLedgerSchema,
   bookOrder,
   bookPayments,
   differencesOf,
@@ -20,6 +18,8 @@ import {
   walletDifference,
 } from '../booked-ledger.ts';
 import type { BrokerPosition, Income } from '../ports.ts';
+import type { OrderRecord } from '../records.ts';
+import { executionRecords } from './execution-records.ts';
 import { type AccountReading, problemsOf, type ViewFailure } from './observe-account.ts';
 import { type ExecutionContext, feesOf, isSettled, updateOrder } from './send-order.ts';
 
@@ -133,8 +133,9 @@ async function openLedger(
 ): Promise<Versioned<BookedLedger> | undefined> {
   if (ledgerBefore !== undefined || walletMicroUsdt === undefined) return ledgerBefore;
   const opened = newBookedLedger(walletMicroUsdt, clock.nowMs());
-  await risk.put(broker.scope, LEDGER_KEY, opened, { ifAbsent: true });
-  return risk.get(broker.scope, LEDGER_KEY, bookedLedgerSchema);
+  const records = executionRecords(risk).bookedLedger;
+  await records.put(broker.scope, opened, { ifAbsent: true });
+  return records.get(broker.scope);
 }
 
 /** Books fills, fees and funding in one write, then tells the orders what is booked of them; undefined when overtaken. */
@@ -221,6 +222,7 @@ export async function writeLedger(
   bookedLedger: BookedLedger,
 ): Promise<Versioned<BookedLedger> | undefined> {
   if (bookedLedger === before.value) return before;
-  const written = await risk.put(broker.scope, LEDGER_KEY, bookedLedger, { ifRevision: before.revision });
-  return written === 'conflict' ? undefined : risk.get(broker.scope, LEDGER_KEY, bookedLedgerSchema);
+  const records = executionRecords(risk).bookedLedger;
+  const written = await records.put(broker.scope, bookedLedger, { ifRevision: before.revision });
+  return written === 'conflict' ? undefined : records.get(broker.scope);
 }

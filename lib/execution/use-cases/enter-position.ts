@@ -14,6 +14,7 @@
 // more, and a process held up for more than 2 s between asking and the wire does not send (send-window.ts).
 
 import { failure, type Result, success } from '../../core/result.ts';
+import { MINUTE_MS } from '../../core/units.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import type { Signal } from '../../inference/signal.ts';
 import { BAR_MS } from '../../market/candle.ts';
@@ -21,18 +22,15 @@ import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { versionDifferences } from '../../risk/code-version.ts';
 import { authorise, type GateItem, planRelease, prunableIds, type RiskApproved } from '../../risk/gate.ts';
 import type { Level } from '../../risk/level.ts';
-import {
-  type EquitySnapshot,
-  type OrderRecord,
-  positionKey,
-  positionRecordSchema,
-} from '../../risk/records.ts';
+import type { EquitySnapshot } from '../../risk/records.ts';
 import { type ModeNow, type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
 import type { DecisionOutcome } from '../execute-report.ts';
 import { allocation, exposureLimit, TRADING_LIMITS } from '../limits.ts';
 import type { EntryOrder } from '../order.ts';
 import { type EntryRequest, planEntry } from '../plan-entry.ts';
+import type { OrderRecord } from '../records.ts';
 import { SEND_WINDOW_MS } from '../send-window.ts';
+import { executionRecords } from './execution-records.ts';
 import { openPosition, protect } from './protect-position.ts';
 import { type ExecutionContext, newOrderRecord, sendOrder } from './send-order.ts';
 
@@ -147,7 +145,7 @@ async function planNow(
   if (equity === undefined) return failure(['equity_unknown']);
   if (filters === undefined) return failure(['not_listed']);
   // A position without a reservation: one that the position manager has adopted.
-  const position = await risk.get(broker.scope, positionKey(signal.symbol), positionRecordSchema);
+  const position = await executionRecords(risk).positions.get(broker.scope, signal.symbol);
   if (position !== undefined) return failure(['position_open']);
   const now = await readMode(session.modes);
   const given = allowance(now, equity);
@@ -199,8 +197,6 @@ function allowance(
     },
   };
 }
-
-const MINUTE_MS = 60_000;
 
 /** What is taken of it already. */
 function usage(gate: GateItem, nowMs: number): Omit<EntryRequest['account'], keyof Allowance> {

@@ -3,6 +3,7 @@
 // again before every single authorisation, and the gate's one conditional write decides.
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
+import { SECOND_MS } from '../../core/units.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import type { BarDecided } from '../../inference/infer-events.ts';
 import type { SignalStore } from '../../inference/ports.ts';
@@ -11,19 +12,13 @@ import { symbolsOfShard } from '../../market/universe.ts';
 import { readCurrentEnsemble } from '../../models/use-cases/read-ensemble.ts';
 import { versionDifferences } from '../../risk/code-version.ts';
 import type { Scope } from '../../risk/gate.ts';
-import type { RiskStore, Versioned } from '../../risk/ports.ts';
-import {
-  type EquitySnapshot,
-  equitySnapshotSchema,
-  executeKey,
-  orderKey,
-  orderRecordSchema,
-  type PositionRecord,
-  positionRecordSchema,
-} from '../../risk/records.ts';
+import type { Versioned } from '../../risk/ports.ts';
+import type { EquitySnapshot } from '../../risk/records.ts';
 import { type ModeNow, type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
+import { allRecords } from '../../risk/use-cases/typed-records.ts';
 import type { Decision, DecisionOutcome, ExecuteReport } from '../execute-report.ts';
 import type { Broker } from '../ports.ts';
+import type { PositionRecord } from '../records.ts';
 import {
   type ActingSignal,
   type EntrySession,
@@ -31,6 +26,7 @@ import {
   originDenial,
   type Policy,
 } from './enter-position.ts';
+import { executionRecords } from './execution-records.ts';
 import { sendExit } from './protect-position.ts';
 import type { ExecutionContext } from './send-order.ts';
 
@@ -57,7 +53,10 @@ export async function execute(
 ): Promise<ExecuteReport> {
   const { signals: store, risk, clock, codeVersion } = dependencies;
   const now = await readMode(dependencies);
-  const [mine, snapshot] = await Promise.all([signalsOf(store, request), newestMark(risk, now.scope)]);
+  const [mine, snapshot] = await Promise.all([
+    signalsOf(store, request),
+    executionRecords(risk).equity.latest(now.scope),
+  ]);
   const acting = mine.filter(acts).sort((a, b) => (b.expectedEdgeBps ?? 0) - (a.expectedEdgeBps ?? 0));
   const decisions =
     now.mode === 'OFF' ? [] : await decideAll(dependencies, { now, request, acting, snapshot });
@@ -78,7 +77,7 @@ export async function execute(
     decisions,
   };
   // The first report stands: a repetition could only add its own denials.
-  await risk.put(now.scope, executeKey(request), report, { ifAbsent: true });
+  await executionRecords(risk).executeReports.add(now.scope, report);
   return report;
 }
 
@@ -165,16 +164,11 @@ async function readMarket(
 }
 
 /** A mark older than this says nothing: the guard that makes them is silent. */
-const EQUITY_AGE_MS_MAX = 150_000;
-
-async function newestMark(risk: RiskStore, scope: Scope): Promise<EquitySnapshot | undefined> {
-  const query = { scope, prefix: 'equity#', newestFirst: true, count: 1 };
-  return (await risk.list(query, equitySnapshotSchema))[0]?.value;
-}
+const EQUITY_AGE_MS_MAX = 150 * SECOND_MS;
 
 /** A signal against an open position closes it and goes no further in this bar; all others may enter. */
 async function splitByPosition({ risk, broker }: ExecutionContext, acting: readonly ActingSignal[]) {
-  const stored = await risk.list({ scope: broker.scope, prefix: 'position#' }, positionRecordSchema);
+  const stored = allRecords(await executionRecords(risk).positions.all(broker.scope));
   const positions = new Map(stored.map((position) => [position.value.symbol, position]));
   const against: { signal: ActingSignal; position: Versioned<PositionRecord> }[] = [];
   const free: ActingSignal[] = [];
@@ -195,8 +189,8 @@ async function leave(
   const { context } = session;
   const denial = originDenial(session, signal);
   if (denial !== undefined) return decided(signal, [denial]);
-  const key = orderKey(position.value.entryClientOrderId);
-  const entry = await context.risk.get(context.broker.scope, key, orderRecordSchema);
+  const { orders } = executionRecords(context.risk);
+  const entry = await orders.get(context.broker.scope, position.value.entryClientOrderId);
   if (entry === undefined) return decided(signal, ['exit_pending'], 'the entry has no record: guard ends it');
   const { symbol, side } = position.value;
   // Guard's exit or the stop may have closed it since guard last ran: the exchange would refuse a second exit.

@@ -2,14 +2,15 @@
 // records get a moment to follow, filters are read only after a refusal, and the account is read again until it is flat or the
 // time is up.
 import { messageOf } from '../../core/message-of.ts';
+import { MINUTE_MS } from '../../core/units.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { approveReduction } from '../../risk/gate.ts';
-import { orderKey, orderRecordSchema, positionKey, positionRecordSchema } from '../../risk/records.ts';
 import { clientOrderId } from '../client-order-id.ts';
 import type { ReduceOrder } from '../order.ts';
 import type { BrokerPosition, Submission } from '../ports.ts';
 import { planReduction } from '../reduce-plan.ts';
 import { roundToStep } from '../round-to-step.ts';
+import { executionRecords } from './execution-records.ts';
 import { sendExit } from './protect-position.ts';
 import type { ExecutionContext } from './send-order.ts';
 
@@ -105,12 +106,12 @@ async function closeRecorded(context: FlattenContext, position: BrokerPosition) 
   const { symbol, quantity } = position;
   const work = async () => {
     const { risk, broker } = context;
-    const stored = await risk.get(broker.scope, positionKey(symbol), positionRecordSchema);
+    const { positions, orders } = executionRecords(risk);
+    const stored = await positions.get(broker.scope, symbol);
     if (stored === undefined) return 'there is no record of the position';
     if (stored.value.side !== (quantity > 0 ? 'BUY' : 'SELL'))
       return 'the record has the position on the other side';
-    const key = orderKey(stored.value.entryClientOrderId);
-    const entry = await risk.get(broker.scope, key, orderRecordSchema);
+    const entry = await orders.get(broker.scope, stored.value.entryClientOrderId);
     if (entry === undefined) return 'there is no record of the entry';
     const size = Math.abs(quantity);
     const sent = await sendExit(context, stored, { entry: entry.value, quantity: size, reason: 'emergency' });
@@ -130,7 +131,7 @@ function reductionOf(
 ): ReduceOrder {
   const { scope } = broker;
   const side = held > 0 ? 'SELL' : 'BUY';
-  const minuteMs = Math.floor(clock.nowMs() / 60_000) * 60_000;
+  const minuteMs = Math.floor(clock.nowMs() / MINUTE_MS) * MINUTE_MS;
   const decision = { scope, symbol, barOpenTimeMs: minuteMs, side, leg: 'exit' } as const;
   const ensembleId = `emergency stop of ${held}, part ${part}`;
   return {

@@ -5,19 +5,10 @@ import { messageOf } from '../../core/message-of.ts';
 import { microUsdt } from '../../core/money.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { Scope } from '../../risk/gate.ts';
-import {
-  type AuditRecord,
-  auditKey,
-  type DayRecord,
-  dayKey,
-  dayRecordSchema,
-  type EquitySnapshot,
-  equityKey,
-  orderKey,
-  orderRecordSchema,
-} from '../../risk/records.ts';
+import { dayId, type EquitySnapshot } from '../../risk/records.ts';
 import { mayBeIncome, takeOver } from '../booked-ledger.ts';
 import { type AccountView, bookAccount, writeLedger } from './book-account.ts';
+import { executionRecords } from './execution-records.ts';
 import {
   type AccountReading,
   externalPositionsOf,
@@ -193,13 +184,13 @@ async function trustExchange(
   const ledger = takeOver(before.value.ledger, statement);
   const bookedLedger = await writeLedger(context, before, { ...before.value, ledger });
   if (bookedLedger === undefined) return view;
-  const record: AuditRecord = {
-    atMs: clock.nowMs(),
+  const atMs = clock.nowMs();
+  await executionRecords(risk).audit.add(broker.scope, `guard#${atMs}#reconciled`, {
+    atMs,
     what: 'reconciled',
     by: 'manage-positions',
     message: differences.join('; '),
-  };
-  await risk.put(broker.scope, auditKey(`guard#${record.atMs}#reconciled`), record, { ifAbsent: true });
+  });
   return { ...view, bookedLedger };
 }
 
@@ -257,9 +248,7 @@ async function agedOrphanOrders({ risk, broker, clock }: ExecutionContext, view:
       (view.held.has(symbol) || !(symbol in (view.gate?.reserved ?? {}))),
   );
   const records = await Promise.all(
-    orphanOrders.map(({ clientOrderId }) =>
-      risk.get(broker.scope, orderKey(clientOrderId), orderRecordSchema),
-    ),
+    orphanOrders.map(({ clientOrderId }) => executionRecords(risk).orders.get(broker.scope, clientOrderId)),
   );
   const nowMs = clock.nowMs();
   return orphanOrders.filter((_, index) => nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX);
@@ -291,10 +280,9 @@ async function snapshot(
     positions: held.size,
     codeVersion,
   };
-  await risk.put(broker.scope, equityKey(atMs), equity, { ifAbsent: true });
-  if ((await risk.get(broker.scope, dayKey(atMs), dayRecordSchema)) === undefined) {
-    const day: DayRecord = { startMicroUsdt: equity.equityMicroUsdt };
-    await risk.put(broker.scope, dayKey(atMs), day, { ifAbsent: true });
-  }
+  const records = executionRecords(risk);
+  await records.equity.add(broker.scope, equity);
+  if ((await records.days.get(broker.scope, dayId(atMs))) === undefined)
+    await records.days.add(broker.scope, dayId(atMs), { startMicroUsdt: equity.equityMicroUsdt });
   return success(equity);
 }

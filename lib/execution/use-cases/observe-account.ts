@@ -5,23 +5,17 @@ import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { GateItem } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
-import {
-  LEDGER_KEY,
-  type OrderRecord,
-  orderKey,
-  orderRecordSchema,
-  type PositionRecord,
-  positionKey,
-  positionRecordSchema,
-} from '../../risk/records.ts';
-import { type BookedLedger, bookedLedgerSchema } from '../booked-ledger.ts';
+import type { KindList } from '../../risk/use-cases/typed-records.ts';
+import type { BookedLedger } from '../booked-ledger.ts';
 import { isFinal } from '../order-state.ts';
 import type { BrokerPosition, Listing, OpenOrder, ReadProblem } from '../ports.ts';
-import { listReadable, type UnreadableRecord } from './list-readable.ts';
+import type { OrderRecord, PositionRecord } from '../records.ts';
+import { executionRecords } from './execution-records.ts';
 import { legIds } from './protect-position.ts';
 import { type ExecutionContext, type FoundOrder, findOrder, isSettled, updateOrder } from './send-order.ts';
 
-const POSITION_PREFIX = positionKey('');
+/** A record of a position that cannot be read. */
+export type UnreadablePosition = KindList<PositionRecord>['problems'][number];
 
 export interface AccountReading {
   /** As it stood before anything else was read: what this run books is conditional on it. */
@@ -30,7 +24,7 @@ export interface AccountReading {
   /** By symbol. */
   readonly positions: ReadonlyMap<string, Versioned<PositionRecord>>;
   /** By symbol: records of positions that cannot be read. */
-  readonly unreadableRecords: ReadonlyMap<string, UnreadableRecord>;
+  readonly unreadableRecords: ReadonlyMap<string, UnreadablePosition>;
   /** By client order id: every order that a reservation, a position or the ledger names, as the exchange has it now. */
   readonly orders: ReadonlyMap<string, OrderRecord>;
   /** By client order id: the orders that were looked up. */
@@ -65,11 +59,11 @@ export async function readAccount(
   const { scope } = broker;
   const ledger = await storedLedger(context);
   const gate = await risk.readGate(scope);
-  const records = await listReadable(risk, { scope, prefix: POSITION_PREFIX }, positionRecordSchema);
+  const recorded = await executionRecords(risk).positions.all(scope);
   const positions = new Map(
-    records.rows.map(({ value, revision }) => [value.symbol, { value, revision }] as const),
+    recorded.records.map(({ value, revision }) => [value.symbol, { value, revision }] as const),
   );
-  const faults = records.unreadable.map(({ message }) => message);
+  const faults = recorded.problems.map(({ message }) => message);
   const orders = thorough
     ? await allOrders(context, faults)
     : await ordersNamedBy(context, {
@@ -92,9 +86,7 @@ export async function readAccount(
     ledgerBefore: ledger.stored,
     gate,
     positions,
-    unreadableRecords: new Map(
-      records.unreadable.map((record) => [record.key.slice(POSITION_PREFIX.length), record]),
-    ),
+    unreadableRecords: new Map(recorded.problems.map((problem) => [problem.id, problem])),
     orders,
     found: looked.found,
     held: new Map(held.value.rows.map((position) => [position.symbol, position])),
@@ -130,15 +122,15 @@ async function allOrders(
   { risk, broker }: ExecutionContext,
   faults: string[],
 ): Promise<Map<string, OrderRecord>> {
-  const records = await listReadable(risk, { scope: broker.scope, prefix: 'order#' }, orderRecordSchema);
-  faults.push(...records.unreadable.map(({ message }) => message));
-  return new Map(records.rows.map(({ value }) => [value.clientOrderId, value]));
+  const { records, problems } = await executionRecords(risk).orders.all(broker.scope);
+  faults.push(...problems.map(({ message }) => message));
+  return new Map(records.map(({ value }) => [value.clientOrderId, value]));
 }
 
 /** A ledger that cannot be read keeps nothing from being protected. */
 async function storedLedger({ risk, broker }: ExecutionContext) {
   try {
-    return { stored: await risk.get(broker.scope, LEDGER_KEY, bookedLedgerSchema), faults: [] };
+    return { stored: await executionRecords(risk).bookedLedger.get(broker.scope), faults: [] };
   } catch (error) {
     return { stored: undefined, faults: [`ledger: ${messageOf(error)}`] };
   }
@@ -180,9 +172,10 @@ async function readOrders(
   ids: ReadonlySet<string>,
   faults: string[],
 ): Promise<Map<string, OrderRecord>> {
+  const stored = executionRecords(risk).orders;
   const records = await Promise.all(
     [...ids].map((id) =>
-      risk.get(broker.scope, orderKey(id), orderRecordSchema).catch((error: unknown) => {
+      stored.get(broker.scope, id).catch((error: unknown) => {
         faults.push(messageOf(error));
         return undefined;
       }),

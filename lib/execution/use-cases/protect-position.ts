@@ -2,21 +2,16 @@
 // guard every minute; both may die at any point, and two may run at once. Each order is named in the position's record before
 // it is written down and sent, so that whoever comes next continues with the same one.
 import { invariant } from '../../core/invariant.ts';
+import { MINUTE_MS } from '../../core/units.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { approveReduction } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
-import {
-  type OrderRecord,
-  orderKey,
-  orderRecordSchema,
-  type PositionRecord,
-  positionKey,
-  positionRecordSchema,
-} from '../../risk/records.ts';
 import { isFinal } from '../order-state.ts';
+import type { OrderRecord, PositionRecord } from '../records.ts';
 import { type ReducibleEntry, reduceOrder } from '../reduce-order.ts';
 import { planReduction } from '../reduce-plan.ts';
 import { roundToStep } from '../round-to-step.ts';
+import { executionRecords } from './execution-records.ts';
 import {
   type ExecutionContext,
   newOrderRecord,
@@ -43,7 +38,7 @@ const LEG_ORDERS_MAX = 50;
 /** After so many exits, they are sent as slowly as this while the exchange refuses them; but never given up. */
 const EXIT_PAUSES = [
   { fromSequence: 10, pauseMs: 300_000 },
-  { fromSequence: 5, pauseMs: 120_000 },
+  { fromSequence: 5, pauseMs: 2 * MINUTE_MS },
 ] as const;
 /** How far from the market the stop of a rest is put that no market order may be as small as. */
 const REST_STOP_FRACTION = 0.0005;
@@ -110,8 +105,9 @@ export async function openPosition(
     exitDueMs: exitDueMs ?? nowMs,
     openedAtMs: nowMs,
   };
-  await risk.put(broker.scope, positionKey(symbol), record, { ifAbsent: true });
-  const stored = await risk.get(broker.scope, positionKey(symbol), positionRecordSchema);
+  const { positions } = executionRecords(risk);
+  await positions.put(broker.scope, record, { ifAbsent: true });
+  const stored = await positions.get(broker.scope, symbol);
   invariant(stored !== undefined, `the position of ${symbol} was closed while it was opened`);
   return stored;
 }
@@ -122,11 +118,10 @@ export async function changePosition(
   position: Versioned<PositionRecord>,
   change: Partial<PositionRecord>,
 ): Promise<Versioned<PositionRecord> | undefined> {
-  const key = positionKey(position.value.symbol);
+  const { positions } = executionRecords(risk);
   const value = { ...position.value, ...change };
-  if ((await risk.put(broker.scope, key, value, { ifRevision: position.revision })) === 'conflict')
-    return undefined;
-  return risk.get(broker.scope, key, positionRecordSchema);
+  const written = await positions.put(broker.scope, value, { ifRevision: position.revision });
+  return written === 'conflict' ? undefined : positions.get(broker.scope, value.symbol);
 }
 
 /**
@@ -202,7 +197,7 @@ async function placeRestStop(
   const newest =
     stopClientOrderId === null
       ? undefined
-      : await context.risk.get(context.broker.scope, orderKey(stopClientOrderId), orderRecordSchema);
+      : await executionRecords(context.risk).orders.get(context.broker.scope, stopClientOrderId);
   if (newest !== undefined && newest.value.note === REST && !isFinal(newest.value.state.status)) return;
   const prices = await context.broker.prices([symbol]);
   const price = (prices.ok ? prices.value.get(symbol) : undefined) ?? position.value.entryPrice;
@@ -214,7 +209,7 @@ async function placeRestStop(
 }
 
 const currentPosition = ({ risk, broker }: ExecutionContext, symbol: string) =>
-  risk.get(broker.scope, positionKey(symbol), positionRecordSchema);
+  executionRecords(risk).positions.get(broker.scope, symbol);
 
 async function freshFilters(
   { broker }: ExecutionContext,
@@ -244,7 +239,7 @@ export async function protect(
   if (!refused && !(stop.outcome === 'unknown' && options.closeIfUnsure === true))
     return [`stop_${stop.outcome}`];
   const { risk, broker } = context;
-  const current = await risk.get(broker.scope, positionKey(position.value.symbol), positionRecordSchema);
+  const current = await executionRecords(risk).positions.get(broker.scope, position.value.symbol);
   if (current === undefined) return [`stop_${stop.outcome}`];
   const exit = await sendExit(context, current, {
     ...options,
@@ -293,8 +288,8 @@ async function nextSequence(
   if (id === null) return 0;
   const sequence = known ?? legIds(context, entry, leg, position).length - 1;
   // Of an order whose record cannot be read nothing is known: another one is sent, which can only reduce.
-  const newest = await context.risk
-    .get(context.broker.scope, orderKey(id), orderRecordSchema)
+  const newest = await executionRecords(context.risk)
+    .orders.get(context.broker.scope, id)
     .catch(() => 'unreadable' as const);
   if (newest === 'unreadable') return sequence + 1;
   // Named, but not written down: then it was never sent.
@@ -314,7 +309,7 @@ async function whilePosition(
   change: (position: PositionRecord) => Partial<PositionRecord> | undefined,
 ): Promise<void> {
   for (let attempt = 0; attempt < WRITE_ATTEMPTS_MAX; attempt++) {
-    const stored = await context.risk.get(context.broker.scope, positionKey(symbol), positionRecordSchema);
+    const stored = await currentPosition(context, symbol);
     const changed = stored === undefined ? undefined : change(stored.value);
     if (stored === undefined || changed === undefined) return;
     if ((await changePosition(context, stored, changed)) !== undefined) return;

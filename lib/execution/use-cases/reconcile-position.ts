@@ -5,25 +5,16 @@ import { microUsdt } from '../../core/money.ts';
 import { lastClosedOpenTimeMs } from '../../market/candle.ts';
 import { planRelease } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
-import {
-  type AuditRecord,
-  auditKey,
-  type OrderRecord,
-  orderKey,
-  orderRecordSchema,
-  type PositionRecord,
-  positionKey,
-  type TradeRecord,
-  tradeKey,
-} from '../../risk/records.ts';
+import type { TradeRecord } from '../../risk/records.ts';
 import { clientOrderId } from '../client-order-id.ts';
 import type { OrderSide } from '../order.ts';
 import { ARRIVAL_MS_MAX, isFinal } from '../order-state.ts';
 import type { BrokerPosition, OpenOrder } from '../ports.ts';
+import type { OrderRecord, PositionRecord } from '../records.ts';
 import { stopPrice } from '../stop-price.ts';
 import type { AccountView } from './book-account.ts';
-import type { UnreadableRecord } from './list-readable.ts';
-import { type AccountReading, isOpen } from './observe-account.ts';
+import { executionRecords } from './execution-records.ts';
+import { type AccountReading, isOpen, type UnreadablePosition } from './observe-account.ts';
 import { changePosition, legIds, openPosition, protect, sendExit } from './protect-position.ts';
 import { type ExecutionContext, findOrder, isSettled, SEND_MS_MAX, updateOrder } from './send-order.ts';
 
@@ -75,17 +66,17 @@ export async function protectSymbol(
 /** Moves a record that cannot be read to the audit trail, so that its symbol gets a new one; false when another run did. */
 async function setAside(
   { risk, broker, clock }: ExecutionContext,
-  record: UnreadableRecord,
+  record: UnreadablePosition,
 ): Promise<boolean> {
   const { key, revision, value, message } = record;
-  const audit: AuditRecord = {
+  const { audit, positions } = executionRecords(risk);
+  await audit.add(broker.scope, `unreadable#${key}#${revision}`, {
     atMs: clock.nowMs(),
     what: 'unreadable_record',
     by: 'manage-positions',
     message: `${message}: ${JSON.stringify(value)}`,
-  };
-  await risk.put(broker.scope, auditKey(`unreadable#${key}#${revision}`), audit, { ifAbsent: true });
-  return (await risk.remove(broker.scope, key, { ifRevision: revision })) !== 'conflict';
+  });
+  return (await positions.discard(broker.scope, record)) !== 'conflict';
 }
 
 const sideOf = ({ quantity }: BrokerPosition): OrderSide => (quantity > 0 ? 'BUY' : 'SELL');
@@ -246,7 +237,7 @@ async function standInFor(
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
   };
-  await risk.put(broker.scope, orderKey(record.clientOrderId), record, { ifAbsent: true });
+  await executionRecords(risk).orders.put(broker.scope, record, { ifAbsent: true });
   return record;
 }
 
@@ -348,8 +339,7 @@ async function endTrade(
   const { risk, broker } = context;
   const { symbol } = trade.entry;
   if (trade.entry.state.filledQuantity > 0) await writeTrade(context, trade);
-  const { revision } = trade.position;
-  const removed = await risk.remove(broker.scope, positionKey(symbol), { ifRevision: revision });
+  const removed = await executionRecords(risk).positions.remove(broker.scope, trade.position);
   return removed === 'conflict' ? ['conflict'] : ['closed', ...(await release(context, view, symbol))];
 }
 
@@ -357,8 +347,7 @@ async function writeTrade(
   { risk, broker }: ExecutionContext,
   trade: Parameters<typeof tradeOf>[0],
 ): Promise<void> {
-  const record = tradeOf(trade);
-  await risk.put(broker.scope, tradeKey(record), record, { ifAbsent: true });
+  await executionRecords(risk).trades.add(broker.scope, tradeOf(trade));
 }
 
 async function release(
@@ -379,7 +368,8 @@ async function legRecords(
 ): Promise<OrderRecord[]> {
   const context = { broker };
   const ids = [...legIds(context, entry, 'stop', position), ...legIds(context, entry, 'exit', position)];
-  const records = await Promise.all(ids.map((id) => risk.get(broker.scope, orderKey(id), orderRecordSchema)));
+  const { orders } = executionRecords(risk);
+  const records = await Promise.all(ids.map((id) => orders.get(broker.scope, id)));
   return records.flatMap((record) => (record === undefined ? [] : [record.value]));
 }
 
@@ -393,7 +383,7 @@ export async function cancelOpenOrders(
     const { risk, broker } = context;
     const cancelled = await broker.cancel(order);
     if (!cancelled.ok) faults.push(`not_cancelled: ${cancelled.error.message}`);
-    const stored = await risk.get(broker.scope, orderKey(order.clientOrderId), orderRecordSchema);
+    const stored = await executionRecords(risk).orders.get(broker.scope, order.clientOrderId);
     if (!cancelled.ok || stored === undefined || isFinal(stored.value.state.status)) continue;
     const found = await findOrder(context, stored.value);
     if (found.ok) await updateOrder(context, order.clientOrderId, found.value.advance);

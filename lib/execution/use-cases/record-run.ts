@@ -1,28 +1,15 @@
 // The position manager's record of its runs, by which the circuit breaker judges. Every run leaves one, also one that could not
 // do everything: since when a position is unprotected must not start again with each run.
-import { z } from 'zod';
 import type { Versioned } from '../../risk/ports.ts';
-import {
-  type IncidentRecord,
-  incidentKey,
-  POSITION_MANAGER_KEY,
-  type PositionManagerRecord,
-  type PositionRecord,
-  positionManagerRecordSchema,
-  positionRecordSchema,
-} from '../../risk/records.ts';
-import { listReadable } from './list-readable.ts';
+import type { IncidentRecord, PositionManagerRecord } from '../../risk/records.ts';
+import { executionRecords } from './execution-records.ts';
 import type { ExecutionContext } from './send-order.ts';
 
 /** undefined when there is no record; one that cannot be read has no value, and is written anew. */
 export type RunsBefore = Versioned<PositionManagerRecord | undefined> | undefined;
 
-export async function readRuns({ risk, broker }: ExecutionContext): Promise<RunsBefore> {
-  const stored = await risk.get(broker.scope, POSITION_MANAGER_KEY, z.unknown());
-  if (stored === undefined) return undefined;
-  const parsed = positionManagerRecordSchema.safeParse(stored.value);
-  return { revision: stored.revision, value: parsed.success ? parsed.data : undefined };
-}
+export const readRuns = ({ risk, broker }: ExecutionContext): Promise<RunsBefore> =>
+  executionRecords(risk).positionManager.find(broker.scope);
 
 /** Since when each held symbol has had no stop; held without a record of ours, since it was first seen. */
 export async function unprotectedSince(
@@ -30,8 +17,8 @@ export async function unprotectedSince(
   { held, before }: { held: ReadonlyMap<string, unknown>; before: RunsBefore },
 ): Promise<Record<string, number>> {
   if (held.size === 0) return {};
-  const stored = await listReadable(risk, { scope: broker.scope, prefix: 'position#' }, positionRecordSchema);
-  const positions = new Map<string, PositionRecord>(stored.rows.map(({ value }) => [value.symbol, value]));
+  const { records } = await executionRecords(risk).positions.all(broker.scope);
+  const positions = new Map(records.map(({ value }) => [value.symbol, value]));
   const since: Record<string, number> = {};
   for (const symbol of held.keys()) {
     const position = positions.get(symbol);
@@ -71,6 +58,7 @@ export async function recordRun(
   before: RunsBefore,
   run: Run,
 ): Promise<readonly string[] | undefined> {
+  const records = executionRecords(risk);
   const known = before?.value;
   const nowMs = clock.nowMs();
   const unprotected = run.unprotectedSince ?? known?.unprotectedSince ?? {};
@@ -81,7 +69,7 @@ export async function recordRun(
     unprotectedMs: ended.length === 0 ? null : nowMs - Math.min(...ended.map(([, sinceMs]) => sinceMs)),
   };
   if (incident.differences.length > 0 || incident.unprotectedMs !== null)
-    await risk.put(broker.scope, incidentKey(nowMs), incident, { ifAbsent: true });
+    await records.incidents.add(broker.scope, incident);
   const record: PositionManagerRecord = {
     completedAtMs: run.isComplete ? nowMs : (known?.completedAtMs ?? null),
     attemptedAtMs: nowMs,
@@ -96,7 +84,7 @@ export async function recordRun(
     fundingBookedUntilMs: run.fundingBookedUntilMs ?? known?.fundingBookedUntilMs ?? null,
   };
   const condition = before === undefined ? { ifAbsent: true as const } : { ifRevision: before.revision };
-  const written = await risk.put(broker.scope, POSITION_MANAGER_KEY, record, condition);
+  const written = await records.positionManager.put(broker.scope, record, condition);
   return written === 'written' ? record.differences : undefined;
 }
 

@@ -6,16 +6,11 @@ import type { Clock } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { RiskApproved } from '../../risk/gate.ts';
 import type { RiskStore } from '../../risk/ports.ts';
-import {
-  type OrderRecord,
-  orderKey,
-  orderRecordSchema,
-  type RejectionRecord,
-  rejectionKey,
-} from '../../risk/records.ts';
 import type { EntryOrder, ReduceOrder, SizedOrder } from '../order.ts';
 import { advanceOrder, isFinal, newOrderState, type OrderEvent } from '../order-state.ts';
 import type { Broker, BrokerError, OrderReference, OrderReport, RejectionCode } from '../ports.ts';
+import type { OrderRecord } from '../records.ts';
+import { executionRecords } from './execution-records.ts';
 
 /** What everything that deals with orders of one scope needs. */
 export interface ExecutionContext {
@@ -119,17 +114,17 @@ export async function updateOrder(
   clientOrderId: string,
   change: (record: OrderRecord) => OrderRecord,
 ): Promise<OrderRecord | undefined> {
-  const key = orderKey(clientOrderId);
-  const rejection: RejectionRecord = { clientOrderId, atMs: clock.nowMs() };
+  const { orders, rejections } = executionRecords(risk);
+  const rejection = { clientOrderId, atMs: clock.nowMs() };
   for (let attempt = 0; attempt < WRITE_ATTEMPTS_MAX; attempt++) {
-    const stored = await risk.get(broker.scope, key, orderRecordSchema);
+    const stored = await orders.get(broker.scope, clientOrderId);
     if (stored === undefined) return undefined;
     const changed = change(stored.value);
     if (changed === stored.value) return changed;
     if (changed.state.status === 'rejected' && stored.value.state.status !== 'rejected')
-      await risk.put(broker.scope, rejectionKey(rejection), rejection, { ifAbsent: true });
-    if ((await risk.put(broker.scope, key, changed, { ifRevision: stored.revision })) === 'written')
-      return changed;
+      await rejections.add(broker.scope, rejection);
+    const { revision } = stored;
+    if ((await orders.put(broker.scope, changed, { ifRevision: revision })) === 'written') return changed;
   }
   throw new Error(`the record of order ${clientOrderId} is written by others all the time`);
 }
@@ -157,9 +152,8 @@ export async function sendOrder(
   options: { readonly stillWanted?: () => boolean } = {},
 ): Promise<Sent> {
   const { risk, broker, clock } = context;
-  const key = orderKey(record.clientOrderId);
-  if ((await risk.put(broker.scope, key, record, { ifAbsent: true })) === 'conflict')
-    return { outcome: 'already_submitted' };
+  const written = await executionRecords(risk).orders.put(broker.scope, record, { ifAbsent: true });
+  if (written === 'conflict') return { outcome: 'already_submitted' };
   if (clock.nowMs() - record.createdAtMs > SEND_MS_MAX) {
     const late = await ended(context, record, { event: { kind: 'cancelled' }, note: 'too late to be sent' });
     return { outcome: 'too_late', record: late, message: late.note };

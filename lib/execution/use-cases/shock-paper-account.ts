@@ -5,8 +5,8 @@ import type { Clock } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { RiskStore } from '../../risk/ports.ts';
-import { equitySnapshotSchema, PAPER_ACCOUNT_KEY } from '../../risk/records.ts';
-import { type PaperAccount, paperAccountSchema } from '../paper-account.ts';
+import type { PaperAccount } from '../paper-account.ts';
+import { executionRecords } from './execution-records.ts';
 
 const WRITE_ATTEMPTS = 8;
 
@@ -25,12 +25,9 @@ export async function shockPaperAccount(
   { risk, clock }: { risk: RiskStore; clock: Clock },
   { fraction }: { fraction: number },
 ): Promise<Result<Shock, string>> {
-  const [snapshot] = await risk.list(
-    { scope: 'paper', prefix: 'equity#', newestFirst: true, count: 1 },
-    equitySnapshotSchema,
-  );
+  const snapshot = await executionRecords(risk).equity.latest('paper');
   if (snapshot === undefined) return failure('the equity was never marked: let the system run for a minute');
-  const equity = snapshot.value.equityMicroUsdt;
+  const equity = snapshot.equityMicroUsdt;
   const breaker = (await risk.readGate('paper'))?.breaker;
   const highWaterMicroUsdt = Math.max(breaker?.highWaterMicroUsdt ?? 0, equity);
   const equityMicroUsdt = Math.floor(highWaterMicroUsdt * (1 - fraction));
@@ -42,12 +39,13 @@ export async function shockPaperAccount(
 }
 
 async function charge(risk: RiskStore, payment: { amountMicroUsdt: number; atMs: number }): Promise<void> {
+  const { paperAccount } = executionRecords(risk);
   for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt++) {
-    const stored = await risk.get('paper', PAPER_ACCOUNT_KEY, paperAccountSchema);
+    const stored = await paperAccount.get('paper');
     if (stored === undefined) throw new StoreError('there is no paper account yet', { retryable: true });
     const charged = withCharge(stored.value, payment);
     const condition = { ifRevision: stored.revision };
-    if ((await risk.put('paper', PAPER_ACCOUNT_KEY, charged, condition)) === 'written') return;
+    if ((await paperAccount.put('paper', charged, condition)) === 'written') return;
   }
   throw new StoreError('the paper account is written to by others all the time', { retryable: true });
 }

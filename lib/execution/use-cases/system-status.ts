@@ -11,13 +11,11 @@ import type { Mode, ModeReason } from '../../risk/effective-mode.ts';
 import { FLAG_NAMES, type FlagsState } from '../../risk/flags.ts';
 import type { GateItem, Scope } from '../../risk/gate.ts';
 import type { Level } from '../../risk/level.ts';
-import {
-  type EquitySnapshot,
-  equitySnapshotSchema,
-  type PositionRecord,
-  positionRecordSchema,
-} from '../../risk/records.ts';
+import type { EquitySnapshot } from '../../risk/records.ts';
 import { type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
+import { allValues } from '../../risk/use-cases/typed-records.ts';
+import type { PositionRecord } from '../records.ts';
+import { executionRecords } from './execution-records.ts';
 
 export interface SystemStatus {
   readonly mode: Mode;
@@ -48,6 +46,7 @@ interface StatusSources extends ModeSources {
 export async function readSystemStatus(sources: StatusSources): Promise<SystemStatus> {
   const { risk, signals } = sources;
   const { mode, reasons, scope, flags, gate, level } = await readMode(sources);
+  const records = executionRecords(risk);
   const unread: string[] = [];
   const tried = <T>(work: () => Promise<T>) =>
     work().catch((error: unknown) => {
@@ -55,12 +54,12 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
       return undefined;
     });
   const [equity, positions, runs] = await Promise.all([
-    tried(() => risk.list({ scope, prefix: 'equity#', newestFirst: true, count: 1 }, equitySnapshotSchema)),
-    tried(() => risk.list({ scope, prefix: 'position#' }, positionRecordSchema)),
+    tried(() => records.equity.latest(scope)),
+    tried(async () => allValues(await records.positions.all(scope))),
     tried(async () => newestRuns(signals, await sources.readShards())),
   ]);
   const run = runs?.[0]?.[0];
-  const differences = gate === undefined ? [] : differencesIn({ gate, snapshot: equity?.[0]?.value, runs });
+  const differences = gate === undefined ? [] : differencesIn({ gate, snapshot: equity, runs });
   return {
     // Execute finds out by itself, from the same records.
     mode: differences.length > 0 ? 'OFF' : mode,
@@ -84,8 +83,8 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
     missedBars: missedBars(runs ?? [], sources.clock.nowMs()).map(
       ({ barOpenTimeMs, shard }) => `${new Date(barOpenTimeMs).toISOString()}, shard ${shard}`,
     ),
-    equity: equity?.[0]?.value ?? null,
-    positions: positions?.map(({ value }) => value) ?? [],
+    equity: equity ?? null,
+    positions: positions ?? [],
     unread,
   };
 }

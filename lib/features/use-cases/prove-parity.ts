@@ -2,25 +2,16 @@
 // bits. Symbols take turns, so that the whole universe is proven in time.
 
 import { messageOf } from '../../core/message-of.ts';
+import { HOUR_MS } from '../../core/units.ts';
 import { lastClosedOpenTimeMs } from '../../market/candle.ts';
 import { REQUEST_BARS } from '../../market/grid.ts';
 import type { MarketData } from '../../market/ports.ts';
 import { compareWindows } from '../compare-windows.ts';
-
-export interface ParityProof {
-  readonly atMs: number;
-  readonly symbols: readonly string[];
-  /** float32 values compared; 0 proves nothing. */
-  readonly values: number;
-  readonly mismatches: number;
-  /** One line each of what differs (the first few) and of what could not be read. */
-  readonly problems: readonly string[];
-}
+import type { ParityProof } from '../parity-proof.ts';
 
 const SYMBOLS_PER_PROOF = 4;
 const ROWS_PER_SYMBOL = 24;
 const PROBLEMS_MAX = 20;
-const HOUR_MS = 3_600_000;
 
 /** Never rejects: a symbol that cannot be read proves nothing, and a problem says why. */
 export async function proveParity(

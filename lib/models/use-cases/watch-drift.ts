@@ -5,6 +5,7 @@ import type { Clock, ObjectStore } from '../../core/ports.ts';
 import { failure, type Result } from '../../core/result.ts';
 import type { DrawIndex } from '../../core/statistics/block-bootstrap.ts';
 import { StoreError } from '../../core/store-error.ts';
+import { HOUR_MS } from '../../core/units.ts';
 import { SIGNIFICANT_ABOVE } from '../../features/population-stability.ts';
 import { BAR_MS, type Candle, lastClosedOpenTimeMs } from '../../market/candle.ts';
 import { type CandleSeries, candleAt, seriesFromCandles } from '../../market/candle-series.ts';
@@ -31,7 +32,6 @@ const PAGES = Math.ceil((BARS + ROW_WINDOW_BARS - 1) / REQUEST_BARS);
 /** Of the rows that the sample could have. */
 const ROWS_SHARE_MIN = 0.5;
 const FEATURES_NAMED = 5;
-const HOUR_MS = 3_600_000;
 
 type Unmeasured = Pick<Extract<DriftRecord, { outcome: 'unmeasured' }>, 'code' | 'message'>;
 

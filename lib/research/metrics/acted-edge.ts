@@ -1,7 +1,7 @@
 // What BUY and SELL signals are worth by themselves, whatever a strategy does with them: side × move from the signal's close to the
 // close at the label's horizon. Training chooses its threshold by the same figure.
 import { blockBootstrap, type DrawIndex, type Interval } from '../../core/statistics/block-bootstrap.ts';
-import { DAY_MS } from '../../risk/equity-curve.ts';
+import { DAY_MS } from '../../core/units.ts';
 
 /** 2000 draws settle a 95 % interval. */
 const DRAWS = 2_000;

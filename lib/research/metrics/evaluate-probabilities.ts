@@ -1,7 +1,8 @@
 // All figures of the class probabilities of one model, or of the ensemble, over labelled rows: against the prior, by class, by week,
 // by symbol, and how well the score ranks the symbols' later returns.
 import { invariant } from '../../core/invariant.ts';
-import { DAY_MS } from '../../risk/equity-curve.ts';
+import { DAY_MS } from '../../core/units.ts';
+
 import { areaUnderCurve } from './area-under-curve.ts';
 import { type ClassIndex, type ClassificationScores, ClassificationTally } from './classification.ts';
 import { type InformationCoefficient, informationCoefficient } from './information-coefficient.ts';

@@ -2,8 +2,9 @@
 // market's common move and its volatility cancel out.
 import { invariant } from '../../core/invariant.ts';
 import { sumOf, tStatistic } from '../../core/statistics/moments.ts';
+import { DAY_MS } from '../../core/units.ts';
 import { BAR_MS } from '../../market/candle.ts';
-import { DAY_MS } from '../../risk/equity-curve.ts';
+
 import { spearman } from './spearman.ts';
 
 /** Over 3 years of bars: a wider range means times in another unit, and would exhaust memory. */

@@ -2,8 +2,8 @@
 
 import { invariant } from '../../core/invariant.ts';
 import { blockBootstrap, type DrawIndex } from '../../core/statistics/block-bootstrap.ts';
+import { DAY_MS } from '../../core/units.ts';
 import type { PairedComparison } from '../../models/ensemble-comparison.ts';
-import { DAY_MS } from '../../risk/equity-curve.ts';
 
 /** Differences of losses on the same rows, summed by UTC day; memory does not grow with the rows. */
 export class PairedLossTally {

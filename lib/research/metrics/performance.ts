@@ -2,8 +2,9 @@
 // figures exist from 30 days on: scaled up from a few days they would be noise that looks like skill.
 
 import { momentsOf, sumOf } from '../../core/statistics/moments.ts';
+import { DAY_MS } from '../../core/units.ts';
 import { type Drawdown, maxDrawdown } from '../../risk/drawdown.ts';
-import { DAY_MS, dailyReturns, type EquityCurve, type PeriodReturn } from '../../risk/equity-curve.ts';
+import { dailyReturns, type EquityCurve, type PeriodReturn } from '../../risk/equity-curve.ts';
 
 const DAYS_PER_YEAR = 365;
 /** Of returns; below, no figure is annualised. */

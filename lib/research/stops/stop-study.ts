@@ -1,8 +1,9 @@
 // Which stop distance survives costs: every entry is followed once per stop, so that all stops are compared on the same entries.
 // The control enters at the same bars with a random side: it shows what a stop does to a trade without information.
 import { blockBootstrap, type DrawIndex, type Interval } from '../../core/statistics/block-bootstrap.ts';
+import { DAY_MS } from '../../core/units.ts';
 import type { CandleSeries } from '../../market/candle-series.ts';
-import { DAY_MS } from '../../risk/equity-curve.ts';
+
 import type { TradingCosts } from '../labels/triple-barrier.ts';
 import { followStop, type StopOutcome, type StudiedEntry } from './follow-stop.ts';
 import { nameRule, type StopRule } from './stop-rule.ts';

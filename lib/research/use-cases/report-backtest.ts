@@ -1,6 +1,6 @@
 // Turns the records of a backtest into its report.
 
-import { MICRO } from '../../core/money.ts';
+import { MICRO } from '../../core/units.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import { type CandleSeries, countUntil } from '../../market/candle-series.ts';
 import { type EquityCurve, monthlyReturns } from '../../risk/equity-curve.ts';

@@ -5,11 +5,14 @@
 
 import { invariant } from '../../core/invariant.ts';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
-import { type BookedLedger, bookedLedgerSchema } from '../../execution/booked-ledger.ts';
+import { HOUR_MS } from '../../core/units.ts';
+import type { BookedLedger } from '../../execution/booked-ledger.ts';
 import type { DecisionOutcome } from '../../execution/execute-report.ts';
 import type { Broker } from '../../execution/ports.ts';
+import type { PositionRecord } from '../../execution/records.ts';
 import { FULL_SIZE } from '../../execution/use-cases/enter-position.ts';
 import { execute } from '../../execution/use-cases/execute.ts';
+import { executionRecords } from '../../execution/use-cases/execution-records.ts';
 import { managePositions, type PositionManagerReport } from '../../execution/use-cases/manage-positions.ts';
 import { forgetOldRecords } from '../../execution/use-cases/prune-records.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
@@ -20,15 +23,9 @@ import { firstArmed } from '../../risk/breaker/state.ts';
 import { newGate, planBreakerWrite } from '../../risk/gate.ts';
 import { LEASE_MS } from '../../risk/latch.ts';
 import type { FlagStore, RiskStore } from '../../risk/ports.ts';
-import {
-  type EquitySnapshot,
-  LEDGER_KEY,
-  type PositionRecord,
-  positionRecordSchema,
-  type TradeRecord,
-  tradeRecordSchema,
-} from '../../risk/records.ts';
+import type { EquitySnapshot, TradeRecord } from '../../risk/records.ts';
 import { tickBreaker } from '../../risk/use-cases/circuit-breaker.ts';
+import { allValues } from '../../risk/use-cases/typed-records.ts';
 import { REPLAY_VERSION } from './predicted-signals.ts';
 
 /** A clock that only `set` moves. */
@@ -78,7 +75,7 @@ const BREAKER_MS = 2_000;
 const EXECUTE_MS = 3_000;
 /** The position manager's next minute settles its orders; further ones would see nothing new before the next close. */
 const SETTLE_MS = 61_000;
-const FORGET_EVERY_MS = 6 * 3_600_000;
+const FORGET_EVERY_MS = 6 * HOUR_MS;
 
 export async function runBacktest(
   dependencies: BacktestDependencies,
@@ -205,17 +202,17 @@ class RunningBacktest {
   async result(): Promise<BacktestRun> {
     const { risk, broker } = this.#dependencies;
     const { scope } = broker;
-    const trades = await risk.list({ scope, prefix: 'trade#' }, tradeRecordSchema);
-    const positions = await risk.list({ scope, prefix: 'position#' }, positionRecordSchema);
-    const bookedLedger = await risk.get(scope, LEDGER_KEY, bookedLedgerSchema);
+    const records = executionRecords(risk);
+    const positions = allValues(await records.positions.all(scope));
+    const bookedLedger = await records.bookedLedger.get(scope);
     const account = await broker.positions();
     invariant(bookedLedger !== undefined && account.ok, 'the position manager keeps the ledger');
     const markPrices = new Map(account.value.rows.map(({ symbol, markPrice }) => [symbol, markPrice]));
     return {
-      trades: trades.map(({ value }) => value),
-      open: positions.map(({ value }) => ({
-        ...value,
-        markPrice: markPrices.get(value.symbol) ?? Number.NaN,
+      trades: allValues(await records.trades.all(scope)),
+      open: positions.map((position) => ({
+        ...position,
+        markPrice: markPrices.get(position.symbol) ?? Number.NaN,
       })),
       snapshots: this.#snapshots,
       bookedLedger: bookedLedger.value,

@@ -1,6 +1,6 @@
 // The bounds of the circuit breaker's conditions, and how late what happened may become known.
 
-import { MINUTE_MS } from '../../core/units.ts';
+import { MINUTE_MS, SECOND_MS } from '../../core/units.ts';
 import { LEASE_MS } from '../latch.ts';
 
 export interface BreakerLimits {
@@ -35,6 +35,6 @@ export const BREAKER_LIMITS: BreakerLimits = {
   rejections: 3,
   rejectionsWindowMs: 15 * MINUTE_MS,
   unprotectedMs: MINUTE_MS,
-  positionManagerSilentMs: 150_000,
+  positionManagerSilentMs: 150 * SECOND_MS,
   cooldownMs: 30 * MINUTE_MS,
 };

@@ -2,6 +2,7 @@
 // trips: nothing here stands in for what is not known.
 
 import { messageOf } from '../../core/message-of.ts';
+import { DAY_MS } from '../../core/units.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
 import { MISSED_BARS_RUNS, type MissedBar, missedBars } from '../../inference/missed-bars.ts';
 import type { SignalStore } from '../../inference/ports.ts';
@@ -11,20 +12,9 @@ import type { BreakerState } from '../breaker/state.ts';
 import type { Reading } from '../effective-mode.ts';
 import type { Scope } from '../gate.ts';
 import type { RiskStore } from '../ports.ts';
-import {
-  dayKey,
-  dayRecordSchema,
-  equitySnapshotSchema,
-  type IncidentRecord,
-  incidentKey,
-  incidentRecordSchema,
-  POSITION_MANAGER_KEY,
-  positionManagerRecordSchema,
-  rejectionKey,
-  rejectionRecordSchema,
-  tradeKey,
-  tradeRecordSchema,
-} from '../records.ts';
+import { dayId, type IncidentRecord } from '../records.ts';
+import { riskRecords } from './risk-records.ts';
+import { allValues } from './typed-records.ts';
 
 export interface EvidenceSources {
   readonly risk: RiskStore;
@@ -40,8 +30,6 @@ interface Asked {
   readonly nowMs: number;
 }
 
-const DAY_MS = 86_400_000;
-
 export interface CollectedBreakerEvidence extends BreakerEvidence {
   /** Told, and no cause to trip by itself: `signals_stale` is. */
   readonly missedBars: Reading<readonly MissedBar[]>;
@@ -52,15 +40,16 @@ export async function collectBreakerEvidence(
   sources: EvidenceSources,
   asked: Asked,
 ): Promise<CollectedBreakerEvidence> {
+  const records = riskRecords(sources.risk);
   const [snapshots, stopHitsAtMs, rejectionsAtMs, managePositions, incidents, runs, dayStart] =
     await Promise.all([
       read(() => newestMarks(sources, asked)),
       read(() => stopHits(sources, asked)),
       read(() => rejections(sources, asked)),
-      read(() => sources.risk.get(asked.scope, POSITION_MANAGER_KEY, positionManagerRecordSchema)),
+      read(() => records.positionManager.get(asked.scope)),
       read(() => incidentsSinceArmed(sources, asked)),
       read(() => newestRuns(sources)),
-      read(() => sources.risk.get(asked.scope, dayKey(asked.nowMs), dayRecordSchema)),
+      read(() => records.days.get(asked.scope, dayId(asked.nowMs))),
     ]);
   return {
     snapshots,
@@ -120,8 +109,7 @@ async function incidentsSinceArmed(
   { scope, state }: Asked,
 ): Promise<IncidentRecord[]> {
   if (state.latch === 'TRIPPED') return [];
-  const query = { scope, prefix: 'incident#', fromKey: incidentKey(state.armedAtMs) };
-  return (await risk.list(query, incidentRecordSchema)).map(({ value }) => value);
+  return allValues(await riskRecords(risk).incidents.since(scope, state.armedAtMs));
 }
 
 /** As if the longest time without a stop had lasted until now. */
@@ -133,8 +121,7 @@ function longestUnprotectedSince(incidents: readonly IncidentRecord[], nowMs: nu
 type Snapshots = { readonly atMs: number; readonly equityMicroUsdt: number }[];
 
 async function newestMarks({ risk }: EvidenceSources, { scope }: Asked): Promise<Snapshots> {
-  const query = { scope, prefix: 'equity#', newestFirst: true, count: 2 };
-  return (await risk.list(query, equitySnapshotSchema)).map(({ value }) => value);
+  return allValues(await riskRecords(risk).equity.newest(scope, 2));
 }
 
 /** The position manager opens the day with its first snapshot of it. Until that is due, the day starts with the last snapshot of the one before. */
@@ -153,15 +140,14 @@ function dayStartOf(
 }
 
 async function stopHits({ risk, limits }: EvidenceSources, { scope, nowMs }: Asked): Promise<number[]> {
-  const fromKey = tradeKey({ closedAtMs: nowMs - limits.stopHitsWindowMs - SEEN_LATE_MS, symbol: '' });
-  const trades = await risk.list({ scope, prefix: 'trade#', fromKey }, tradeRecordSchema);
-  return trades.flatMap(({ value }) => (value.reason === 'stop' ? [value.closedAtMs] : []));
+  const fromMs = nowMs - limits.stopHitsWindowMs - SEEN_LATE_MS;
+  const trades = allValues(await riskRecords(risk).trades.since(scope, fromMs));
+  return trades.flatMap(({ reason, closedAtMs }) => (reason === 'stop' ? [closedAtMs] : []));
 }
 
 async function rejections({ risk, limits }: EvidenceSources, { scope, nowMs }: Asked): Promise<number[]> {
-  const atMs = nowMs - limits.rejectionsWindowMs - SEEN_LATE_MS;
-  const query = { scope, prefix: 'rejection#', fromKey: rejectionKey({ atMs, clientOrderId: '' }) };
-  const records = (await risk.list(query, rejectionRecordSchema)).map(({ value }) => value);
+  const fromMs = nowMs - limits.rejectionsWindowMs - SEEN_LATE_MS;
+  const records = allValues(await riskRecords(risk).rejections.since(scope, fromMs));
   // An order has two when whoever learnt of its rejection died before he wrote that down.
   const ofOrders = new Map(records.map((record) => [record.clientOrderId, record.atMs]));
   return [...ofOrders.values()];

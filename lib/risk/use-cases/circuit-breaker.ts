@@ -1,7 +1,6 @@
 // The circuit breaker at work: gathers evidence, moves the state by `transition`, and carries out the effects in their order:
 // latch, flags, audit, notification. What fails is reported and done again by the next tick; nothing waits for anything else.
 
-import { z } from 'zod';
 import { invariant } from '../../core/invariant.ts';
 import { messageOf } from '../../core/message-of.ts';
 import type { Clock } from '../../core/ports.ts';
@@ -17,8 +16,8 @@ import {
 } from '../breaker/transition-types.ts';
 import { type GateItem, newGate, planBreakerWrite, type Scope } from '../gate.ts';
 import type { FlagStore, Notifier, RiskStore } from '../ports.ts';
-import { type AuditRecord, auditKey } from '../records.ts';
 import { collectBreakerEvidence, type EvidenceSources } from './breaker-evidence.ts';
+import { riskRecords } from './risk-records.ts';
 
 export interface BreakerDependencies extends EvidenceSources {
   readonly flags: FlagStore;
@@ -42,7 +41,8 @@ export interface BreakerOutcome {
 
 /** How often a decision is made again because someone else wrote the gate in between. */
 const DECISIONS_MAX = 5;
-const AUDIT_PREFIX = auditKey('breaker#');
+/** How the ids of the breaker's audit records begin. */
+const AUDIT_ID_START = 'breaker#';
 
 /**
  * The scopes that the breaker watches and the position manager therefore covers: paper always, live from the day on when QT_PAPER_TRADING
@@ -185,9 +185,9 @@ async function openGate(
 ): Promise<GateItem> {
   const gate = await risk.readGate(scope);
   if (gate !== undefined) return gate;
-  const traces = await risk.list({ scope, prefix: AUDIT_PREFIX, count: 1 }, z.unknown());
+  const hasTraces = await riskRecords(risk).audit.has(scope, AUDIT_ID_START);
   const nowMs = clock.nowMs();
-  await risk.createGate(scope, newGate(traces.length === 0 ? firstArmed(nowMs) : lostState(nowMs)));
+  await risk.createGate(scope, newGate(hasTraces ? lostState(nowMs) : firstArmed(nowMs)));
   const created = await risk.readGate(scope);
   invariant(created !== undefined, `the ${scope} gate was deleted while it was made`);
   return created;
@@ -195,13 +195,12 @@ async function openGate(
 
 /** By this record a lost gate is told from one that never was. */
 async function leaveTrace({ risk, clock }: BreakerDependencies, scope: Scope): Promise<void> {
-  const record: AuditRecord = {
+  await riskRecords(risk).audit.add(scope, `${AUDIT_ID_START}1#armed`, {
     atMs: clock.nowMs(),
     what: 'armed',
     by: 'circuit-breaker',
     message: 'the first arming of this scope',
-  };
-  await risk.put(scope, `${AUDIT_PREFIX}1#armed`, record, { ifAbsent: true });
+  });
 }
 
 async function carryOut(
@@ -218,8 +217,8 @@ async function carryOut(
       return;
     case 'audit': {
       const { key, what, by, message } = effect;
-      const record: AuditRecord = { atMs: clock.nowMs(), what, by, message };
-      await risk.put(scope, AUDIT_PREFIX + key, record, { ifAbsent: true });
+      const record = { atMs: clock.nowMs(), what, by, message };
+      await riskRecords(risk).audit.add(scope, AUDIT_ID_START + key, record);
       return;
     }
     case 'notify': {

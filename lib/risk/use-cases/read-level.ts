@@ -1,10 +1,9 @@
 // Which capital level is active: the rollout's record, and what a reading of it means.
-import { z } from 'zod';
 import type { Scope } from '../gate.ts';
 import type { Level, RolloutState } from '../level.ts';
-import { initialRollout, rolloutStateSchema } from '../level.ts';
+import { initialRollout } from '../level.ts';
 import type { RiskStore } from '../ports.ts';
-import { ROLLOUT_KEY } from '../records.ts';
+import { riskRecords } from './risk-records.ts';
 
 /** There is one rollout; it is live trading that it lets grow. */
 export const ROLLOUT_SCOPE: Scope = 'live';
@@ -15,11 +14,10 @@ type RecordState =
   | { readonly kind: 'missing' };
 
 export async function readRecord(risk: RiskStore): Promise<RecordState> {
-  const record = await risk.get(ROLLOUT_SCOPE, ROLLOUT_KEY, z.unknown());
+  const record = await riskRecords(risk).rollout.find(ROLLOUT_SCOPE);
   if (record === undefined) return { kind: 'missing' };
-  const { revision } = record;
-  const state = rolloutStateSchema.safeParse(record.value);
-  return state.success ? { kind: 'value', state: state.data, revision } : { kind: 'malformed', revision };
+  const { revision, value: state } = record;
+  return state === undefined ? { kind: 'malformed', revision } : { kind: 'value', state, revision };
 }
 
 /** The stage in force: paper before the rollout ever began, undefined when it cannot be read. Never rejects. */

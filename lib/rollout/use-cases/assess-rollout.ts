@@ -2,19 +2,20 @@
 // evidence, and steps the rollout down at once when a bound is broken.
 
 import type { Clock, ObjectStore } from '../../core/ports.ts';
-import { type ParityProof, proveParity } from '../../features/use-cases/prove-parity.ts';
+import type { ParityProof } from '../../features/parity-proof.ts';
+import { proveParity } from '../../features/use-cases/prove-parity.ts';
 import type { MarketData } from '../../market/ports.ts';
 import { readUniverse } from '../../market/use-cases/active-universe.ts';
 import type { Scope } from '../../risk/gate.ts';
 import type { Level } from '../../risk/level.ts';
 import type { RiskStore } from '../../risk/ports.ts';
-import { parityKey } from '../../risk/records.ts';
 import { readLevel } from '../../risk/use-cases/read-level.ts';
 import { decideGoNoGo, type GoNoGo } from '../go-no-go.ts';
 import type { RolloutTransition } from '../transition-rollout.ts';
 import { type CollectedEvidence, collectEvidence, type GoNoGoSources } from './collect-evidence.ts';
 import { type EvidenceReference, packEvidence, storeEvidence } from './evidence-bundle.ts';
 import { keepDecision, readRollout, stepDownRollout } from './move-rollout.ts';
+import { rolloutRecords } from './rollout-records.ts';
 
 export interface GoNoGoDependencies extends GoNoGoSources {
   readonly risk: RiskStore;
@@ -79,7 +80,7 @@ export async function assessRollout(dependencies: AssessDependencies): Promise<R
     () => [],
   );
   const parity = await proveParity(market, { universe, nowMs });
-  await risk.put('paper', parityKey(nowMs), parity, { ifAbsent: true });
+  await rolloutRecords(risk).parity.add('paper', parity);
 
   const { report, packed } = await assess(dependencies, { hours: HOURS, nowMs });
   const { decision, stored } = report;

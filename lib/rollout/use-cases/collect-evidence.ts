@@ -1,22 +1,24 @@
 // The evidence that GO/NO-GO judges, gathered from what infer, guard and the parity proofs have recorded. What cannot be read,
 // or is too little to say anything, is undefined, and so NO_GO: nothing here stands in for what is not known.
-import type { z } from 'zod';
 import { messageOf } from '../../core/message-of.ts';
+import { HOUR_MS } from '../../core/units.ts';
+import type { ParityProof } from '../../features/parity-proof.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import type { BarTallies } from '../../inference/use-cases/tally-bars.ts';
 import { BAR_MS } from '../../market/candle.ts';
-import { type DriftRecord, driftRecordSchema } from '../../models/drift-record.ts';
+import type { DriftRecord } from '../../models/drift-record.ts';
 import type { ModelAbstentionReason } from '../../models/vote.ts';
 import type { Scope } from '../../risk/gate.ts';
-import type { RiskStore } from '../../risk/ports.ts';
-import { driftKey, parityKey, parityRecordSchema } from '../../risk/records.ts';
+import type { RecordStore } from '../../risk/ports.ts';
+import { allValues } from '../../risk/use-cases/typed-records.ts';
 import type { GoNoGoEvidence } from '../go-no-go.ts';
+import { rolloutRecords } from './rollout-records.ts';
 import { collectTrading, NOT_TRADED } from './trading-evidence.ts';
 
 export interface GoNoGoSources {
   readonly signals: Pick<SignalStore, 'lastRuns'>;
-  readonly risk: Pick<RiskStore, 'list'>;
+  readonly risk: RecordStore;
   readonly tallies: BarTallies;
   /** Of the infer function. */
   readonly shards: number;
@@ -37,8 +39,6 @@ export interface CollectedEvidence {
   /** One line each: what could not be read. */
   readonly unreadable: readonly string[];
 }
-
-const HOUR_MS = 3_600_000;
 /** Bars between the newest closed one and now that may have runs too. */
 const NEWER_RUNS = 2;
 /** Both models have to answer on this share of the signals before their agreement says anything. */
@@ -67,6 +67,7 @@ export async function collectEvidence(
   asked: { readonly hours: number; readonly nowMs: number; readonly scopes: readonly Scope[] },
 ): Promise<CollectedEvidence> {
   const window = windowBefore(asked.nowMs, asked.hours);
+  const records = rolloutRecords(sources.risk);
   const unreadable: string[] = [];
   const attempt = <T>(work: Promise<T>): Promise<T | undefined> =>
     work.catch((error: unknown) => {
@@ -76,8 +77,8 @@ export async function collectEvidence(
   const [runs, signals, proofs, drift, trading] = await Promise.all([
     attempt(readRuns(sources, window)),
     attempt(tallySignals(sources.tallies, window)),
-    attempt(readProofs(sources.risk, window)),
-    attempt(readDrift(sources.risk, window)),
+    attempt(records.parity.since('paper', window.fromMs).then(allValues)),
+    attempt(records.drift.latest('paper', window.fromMs)),
     attempt(collectTrading(sources.risk, { ...window, ...asked })),
   ]);
   const evidence = {
@@ -132,25 +133,9 @@ async function tallySignals(
   };
 }
 
-type Proof = z.infer<typeof parityRecordSchema>;
-
-async function readProofs(risk: GoNoGoSources['risk'], window: EvidenceWindow): Promise<Proof[]> {
-  const query = { scope: 'paper', prefix: 'parity#', fromKey: parityKey(window.fromMs) } as const;
-  return (await risk.list(query, parityRecordSchema)).map(({ value }) => value);
-}
-
-async function readDrift(
-  risk: GoNoGoSources['risk'],
-  window: EvidenceWindow,
-): Promise<DriftRecord | undefined> {
-  const fromKey = driftKey(window.fromMs);
-  const query = { scope: 'paper', prefix: 'drift#', fromKey, newestFirst: true, count: 1 } as const;
-  return (await risk.list(query, driftRecordSchema))[0]?.value;
-}
-
 function evaluateModels(
   runs: readonly InferRun[] | undefined,
-  proofs: readonly Proof[] | undefined,
+  proofs: readonly ParityProof[] | undefined,
 ): Pick<GoNoGoEvidence, 'featureMismatches' | 'modelLoadFailures'> {
   const quarantined = runs?.flatMap((run) => run.quarantined);
   if (runs === undefined || runs.length === 0 || quarantined === undefined)
@@ -166,7 +151,7 @@ function evaluateModels(
   };
 }
 
-function isProven(runs: readonly InferRun[], proofs: readonly Proof[] | undefined): boolean {
+function isProven(runs: readonly InferRun[], proofs: readonly ParityProof[] | undefined): boolean {
   const bars = new Set(runs.map(({ barOpenTimeMs }) => barOpenTimeMs)).size;
   const made = proofs?.filter(({ values }) => values > 0).length ?? 0;
   return made >= Math.max(1, (PROOFS_PER_HOUR_MIN * bars * BAR_MS) / HOUR_MS);

@@ -1,22 +1,15 @@
 // The rollout at work: reads its state, decides by `transitionRollout`, and writes under the condition that nobody moved it
 // meanwhile. The audit entry comes first: no change is without one, and one that the state does not bear out did not come about.
 
-import { z } from 'zod';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
+import { MINUTE_MS } from '../../core/units.ts';
 import { initialRollout, type RolloutState, type SignOffRole } from '../../risk/level.ts';
 import type { RecordCondition, RiskStore } from '../../risk/ports.ts';
-import {
-  type AuditRecord,
-  auditKey,
-  GO_NO_GO_KEY,
-  type GoNoGoRecord,
-  goNoGoRecordSchema,
-  ROLLOUT_KEY,
-  sortable,
-} from '../../risk/records.ts';
+import { sortable } from '../../risk/record-kind.ts';
 import { ROLLOUT_SCOPE, readRecord } from '../../risk/use-cases/read-level.ts';
+import type { GoNoGoRecord } from '../records.ts';
 import {
   ROLLOUT_DENIALS,
   type RolloutDenial,
@@ -25,12 +18,13 @@ import {
   transitionRollout,
 } from '../transition-rollout.ts';
 import { verifyEvidence } from './evidence-bundle.ts';
+import { rolloutRecords } from './rollout-records.ts';
 
 /** How often less risk is tried again because someone else moved the rollout. */
 const ATTEMPTS_MAX = 5;
 
 /** The operator's clock may be behind that of the functions by so much; a replay's is read by the minute. */
-const CLOCK_SKEW_MS_MAX = 120_000;
+const CLOCK_SKEW_MS_MAX = 2 * MINUTE_MS;
 
 /** Why a change was refused. Closed. */
 const REFUSALS = {
@@ -52,7 +46,7 @@ export async function readRollout(
 ): Promise<Result<RolloutState, RolloutRefusal>> {
   let record = await readRecord(risk);
   if (record.kind === 'missing') {
-    await risk.put(ROLLOUT_SCOPE, ROLLOUT_KEY, initialRollout(nowMs), { ifAbsent: true });
+    await rolloutRecords(risk).rollout.put(ROLLOUT_SCOPE, initialRollout(nowMs), { ifAbsent: true });
     record = await readRecord(risk);
   }
   if (record.kind === 'value') return success(record.state);
@@ -61,17 +55,17 @@ export async function readRollout(
 
 /** The newest decision of the hourly evaluation. Throws StoreError. */
 export async function readDecision(risk: RiskStore): Promise<GoNoGoRecord | undefined> {
-  return (await risk.get(ROLLOUT_SCOPE, GO_NO_GO_KEY, goNoGoRecordSchema))?.value;
+  return (await rolloutRecords(risk).goNoGo.get(ROLLOUT_SCOPE))?.value;
 }
 
 /** Keeps the decision, unless there is a newer one. Throws StoreError. */
 export async function keepDecision(risk: RiskStore, decision: GoNoGoRecord): Promise<void> {
+  const { goNoGo } = rolloutRecords(risk);
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-    const before = await risk.get(ROLLOUT_SCOPE, GO_NO_GO_KEY, z.unknown());
-    const known = goNoGoRecordSchema.safeParse(before?.value);
-    if (known.success && known.data.decidedAtMs > decision.decidedAtMs) return;
+    const before = await goNoGo.find(ROLLOUT_SCOPE);
+    if (before?.value !== undefined && before.value.decidedAtMs > decision.decidedAtMs) return;
     const condition: RecordCondition = before ? { ifRevision: before.revision } : { ifAbsent: true };
-    if ((await risk.put(ROLLOUT_SCOPE, GO_NO_GO_KEY, decision, condition)) === 'written') return;
+    if ((await goNoGo.put(ROLLOUT_SCOPE, decision, condition)) === 'written') return;
   }
   throw new StoreError('the newest GO/NO-GO decision is written too often', { retryable: true });
 }
@@ -176,19 +170,15 @@ async function moveRollout(
   if (moved.outcome === 'denied') return failure(moved.denials.map(refusal));
 
   const revision = record.kind === 'missing' ? 0 : record.revision;
-  const audit: AuditRecord = {
-    atMs,
-    what: `rollout ${moved.outcome}: ${moved.previous.level} -> ${moved.current.level}`,
-    by,
-    message,
-  };
-  const key = auditKey(`rollout#${sortable(atMs)}#${revision}#${moved.outcome}`);
-  const audited = await risk.put(ROLLOUT_SCOPE, key, audit, { ifAbsent: true });
+  const { audit, rollout } = rolloutRecords(risk);
+  const what = `rollout ${moved.outcome}: ${moved.previous.level} -> ${moved.current.level}`;
+  const auditId = `rollout#${sortable(atMs)}#${revision}#${moved.outcome}`;
+  const audited = await audit.add(ROLLOUT_SCOPE, auditId, { atMs, what, by, message });
   // An entry left by an attempt that was cut off says the same of a step down, and does not hold it up.
   if (audited === 'conflict' && !isDown) return failure([refusal('conflict')]);
   const condition: RecordCondition =
     record.kind === 'missing' ? { ifAbsent: true } : { ifRevision: record.revision };
-  const written = await risk.put(ROLLOUT_SCOPE, ROLLOUT_KEY, moved.current, condition);
+  const written = await rollout.put(ROLLOUT_SCOPE, moved.current, condition);
   return written === 'written' ? success(moved) : failure([refusal('conflict')]);
 }
 

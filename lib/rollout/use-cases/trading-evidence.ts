@@ -1,18 +1,13 @@
 // What the traded scopes show for GO/NO-GO: positions, stops hit, the deepest fall of a day, profit. It says something only where
 // the guard's marks are without gaps.
 
-import { MICRO } from '../../core/money.ts';
+import { MICRO, MINUTE_MS } from '../../core/units.ts';
+import { executionRecords } from '../../execution/use-cases/execution-records.ts';
 import { worstDailyDrawdown } from '../../risk/drawdown.ts';
 import type { Scope } from '../../risk/gate.ts';
-import type { RiskStore } from '../../risk/ports.ts';
-import {
-  type EquitySnapshot,
-  equityKey,
-  equitySnapshotSchema,
-  positionRecordSchema,
-  tradeKey,
-  tradeRecordSchema,
-} from '../../risk/records.ts';
+import type { RecordStore } from '../../risk/ports.ts';
+import type { EquitySnapshot } from '../../risk/records.ts';
+import { allValues } from '../../risk/use-cases/typed-records.ts';
 import type { GoNoGoEvidence } from '../go-no-go.ts';
 
 export type TradingEvidence = Pick<
@@ -28,7 +23,7 @@ export const NOT_TRADED: TradingEvidence = {
 };
 
 /** The guard marks every minute; a longer silence may hide any fall. */
-const MARK_GAP_MS_MAX = 15 * 60_000;
+const MARK_GAP_MS_MAX = 15 * MINUTE_MS;
 /** A fall as deep as this is told even where marks are missing; that there was none takes all of them. */
 const CERTAIN_FALL = 0.05;
 
@@ -40,7 +35,7 @@ interface Asked {
 }
 
 /** Positions are those held at some time since `fromMs`. Rejects when a record cannot be read. */
-export async function collectTrading(risk: Pick<RiskStore, 'list'>, asked: Asked): Promise<TradingEvidence> {
+export async function collectTrading(risk: RecordStore, asked: Asked): Promise<TradingEvidence> {
   const scopes = await Promise.all(asked.scopes.map((scope) => readScope(risk, scope, asked)));
   const marked = scopes.filter(({ snapshots }) => snapshots.length > 0);
   const falls = marked.map(({ snapshots }) => worstFall(snapshots));
@@ -64,20 +59,16 @@ interface ScopeTrading {
   readonly realisedMicroUsdt: number;
 }
 
-async function readScope(
-  risk: Pick<RiskStore, 'list'>,
-  scope: Scope,
-  { fromMs, nowMs }: Asked,
-): Promise<ScopeTrading> {
-  const tradesFrom = tradeKey({ closedAtMs: fromMs, symbol: '' });
+async function readScope(risk: RecordStore, scope: Scope, { fromMs, nowMs }: Asked): Promise<ScopeTrading> {
+  const records = executionRecords(risk);
   const [snapshots, trades, open] = await Promise.all([
-    risk.list({ scope, prefix: 'equity#', fromKey: equityKey(fromMs) }, equitySnapshotSchema),
-    risk.list({ scope, prefix: 'trade#', fromKey: tradesFrom }, tradeRecordSchema),
-    risk.list({ scope, prefix: 'position#' }, positionRecordSchema),
+    records.equity.since(scope, fromMs).then(allValues),
+    records.trades.since(scope, fromMs).then(allValues),
+    records.positions.all(scope).then(allValues),
   ]);
-  const closed = trades.map(({ value }) => value).filter(({ closedAtMs }) => closedAtMs <= nowMs);
+  const closed = trades.filter(({ closedAtMs }) => closedAtMs <= nowMs);
   return {
-    snapshots: snapshots.map(({ value }) => value).filter(({ atMs }) => atMs <= nowMs),
+    snapshots: snapshots.filter(({ atMs }) => atMs <= nowMs),
     positions: closed.length + open.length,
     stopHits: closed.filter(({ reason }) => reason === 'stop').length,
     realisedMicroUsdt: closed.reduce((sum, { profitMicroUsdt }) => sum + profitMicroUsdt, 0),

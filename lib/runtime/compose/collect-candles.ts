@@ -8,6 +8,7 @@ import { createFolderObjectStore } from '../../adapters/files/folder-object-stor
 import { recordCollection } from '../../adapters/telemetry/record-collection.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result } from '../../core/result.ts';
+import { MINUTE_MS } from '../../core/units.ts';
 import { readUniverse } from '../../market/use-cases/active-universe.ts';
 import {
   type CollectionReport,
@@ -21,7 +22,7 @@ import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.t
 /** Half of the smaller limit; trading from the same address needs the rest. */
 const WEIGHT_PER_MINUTE = 1_200;
 /** Long enough to wait for the request budget of the next minute. */
-const DEADLINE_MS = 120_000;
+const DEADLINE_MS = 2 * MINUTE_MS;
 
 interface CandleOrigin {
   readonly exchange: Exchange;

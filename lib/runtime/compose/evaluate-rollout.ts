@@ -7,13 +7,13 @@ import { createBarTallies } from '../../inference/use-cases/tally-bars.ts';
 import type { DriftRecord } from '../../models/drift-record.ts';
 import type { DriftLog } from '../../models/ports.ts';
 import { watchDrift } from '../../models/use-cases/watch-drift.ts';
-import type { RiskStore } from '../../risk/ports.ts';
-import { driftKey } from '../../risk/records.ts';
+import type { RecordStore } from '../../risk/ports.ts';
 import {
   type AssessDependencies,
   assessRollout,
   type RolloutAssessment,
 } from '../../rollout/use-cases/assess-rollout.ts';
+import { rolloutRecords } from '../../rollout/use-cases/rollout-records.ts';
 import type { EvaluateRolloutSettings } from '../config/function-settings.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
 import { openMarketData } from './market-data.ts';
@@ -62,6 +62,6 @@ export function composeEvaluateRollout(
 }
 
 /** Drift is kept beside the other evidence of paper trading. */
-const driftLogOf = (risk: Pick<RiskStore, 'put'>): DriftLog => ({
-  append: (record) => risk.put('paper', driftKey(record.atMs), record, { ifAbsent: true }),
+const driftLogOf = (risk: RecordStore): DriftLog => ({
+  append: (record) => rolloutRecords(risk).drift.add('paper', record),
 });

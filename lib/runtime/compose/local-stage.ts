@@ -7,6 +7,7 @@ import { createFolderObjectStore } from '../../adapters/files/folder-object-stor
 import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { StoreError } from '../../core/store-error.ts';
+import { HOUR_MS } from '../../core/units.ts';
 import { copyEnsemble } from '../../models/use-cases/copy-ensemble.ts';
 import { readCurrentEnsemble } from '../../models/use-cases/read-ensemble.ts';
 import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../config/stage.ts';
@@ -44,8 +45,6 @@ export async function prepareLocalStage(
     ? undefined
     : `ensemble ${id} is active (the starter is ${copied.value.ensembleId})`;
 }
-
-const HOUR_MS = 3_600_000;
 /** One part of the tables per hour, all of them within a week: the load is small, and a restart loses nothing. */
 const PARTS = 7 * 24;
 

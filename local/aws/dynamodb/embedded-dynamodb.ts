@@ -5,6 +5,7 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import dynalite from 'dynalite';
 import dynaliteDatabase from 'dynalite/db/index.js';
+import { MIB } from '../../../lib/core/units.ts';
 import type { FaultPlan } from '../host/fault-plan.ts';
 import { type OpenedService, type Reply, readBody } from '../host/http-listener.ts';
 import { DOOR_REFUSALS } from '../host/local-door.ts';
@@ -14,7 +15,7 @@ import { type CountedDatabase, openCountedDatabase } from './counted-database.ts
 import { LaggingTables } from './lagging-tables.ts';
 import { findLevelDbDamage } from './leveldb-files.ts';
 
-const REQUEST_BYTES_MAX = 16 * 1024 * 1024;
+const REQUEST_BYTES_MAX = 16 * MIB;
 const JSON_HEADERS = { 'content-type': 'application/x-amz-json-1.0' } as const;
 
 /** What of a request decides which view answers it. */

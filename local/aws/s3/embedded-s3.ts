@@ -2,6 +2,7 @@
 // implemented is refused as such, never half done. Who may ask is the listener's matter; signatures are not verified.
 import type { IncomingMessage } from 'node:http';
 import { XMLParser } from 'fast-xml-parser';
+import { KIB } from '../../../lib/core/units.ts';
 import type { FaultPlan } from '../host/fault-plan.ts';
 import { type OpenedService, type Reply, readBody } from '../host/http-listener.ts';
 import { DOOR_REFUSALS } from '../host/local-door.ts';
@@ -48,7 +49,7 @@ const PLAIN_PARAMETERS = new Set(
     ' ',
   ),
 );
-const CONFIGURATION_BYTES_MAX = 64 * 1024;
+const CONFIGURATION_BYTES_MAX = 64 * KIB;
 
 /** S3 in a folder that nobody else has. Throws LocalStartError. */
 export async function openEmbeddedS3(dir: string, faults: FaultPlan): Promise<OpenedService> {

@@ -3,11 +3,12 @@
 import { randomUUID } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { KIB } from '../../../lib/core/units.ts';
 import { CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, createDigester, type Digest } from './s3-digest.ts';
 import { S3Error } from './s3-error.ts';
 
 const CHECKSUM_HEADER = 'x-amz-checksum-';
-const CHUNK_LINE_BYTES_MAX = 16 * 1024;
+const CHUNK_LINE_BYTES_MAX = 16 * KIB;
 
 export interface Upload extends Digest {
   /** Holds the received bytes, flushed to disk. Whoever has the upload moves it or removes it. */

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { KIB } from '../../../lib/core/units.ts';
 
 export const CHECKSUM_ALGORITHMS = ['crc32', 'sha1', 'sha256'] as const;
 export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
@@ -39,7 +40,7 @@ export function createDigester(algorithm: ChecksumAlgorithm): Digester {
   };
 }
 
-const READ_BYTES = 256 * 1024;
+const READ_BYTES = 256 * KIB;
 
 export async function digestFile(handle: FileHandle, algorithm: ChecksumAlgorithm): Promise<Digest> {
   const digester = createDigester(algorithm);

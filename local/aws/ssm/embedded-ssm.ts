@@ -1,6 +1,7 @@
 // Parameter Store for `npm start` and the tests, in the JSON 1.1 protocol that the AWS SDK speaks.
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
+import { MIB } from '../../../lib/core/units.ts';
 import type { FaultPlan } from '../host/fault-plan.ts';
 import { type OpenedService, type Reply, readBody } from '../host/http-listener.ts';
 import { DOOR_REFUSALS } from '../host/local-door.ts';
@@ -12,7 +13,7 @@ import {
   type SsmParameters,
 } from './ssm-parameters.ts';
 
-const REQUEST_BYTES_MAX = 1024 * 1024;
+const REQUEST_BYTES_MAX = MIB;
 const JSON_HEADERS = { 'content-type': 'application/x-amz-json-1.1' } as const;
 
 const NAMES_MAX = 10;

@@ -1,5 +1,6 @@
 // One futures account on the simulated exchange: it follows the market as the exchange's clock moves, and lets stops trigger,
 // orders rest, funding be paid and contracts settle when their time has come.
+import { HOUR_MS, MICRO } from '../../../lib/core/units.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { floorTo } from '../contracts.ts';
 import type { ExchangeReply } from '../route.ts';
@@ -9,7 +10,7 @@ import { E8_PER_MICRO, type Funds } from './funds.ts';
 import { Matching } from './matching.ts';
 import { type ForcedOrder, type MarketOrderRequest, OrderBook } from './order-book.ts';
 import { type Order, Orders, type Stop, Stops } from './orders.ts';
-import { MICRO, type Positions } from './positions.ts';
+import type { Positions } from './positions.ts';
 import { StopBook, type StopRequest } from './stop-book.ts';
 import type { Trades } from './trades.ts';
 
@@ -19,7 +20,7 @@ interface Followed {
   readonly fundedUntilMs: number;
 }
 
-const FUNDING_MS = 8 * 3_600_000;
+const FUNDING_MS = 8 * HOUR_MS;
 const FIRST_ID = 1_000;
 
 export class MatchingAccount {

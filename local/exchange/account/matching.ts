@@ -1,11 +1,12 @@
 // How an order becomes trades: prices, fees, positions, wallet. Everything that trades on an account, its owner's orders and the
 // exchange's own, goes through here.
+import { MICRO } from '../../../lib/core/units.ts';
 import { type Contracts, decimalsOf } from '../contracts.ts';
 import type { Unkindness } from '../unkindness.ts';
 import type { VisibleMarket } from '../visible-market.ts';
 import { type Level, levelsOf } from './depth.ts';
 import { E8, E8_PER_MICRO, Funds, type IncomeType } from './funds.ts';
-import { exact, MICRO, Positions, type Side } from './positions.ts';
+import { exact, Positions, type Side } from './positions.ts';
 import { Trades } from './trades.ts';
 
 export interface MatchingCosts {

@@ -1,11 +1,12 @@
 // The orders of an account, and its conditional ones: what they are, and how they are found.
+import { DAY_MS } from '../../../lib/core/units.ts';
 import { type AsOf, History } from './history.ts';
 import type { Side } from './positions.ts';
 
 const OPEN_ORDER: ReadonlySet<string> = new Set(['NEW', 'PARTIALLY_FILLED', 'NEW_ADL', 'NEW_INSURANCE']);
 /** Of conditional orders: until the order that it became is done. */
 const OPEN_STOP: ReadonlySet<string> = new Set(['NEW', 'TRIGGERING', 'TRIGGERED']);
-const FORGOTTEN_AFTER_MS = 3 * 86_400_000;
+const FORGOTTEN_AFTER_MS = 3 * DAY_MS;
 
 export interface Order {
   readonly orderId: number;

@@ -1,9 +1,9 @@
 // What an account holds of each symbol, at which cost. Its own arithmetic, in whole micro-USDT: an oracle must not share the
 // books of what it examines.
+import { MICRO } from '../../../lib/core/units.ts';
 import { type AsOf, History } from './history.ts';
 
 export type Side = 'BUY' | 'SELL';
-export const MICRO = 1_000_000;
 
 export interface Position {
   readonly symbol: string;

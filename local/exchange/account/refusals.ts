@@ -1,4 +1,5 @@
 // What the exchange refuses of an order, in Binance's numbers: the contract's state, its filters, margin and leverage.
+import { MICRO } from '../../../lib/core/units.ts';
 import { type Contract, isMultiple, isPrecise } from '../contracts.ts';
 import { type ExchangeReply, refuse } from '../route.ts';
 import { exact, type Side } from './positions.ts';
@@ -27,7 +28,6 @@ const CLIENT_ORDER_ID = /^[.A-Z:/a-z0-9_-]{1,36}$/;
 /** Here nothing trades any more, or nothing yet. */
 const NOT_TRADED = new Set(['PENDING_TRADING', 'DELIVERING', 'DELIVERED', 'SETTLING', 'BREAK']);
 const LEVERAGE_OF_LIMIT = 20;
-const MICRO = 1_000_000;
 
 export const SYMBOL_IS_ENDING = refuse(
   -4108,

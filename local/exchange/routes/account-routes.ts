@@ -1,10 +1,11 @@
 // Positions, balances, income and settings of the account.
+import { DAY_MS } from '../../../lib/core/units.ts';
 import type { MatchingAccount } from '../account/matching-account.ts';
 import { type ExchangeReply, type Route, refuse, reply } from '../route.ts';
 import { amount, incomeBody, positionBody } from './bodies.ts';
 import { limitOf, type MakeRoute, missing, ofSymbol, type Question, windowOf } from './private-route.ts';
 
-const KEPT_MS = 90 * 86_400_000;
+const KEPT_MS = 90 * DAY_MS;
 const DONE = reply({ code: 200, msg: 'success' });
 
 export function accountRoutes(account: MatchingAccount, route: MakeRoute): Route[] {

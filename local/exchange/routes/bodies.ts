@@ -1,8 +1,9 @@
 // What the exchange says of orders, trades, positions and money, in the shapes of Binance's documentation.
+import { MICRO } from '../../../lib/core/units.ts';
 import { plainDecimal } from '../../../lib/market/plain-decimal.ts';
 import { E8, type Income } from '../account/funds.ts';
 import type { Order, Stop } from '../account/orders.ts';
-import { MICRO, type Position } from '../account/positions.ts';
+import type { Position } from '../account/positions.ts';
 import type { Trade } from '../account/trades.ts';
 
 const AVERAGE_DECIMALS = 5;

@@ -1,4 +1,5 @@
 // A private endpoint: who asks is checked first, then the account catches up with the clock. Each answer is that of a time.
+import { DAY_MS } from '../../../lib/core/units.ts';
 import type { AsOf } from '../account/history.ts';
 import type { MatchingAccount } from '../account/matching-account.ts';
 import { type ExchangeReply, type ExchangeRequest, type Route, refuse } from '../route.ts';
@@ -59,8 +60,6 @@ export const ofSymbol =
     const symbol = question.parameters.get('symbol') ?? '';
     return account.market.lists(symbol) ? answer(symbol, question) : INVALID_SYMBOL;
   };
-
-const DAY_MS = 86_400_000;
 const WINDOW_DAYS = 7;
 
 interface Window {

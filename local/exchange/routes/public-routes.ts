@@ -1,5 +1,6 @@
 // Public endpoints of Binance, USDT-M futures (/fapi/v1) and spot (/api/v3): the same questions, with small differences in shape,
 // weight and limit, as its API documentation gives them.
+import { HOUR_MS } from '../../../lib/core/units.ts';
 import { plainDecimal } from '../../../lib/market/plain-decimal.ts';
 import { SYMBOL_IS_ENDING } from '../account/refusals.ts';
 import { type Contracts, decimalsOf } from '../contracts.ts';
@@ -20,7 +21,7 @@ interface PublicApi {
 }
 
 const INVALID_SYMBOL = refuse(-1121, 'Invalid symbol.');
-const FUNDING_MS = 8 * 3_600_000;
+const FUNDING_MS = 8 * HOUR_MS;
 const ENDING: ReadonlySet<string> = new Set([
   'DELIVERING',
   'DELIVERED',

@@ -7,6 +7,7 @@ import {
   createCcxtMarketData,
 } from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { RequestBudget } from '../../../lib/adapters/binance/request-budget.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../lib/core/units.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
 import { countUntil, sliceSeries } from '../../../lib/market/candle-series.ts';
 import type { MarketDataErrorCode } from '../../../lib/market/ports.ts';
@@ -253,7 +254,7 @@ describe('an exchange that asks for quiet', () => {
     expect(answers.filter((answer) => answer.ok).length).toBe(20);
     expect(answers.filter((answer) => !answer.ok && answer.error.code === 'rate_limited').length).toBe(80);
     expect(await usedWeight()).toBe(100);
-    time.advance(60_000);
+    time.advance(MINUTE_MS);
     expect((await marketData.closedCandles(request)).ok).toBe(true);
   });
 
@@ -264,15 +265,15 @@ describe('an exchange that asks for quiet', () => {
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '43']);
     for (let call = 0; call < 19; call++) expect((await greedy(simulated.url)).status).toBe(429);
     expect((await greedy(simulated.url)).status).toBe(418);
-    clockMs += 60_000;
+    clockMs += MINUTE_MS;
     expect((await greedy(simulated.url)).status).toBe(418);
-    clockMs += 60_000;
+    clockMs += MINUTE_MS;
     expect((await greedy(simulated.url)).status).toBe(200);
   });
 });
 
 describe('clocks that disagree', () => {
-  it.each([-3_600_000, -4_000, 4_000, 86_400_000])(
+  it.each([-HOUR_MS, -4_000, 4_000, DAY_MS])(
     'the exchange is %i ms off: its own clock decides which bars are closed',
     async (ms) => {
       clockMs = market.firstOpenTimeMs + 700 * BAR_MS + 2_000;

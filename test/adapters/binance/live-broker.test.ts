@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLiveBroker } from '../../../lib/adapters/binance/account/live-broker.ts';
 import { createCcxtMarketData } from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { RequestBudget } from '../../../lib/adapters/binance/request-budget.ts';
+import { DAY_MS } from '../../../lib/core/units.ts';
 import type { Broker } from '../../../lib/execution/ports.ts';
 import {
   type AnsweringServer,
@@ -22,7 +23,6 @@ import {
 } from '../../support/execution/broker-market.ts';
 
 const credentials = { apiKey: 'MARKER-KEY/7f3a+91', secret: 'MARKER-SECRET-c04d2e' };
-const DAY_MS = 86_400_000;
 const START_MS = Date.UTC(2024, 7, 5, 12);
 
 let exchange: AnsweringServer;

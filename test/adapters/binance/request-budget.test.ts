@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RequestBudget } from '../../../lib/adapters/binance/request-budget.ts';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
 
 describe('request budget', () => {
   it('never lets more weight leave within any minute than allowed, and always lets a patient caller through', () => {
@@ -24,7 +25,7 @@ describe('request budget', () => {
             expect(tries).toBeLessThan(19);
           }
           sent.push({ atMs: nowMs, weight });
-          const withinMinute = sent.filter(({ atMs }) => atMs > nowMs - 60_000);
+          const withinMinute = sent.filter(({ atMs }) => atMs > nowMs - MINUTE_MS);
           expect(withinMinute.reduce((sum, entry) => sum + entry.weight, 0)).toBeLessThanOrEqual(20);
         }
       }),

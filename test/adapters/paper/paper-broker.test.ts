@@ -3,14 +3,16 @@ import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-
 import { createPaperBroker } from '../../../lib/adapters/paper/paper-broker.ts';
 import { failure, success } from '../../../lib/core/result.ts';
 import { StoreError } from '../../../lib/core/store-error.ts';
-import { paperAccountSchema } from '../../../lib/execution/paper-account.ts';
+import { DAY_MS } from '../../../lib/core/units.ts';
 import type { Broker } from '../../../lib/execution/ports.ts';
+import { PAPER_ACCOUNT } from '../../../lib/execution/records.ts';
+import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { allocateSeries, countUntil, sliceSeries } from '../../../lib/market/candle-series.ts';
 import { deriveFilters } from '../../../lib/market/derive-filters.ts';
 import type { MarketData } from '../../../lib/market/ports.ts';
-import type { RiskStore } from '../../../lib/risk/ports.ts';
-import { PAPER_ACCOUNT_KEY } from '../../../lib/risk/records.ts';
+import type { RecordStore, RiskStore } from '../../../lib/risk/ports.ts';
+import { keyOf } from '../../../lib/risk/record-kind.ts';
 import {
   approveEntry,
   approveReduce,
@@ -60,7 +62,7 @@ const market: MarketData = {
   pairs: async () => success([]),
 };
 
-const open = (records: Pick<RiskStore, 'get' | 'put'> = store): Broker =>
+const open = (records: RecordStore = store): Broker =>
   createPaperBroker({
     records,
     market,
@@ -102,7 +104,7 @@ describe('the paper account', () => {
     await broker.submit(await approveEntry('paper'));
     await broker.submit(approveReduce('paper'));
     for (let trade = 0; trade < 5; trade++) {
-      nowMs += 86_400_000;
+      nowMs += DAY_MS;
       const [side, id] = [trade % 2 === 0 ? 'BUY' : 'SELL', `qt-later-${trade}`] as const;
       await broker.submit(await approveEntry('paper', { side, clientOrderId: id }));
     }
@@ -113,7 +115,7 @@ describe('the paper account', () => {
       status: 'filled',
       updatedAtMs: BROKER_START_MS,
     });
-    const record = await store.get('paper', PAPER_ACCOUNT_KEY, paperAccountSchema);
+    const record = await executionRecords(store).paperAccount.get('paper');
     // What ended is put away: the account itself stays small.
     expect(Object.keys(record!.value.orders).length).toBeLessThanOrEqual(2);
   });
@@ -172,8 +174,8 @@ describe('when something fails', () => {
   it.each([true, false])(
     'a write whose answer is lost is unknown, and found out (arrived: %s)',
     async (arrived) => {
-      const lossy: Pick<RiskStore, 'get' | 'put'> = {
-        get: (scope, key, schema) => store.get(scope, key, schema),
+      const lossy: RecordStore = {
+        ...store,
         put: async (...write) => {
           if (arrived) await store.put(...write);
           throw new StoreError('no answer', { retryable: true });
@@ -189,7 +191,7 @@ describe('when something fails', () => {
   );
 
   it('a record that is no account is refused, not replaced', async () => {
-    await store.put('paper', PAPER_ACCOUNT_KEY, { ledger: 'gone' }, { ifAbsent: true });
+    await store.put('paper', keyOf(PAPER_ACCOUNT), { ledger: 'gone' }, { ifAbsent: true });
     expect(await open().walletMicroUsdt()).toMatchObject({
       ok: false,
       error: { code: 'unavailable', retryable: false },

@@ -1,9 +1,10 @@
 // The arithmetic of the simulated account: whatever is traded, money and quantities are conserved to the last digit.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MICRO } from '../../../lib/core/units.ts';
 import { levelsOf } from '../../../local/exchange/account/depth.ts';
 import { History } from '../../../local/exchange/account/history.ts';
-import { MICRO, Positions, type Side } from '../../../local/exchange/account/positions.ts';
+import { Positions, type Side } from '../../../local/exchange/account/positions.ts';
 import { Contracts, decimalsOf, floorTo, isMultiple, isPrecise } from '../../../local/exchange/contracts.ts';
 import { shareOf } from '../../../local/exchange/seeded-share.ts';
 import { generateMarket } from '../../../local/market/generated-market.ts';

@@ -2,6 +2,7 @@
 // same, and the same history always gives the same answers.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { HOUR_MS } from '../../../lib/core/units.ts';
 import { UNKIND } from '../../../local/exchange/unkindness.ts';
 import { DEPOSIT, ExchangeAccount, type Row } from '../../support/trading/exchange-account.ts';
 
@@ -10,7 +11,7 @@ const UNITS = { BTCUSDT: 0.004, ETHUSDT: 0.05, SOLUSDT: 1 } as const;
 const PRICES = { BTCUSDT: 50_000, ETHUSDT: 2_500, SOLUSDT: 140 } as const;
 /** Longer than any lag. */
 const QUIET_MS = 60_000;
-const FEW_MS = [0, 700, 5_000, 120_000, 3_600_000] as const;
+const FEW_MS = [0, 700, 5_000, 120_000, HOUR_MS] as const;
 
 const symbol = fc.constantFrom(...SYMBOLS);
 const side = fc.constantFrom('BUY', 'SELL');

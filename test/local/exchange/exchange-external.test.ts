@@ -1,5 +1,6 @@
 // What others do on the simulated exchange, in-process and over HTTP: people in the app, and the exchange itself.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { DEPOSIT, ExchangeAccount, type Row } from '../../support/trading/exchange-account.ts';
 
@@ -130,7 +131,7 @@ describe('the exchange itself', () => {
   });
 
   it('settles a contract at its delivery date', async () => {
-    const deliveryDateMs = account.nowMs + 10 * 60_000;
+    const deliveryDateMs = account.nowMs + 10 * MINUTE_MS;
     await account.order({ symbol: 'ETHUSDT', quantity: '1' });
     account.exchange.external.changeContract({
       ...{ symbol: 'ETHUSDT', contractType: 'CURRENT_QUARTER', deliveryDateMs },
@@ -166,7 +167,7 @@ describe('the exchange itself', () => {
   });
 
   it('a contract that nobody holds settles all the same', async () => {
-    const deliveryDateMs = account.nowMs + 60_000;
+    const deliveryDateMs = account.nowMs + MINUTE_MS;
     account.exchange.external.changeContract({ symbol: 'SOLUSDT', deliveryDateMs });
     expect(await account.contract('SOLUSDT')).toMatchObject({ status: 'TRADING' });
     account.nowMs = deliveryDateMs;

@@ -1,6 +1,7 @@
 // Income of the simulated exchange: the rows explain the wallet to the last digit, in pages, windows, types and assets as Binance
 // has them.
 import { afterEach, expect, it } from 'vitest';
+import { DAY_MS, HOUR_MS } from '../../../lib/core/units.ts';
 import { INCOME_TYPES } from '../../../local/exchange/account/funds.ts';
 import { DEPOSIT, ExchangeAccount, type Row } from '../../support/trading/exchange-account.ts';
 
@@ -9,7 +10,6 @@ afterEach(() => account.close());
 const open = async (options?: Parameters<typeof ExchangeAccount.open>[0]): Promise<void> => {
   account = await ExchangeAccount.open(options);
 };
-const DAY_MS = 86_400_000;
 
 async function allIncome(parameters: Record<string, string | number> = {}): Promise<Row[]> {
   const rows: Row[] = [];
@@ -30,7 +30,7 @@ it('adds up to the wallet, whatever moved it', async () => {
     const symbol = ['BTCUSDT', 'ETHUSDT', 'SOLUSDT'][round % 3]!;
     const side = round % 5 < 2 ? 'SELL' : 'BUY';
     external.marketOrder({ symbol, side, quantity: round % 3 === 0 ? 0.014 : 1.7 });
-    account.nowMs += 3_600_000;
+    account.nowMs += HOUR_MS;
   }
   external.transfer({ amount: -120.5 });
   external.transfer({ asset: 'USDC', amount: 30 });

@@ -5,6 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import ccxt from 'ccxt';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
 import { BAR_MS, findCandleProblem } from '../../../lib/market/candle.ts';
 import { type CandleSeries, candleAt, countUntil, sliceSeries } from '../../../lib/market/candle-series.ts';
 import {
@@ -96,7 +97,7 @@ describe('generated market', () => {
 
 describe('what can be seen of a market', () => {
   const market = generateMarket({ seed: 5, symbols: 16, fromMs, bars: 400 });
-  let nowMs = fromMs + 350 * BAR_MS + 60_000;
+  let nowMs = fromMs + 350 * BAR_MS + MINUTE_MS;
   let exchange: SimulatedExchange;
   beforeAll(async () => {
     exchange = await startSimulatedExchange({ market, clock: { nowMs: () => nowMs } });
@@ -149,7 +150,7 @@ describe('what can be seen of a market', () => {
   });
 
   it('counts weight as Binance does, apart for futures and spot', async () => {
-    nowMs += 60_000;
+    nowMs += MINUTE_MS;
     const weights = [];
     for (const path of [
       'klines?symbol=BTCUSDT&interval=5m&limit=99',

@@ -1,5 +1,6 @@
 // Conditional orders of the simulated exchange: their steps, what they watch, what they close, and how many there may be.
 import { afterEach, describe, expect, it } from 'vitest';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { ExchangeAccount, START_MS } from '../../support/trading/exchange-account.ts';
 
@@ -94,14 +95,14 @@ describe('the mark price', () => {
     const marks: number[] = [];
     for (let minute = 0; minute < 40; minute++) {
       marks.push(await markOf());
-      account.nowMs += 60_000;
+      account.nowMs += MINUTE_MS;
     }
     expect(Math.max(...marks)).toBeGreaterThan(50_000 * 1.001);
     expect(Math.min(...marks)).toBeLessThan(50_000 * 0.999);
     expect(marks.every((mark) => Math.abs(mark / 50_000 - 1) <= 0.002)).toBe(true);
     const [position] = await account.rows('/fapi/v3/positionRisk');
     expect(Number(position!.markPrice)).toBe(await markOf());
-    account.nowMs -= 40 * 60_000;
+    account.nowMs -= 40 * MINUTE_MS;
     expect(await markOf()).toBe(marks[0]);
     expect((await account.get('premiumIndex')).body).toHaveLength(3);
   });

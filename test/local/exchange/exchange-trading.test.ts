@@ -1,5 +1,6 @@
 // Orders, trades and fees of the simulated exchange, and the conditions in which it refuses, as Binance does.
 import { afterEach, describe, expect, it } from 'vitest';
+import { DAY_MS } from '../../../lib/core/units.ts';
 import { COSTS, DEPOSIT, ExchangeAccount, type Row } from '../../support/trading/exchange-account.ts';
 
 let account: ExchangeAccount;
@@ -9,7 +10,6 @@ const open = async (options?: Parameters<typeof ExchangeAccount.open>[0]): Promi
 };
 const sum = (rows: readonly Row[], name: string): number =>
   rows.reduce((total, row) => total + Number(row[name]), 0);
-const DAY_MS = 86_400_000;
 
 describe('what an order becomes', () => {
   it('is acknowledged with nothing filled, or answered with its result, as was asked', async () => {

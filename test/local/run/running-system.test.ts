@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../../local/aws/embedded-aws.ts';
 import { LocalStartError } from '../../../local/aws/host/local-start-error.ts';
 import { saveReplayPosition } from '../../../local/run/replay-position.ts';
@@ -112,7 +113,7 @@ describe('a start that fails', () => {
         port,
         market: { dataFolder: undefined, seed: 7, symbols: 2, fromMs: undefined, speed: 'max' },
       },
-      AbortSignal.timeout(60_000),
+      AbortSignal.timeout(MINUTE_MS),
     );
   beforeEach(async () => {
     saveReplayPosition(stateDir, { source: 'another market', nextRunMs: 1, fromMs: null });

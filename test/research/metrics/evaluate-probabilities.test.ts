@@ -1,11 +1,11 @@
 // All figures of a handful of rows, checked by hand.
 import { expect, test } from 'vitest';
+import { HOUR_MS } from '../../../lib/core/units.ts';
 import {
   classFrequencies,
   evaluateProbabilities,
 } from '../../../lib/research/metrics/evaluate-probabilities.ts';
 
-const HOUR_MS = 3_600_000;
 /** Sunday 2024-08-04 23:55 UTC, and the Monday bar after it. */
 const SUNDAY_MS = Date.UTC(2024, 7, 4, 23, 55);
 const MONDAY_MS = Date.UTC(2024, 7, 5);

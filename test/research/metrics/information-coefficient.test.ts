@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { DAY_MS } from '../../../lib/core/units.ts';
 import { informationCoefficient } from '../../../lib/research/metrics/information-coefficient.ts';
 
 const BAR = 300_000;
-const DAY = 86_400_000;
 const OPTIONS = { horizonBars: 3, symbolsMin: 3 };
 
 /** One bar of symbols whose scores are 1, 2, 3 … and which returned `forwardReturn`. */
@@ -28,7 +28,7 @@ describe('informationCoefficient', () => {
       rowsOf([
         { timeMs: 0, forwardReturn: RISING },
         { timeMs: BAR, forwardReturn: MIXED },
-        { timeMs: DAY, forwardReturn: FALLING },
+        { timeMs: DAY_MS, forwardReturn: FALLING },
       ]),
       OPTIONS,
     );
@@ -36,7 +36,7 @@ describe('informationCoefficient', () => {
     expect(ic.mean).toBeCloseTo(0.5 / 3, 12);
     expect(ic.byDay).toEqual([
       { dayStartMs: 0, bars: 2, mean: 0.75 },
-      { dayStartMs: DAY, bars: 1, mean: -1 },
+      { dayStartMs: DAY_MS, bars: 1, mean: -1 },
     ]);
     // Days 0.75 and −1: mean −0.125, deviation 1.75/√2.
     expect(ic.tByDay).toBeCloseTo(-0.125 / (1.75 / 2), 12);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { HOUR_MS } from '../../../lib/core/units.ts';
 import {
   ANNUALISED_DAYS_MIN,
   dailySharpe,
@@ -7,8 +8,7 @@ import {
 import { maxDrawdown, worstDailyDrawdown } from '../../../lib/risk/drawdown.ts';
 import { dailyReturns, monthlyReturns } from '../../../lib/risk/equity-curve.ts';
 
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
+const DAY = 24 * HOUR_MS;
 
 function curveOf(marks: [timeMs: number, equityUsdt: number][]) {
   return { timeMs: marks.map(([timeMs]) => timeMs), equityUsdt: marks.map(([, equity]) => equity) };
@@ -20,9 +20,9 @@ describe('daily returns', () => {
   it('close a day with its last mark, midnight included', () => {
     const curve = curveOf([
       [0, 100],
-      [HOUR, 500],
+      [HOUR_MS, 500],
       [DAY, 110],
-      [DAY + HOUR, 99],
+      [DAY + HOUR_MS, 99],
     ]);
     const returns = dailyReturns(curve);
     expect(returns.map((day) => day.startMs)).toEqual([0, DAY]);
@@ -33,7 +33,7 @@ describe('daily returns', () => {
   it('are 0 for a day without marks', () => {
     const returns = dailyReturns(
       curveOf([
-        [HOUR, 100],
+        [HOUR_MS, 100],
         [3 * DAY, 110],
       ]),
     );
@@ -112,10 +112,10 @@ describe('worst daily drawdown', () => {
   it("counts from the day's own high, the opening included, and never across midnight", () => {
     const curve = curveOf([
       [0, 100],
-      [HOUR, 110],
-      [2 * HOUR, 99], // −10 % within day 0
+      [HOUR_MS, 110],
+      [2 * HOUR_MS, 99], // −10 % within day 0
       [DAY, 104],
-      [DAY + HOUR, 98.8], // −5 % from the opening of day 1; −10.2 % from the high of day 0
+      [DAY + HOUR_MS, 98.8], // −5 % from the opening of day 1; −10.2 % from the high of day 0
     ]);
     expect(worstDailyDrawdown(curve)).toBeCloseTo(0.1, 12);
     const secondDay = { timeMs: curve.timeMs.slice(3), equityUsdt: curve.equityUsdt.slice(3) };

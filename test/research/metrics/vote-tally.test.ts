@@ -1,5 +1,6 @@
 // How one model stands among the others.
 import { expect, test } from 'vitest';
+import { DAY_MS } from '../../../lib/core/units.ts';
 import type { Vote } from '../../../lib/models/vote.ts';
 import { abstain, castVote } from '../../../lib/models/vote.ts';
 import { ActedEdgeTally } from '../../../lib/research/metrics/acted-edge.ts';
@@ -44,7 +45,7 @@ test('the edge of acted-on signals is side × move, before and after costs', () 
   const up = Math.log(1.01);
   tally.add({ side: 'BUY', barOpenTimeMs: 0, forwardReturn: up });
   tally.add({ side: 'SELL', barOpenTimeMs: 0, forwardReturn: up });
-  tally.add({ side: 'BUY', barOpenTimeMs: 86_400_000, forwardReturn: up });
+  tally.add({ side: 'BUY', barOpenTimeMs: DAY_MS, forwardReturn: up });
   const summary = tally.summary({ costsBps: 14, drawIndex: () => 0 });
   expect(summary).toMatchObject({ signals: 3, days: 2, costsBps: 14, netBpsInterval: undefined });
   expect(summary.grossBps).toBeCloseTo(100 / 3, 10);
@@ -54,7 +55,7 @@ test('the edge of acted-on signals is side × move, before and after costs', () 
 test('the interval of the edge comes from days drawn together', () => {
   const tally = new ActedEdgeTally();
   for (let day = 0; day < 6; day++)
-    tally.add({ side: 'BUY', barOpenTimeMs: day * 86_400_000, forwardReturn: Math.log(1 + day / 1_000) });
+    tally.add({ side: 'BUY', barOpenTimeMs: day * DAY_MS, forwardReturn: Math.log(1 + day / 1_000) });
   // Always the same day is drawn: an interval of one point, that day's 30 bps less the costs.
   const { netBpsInterval } = tally.summary({ costsBps: 14, drawIndex: () => 3 });
   expect(netBpsInterval!.low).toBeCloseTo(16, 8);

@@ -7,11 +7,13 @@ import { createLiveBroker } from '../../../lib/adapters/binance/account/live-bro
 import { createCcxtMarketData } from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
-import { bookedLedgerSchema, differencesOf } from '../../../lib/execution/booked-ledger.ts';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
+import { differencesOf } from '../../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
 import type { Broker, BrokerPosition } from '../../../lib/execution/ports.ts';
 import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../../lib/execution/use-cases/execute.ts';
+import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
 import {
   managePositions,
   type PositionManagerReport,
@@ -22,14 +24,8 @@ import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
 import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
 import { initialRollout } from '../../../lib/risk/level.ts';
 import type { FlagStore } from '../../../lib/risk/ports.ts';
-import {
-  LEDGER_KEY,
-  orderRecordSchema,
-  POSITION_MANAGER_KEY,
-  positionManagerRecordSchema,
-  ROLLOUT_KEY,
-} from '../../../lib/risk/records.ts';
 import { type BreakerOutcome, tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
+import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
 import {
   type SimulatedExchange,
   startSimulatedExchange,
@@ -40,7 +36,6 @@ import { runOf } from '../inference/sample-signals.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 import {
   type CrashPlan,
-  MINUTE_MS,
   PRICES,
   putEnsemble,
   requestOf,
@@ -125,8 +120,8 @@ export class LiveWorld {
       rateLimits: { weightPerMinute: 1e9 },
     });
     world.restart();
-    const rollout = { ...initialRollout(START_MS), level: 'FULL' };
-    await world.risk.put('live', ROLLOUT_KEY, rollout, { ifAbsent: true });
+    const rollout = { ...initialRollout(START_MS), level: 'FULL' as const };
+    await executionRecords(world.risk).rollout.put('live', rollout, { ifAbsent: true });
     await putEnsemble(world.objects);
     await world.minutes(1);
     world.nowMs = START_MS + 3_000 + BAR_MS;
@@ -216,9 +211,7 @@ export class LiveWorld {
   }
 
   async orders() {
-    return (await this.risk.list({ scope: 'live', prefix: 'order#' }, orderRecordSchema)).map(
-      ({ value }) => value,
-    );
+    return allValues(await executionRecords(this.risk).orders.all('live'));
   }
 
   /** Every position is behind one stop of at least its size. */
@@ -239,12 +232,13 @@ export class LiveWorld {
     await this.expectProtected(at);
     const positions = expectRows(await this.broker.positions());
     const walletMicroUsdt = expectValue(await this.broker.walletMicroUsdt());
-    const { ledger } = (await this.risk.get('live', LEDGER_KEY, bookedLedgerSchema))!.value;
+    const records = executionRecords(this.risk);
+    const { ledger } = (await records.bookedLedger.get('live'))!.value;
     expect(differencesOf(ledger, { walletMicroUsdt, positions: positions.map(pricedPosition) }), at).toEqual(
       [],
     );
     expect(ledger.depositMicroUsdt, `${at}: nothing was unexplained`).toBe(LIVE_DEPOSIT_USDT * 1e6);
-    const record = await this.risk.get('live', POSITION_MANAGER_KEY, positionManagerRecordSchema);
+    const record = await records.positionManager.get('live');
     expect(record?.value, at).toMatchObject({ differences: [], unprotectedSinceMs: null });
     const gate = (await this.risk.readGate('live'))!;
     expect(Object.keys(gate.reserved).sort(), at).toEqual(positions.map(({ symbol }) => symbol).sort());

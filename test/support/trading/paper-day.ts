@@ -2,23 +2,18 @@
 // spoil one thing each.
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
+import { HOUR_MS, MINUTE_MS } from '../../../lib/core/units.ts';
+import type { ParityProof } from '../../../lib/features/parity-proof.ts';
 import type { InferRun } from '../../../lib/inference/infer-run.ts';
 import type { SignalStore } from '../../../lib/inference/ports.ts';
 import type { Signal } from '../../../lib/inference/signal.ts';
 import { createBarTallies } from '../../../lib/inference/use-cases/tally-bars.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import type { RiskStore } from '../../../lib/risk/ports.ts';
-import {
-  type EquitySnapshot,
-  equityKey,
-  parityKey,
-  type TradeRecord,
-  tradeKey,
-} from '../../../lib/risk/records.ts';
+import type { EquitySnapshot, TradeRecord } from '../../../lib/risk/records.ts';
+import { rolloutRecords } from '../../../lib/rollout/use-cases/rollout-records.ts';
 import { runOf, signalOf } from '../inference/sample-signals.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
-
-export const HOUR_MS = 3_600_000;
 /** A moment after an hour has begun: the day before it is judged. */
 export const NOW_MS = Date.UTC(2024, 7, 6, 12, 0, 10);
 const BARS = 288;
@@ -31,13 +26,7 @@ export interface PaperDay {
   readonly signals: Signal[];
   readonly snapshots: EquitySnapshot[];
   readonly trades: TradeRecord[];
-  readonly proofs: {
-    atMs: number;
-    symbols: string[];
-    values: number;
-    mismatches: number;
-    problems: string[];
-  }[];
+  readonly proofs: ParityProof[];
 }
 
 const vote = (model: string, action: Signal['action']) => ({
@@ -87,7 +76,7 @@ const tradeAt = (closedAtMs: number, isStop: boolean): TradeRecord => ({
   reason: isStop ? 'stop' : 'horizon',
   feesMicroUsdt: 80_000,
   profitMicroUsdt: isStop ? -1_000_000 : 920_000,
-  openedAtMs: closedAtMs - 15 * 60_000,
+  openedAtMs: closedAtMs - 15 * MINUTE_MS,
   closedAtMs,
   entryClientOrderId: `e${closedAtMs}`,
   ensembleId: 'e20240728_000000',
@@ -97,12 +86,12 @@ export async function record(
   day: PaperDay,
   { signals, risk }: { readonly signals: SignalStore; readonly risk: RiskStore },
 ): Promise<void> {
-  const put = (key: string, value: unknown) => risk.put('paper', key, value, { ifAbsent: true });
+  const { equity, trades, parity } = rolloutRecords(risk);
   for (const run of day.runs) await signals.putRun(run);
   for (const signal of day.signals) await signals.put(signal);
-  for (const snapshot of day.snapshots) await put(equityKey(snapshot.atMs), snapshot);
-  for (const trade of day.trades) await put(tradeKey(trade), trade);
-  for (const proof of day.proofs) await put(parityKey(proof.atMs), proof);
+  for (const snapshot of day.snapshots) await equity.add('paper', snapshot);
+  for (const trade of day.trades) await trades.add('paper', trade);
+  for (const proof of day.proofs) await parity.add('paper', proof);
 }
 
 /** Everything that a judgement reads and writes, in memory. */

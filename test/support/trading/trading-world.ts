@@ -3,10 +3,12 @@
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
 import type { ObjectStore } from '../../../lib/core/ports.ts';
-import { type BookedLedger, bookedLedgerSchema } from '../../../lib/execution/booked-ledger.ts';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
+import type { BookedLedger } from '../../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
 import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
 import { type ExecuteRequest, execute } from '../../../lib/execution/use-cases/execute.ts';
+import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
 import {
   managePositions,
   type PositionManagerReport,
@@ -20,7 +22,6 @@ import { FLAG_NAMES, FLAGS, type FlagName } from '../../../lib/risk/flags.ts';
 import { newGate, planBreakerWrite } from '../../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../../lib/risk/latch.ts';
 import type { FlagStore } from '../../../lib/risk/ports.ts';
-import { LEDGER_KEY } from '../../../lib/risk/records.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 import { ScriptedExchange } from './scripted-exchange.ts';
 
@@ -29,7 +30,6 @@ const HORIZON_BARS = 3;
 /** Close of a bar. */
 export const START_MS = Date.UTC(2024, 7, 5, 12, 0, 0);
 export const BAR = START_MS - BAR_MS;
-export const MINUTE_MS = 60_000;
 export const PRICES = { BTCUSDT: 50_000, ETHUSDT: 2_500, SOLUSDT: 140 } as const;
 
 const ensemble: Ensemble = {
@@ -250,7 +250,7 @@ export class TradingWorld {
   }
 
   async bookedLedger(): Promise<BookedLedger> {
-    return (await this.risk.get('paper', LEDGER_KEY, bookedLedgerSchema))!.value;
+    return (await executionRecords(this.risk).bookedLedger.get('paper'))!.value;
   }
 
   /** Outcomes of one symbol, or none. */

@@ -2,6 +2,7 @@
 // local system does not grow for ever.
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, type DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
+import { SECOND_MS } from '../../../core/units.ts';
 import type { TableDefinition } from '../resources.ts';
 import { storeError } from '../store-failure.ts';
 
@@ -16,7 +17,7 @@ export async function deleteExpiredItems(
   if (timeToLiveAttribute === undefined) return;
   const hasExpired = {
     ExpressionAttributeNames: { '#expires': timeToLiveAttribute },
-    ExpressionAttributeValues: { ':now': Math.floor(nowMs / 1000) },
+    ExpressionAttributeValues: { ':now': Math.floor(nowMs / SECOND_MS) },
   };
   const pages = paginateScan(
     { client },

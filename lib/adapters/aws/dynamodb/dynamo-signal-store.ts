@@ -1,6 +1,5 @@
 // Signals and infer runs in the signals table. What is read back is parsed as strictly as what comes from outside: an item
 // that is not a signal is an error that names it, never half a signal.
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import {
   type DynamoDBDocumentClient,
   PutCommand,
@@ -11,13 +10,14 @@ import type { z } from 'zod';
 import { invariant } from '../../../core/invariant.ts';
 import type { Clock } from '../../../core/ports.ts';
 import { StoreError } from '../../../core/store-error.ts';
+import { DAY_MS, SECOND_MS } from '../../../core/units.ts';
 import { type InferRun, inferRunSchema } from '../../../inference/infer-run.ts';
 import type { SignalStore } from '../../../inference/ports.ts';
 import { type Signal, signalSchema } from '../../../inference/signal.ts';
 import { SIGNALS_TABLE } from '../resources.ts';
 import { storeError } from '../store-failure.ts';
+import { isWritten } from './is-written.ts';
 
-const DAY_S = 86_400;
 /** Runs stand beside the signals under keys that no symbol begins with, and that sort before every symbol. */
 const RUN_MARK = '#';
 const AFTER_RUNS = '$';
@@ -33,79 +33,42 @@ export function createDynamoSignalStore(settings: {
   clock: Clock;
 }): SignalStore {
   const { client, table, retentionDays, clock } = settings;
+  const keptMs = retentionDays * DAY_MS;
   const expiry = () => ({
-    [SIGNALS_TABLE.timeToLiveAttribute]: Math.floor(clock.nowMs() / 1000) + retentionDays * DAY_S,
-  });
-
-  async function query<T>(
-    parse: (item: TableItem) => z.ZodSafeParseResult<T>,
-    condition: Omit<QueryCommandInput, 'TableName'>,
-    count = Number.POSITIVE_INFINITY,
-  ): Promise<T[]> {
-    const found: T[] = [];
-    const pages = paginateQuery(
-      { client, ...(Number.isFinite(count) && { pageSize: count }) },
-      { TableName: table, ...condition },
-    );
-    for await (const page of pages) {
-      for (const item of page.Items ?? []) {
-        const parsed = parse(item);
-        if (!parsed.success) {
-          const why = `item ${item.symbol}/${item.barOpenTimeMs} of ${table} is malformed: ${describeIssue(parsed.error)}`;
-          throw new StoreError(why, { cause: parsed.error, retryable: false });
-        }
-        found.push(parsed.data);
-        if (found.length === count) return found;
-      }
-    }
-    return found;
-  }
-
-  const newestOf = (symbol: string): Omit<QueryCommandInput, 'TableName'> => ({
-    KeyConditionExpression: 'symbol = :symbol',
-    ExpressionAttributeValues: { ':symbol': symbol },
-    ScanIndexForward: false,
-    ConsistentRead: true,
+    [SIGNALS_TABLE.timeToLiveAttribute]: Math.floor((clock.nowMs() + keptMs) / SECOND_MS),
   });
 
   return {
     async put(signal) {
       const parsed = signalSchema.safeParse(signal);
       invariant(parsed.success, `not a signal: ${parsed.success || describeIssue(parsed.error)}`);
-      invariant(!signal.symbol.startsWith(RUN_MARK), `${signal.symbol} is not a symbol`);
-      try {
-        await client.send(
-          new PutCommand({
-            TableName: table,
-            Item: { ...signal, ...expiry() },
-            ConditionExpression: 'attribute_not_exists(symbol)',
-          }),
-        );
-        return 'written';
-      } catch (error) {
-        if (error instanceof ConditionalCheckFailedException) return 'already_decided';
-        throw storeError(
-          `writing the signal of ${signal.symbol} at ${signal.barOpenTimeMs} to ${table}`,
-          error,
-        );
-      }
+      const { symbol, barOpenTimeMs } = signal;
+      invariant(!symbol.startsWith(RUN_MARK), `${symbol} is not a symbol`);
+      const command = new PutCommand({
+        TableName: table,
+        Item: { ...signal, ...expiry() },
+        ConditionExpression: 'attribute_not_exists(symbol)',
+      });
+      const what = `writing the signal of ${symbol} at ${barOpenTimeMs} to ${table}`;
+      return (await isWritten(client.send(command), what)) ? 'written' : 'already_decided';
     },
 
     async lastOfSymbol(symbol, count) {
-      if (count <= 0) return [];
-      return query(parseSignal, newestOf(symbol), count).catch((error: unknown) => {
-        throw storeError(`reading the signals of ${symbol} from ${table}`, error);
-      });
+      const what = `reading the signals of ${symbol} from ${table}`;
+      return queryItems(settings, { parse: parseSignal, what }, { ...newestOf(symbol), count });
     },
 
     async ofBar(barOpenTimeMs) {
-      return query(parseSignal, {
-        IndexName: SIGNALS_TABLE.byBar.name,
-        KeyConditionExpression: 'barOpenTimeMs = :bar AND symbol >= :afterRuns',
-        ExpressionAttributeValues: { ':bar': barOpenTimeMs, ':afterRuns': AFTER_RUNS },
-      }).catch((error: unknown) => {
-        throw storeError(`reading the signals of bar ${barOpenTimeMs} from ${table}`, error);
-      });
+      const what = `reading the signals of bar ${barOpenTimeMs} from ${table}`;
+      return queryItems(
+        settings,
+        { parse: parseSignal, what },
+        {
+          IndexName: SIGNALS_TABLE.byBar.name,
+          KeyConditionExpression: 'barOpenTimeMs = :bar AND symbol >= :afterRuns',
+          ExpressionAttributeValues: { ':bar': barOpenTimeMs, ':afterRuns': AFTER_RUNS },
+        },
+      );
     },
 
     async putRun(run) {
@@ -118,13 +81,52 @@ export function createDynamoSignalStore(settings: {
     },
 
     async lastRuns({ shard, shardCount, count }) {
-      if (count <= 0) return [];
-      return query(parseRun, newestOf(runKey({ shard, shardCount })), count).catch((error: unknown) => {
-        throw storeError(`reading the infer runs of shard ${shard}/${shardCount} from ${table}`, error);
-      });
+      const what = `reading the infer runs of shard ${shard}/${shardCount} from ${table}`;
+      const newest = newestOf(runKey({ shard, shardCount }));
+      return queryItems(settings, { parse: parseRun, what }, { ...newest, count });
     },
   };
 }
+
+/** Throws StoreError, for an item that breaks its schema too. */
+async function queryItems<T>(
+  { client, table }: { readonly client: DynamoDBDocumentClient; readonly table: string },
+  { parse, what }: { parse: (item: TableItem) => z.ZodSafeParseResult<T>; what: string },
+  {
+    count = Number.POSITIVE_INFINITY,
+    ...condition
+  }: Omit<QueryCommandInput, 'TableName'> & { count?: number },
+): Promise<T[]> {
+  if (count <= 0) return [];
+  const found: T[] = [];
+  const pages = paginateQuery(
+    { client, ...(Number.isFinite(count) && { pageSize: count }) },
+    { TableName: table, ...condition },
+  );
+  try {
+    for await (const page of pages) {
+      for (const item of page.Items ?? []) {
+        const parsed = parse(item);
+        if (!parsed.success) {
+          const why = `item ${item.symbol}/${item.barOpenTimeMs} of ${table} is malformed: ${describeIssue(parsed.error)}`;
+          throw new StoreError(why, { cause: parsed.error, retryable: false });
+        }
+        found.push(parsed.data);
+        if (found.length === count) return found;
+      }
+    }
+    return found;
+  } catch (error) {
+    throw storeError(what, error);
+  }
+}
+
+const newestOf = (symbol: string): Omit<QueryCommandInput, 'TableName'> => ({
+  KeyConditionExpression: 'symbol = :symbol',
+  ExpressionAttributeValues: { ':symbol': symbol },
+  ScanIndexForward: false,
+  ConsistentRead: true,
+});
 
 const runKey = ({ shard, shardCount }: { shard: number; shardCount: number }) =>
   `${RUN_MARK}run/${shard}/${shardCount}`;

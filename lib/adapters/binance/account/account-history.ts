@@ -1,13 +1,14 @@
 // Pages through what an account has behind it: the trades of an order, and everything that changed the wallet. Binance answers at
 // most 1000 rows and 7 days at once.
 import { failure, type Result, success } from '../../../core/result.ts';
+import { DAY_MS } from '../../../core/units.ts';
 import type { Income, Listing, ReadProblem } from '../../../execution/ports.ts';
 import { ExchangeFault } from '../exchange-fault.ts';
 import type { BinanceAccount } from './binance-account.ts';
 import { type BinanceTrade, readIncome, readTrades } from './binance-balances.ts';
 
 const ROWS_MAX = 1_000;
-const WINDOW_MS = 7 * 86_400_000 - 1;
+const WINDOW_MS = 7 * DAY_MS - 1;
 /** What Binance keeps of income, in whole days. */
 const INCOME_DAYS = 90;
 /** Of one question: more than an account makes in the time that is ever asked for. */
@@ -50,7 +51,7 @@ export async function incomeSince(
   if (!now.ok) return now;
   const rows = new Map<string, Income>();
   const problems: ReadProblem[] = [];
-  let startTime = Math.max(sinceMs, now.value - INCOME_DAYS * 86_400_000);
+  let startTime = Math.max(sinceMs, now.value - INCOME_DAYS * DAY_MS);
   let page = 1;
   for (let requests = 0; requests < PAGES_MAX; requests++) {
     const endTime = startTime + WINDOW_MS;

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { unzipSync } from 'fflate';
 import pLimit from 'p-limit';
 import { failure } from '../../../core/result.ts';
+import { MINUTE_MS } from '../../../core/units.ts';
 import { rangeOfPeriod } from '../../../market/bar-range.ts';
 import { BAR_MS } from '../../../market/candle.ts';
 import type { CandleSeries } from '../../../market/candle-series.ts';
@@ -42,7 +43,7 @@ export function createBinanceArchive(options: BinanceArchiveOptions): CandleArch
   const origin = baseUrl === undefined ? REAL_URL : new URL(baseUrl).origin;
   const caller = new RetryingCaller(
     { weightPerMinute: UNLIMITED, address: budgetOfHost(new URL(origin).host), open: async () => fetchFile },
-    { deadlineMs: 60_000, attempts: 3, ...options },
+    { deadlineMs: MINUTE_MS, attempts: 3, ...options },
   );
   const limit = pLimit(CONCURRENCY);
   return {

@@ -1,0 +1,73 @@
+// The gate items of the risk table and their one conditional write.
+//
+// An answer that is lost is asked for again by the SDK, and the second request then meets the first one's write: such a commit
+// reports the denial that its own write caused (`duplicate`). That errs on the side of not trading.
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { failure, success } from '../../../core/result.ts';
+import { StoreError } from '../../../core/store-error.ts';
+import { type GateItem, gateItemSchema, type Scope } from '../../../risk/gate.ts';
+import { firstDenial } from '../../../risk/item-plan.ts';
+import type { RiskStore } from '../../../risk/ports.ts';
+import { storeError } from '../store-failure.ts';
+import { isWritten } from './is-written.ts';
+import { malformedItem, nameOf, type RiskTable, readItem } from './risk-table.ts';
+import { updateExpressions } from './update-expressions.ts';
+
+const GATE_KEY = 'gate';
+/** How often a refused write is tried again because the item, read afterwards, would have allowed it. */
+const COMMIT_ATTEMPTS = 5;
+
+export function createDynamoGate(
+  riskTable: RiskTable,
+): Pick<RiskStore, 'readGate' | 'createGate' | 'commit'> {
+  const { client, table } = riskTable;
+  const gateName = (scope: Scope) => nameOf(riskTable, scope, GATE_KEY);
+
+  function parseGate(scope: Scope, item: unknown): GateItem {
+    const gate = gateItemSchema.safeParse(item);
+    if (!gate.success) throw malformedItem(gateName(scope), gate.error);
+    return gate.data;
+  }
+
+  async function readGate(scope: Scope): Promise<GateItem | undefined> {
+    const item = await readItem(riskTable, scope, GATE_KEY);
+    return item === undefined ? undefined : parseGate(scope, item);
+  }
+
+  return {
+    readGate,
+
+    async createGate(scope, gate) {
+      const command = new PutCommand({
+        TableName: table,
+        Item: { ...gateItemSchema.parse(gate), scope, sk: GATE_KEY },
+        ConditionExpression: 'attribute_not_exists(sk)',
+      });
+      return (await isWritten(client.send(command), `creating ${gateName(scope)}`)) ? 'created' : 'exists';
+    },
+
+    async commit(scope, plan) {
+      const command = new UpdateCommand({
+        TableName: table,
+        Key: { scope, sk: GATE_KEY },
+        ReturnValues: 'ALL_NEW',
+        ...updateExpressions(plan),
+      });
+      for (let attempt = 1; attempt <= COMMIT_ATTEMPTS; attempt++) {
+        try {
+          const { Attributes } = await client.send(command);
+          return success(parseGate(scope, Attributes));
+        } catch (error) {
+          if (!(error instanceof ConditionalCheckFailedException))
+            throw storeError(`writing ${gateName(scope)}`, error);
+        }
+        const gate = await readGate(scope);
+        if (gate === undefined) return failure('gate_missing');
+        const denial = firstDenial(gate, plan);
+        if (denial !== undefined) return failure(denial);
+      }
+      throw new StoreError(`writing ${gateName(scope)} failed: it changes too often`, { retryable: true });
+    },
+  };
+}

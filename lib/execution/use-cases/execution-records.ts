@@ -1,0 +1,22 @@
+// The risk table's records that execution works with: its own, and those of risk.
+import type { RecordStore } from '../../risk/ports.ts';
+import { riskRecords } from '../../risk/use-cases/risk-records.ts';
+import { KeyedRecords, RecordSeries, SingleRecord } from '../../risk/use-cases/typed-records.ts';
+import {
+  BOOKED_LEDGER,
+  EXECUTE_REPORTS,
+  ORDERS,
+  PAPER_ACCOUNT,
+  PAPER_ORDERS,
+  POSITIONS,
+} from '../records.ts';
+
+export const executionRecords = (store: RecordStore) => ({
+  ...riskRecords(store),
+  orders: new KeyedRecords(store, ORDERS),
+  positions: new KeyedRecords(store, POSITIONS),
+  bookedLedger: new SingleRecord(store, BOOKED_LEDGER),
+  executeReports: new RecordSeries(store, EXECUTE_REPORTS),
+  paperAccount: new SingleRecord(store, PAPER_ACCOUNT),
+  paperOrders: new KeyedRecords(store, PAPER_ORDERS),
+});
