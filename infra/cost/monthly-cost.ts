@@ -85,7 +85,7 @@ const CANDLE_DAYS = 365;
 const EVALUATED_BARS = BARS_PER_DAY;
 
 /** Metrics that the alarms of infra/catalog/alarms.ts watch. */
-export const ALARM_METRICS = 65;
+export const ALARM_METRICS = 66;
 
 export interface StageSize {
   /** 1…1000 */

@@ -7,7 +7,7 @@ import { PASSING_KEPT_MS, type RecordKind, type SeriesKind } from './record-kind
 export const sideSchema = z.enum(['BUY', 'SELL']);
 
 /** An order that came to nothing, with the time at which we learnt of it: for the breaker's count. */
-export const rejectionRecordSchema = z.object({ clientOrderId: z.string(), atMs: z.int() });
+const rejectionRecordSchema = z.object({ clientOrderId: z.string(), atMs: z.int() });
 export type RejectionRecord = z.infer<typeof rejectionRecordSchema>;
 
 /** A position that was closed, written once. */
@@ -43,11 +43,11 @@ export const equitySnapshotSchema = z.object({
 export type EquitySnapshot = z.infer<typeof equitySnapshotSchema>;
 
 /** What an account was worth when the UTC day began. */
-export const dayRecordSchema = z.object({ startMicroUsdt: z.int() });
+const dayRecordSchema = z.object({ startMicroUsdt: z.int() });
 export type DayRecord = z.infer<typeof dayRecordSchema>;
 
 /** The position manager's last run. */
-export const positionManagerRecordSchema = z.object({
+const positionManagerRecordSchema = z.object({
   /** Of the last completed run; null before the first. */
   completedAtMs: z.int().nullable(),
   /** Of the last run, complete or not; null in records older than this field. */
@@ -66,7 +66,7 @@ export const positionManagerRecordSchema = z.object({
 export type PositionManagerRecord = z.infer<typeof positionManagerRecordSchema>;
 
 /** What a run has found wrong, so that the breaker judges it however soon it has healed. */
-export const incidentRecordSchema = z.object({
+const incidentRecordSchema = z.object({
   atMs: z.int(),
   /** One line each: what exchange and ledger differed in. */
   differences: z.array(z.string()),

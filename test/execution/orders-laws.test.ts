@@ -155,7 +155,8 @@ describe('a stop', () => {
           const risk = (request.entryPrice - stop.value) * sign;
           expect(stop.value).toBeGreaterThan(0);
           expect(risk).toBeGreaterThan(0);
-          expect(risk).toBeLessThanOrEqual(request.atr * request.atrMultiple + request.entryPrice * 1e-15);
+          const rounding = (request.entryPrice + stop.value) * 1e-15;
+          expect(risk).toBeLessThanOrEqual(request.atr * request.atrMultiple + rounding);
           expect(roundToStep(stop.value, request.tickSize, 'down')).toBe(stop.value);
         },
       ),

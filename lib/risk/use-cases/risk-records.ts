@@ -14,4 +14,3 @@ export const riskRecords = (store: RecordStore) => ({
   audit: new NamedRecords(store, AUDIT),
   rollout: new SingleRecord(store, ROLLOUT),
 });
-export type RiskRecords = ReturnType<typeof riskRecords>;

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createCircuitBreakerHandler } from '../../../functions/circuit-breaker/handler.ts';
 import { createSnsNotifier } from '../../../lib/adapters/aws/sns/sns-notifier.ts';
 import { StoreError } from '../../../lib/core/store-error.ts';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
 import { tickBreaker, tripBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
 import { LiveWorld } from '../../support/trading/live-world.ts';
 
@@ -138,6 +139,10 @@ describe('a trip of which nobody could be told', () => {
     const tripped = await tripBreaker(dependencies, { scope: 'live', operator: 'ada', reason: 'a test' });
     expect(tripped.latched).toBe(true);
     expect(tripped.failures).toEqual([expect.stringContaining('notifying')]);
+    const sent = requests.length;
+    await tick();
+    expect(requests).toHaveLength(sent);
+    world.nowMs += MINUTE_MS;
     await expect(tick()).rejects.toThrow(/the tick is not complete: live: notifying/);
     expect((await world.risk.readGate('live'))!.breaker).toMatchObject({ latch: 'TRIPPED', notified: false });
 
