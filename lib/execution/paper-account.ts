@@ -58,7 +58,7 @@ export const paperAccountSchema = z.strictObject({
   ),
   /** Of the last 3 days, oldest first. */
   funding: z.array(fundingSchema),
-  /** The last 300 of the last 3 days, oldest first: what the books are checked against, kept in one small record. */
+  /** The last 300 of the last 3 days, oldest first: what the ledger is checked against, kept in one small record. */
   trades: z.array(tradeSchema).default([]),
 });
 export type PaperAccount = Readonly<z.infer<typeof paperAccountSchema>>;
