@@ -19,7 +19,7 @@ const about = {
   leg: 'exit',
   barOpenTimeMs: null,
   ensembleId: null,
-  exitDueMs: null,
+  exitDueMs: null, authorisedEpoch: null,
   note: 'horizon',
 } as const;
 

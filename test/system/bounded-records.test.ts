@@ -87,7 +87,7 @@ const orderOf = (clientOrderId: string, status: 'filled' | 'authorised' | 'rejec
     side: 'BUY',
     quantity: 1,
     stopPrice: 1,
-    exitDueMs: 1,
+    exitDueMs: 1, authorisedEpoch: null,
     barOpenTimeMs: 1,
     ensembleId: 'e',
     referencePrice: 1,

@@ -7,8 +7,10 @@ import { failure, type Result, success } from '../../core/result.ts';
 import type { Scope } from '../../risk/gate.ts';
 import { dayId, type EquitySnapshot } from '../../risk/records.ts';
 import { mayBeIncome, takeOver } from '../booked-ledger.ts';
+import { SEND_MS_MAX } from '../send-window.ts';
 import { type AccountView, bookAccount, writeLedger } from './book-account.ts';
 import { executionRecords } from './execution-records.ts';
+import { cancelOpenOrders, finaliseTrade } from './finalise-trade.ts';
 import {
   type AccountReading,
   externalPositionsOf,
@@ -16,9 +18,9 @@ import {
   readAccount,
   type ViewFailure,
 } from './observe-account.ts';
-import { cancelOpenOrders, finaliseTrade, protectSymbol } from './reconcile-position.ts';
+import { protectSymbol } from './reconcile-position.ts';
 import { earliest, type RunsBefore, readRuns, recordRun, unprotectedSince } from './record-run.ts';
-import { type ExecutionContext, SEND_MS_MAX } from './send-order.ts';
+import type { ExecutionContext } from './send-order.ts';
 
 export interface PositionManagerReport {
   readonly scope: Scope;
@@ -231,7 +233,7 @@ async function protectAll(
 }
 
 async function finaliseAll(context: ExecutionContext, view: AccountView, work: Work): Promise<void> {
-  const symbols = new Set([...Object.keys(view.gate?.reserved ?? {}), ...view.positions.keys()]);
+  const symbols = new Set([...view.entryIds.keys(), ...view.positions.keys()]);
   for (const symbol of symbols)
     if (!view.held.has(symbol)) await work.once(symbol, () => finaliseTrade(context, view, symbol));
   const orphanOrders = await agedOrphanOrders(context, view);
@@ -244,14 +246,26 @@ async function agedOrphanOrders({ risk, broker, clock }: ExecutionContext, view:
   const orphanOrders = orphanOrdersOf(view).filter(
     ({ symbol }) =>
       // Which orders a record names that cannot be read is not known.
-      !view.unreadableRecords.has(symbol) &&
-      (view.held.has(symbol) || !(symbol in (view.gate?.reserved ?? {}))),
+      !view.unreadableRecords.has(symbol) && (view.held.has(symbol) || !view.entryIds.has(symbol)),
   );
   const records = await Promise.all(
     orphanOrders.map(({ clientOrderId }) => executionRecords(risk).orders.get(broker.scope, clientOrderId)),
   );
   const nowMs = clock.nowMs();
-  return orphanOrders.filter((_, index) => nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX);
+  const aged = orphanOrders.filter(
+    (_, index) => nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX,
+  );
+  // Whoever has placed it: a stop may be all that protects a position whose own stop is not there.
+  const { positions } = executionRecords(risk);
+  const isNeeded = await Promise.all(
+    aged.map(
+      async ({ symbol, kind }) =>
+        kind === 'stop' &&
+        view.held.has(symbol) &&
+        (await positions.get(broker.scope, symbol))?.value.unprotectedSinceMs !== null,
+    ),
+  );
+  return aged.filter((_, index) => !isNeeded[index]);
 }
 
 /** Equity at mark prices: what the account would be worth if it were closed there and then. Fails with one line. */

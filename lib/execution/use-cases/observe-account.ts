@@ -11,7 +11,7 @@ import { isFinal } from '../order-state.ts';
 import type { BrokerPosition, Listing, OpenOrder, ReadProblem } from '../ports.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
 import { executionRecords } from './execution-records.ts';
-import { legIds } from './protect-position.ts';
+import { legIds } from './reduce-position.ts';
 import { type ExecutionContext, type FoundOrder, findOrder, isSettled, updateOrder } from './send-order.ts';
 
 /** A record of a position that cannot be read. */
@@ -20,7 +20,10 @@ export type UnreadablePosition = KindList<PositionRecord>['problems'][number];
 export interface AccountReading {
   /** As it stood before anything else was read: what this run books is conditional on it. */
   readonly ledgerBefore: Versioned<BookedLedger> | undefined;
+  /** undefined when there is none, or when it could not be read. */
   readonly gate: GateItem | undefined;
+  /** By symbol: the entry that the gate names; while the gate cannot be read, the newest one that is not booked to its end. */
+  readonly entryIds: ReadonlyMap<string, string>;
   /** By symbol. */
   readonly positions: ReadonlyMap<string, Versioned<PositionRecord>>;
   /** By symbol: records of positions that cannot be read. */
@@ -58,20 +61,24 @@ export async function readAccount(
   const { risk, broker } = context;
   const { scope } = broker;
   const ledger = await storedLedger(context);
-  const gate = await risk.readGate(scope);
+  const gateRead = await gateOf(context);
+  const { gate } = gateRead;
   const recorded = await executionRecords(risk).positions.all(scope);
   const positions = new Map(
     recorded.records.map(({ value, revision }) => [value.symbol, { value, revision }] as const),
   );
-  const faults = recorded.problems.map(({ message }) => message);
-  const orders = thorough
-    ? await allOrders(context, faults)
-    : await ordersNamedBy(context, {
-        faults,
-        gate,
-        positions,
-        ledgerOrders: Object.keys(ledger.stored?.value.orders ?? {}),
-      });
+  const faults = [...gateRead.faults, ...recorded.problems.map(({ message }) => message)];
+  // What the gate would have named is then found among all orders.
+  const knowsGate = gateRead.faults.length === 0;
+  const orders =
+    thorough || !knowsGate
+      ? await allOrders(context, faults)
+      : await ordersNamedBy(context, {
+          faults,
+          gate,
+          positions,
+          ledgerOrders: Object.keys(ledger.stored?.value.orders ?? {}),
+        });
   // A stop that triggers in between is then seen as open, and its position as gone: never as a position without a stop.
   const [resting, stops] = await Promise.all([broker.openOrders(), broker.openStops()]);
   const openOrders = [...rowsOf(resting), ...rowsOf(stops)];
@@ -85,6 +92,7 @@ export async function readAccount(
   return success({
     ledgerBefore: ledger.stored,
     gate,
+    entryIds: knowsGate ? reservedIn(gate) : unbookedIn(orders.values()),
     positions,
     unreadableRecords: new Map(recorded.problems.map((problem) => [problem.id, problem])),
     orders,
@@ -134,6 +142,24 @@ async function storedLedger({ risk, broker }: ExecutionContext) {
   } catch (error) {
     return { stored: undefined, faults: [`ledger: ${messageOf(error)}`] };
   }
+}
+
+/** A gate that cannot be read keeps nothing from being protected or reduced. */
+async function gateOf({ risk, broker }: ExecutionContext) {
+  try {
+    return { gate: await risk.readGate(broker.scope), faults: [] };
+  } catch (error) {
+    return { gate: undefined, faults: [`gate: ${messageOf(error)}`] };
+  }
+}
+
+const reservedIn = (gate: GateItem | undefined): ReadonlyMap<string, string> =>
+  new Map(Object.entries(gate?.reserved ?? {}).map(([symbol, { clientOrderId }]) => [symbol, clientOrderId]));
+
+function unbookedIn(orders: Iterable<OrderRecord>): ReadonlyMap<string, string> {
+  const unbooked = [...orders].filter((order) => order.leg === 'entry' && !isSettled(order));
+  const oldestFirst = unbooked.toSorted((a, b) => a.createdAtMs - b.createdAtMs);
+  return new Map(oldestFirst.map(({ symbol, clientOrderId }) => [symbol, clientOrderId]));
 }
 
 async function ordersNamedBy(
@@ -208,19 +234,15 @@ async function lookUp(
 }
 
 /** Symbols that the exchange holds a position of and we know nothing of. */
-export function externalPositionsOf({ gate, held, positions }: AccountReading): readonly string[] {
-  return [...held.keys()].filter((symbol) => gate?.reserved[symbol] === undefined && !positions.has(symbol));
+export function externalPositionsOf({ entryIds, held, positions }: AccountReading): readonly string[] {
+  return [...held.keys()].filter((symbol) => !entryIds.has(symbol) && !positions.has(symbol));
 }
 
 /** Orders that the exchange has open and nothing of ours names any more. */
-export function orphanOrdersOf({ gate, openOrders, positions }: AccountReading): readonly OpenOrder[] {
+export function orphanOrdersOf({ entryIds, openOrders, positions }: AccountReading): readonly OpenOrder[] {
   return openOrders.filter(({ symbol, clientOrderId }) => {
     const position = positions.get(symbol)?.value;
-    const names = [
-      gate?.reserved[symbol]?.clientOrderId,
-      position?.stopClientOrderId,
-      position?.exitClientOrderId,
-    ];
+    const names = [entryIds.get(symbol), position?.stopClientOrderId, position?.exitClientOrderId];
     return !names.includes(clientOrderId);
   });
 }
