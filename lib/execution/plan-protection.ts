@@ -133,7 +133,7 @@ function exitReason(
     epoch !== undefined &&
     entry.authorisedEpoch !== null &&
     entry.authorisedEpoch < epoch.number &&
-    (entry.filledAtMs ?? position.openedAtMs) >= epoch.sinceMs;
+    (entry.filledAtMs ?? position.openedAtMs) > epoch.sinceMs;
   if (isWithdrawn) return 'withdrawn';
   return nowMs >= position.exitDueMs ? 'horizon' : undefined;
 }

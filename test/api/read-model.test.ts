@@ -71,7 +71,8 @@ const orderOf = (createdAtMs: number, clientOrderId: string): OrderRecord => ({
   side: 'SELL',
   quantity: 0.1,
   stopPrice: null,
-  exitDueMs: null, authorisedEpoch: null,
+  exitDueMs: null,
+  authorisedEpoch: null,
   barOpenTimeMs: null,
   ensembleId: null,
   referencePrice: null,
@@ -184,7 +185,7 @@ describe('a position', () => {
     const position = {
       ...{ symbol: 'BTCUSDT', side: 'SELL' as const, quantity: 0.5, entryPrice: 50_000, stopPrice: 51_000 },
       ...{ entryClientOrderId: 'e', stopClientOrderId: 's', stopSequence: 0, exitClientOrderId: null },
-      ...{ exitSequence: null, unprotectedSinceMs: null, exitDueMs: 0, authorisedEpoch: null, openedAtMs: 0 },
+      ...{ exitSequence: null, unprotectedSinceMs: null, exitDueMs: 0, openedAtMs: 0 },
     };
     await records().positions.put('paper', position, { ifAbsent: true });
     const [short] = (await get('/api/positions')).positions;

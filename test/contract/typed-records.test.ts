@@ -59,7 +59,8 @@ const order: executionKinds.OrderRecord = {
   side: 'BUY',
   quantity: 0.1,
   stopPrice: 1,
-  exitDueMs: NOW_MS, authorisedEpoch: null,
+  exitDueMs: NOW_MS,
+  authorisedEpoch: null,
   barOpenTimeMs: NOW_MS,
   ensembleId: 'e',
   referencePrice: 1,
@@ -84,7 +85,7 @@ const position: executionKinds.PositionRecord = {
   unprotectedSinceMs: NOW_MS,
   exitClientOrderId: null,
   exitSequence: null,
-  exitDueMs: NOW_MS, authorisedEpoch: null,
+  exitDueMs: NOW_MS,
   openedAtMs: NOW_MS,
 };
 const paperOrder: PaperOrder = {

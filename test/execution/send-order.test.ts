@@ -19,7 +19,8 @@ const about = {
   leg: 'exit',
   barOpenTimeMs: null,
   ensembleId: null,
-  exitDueMs: null, authorisedEpoch: null,
+  exitDueMs: null,
+  authorisedEpoch: null,
   note: 'horizon',
 } as const;
 

@@ -104,7 +104,8 @@ async function enter(symbol: string): Promise<void> {
     leg: 'entry' as const,
     barOpenTimeMs,
     ensembleId,
-    exitDueMs: nowMs + 12 * BAR_MS, authorisedEpoch: null,
+    exitDueMs: nowMs + 12 * BAR_MS,
+    authorisedEpoch: null,
     note: '',
     nowMs,
   };

@@ -49,7 +49,7 @@ export interface AccountReading {
 
 /** Why there is no view. `overtaken`: another run books at the same time, and has the better view. */
 export interface ViewFailure {
-  readonly code: 'exchange_unavailable' | 'overtaken';
+  readonly code: 'exchange_unavailable' | 'records_unavailable' | 'overtaken';
   readonly message: string;
 }
 
@@ -84,8 +84,12 @@ export async function readAccount(
   const openOrders = [...rowsOf(resting), ...rowsOf(stops)];
   const looked = await lookUp(context, orders, openOrders);
   for (const [clientOrderId, { advance }] of looked.found) {
-    const after = await updateOrder(context, clientOrderId, advance);
-    if (after !== undefined) orders.set(clientOrderId, after);
+    try {
+      const after = await updateOrder(context, clientOrderId, advance);
+      if (after !== undefined) orders.set(clientOrderId, after);
+    } catch (error) {
+      faults.push(`order ${clientOrderId}: ${messageOf(error)}`);
+    }
   }
   const [held, wallet] = await Promise.all([broker.positions(), broker.walletMicroUsdt()]);
   if (!held.ok) return failure({ code: 'exchange_unavailable', message: held.error.message });
