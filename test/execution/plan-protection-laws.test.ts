@@ -2,7 +2,7 @@
 // protects is cancelled, and nobody's second stop is placed beside one that may be there.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ORDER_STATUSES } from '../../lib/execution/order-state.ts';
+import type { OrderStatus } from '../../lib/execution/order-state.ts';
 import {
   ADOPTED,
   type ListedStop,
@@ -17,11 +17,20 @@ const side = fc.constantFrom('BUY', 'SELL');
 const size = fc.integer({ min: 1, max: 20 }).map((n) => n / 1_000);
 const ago = fc.integer({ min: 0, max: 200_000 }).map((ms) => NOW_MS - ms);
 const around = fc.integer({ min: -200_000, max: 200_000 }).map((ms) => NOW_MS + ms);
+const STATUSES: readonly OrderStatus[] = [
+  'authorised',
+  'acknowledged',
+  'partially_filled',
+  'filled',
+  'rejected',
+  'cancelled',
+  'unknown',
+];
 const STOP_IDS = ['s0', 's1', 's2'] as const;
 
 const anyOrder = (clientOrderId: string, leg: OrderRecord['leg']): fc.Arbitrary<OrderRecord> =>
   fc
-    .record({ status: fc.constantFrom(...ORDER_STATUSES), quantity: size, isPart: fc.boolean() })
+    .record({ status: fc.constantFrom(...STATUSES), quantity: size, isPart: fc.boolean() })
     .map(({ status, quantity, isPart }) => {
       const isPartly =
         status === 'partially_filled' || ((status === 'cancelled' || status === 'unknown') && isPart);
