@@ -1,7 +1,6 @@
 // Decides what becomes of one symbol that the account holds: whose position it is, whether it stays behind its stop or is closed,
 // and which stops are surplus. Pure, so that laws can be tested on it. What the account holds comes first; records, lists and the
 // gate may be missing, and then only what needs them is left out.
-import type { ExitReason } from './exit-reasons.ts';
 import type { OrderSide } from './order.ts';
 import { ARRIVAL_MS_MAX, isFinal } from './order-state.ts';
 import type { OrderRecord, PositionRecord } from './records.ts';
@@ -11,6 +10,18 @@ import { SEND_MS_MAX } from './send-window.ts';
 const UNPROTECTED_MS_MAX = 45_000;
 /** Takes the place of an ensemble in the records of positions that nobody here decided. */
 export const ADOPTED = 'adopted';
+
+/** Closed list of why a position is closed before its stop. */
+const EXIT_REASONS = {
+  horizon: "the label's horizon is over",
+  signal: 'a signal of the other side',
+  emergency: 'an operator stopped everything',
+  stop_rejected: 'the exchange refuses its stop',
+  unprotected: 'it had no stop for too long',
+  adopted: 'found on the exchange without a decision behind it',
+  withdrawn: 'its entry was filled after the circuit breaker had withdrawn what allowed it',
+} as const;
+export type ExitReason = keyof typeof EXIT_REASONS;
 
 /** A stop of anybody, as the exchange lists it. */
 export interface ListedStop {

@@ -7,7 +7,6 @@ import type { GateItem } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
 import type { KindList } from '../../risk/use-cases/typed-records.ts';
 import type { BookedLedger } from '../booked-ledger.ts';
-import { isFinal } from '../order-state.ts';
 import type { BrokerPosition, Listing, OpenOrder, ReadProblem } from '../ports.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
 import { executionRecords } from './execution-records.ts';
@@ -250,6 +249,3 @@ export function orphanOrdersOf({ entryIds, openOrders, positions }: AccountReadi
     return !names.includes(clientOrderId);
   });
 }
-
-export const isOpen = (record: OrderRecord | undefined): boolean =>
-  record !== undefined && !isFinal(record.state.status);

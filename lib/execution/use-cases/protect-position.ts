@@ -4,8 +4,8 @@
 import { invariant } from '../../core/invariant.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import type { Versioned } from '../../risk/ports.ts';
-import type { ExitReason } from '../exit-reasons.ts';
 import { isFinal } from '../order-state.ts';
+import type { ExitReason } from '../plan-protection.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
 import { planReduction } from '../reduce-plan.ts';
 import { roundToStep } from '../round-to-step.ts';
