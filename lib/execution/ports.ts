@@ -116,6 +116,9 @@ export interface Income {
   readonly atMs: number;
 }
 
+/** Why the exchange itself closes a position. */
+export type ForcedClosing = 'liquidated' | 'auto_deleveraged' | 'settled';
+
 /** Closed list of why a broker could not answer or act. */
 export interface BrokerError {
   readonly code: 'unavailable' | 'rate_limited' | 'unauthorised' | 'refused' | 'invalid_response';
@@ -163,4 +166,6 @@ export interface Broker {
   fills(order: OrderReference): Promise<Result<readonly Fill[], BrokerError>>;
   /** Everything that changed the wallet since then, oldest first, all pages. */
   incomeSince(sinceMs: number): Promise<Result<Listing<Income>, BrokerError>>;
+  /** Which orders of the exchange itself have reduced the symbol's position since then, the newest; undefined: none. */
+  forcedClosing(symbol: string, sinceMs: number): Promise<Result<ForcedClosing | undefined, BrokerError>>;
 }

@@ -1,16 +1,17 @@
 // Fills, fees and funding enter the books once, and what they differ in from the exchange is told and taken over.
 import { describe, expect, it } from 'vitest';
-import { HOUR_MS } from '../../lib/core/units.ts';
+import { DAY_MS, HOUR_MS } from '../../lib/core/units.ts';
+import { bookIncome, incomeSinceMs } from '../../lib/execution/book-income.ts';
 import {
   atExchangeCosts,
+  type BookedLedger,
   bookOrder,
-  bookPayments,
   differencesOf,
   forgetOrders,
-  fundingSinceMs,
   newBookedLedger,
   takeOver,
 } from '../../lib/execution/booked-ledger.ts';
+import type { Income } from '../../lib/execution/ports.ts';
 
 const START_MS = 1_722_816_000_000;
 const opened = newBookedLedger(1_000_000_000, START_MS);
@@ -43,8 +44,13 @@ describe('bookOrder', () => {
   });
 });
 
-describe('bookPayments', () => {
-  const payment = (id: string, atMs: number) => ({ id, atMs, amountMicroUsdt: -7 });
+describe('bookIncome', () => {
+  const payment = (id: string, atMs: number): Income => ({
+    ...{ id, atMs, kind: 'funding', type: 'FUNDING_FEE', symbol: 'BTCUSDT', asset: 'USDT' },
+    ...{ amount: -0.000007, tradeId: null },
+  });
+  const about = { inDoubt: new Set<string>(), nowMs: START_MS + DAY_MS };
+  const bookPayments = (before: BookedLedger, rows: readonly Income[]) => bookIncome(before, rows, about);
 
   it('books each payment once, late ones too, and none from before the books were opened', () => {
     const first = bookPayments(opened, [payment('a', START_MS), payment('b', START_MS + 1_000)]);
@@ -53,7 +59,7 @@ describe('bookPayments', () => {
     const second = bookPayments(first, [payment('b', START_MS + 1_000), payment('d', later)]);
     const third = bookPayments(second, [payment('c', later - 1_000), payment('d', later)]);
     expect(third.ledger.fundingMicroUsdt).toBe(-21);
-    expect(fundingSinceMs(third)).toBeLessThan(later - 1_000);
+    expect(incomeSinceMs(third)).toBeLessThan(later - 1_000);
     expect(bookPayments(third, [payment('b', START_MS + 1_000), payment('d', later)])).toBe(third);
     expect(third.funding.recent.map(({ id }) => id)).toEqual(['d', 'c']);
   });

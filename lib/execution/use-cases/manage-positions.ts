@@ -16,7 +16,13 @@ import {
   readAccount,
   type ViewFailure,
 } from './observe-account.ts';
-import { cancelOpenOrders, finaliseTrade, protectSymbol } from './reconcile-position.ts';
+import {
+  cancelOpenOrders,
+  finaliseTrade,
+  isLeftToOthers,
+  LEFT,
+  protectSymbol,
+} from './reconcile-position.ts';
 import { earliest, type RunsBefore, readRuns, recordRun, unprotectedSince } from './record-run.ts';
 import { type ExecutionContext, SEND_MS_MAX } from './send-order.ts';
 
@@ -50,8 +56,9 @@ export async function managePositions(context: PositionManagerContext): Promise<
   const reconciled = await reconcile(context, first.value, before);
   if (!reconciled.ok)
     return failed(context, { failure: reconciled.error, before, work, held: first.value.held });
-  const { view, adoptable, differences, walletDifferentSinceMs } = reconciled.value;
+  const { view, adoptable, walletDifferentSinceMs } = reconciled.value;
   await protectAll(context, { reading: view, adoptable, work });
+  const differences = [...reconciled.value.differences, ...work.leftPositions()];
   await finaliseAll(context, view, work);
   const since = await unprotectedSince(context, { held: view.held, before });
   const equity = await snapshot(context, view);
@@ -152,7 +159,7 @@ async function reconcile(
   return success({ view, adoptable, differences: [...confirmed, ...anomalies], walletDifferentSinceMs });
 }
 
-/** What both looks differ in alike. A difference of the wallet alone has minutes to be explained by income. */
+/** What both looks differ in alike. A difference of the wallet has minutes to be explained by income. */
 function confirm(
   first: AccountView,
   second: AccountView,
@@ -164,11 +171,10 @@ function confirm(
   if (wallet === undefined)
     return { confirmed: positions, isWhole: arePositionsWhole, walletDifferentSinceMs: null };
   const sinceMs = before?.value?.walletDifferentSinceMs ?? nowMs;
-  const isTold = second.differences.length > 0 || !mayBeIncome(sinceMs, nowMs);
-  const isConfirmed = isTold && wallet === first.walletDifference;
+  const isConfirmed = !mayBeIncome(sinceMs, nowMs) && wallet === first.walletDifference;
   return {
     confirmed: isConfirmed ? [...positions, wallet] : positions,
-    isWhole: arePositionsWhole && isConfirmed,
+    isWhole: arePositionsWhole,
     walletDifferentSinceMs: sinceMs,
   };
 }
@@ -181,7 +187,8 @@ async function trustExchange(
   const { risk, broker, clock } = context;
   const { bookedLedger: before, statement } = view;
   if (before === undefined || statement === undefined) return view;
-  const ledger = takeOver(before.value.ledger, statement);
+  const keepsWallet = view.walletDifference === undefined || !differences.includes(view.walletDifference);
+  const ledger = takeOver(before.value.ledger, statement, { keepsWallet });
   const bookedLedger = await writeLedger(context, before, { ...before.value, ledger });
   if (bookedLedger === undefined) return view;
   const atMs = clock.nowMs();
@@ -191,7 +198,7 @@ async function trustExchange(
     by: 'manage-positions',
     message: differences.join('; '),
   });
-  return { ...view, bookedLedger };
+  return { ...view, bookedLedger, walletDifference: keepsWallet ? view.walletDifference : undefined };
 }
 
 /** What a run has done so far, and what it could not do. */
@@ -199,6 +206,12 @@ class Work {
   readonly actions: { symbol: string; done: readonly string[] }[] = [];
   readonly faults: string[] = [];
   readonly #handled = new Set<string>();
+
+  /** One line for each position of somebody else that is left as it is: told in every run, as long as it is there. */
+  leftPositions(): readonly string[] {
+    const left = this.actions.filter(({ done }) => done.includes(LEFT));
+    return left.map(({ symbol }) => `${symbol}: an external position is left as it is`);
+  }
 
   /** Does one symbol's part once. What goes wrong with it is not the others' problem; the run then does not count as completed. */
   async once(symbol: string, act: () => Promise<readonly string[]>): Promise<void> {
@@ -240,7 +253,8 @@ async function finaliseAll(context: ExecutionContext, view: AccountView, work: W
 }
 
 /** Strays that are not just on their way into our records: execute may have sent them after we looked. */
-async function agedOrphanOrders({ risk, broker, clock }: ExecutionContext, view: AccountView) {
+async function agedOrphanOrders(context: ExecutionContext, view: AccountView) {
+  const { risk, broker, clock } = context;
   const orphanOrders = orphanOrdersOf(view).filter(
     ({ symbol }) =>
       // Which orders a record names that cannot be read is not known.
@@ -251,7 +265,11 @@ async function agedOrphanOrders({ risk, broker, clock }: ExecutionContext, view:
     orphanOrders.map(({ clientOrderId }) => executionRecords(risk).orders.get(broker.scope, clientOrderId)),
   );
   const nowMs = clock.nowMs();
-  return orphanOrders.filter((_, index) => nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX);
+  return orphanOrders.filter(
+    (_, index) =>
+      nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX &&
+      !isLeftToOthers(context, records[index]),
+  );
 }
 
 /** Equity at mark prices: what the account would be worth if it were closed there and then. Fails with one line. */

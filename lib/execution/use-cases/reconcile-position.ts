@@ -1,11 +1,8 @@
 // What guard does for one symbol: an open position has a stop of its full size and leaves when its horizon is over; what is
 // closed gives back what the gate held for it. Every step may be repeated, and works whatever the gate says.
-import { invariant } from '../../core/invariant.ts';
-import { microUsdt } from '../../core/money.ts';
 import { lastClosedOpenTimeMs } from '../../market/candle.ts';
 import { planRelease } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
-import type { TradeRecord } from '../../risk/records.ts';
 import { clientOrderId } from '../client-order-id.ts';
 import type { OrderSide } from '../order.ts';
 import { ARRIVAL_MS_MAX, isFinal } from '../order-state.ts';
@@ -17,11 +14,21 @@ import { executionRecords } from './execution-records.ts';
 import { type AccountReading, isOpen, type UnreadablePosition } from './observe-account.ts';
 import { changePosition, legIds, openPosition, protect, sendExit } from './protect-position.ts';
 import { type ExecutionContext, findOrder, isSettled, SEND_MS_MAX, updateOrder } from './send-order.ts';
+import { type EndedTrade, isClosedByUs, NO_COSTS, type TradeCosts, tradeCosts, tradeOf } from './trade-of.ts';
 
 /** A position without a stop is closed when, after this long, its stop can still not be placed for sure. */
 const UNPROTECTED_MS_MAX = 45_000;
 /** Distance of the stop of an adopted position, which is closed at once; it only counts when that fails. */
 const ADOPTED_STOP_FRACTION = 0.02;
+
+/** A position of somebody else that is not touched. */
+export const LEFT = 'external_position_left';
+
+/** Whether an order is somebody else's, and to be left alone: ours are written down before they leave. */
+export const isLeftToOthers = (
+  { externalPositions }: ExecutionContext,
+  record: Versioned<OrderRecord> | undefined,
+): boolean => externalPositions === 'leave-and-halt' && record === undefined;
 
 /** One word each: what was done. */
 type Actions = readonly string[];
@@ -163,6 +170,7 @@ async function adopt(
   view: AccountReading,
   held: BrokerPosition,
 ): Promise<Actions> {
+  if (context.externalPositions === 'leave-and-halt') return [LEFT];
   const { symbol, quantity } = held;
   const price = await priceOf(context, held);
   const entry = await standInFor(context, {
@@ -271,7 +279,8 @@ async function replacePosition(
   const before = view.orders.get(position.value.entryClientOrderId);
   if (before !== undefined && before.state.filledQuantity > 0) {
     const legs = await legRecords(context, before, position.value);
-    await writeTrade(context, { entry: before, legs, position });
+    // Protection of what is held now waits for nothing that the exchange would still have to say of it.
+    await writeTrade(context, { entry: before, legs, position }, NO_COSTS);
   }
   const nowMs = context.clock.nowMs();
   return changePosition(context, position, {
@@ -324,6 +333,8 @@ export async function finaliseTrade(
   if (position === undefined) return release(context, view, symbol);
   const legs = await legRecords(context, entry, position.value);
   if (legs.some((leg) => !isSettled(leg))) return ['waiting'];
+  // What others have closed is told by income, which is complete once it explains the wallet.
+  if (!isClosedByUs({ entry, legs }) && view.walletDifference !== undefined) return ['waiting'];
   return endTrade(context, view, { entry, legs, position });
 }
 
@@ -331,23 +342,21 @@ export async function finaliseTrade(
 const isGivenUp = ({ clock }: ExecutionContext, { gate }: AccountReading, entryId: string): boolean =>
   clock.nowMs() - (gate?.authorised[entryId]?.atMs ?? 0) > ARRIVAL_MS_MAX;
 
-async function endTrade(
-  context: ExecutionContext,
-  view: AccountView,
-  trade: { entry: OrderRecord; legs: readonly OrderRecord[]; position: Versioned<PositionRecord> },
-): Promise<Actions> {
+async function endTrade(context: ExecutionContext, view: AccountView, trade: EndedTrade): Promise<Actions> {
   const { risk, broker } = context;
   const { symbol } = trade.entry;
-  if (trade.entry.state.filledQuantity > 0) await writeTrade(context, trade);
+  if (trade.entry.state.filledQuantity > 0)
+    await writeTrade(context, trade, await tradeCosts(context, trade));
   const removed = await executionRecords(risk).positions.remove(broker.scope, trade.position);
   return removed === 'conflict' ? ['conflict'] : ['closed', ...(await release(context, view, symbol))];
 }
 
 async function writeTrade(
   { risk, broker }: ExecutionContext,
-  trade: Parameters<typeof tradeOf>[0],
+  trade: EndedTrade,
+  costs: TradeCosts,
 ): Promise<void> {
-  await executionRecords(risk).trades.add(broker.scope, tradeOf(trade));
+  await executionRecords(risk).trades.add(broker.scope, tradeOf(trade, costs));
 }
 
 async function release(
@@ -381,48 +390,13 @@ export async function cancelOpenOrders(
   const faults: string[] = [];
   for (const order of orders) {
     const { risk, broker } = context;
+    const stored = await executionRecords(risk).orders.get(broker.scope, order.clientOrderId);
+    if (isLeftToOthers(context, stored)) continue;
     const cancelled = await broker.cancel(order);
     if (!cancelled.ok) faults.push(`not_cancelled: ${cancelled.error.message}`);
-    const stored = await executionRecords(risk).orders.get(broker.scope, order.clientOrderId);
     if (!cancelled.ok || stored === undefined || isFinal(stored.value.state.status)) continue;
     const found = await findOrder(context, stored.value);
     if (found.ok) await updateOrder(context, order.clientOrderId, found.value.advance);
   }
   return faults;
-}
-
-const lastFillMs = ({ filledAtMs, updatedAtMs }: OrderRecord): number => filledAtMs ?? updatedAtMs;
-
-function tradeOf(trade: {
-  entry: OrderRecord;
-  legs: readonly OrderRecord[];
-  position: Versioned<PositionRecord>;
-}): TradeRecord {
-  const { entry, legs, position } = trade;
-  const { averagePrice, filledQuantity } = entry.state;
-  invariant(averagePrice !== null, `entry ${entry.clientOrderId} has no price`);
-  const filled = legs.filter(({ state }) => state.filledQuantity > 0);
-  const last = filled.toSorted((a, b) => lastFillMs(b) - lastFillMs(a))[0];
-  const closed = filled.reduce((sum, { state }) => sum + state.filledQuantity, 0);
-  const proceeds = filled.reduce((sum, { state }) => sum + state.filledQuantity * state.averagePrice!, 0);
-  const feesMicroUsdt = [entry, ...filled].reduce((sum, order) => sum + order.bookedFeeMicroUsdt, 0);
-  const gain = (proceeds - closed * averagePrice) * (entry.side === 'BUY' ? 1 : -1);
-  return {
-    symbol: entry.symbol,
-    side: entry.side,
-    quantity: filledQuantity,
-    entryPrice: averagePrice,
-    exitPrice: closed > 0 ? proceeds / closed : null,
-    reason: last === undefined ? 'unknown' : last.leg === 'stop' ? 'stop' : last.note,
-    feesMicroUsdt,
-    profitMicroUsdt: microUsdt(gain) - feesMicroUsdt,
-    openedAtMs: position.value.openedAtMs,
-    // A leg may be cancelled after the end; only when none has closed it is there no better time.
-    closedAtMs:
-      last !== undefined
-        ? lastFillMs(last)
-        : Math.max(entry.updatedAtMs, ...legs.map((leg) => leg.updatedAtMs)),
-    entryClientOrderId: entry.clientOrderId,
-    ensembleId: entry.ensembleId,
-  };
 }

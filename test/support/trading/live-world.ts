@@ -10,6 +10,7 @@ import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-sig
 import { MINUTE_MS } from '../../../lib/core/units.ts';
 import { differencesOf } from '../../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
+import type { ExternalPositions } from '../../../lib/execution/external-positions.ts';
 import type { Broker, BrokerPosition } from '../../../lib/execution/ports.ts';
 import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../../lib/execution/use-cases/execute.ts';
@@ -30,6 +31,7 @@ import {
   type SimulatedExchange,
   startSimulatedExchange,
 } from '../../../local/exchange/simulated-exchange.ts';
+import type { Unkindness } from '../../../local/exchange/unkindness.ts';
 import { marketOf } from '../../../local/market/market-source.ts';
 import { expectRows, expectValue } from '../execution/broker-market.ts';
 import { runOf } from '../inference/sample-signals.ts';
@@ -106,18 +108,20 @@ export class LiveWorld {
     write: async (name, text) => void this.flagTexts.set(name, text),
   };
   exchange!: SimulatedExchange;
+  externalPositions: ExternalPositions = 'adopt-and-close';
   broker!: Broker;
   /** What the operator would see on the exchange's own pages: no fault befalls it, for the tests clear them first. */
   #account!: BinanceAccount;
   #waitedMs = 0;
 
-  static async open(dips: Dips = {}): Promise<LiveWorld> {
+  static async open(dips: Dips = {}, unkind: Partial<Unkindness> = {}): Promise<LiveWorld> {
     const world = new LiveWorld();
     world.exchange = await startSimulatedExchange({
       market: calmMarket(dips),
       clock: world.clock,
       account: { ...LIVE_KEYS, depositUsdt: LIVE_DEPOSIT_USDT, costs: COSTS },
       rateLimits: { weightPerMinute: 1e9 },
+      unkind,
     });
     world.restart();
     const rollout = { ...initialRollout(START_MS), level: 'FULL' as const };
@@ -153,9 +157,9 @@ export class LiveWorld {
   }
 
   managePositions(crash?: CrashPlan): Promise<PositionManagerReport> {
-    const { risk, broker, clock } = this;
+    const { risk, broker, clock, externalPositions } = this;
     const over = <Port extends object>(port: Port): Port => crash?.over(port) ?? port;
-    return managePositions({ risk, broker: over(broker), clock, codeVersion: VERSION });
+    return managePositions({ risk, broker: over(broker), clock, codeVersion: VERSION, externalPositions });
   }
 
   tick = (): Promise<BreakerOutcome> => tickBreaker(this.dependencies(), 'live');

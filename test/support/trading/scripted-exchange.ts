@@ -152,6 +152,7 @@ export class ScriptedExchange {
       ),
     fills: async ({ clientOrderId }) => this.#unlessDown(this.#orders.get(clientOrderId)?.fills ?? []),
     incomeSince: async () => this.#unlessDown({ rows: [], problems: [] }),
+    forcedClosing: async () => this.#unlessDown(undefined),
   };
 
   #open(kind: OrderReport['kind']): OpenOrder[] {
