@@ -28,7 +28,7 @@ const told = async () => (await incidents()).flatMap(({ differences }) => differ
 const declare = async (amountMicroUsdt: number) => {
   const { nowMs, risk } = world;
   const said = { scope: 'live', by: 'ann', reason: 'capital', nowMs } as const;
-  expectValue(await declareTransfer(risk, { ...said, amountMicroUsdt }));
+  expect(await declareTransfer(risk, { ...said, amountMicroUsdt })).toMatchObject({ ok: true });
 };
 /** What the wallet lost or won by rows, in micro-USDT. */
 const rowsOf = async (...kinds: string[]) =>
@@ -65,7 +65,7 @@ describe('a position that the exchange closes', () => {
     if (act === 'liquidate') expect(lost).toBeLessThan(-100_000_000);
     await expectExplained();
     // It is a difference between account and records all the same.
-    expect(await world.latch()).toContain('reconciliation_difference');
+    expect(await world.latch()).toContain('reconciliation');
   });
 });
 
@@ -103,7 +103,7 @@ describe('rows of income', () => {
     await open();
     world.exchange.external.income({ incomeType: 'OPTIONS_PREMIUM_FEE', amount: -3 });
     await world.minutes(12);
-    expect(await world.latch()).toContain('reconciliation_difference');
+    expect(await world.latch()).toContain('reconciliation');
   });
 });
 
@@ -114,7 +114,7 @@ describe('a transfer', () => {
     await declare(usdt * 1e6);
     await world.minutes(2);
     world.exchange.external.transfer({ amount: usdt });
-    await world.minutes(12);
+    await world.minutes(16);
     expect(await world.latch()).toBe('ARMED');
     expect(await told()).toEqual([]);
     await expectExplained(LIVE_DEPOSIT_USDT + usdt);
@@ -126,7 +126,7 @@ describe('a transfer', () => {
     await world.minutes(9);
     expect(await world.latch()).toBe('ARMED');
     await world.minutes(3);
-    expect(await world.latch()).toContain('reconciliation_difference');
+    expect(await world.latch()).toContain('reconciliation');
     expect((await world.minute()).differences).toEqual([expect.stringContaining('an unexplained transfer')]);
     await expectExplained(LIVE_DEPOSIT_USDT + 500);
     await declare(500_000_000);
@@ -145,7 +145,7 @@ describe('a transfer', () => {
     await world.minutes(12);
     const { undeclared } = await bookedLedger();
     expect(undeclared.map(({ amountMicroUsdt }) => amountMicroUsdt)).toEqual([500_000_000, 499_000_000]);
-    expect(await world.latch()).toContain('reconciliation_difference');
+    expect(await world.latch()).toContain('reconciliation');
   });
 });
 
@@ -170,7 +170,7 @@ describe('trades by hand', () => {
     world.exchange.external.marketOrder({ symbol: 'SOLUSDT', side: 'BUY', quantity: 3 });
     await world.minutes(8);
     expect(await world.held()).toEqual({});
-    expect(await world.latch()).toContain('reconciliation_difference');
+    expect(await world.latch()).toContain('reconciliation');
     await expectExplained();
   });
 
@@ -189,7 +189,7 @@ describe('trades by hand', () => {
     expect(theirs.sort()).toEqual(['BTCUSDT', 'SOLUSDT']);
     // Theirs is no protection of ours.
     expect(stops.filter((stop) => stop.symbol === 'BTCUSDT' && !stop.closesPosition)).toHaveLength(1);
-    expect(await world.latch()).toContain('reconciliation_difference');
+    expect(await world.latch()).toContain('reconciliation');
     expect((await world.minute()).differences).toContain('SOLUSDT: an external position is left as it is');
     await world.minutes(6);
     expect(await world.held()).toEqual({ SOLUSDT: 3 });
