@@ -28,6 +28,9 @@ export function bookIncome(
   rows: readonly Income[],
   about: { readonly inDoubt: ReadonlySet<string>; readonly nowMs: number },
 ): BookedLedger {
+  const { allKindsFromMs } = bookedLedger;
+  if (allKindsFromMs === undefined)
+    return bookIncome({ ...bookedLedger, allKindsFromMs: about.nowMs }, rows, about);
   const sinceMs = incomeSinceMs(bookedLedger);
   const known = new Set(bookedLedger.funding.recent.map(({ id }) => id));
   const own = new Set(bookedLedger.ownTrades.map(({ symbol, id }) => `${symbol} ${id}`));
@@ -36,7 +39,10 @@ export function bookIncome(
     isOfTrade(row) &&
     !isOwn(row) &&
     (about.inDoubt.has(row.symbol ?? '') || about.nowMs - row.atMs < OWN_TRADE_LATE_MS);
-  const unbooked = rows.filter(({ id, atMs }) => !known.has(id) && atMs >= sinceMs);
+  const unbooked = rows.filter(
+    ({ id, kind, atMs }) =>
+      !known.has(id) && atMs >= sinceMs && (kind === 'funding' || atMs >= allKindsFromMs),
+  );
   const ready = unbooked.filter((row) => !mayBecomeOwn(row));
   if (ready.length === 0) return bookedLedger;
   // What waits must be asked for again.

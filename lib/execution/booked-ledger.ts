@@ -7,7 +7,8 @@ import { HOUR_MS, MINUTE_MS } from '../core/units.ts';
 import { bookFill, type Ledger, ledgerSchema, newLedger } from './ledger.ts';
 import type { OrderSide } from './order.ts';
 
-export const bookedLedgerSchema = z.strictObject({
+// Not strict: what a newer version adds keeps an older one from nothing, as after a rollback.
+export const bookedLedgerSchema = z.object({
   ledger: ledgerSchema,
   /** By client order id, of the orders that may still bring something. */
   orders: z.record(
@@ -26,6 +27,8 @@ export const bookedLedgerSchema = z.strictObject({
     /** Rows booked that lie within the time that is asked for again. */
     recent: z.array(z.strictObject({ id: z.string(), atMs: z.int() })),
   }),
+  /** From when on rows other than funding are booked; absent until a ledger older than this field is booked again. */
+  allKindsFromMs: z.int().optional(),
   /** Trades of our orders within that time: their rows of income are booked with the orders. */
   ownTrades: z.array(z.strictObject({ id: z.string(), symbol: z.string(), atMs: z.int() })).default([]),
   /** What rows of income have brought, by their type. */
@@ -43,6 +46,7 @@ export const newBookedLedger = (depositMicroUsdt: number, nowMs: number): Booked
   ledger: newLedger(depositMicroUsdt),
   orders: {},
   funding: { fromMs: nowMs + 1, untilMs: nowMs, recent: [] },
+  allKindsFromMs: nowMs + 1,
   ownTrades: [],
   incomeMicroUsdt: {},
   undeclared: [],

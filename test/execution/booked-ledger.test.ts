@@ -10,6 +10,7 @@ import {
   forgetOrders,
   newBookedLedger,
   takeOver,
+  withOwnTrades,
 } from '../../lib/execution/booked-ledger.ts';
 import type { Income } from '../../lib/execution/ports.ts';
 
@@ -62,6 +63,46 @@ describe('bookIncome', () => {
     expect(incomeSinceMs(third)).toBeLessThan(later - 1_000);
     expect(bookPayments(third, [payment('b', START_MS + 1_000), payment('d', later)])).toBe(third);
     expect(third.funding.recent.map(({ id }) => id)).toEqual(['d', 'c']);
+  });
+});
+
+describe('bookIncome of trades', () => {
+  const row = (change: Partial<Income>): Income => ({
+    ...{ id: 'r1', kind: 'realised', type: 'REALIZED_PNL', symbol: 'BTCUSDT', asset: 'USDT' },
+    ...{ amount: -100, tradeId: '7', atMs: START_MS + 1_000 },
+    ...change,
+  });
+  const calm = { inDoubt: new Set<string>(), nowMs: START_MS + HOUR_MS };
+  const trade = { id: '7', symbol: 'BTCUSDT', atMs: START_MS + 1_000 };
+
+  it('leaves those of our own orders to the orders, and books those of others once', () => {
+    const own = bookIncome(withOwnTrades(opened, [trade]), [row({})], calm);
+    expect(own.ledger).toEqual(opened.ledger);
+    const others = bookIncome(opened, [row({}), row({ id: 'r2', kind: 'insurance', tradeId: null })], calm);
+    expect(others.ledger.realisedMicroUsdt).toBe(-200_000_000);
+    expect(bookIncome(others, [row({})], calm)).toBe(others);
+  });
+
+  it('waits while a trade may still turn out to be ours, and asks for its row again however much comes after', () => {
+    const later = row({ id: 'f', kind: 'funding', tradeId: null, atMs: START_MS + HOUR_MS });
+    const doubted = { ...calm, inDoubt: new Set(['BTCUSDT']) };
+    const waiting = bookIncome(opened, [row({}), later], doubted);
+    expect(waiting.ledger).toMatchObject({ realisedMicroUsdt: 0, fundingMicroUsdt: -100_000_000 });
+    expect(incomeSinceMs(waiting)).toBeLessThanOrEqual(START_MS + 1_000);
+    const young = { ...calm, nowMs: START_MS + 31_000 };
+    expect(bookIncome(opened, [row({})], young)).toBe(opened);
+    expect(bookIncome(waiting, [row({}), later], calm).ledger).toMatchObject({
+      ...{ realisedMicroUsdt: -100_000_000, fundingMicroUsdt: -100_000_000 },
+    });
+  });
+
+  it('begins with other rows than funding when a ledger of older code is first booked', () => {
+    const { allKindsFromMs: _, ...older } = opened;
+    const booked = bookIncome(older, [row({})], calm);
+    expect(booked.ledger).toEqual(opened.ledger);
+    const after = row({ id: 'r3', atMs: calm.nowMs + 1 });
+    const next = bookIncome(booked, [row({}), after], { ...calm, nowMs: calm.nowMs + HOUR_MS });
+    expect(next.ledger.realisedMicroUsdt).toBe(-100_000_000);
   });
 });
 

@@ -35,7 +35,7 @@ interface ByOthers {
 export const NO_COSTS: TradeCosts = { otherFeesMicroUsdt: 0, unpricedFees: {}, others: undefined };
 
 /** Base asset that these orders have filled. */
-export const filledBy = (orders: readonly OrderRecord[]): number =>
+const filledBy = (orders: readonly OrderRecord[]): number =>
   orders.reduce((sum, { state }) => sum + state.filledQuantity, 0);
 
 /** Finer than any exchange's step. */
