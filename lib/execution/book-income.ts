@@ -4,8 +4,8 @@ import { invariant } from '../core/invariant.ts';
 import { microUsdt } from '../core/money.ts';
 import { DAY_MS, MINUTE_MS } from '../core/units.ts';
 import type { BookedLedger } from './booked-ledger.ts';
+import type { Income } from './income.ts';
 import type { Ledger } from './ledger.ts';
-import type { Income } from './ports.ts';
 
 /** Rows may be listed a little late: so far back are they asked for again. */
 const LISTED_LATE_MS = 10 * MINUTE_MS;

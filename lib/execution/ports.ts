@@ -2,7 +2,10 @@
 import type { Result } from '../core/result.ts';
 import type { SymbolFilters } from '../market/symbol-filters.ts';
 import type { RiskApproved, Scope } from '../risk/gate.ts';
+import type { Income } from './income.ts';
 import type { EntryOrder, OrderSide, ReduceOrder } from './order.ts';
+
+export type { Income, IncomeKind } from './income.ts';
 
 /** Closed list of refusals that a caller acts on. */
 const REJECTION_CODES = {
@@ -87,32 +90,6 @@ export interface Fill {
   /** In the asset's own units, paid above zero; USDT, or another (BNB). */
   readonly fee: { readonly asset: string; readonly amount: number };
   readonly realisedMicroUsdt: number;
-  readonly atMs: number;
-}
-
-/** What changed the wallet. `other`: a type that this code does not know, named in `type`. */
-export type IncomeKind =
-  | 'realised'
-  | 'commission'
-  | 'funding'
-  | 'transfer'
-  | 'rebate'
-  | 'insurance'
-  | 'settlement'
-  | 'conversion'
-  | 'other';
-export interface Income {
-  /** Unique per row. */
-  readonly id: string;
-  readonly kind: IncomeKind;
-  /** As the exchange calls it. */
-  readonly type: string;
-  readonly symbol: string | null;
-  readonly asset: string;
-  /** In the asset; received above zero. */
-  readonly amount: number;
-  /** The trade that it belongs to, where the exchange says so. */
-  readonly tradeId: string | null;
   readonly atMs: number;
 }
 
