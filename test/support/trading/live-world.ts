@@ -10,6 +10,7 @@ import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-sig
 import { MINUTE_MS } from '../../../lib/core/units.ts';
 import { differencesOf } from '../../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
+import type { ExternalPositions } from '../../../lib/execution/external-positions.ts';
 import type { Broker, BrokerPosition } from '../../../lib/execution/ports.ts';
 import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../../lib/execution/use-cases/execute.ts';
@@ -107,6 +108,7 @@ export class LiveWorld {
     write: async (name, text) => void this.flagTexts.set(name, text),
   };
   exchange!: SimulatedExchange;
+  externalPositions: ExternalPositions = 'adopt-and-close';
   broker!: Broker;
   /** What the operator would see on the exchange's own pages: no fault befalls it, for the tests clear them first. */
   #account!: BinanceAccount;
@@ -156,9 +158,9 @@ export class LiveWorld {
   }
 
   managePositions(crash?: CrashPlan): Promise<PositionManagerReport> {
-    const { risk, broker, clock } = this;
+    const { risk, broker, clock, externalPositions } = this;
     const over = <Port extends object>(port: Port): Port => crash?.over(port) ?? port;
-    return managePositions({ risk, broker: over(broker), clock, codeVersion: VERSION });
+    return managePositions({ risk, broker: over(broker), clock, codeVersion: VERSION, externalPositions });
   }
 
   tick = (): Promise<BreakerOutcome> => tickBreaker(this.dependencies(), 'live');

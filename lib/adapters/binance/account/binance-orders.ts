@@ -1,7 +1,7 @@
 // Reads orders of a Binance futures account. Our own are read strictly: a status or an amount that was guessed would be money
 // that was guessed. Of others' open orders only symbol, side and id matter.
 import { z } from 'zod';
-import type { OpenOrder, OrderReference, OrderReport } from '../../../execution/ports.ts';
+import type { ForcedClosing, OpenOrder, OrderReference, OrderReport } from '../../../execution/ports.ts';
 import { decimalSchema, readDecimal } from '../decimal.ts';
 import { ExchangeFault } from '../exchange-fault.ts';
 import { listReader, reader } from './answer-reader.ts';
@@ -147,6 +147,11 @@ const side = z.enum(['BUY', 'SELL']).nullable().catch(null);
 
 /** Client order ids that the exchange gives its own orders: liquidation, auto-deleveraging, settlement. */
 const SENT_BY_EXCHANGE = /^(autoclose-|adl_autoclose|settlement_autoclose-)/;
+const FORCED_CLOSING: Readonly<Record<string, ForcedClosing>> = {
+  'autoclose-': 'liquidated',
+  adl_autoclose: 'auto_deleveraged',
+  'settlement_autoclose-': 'settled',
+};
 
 const openOrderRow = z
   .object({
@@ -196,3 +201,12 @@ const openStopRow = z
 
 export const readOpenOrders = listReader({ what: 'open orders', row: openOrderRow });
 export const readOpenStops = listReader({ what: 'open conditional orders', row: openStopRow });
+
+const forcedRow = z
+  .object({ clientOrderId: z.string(), executedQty: decimalSchema })
+  .transform(({ clientOrderId, executedQty }): ForcedClosing | null => {
+    const prefix = SENT_BY_EXCHANGE.exec(clientOrderId)?.[1];
+    return prefix !== undefined && executedQty > 0 ? (FORCED_CLOSING[prefix] ?? null) : null;
+  });
+/** Oldest first; other orders are left out. */
+export const readForced = listReader({ what: 'orders', row: forcedRow });
