@@ -2,6 +2,7 @@
 // once, and told when nothing explains it: the real broker against the simulated exchange.
 import { afterEach, describe, expect, it } from 'vitest';
 import { declareTransfer } from '../../lib/execution/use-cases/declare-transfer.ts';
+import { emergencyStop } from '../../lib/execution/use-cases/emergency-stop.ts';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import type { Unkindness } from '../../local/exchange/unkindness.ts';
@@ -191,12 +192,54 @@ describe('trades by hand', () => {
     expect(stops.filter((stop) => stop.symbol === 'BTCUSDT' && !stop.closesPosition)).toHaveLength(1);
     expect(await world.latch()).toContain('reconciliation');
     expect((await world.minute()).differences).toContain('SOLUSDT: an external position is left as it is');
+    await world.decide({ ETHUSDT: 'BUY' });
+    const { decisions, mode } = await world.execute();
+    expect([decisions.flatMap(({ outcomes }) => outcomes), mode]).toEqual([[], 'OFF']);
     await world.minutes(6);
     expect(await world.held()).toEqual({ SOLUSDT: 3 });
     external.marketOrder({ symbol: 'SOLUSDT', side: 'SELL', quantity: 3 });
     await world.minutes(5);
     expect((await world.minute()).differences).toEqual([]);
     await expectExplained();
+  });
+
+  it.each(['adopt-and-close', 'leave-and-halt'] as const)(
+    'leave nothing behind an emergency stop: %s',
+    async (setting) => {
+      await open();
+      world.externalPositions = setting;
+      await enter();
+      world.exchange.external.marketOrder({ symbol: 'SOLUSDT', side: 'SELL', quantity: 3 });
+      world.exchange.external.closePositionStop({ symbol: 'SOLUSDT', triggerPrice: 200 });
+      expect(await world.held()).toMatchObject({ SOLUSDT: -3 });
+      const steps = await emergencyStop(
+        {
+          ...world.dependencies(),
+          openBroker: async () => world.broker,
+          stopwatchMs: () => world.nowMs,
+          pause: async (durationMs) => {
+            world.nowMs += durationMs;
+          },
+          expire: () => new Promise(() => {}),
+        },
+        { scopes: ['live'], operator: 'ann', reason: 'a test', keepPositions: false },
+      );
+      expect(steps.flatMap(({ failures }) => failures)).toEqual([]);
+      expect(await world.held()).toEqual({});
+      expect(expectRows(await world.broker.openStops())).toEqual([]);
+    },
+  );
+
+  it('do not make a position of ours, whose entry is on no record any more, somebody else’s', async () => {
+    await open();
+    world.externalPositions = 'leave-and-halt';
+    await enter();
+    const { orders, positions } = executionRecords(world.risk);
+    const { entryClientOrderId } = (await positions.get('live', 'BTCUSDT'))!.value;
+    await orders.remove('live', (await orders.get('live', entryClientOrderId))!);
+    await world.minutes(3);
+    expect(await world.held()).toEqual({});
+    expect(await trades()).toMatchObject([{ symbol: 'BTCUSDT', reason: 'adopted' }]);
   });
 
   it('of a stop of somebody else on our symbol: it is no protection, and is cancelled when positions are adopted', async () => {

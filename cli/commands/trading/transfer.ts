@@ -1,7 +1,7 @@
 // `qt transfer`: an operator's word that money moves into or out of the account, so that the transfer does not trip the breaker.
 import { type Command, Option } from 'commander';
 import { formatSecond } from '../../../lib/core/format-figure.ts';
-import { microUsdt } from '../../../lib/core/money.ts';
+import { MICRO } from '../../../lib/core/units.ts';
 import type { Scope } from '../../../lib/risk/gate.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
 import { operatorName } from '../../operator-name.ts';
@@ -28,9 +28,9 @@ export function addTransferCommand(program: Command): void {
 
 async function declare({ scope, usdt, reason, by, ...options }: DeclareOptions): Promise<void> {
   const amount = usdt.trim() === '' ? Number.NaN : Number(usdt);
-  const amountMicroUsdt = microUsdt(amount);
+  const amountMicroUsdt = Math.round(amount * MICRO);
   if (!Number.isSafeInteger(amountMicroUsdt) || amountMicroUsdt === 0)
-    throw new UsageError(`--usdt must be an amount other than 0, not ${usdt}`);
+    throw new UsageError(`--usdt must be an amount other than 0, not ${usdt === '' ? 'nothing' : usdt}`);
   if (reason.trim() === '') throw new UsageError('--reason must not be empty');
   const operator = operatorName(by);
   const { declareTransfer } = await import('../../../lib/execution/use-cases/declare-transfer.ts');

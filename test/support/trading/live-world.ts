@@ -24,7 +24,7 @@ import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
 import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
 import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
 import { initialRollout } from '../../../lib/risk/level.ts';
-import type { FlagStore } from '../../../lib/risk/ports.ts';
+import type { FlagStore, RiskStore } from '../../../lib/risk/ports.ts';
 import { type BreakerOutcome, tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
 import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
 import {
@@ -84,7 +84,7 @@ const pricedPosition = (position: BrokerPosition) => ({
 export class LiveWorld {
   nowMs = START_MS + 3_000;
   readonly clock = { nowMs: () => this.nowMs };
-  readonly risk = createMemoryRiskStore();
+  risk: RiskStore = createMemoryRiskStore();
   readonly signals = createMemorySignalStore();
   readonly objects = createMemoryObjectStore({ versioned: false });
   readonly told: string[] = [];
@@ -114,9 +114,17 @@ export class LiveWorld {
   #account!: BinanceAccount;
   #waitedMs = 0;
 
-  /** @param unkind in which ways the exchange is; kind by default */
-  static async open(dips: Dips = {}, unkind: Partial<Unkindness> = {}): Promise<LiveWorld> {
+  /**
+   * @param unkind in which ways the exchange is; kind by default
+   * @param risk in memory by default
+   */
+  static async open(
+    dips: Dips = {},
+    unkind: Partial<Unkindness> = {},
+    risk: RiskStore | undefined = undefined,
+  ): Promise<LiveWorld> {
     const world = new LiveWorld();
+    if (risk !== undefined) world.risk = risk;
     world.exchange = await startSimulatedExchange({
       market: calmMarket(dips),
       clock: world.clock,
