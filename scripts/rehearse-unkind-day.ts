@@ -1,7 +1,7 @@
 // Trades a day live on the simulated exchange with every fault on, and prints the counts. Fails when the breaker tripped without a
 // cause that others gave it, when a position was without a stop for more than a minute, or when the ledger is not the account.
 //
-//   npx tsx scripts/rehearse-unkind-day.ts --data DIR [--from 2024-08-21] [--hours 24] [--symbols 100] [--seed 1] [--external]
+//   npx tsx scripts/rehearse-unkind-day.ts --data DIR [--from 2024-08-21] [--hours 24] [--symbols 100] [--seed 1] [--external] [--events]
 //
 // Exit codes: 0 all held, 1 something did not, 2 wrong usage.
 import { parseArgs } from 'node:util';
@@ -20,13 +20,14 @@ const { values: given } = parseArgs({
     symbols: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },
     external: { type: 'boolean', default: false },
+    events: { type: 'boolean', default: false },
   },
 });
 const startMs = Date.parse(`${given.from}T00:00:00Z`);
 const [hours, count, seed] = [Number(given.hours), Number(given.symbols), Number(given.seed)];
 if (given.data === undefined || ![startMs, hours, count, seed].every(Number.isFinite)) {
   console.error(
-    'usage: npm run rehearse:unkind-day -- --data DIR [--from DAY] [--hours N] [--symbols N] [--seed N] [--external]',
+    'usage: npm run rehearse:unkind-day -- --data DIR [--from DAY] [--hours N] [--symbols N] [--seed N] [--external] [--events]',
   );
   process.exit(2);
 }
@@ -44,6 +45,7 @@ const market = marketOf(new Map(chosen.map((symbol) => [symbol, loaded.value.can
 const report = await runUnkindDay({
   ...{ market, startMs, hours, seed, withExternalActs: given.external },
   onHour: (line) => console.error(line),
+  ...(given.events && { onEvent: (line: string) => console.error(line) }),
 });
 console.log(JSON.stringify({ symbols: chosen.length, ...report }, null, 2));
 const problems = problemsOfDay(report);

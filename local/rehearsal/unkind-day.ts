@@ -2,6 +2,7 @@
 // happened; what must be true of the counts is said by those who ask for the day.
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/core/units.ts';
 import { differencesOf } from '../../lib/execution/booked-ledger.ts';
+import type { PositionManagerReport } from '../../lib/execution/use-cases/manage-positions.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../exchange/simulated-exchange.ts';
 import { UNKIND } from '../exchange/unkindness.ts';
 import type { MarketSource } from '../market/market-source.ts';
@@ -20,6 +21,8 @@ export interface UnkindDayOptions {
   readonly seed: number;
   /** Whether others act on the account: close, turn, liquidate, deleverage. */
   readonly withExternalActs: boolean;
+  /** Told of what every run did, and of every fault and act. */
+  readonly onEvent?: (line: string) => void;
   /** Told once an hour. */
   readonly onHour?: (line: string) => void;
 }
@@ -99,17 +102,21 @@ class UnkindDay {
     const { exchange, clock, system } = this.#parts;
     const isQuiet = clock.nowMs() >= this.#quietFromMs;
     exchange.faults.clear();
-    for (const fault of isQuiet ? [] : this.#faults.faultsOf(job, clock.nowMs()))
-      exchange.faults.inject(fault);
+    const faults = isQuiet ? [] : this.#faults.faultsOf(job, clock.nowMs());
+    for (const fault of faults) exchange.faults.inject(fault);
+    if (faults.length > 0) this.#tell(`faults at ${job}: ${JSON.stringify(faults)}`);
     switch (job) {
       case 'infer': {
         const run = await system.infer();
         this.#counts.infer(run);
-        this.#counts.execute(await system.execute(run));
+        const report = await system.execute(run);
+        this.#counts.execute(report);
+        for (const { symbol, action, outcomes, message } of report?.decisions ?? [])
+          this.#tell(`execute: ${symbol} ${action} ${outcomes.join(' ')} ${message}`);
         return;
       }
       case 'manage-positions':
-        this.#counts.manage(await system.managePositions());
+        this.#manage(await system.managePositions());
         if (!isQuiet) this.#act();
         return;
       case 'circuit-breaker':
@@ -120,10 +127,26 @@ class UnkindDay {
     }
   }
 
+  #manage(report: PositionManagerReport): void {
+    this.#counts.manage(report);
+    const { outcome, actions, faults, differences } = report;
+    const done = actions.map(({ symbol, done }) => `${symbol} ${done.join(' ')}`);
+    const lines = [...done, ...differences, ...faults];
+    if (lines.length > 0) this.#tell(`manage-positions ${outcome}: ${lines.join('; ')}`);
+  }
+
+  #tell(line: string): void {
+    const { clock } = this.#parts;
+    this.#options.onEvent?.(`${new Date(clock.nowMs()).toISOString()} ${line}`);
+  }
+
   #act(): void {
     const before = this.#others.acts.length;
     this.#others.act(this.#parts.clock.nowMs(), { isArmed: this.#isArmed });
-    for (const { symbol } of this.#others.acts.slice(before)) this.#watch.touch(symbol);
+    for (const { symbol, what } of this.#others.acts.slice(before)) {
+      this.#watch.touch(symbol);
+      this.#tell(`others: ${symbol} ${what}`);
+    }
   }
 
   /** Notes a trip once; resets it as soon as that is possible. */
@@ -134,6 +157,7 @@ class UnkindDay {
     if (this.#isArmed) {
       const causes = breaker.causes.map(({ code, message }) => `${code}: ${message}`);
       const differences = (await system.records.positionManager.get('live'))?.value.differences ?? [];
+      this.#tell(`tripped: ${causes.join('; ')}`);
       this.#trips.push({ atMs: clock.nowMs(), causes, differences });
     }
     this.#isArmed = await system.reset();

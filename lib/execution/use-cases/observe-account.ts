@@ -212,17 +212,16 @@ export function externalPositionsOf({ gate, held, positions }: AccountReading): 
   return [...held.keys()].filter((symbol) => gate?.reserved[symbol] === undefined && !positions.has(symbol));
 }
 
-/** Orders that the exchange has open and nothing of ours names any more. */
+/**
+ * Orders that the exchange has open and nothing of ours names any more. An order is cancelled by its id: one that a record names is
+ * none, whatever symbol its row bears.
+ */
 export function orphanOrdersOf({ gate, openOrders, positions }: AccountReading): readonly OpenOrder[] {
-  return openOrders.filter(({ symbol, clientOrderId }) => {
-    const position = positions.get(symbol)?.value;
-    const names = [
-      gate?.reserved[symbol]?.clientOrderId,
-      position?.stopClientOrderId,
-      position?.exitClientOrderId,
-    ];
-    return !names.includes(clientOrderId);
-  });
+  const named = new Set([
+    ...Object.values(gate?.reserved ?? {}).map(({ clientOrderId }) => clientOrderId),
+    ...[...positions.values()].flatMap(({ value }) => [value.stopClientOrderId, value.exitClientOrderId]),
+  ]);
+  return openOrders.filter(({ clientOrderId }) => !named.has(clientOrderId));
 }
 
 export const isOpen = (record: OrderRecord | undefined): boolean =>
