@@ -113,9 +113,9 @@ export class FaultPlan {
     sometimes(0.05, () => ({ kind: 'html', ...route(), count: 1 }));
     sometimes(0.05, () => ({ kind: 'rate_limited', ...route(), count: 1 }));
     const order = () => oneOf(draw, ORDER_ROUTES);
-    sometimes(0.1, () => ({ kind: 'accept_then', how: 'reset', ...order(), count: 1 }));
-    sometimes(0.05, () => ({ kind: 'accept_then', how: 'server_error', ...order(), count: 1 }));
-    sometimes(0.05, () => ({ kind: 'partial_fill', share: 0.4, ...ORDER_ROUTES[0]!, count: 1 }));
+    sometimes(0.25, () => ({ kind: 'accept_then', how: 'reset', ...order(), count: 1 }));
+    sometimes(0.15, () => ({ kind: 'accept_then', how: 'server_error', ...order(), count: 1 }));
+    sometimes(0.2, () => ({ kind: 'partial_fill', share: 0.4, ...ORDER_ROUTES[0]!, count: 1 }));
     if (job === 'infer') {
       sometimes(0.15, () => ({ kind: 'overloaded', count: 2 }));
       if (nowMs >= this.#refusalDueMs)
