@@ -46,6 +46,8 @@ const OPEN_FLAGS: Readonly<Partial<Record<FlagName, string>>> = {
 /** Real time; no fault of a rehearsal waits for it. */
 const TIMEOUT_MS = 10_000;
 const SCOPE = 'live';
+/** Stops that are hit are the market's doing, and this ensemble has no edge: only what the faults bring about may trip here. */
+const LIMITS = { ...BREAKER_LIMITS, stopHits: 1_000 };
 /** Costs of 14 bps are taken off before: signals act from 2.5 bps on. */
 const EDGE_THRESHOLD_BPS = -11.5;
 
@@ -85,7 +87,7 @@ export async function openRehearsedSystem({ exchange, clock, symbols, draw }: Re
     ...{ brokerOf: () => broker, stopwatchMs: clock.nowMs },
   };
   const breaker = {
-    ...{ risk, signals, flags, clock, codeVersion, shards: 1, limits: BREAKER_LIMITS },
+    ...{ risk, signals, flags, clock, codeVersion, shards: 1, limits: LIMITS },
     notifier: { notify: async () => undefined },
   };
   return {
