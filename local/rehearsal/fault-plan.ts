@@ -117,11 +117,14 @@ export class FaultPlan {
     sometimes(0.15, () => ({ kind: 'accept_then', how: 'server_error', ...order(), count: 1 }));
     sometimes(0.2, () => ({ kind: 'partial_fill', share: 0.4, ...ORDER_ROUTES[0]!, count: 1 }));
     if (job === 'infer') {
-      sometimes(0.15, () => ({ kind: 'overloaded', count: 2 }));
+      const refused = oneOf<FaultRequest>(draw, [
+        { kind: 'overloaded', count: 1 },
+        { kind: 'reject', ...oneOf(draw, REFUSALS), ...ORDER_ROUTES[0]!, count: 1 },
+      ]);
       if (nowMs >= this.#refusalDueMs)
-        sometimes(0.2, () => {
+        sometimes(0.5, () => {
           this.#refusalDueMs = nowMs + REFUSAL_EVERY_MS;
-          return { kind: 'reject', ...oneOf(draw, REFUSALS), ...ORDER_ROUTES[0]!, count: 1 };
+          return refused;
         });
     }
     return faults;
