@@ -32,8 +32,11 @@ export interface AccountView extends AccountReading {
   readonly walletDifference: string | undefined;
 }
 
-/** How far lists may be behind a fill. */
-const READ_LAG_MS = 10_000;
+/**
+ * How far the account may be shown behind a fill, in both looks of a run: what is compared sooner takes a late answer for a
+ * position that is gone. Less than the minute to the next run.
+ */
+const READ_LAG_MS = 45_000;
 
 const overtaken = () =>
   failure<ViewFailure>({ code: 'overtaken', message: 'the ledger was changed by another run' });

@@ -122,7 +122,11 @@ function factsOf(context: ExecutionContext, view: AccountReading, trade: Trade):
     stop: recordOf(stopClientOrderId),
     exit: recordOf(exitClientOrderId),
     isStopFound: stopClientOrderId !== null && view.found.get(stopClientOrderId)?.report?.status === 'open',
-    listedStops: view.openOrders.filter(({ symbol, kind }) => symbol === held.symbol && kind === 'stop'),
+    // A stop of ours is known by its id, whatever symbol its row bears.
+    listedStops: view.openOrders.filter(
+      ({ symbol, kind, clientOrderId }) =>
+        kind === 'stop' && (symbol === held.symbol || stopIds.includes(clientOrderId)),
+    ),
     knowsStops: view.knowsStops,
     earlierStopIds: stopIds.filter((id) => id !== stopClientOrderId),
     epoch: epochOf(view.gate),

@@ -29,6 +29,8 @@ const orderSchema = z.object({
   origQty: decimalSchema,
   executedQty: decimalSchema,
   avgPrice: decimalSchema,
+  /** What its trades were worth, in the quote asset; NaN when the answer does not tell. */
+  cumQuote: z.unknown().optional().transform(readDecimal),
   updateTime: z.int(),
 });
 export type BinanceOrder = z.infer<typeof orderSchema>;
@@ -91,6 +93,13 @@ export function reportOfAcceptance({ kind }: OrderReference, body: unknown): Ord
   return order.success ? reportOfOrder(order.data) : undefined;
 }
 
+/** `avgPrice` is rounded: times a large quantity of a cheap contract it is USDT beside what was paid. */
+function averageOf({ executedQty, avgPrice, cumQuote }: BinanceOrder): number | null {
+  if (!(executedQty > 0)) return null;
+  if (cumQuote > 0) return cumQuote / executedQty;
+  return avgPrice > 0 ? avgPrice : null;
+}
+
 export const reportOfOrder = (order: BinanceOrder): OrderReport => ({
   symbol: order.symbol,
   clientOrderId: order.clientOrderId,
@@ -98,7 +107,7 @@ export const reportOfOrder = (order: BinanceOrder): OrderReport => ({
   status: STATUS[order.status],
   quantity: order.origQty > 0 ? order.origQty : null,
   filledQuantity: order.executedQty,
-  averagePrice: order.executedQty > 0 && order.avgPrice > 0 ? order.avgPrice : null,
+  averagePrice: averageOf(order),
   filledAtMs: order.executedQty > 0 ? order.updateTime : null,
   updatedAtMs: order.updateTime,
 });
