@@ -43,6 +43,18 @@ describe('the monthly cost', () => {
     );
   });
 
+  it('has the fixed address on top where there is one, by hand', () => {
+    const withNetwork = monthlyCost({ symbols: 100, shards: 1, memoryMb, network: true });
+    const added = withNetwork.slice(costOf(100).length);
+    expect(withNetwork.slice(0, -added.length)).toEqual(costOf(100));
+    // 730 hours of gateway and address; 730 × (12 + 60) runs of 100 KB.
+    expect(added.map(({ service, usd }) => [service, Number(usd.toFixed(4))])).toEqual([
+      ['VPC', 45.26],
+      ['VPC', Number((5.256 * 0.062).toFixed(4))],
+      ['VPC', 3.65],
+    ]);
+  });
+
   it('has a line for every function that is deployed, and for no other', () => {
     const lines = costOf(100).filter(({ service, unit }) => service === 'Lambda' && unit === 'GB-s');
     expect(lines.map(({ what }) => what).sort()).toEqual([...FUNCTION_NAMES].sort());
