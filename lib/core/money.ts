@@ -1,5 +1,5 @@
-// Money as integers: one micro-USDT is a millionth of a USDT. Sums are then exact, whatever their order, and the books
-// balance to the last digit; up to 9 thousand million USDT fit.
+// Money as integers: one micro-USDT is a millionth of a USDT. Sums are then exact, whatever their order, and the ledger
+// balances to the last digit; up to 9 thousand million USDT fit.
 
 import { invariant } from './invariant.ts';
 import { MICRO } from './units.ts';

@@ -1,4 +1,4 @@
-// The books of one scope. Every fill, fee and funding payment moves integers, so that at any time and to the last digit
+// The ledger of one scope. Every fill, fee and funding payment moves integers, so that at any time and to the last digit
 //   equity = deposit + realised + unrealised − fees + funding,
 // however the amounts were rounded on their way in.
 
@@ -87,7 +87,7 @@ function traded(
   };
 }
 
-/** The books after a fill. Throws for a fill that is not one: the caller checks what the exchange reports. */
+/** The ledger after a fill. Throws for a fill that is not one: the caller checks what the exchange reports. */
 export function bookFill(ledger: Ledger, fill: Fill): Ledger {
   invariant(fill.quantity > 0 && fill.price > 0, `not a fill: ${fill.quantity} at ${fill.price}`);
   const sign = fill.side === 'BUY' ? 1 : -1;
@@ -107,7 +107,7 @@ export function bookFill(ledger: Ledger, fill: Fill): Ledger {
 }
 
 /**
- * The books after a funding payment on one symbol: value × rate, paid by longs when the rate is above zero, else by shorts.
+ * The ledger after a funding payment on one symbol: value × rate, paid by longs when the rate is above zero, else by shorts.
  * Nothing changes without a position.
  */
 export function bookFunding(
@@ -134,7 +134,7 @@ export interface LedgerMark {
   readonly exposureMicroUsdt: number;
 }
 
-/** The books at given prices. Fails with the symbols that have no price: a missing mark is never taken for zero. */
+/** The ledger at given prices. Fails with the symbols that have no price: a missing mark is never taken for zero. */
 export function markLedger(
   ledger: Ledger,
   prices: ReadonlyMap<string, number>,

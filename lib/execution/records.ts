@@ -1,5 +1,6 @@
-// The records that execution keeps: orders, positions, the books, its reports and the simulated account. What trading depends on is not read strictly: where a newer version of the code has
-// written more, the older one must still be able to protect and to end positions, above all after a rollback.
+// The records that execution keeps: orders, positions, the ledger, its reports and the simulated account. What trading depends on
+// is not read strictly: where a newer version of the code has written more, the older one must still be able to protect and to
+// close positions, above all after a rollback.
 import { z } from 'zod';
 import { type KeyedKind, PASSING_KEPT_MS, type RecordKind, type SeriesKind } from '../risk/record-kind.ts';
 import { sideSchema } from '../risk/records.ts';
@@ -53,7 +54,7 @@ export const positionRecordSchema = z.object({
   entryPrice: z.number().positive(),
   entryClientOrderId: z.string(),
   stopPrice: z.number().positive(),
-  /** The stop in force on the exchange; null while there is none. */
+  /** The protective stop on the exchange; null while there is none. */
   stopClientOrderId: z.string().nullable(),
   /** Which of the entry's stops that is, from 0; −1: one of an entry before; null in records older than this field. */
   stopSequence: z.int().nullable().default(null),

@@ -5,7 +5,7 @@ import { failure, type Result, success } from '../core/result.ts';
 import { MICRO } from '../core/units.ts';
 
 export interface SizingRequest {
-  /** Equity × the allocation in force: what may be traded with. */
+  /** Equity × the active allocation: what may be traded with. */
   readonly allocatedMicroUsdt: number;
   /** Standard deviation of the symbol's 5-minute log returns. */
   readonly volatilityPerBar: number;

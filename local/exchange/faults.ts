@@ -120,7 +120,7 @@ interface FaultedRequest {
   readonly reduces: boolean;
 }
 
-/** Faults in force; `seed` decides which requests a fault with a probability befalls. */
+/** Active faults; `seed` decides which requests a fault with a probability befalls. */
 export class ActiveFaults implements FaultControl {
   readonly #seed: number;
   #random: ReturnType<typeof xoroshiro128plus>;

@@ -1,8 +1,8 @@
-// How an answer goes over the wire, whole or spoiled, and how a request comes from it.
+// How an answer goes over the wire, whole or malformed, and how a request comes from it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { damage, damageFile } from './damaged-response.ts';
 import type { AnswerFault } from './faults.ts';
 import { type ExchangeReply, JsonText, refuse } from './route.ts';
-import { spoil, spoilFile } from './spoiled-answer.ts';
 
 const BODY_BYTES_MAX = 65_536;
 
@@ -27,13 +27,13 @@ export function sendSpoiled(
   const isRowFault = fault.kind === 'odd_row' || fault.kind === 'late';
   const file =
     answer.body instanceof Uint8Array
-      ? (spoilFile(fault, answer.body) ?? (isRowFault ? answer.body : undefined))
+      ? (damageFile(fault, answer.body) ?? (isRowFault ? answer.body : undefined))
       : undefined;
   if (file !== undefined) {
     send(response, { status: 200, body: file });
     return;
   }
-  const text = spoil(fault, bodyOf(answer), context);
+  const text = damage(fault, bodyOf(answer), context);
   const page = fault.kind === 'html' || fault.kind === 'refused';
   const type = page ? 'text/html' : 'application/json;charset=UTF-8';
   if (fault.kind === 'stall') {
@@ -57,7 +57,7 @@ export function loseAnswer(
   if (how === 'server_error') send(response, refuse(-1000, unknown, 503));
 }
 
-/** The refusal that a fault stands for; undefined for one that spoils an answer instead. */
+/** The refusal that a fault stands for; undefined for one that damages a response instead. */
 export function refusalOf(fault: AnswerFault, response: ServerResponse): ExchangeReply | undefined {
   if (fault.kind === 'server_error') return refuse(-1001, 'Internal error; unable to process.', fault.status);
   if (fault.kind === 'overloaded') {

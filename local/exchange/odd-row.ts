@@ -26,7 +26,7 @@ const [CLOSE, VOLUME] = [4, 5];
 const LISTS = ['symbols', 'positions', 'assets'];
 
 /** What stands where a list is empty: rows of others. */
-const STRANGERS: Readonly<Record<string, Row>> = {
+const FOREIGN_ROWS: Readonly<Record<string, Row>> = {
   openOrders: {
     ...{ orderId: 9_007_199, symbol: 'BTCUSDT', status: 'NEW', clientOrderId: 'ios_9007199' },
     ...{ price: '0', avgPrice: '0', origQty: '0', executedQty: '0', cumQuote: '0', timeInForce: 'GTE_GTC' },
@@ -64,11 +64,11 @@ export function oddAnswer(answer: unknown, odd: OddRow): unknown {
 }
 
 function oddList(rows: readonly unknown[], odd: OddRow): unknown[] {
-  const stranger = STRANGERS[odd.path.split('/').at(-1) ?? ''];
-  if (rows.length === 0) return stranger === undefined ? [] : [makeOdd(stranger, odd)];
+  const foreign = FOREIGN_ROWS[odd.path.split('/').at(-1) ?? ''];
+  if (rows.length === 0) return foreign === undefined ? [] : [makeOdd(foreign, odd)];
   const found = rows.findIndex((row) => isRow(row) && row.symbol === odd.rowSymbol);
   const index = found >= 0 ? found : Math.floor(rows.length / 2);
-  const template = odd.place === 'insert' ? (stranger ?? rows[index]) : rows[index];
+  const template = odd.place === 'insert' ? (foreign ?? rows[index]) : rows[index];
   const row = Array.isArray(template) ? oddCells(template, odd) : makeOdd(template as Row, odd);
   return odd.place === 'insert' ? rows.toSpliced(index, 0, row) : rows.with(index, row);
 }

@@ -2,15 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EntryOrder, OrderSide, ReduceOrder } from '../../lib/execution/order.ts';
 import {
-  cancelOrder,
-  followCandles,
   newPaperAccount,
   type PaperAccount,
   paperAccountSchema,
-  placeOrder,
   unseenBars,
   walletOf,
 } from '../../lib/execution/paper-account.ts';
+import { cancelOrder, followCandles, placeOrder } from '../../lib/execution/paper-matching.ts';
 import { BAR_MS, type Candle } from '../../lib/market/candle.ts';
 import { type CandleSeries, seriesFromCandles, sliceSeries } from '../../lib/market/candle-series.ts';
 

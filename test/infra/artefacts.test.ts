@@ -160,7 +160,7 @@ it('the functions of one synthesis that trade together carry the same version of
 });
 
 describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles', () => {
-  it('a bar becomes signals, signals become orders on paper, and a spoilt record closes the gate', async () => {
+  it('a bar becomes signals, signals become orders on paper, and a malformed record closes the gate', async () => {
     const decided = await run('infer', { shard: 0, shardCount: 1 });
     expect(decided).toMatchObject({
       barOpenTimeMs: startMs - 10_000 - BAR_MS,
@@ -192,8 +192,8 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     await expectTraces();
 
     const { riskTable } = resourcesOfStage('dev');
-    const spoilt = { scope: 'paper', sk: keyOf(POSITION_MANAGER), revision: 1, value: 'spoilt' };
-    await target.clients.dynamodb.send(new PutCommand({ TableName: riskTable, Item: spoilt }));
+    const malformed = { scope: 'paper', sk: keyOf(POSITION_MANAGER), revision: 1, value: 'malformed' };
+    await target.clients.dynamodb.send(new PutCommand({ TableName: riskTable, Item: malformed }));
     expect(await run('circuit-breaker')).toMatchObject({ scopes: [{ latch: 'TRIPPED' }] });
     expect(running.get('circuit-breaker')!.aws.notified).toHaveLength(1);
     const flags = await createSsmFlagStore({ client: target.clients.ssm, stage: 'dev' }).read(FLAG_NAMES);

@@ -317,7 +317,7 @@ describe('shadow', () => {
     });
   });
 
-  test('named by two at once is one of them, and a spoilt name is replaced', async () => {
+  test('named by two at once is one of them, and a malformed name is replaced', async () => {
     await publishEnsemble('e20240804_000000', 0.02);
     await pointTo(BOLD);
     const outcomes = await Promise.all([shadow(CALM), shadow('e20240804_000000')]);

@@ -67,7 +67,7 @@ describe('a tick', () => {
     ['low consensus over 23 bars', { consensusFractions: value(Array.from({ length: 23 }, () => 0.1)) }],
     ['2 rejections within 15 min, one before', { rejectionsAtMs: value([16, 10, 0.9].map(ago)) }],
     ['3 rejections within 15 min, long ago', { rejectionsAtMs: value([18, 17.9, 17.6].map(ago)) }],
-    ['a position naked for 60 s', { unprotectedSinceMs: value(NOW_MS - MINUTE_MS) }],
+    ['a position unprotected for 60 s', { unprotectedSinceMs: value(NOW_MS - MINUTE_MS) }],
     ['a guard seen 150 s ago', { positionManagerAtMs: value(NOW_MS - 150_000) }],
     ['one bad mark', { snapshots: snapshots(1, EQUITY) }],
     ['one bad mark, followed by a good one', { snapshots: snapshots(EQUITY, 1) }],

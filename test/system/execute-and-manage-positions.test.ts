@@ -186,7 +186,7 @@ describe('a signal against an open position', () => {
     expect(trades).toEqual([{ reason: 'horizon', afterMs: 0 }]);
   });
 
-  it('sends no second exit when guard has booked the first and could not close up', async () => {
+  it('sends no second exit when the position manager has booked the first and could not close the position', async () => {
     const trades = await turnedAfter(3, async (world) => {
       await world.managePositions();
       const { cancel } = world.exchange.broker;
@@ -279,7 +279,7 @@ describe('an exchange that misbehaves', () => {
     const world = await open();
     await world.execute();
     const quantity = world.exchange.held.get('BTCUSDT')!;
-    const stray = {
+    const orphan = {
       kind: 'reduce',
       scope: 'paper',
       clientOrderId: 'somebody-else',
@@ -289,7 +289,7 @@ describe('an exchange that misbehaves', () => {
       reduceOnly: true,
       stopPrice: 1,
     } as const;
-    await world.exchange.broker.submit(approveReduction(stray));
+    await world.exchange.broker.submit(approveReduction(orphan));
     expect(world.exchange.openStops('BTCUSDT')).toHaveLength(2);
     await world.minute();
     await expectSafe(world);

@@ -267,7 +267,7 @@ describe('preparing a symbol', () => {
   it('does not believe an exchange that only says it did', async () => {
     const said = { path: '/fapi/v1/leverage', method: 'POST' } as const;
     simulated.faults.inject({ kind: 'empty', ...said });
-    // The answer is spoiled, the setting made: verified, it is good.
+    // The response is malformed, the setting made: verified, it is good.
     expect(await broker.prepare('BTCUSDT')).toMatchObject({ ok: true });
     simulated.faults.clear();
     simulated.faults.inject({ kind: 'reject', code: -4028, msg: 'Leverage is not valid', ...said });

@@ -19,41 +19,12 @@ export const createFolderMarketData = (folder: CandleFolder, atMs: number): Mark
 /** @param folder read again at every call: one that keeps its candles in memory answers at once */
 export function createRecordedMarket(folder: CandleFolder, clock: Clock): MarketData {
   let filters: { day: number; bySymbol: ReadonlyMap<string, SymbolFilters> } | undefined;
-  const read = async (symbol: string): Promise<Result<CandleSeries, MarketDataError>> => {
-    const series = await folder.read(symbol);
-    return series.ok ? series : failure({ code: 'invalid_candle', message: series.error, retryable: false });
-  };
-  /** `of` for every symbol that has closed bars by now: the whole series, and how many of its bars are closed. */
-  const perSymbol = async <T>(
-    symbols: readonly string[],
-    of: (series: CandleSeries, closed: number) => T,
-  ): Promise<Result<ReadonlyMap<string, T>, MarketDataError>> => {
-    const all = new Map<string, T>();
-    const atMs = clock.nowMs();
-    for (const symbol of symbols.filter((name) => folder.symbols.includes(name))) {
-      const series = await read(symbol);
-      if (!series.ok) return series;
-      const closed = countUntil(series.value, lastClosedOpenTimeMs(atMs));
-      if (closed > 0) all.set(symbol, of(series.value, closed));
-    }
-    return success(all);
-  };
+  const market = { folder, clock };
   return {
     serverTimeMs: async () => success(clock.nowMs()),
-    async closedCandles({ symbol, count, lastOpenTimeMs }) {
-      if (!folder.symbols.includes(symbol))
-        return failure({
-          code: 'unknown_symbol',
-          message: `${symbol} is not in the folder`,
-          retryable: false,
-        });
-      const series = await read(symbol);
-      if (!series.ok) return series;
-      const end = countUntil(series.value, Math.min(lastOpenTimeMs, lastClosedOpenTimeMs(clock.nowMs())));
-      return success(sliceSeries(series.value, Math.max(0, end - count), end));
-    },
+    closedCandles: (request) => closedCandles(market, request),
     prices: (symbols = folder.symbols) =>
-      perSymbol(symbols, (series, closed) =>
+      perSymbol(market, symbols, (series, closed) =>
         // Of the bar being formed only its open can be known.
         series.openTimeMs[closed] === Math.floor(clock.nowMs() / BAR_MS) * BAR_MS
           ? series.open[closed]!
@@ -62,28 +33,71 @@ export function createRecordedMarket(folder: CandleFolder, clock: Clock): Market
     async filters() {
       const day = Math.floor(clock.nowMs() / DAY_MS);
       if (filters?.day === day) return success(filters.bySymbol);
-      const derived = await perSymbol(folder.symbols, (series, closed) =>
+      const derived = await perSymbol(market, folder.symbols, (series, closed) =>
         deriveFilters(sliceSeries(series, 0, closed)),
       );
       if (derived.ok) filters = { day, bySymbol: derived.value };
       return derived;
     },
-    async pairs() {
-      const symbols = folder.symbols.filter((symbol) => symbol.endsWith(QUOTE));
-      const volumes = await perSymbol(symbols, (series, closed) =>
-        quoteVolume(series, closed, clock.nowMs() - DAY_MS),
-      );
-      if (!volumes.ok) return volumes;
-      return success(
-        [...volumes.value].map(([symbol, quoteVolumeUsdt]) => ({
-          symbol,
-          base: symbol.slice(0, -QUOTE.length),
-          isTrading: true,
-          quoteVolumeUsdt,
-        })),
-      );
-    },
+    pairs: () => pairs(market),
   };
+}
+
+interface RecordedMarket {
+  readonly folder: CandleFolder;
+  readonly clock: Clock;
+}
+
+async function readSeries(
+  folder: CandleFolder,
+  symbol: string,
+): Promise<Result<CandleSeries, MarketDataError>> {
+  const series = await folder.read(symbol);
+  return series.ok ? series : failure({ code: 'invalid_candle', message: series.error, retryable: false });
+}
+
+async function closedCandles(
+  { folder, clock }: RecordedMarket,
+  { symbol, count, lastOpenTimeMs }: Parameters<MarketData['closedCandles']>[0],
+): Promise<Result<CandleSeries, MarketDataError>> {
+  if (!folder.symbols.includes(symbol))
+    return failure({ code: 'unknown_symbol', message: `${symbol} is not in the folder`, retryable: false });
+  const series = await readSeries(folder, symbol);
+  if (!series.ok) return series;
+  const end = countUntil(series.value, Math.min(lastOpenTimeMs, lastClosedOpenTimeMs(clock.nowMs())));
+  return success(sliceSeries(series.value, Math.max(0, end - count), end));
+}
+
+async function pairs(market: RecordedMarket): ReturnType<MarketData['pairs']> {
+  const symbols = market.folder.symbols.filter((symbol) => symbol.endsWith(QUOTE));
+  const sinceMs = market.clock.nowMs() - DAY_MS;
+  const volumes = await perSymbol(market, symbols, (series, closed) => quoteVolume(series, closed, sinceMs));
+  if (!volumes.ok) return volumes;
+  return success(
+    [...volumes.value].map(([symbol, quoteVolumeUsdt]) => ({
+      symbol,
+      base: symbol.slice(0, -QUOTE.length),
+      isTrading: true,
+      quoteVolumeUsdt,
+    })),
+  );
+}
+
+/** `of` for every symbol that has closed bars by now: the whole series, and how many of its bars are closed. */
+async function perSymbol<T>(
+  { folder, clock }: RecordedMarket,
+  symbols: readonly string[],
+  of: (series: CandleSeries, closed: number) => T,
+): Promise<Result<ReadonlyMap<string, T>, MarketDataError>> {
+  const all = new Map<string, T>();
+  const atMs = clock.nowMs();
+  for (const symbol of symbols.filter((name) => folder.symbols.includes(name))) {
+    const series = await readSeries(folder, symbol);
+    if (!series.ok) return series;
+    const closed = countUntil(series.value, lastClosedOpenTimeMs(atMs));
+    if (closed > 0) all.set(symbol, of(series.value, closed));
+  }
+  return success(all);
 }
 
 /** Sum of close × volume over the closed bars since `sinceMs`. */

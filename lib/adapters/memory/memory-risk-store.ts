@@ -5,7 +5,7 @@ import { invariant } from '../../core/invariant.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
 import { commitToItem, type GateItem, gateItemSchema, type Scope } from '../../risk/gate.ts';
-import type { RecordCondition, RiskStore, Versioned } from '../../risk/ports.ts';
+import type { RecordCondition, RecordQuery, RecordStore, RiskStore, Versioned } from '../../risk/ports.ts';
 
 const FIRST_REVISION = 1;
 
@@ -15,25 +15,10 @@ interface Records {
   readonly keys: string[];
 }
 
-export function createMemoryRiskStore(): RiskStore {
+export const createMemoryRiskStore = (): RiskStore => ({ ...createMemoryGates(), ...createMemoryRecords() });
+
+function createMemoryGates(): Pick<RiskStore, 'readGate' | 'createGate' | 'commit'> {
   const gates = new Map<Scope, GateItem>();
-  const scopes: Record<Scope, Records> = {
-    paper: { byKey: new Map(), keys: [] },
-    live: { byKey: new Map(), keys: [] },
-  };
-
-  const holds = (record: Versioned<unknown> | undefined, condition: RecordCondition): boolean =>
-    'ifRevision' in condition ? record?.revision === condition.ifRevision : record === undefined;
-
-  function read<T>(scope: Scope, key: string, schema: z.ZodType<T>): Result<Versioned<T>, string> {
-    const { value, revision } = scopes[scope].byKey.get(key)!;
-    // A copy: what is read may be changed by whoever reads it.
-    const parsed = schema.safeParse(structuredClone(value));
-    if (parsed.success) return success({ value: parsed.data, revision });
-    const { path, message } = parsed.error.issues[0]!;
-    return failure(`item ${scope}/${key} is malformed: ${path.join('.')}: ${message}`);
-  }
-
   return {
     async readGate(scope) {
       return gates.get(scope);
@@ -48,9 +33,18 @@ export function createMemoryRiskStore(): RiskStore {
       if (written.ok) gates.set(scope, written.value);
       return written;
     },
+  };
+}
+
+function createMemoryRecords(): RecordStore {
+  const scopes: Record<Scope, Records> = {
+    paper: { byKey: new Map(), keys: [] },
+    live: { byKey: new Map(), keys: [] },
+  };
+  return {
     async get(scope, key, schema) {
       if (!scopes[scope].byKey.has(key)) return undefined;
-      const record = read(scope, key, schema);
+      const record = readRecord(scopes[scope], { scope, key, schema });
       if (!record.ok) throw new StoreError(record.error, { retryable: false });
       return record.value;
     },
@@ -71,26 +65,48 @@ export function createMemoryRiskStore(): RiskStore {
       keys.splice(firstAtOrAfter(keys, key), 1);
       return 'removed';
     },
-    async list({ scope, prefix, fromKey = prefix, beforeKey, newestFirst = false, count }, schema) {
-      for (const key of [fromKey, beforeKey ?? prefix])
-        invariant(key.startsWith(prefix), `${key} does not start with ${prefix}`);
-      const { keys } = scopes[scope];
-      const from = firstAtOrAfter(keys, fromKey);
-      // No key holds a character above ~.
-      const to = Math.max(from, firstAtOrAfter(keys, beforeKey ?? `${prefix}\x7f`));
-      const wanted = Math.max(0, Math.min(count ?? to - from, to - from));
-      const chosen = newestFirst ? keys.slice(to - wanted, to).reverse() : keys.slice(from, from + wanted);
-      const looked = chosen.map((key) => ({ key, record: read(scope, key, schema) }));
+    async list(query, schema) {
+      const { byKey, keys } = scopes[query.scope];
+      const looked = chooseKeys(keys, query).map((key) => ({
+        key,
+        record: readRecord(scopes[query.scope], { scope: query.scope, key, schema }),
+      }));
       return {
         records: looked.flatMap(({ key, record }) => (record.ok ? [{ key, ...record.value }] : [])),
         problems: looked.flatMap(({ key, record }) =>
-          record.ok
-            ? []
-            : [{ key, message: record.error, ...structuredClone(scopes[scope].byKey.get(key)!) }],
+          record.ok ? [] : [{ key, message: record.error, ...structuredClone(byKey.get(key)!) }],
         ),
       };
     },
   };
+}
+
+const holds = (record: Versioned<unknown> | undefined, condition: RecordCondition): boolean =>
+  'ifRevision' in condition ? record?.revision === condition.ifRevision : record === undefined;
+
+function readRecord<T>(
+  { byKey }: Records,
+  { scope, key, schema }: { scope: Scope; key: string; schema: z.ZodType<T> },
+): Result<Versioned<T>, string> {
+  const { value, revision } = byKey.get(key)!;
+  // A copy: what is read may be changed by whoever reads it.
+  const parsed = schema.safeParse(structuredClone(value));
+  if (parsed.success) return success({ value: parsed.data, revision });
+  const { path, message } = parsed.error.issues[0]!;
+  return failure(`item ${scope}/${key} is malformed: ${path.join('.')}: ${message}`);
+}
+
+function chooseKeys(
+  keys: readonly string[],
+  { prefix, fromKey = prefix, beforeKey, newestFirst = false, count }: RecordQuery,
+): string[] {
+  for (const key of [fromKey, beforeKey ?? prefix])
+    invariant(key.startsWith(prefix), `${key} does not start with ${prefix}`);
+  const from = firstAtOrAfter(keys, fromKey);
+  // No key holds a character above ~.
+  const to = Math.max(from, firstAtOrAfter(keys, beforeKey ?? `${prefix}\x7f`));
+  const wanted = Math.max(0, Math.min(count ?? to - from, to - from));
+  return newestFirst ? keys.slice(to - wanted, to).reverse() : keys.slice(from, from + wanted);
 }
 
 /** As zod's json() judges it, in a hundredth of the time: a backtest writes a dozen records for every trade. */

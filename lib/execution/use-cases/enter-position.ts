@@ -7,7 +7,7 @@
 //   2 record `authorised`             the same, and a record              position manager: looked up, not found for 60 s → released
 //   3 submit                          an order at the exchange            position manager: looked up by its id, booked, protected
 //   4 record acknowledged / filled    an open position, no stop           position manager: stop within its next run
-//   5 position record                 the same, named naked since then    position manager: the same
+//   5 position record                 the same, named unprotected since then    position manager: the same
 //   6 stop named, recorded, sent      a stop, known or looked up          position manager: confirmed, or the next one placed
 // A repetition is denied by step 1 (`duplicate`), for the id follows from the decision alone; steps 2 to 6 are only ever
 // taken by the process that won step 1, or by the position manager. After step 1 flags, latch, lease and level are read once

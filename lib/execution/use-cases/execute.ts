@@ -35,7 +35,7 @@ export type ExecuteRequest = Omit<BarDecided, 'written' | 'alreadyDecided'>;
 
 export interface ExecuteDependencies extends ModeSources {
   readonly signals: SignalStore;
-  /** Holds the ensemble in force: its horizon and stop distance. */
+  /** Holds the active ensemble: its horizon and stop distance. */
   readonly objects: ObjectStore;
   /** Rejects when the account cannot be opened at all. */
   readonly brokerOf: (scope: Scope) => Broker | Promise<Broker>;
@@ -122,7 +122,7 @@ async function decideAll(
   const current = await readCurrentEnsemble(dependencies.objects);
   if (!current.ok) return all('ensemble_unavailable', current.error.message);
   const { id, stopAtrMultiple, label } = current.value.ensemble;
-  if (request.ensembleId !== id) return all('ensemble_mismatch', `${id} is in force`);
+  if (request.ensembleId !== id) return all('ensemble_mismatch', `${id} is active`);
   const { risk, clock, brokerOf } = dependencies;
   const broker = await brokerOf(now.scope);
   const context: ExecutionContext = { risk, clock, broker };
@@ -163,7 +163,7 @@ async function readMarket(
     : failure(prices.error.message);
 }
 
-/** A mark older than this says nothing: the guard that makes them is silent. */
+/** A snapshot older than this says nothing: the position manager is silent. */
 const EQUITY_AGE_MS_MAX = 150 * SECOND_MS;
 
 /** A signal against an open position closes it and goes no further in this bar; all others may enter. */
@@ -191,14 +191,15 @@ async function leave(
   if (denial !== undefined) return decided(signal, [denial]);
   const { orders } = executionRecords(context.risk);
   const entry = await orders.get(context.broker.scope, position.value.entryClientOrderId);
-  if (entry === undefined) return decided(signal, ['exit_pending'], 'the entry has no record: guard ends it');
+  if (entry === undefined)
+    return decided(signal, ['exit_pending'], 'the entry has no record: the position manager closes it');
   const { symbol, side } = position.value;
-  // Guard's exit or the stop may have closed it since guard last ran: the exchange would refuse a second exit.
+  // The position manager's exit or the stop may have closed it since its last run: the exchange would refuse a second exit.
   const held = await context.broker.positions();
   if (!held.ok) return decided(signal, ['exchange_unavailable'], held.error.message);
   const holding = held.value.rows.find((row) => row.symbol === symbol);
   if (holding === undefined)
-    return decided(signal, ['exit_pending'], 'nothing is held any more: guard ends it');
+    return decided(signal, ['exit_pending'], 'nothing is held any more: the position manager closes it');
   if (side !== (holding.quantity > 0 ? 'BUY' : 'SELL'))
     return decided(
       signal,

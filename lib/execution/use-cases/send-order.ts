@@ -1,5 +1,5 @@
 // How an order leaves: written down first, sent once, and what became of it written down after. A process that dies anywhere
-// in between leaves a record by which guard looks the order up; none is ever sent a second time.
+// in between leaves a record by which the position manager looks the order up; none is ever sent a second time.
 import { invariant } from '../../core/invariant.ts';
 import { microUsdt } from '../../core/money.ts';
 import type { Clock } from '../../core/ports.ts';
@@ -20,8 +20,8 @@ export interface ExecutionContext {
 }
 
 /**
- * After this long an order that was written down is not sent any more. Guard gives it up after ARRIVAL_MS_MAX (60 s): a process
- * that was stopped in between must not send what was given up.
+ * After this long an order that was written down is not sent any more. The position manager gives it up after ARRIVAL_MS_MAX
+ * (60 s): a process that was stopped in between must not send what was given up.
  */
 export const SEND_MS_MAX = 10_000;
 /** How often a record is written anew because someone else wrote it in between. */
@@ -35,7 +35,7 @@ const referenceOf = ({ symbol, clientOrderId, stopPrice, leg }: OrderRecord): Or
   kind: leg === 'stop' && stopPrice !== null ? 'stop' : 'market',
 });
 
-/** Nothing more can come of it, and what came is in the books. */
+/** Nothing more can come of it, and what came is in the ledger. */
 export const isSettled = ({ state, bookedQuantity }: OrderRecord): boolean =>
   isFinal(state.status) && bookedQuantity >= state.filledQuantity;
 
@@ -129,7 +129,7 @@ export async function updateOrder(
   throw new Error(`the record of order ${clientOrderId} is written by others all the time`);
 }
 
-/** `in_hands`: another process has written this very order down. Its record is then theirs, and guard's. */
+/** `already_submitted`: another process has written this very order down. Its record is then theirs, and the position manager's. */
 export type Sent =
   | {
       readonly outcome: 'acknowledged' | 'unknown' | 'too_late';

@@ -1,5 +1,5 @@
-// A rehearsal of losing money: the simulated exchange charges the paper account one payment. From there everything goes its
-// usual way: guard books it, the equity falls by it, the books still balance, and the breaker sees what it would see.
+// A rehearsal of losing money: the simulated exchange charges the paper account one payment. Everything else takes its usual
+// course: the position manager books it, equity falls by it, the ledger still balances, and the breaker judges it.
 
 import type { Clock } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
@@ -33,7 +33,7 @@ export async function shockPaperAccount(
   const equityMicroUsdt = Math.floor(highWaterMicroUsdt * (1 - fraction));
   const chargedMicroUsdt = equity - equityMicroUsdt;
   if (chargedMicroUsdt <= 0) return failure('the equity is lower than that already');
-  // After the books' last payment, which may be of this very moment.
+  // After the ledger's last payment, which may be of this very moment.
   await charge(risk, { amountMicroUsdt: chargedMicroUsdt, atMs: clock.nowMs() + 1 });
   return success({ chargedMicroUsdt, equityMicroUsdt, highWaterMicroUsdt });
 }

@@ -20,7 +20,7 @@ export async function readRecord(risk: RiskStore): Promise<RecordState> {
   return state === undefined ? { kind: 'malformed', revision } : { kind: 'value', state, revision };
 }
 
-/** The stage in force: paper before the rollout ever began, undefined when it cannot be read. Never rejects. */
+/** The active level: paper before the rollout ever began, undefined when it cannot be read. Never rejects. */
 export async function readLevel(risk: RiskStore): Promise<Level | undefined> {
   const record = await readRecord(risk).catch(() => undefined);
   if (record === undefined || record.kind === 'malformed') return undefined;

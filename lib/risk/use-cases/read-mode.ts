@@ -66,7 +66,7 @@ export async function readMode({ flags: store, risk, clock }: ModeSources): Prom
   };
 }
 
-/** A stage above PAPER is entered by its sign-offs alone, so the one in force has them all. */
+/** A level above PAPER is entered by its sign-offs alone, so the active one has them all. */
 const approved = (level: Level | undefined): ModeEvidence['level'] =>
   level === undefined
     ? { state: 'unreadable', message: 'the rollout record cannot be read' }

@@ -1,5 +1,5 @@
-// The evidence that GO/NO-GO judges, gathered from what infer, guard and the parity proofs have recorded. What cannot be read,
-// or is too little to say anything, is undefined, and so NO_GO: nothing here stands in for what is not known.
+// The evidence by which a rollout is assessed, gathered from what infer, the position manager and the parity proofs have recorded.
+// What cannot be read, or is too little to say anything, is undefined, and so NO_GO: nothing here stands in for what is not known.
 import { messageOf } from '../../core/message-of.ts';
 import { HOUR_MS } from '../../core/units.ts';
 import type { ParityProof } from '../../features/parity-proof.ts';

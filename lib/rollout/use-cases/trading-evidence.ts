@@ -1,5 +1,5 @@
 // What the traded scopes show for GO/NO-GO: positions, stops hit, the deepest fall of a day, profit. It says something only where
-// the guard's marks are without gaps.
+// the position manager's equity snapshots have no gaps.
 
 import { MICRO, MINUTE_MS } from '../../core/units.ts';
 import { executionRecords } from '../../execution/use-cases/execution-records.ts';
@@ -22,7 +22,7 @@ export const NOT_TRADED: TradingEvidence = {
   profitUsdt: undefined,
 };
 
-/** The guard marks every minute; a longer silence may hide any fall. */
+/** The position manager takes a snapshot every minute; a longer silence may hide any fall. */
 const MARK_GAP_MS_MAX = 15 * MINUTE_MS;
 /** A fall as deep as this is told even where marks are missing; that there was none takes all of them. */
 const CERTAIN_FALL = 0.05;

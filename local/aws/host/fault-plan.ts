@@ -23,7 +23,7 @@ type CountedFault = ({ readonly kind: AnswerFault } | { readonly kind: 'raced'; 
  */
 export type LaggingView = 'index' | 'read' | 'list';
 
-/** The view shows a write only when this time has passed since; in force until cleared. */
+/** The view shows a write only when this time has passed since; active until cleared. */
 interface Lag {
   readonly kind: 'lag';
   readonly view: LaggingView;

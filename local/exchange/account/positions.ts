@@ -1,5 +1,5 @@
 // What an account holds of each symbol, at which cost. Its own arithmetic, in whole micro-USDT: an oracle must not share the
-// books of what it examines.
+// ledger of what it examines.
 import { MICRO } from '../../../lib/core/units.ts';
 import { type AsOf, History } from './history.ts';
 

@@ -1,5 +1,5 @@
 // A day of paper trading on which everything went well, as infer, guard and the parity proofs would have recorded it; tests
-// spoil one thing each.
+// damage one thing each.
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../lib/core/units.ts';

@@ -15,105 +15,116 @@ import { readAwsFailure, storeError } from '../store-failure.ts';
 /** The SDK retries a request, but not a body that breaks off after the answer has begun. */
 const BODY_ATTEMPTS = 3;
 
-/** ObjectStore in a bucket; versions are given when the bucket has them. Throws StoreError. */
-export function createS3ObjectStore({ client, bucket }: { client: S3Client; bucket: string }): ObjectStore {
-  const nameOf = (key: string) => `s3://${bucket}/${key}`;
+interface Bucket {
+  readonly client: S3Client;
+  readonly bucket: string;
+}
 
-  /** HEAD answers 404 without a body, whether the key or the bucket is missing. */
-  async function assertBucketExists(): Promise<void> {
-    await client.send(new HeadBucketCommand({ Bucket: bucket })).catch((error: unknown) => {
-      if (readAwsFailure(error).status !== 404) throw error;
-      throw new StoreError(`bucket ${bucket} does not exist`, { cause: error, retryable: false });
+/** ObjectStore in a bucket; versions are given when the bucket has them. Throws StoreError. */
+export const createS3ObjectStore = (bucket: Bucket): ObjectStore => ({
+  get: (key, versionId) => get(bucket, key, versionId),
+  head: (key) => head(bucket, key),
+  put: (key, body, condition) => put(bucket, { key, body, condition }),
+  list: (prefix) => list(bucket, prefix),
+});
+
+const nameOf = ({ bucket }: Bucket, key: string): string => `s3://${bucket}/${key}`;
+
+async function get(bucket: Bucket, key: string, versionId?: string): Promise<StoredObject | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await getOnce(bucket, key, versionId);
+    } catch (error) {
+      const brokeOff = error instanceof StoreError && error.retryable;
+      if (!brokeOff || attempt === BODY_ATTEMPTS) throw storeError(`reading ${nameOf(bucket, key)}`, error);
+    }
+  }
+}
+
+async function getOnce(
+  target: Bucket,
+  key: string,
+  versionId: string | undefined,
+): Promise<StoredObject | undefined> {
+  const answer = await target.client
+    .send(new GetObjectCommand({ Bucket: target.bucket, Key: key, VersionId: versionId }))
+    .catch((error: unknown) => {
+      if (isMissing(error, versionId)) return undefined;
+      throw error;
+    });
+  if (answer === undefined) return undefined;
+  try {
+    const body = await answer.Body!.transformToByteArray();
+    if (body.length !== answer.ContentLength)
+      throw new Error(`${body.length} of ${answer.ContentLength} bytes arrived`);
+    return { ...infoFrom(key, answer), bytes: body.length, body };
+  } catch (error) {
+    throw new StoreError(`reading ${nameOf(target, key)} broke off: ${readAwsFailure(error).message}`, {
+      cause: error,
+      retryable: true,
     });
   }
+}
 
-  async function getOnce(key: string, versionId: string | undefined): Promise<StoredObject | undefined> {
-    const answer = await client
-      .send(new GetObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }))
-      .catch((error: unknown) => {
-        if (isMissing(error, versionId)) return undefined;
-        throw error;
-      });
-    if (answer === undefined) return undefined;
-    try {
-      const body = await answer.Body!.transformToByteArray();
-      if (body.length !== answer.ContentLength)
-        throw new Error(`${body.length} of ${answer.ContentLength} bytes arrived`);
-      return { ...infoFrom(key, answer), bytes: body.length, body };
-    } catch (error) {
-      throw new StoreError(`reading ${nameOf(key)} broke off: ${readAwsFailure(error).message}`, {
-        cause: error,
-        retryable: true,
-      });
+async function head(target: Bucket, key: string): Promise<ObjectInfo | undefined> {
+  try {
+    const answer = await target.client.send(new HeadObjectCommand({ Bucket: target.bucket, Key: key }));
+    return { ...infoFrom(key, answer), bytes: answer.ContentLength ?? 0 };
+  } catch (error) {
+    if (readAwsFailure(error).status !== 404) throw storeError(`reading ${nameOf(target, key)}`, error);
+    await assertBucketExists(target).catch((cause: unknown) => {
+      throw storeError(`reading ${nameOf(target, key)}`, cause);
+    });
+    return undefined;
+  }
+}
+
+/** HEAD answers 404 without a body, whether the key or the bucket is missing. */
+async function assertBucketExists({ client, bucket }: Bucket): Promise<void> {
+  await client.send(new HeadBucketCommand({ Bucket: bucket })).catch((error: unknown) => {
+    if (readAwsFailure(error).status !== 404) throw error;
+    throw new StoreError(`bucket ${bucket} does not exist`, { cause: error, retryable: false });
+  });
+}
+
+async function put(
+  target: Bucket,
+  { key, body, condition }: { key: string; body: Uint8Array; condition: WriteCondition | undefined },
+): ReturnType<ObjectStore['put']> {
+  const headers = conditionHeaders(condition);
+  const command = new PutObjectCommand({ Bucket: target.bucket, Key: key, Body: body, ...headers });
+  try {
+    const answer = await target.client.send(command);
+    return { outcome: 'stored', info: { ...infoFrom(key, answer), bytes: body.length } };
+  } catch (error) {
+    const { status, name } = readAwsFailure(error);
+    const isConflict = status === 412 || status === 409 || (name === 'NoSuchKey' && condition !== undefined);
+    if (!isConflict) throw storeError(`writing ${nameOf(target, key)}`, error);
+    const stored = wasRetried(error) ? await findOwnWrite(target, key, body) : undefined;
+    return stored === undefined ? { outcome: 'conflict' } : { outcome: 'stored', info: stored };
+  }
+}
+
+/** A retried write whose first answer was lost is refused by its own success. */
+async function findOwnWrite(target: Bucket, key: string, body: Uint8Array): Promise<ObjectInfo | undefined> {
+  const current = await get(target, key);
+  if (current === undefined || Buffer.compare(current.body, body) !== 0) return undefined;
+  const { body: _, ...info } = current;
+  return info;
+}
+
+async function list(target: Bucket, prefix: string): Promise<ObjectInfo[]> {
+  const { client, bucket } = target;
+  try {
+    const found: ObjectInfo[] = [];
+    for await (const page of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: prefix })) {
+      for (const { Key, Size, ETag } of page.Contents ?? [])
+        found.push({ key: Key!, bytes: Size!, etag: ETag!, versionId: undefined });
     }
+    return found;
+  } catch (error) {
+    throw storeError(`listing ${nameOf(target, prefix)}`, error);
   }
-
-  async function get(key: string, versionId?: string): Promise<StoredObject | undefined> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await getOnce(key, versionId);
-      } catch (error) {
-        const brokeOff = error instanceof StoreError && error.retryable;
-        if (!brokeOff || attempt === BODY_ATTEMPTS) throw storeError(`reading ${nameOf(key)}`, error);
-      }
-    }
-  }
-
-  /** A retried write whose first answer was lost is refused by its own success. */
-  async function findOwnWrite(key: string, body: Uint8Array): Promise<ObjectInfo | undefined> {
-    const current = await get(key);
-    if (current === undefined || Buffer.compare(current.body, body) !== 0) return undefined;
-    const { body: _, ...info } = current;
-    return info;
-  }
-
-  return {
-    get,
-
-    async head(key) {
-      try {
-        const answer = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-        return { ...infoFrom(key, answer), bytes: answer.ContentLength ?? 0 };
-      } catch (error) {
-        if (readAwsFailure(error).status !== 404) throw storeError(`reading ${nameOf(key)}`, error);
-        await assertBucketExists().catch((cause: unknown) => {
-          throw storeError(`reading ${nameOf(key)}`, cause);
-        });
-        return undefined;
-      }
-    },
-
-    async put(key, body, condition) {
-      try {
-        const answer = await client.send(
-          new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ...conditionHeaders(condition) }),
-        );
-        return { outcome: 'stored', info: { ...infoFrom(key, answer), bytes: body.length } };
-      } catch (error) {
-        const { status, name } = readAwsFailure(error);
-        const isConflict =
-          status === 412 || status === 409 || (name === 'NoSuchKey' && condition !== undefined);
-        if (isConflict) {
-          const stored = wasRetried(error) ? await findOwnWrite(key, body) : undefined;
-          return stored === undefined ? { outcome: 'conflict' } : { outcome: 'stored', info: stored };
-        }
-        throw storeError(`writing ${nameOf(key)}`, error);
-      }
-    },
-
-    async list(prefix) {
-      try {
-        const found: ObjectInfo[] = [];
-        for await (const page of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: prefix })) {
-          for (const { Key, Size, ETag } of page.Contents ?? [])
-            found.push({ key: Key!, bytes: Size!, etag: ETag!, versionId: undefined });
-        }
-        return found;
-      } catch (error) {
-        throw storeError(`listing ${nameOf(prefix)}`, error);
-      }
-    },
-  };
 }
 
 function infoFrom(

@@ -1,4 +1,4 @@
-// How each fault that still answers spoils the answer. Apart from the server, so that what is wrong with an answer can be read
+// How each fault that still answers damages the response. Apart from the server, so that what is wrong with an answer can be read
 // in one place.
 import { BAR_MS } from '../../lib/market/candle.ts';
 import type { Fault, MALFORMATIONS } from './faults.ts';
@@ -7,7 +7,7 @@ import { oddAnswer } from './odd-row.ts';
 const PAGE = `<!DOCTYPE html>\n<html><head><title>Service notice</title></head><body><h1>We will be back soon</h1>${'<p>Scheduled maintenance.</p>'.repeat(50)}</body></html>`;
 
 /** Text to send instead of the true answer. */
-export function spoil(
+export function damage(
   fault: Fault,
   answer: unknown,
   context: {
@@ -41,7 +41,7 @@ export function spoil(
 }
 
 /** Bytes to send instead of those of a file; undefined when the fault leaves them alone. */
-export function spoilFile(fault: Fault, file: Uint8Array): Uint8Array | undefined {
+export function damageFile(fault: Fault, file: Uint8Array): Uint8Array | undefined {
   const middle = Math.floor(file.length / 2);
   if (fault.kind === 'truncated') return file.subarray(0, middle);
   return fault.kind === 'corrupted' ? file.with(middle, file[middle]! ^ 1) : undefined;
