@@ -53,7 +53,7 @@ function functionLoads({ symbols, shards }: StageSize): Readonly<Record<string, 
   const daily = 1 / 24;
   return {
     infer: { runsPerHour: perBar, durationMs: 250 + (10 * symbols) / shards, logBytes: 2_100, metrics: 12 },
-    execute: { runsPerHour: perBar, durationMs: 250, logBytes: 1_200, metrics: 5 },
+    execute: { runsPerHour: perBar, durationMs: 250, logBytes: 1_200, metrics: 6 },
     'manage-positions': { runsPerHour: 60, durationMs: 200, logBytes: 1_300, metrics: 4 },
     'circuit-breaker': { runsPerHour: 60, durationMs: 200, logBytes: 1_100, metrics: 3 },
     'evaluate-rollout': { runsPerHour: 1, durationMs: 6_000 + 30 * symbols, logBytes: 4_100, metrics: 20 },
@@ -91,7 +91,7 @@ const EVALUATED_BARS = BARS_PER_DAY;
 const NAT_BYTES_PER_RUN = 100_000;
 
 /** Metrics that the alarms of infra/catalog/alarms.ts watch. */
-export const ALARM_METRICS = 66;
+export const ALARM_METRICS = 75;
 
 export interface StageSize {
   /** 1…1000 */

@@ -112,6 +112,7 @@ const report: ExecuteReport = {
   mode: 'OFF',
   reasons: [],
   versionDifferences: [],
+  missingSignals: [],
   held: 1,
   decisions: [],
 };

@@ -18,6 +18,7 @@ import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { openEmbedded } from '../support/aws-target.ts';
 import {
   ACCOUNT,
+  type Json,
   permissionsByRole,
   REGION,
   type Statement,
@@ -597,6 +598,29 @@ describe('the alarms', () => {
     ]);
   });
 
+  it('notice every way in which infer’s result does not reach execute', () => {
+    const metricsOf = (name: string) =>
+      alarms()
+        .find(({ AlarmName }) => AlarmName === `qt-dev-${name}`)!
+        .Metrics.flatMap(({ MetricStat: stat }: { MetricStat?: Json }) =>
+          stat === undefined ? [] : [`${stat.Metric.Dimensions[0].Value} ${stat.Metric.MetricName}`],
+        )
+        .sort();
+    for (const name of ['infer', 'execute'])
+      expect(metricsOf(`events-lost-${name}`)).toEqual([
+        `qt-dev-${name} AsyncEventsDropped`,
+        `qt-dev-${name} DestinationDeliveryFailures`,
+      ]);
+    expect(metricsOf('execute-silent')).toEqual([
+      'qt-dev-execute Errors',
+      'qt-dev-execute Invocations',
+      'qt-dev-infer Errors',
+      'qt-dev-infer Invocations',
+    ]);
+    // Who is not part of the chain has no such alarm.
+    expect(alarms().filter(({ AlarmName }) => AlarmName.includes('events-lost'))).toHaveLength(2);
+  });
+
   it('are what the design asks for', () => {
     const runbooks = new Set(alarms().map(({ AlarmDescription }) => AlarmDescription.split('#')[1]));
     for (const runbook of [
@@ -612,6 +636,9 @@ describe('the alarms', () => {
       'drawdown',
       'consensus',
       'missed-bars',
+      'signals-missing',
+      'events-lost',
+      'execute-silent',
       'versions-differ',
       'universe-kept',
     ])
