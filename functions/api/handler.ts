@@ -1,7 +1,7 @@
 // The api function: passes one HTTP API call from API Gateway (payload format 2.0) to the use case and returns its answer. An
 // invocation never fails: errors are answers.
 import { z } from 'zod';
-import { DASHBOARD } from '../../dashboard/page.ts';
+import { readDashboard } from '../../dashboard/page.ts';
 import type { ApiRequest } from '../../lib/api/api-call.ts';
 import { type ApiComposition, composeApi } from '../../lib/runtime/compose/api.ts';
 import { apiSettings } from '../../lib/runtime/config/function-settings.ts';
@@ -57,4 +57,4 @@ function readRequest(event: z.infer<typeof httpEventSchema>, scheme: string): Ap
   };
 }
 
-export const handler = onLambda(() => createApiHandler(composeApi(apiSettings.read(), DASHBOARD)));
+export const handler = onLambda(() => createApiHandler(composeApi(apiSettings.read(), readDashboard())));

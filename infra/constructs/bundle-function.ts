@@ -1,6 +1,7 @@
 // Bundles the code of one function: minified ES modules, with lazily imported code in separate files so that a cold start does not
 // parse it, and ONNX Runtime for the function that loads models. It needs neither Docker nor npm, so that a fresh clone synthesises
 // offline. Only the files that ONNX Runtime needs on Lambda are copied: its whole package exceeds Lambda's limit of 250 MB.
+
 import { createHash } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
@@ -8,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import { buildSync } from 'esbuild';
+import { buildPage } from '../../dashboard/build-page.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -105,6 +107,8 @@ function writeBundle(folder: string, { name, loadsModels, files = [] }: BundleOp
     define: { QT_CODE_VERSION: JSON.stringify(codeVersionOf(PROJECT)) },
     logLevel: 'error',
   });
+  // The dashboard is built from its sources: a bundle never holds an older page.
+  if (files.length > 0) buildPage();
   for (const file of files) cpSync(join(PROJECT, file), join(folder, basename(file)));
   if (!loadsModels) return;
   for (const file of ONNX_RUNTIME_FILES) {

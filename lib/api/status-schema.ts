@@ -11,6 +11,7 @@ import { scopeSchema } from './stop-schema.ts';
 
 const flagValueSchema = z.union([z.string(), z.number(), z.boolean()]);
 export const statusAnswerSchema = z.strictObject({
+  atMs: z.int().describe('When it was read, by the system’s clock.'),
   mode: z.enum(['OFF', 'PAPER', 'LIVE']),
   reasons: z.array(
     z.strictObject({ code: z.enum(Object.keys(MODE_REASONS) as [ModeReasonCode]), message: z.string() }),
@@ -23,7 +24,7 @@ export const statusAnswerSchema = z.strictObject({
   leaseUntilMs: z.int().nullable(),
   exposureMicroUsdt: z.int().nullable(),
   lastBar: inferRunSchema
-    .pick({ barOpenTimeMs: true, ensembleId: true, written: true, actions: true })
+    .pick({ barOpenTimeMs: true, ensembleId: true, written: true, actions: true, abstentions: true })
     .nullable(),
   missedBars: z.array(z.string()).describe('Bars of the last hour that a shard has no run of.'),
   equity: equitySnapshotSchema.nullable(),

@@ -1,29 +1,37 @@
 // The life of an order. What the exchange has not confirmed is `unknown`, a state of its own: it is looked up, never guessed
 // and never sent again.
+import { z } from 'zod';
 import { MINUTE_MS } from '../core/units.ts';
 
-export const ORDER_STATUSES = [
-  /** Through the gate and written down; whether it was sent is not known after a crash. */
-  'authorised',
-  'acknowledged',
-  'partially_filled',
-  'filled',
-  'rejected',
-  'cancelled',
-  /** Sent, but without an answer: timeout, 5xx, connection reset. */
-  'unknown',
-] as const;
-export type OrderStatus = (typeof ORDER_STATUSES)[number];
-
-export interface OrderState {
-  readonly status: OrderStatus;
+/** Nothing is filled: there is no price. */
+const unfilledSchema = z.strictObject({
+  status: z.enum([
+    /** Through the gate and written down; whether it was sent is not known after a crash. */
+    'authorised',
+    'acknowledged',
+    'rejected',
+    'cancelled',
+    /** Sent, but without an answer: timeout, 5xx, connection reset. */
+    'unknown',
+  ]),
   /** Ordered, in the base asset. */
-  readonly quantity: number;
-  /** Filled so far; never falls. */
-  readonly filledQuantity: number;
-  /** Average price of what is filled; null before the first fill. */
-  readonly averagePrice: number | null;
-}
+  quantity: z.number().positive(),
+  filledQuantity: z.literal(0),
+  averagePrice: z.null(),
+});
+
+const filledSchema = z.strictObject({
+  status: z.enum(['partially_filled', 'filled', 'cancelled', 'unknown']),
+  quantity: z.number().positive(),
+  /** So far; never falls. */
+  filledQuantity: z.number().positive(),
+  /** Of what is filled. */
+  averagePrice: z.number().positive(),
+});
+
+export const orderStateSchema = z.union([unfilledSchema, filledSchema]);
+export type OrderState = Readonly<z.infer<typeof orderStateSchema>>;
+export type OrderStatus = OrderState['status'];
 
 export type OrderEvent =
   | { readonly kind: 'acknowledged' }
@@ -58,12 +66,8 @@ export const ARRIVAL_MS_MAX = MINUTE_MS;
 export const isFinal = (status: OrderStatus): boolean =>
   status === 'filled' || status === 'rejected' || status === 'cancelled';
 
-export const newOrderState = (quantity: number): OrderState => ({
-  status: 'authorised',
-  quantity,
-  filledQuantity: 0,
-  averagePrice: null,
-});
+export const newOrderState = (quantity: number) =>
+  ({ status: 'authorised', quantity, filledQuantity: 0, averagePrice: null }) as const satisfies OrderState;
 
 type Outcome = Omit<OrderTransition, 'previous'>;
 
@@ -78,7 +82,7 @@ function filled(state: OrderState, event: Extract<OrderEvent, { kind: 'filled' }
   // Reports may arrive late and out of order.
   if (filledQuantity <= state.filledQuantity) return { current: state, anomaly: undefined };
   const complete = filledQuantity >= state.quantity;
-  const counted = { ...state, filledQuantity, averagePrice };
+  const counted = { quantity: state.quantity, filledQuantity, averagePrice };
   if (filledQuantity > state.quantity)
     return { current: { ...counted, status: 'filled' }, anomaly: 'overfilled' };
   if (!isFinal(state.status)) {
@@ -93,8 +97,9 @@ function ended(state: OrderState, status: 'rejected' | 'cancelled'): Outcome {
   if (state.status === status || state.status === 'filled') return { current: state, anomaly: undefined };
   if (isFinal(state.status)) return { current: state, anomaly: 'end_contradicted' };
   // A rejection of what has partly filled is a cancellation of the rest.
-  const end = state.filledQuantity > 0 ? 'cancelled' : status;
-  return { current: { ...state, status: end }, anomaly: undefined };
+  const current: OrderState =
+    state.averagePrice === null ? { ...state, status } : { ...state, status: 'cancelled' };
+  return { current, anomaly: undefined };
 }
 
 function notFound(state: OrderState, sinceSubmitMs: number): Outcome {
@@ -106,7 +111,7 @@ function notFound(state: OrderState, sinceSubmitMs: number): Outcome {
   const waiting = state.status === 'authorised' || state.status === 'unknown';
   if (!waiting) return { current: state, anomaly: undefined };
   // It may have been filled in part before it became unknown: then it did arrive.
-  if (state.filledQuantity > 0) return { current: state, anomaly: 'vanished' };
+  if (state.averagePrice !== null) return { current: state, anomaly: 'vanished' };
   const lost = sinceSubmitMs > ARRIVAL_MS_MAX;
   return { current: { ...state, status: lost ? 'rejected' : 'unknown' }, anomaly: undefined };
 }
@@ -127,8 +132,11 @@ function outcome(state: OrderState, event: OrderEvent): Outcome {
     case 'acknowledged': {
       if (state.status === 'rejected') return { current: state, anomaly: 'end_contradicted' };
       if (!open) return { current: state, anomaly: undefined };
-      const status = state.filledQuantity > 0 ? 'partially_filled' : 'acknowledged';
-      return { current: { ...state, status }, anomaly: undefined };
+      const current: OrderState =
+        state.averagePrice === null
+          ? { ...state, status: 'acknowledged' }
+          : { ...state, status: 'partially_filled' };
+      return { current, anomaly: undefined };
     }
   }
 }

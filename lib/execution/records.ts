@@ -6,7 +6,7 @@ import { type KeyedKind, PASSING_KEPT_MS, type RecordKind, type SeriesKind } fro
 import { sideSchema } from '../risk/records.ts';
 import { type BookedLedger, bookedLedgerSchema } from './booked-ledger.ts';
 import { type ExecuteReport, executeReportSchema } from './execute-report.ts';
-import { ORDER_STATUSES } from './order-state.ts';
+import { orderStateSchema } from './order-state.ts';
 import { type PaperAccount, type PaperOrder, paperAccountSchema, paperOrderSchema } from './paper-account.ts';
 
 /** An order: written before the order leaves, so that a crash cannot hide it. */
@@ -27,12 +27,7 @@ export const orderRecordSchema = z.object({
   referencePrice: z.number().positive().nullable(),
   /** What the gate counts for an entry; 0 for a reduction. */
   notionalMicroUsdt: z.int().min(0),
-  state: z.strictObject({
-    status: z.enum(ORDER_STATUSES),
-    quantity: z.number().positive(),
-    filledQuantity: z.number().min(0),
-    averagePrice: z.number().positive().nullable(),
-  }),
+  state: orderStateSchema,
   /** Of the last fill, as the exchange reports it; null before the first, and in records older than this field. */
   filledAtMs: z.int().nullable().default(null),
   /** Already booked into the ledger, base asset and micro-USDT. */

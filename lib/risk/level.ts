@@ -1,11 +1,11 @@
-// The stages of the rollout and how much each may put at risk: live trading grows in steps that people sign off.
+// The levels of the rollout and how much each may put at risk: live trading grows in steps that people sign off.
 import { z } from 'zod';
 
 /** Most cautious first. */
 export const LEVELS = ['PAPER', 'HOUR_1_6', 'HOUR_6_24', 'FULL'] as const;
 export type Level = (typeof LEVELS)[number];
 
-/** Upper limits of a stage; the operator's flags may lower them, never raise them. PAPER risks no money. */
+/** Upper limits of a level; the operator's flags may lower them, never raise them. PAPER risks no money. */
 export const LEVEL_LIMITS: Readonly<
   Record<Level, { readonly capitalFraction: number; readonly positions: number }>
 > = {
@@ -24,7 +24,7 @@ const signOffSchema = z.strictObject({ operator: z.string().min(1), atMs: z.int(
 export const rolloutStateSchema = z.strictObject({
   level: z.enum(LEVELS),
   enteredAtMs: z.int(),
-  /** For the step from this stage to the next; a change of stage clears them. */
+  /** For the step from this level to the next; a change of level clears them. */
   signOffs: z.strictObject({
     technical_lead: signOffSchema.nullable(),
     risk_manager: signOffSchema.nullable(),

@@ -1,11 +1,11 @@
-// How the rollout moves between its stages: up one at a time, with time, fresh evidence and two people; down at once.
+// How the rollout moves between its levels: up one at a time, with time, fresh evidence and two people; down at once.
 // A pure total function; storing the state and proving who signed is the caller's.
 
 import { HOUR_MS } from '../core/units.ts';
 import { initialRollout, LEVELS, type Level, type RolloutState, type SignOffRole } from '../risk/level.ts';
 import type { GoNoGo } from './go-no-go.ts';
 
-/** Time in a stage before the next one: a day on paper, then until the 6th and the 24th hour of live trading. */
+/** Time at a level before the next one: a day on paper, then until the 6th and the 24th hour of live trading. */
 const HOURS_BEFORE_NEXT: Readonly<Record<Level, number>> = {
   PAPER: 24,
   HOUR_1_6: 6,
@@ -35,21 +35,21 @@ export type RolloutEvent =
 
 /** Why an event changed nothing. Closed. */
 export const ROLLOUT_DENIALS = {
-  time_not_reached: 'the stage has not lasted long enough',
-  no_fresh_go: 'there is no GO decided in this stage within the last 2 hours',
+  time_not_reached: 'the level has not lasted long enough',
+  no_fresh_go: 'there is no GO decided at this level within the last 2 hours',
   technical_lead_missing: 'the technical lead has not signed off within the last 24 hours',
   risk_manager_missing: 'the risk manager has not signed off within the last 24 hours',
   same_identity: 'one person cannot sign off in both roles',
   operator_missing: 'a sign-off needs a name',
-  clock_invalid: 'the time given is not a time, or lies before the stage began',
-  highest_level: 'there is no stage above',
+  clock_invalid: 'the time given is not a time, or lies before the level began',
+  highest_level: 'there is no level above',
 } as const;
 export type RolloutDenial = keyof typeof ROLLOUT_DENIALS;
 
 export interface RolloutTransition {
   readonly previous: RolloutState;
   readonly current: RolloutState;
-  /** `restarted`: a breach or step down on paper, where there is no stage below. */
+  /** `restarted`: a breach or step down on paper, where there is no level below. */
   readonly outcome: 'advanced' | 'stepped_down' | 'restarted' | 'signed_off' | 'denied';
   /** Every reason at once, so that an operator need not find them one by one; empty unless denied. */
   readonly denials: readonly RolloutDenial[];

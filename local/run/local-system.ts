@@ -3,7 +3,8 @@
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { DASHBOARD } from '../../dashboard/page.ts';
+import { buildPage } from '../../dashboard/build-page.ts';
+import { readDashboard } from '../../dashboard/page.ts';
 import { createCircuitBreakerHandler } from '../../functions/circuit-breaker/handler.ts';
 import { createEvaluateRolloutHandler } from '../../functions/evaluate-rollout/handler.ts';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
@@ -165,7 +166,8 @@ async function startApi(context: FunctionContext, port: ClaimedPort): Promise<vo
   const { stateDir, aws, closers } = context;
   await setApiToken(LOCAL_STAGE, await openApiToken(stateDir), aws.endpoints);
   const configuration = localApiSettings(stateDir, marketOf(context));
-  const api = composeApi(configuration, DASHBOARD, overridesOf(context, 'api'));
+  buildPage();
+  const api = composeApi(configuration, readDashboard(), overridesOf(context, 'api'));
   closers.push(api.close, port.close);
   serveApi(api, port);
 }

@@ -355,7 +355,7 @@ describe.each([
     const invalid = { ...order, state: { ...order.state, status: 'lost' as never } };
     const written = of.orders.put('paper', invalid, ADD);
     await expect(written).rejects.toThrow(InvariantError);
-    await expect(written).rejects.toThrow(/^order record paper\/order#qt-1 .*state\.status/);
+    await expect(written).rejects.toThrow(/^order record paper\/order#qt-1 .*: state: /);
     await expect(of.equity.add('paper', { ...snapshot(NOW_MS), equityMicroUsdt: 0.5 })).rejects.toThrow(
       /^equity record .*equityMicroUsdt/,
     );

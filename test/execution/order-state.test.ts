@@ -5,6 +5,7 @@ import {
   newOrderState,
   type OrderAnomaly,
   type OrderEvent,
+  type OrderState,
   type OrderStatus,
 } from '../../lib/execution/order-state.ts';
 
@@ -43,7 +44,7 @@ describe('advanceOrder', () => {
     ['a fill that is no number', [acknowledged, fill(Number.NaN)], 'acknowledged', 0, 'fill_invalid'],
   ];
   it.each(lives)('%s', (_name, events, status, filledQuantity, anomaly) => {
-    let state = newOrderState(10);
+    let state: OrderState = newOrderState(10);
     let seen: OrderAnomaly | undefined;
     for (const event of events) {
       const step = advanceOrder(state, event);

@@ -58,6 +58,7 @@ const view: BarView = {
   run,
   signals: [signal('BTCUSDT', 'BUY'), signal('ETHUSDT', 'HOLD')],
   status: {
+    atMs: 0,
     mode: 'OFF',
     reasons: [{ code: 'flag_missing', message: 'EMERGENCY_MODE is not set' }],
     scope: 'paper',

@@ -1,11 +1,13 @@
 // However long the system has run, a tick of the breaker reads what its windows need and no more, and misses nothing of it; and
 // what nobody will ask for again goes from the local tables.
+
 import { BatchWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createDynamoRiskStore } from '../../lib/adapters/aws/dynamodb/dynamo-risk-store.ts';
 import { createDynamoSignalStore } from '../../lib/adapters/aws/dynamodb/dynamo-signal-store.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
+import { newOrderState } from '../../lib/execution/order-state.ts';
 import {
   BOOKED_LEDGER,
   EXECUTE_REPORTS,
@@ -92,7 +94,10 @@ const orderOf = (clientOrderId: string, status: 'filled' | 'authorised' | 'rejec
     ensembleId: 'e',
     referencePrice: 1,
     notionalMicroUsdt: 1,
-    state: { status, quantity: 1, filledQuantity: 0, averagePrice: null },
+    state:
+      status === 'filled'
+        ? { status, quantity: 1, filledQuantity: 1, averagePrice: 1 }
+        : { status, quantity: 1, filledQuantity: 0, averagePrice: null },
     bookedQuantity: 0,
     bookedFeeMicroUsdt: 0,
     note: '',
@@ -169,7 +174,10 @@ describe('the evidence of a tick', () => {
       await orders.put('paper', orderOf(id, 'authorised', atMs), { ifAbsent: true });
       const then = { ...context, clock: { nowMs: () => atMs } };
       const reject = () =>
-        updateOrder(then, id, (order) => ({ ...order, state: { ...order.state, status: 'rejected' } }));
+        updateOrder(then, id, (order) => ({
+          ...order,
+          state: { ...newOrderState(order.quantity), status: 'rejected' },
+        }));
       await Promise.all([reject(), reject()]);
     }
     const evidence = await collect();
@@ -194,7 +202,7 @@ describe('the evidence of a tick', () => {
     const reject = (store: typeof risk) =>
       updateOrder({ risk: store, broker, clock }, 'qt-1', (order) => ({
         ...order,
-        state: { ...order.state, status: 'rejected' },
+        state: { ...newOrderState(order.quantity), status: 'rejected' },
       }));
     await expect(reject(dies)).rejects.toThrow('dead');
     const collect = () =>

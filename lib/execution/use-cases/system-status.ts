@@ -18,6 +18,8 @@ import type { PositionRecord } from '../records.ts';
 import { executionRecords } from './execution-records.ts';
 
 export interface SystemStatus {
+  /** When it was read, by the system's clock. */
+  readonly atMs: number;
   readonly mode: Mode;
   readonly reasons: readonly ModeReason[];
   readonly scope: Scope;
@@ -28,7 +30,10 @@ export interface SystemStatus {
   readonly epoch: number | null;
   readonly leaseUntilMs: number | null;
   readonly exposureMicroUsdt: number | null;
-  readonly lastBar: Pick<InferRun, 'barOpenTimeMs' | 'ensembleId' | 'written' | 'actions'> | null;
+  readonly lastBar: Pick<
+    InferRun,
+    'barOpenTimeMs' | 'ensembleId' | 'written' | 'actions' | 'abstentions'
+  > | null;
   /** One line for each bar of the last hour that a shard has no run of. */
   readonly missedBars: readonly string[];
   readonly equity: EquitySnapshot | null;
@@ -61,6 +66,7 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
   const run = runs?.[0]?.[0];
   const differences = gate === undefined ? [] : differencesIn({ gate, snapshot: equity, runs });
   return {
+    atMs: sources.clock.nowMs(),
     // Execute finds out by itself, from the same records.
     mode: differences.length > 0 ? 'OFF' : mode,
     reasons: [...differences.map((message) => ({ code: 'versions_differ' as const, message })), ...reasons],
@@ -79,6 +85,7 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
             ensembleId: run.ensembleId,
             written: run.written,
             actions: run.actions,
+            abstentions: run.abstentions,
           },
     missedBars: missedBars(runs ?? [], sources.clock.nowMs()).map(
       ({ barOpenTimeMs, shard }) => `${new Date(barOpenTimeMs).toISOString()}, shard ${shard}`,

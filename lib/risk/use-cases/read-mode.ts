@@ -43,7 +43,7 @@ export async function readMode({ flags: store, risk, clock }: ModeSources): Prom
   const flags = parseFlags(await store.read(FLAG_NAMES));
   const paper = flags.QT_PAPER_TRADING;
   const scope: Scope = paper.state === 'value' && !paper.value ? 'live' : 'paper';
-  // Paper trading risks no money: its limits are those of PAPER, whatever stage live trading has reached.
+  // Paper trading risks no money: its limits are those of PAPER, whatever level live trading has reached.
   const [gate, level] = await Promise.all([
     reading(() => risk.readGate(scope)),
     scope === 'paper' ? ('PAPER' as const) : readLevel(risk),

@@ -47,7 +47,7 @@ export async function reportGoNoGo(dependencies: GoNoGoDependencies, asked: Aske
 /** Never rejects. */
 async function assess(dependencies: GoNoGoDependencies, { hours, nowMs }: Asked) {
   const level = await readLevel(dependencies.risk);
-  // Above paper both may have traded within the window; a stage that cannot be read may be such a one.
+  // Above paper both may have traded within the window; a level that cannot be read may be such a one.
   const scopes: readonly Scope[] = level === 'PAPER' ? ['paper'] : ['paper', 'live'];
   const collected = await collectEvidence(dependencies, { hours, nowMs, scopes });
   const decision = decideGoNoGo(collected.evidence);

@@ -80,7 +80,7 @@ interface Signature {
   readonly nowMs: number;
 }
 
-/** A sign-off for the step from this stage to the next. Throws StoreError. */
+/** A sign-off for the step from this level to the next. Throws StoreError. */
 export async function signOffRollout(
   risk: RiskStore,
   { role, by, nowMs }: Signature,
@@ -112,7 +112,7 @@ interface RolloutStores {
   readonly objects: ObjectStore;
 }
 
-/** Everything that stands between this stage and the next; empty when nothing does. Throws StoreError. */
+/** Everything that stands between this level and the next; empty when nothing does. Throws StoreError. */
 export async function findAdvanceDenials(
   stores: RolloutStores,
   state: RolloutState,
@@ -126,7 +126,7 @@ export async function findAdvanceDenials(
   );
 }
 
-/** One stage up. Of two at once one is refused. Throws StoreError. */
+/** One level up. Of two at once one is refused. Throws StoreError. */
 export async function advanceRollout(
   stores: RolloutStores,
   { by, nowMs }: { readonly by: string; readonly nowMs: number },
@@ -138,7 +138,7 @@ export async function advanceRollout(
   return moveRollout(stores.risk, event, { by, message });
 }
 
-/** One stage down, tried until it holds; on paper the day begins again. Also mends a malformed record. Throws StoreError. */
+/** One level down, tried until it holds; on paper the day begins again. Also mends a malformed record. Throws StoreError. */
 export async function stepDownRollout(
   risk: RiskStore,
   asked: {

@@ -4,7 +4,8 @@ import { type IncomingMessage, request as send } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { DASHBOARD } from '../../../dashboard/page.ts';
+import { buildPage } from '../../../dashboard/build-page.ts';
+import { readDashboard } from '../../../dashboard/page.ts';
 import type { Clock } from '../../../lib/core/ports.ts';
 import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
 import { firstArmed } from '../../../lib/risk/breaker/state.ts';
@@ -113,7 +114,8 @@ async function serveStage({
     },
   });
   const settings = localApiSettings(stateDir, { exchange: 'binanceusdm', exchangeUrl: exchange.url });
-  const composed = composeApi(settings, DASHBOARD, {
+  buildPage();
+  const composed = composeApi(settings, readDashboard(), {
     endpoints: aws.endpoints,
     clock,
     logOutput,
