@@ -11,6 +11,7 @@ import { flagPath, RISK_TABLE, SIGNALS_TABLE } from '../../lib/adapters/aws/reso
 import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts';
 import { API_ROUTES } from '../../lib/api/api-contract.ts';
 import { methodsOf } from '../../lib/api/api-route.ts';
+import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
 import { FUNCTION_SETTINGS } from '../../lib/runtime/config/function-settings.ts';
@@ -85,6 +86,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     `s3:GetObject ${BUCKET}/models/*`,
     `s3:GetObject ${BUCKET}/quarantine/*`,
     `s3:PutObject ${BUCKET}/shadow/*`,
+    `s3:GetObject ${BUCKET}/shadow/*`,
     `s3:GetObject ${BUCKET}/universe/current.json`,
     'dynamodb:PutItem table/qt-dev-signals',
     'lambda:InvokeFunction function:qt-dev-execute',
@@ -134,6 +136,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     `s3:GetObject ${BUCKET}/universe/current.json`,
     `s3:ListBucket ${BUCKET}`,
     `s3:PutObject ${BUCKET}/evidence/*`,
+    `s3:GetObject ${BUCKET}/evidence/*`,
     ...CHANGE_RISK.filter((each) => !each.includes('UpdateItem')),
   ],
   'refresh-universe/Role': [
@@ -141,6 +144,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     `s3:GetObject ${BUCKET}/universe/current.json`,
     `s3:ListBucket ${BUCKET}`,
     `s3:PutObject ${BUCKET}/universe/*`,
+    `s3:GetObject ${BUCKET}/universe/*`,
   ],
   'collect-candles/Role': [
     ...own('collect-candles'),
@@ -219,6 +223,21 @@ describe('the roles', () => {
   it('hold no action by wildcard, and nothing of AWS’s own policies', () => {
     for (const role of roles.keys())
       for (const each of allowedOf(role)) expect(each).toMatch(/^[a-z0-9]+:[A-Za-z]+ /);
+  });
+
+  it('read back whatever they write, so that a write whose answer was lost is known as their own', () => {
+    const objectsOf = (role: string, action: string) =>
+      allowedOf(role).flatMap((each) => (each.startsWith(`${action} `) ? [each.split(' ')[1]!] : []));
+    const blind = [...roles.keys()].flatMap((role) => {
+      const readable = objectsOf(role, 's3:GetObject');
+      return objectsOf(role, 's3:PutObject')
+        .filter(
+          (written) => !readable.some((key) => written === key || written.startsWith(key.replace(/\*$/, ''))),
+        )
+        .map((written) => `${role} ${written}`);
+    });
+    // The deploy asks no second time what it created.
+    expect(blind).toEqual([`CreateOnce/Role ${BUCKET}/${UNIVERSE_KEY}`]);
   });
 
   it('delete no object, and nobody else may delete models or evidence', () => {
