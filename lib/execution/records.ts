@@ -28,6 +28,8 @@ export const orderRecordSchema = z.object({
   /** What the gate counts for an entry; 0 for a reduction. */
   notionalMicroUsdt: z.int().min(0),
   state: orderStateSchema,
+  /** Epoch of the circuit breaker that the gate let an entry through under; null for a reduction, and in older records. */
+  authorisedEpoch: z.int().min(0).nullable().default(null),
   /** Of the last fill, as the exchange reports it; null before the first, and in records older than this field. */
   filledAtMs: z.int().nullable().default(null),
   /** Already booked into the ledger, base asset and micro-USDT. */

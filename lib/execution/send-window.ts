@@ -9,3 +9,9 @@ export const ENTRY_WINDOW_MS = 2_000;
 
 /** After the gate has closed, how long an order authorised before may still take to reach the exchange. */
 export const ARRIVAL_AFTER_AUTHORISATION_MS = SEND_WINDOW_MS + ENTRY_WINDOW_MS;
+
+/**
+ * After this long an order that was written down is not sent any more. The position manager gives it up after ARRIVAL_MS_MAX
+ * (60 s): a process that was stopped in between must not send what was given up.
+ */
+export const SEND_MS_MAX = 10_000;

@@ -36,6 +36,8 @@ interface SimulatedMarketOptions {
   readonly seed: number;
   readonly symbols: number | readonly string[];
   readonly fromMs: number | undefined;
+  /** Where a run without `fromMs` starts. @default as soon as the market has the history that decisions need */
+  readonly firstRunMs?: number;
   readonly speed: number | 'max';
 }
 
@@ -106,7 +108,7 @@ async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): P
   const resumes = saved?.source === name && [undefined, saved.fromMs].includes(market.fromMs);
   const { nextRunMs: startMs, fromMs } = resumes
     ? saved
-    : { nextRunMs: market.fromMs ?? firstRunMs(source), fromMs: market.fromMs ?? null };
+    : { nextRunMs: market.fromMs ?? market.firstRunMs ?? firstRunMs(source), fromMs: market.fromMs ?? null };
   checkReplayRange(source, startMs);
   view.progress(
     `${source.symbols.length} symbols, ${formatInstant(source.firstOpenTimeMs)} to ${formatInstant(source.lastOpenTimeMs)} UTC; ${resumes ? 'resuming' : 'starting'} at ${formatInstant(startMs)}`,

@@ -72,6 +72,7 @@ const orderOf = (createdAtMs: number, clientOrderId: string): OrderRecord => ({
   quantity: 0.1,
   stopPrice: null,
   exitDueMs: null,
+  authorisedEpoch: null,
   barOpenTimeMs: null,
   ensembleId: null,
   referencePrice: null,

@@ -84,6 +84,8 @@ describe('qt', () => {
     [['start', '--speed', '-1']],
     [['start', '--exchange', 'mtgox']],
     [['start', '--exchange', 'binanceusdm', '--data', '.']],
+    [['start', '--generated', '--data', '.']],
+    [['start', '--exchange', 'binanceusdm', '--generated']],
     [['flags', 'set', 'QT_NONSENSE', 'true']],
     [['flags', 'set', 'QT_PAPER_TRADING', 'True ']],
   ])('refuses %j as wrong usage, in one line', async (args) => {
@@ -324,7 +326,10 @@ describe('qt infer', () => {
 
 describe('the local system', () => {
   const start = (state: string, ...more: string[]) =>
-    qt('start', '--speed', 'max', '--bars', '2', '--symbols', '3', '--state', state, ...more);
+    qt(
+      ...['start', '--speed', 'max', '--bars', '2', '--symbols', '3', '--state', state],
+      ...[...(more.includes('--data') ? [] : ['--generated']), ...more],
+    );
 
   it('decides bars, keeps its state, goes on where it stopped, and serves the commands', async () => {
     const state = join(folder, 'state');
@@ -376,6 +381,14 @@ describe('the local system', () => {
       exitCode: 1,
       stderr: expect.stringMatching(/nothing to replay at 2030-01-01/),
     });
+  });
+
+  it('shows a newcomer a crash: signals, entries, stops and the breaker that trips', async () => {
+    const run = await qt('start', '--speed', 'max', '--bars', '21', '--state', join(folder, 'demo'));
+    expect(run).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(run.stdout).toMatch(/21 bars, 2024-08-04 23:35 to 2024-08-05 01:15 UTC, 20 symbols/);
+    expect(run.stdout).toMatch(/tripped: stop_hits/);
+    expect(run.stdout).toMatch(/trades +10 closed, 10 by their stop/);
   });
 
   it('starts over when a finished run is repeated, and resumes with the latch closed when one was killed', async () => {

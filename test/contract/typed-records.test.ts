@@ -60,6 +60,7 @@ const order: executionKinds.OrderRecord = {
   quantity: 0.1,
   stopPrice: 1,
   exitDueMs: NOW_MS,
+  authorisedEpoch: null,
   barOpenTimeMs: NOW_MS,
   ensembleId: 'e',
   referencePrice: 1,

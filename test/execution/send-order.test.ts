@@ -20,6 +20,7 @@ const about = {
   barOpenTimeMs: null,
   ensembleId: null,
   exitDueMs: null,
+  authorisedEpoch: null,
   note: 'horizon',
 } as const;
 

@@ -90,6 +90,7 @@ const orderOf = (clientOrderId: string, status: 'filled' | 'authorised' | 'rejec
     quantity: 1,
     stopPrice: 1,
     exitDueMs: 1,
+    authorisedEpoch: null,
     barOpenTimeMs: 1,
     ensembleId: 'e',
     referencePrice: 1,

@@ -105,6 +105,7 @@ async function enter(symbol: string): Promise<void> {
     barOpenTimeMs,
     ensembleId,
     exitDueMs: nowMs + 12 * BAR_MS,
+    authorisedEpoch: null,
     note: '',
     nowMs,
   };

@@ -1,4 +1,5 @@
 // `qt start`, which `npm start` runs: the whole system on this machine.
+import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Exchange, exchangeSchema } from '../../../lib/runtime/config/function-settings.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
@@ -8,15 +9,20 @@ interface StartOptions {
   readonly bars?: number;
   readonly speed?: number | 'max';
   readonly data?: string;
+  readonly generated?: boolean;
   readonly symbols: number | readonly string[];
   readonly from?: number;
-  readonly seed: number;
+  readonly seed?: number;
   readonly exchange: 'simulated' | Exchange;
   readonly state: string;
   readonly port: number;
 }
 
 const SPEED_DEFAULT = 60;
+const SEED_DEFAULT = 7;
+/** Two days around a crash, samples/README.md. A first run starts on the evening before: the breaker trips within 20 bars. */
+const SAMPLE = fileURLToPath(new URL('../../../samples/crash-2024-08-05', import.meta.url));
+const SAMPLE_START_MS = Date.parse('2024-08-04T23:40Z');
 const EXIT_INTERRUPTED = 130;
 
 export function addStartCommand(program: Command): void {
@@ -29,14 +35,19 @@ export function addStartCommand(program: Command): void {
       `multiple of real time, or "max" (default: ${SPEED_DEFAULT} simulated, 1 real)`,
       parseSpeed,
     )
-    .option('--data <dir>', 'replay this folder of candles (default: a generated market)', parseFolder)
+    .option(
+      '--data <dir>',
+      'replay this folder of candles (default: a recorded crash, samples/)',
+      parseFolder,
+    )
+    .option('--generated', 'replay a generated market instead')
     .option('--symbols <n or list>', 'how many symbols, the largest first, or a list', parseSymbolChoice, 20)
     .option(
       '--from <iso>',
       'start of the replay; an unfinished one with the same start resumes (default: where the last run stopped)',
       parseInstant,
     )
-    .option('--seed <n>', 'seed of the generated market', parseSeed, 7)
+    .option('--seed <n>', `seed of the generated market (default: ${SEED_DEFAULT})`, parseSeed)
     .addOption(
       new Option('--exchange <name>', 'exchange to follow')
         .choices(['simulated', ...exchangeSchema.options])
@@ -50,12 +61,16 @@ export function addStartCommand(program: Command): void {
 async function runStart(options: StartOptions): Promise<void> {
   const { exchange } = options;
   if (exchange !== 'simulated') {
-    for (const name of ['data', 'from', 'speed'] as const)
+    for (const name of ['data', 'generated', 'seed', 'from', 'speed'] as const)
       if (options[name] !== undefined)
         throw new UsageError(
           `--${name} is for the simulated exchange only: leave it out with --exchange ${exchange}`,
         );
   }
+  const isGenerated = options.generated === true || options.seed !== undefined;
+  if (isGenerated && options.data !== undefined)
+    throw new UsageError('--data is a recorded market: leave out --generated and --seed');
+  const isSample = !isGenerated && options.data === undefined;
   const { runLocalSystem } = await import('../../../local/run/run-local-system.ts');
   const { LocalStartError } = await import('../../../local/aws/host/local-start-error.ts');
   const stop = new AbortController();
@@ -74,10 +89,11 @@ async function runStart(options: StartOptions): Promise<void> {
         market:
           exchange === 'simulated'
             ? {
-                dataFolder: options.data,
-                seed: options.seed,
+                dataFolder: isSample ? SAMPLE : options.data,
+                seed: options.seed ?? SEED_DEFAULT,
                 symbols: options.symbols,
                 fromMs: options.from,
+                ...(isSample && { firstRunMs: SAMPLE_START_MS }),
                 speed: options.speed ?? SPEED_DEFAULT,
               }
             : { exchange, symbols: options.symbols },

@@ -114,7 +114,7 @@ export async function enterPosition(session: EntrySession, signal: ActingSignal)
     return outcome('entry_withdrawn', withdrawn);
   }
   const stillWanted = () => session.stopwatchMs() - askedAtMs <= SEND_WINDOW_MS;
-  return send(session, approved.value, { authorisedAtMs: nowMs, stillWanted });
+  return send(session, approved.value, { authorisedAtMs: nowMs, epoch: gate.epoch, stillWanted });
 }
 
 /** Why an approval no longer stands: flags, latch, lease and level are read once more before the order leaves. */
@@ -218,7 +218,11 @@ const volatilityPerBar = ({ atr, close }: Signal): number => atr / close / Math.
 async function send(
   session: EntrySession,
   approved: RiskApproved<EntryOrder>,
-  { authorisedAtMs, stillWanted }: { readonly authorisedAtMs: number; readonly stillWanted: () => boolean },
+  authorised: {
+    readonly authorisedAtMs: number;
+    readonly epoch: number;
+    readonly stillWanted: () => boolean;
+  },
 ): Promise<EntryOutcome> {
   const { context, ensemble } = session;
   const { order } = approved;
@@ -228,11 +232,12 @@ async function send(
     barOpenTimeMs,
     ensembleId,
     exitDueMs: barOpenTimeMs + (1 + ensemble.horizonBars) * BAR_MS,
+    authorisedEpoch: authorised.epoch,
     note: '',
     // The time allowed for sending runs from the gate's write.
-    nowMs: authorisedAtMs,
+    nowMs: authorised.authorisedAtMs,
   });
-  const sent = await sendOrder(context, approved, record, { stillWanted });
+  const sent = await sendOrder(context, approved, record, authorised);
   switch (sent.outcome) {
     case 'acknowledged':
       await protectFilled(context, sent.record);

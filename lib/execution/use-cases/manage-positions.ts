@@ -6,9 +6,10 @@ import { microUsdt } from '../../core/money.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { Scope } from '../../risk/gate.ts';
 import { dayId, type EquitySnapshot } from '../../risk/records.ts';
-import { mayBeIncome, takeOver } from '../booked-ledger.ts';
-import { type AccountView, bookAccount, writeLedger } from './book-account.ts';
+import { SEND_MS_MAX } from '../send-window.ts';
+import type { AccountView } from './book-account.ts';
 import { executionRecords } from './execution-records.ts';
+import { cancelOpenOrders, finaliseTrade } from './finalise-trade.ts';
 import {
   type AccountReading,
   externalPositionsOf,
@@ -16,9 +17,11 @@ import {
   readAccount,
   type ViewFailure,
 } from './observe-account.ts';
-import { cancelOpenOrders, finaliseTrade, protectSymbol } from './reconcile-position.ts';
+import { reconcileAccount } from './reconcile-account.ts';
+import { protectSymbol } from './reconcile-position.ts';
 import { earliest, type RunsBefore, readRuns, recordRun, unprotectedSince } from './record-run.ts';
-import { type ExecutionContext, SEND_MS_MAX } from './send-order.ts';
+import { Work } from './run-work.ts';
+import type { ExecutionContext } from './send-order.ts';
 
 export interface PositionManagerReport {
   readonly scope: Scope;
@@ -40,181 +43,86 @@ export interface PositionManagerContext extends ExecutionContext {
   readonly codeVersion: string;
 }
 
-/** Throws StoreError when the risk table cannot be used. */
+/** Rejects only when nothing of the account can be seen at all and no record of it can be left. */
 export async function managePositions(context: PositionManagerContext): Promise<PositionManagerReport> {
-  const before = await readRuns(context);
   const work = new Work();
-  const first = await readAccount(context, { thorough: false });
-  if (!first.ok) return failed(context, { failure: first.error, before, work });
+  const before = await work.attempt('record of the runs', () => readRuns(context));
+  const first = await observe(() => readAccount(context, { thorough: false }));
+  if (!first.ok) return conclude(context, { failure: first.error, before, work });
   await protectAll(context, { reading: first.value, adoptable: new Set(), work });
-  const reconciled = await reconcile(context, first.value, before);
+  const reconciled = await observe(() => reconcileAccount(context, first.value, before?.value));
   if (!reconciled.ok)
-    return failed(context, { failure: reconciled.error, before, work, held: first.value.held });
+    return conclude(context, { failure: reconciled.error, before, work, held: first.value.held });
   const { view, adoptable, differences, walletDifferentSinceMs } = reconciled.value;
   await protectAll(context, { reading: view, adoptable, work });
   await finaliseAll(context, view, work);
-  const since = await unprotectedSince(context, { held: view.held, before });
-  const equity = await snapshot(context, view);
-  const faults = [...view.faults, ...work.faults, ...(equity.ok ? [] : [equity.error])];
-  const isComplete = faults.length === 0;
-  const told = await recordRun(context, before, {
-    isComplete,
+  const equity = (await work.attempt('equity', () => snapshot(context, view)))?.value;
+  if (equity?.ok === false) work.faults.push(equity.error);
+  work.faults.unshift(...view.faults);
+  return conclude(context, {
+    before,
+    work,
+    held: view.held,
     differences,
-    unprotectedSince: since,
     walletDifferentSinceMs,
     fundingBookedUntilMs: view.bookedLedger?.value.funding.untilMs,
+    equity: equity?.ok ? equity.value : null,
   });
-  return {
-    scope: context.broker.scope,
-    atMs: context.clock.nowMs(),
-    outcome: told === undefined ? 'overtaken' : isComplete ? 'completed' : 'incomplete',
-    equity: equity.ok ? equity.value : null,
-    differences: told ?? differences,
-    actions: work.actions,
-    faults:
-      told === undefined ? [...faults, 'another run has written its record since this one began'] : faults,
-    unprotectedSinceMs: earliest(since),
-  };
 }
 
-/** A run that could not see or could not book the account: it too leaves what it has seen. */
-async function failed(
-  context: ExecutionContext,
-  run: { failure: ViewFailure; before: RunsBefore; work: Work; held?: AccountReading['held'] },
-): Promise<PositionManagerReport> {
-  const { before, work, held } = run;
-  const since = held === undefined ? undefined : await unprotectedSince(context, { held, before });
-  await recordRun(context, before, {
-    isComplete: false,
-    differences: undefined,
-    unprotectedSince: since,
-    walletDifferentSinceMs: undefined,
-    fundingBookedUntilMs: undefined,
-  });
-  return {
-    scope: context.broker.scope,
-    atMs: context.clock.nowMs(),
-    outcome: run.failure.code,
-    equity: null,
-    differences: [],
-    actions: work.actions,
-    faults: [run.failure.message, ...work.faults],
-    unprotectedSinceMs: since === undefined ? null : earliest(since),
-  };
+/** What cannot be read of our records is no more than an account that cannot be seen: the run still leaves its record. */
+async function observe<Value>(
+  look: () => Promise<Result<Value, ViewFailure>>,
+): Promise<Result<Value, ViewFailure>> {
+  try {
+    return await look();
+  } catch (error) {
+    return failure({ code: 'records_unavailable', message: messageOf(error) });
+  }
 }
 
-interface Reconciled {
-  readonly view: AccountView;
-  /** Held by the exchange and known to nobody here, in both looks. */
-  readonly adoptable: ReadonlySet<string>;
-  readonly differences: readonly string[];
-  /** Since when the wallet differs from the ledger; null while it does not. */
-  readonly walletDifferentSinceMs: number | null;
+interface Conclusion {
+  /** undefined when it could not be read when the run began. */
+  readonly before: { readonly value: RunsBefore } | undefined;
+  readonly work: Work;
+  /** Why the account could not be seen or booked. */
+  readonly failure?: ViewFailure;
+  readonly held?: AccountReading['held'];
+  readonly differences?: readonly string[];
+  readonly walletDifferentSinceMs?: number | null;
+  readonly fundingBookedUntilMs?: number | undefined;
+  readonly equity?: EquitySnapshot | null;
 }
 
-/**
- * The account, booked and compared. What differs is looked at a second time: only what then still differs by the same is a
- * difference, for an order may be filled between two questions. The exchange is then right: what it holds is taken over.
- */
-async function reconcile(
-  context: ExecutionContext,
-  reading: AccountReading,
-  before: RunsBefore,
-): Promise<Result<Reconciled, ViewFailure>> {
-  const first = await bookAccount(context, reading);
-  if (!first.ok) return first;
-  const externalPositions = new Set(externalPositionsOf(first.value));
-  const isAlike = first.value.differences.length === 0 && first.value.walletDifference === undefined;
-  if (isAlike && externalPositions.size === 0) {
-    const { anomalies } = first.value;
-    const walletDifferentSinceMs = null;
-    return success({
-      view: first.value,
-      adoptable: externalPositions,
-      differences: anomalies,
-      walletDifferentSinceMs,
+/** Writes the run's record, as far as that is possible, and reports. */
+async function conclude(context: ExecutionContext, run: Conclusion): Promise<PositionManagerReport> {
+  const { work, held, differences } = run;
+  const isComplete = run.failure === undefined && work.faults.length === 0;
+  const recorded = await work.attempt('record of the run', async () => {
+    const before = run.before === undefined ? await readRuns(context) : run.before.value;
+    const since = held === undefined ? undefined : await unprotectedSince(context, { held, before });
+    const told = await recordRun(context, before, {
+      isComplete,
+      differences,
+      unprotectedSince: since,
+      walletDifferentSinceMs: run.walletDifferentSinceMs,
+      fundingBookedUntilMs: run.fundingBookedUntilMs,
     });
-  }
-  const again = await readAccount(context, { thorough: true });
-  if (!again.ok) return again;
-  const second = await bookAccount(context, again.value);
-  if (!second.ok) return second;
-  const adoptable = new Set(
-    externalPositionsOf(second.value).filter((symbol) => externalPositions.has(symbol)),
-  );
-  const anomalies = new Set([...first.value.anomalies, ...second.value.anomalies]);
-  const known = { before, nowMs: context.clock.nowMs() };
-  const { confirmed, isWhole, walletDifferentSinceMs } = confirm(first.value, second.value, known);
-  // What could not be looked up may be what differs: then the exchange is not trusted over the ledger in this run.
-  const isKnown = first.value.faults.length === 0 && second.value.faults.length === 0;
-  const isTrusted = isKnown && isWhole && confirmed.length > 0;
-  const view = isTrusted ? await trustExchange(context, second.value, confirmed) : second.value;
-  return success({ view, adoptable, differences: [...confirmed, ...anomalies], walletDifferentSinceMs });
-}
-
-/** What both looks differ in alike. A difference of the wallet alone has minutes to be explained by income. */
-function confirm(
-  first: AccountView,
-  second: AccountView,
-  { before, nowMs }: { before: RunsBefore; nowMs: number },
-): { confirmed: readonly string[]; isWhole: boolean; walletDifferentSinceMs: number | null } {
-  const positions = second.differences.filter((line) => first.differences.includes(line));
-  const arePositionsWhole = positions.length === second.differences.length;
-  const wallet = second.walletDifference;
-  if (wallet === undefined)
-    return { confirmed: positions, isWhole: arePositionsWhole, walletDifferentSinceMs: null };
-  const sinceMs = before?.value?.walletDifferentSinceMs ?? nowMs;
-  const isTold = second.differences.length > 0 || !mayBeIncome(sinceMs, nowMs);
-  const isConfirmed = isTold && wallet === first.walletDifference;
-  return {
-    confirmed: isConfirmed ? [...positions, wallet] : positions,
-    isWhole: arePositionsWhole && isConfirmed,
-    walletDifferentSinceMs: sinceMs,
-  };
-}
-
-async function trustExchange(
-  context: ExecutionContext,
-  view: AccountView,
-  differences: readonly string[],
-): Promise<AccountView> {
-  const { risk, broker, clock } = context;
-  const { bookedLedger: before, statement } = view;
-  if (before === undefined || statement === undefined) return view;
-  const ledger = takeOver(before.value.ledger, statement);
-  const bookedLedger = await writeLedger(context, before, { ...before.value, ledger });
-  if (bookedLedger === undefined) return view;
-  const atMs = clock.nowMs();
-  await executionRecords(risk).audit.add(broker.scope, `guard#${atMs}#reconciled`, {
-    atMs,
-    what: 'reconciled',
-    by: 'manage-positions',
-    message: differences.join('; '),
+    return { told, since };
   });
-  return { ...view, bookedLedger };
-}
-
-/** What a run has done so far, and what it could not do. */
-class Work {
-  readonly actions: { symbol: string; done: readonly string[] }[] = [];
-  readonly faults: string[] = [];
-  readonly #handled = new Set<string>();
-
-  /** Does one symbol's part once. What goes wrong with it is not the others' problem; the run then does not count as completed. */
-  async once(symbol: string, act: () => Promise<readonly string[]>): Promise<void> {
-    if (this.#handled.has(symbol)) return;
-    try {
-      const done = await act();
-      // What waits is tried again after booking.
-      if (!done.includes('waiting')) this.#handled.add(symbol);
-      const before = this.actions.findIndex((action) => action.symbol === symbol);
-      if (before >= 0) this.actions.splice(before, 1);
-      if (done.length > 0) this.actions.push({ symbol, done });
-    } catch (error) {
-      this.#handled.add(symbol);
-      this.faults.push(`${symbol}: ${messageOf(error)}`);
-    }
-  }
+  const isOvertaken = recorded !== undefined && recorded.value.told === undefined;
+  const written = isComplete && recorded !== undefined ? 'completed' : 'incomplete';
+  const faults = [...(run.failure === undefined ? [] : [run.failure.message]), ...work.faults];
+  return {
+    scope: context.broker.scope,
+    atMs: context.clock.nowMs(),
+    outcome: run.failure?.code ?? (isOvertaken ? 'overtaken' : written),
+    equity: run.equity ?? null,
+    differences: (run.failure === undefined ? recorded?.value.told : undefined) ?? differences ?? [],
+    actions: work.actions,
+    faults: isOvertaken ? [...faults, 'another run has written its record since this one began'] : faults,
+    unprotectedSinceMs: recorded?.value.since === undefined ? null : earliest(recorded.value.since),
+  };
 }
 
 async function protectAll(
@@ -231,12 +139,14 @@ async function protectAll(
 }
 
 async function finaliseAll(context: ExecutionContext, view: AccountView, work: Work): Promise<void> {
-  const symbols = new Set([...Object.keys(view.gate?.reserved ?? {}), ...view.positions.keys()]);
+  const symbols = new Set([...view.entryIds.keys(), ...view.positions.keys()]);
   for (const symbol of symbols)
     if (!view.held.has(symbol)) await work.once(symbol, () => finaliseTrade(context, view, symbol));
-  const orphanOrders = await agedOrphanOrders(context, view);
-  work.faults.push(...(await cancelOpenOrders(context, orphanOrders)));
-  for (const { symbol } of orphanOrders) work.actions.push({ symbol, done: ['orphan_order_cancelled'] });
+  await work.attempt('orphan orders', async () => {
+    const orphanOrders = await agedOrphanOrders(context, view);
+    work.faults.push(...(await cancelOpenOrders(context, orphanOrders)));
+    for (const { symbol } of orphanOrders) work.actions.push({ symbol, done: ['orphan_order_cancelled'] });
+  });
 }
 
 /** Strays that are not just on their way into our records: execute may have sent them after we looked. */
@@ -244,14 +154,26 @@ async function agedOrphanOrders({ risk, broker, clock }: ExecutionContext, view:
   const orphanOrders = orphanOrdersOf(view).filter(
     ({ symbol }) =>
       // Which orders a record names that cannot be read is not known.
-      !view.unreadableRecords.has(symbol) &&
-      (view.held.has(symbol) || !(symbol in (view.gate?.reserved ?? {}))),
+      !view.unreadableRecords.has(symbol) && (view.held.has(symbol) || !view.entryIds.has(symbol)),
   );
   const records = await Promise.all(
     orphanOrders.map(({ clientOrderId }) => executionRecords(risk).orders.get(broker.scope, clientOrderId)),
   );
   const nowMs = clock.nowMs();
-  return orphanOrders.filter((_, index) => nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX);
+  const aged = orphanOrders.filter(
+    (_, index) => nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX,
+  );
+  // Whoever has placed it: a stop may be all that protects a position whose own stop is not there.
+  const { positions } = executionRecords(risk);
+  const isNeeded = await Promise.all(
+    aged.map(
+      async ({ symbol, kind }) =>
+        kind === 'stop' &&
+        view.held.has(symbol) &&
+        (await positions.get(broker.scope, symbol))?.value.unprotectedSinceMs !== null,
+    ),
+  );
+  return aged.filter((_, index) => !isNeeded[index]);
 }
 
 /** Equity at mark prices: what the account would be worth if it were closed there and then. Fails with one line. */

@@ -7,11 +7,10 @@ import type { GateItem } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
 import type { KindList } from '../../risk/use-cases/typed-records.ts';
 import type { BookedLedger } from '../booked-ledger.ts';
-import { isFinal } from '../order-state.ts';
 import type { BrokerPosition, Listing, OpenOrder, ReadProblem } from '../ports.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
 import { executionRecords } from './execution-records.ts';
-import { legIds } from './protect-position.ts';
+import { legIds } from './reduce-position.ts';
 import { type ExecutionContext, type FoundOrder, findOrder, isSettled, updateOrder } from './send-order.ts';
 
 /** A record of a position that cannot be read. */
@@ -20,7 +19,10 @@ export type UnreadablePosition = KindList<PositionRecord>['problems'][number];
 export interface AccountReading {
   /** As it stood before anything else was read: what this run books is conditional on it. */
   readonly ledgerBefore: Versioned<BookedLedger> | undefined;
+  /** undefined when there is none, or when it could not be read. */
   readonly gate: GateItem | undefined;
+  /** By symbol: the entry that the gate names; while the gate cannot be read, the newest one that is not booked to its end. */
+  readonly entryIds: ReadonlyMap<string, string>;
   /** By symbol. */
   readonly positions: ReadonlyMap<string, Versioned<PositionRecord>>;
   /** By symbol: records of positions that cannot be read. */
@@ -46,7 +48,7 @@ export interface AccountReading {
 
 /** Why there is no view. `overtaken`: another run books at the same time, and has the better view. */
 export interface ViewFailure {
-  readonly code: 'exchange_unavailable' | 'overtaken';
+  readonly code: 'exchange_unavailable' | 'records_unavailable' | 'overtaken';
   readonly message: string;
 }
 
@@ -58,33 +60,42 @@ export async function readAccount(
   const { risk, broker } = context;
   const { scope } = broker;
   const ledger = await storedLedger(context);
-  const gate = await risk.readGate(scope);
+  const gateRead = await gateOf(context);
+  const { gate } = gateRead;
   const recorded = await executionRecords(risk).positions.all(scope);
   const positions = new Map(
     recorded.records.map(({ value, revision }) => [value.symbol, { value, revision }] as const),
   );
-  const faults = recorded.problems.map(({ message }) => message);
-  const orders = thorough
-    ? await allOrders(context, faults)
-    : await ordersNamedBy(context, {
-        faults,
-        gate,
-        positions,
-        ledgerOrders: Object.keys(ledger.stored?.value.orders ?? {}),
-      });
+  const faults = [...gateRead.faults, ...recorded.problems.map(({ message }) => message)];
+  // What the gate would have named is then found among all orders.
+  const knowsGate = gateRead.faults.length === 0;
+  const orders =
+    thorough || !knowsGate
+      ? await allOrders(context, faults)
+      : await ordersNamedBy(context, {
+          faults,
+          gate,
+          positions,
+          ledgerOrders: Object.keys(ledger.stored?.value.orders ?? {}),
+        });
   // A stop that triggers in between is then seen as open, and its position as gone: never as a position without a stop.
   const [resting, stops] = await Promise.all([broker.openOrders(), broker.openStops()]);
   const openOrders = [...rowsOf(resting), ...rowsOf(stops)];
   const looked = await lookUp(context, orders, openOrders);
   for (const [clientOrderId, { advance }] of looked.found) {
-    const after = await updateOrder(context, clientOrderId, advance);
-    if (after !== undefined) orders.set(clientOrderId, after);
+    try {
+      const after = await updateOrder(context, clientOrderId, advance);
+      if (after !== undefined) orders.set(clientOrderId, after);
+    } catch (error) {
+      faults.push(`order ${clientOrderId}: ${messageOf(error)}`);
+    }
   }
   const [held, wallet] = await Promise.all([broker.positions(), broker.walletMicroUsdt()]);
   if (!held.ok) return failure({ code: 'exchange_unavailable', message: held.error.message });
   return success({
     ledgerBefore: ledger.stored,
     gate,
+    entryIds: knowsGate ? reservedIn(gate) : unbookedIn(orders.values()),
     positions,
     unreadableRecords: new Map(recorded.problems.map((problem) => [problem.id, problem])),
     orders,
@@ -134,6 +145,24 @@ async function storedLedger({ risk, broker }: ExecutionContext) {
   } catch (error) {
     return { stored: undefined, faults: [`ledger: ${messageOf(error)}`] };
   }
+}
+
+/** A gate that cannot be read keeps nothing from being protected or reduced. */
+async function gateOf({ risk, broker }: ExecutionContext) {
+  try {
+    return { gate: await risk.readGate(broker.scope), faults: [] };
+  } catch (error) {
+    return { gate: undefined, faults: [`gate: ${messageOf(error)}`] };
+  }
+}
+
+const reservedIn = (gate: GateItem | undefined): ReadonlyMap<string, string> =>
+  new Map(Object.entries(gate?.reserved ?? {}).map(([symbol, { clientOrderId }]) => [symbol, clientOrderId]));
+
+function unbookedIn(orders: Iterable<OrderRecord>): ReadonlyMap<string, string> {
+  const unbooked = [...orders].filter((order) => order.leg === 'entry' && !isSettled(order));
+  const oldestFirst = unbooked.toSorted((a, b) => a.createdAtMs - b.createdAtMs);
+  return new Map(oldestFirst.map(({ symbol, clientOrderId }) => [symbol, clientOrderId]));
 }
 
 async function ordersNamedBy(
@@ -208,22 +237,15 @@ async function lookUp(
 }
 
 /** Symbols that the exchange holds a position of and we know nothing of. */
-export function externalPositionsOf({ gate, held, positions }: AccountReading): readonly string[] {
-  return [...held.keys()].filter((symbol) => gate?.reserved[symbol] === undefined && !positions.has(symbol));
+export function externalPositionsOf({ entryIds, held, positions }: AccountReading): readonly string[] {
+  return [...held.keys()].filter((symbol) => !entryIds.has(symbol) && !positions.has(symbol));
 }
 
 /** Orders that the exchange has open and nothing of ours names any more. */
-export function orphanOrdersOf({ gate, openOrders, positions }: AccountReading): readonly OpenOrder[] {
+export function orphanOrdersOf({ entryIds, openOrders, positions }: AccountReading): readonly OpenOrder[] {
   return openOrders.filter(({ symbol, clientOrderId }) => {
     const position = positions.get(symbol)?.value;
-    const names = [
-      gate?.reserved[symbol]?.clientOrderId,
-      position?.stopClientOrderId,
-      position?.exitClientOrderId,
-    ];
+    const names = [entryIds.get(symbol), position?.stopClientOrderId, position?.exitClientOrderId];
     return !names.includes(clientOrderId);
   });
 }
-
-export const isOpen = (record: OrderRecord | undefined): boolean =>
-  record !== undefined && !isFinal(record.state.status);

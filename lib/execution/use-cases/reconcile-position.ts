@@ -1,30 +1,32 @@
-// What guard does for one symbol: an open position has a stop of its full size and leaves when its horizon is over; what is
-// closed gives back what the gate held for it. Every step may be repeated, and works whatever the gate says.
-import { invariant } from '../../core/invariant.ts';
-import { microUsdt } from '../../core/money.ts';
-import { lastClosedOpenTimeMs } from '../../market/candle.ts';
-import { planRelease } from '../../risk/gate.ts';
+// What the position manager does for one symbol that the account holds: tells planProtection what is known, and carries out what
+// it says. Every step may be repeated, and works whatever the gate says.
 import type { Versioned } from '../../risk/ports.ts';
-import type { TradeRecord } from '../../risk/records.ts';
-import { clientOrderId } from '../client-order-id.ts';
-import type { OrderSide } from '../order.ts';
-import { ARRIVAL_MS_MAX, isFinal } from '../order-state.ts';
-import type { BrokerPosition, OpenOrder } from '../ports.ts';
+import { type ProtectionAct, type ProtectionFacts, planProtection } from '../plan-protection.ts';
+import type { BrokerPosition } from '../ports.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
-import { stopPrice } from '../stop-price.ts';
-import type { AccountView } from './book-account.ts';
+import { adoptPosition } from './adopt-position.ts';
 import { executionRecords } from './execution-records.ts';
-import { type AccountReading, isOpen, type UnreadablePosition } from './observe-account.ts';
-import { changePosition, legIds, openPosition, protect, sendExit } from './protect-position.ts';
-import { type ExecutionContext, findOrder, isSettled, SEND_MS_MAX, updateOrder } from './send-order.ts';
-
-/** A position without a stop is closed when, after this long, its stop can still not be placed for sure. */
-const UNPROTECTED_MS_MAX = 45_000;
-/** Distance of the stop of an adopted position, which is closed at once; it only counts when that fails. */
-const ADOPTED_STOP_FRACTION = 0.02;
+import { cancelOpenOrders } from './finalise-trade.ts';
+import type { AccountReading, UnreadablePosition } from './observe-account.ts';
+import { openPosition, protect, sendExit } from './protect-position.ts';
+import { changePosition, currentPosition, legIds } from './reduce-position.ts';
+import { type ExecutionContext, isSettled } from './send-order.ts';
 
 /** One word each: what was done. */
 type Actions = readonly string[];
+
+/** What is known of a symbol's trade; it grows while records are made for it. */
+interface Trade {
+  readonly held: BrokerPosition;
+  /** Held without any record of ours, seen twice. */
+  readonly adoptable: boolean;
+  readonly entryId: string | undefined;
+  readonly entry: OrderRecord | undefined;
+  readonly position: Versioned<PositionRecord> | undefined;
+}
+
+/** Records made for it lead to an act in two steps; a third would be a circle. */
+const STEPS_MAX = 3;
 
 /**
  * A position that is held: behind its stop, or on its way out. Waits for nothing but what the account holds.
@@ -35,32 +37,32 @@ export async function protectSymbol(
   view: AccountReading,
   known: { readonly held: BrokerPosition; readonly adoptable: boolean },
 ): Promise<Actions> {
-  const { held } = known;
-  const { symbol } = held;
+  const { symbol } = known.held;
   const unreadable = view.unreadableRecords.get(symbol);
   if (unreadable !== undefined && !(await setAside(context, unreadable))) return ['conflict'];
   const position = view.positions.get(symbol);
-  const entryId = position?.value.entryClientOrderId ?? view.gate?.reserved[symbol]?.clientOrderId;
+  const entryId = position?.value.entryClientOrderId ?? view.entryIds.get(symbol);
   const entry = entryId === undefined ? undefined : view.orders.get(entryId);
-  const isOurs = entry !== undefined && entry.state.filledQuantity > 0;
-  // The account is right about the side: what is held against the records is nothing that we opened.
-  const recordedSide = position?.value.side ?? (isOurs ? entry.side : undefined);
-  if (recordedSide !== undefined && recordedSide !== sideOf(held)) return adopt(context, view, held);
-  if (isOurs) {
-    // A late run must not open the record of a trade that another run has ended since.
-    const gate = position === undefined ? await context.risk.readGate(context.broker.scope) : view.gate;
-    if (position === undefined && gate?.reserved[symbol]?.clientOrderId !== entryId) return ['overtaken'];
-    return protectOpenPosition(context, view, {
-      held,
-      entry,
-      position: position ?? (await openPosition(context, entry)),
-    });
+  let trade: Trade = { ...known, entryId, entry, position };
+  const done: string[] = [];
+  for (let step = 0; step < STEPS_MAX; step++) {
+    const act = planProtection(factsOf(context, view, trade));
+    if (act.act === 'wait') return ['waiting'];
+    if (act.act === 'adopt') {
+      const adopted = await adoptPosition(context, view, known.held);
+      if (adopted === undefined) return ['conflict'];
+      trade = { ...trade, ...adopted };
+      done.push('adopted');
+    } else if (act.act === 'record') {
+      if (!(await isStillOpen(context, act.entry))) return ['overtaken'];
+      trade = { ...trade, position: await openPosition(context, act.entry) };
+    } else
+      return [
+        ...done,
+        ...(await carryOut(context, view, { act, held: known.held, position: trade.position! })),
+      ];
   }
-  // An entry is written down before its position is, and goes after months: what is held has then outlived it.
-  const isOrphan = entryId !== undefined && entry === undefined && isGivenUp(context, view, entryId);
-  // An entry that came to nothing has not opened what is held.
-  const isOthers = entry !== undefined && isSettled(entry);
-  return known.adoptable || isOrphan || isOthers ? adopt(context, view, held) : ['waiting'];
+  throw new Error(`${symbol}: its records do not settle`);
 }
 
 /** Moves a record that cannot be read to the audit trail, so that its symbol gets a new one; false when another run did. */
@@ -79,350 +81,142 @@ async function setAside(
   return (await positions.discard(broker.scope, record)) !== 'conflict';
 }
 
-const sideOf = ({ quantity }: BrokerPosition): OrderSide => (quantity > 0 ? 'BUY' : 'SELL');
-
-interface Kept {
-  readonly held: BrokerPosition;
-  readonly entry: OrderRecord;
-  readonly position: Versioned<PositionRecord>;
+/** A late run must not open the record of a trade that another run has ended since. */
+async function isStillOpen(
+  { risk, broker }: ExecutionContext,
+  { symbol, clientOrderId }: OrderRecord,
+): Promise<boolean> {
+  const gate = await risk.readGate(broker.scope).catch(() => 'unreadable' as const);
+  if (gate !== 'unreadable') return gate?.reserved[symbol]?.clientOrderId === clientOrderId;
+  // A trade ends only when all of it is booked.
+  const stored = await executionRecords(risk).orders.get(broker.scope, clientOrderId);
+  return stored !== undefined && !isSettled(stored.value);
 }
 
-async function protectOpenPosition(
+function factsOf(context: ExecutionContext, view: AccountReading, trade: Trade): ProtectionFacts {
+  const { held, adoptable, entryId, entry, position } = trade;
+  const recordOf = (id: string | null | undefined) => (id == null ? undefined : view.orders.get(id));
+  const { stopClientOrderId = null, exitClientOrderId = null } = position?.value ?? {};
+  const stopIds =
+    entry === undefined || position === undefined ? [] : legIds(context, entry, 'stop', position.value);
+  return {
+    nowMs: context.clock.nowMs(),
+    heldQuantity: held.quantity,
+    isAdoptable: adoptable,
+    position: position?.value,
+    entry:
+      entryId === undefined && entry === undefined
+        ? undefined
+        : { authorisedAtMs: view.gate?.authorised[entryId ?? '']?.atMs, record: entry },
+    stop: recordOf(stopClientOrderId),
+    exit: recordOf(exitClientOrderId),
+    isStopFound: stopClientOrderId !== null && view.found.get(stopClientOrderId)?.report?.status === 'open',
+    listedStops: view.openOrders.filter(({ symbol, kind }) => symbol === held.symbol && kind === 'stop'),
+    knowsStops: view.knowsStops,
+    earlierStopIds: stopIds.filter((id) => id !== stopClientOrderId),
+    epoch: epochOf(view.gate),
+  };
+}
+
+const epochOf = (gate: AccountReading['gate']): ProtectionFacts['epoch'] =>
+  gate && {
+    number: gate.epoch,
+    sinceMs: gate.breaker.latch === 'TRIPPED' ? gate.breaker.trippedAtMs : gate.breaker.armedAtMs,
+  };
+
+type OwnedAct = Exclude<ProtectionAct, { act: 'wait' | 'adopt' | 'record' }>;
+
+async function carryOut(
   context: ExecutionContext,
   view: AccountReading,
-  kept: Kept,
+  known: {
+    readonly act: OwnedAct;
+    readonly held: BrokerPosition;
+    readonly position: Versioned<PositionRecord>;
+  },
 ): Promise<Actions> {
-  const { entry } = kept;
-  const quantity = Math.abs(kept.held.quantity);
-  const nowMs = context.clock.nowMs();
-  const stop = stopState(context, view, { position: kept.position.value, quantity });
-  const isSafe = stop === 'covers';
-  const unprotectedSinceMs = isSafe ? null : (kept.position.value.unprotectedSinceMs ?? nowMs);
-  const position = await withChange(context, kept.position, { quantity, unprotectedSinceMs });
+  const { act, held } = known;
+  const { entry, unprotectedSinceMs } = act;
+  const quantity = Math.abs(held.quantity);
+  const position = await withChange(context, known.position, {
+    quantity,
+    unprotectedSinceMs,
+    // What is closed for this reason is closed whatever the gate says next.
+    ...(act.act === 'close' && act.reason === 'withdrawn' ? { exitDueMs: context.clock.nowMs() } : {}),
+  });
   if (position === undefined) return ['conflict'];
-
-  const { exitClientOrderId, exitDueMs } = position.value;
-  const exiting = exitClientOrderId !== null && isOpen(view.orders.get(exitClientOrderId));
-  if (!exiting && nowMs >= exitDueMs) {
-    const reason = entry.ensembleId === ADOPTED ? 'adopted' : 'horizon';
-    const exit = await sendExit(context, position, { entry, quantity, reason });
-    if (exit.outcome === 'acknowledged') return ['exit_acknowledged'];
-    // The stop is then all the more needed: the next run tries the exit again.
-    return isSafe ? [`exit_${exit.outcome}`] : [`exit_${exit.outcome}`, 'still_unprotected'];
+  const about = { entry, quantity };
+  switch (act.act) {
+    case 'wait_for_stop':
+      return [`stop_${act.why}`];
+    case 'keep':
+      return cancelSurplus(context, view, act.surplus);
+    case 'place_stop':
+      return placeStop(context, view, { ...about, act, position });
+    case 'close': {
+      const exit = await sendExit(context, position, { ...about, reason: act.reason });
+      const done = [...(act.stop === 'unknown' ? ['stop_unknown'] : []), `exit_${exit.outcome}`];
+      if (exit.outcome === 'acknowledged' || act.stop !== 'missing') return done;
+      // The stop is then all the more needed; the next run tries the exit again.
+      const current = await currentPosition(context, held.symbol);
+      if (current === undefined) return done;
+      const retry = { act: 'place_stop', closeIfUnsure: false, surplus: [] } as const;
+      return [
+        ...done,
+        ...(await placeStop(context, view, {
+          ...about,
+          act: retry,
+          position: current,
+          closeIfRefused: false,
+        })),
+      ];
+    }
   }
-  if (isSafe) return [];
-  if (stop === 'on_its_way') return ['stop_on_its_way'];
-  const closeIfUnsure = nowMs - unprotectedSinceMs! > UNPROTECTED_MS_MAX && !exiting;
-  if (stop === 'unknown') {
-    // It may well be there: a second one is not placed beside it, but nobody relies on it for long.
-    if (!closeIfUnsure) return ['stop_unknown'];
-    const exit = await sendExit(context, position, { entry, quantity, reason: 'unprotected' });
-    return ['stop_unknown', `exit_${exit.outcome}`];
-  }
-  return protect(context, position, { entry, quantity, replace: true, closeIfUnsure });
 }
 
-const covers = (stop: OpenOrder, quantity: number): boolean =>
-  stop.closesPosition || (stop.quantity ?? 0) >= quantity;
-
-type StopState = 'covers' | 'on_its_way' | 'unknown' | 'missing';
-
-/** The list of open stops outranks the lookup; without the list, a stop that was just found open is one. */
-function stopState(
+/** The stop that takes the place of all others, which are cancelled once it is on the exchange. */
+async function placeStop(
   context: ExecutionContext,
   view: AccountReading,
-  { position, quantity }: { position: PositionRecord; quantity: number },
-): StopState {
-  const { stopClientOrderId: id } = position;
-  const record = id === null ? undefined : view.orders.get(id);
-  const listed = view.openOrders.find(({ clientOrderId }) => clientOrderId === id);
-  if (listed !== undefined && covers(listed, quantity)) return 'covers';
-  if (!isOpen(record)) return 'missing';
-  if (context.clock.nowMs() - record!.createdAtMs <= SEND_MS_MAX) return 'on_its_way';
-  if (view.knowsStops) return 'missing';
-  const isFoundOpen = view.found.get(record!.clientOrderId)?.report?.status === 'open';
-  return isFoundOpen && record!.quantity >= quantity ? 'covers' : 'unknown';
+  {
+    act,
+    position,
+    ...about
+  }: {
+    readonly act: Pick<Extract<ProtectionAct, { act: 'place_stop' }>, 'closeIfUnsure' | 'surplus'>;
+    readonly position: Versioned<PositionRecord>;
+    readonly entry: OrderRecord;
+    readonly quantity: number;
+    readonly closeIfRefused?: boolean;
+  },
+): Promise<Actions> {
+  const done = await protect(context, position, {
+    ...about,
+    replace: true,
+    closeIfUnsure: act.closeIfUnsure,
+  });
+  const isPlaced = done.includes('stop_acknowledged');
+  return isPlaced ? [...done, ...(await cancelSurplus(context, view, act.surplus))] : done;
 }
 
+/** @returns one line for each that was cancelled, or would not be */
+async function cancelSurplus(
+  context: ExecutionContext,
+  view: AccountReading,
+  ids: readonly string[],
+): Promise<Actions> {
+  const surplus = view.openOrders.filter(({ clientOrderId }) => ids.includes(clientOrderId));
+  const problems = await cancelOpenOrders(context, surplus);
+  return [...surplus.slice(problems.length).map(() => 'surplus_stop_cancelled'), ...problems];
+}
+
+/** The position with what has changed; undefined when another process has changed it since. */
 async function withChange(
   context: ExecutionContext,
   position: Versioned<PositionRecord>,
-  change: Pick<PositionRecord, 'quantity' | 'unprotectedSinceMs'>,
+  change: Partial<PositionRecord>,
 ): Promise<Versioned<PositionRecord> | undefined> {
-  const { quantity, unprotectedSinceMs } = position.value;
-  const same = quantity === change.quantity && unprotectedSinceMs === change.unprotectedSinceMs;
-  return same ? position : changePosition(context, position, change);
-}
-
-/** Takes the place of an ensemble in the records of positions that nobody here decided. */
-const ADOPTED = 'adopted';
-
-/** Gives a position without a decision the records that every position has, and closes it. */
-async function adopt(
-  context: ExecutionContext,
-  view: AccountReading,
-  held: BrokerPosition,
-): Promise<Actions> {
-  const { symbol, quantity } = held;
-  const price = await priceOf(context, held);
-  const entry = await standInFor(context, {
-    symbol,
-    side: sideOf(held),
-    quantity: Math.abs(quantity),
-    entryPrice: held.entryPrice ?? price,
-    markPrice: price,
-  });
-  const known = view.positions.get(held.symbol);
-  const position =
-    known === undefined
-      ? await openPosition(context, entry)
-      : known.value.side === entry.side
-        ? await handOver(context, view, known, entry)
-        : await replacePosition(context, view, known, entry);
-  if (position === undefined) return ['conflict'];
-  return ['adopted', ...(await protectOpenPosition(context, view, { held, entry, position }))];
-}
-
-/** Mark, entry or last price, whichever there is. Throws when there is none. */
-async function priceOf({ broker }: ExecutionContext, held: BrokerPosition): Promise<number> {
-  const known = held.markPrice ?? held.entryPrice;
-  if (known !== null) return known;
-  const last = await broker.prices([held.symbol]);
-  const price = last.ok ? last.value.get(held.symbol) : undefined;
-  if (price === undefined) throw new Error(`${held.symbol} has no price`);
-  return price;
-}
-
-/** Writes down an order in the place of the entry that a position lacks: filled, booked, and due to be closed. */
-async function standInFor(
-  { risk, broker, clock }: ExecutionContext,
-  position: Pick<OrderRecord, 'symbol' | 'side' | 'quantity'> & { entryPrice: number; markPrice: number },
-): Promise<OrderRecord> {
-  const { symbol, side, quantity, entryPrice, markPrice } = position;
-  const nowMs = clock.nowMs();
-  const barOpenTimeMs = lastClosedOpenTimeMs(nowMs);
-  const filters = await broker.filters();
-  const tickSize = filters.ok ? (filters.value.get(symbol)?.tickSize ?? Number.MIN_VALUE) : Number.MIN_VALUE;
-  const stop = stopPrice({
-    side,
-    entryPrice: markPrice,
-    atr: markPrice,
-    atrMultiple: ADOPTED_STOP_FRACTION,
-    tickSize,
-  });
-  const record: OrderRecord = {
-    clientOrderId: clientOrderId({
-      scope: broker.scope,
-      symbol,
-      barOpenTimeMs,
-      side,
-      ensembleId: ADOPTED,
-      leg: 'entry',
-    }),
-    symbol,
-    leg: 'entry',
-    side,
-    quantity,
-    stopPrice: stop.ok ? stop.value : markPrice,
-    exitDueMs: nowMs,
-    barOpenTimeMs,
-    ensembleId: ADOPTED,
-    referencePrice: null,
-    notionalMicroUsdt: 0,
-    state: { status: 'filled', quantity, filledQuantity: quantity, averagePrice: entryPrice },
-    filledAtMs: nowMs,
-    bookedQuantity: quantity,
-    bookedFeeMicroUsdt: 0,
-    note: ADOPTED,
-    createdAtMs: nowMs,
-    updatedAtMs: nowMs,
-  };
-  await executionRecords(risk).orders.put(broker.scope, record, { ifAbsent: true });
-  return record;
-}
-
-/** Names the new entry in the position. A stop that is open stays; the names of other orders follow from the old entry. */
-function handOver(
-  context: ExecutionContext,
-  view: AccountReading,
-  position: Versioned<PositionRecord>,
-  { clientOrderId: entryClientOrderId }: OrderRecord,
-): Promise<Versioned<PositionRecord> | undefined> {
-  const { stopClientOrderId } = position.value;
-  const mayBeOpen =
-    !view.knowsStops || view.openOrders.some((order) => order.clientOrderId === stopClientOrderId);
-  return changePosition(context, position, {
-    entryClientOrderId,
-    exitDueMs: context.clock.nowMs(),
-    exitClientOrderId: null,
-    exitSequence: null,
-    stopClientOrderId: mayBeOpen ? stopClientOrderId : null,
-    stopSequence: mayBeOpen ? -1 : null,
-  });
-}
-
-/** Tells the trade that ended when the position was turned around, and puts what is held now in its place. */
-async function replacePosition(
-  context: ExecutionContext,
-  view: AccountReading,
-  position: Versioned<PositionRecord>,
-  { clientOrderId: entryClientOrderId, side, quantity, stopPrice: stop, state }: OrderRecord,
-): Promise<Versioned<PositionRecord> | undefined> {
-  const before = view.orders.get(position.value.entryClientOrderId);
-  if (before !== undefined && before.state.filledQuantity > 0) {
-    const legs = await legRecords(context, before, position.value);
-    await writeTrade(context, { entry: before, legs, position });
-  }
-  const nowMs = context.clock.nowMs();
-  return changePosition(context, position, {
-    side,
-    quantity,
-    entryPrice: state.averagePrice!,
-    entryClientOrderId,
-    stopPrice: stop!,
-    stopClientOrderId: null,
-    stopSequence: null,
-    unprotectedSinceMs: nowMs,
-    exitClientOrderId: null,
-    exitSequence: null,
-    exitDueMs: nowMs,
-    openedAtMs: nowMs,
-  });
-}
-
-/** Ends a trade whose position is gone: its orders first, then its record, last what the gate holds for it. */
-export async function finaliseTrade(
-  context: ExecutionContext,
-  view: AccountView,
-  symbol: string,
-): Promise<Actions> {
-  const mayBeHeld = view.unreadablePositions.some((row) => row.symbol === undefined || row.symbol === symbol);
-  // Until the ledger agrees that nothing is held, the exchange may only be slow to say so.
-  const { bookedLedger } = view;
-  if (mayBeHeld || bookedLedger === undefined) return ['waiting'];
-  if (bookedLedger.value.ledger.positions[symbol] !== undefined) return ['waiting'];
-  const position = view.positions.get(symbol);
-  const reservation = view.gate?.reserved[symbol];
-  const entryId = position?.value.entryClientOrderId ?? reservation?.clientOrderId;
-  const entry = entryId === undefined ? undefined : view.orders.get(entryId);
-  if (entry === undefined && position !== undefined) {
-    // It has outlived its entry's record. The next run ends it, with what is left to tell of it.
-    const { side, quantity, entryPrice } = position.value;
-    const standIn = await standInFor(context, { symbol, side, quantity, entryPrice, markPrice: entryPrice });
-    return [(await handOver(context, view, position, standIn)) === undefined ? 'conflict' : 'adopted'];
-  }
-  if (entry === undefined) {
-    const isOver = entryId === undefined || isGivenUp(context, view, entryId);
-    return isOver ? release(context, view, symbol) : ['waiting'];
-  }
-  if (!isSettled(entry)) return ['waiting'];
-  const faults = await cancelOpenOrders(
-    context,
-    view.openOrders.filter((order) => order.symbol === symbol),
-  );
-  if (faults.length > 0) return faults;
-  if (position === undefined) return release(context, view, symbol);
-  const legs = await legRecords(context, entry, position.value);
-  if (legs.some((leg) => !isSettled(leg))) return ['waiting'];
-  return endTrade(context, view, { entry, legs, position });
-}
-
-/** Of an entry without a record: it is sent within the time or not at all, and written down before. */
-const isGivenUp = ({ clock }: ExecutionContext, { gate }: AccountReading, entryId: string): boolean =>
-  clock.nowMs() - (gate?.authorised[entryId]?.atMs ?? 0) > ARRIVAL_MS_MAX;
-
-async function endTrade(
-  context: ExecutionContext,
-  view: AccountView,
-  trade: { entry: OrderRecord; legs: readonly OrderRecord[]; position: Versioned<PositionRecord> },
-): Promise<Actions> {
-  const { risk, broker } = context;
-  const { symbol } = trade.entry;
-  if (trade.entry.state.filledQuantity > 0) await writeTrade(context, trade);
-  const removed = await executionRecords(risk).positions.remove(broker.scope, trade.position);
-  return removed === 'conflict' ? ['conflict'] : ['closed', ...(await release(context, view, symbol))];
-}
-
-async function writeTrade(
-  { risk, broker }: ExecutionContext,
-  trade: Parameters<typeof tradeOf>[0],
-): Promise<void> {
-  await executionRecords(risk).trades.add(broker.scope, tradeOf(trade));
-}
-
-async function release(
-  { risk, broker }: ExecutionContext,
-  view: AccountReading,
-  symbol: string,
-): Promise<Actions> {
-  const reservation = view.gate?.reserved[symbol];
-  if (reservation === undefined) return [];
-  const released = await risk.commit(broker.scope, planRelease({ symbol, ...reservation }));
-  return [released.ok ? 'released' : released.error];
-}
-
-async function legRecords(
-  { risk, broker }: ExecutionContext,
-  entry: OrderRecord,
-  position: PositionRecord,
-): Promise<OrderRecord[]> {
-  const context = { broker };
-  const ids = [...legIds(context, entry, 'stop', position), ...legIds(context, entry, 'exit', position)];
-  const { orders } = executionRecords(risk);
-  const records = await Promise.all(ids.map((id) => orders.get(broker.scope, id)));
-  return records.flatMap((record) => (record === undefined ? [] : [record.value]));
-}
-
-/** Cancels orders and writes down how they ended. @returns one line for each that would not be cancelled */
-export async function cancelOpenOrders(
-  context: ExecutionContext,
-  orders: readonly OpenOrder[],
-): Promise<Actions> {
-  const faults: string[] = [];
-  for (const order of orders) {
-    const { risk, broker } = context;
-    const cancelled = await broker.cancel(order);
-    if (!cancelled.ok) faults.push(`not_cancelled: ${cancelled.error.message}`);
-    const stored = await executionRecords(risk).orders.get(broker.scope, order.clientOrderId);
-    if (!cancelled.ok || stored === undefined || isFinal(stored.value.state.status)) continue;
-    const found = await findOrder(context, stored.value);
-    if (found.ok) await updateOrder(context, order.clientOrderId, found.value.advance);
-  }
-  return faults;
-}
-
-const lastFillMs = ({ filledAtMs, updatedAtMs }: OrderRecord): number => filledAtMs ?? updatedAtMs;
-
-function tradeOf(trade: {
-  entry: OrderRecord;
-  legs: readonly OrderRecord[];
-  position: Versioned<PositionRecord>;
-}): TradeRecord {
-  const { entry, legs, position } = trade;
-  const { averagePrice, filledQuantity } = entry.state;
-  invariant(averagePrice !== null, `entry ${entry.clientOrderId} has no price`);
-  const filled = legs.filter(({ state }) => state.filledQuantity > 0);
-  const last = filled.toSorted((a, b) => lastFillMs(b) - lastFillMs(a))[0];
-  const closed = filled.reduce((sum, { state }) => sum + state.filledQuantity, 0);
-  const proceeds = filled.reduce((sum, { state }) => sum + state.filledQuantity * state.averagePrice!, 0);
-  const feesMicroUsdt = [entry, ...filled].reduce((sum, order) => sum + order.bookedFeeMicroUsdt, 0);
-  const gain = (proceeds - closed * averagePrice) * (entry.side === 'BUY' ? 1 : -1);
-  return {
-    symbol: entry.symbol,
-    side: entry.side,
-    quantity: filledQuantity,
-    entryPrice: averagePrice,
-    exitPrice: closed > 0 ? proceeds / closed : null,
-    reason: last === undefined ? 'unknown' : last.leg === 'stop' ? 'stop' : last.note,
-    feesMicroUsdt,
-    profitMicroUsdt: microUsdt(gain) - feesMicroUsdt,
-    openedAtMs: position.value.openedAtMs,
-    // A leg may be cancelled after the end; only when none has closed it is there no better time.
-    closedAtMs:
-      last !== undefined
-        ? lastFillMs(last)
-        : Math.max(entry.updatedAtMs, ...legs.map((leg) => leg.updatedAtMs)),
-    entryClientOrderId: entry.clientOrderId,
-    ensembleId: entry.ensembleId,
-  };
+  const { value } = position;
+  const isSame = Object.entries(change).every(([key, wanted]) => Reflect.get(value, key) === wanted);
+  return isSame ? position : changePosition(context, position, change);
 }

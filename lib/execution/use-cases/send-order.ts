@@ -10,6 +10,7 @@ import type { EntryOrder, ReduceOrder, SizedOrder } from '../order.ts';
 import { advanceOrder, isFinal, newOrderState, type OrderEvent } from '../order-state.ts';
 import type { Broker, BrokerError, OrderReference, OrderReport, RejectionCode } from '../ports.ts';
 import type { OrderRecord } from '../records.ts';
+import { SEND_MS_MAX } from '../send-window.ts';
 import { executionRecords } from './execution-records.ts';
 
 /** What everything that deals with orders of one scope needs. */
@@ -19,11 +20,6 @@ export interface ExecutionContext {
   readonly clock: Clock;
 }
 
-/**
- * After this long an order that was written down is not sent any more. The position manager gives it up after ARRIVAL_MS_MAX
- * (60 s): a process that was stopped in between must not send what was given up.
- */
-export const SEND_MS_MAX = 10_000;
 /** How often a record is written anew because someone else wrote it in between. */
 export const WRITE_ATTEMPTS_MAX = 8;
 /** Finer than any exchange's step. */
@@ -42,7 +38,10 @@ export const isSettled = ({ state, bookedQuantity }: OrderRecord): boolean =>
 /** The record of an order that is about to be sent. */
 export function newOrderRecord(
   order: SizedOrder,
-  about: Pick<OrderRecord, 'leg' | 'barOpenTimeMs' | 'ensembleId' | 'exitDueMs' | 'note'> & { nowMs: number },
+  about: Pick<
+    OrderRecord,
+    'leg' | 'barOpenTimeMs' | 'ensembleId' | 'exitDueMs' | 'authorisedEpoch' | 'note'
+  > & { nowMs: number },
 ): OrderRecord {
   const { nowMs, ...rest } = about;
   const { clientOrderId, symbol, side, quantity, stopPrice } = order;

@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 function start(stdout: 'pipe' | number, ...more: string[]): void {
-  const args = [QT, 'start', '--symbols', '2', '--speed', 'max', '--state', stateDir, ...more];
+  const args = [QT, 'start', '--generated', '--symbols', '2', '--speed', 'max', '--state', stateDir, ...more];
   child = spawn(process.execPath, args, { stdio: ['ignore', stdout, 'pipe'] });
   output = '';
   for (const stream of [child.stdout, child.stderr])

@@ -30,6 +30,7 @@ import {
   type SimulatedExchange,
   startSimulatedExchange,
 } from '../../../local/exchange/simulated-exchange.ts';
+import type { Unkindness } from '../../../local/exchange/unkindness.ts';
 import { marketOf } from '../../../local/market/market-source.ts';
 import { expectRows, expectValue } from '../execution/broker-market.ts';
 import { runOf } from '../inference/sample-signals.ts';
@@ -111,13 +112,15 @@ export class LiveWorld {
   #account!: BinanceAccount;
   #waitedMs = 0;
 
-  static async open(dips: Dips = {}): Promise<LiveWorld> {
+  /** @param unkind in which ways the exchange is; kind by default */
+  static async open(dips: Dips = {}, unkind: Partial<Unkindness> = {}): Promise<LiveWorld> {
     const world = new LiveWorld();
     world.exchange = await startSimulatedExchange({
       market: calmMarket(dips),
       clock: world.clock,
       account: { ...LIVE_KEYS, depositUsdt: LIVE_DEPOSIT_USDT, costs: COSTS },
       rateLimits: { weightPerMinute: 1e9 },
+      unkind,
     });
     world.restart();
     const rollout = { ...initialRollout(START_MS), level: 'FULL' as const };

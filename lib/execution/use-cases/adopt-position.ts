@@ -1,0 +1,151 @@
+// Gives records to a position that nobody here decided, so that it can be closed as every other.
+import { lastClosedOpenTimeMs } from '../../market/candle.ts';
+import type { Versioned } from '../../risk/ports.ts';
+import { clientOrderId } from '../client-order-id.ts';
+import { ADOPTED } from '../plan-protection.ts';
+import type { BrokerPosition } from '../ports.ts';
+import type { OrderRecord, PositionRecord } from '../records.ts';
+import { stopPrice } from '../stop-price.ts';
+import { tradeOf } from '../trade-of.ts';
+import { executionRecords } from './execution-records.ts';
+import type { AccountReading } from './observe-account.ts';
+import { openPosition } from './protect-position.ts';
+import { changePosition, legRecords } from './reduce-position.ts';
+import type { ExecutionContext } from './send-order.ts';
+
+/** Distance of the stop of an adopted position, which is closed at once; it only counts when that fails. */
+const ADOPTED_STOP_FRACTION = 0.02;
+
+/** Entry and position as they then stand, due to be closed; undefined when another process has changed the position since. */
+export async function adoptPosition(
+  context: ExecutionContext,
+  view: AccountReading,
+  held: BrokerPosition,
+): Promise<{ readonly entry: OrderRecord; readonly position: Versioned<PositionRecord> } | undefined> {
+  const { symbol, quantity } = held;
+  const price = await priceOf(context, held);
+  const entry = await standInFor(context, {
+    symbol,
+    side: quantity > 0 ? 'BUY' : 'SELL',
+    quantity: Math.abs(quantity),
+    entryPrice: held.entryPrice ?? price,
+    markPrice: price,
+  });
+  const known = view.positions.get(symbol);
+  const position =
+    known === undefined
+      ? await openPosition(context, entry)
+      : known.value.side === entry.side
+        ? await handOver(context, view, known, entry)
+        : await replacePosition(context, view, known, entry);
+  return position && { entry, position };
+}
+
+/** Mark, entry or last price, whichever there is. Throws when there is none. */
+async function priceOf({ broker }: ExecutionContext, held: BrokerPosition): Promise<number> {
+  const known = held.markPrice ?? held.entryPrice;
+  if (known !== null) return known;
+  const last = await broker.prices([held.symbol]);
+  const price = last.ok ? last.value.get(held.symbol) : undefined;
+  if (price === undefined) throw new Error(`${held.symbol} has no price`);
+  return price;
+}
+
+/** Writes down an order in the place of the entry that a position lacks: filled, booked, and due to be closed. */
+export async function standInFor(
+  { risk, broker, clock }: ExecutionContext,
+  position: Pick<OrderRecord, 'symbol' | 'side' | 'quantity'> & { entryPrice: number; markPrice: number },
+): Promise<OrderRecord> {
+  const { symbol, side, quantity, entryPrice, markPrice } = position;
+  const nowMs = clock.nowMs();
+  const barOpenTimeMs = lastClosedOpenTimeMs(nowMs);
+  const filters = await broker.filters();
+  const tickSize = filters.ok ? (filters.value.get(symbol)?.tickSize ?? Number.MIN_VALUE) : Number.MIN_VALUE;
+  const stop = stopPrice({
+    side,
+    entryPrice: markPrice,
+    atr: markPrice,
+    atrMultiple: ADOPTED_STOP_FRACTION,
+    tickSize,
+  });
+  const record: OrderRecord = {
+    clientOrderId: clientOrderId({
+      scope: broker.scope,
+      symbol,
+      barOpenTimeMs,
+      side,
+      ensembleId: ADOPTED,
+      leg: 'entry',
+    }),
+    symbol,
+    leg: 'entry',
+    side,
+    quantity,
+    stopPrice: stop.ok ? stop.value : markPrice,
+    exitDueMs: nowMs,
+    barOpenTimeMs,
+    ensembleId: ADOPTED,
+    referencePrice: null,
+    notionalMicroUsdt: 0,
+    state: { status: 'filled', quantity, filledQuantity: quantity, averagePrice: entryPrice },
+    authorisedEpoch: null,
+    filledAtMs: nowMs,
+    bookedQuantity: quantity,
+    bookedFeeMicroUsdt: 0,
+    note: ADOPTED,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+  };
+  await executionRecords(risk).orders.put(broker.scope, record, { ifAbsent: true });
+  return record;
+}
+
+/** Names the new entry in the position. A stop that is open stays; the names of other orders follow from the old entry. */
+export function handOver(
+  context: ExecutionContext,
+  view: AccountReading,
+  position: Versioned<PositionRecord>,
+  { clientOrderId: entryClientOrderId }: OrderRecord,
+): Promise<Versioned<PositionRecord> | undefined> {
+  const { stopClientOrderId } = position.value;
+  const mayBeOpen =
+    !view.knowsStops || view.openOrders.some((order) => order.clientOrderId === stopClientOrderId);
+  return changePosition(context, position, {
+    entryClientOrderId,
+    exitDueMs: context.clock.nowMs(),
+    exitClientOrderId: null,
+    exitSequence: null,
+    stopClientOrderId: mayBeOpen ? stopClientOrderId : null,
+    stopSequence: mayBeOpen ? -1 : null,
+  });
+}
+
+/** Tells the trade that ended when the position was turned around, and puts what is held now in its place. */
+async function replacePosition(
+  context: ExecutionContext,
+  view: AccountReading,
+  position: Versioned<PositionRecord>,
+  { clientOrderId: entryClientOrderId, side, quantity, stopPrice: stop, state }: OrderRecord,
+): Promise<Versioned<PositionRecord> | undefined> {
+  const before = view.orders.get(position.value.entryClientOrderId);
+  if (before !== undefined && before.state.filledQuantity > 0) {
+    const legs = await legRecords(context, before, position.value);
+    const trade = tradeOf({ entry: before, legs, position: position.value });
+    await executionRecords(context.risk).trades.add(context.broker.scope, trade);
+  }
+  const nowMs = context.clock.nowMs();
+  return changePosition(context, position, {
+    side,
+    quantity,
+    entryPrice: state.averagePrice!,
+    entryClientOrderId,
+    stopPrice: stop!,
+    stopClientOrderId: null,
+    stopSequence: null,
+    unprotectedSinceMs: nowMs,
+    exitClientOrderId: null,
+    exitSequence: null,
+    exitDueMs: nowMs,
+    openedAtMs: nowMs,
+  });
+}

@@ -1,0 +1,104 @@
+// The account booked and compared with the ledger, and what follows from a difference.
+import { type Result, success } from '../../core/result.ts';
+import { mayBeIncome, takeOver } from '../booked-ledger.ts';
+import { type AccountView, bookAccount, writeLedger } from './book-account.ts';
+import { executionRecords } from './execution-records.ts';
+import {
+  type AccountReading,
+  externalPositionsOf,
+  readAccount,
+  type ViewFailure,
+} from './observe-account.ts';
+import type { RunsBefore } from './record-run.ts';
+import type { ExecutionContext } from './send-order.ts';
+
+interface Reconciled {
+  readonly view: AccountView;
+  /** Held by the exchange and known to nobody here, in both looks. */
+  readonly adoptable: ReadonlySet<string>;
+  readonly differences: readonly string[];
+  /** Since when the wallet differs from the ledger; null while it does not. */
+  readonly walletDifferentSinceMs: number | null;
+}
+
+/**
+ * The account, booked and compared. What differs is looked at a second time: only what then still differs by the same is a
+ * difference, for an order may be filled between two questions. The exchange is then right: what it holds is taken over.
+ */
+export async function reconcileAccount(
+  context: ExecutionContext,
+  reading: AccountReading,
+  before: RunsBefore,
+): Promise<Result<Reconciled, ViewFailure>> {
+  const first = await bookAccount(context, reading);
+  if (!first.ok) return first;
+  const externalPositions = new Set(externalPositionsOf(first.value));
+  const isAlike = first.value.differences.length === 0 && first.value.walletDifference === undefined;
+  if (isAlike && externalPositions.size === 0) {
+    const { anomalies } = first.value;
+    const walletDifferentSinceMs = null;
+    return success({
+      view: first.value,
+      adoptable: externalPositions,
+      differences: anomalies,
+      walletDifferentSinceMs,
+    });
+  }
+  const again = await readAccount(context, { thorough: true });
+  if (!again.ok) return again;
+  const second = await bookAccount(context, again.value);
+  if (!second.ok) return second;
+  const adoptable = new Set(
+    externalPositionsOf(second.value).filter((symbol) => externalPositions.has(symbol)),
+  );
+  const anomalies = new Set([...first.value.anomalies, ...second.value.anomalies]);
+  const known = { before, nowMs: context.clock.nowMs() };
+  const { confirmed, isWhole, walletDifferentSinceMs } = confirm(first.value, second.value, known);
+  // What could not be looked up may be what differs: then the exchange is not trusted over the ledger in this run.
+  const isKnown = first.value.faults.length === 0 && second.value.faults.length === 0;
+  const isTrusted = isKnown && isWhole && confirmed.length > 0;
+  const view = isTrusted ? await trustExchange(context, second.value, confirmed) : second.value;
+  return success({ view, adoptable, differences: [...confirmed, ...anomalies], walletDifferentSinceMs });
+}
+
+/** What both looks differ in alike. A difference of the wallet alone has minutes to be explained by income. */
+function confirm(
+  first: AccountView,
+  second: AccountView,
+  { before, nowMs }: { before: RunsBefore; nowMs: number },
+): { confirmed: readonly string[]; isWhole: boolean; walletDifferentSinceMs: number | null } {
+  const positions = second.differences.filter((line) => first.differences.includes(line));
+  const arePositionsWhole = positions.length === second.differences.length;
+  const wallet = second.walletDifference;
+  if (wallet === undefined)
+    return { confirmed: positions, isWhole: arePositionsWhole, walletDifferentSinceMs: null };
+  const sinceMs = before?.value?.walletDifferentSinceMs ?? nowMs;
+  const isTold = second.differences.length > 0 || !mayBeIncome(sinceMs, nowMs);
+  const isConfirmed = isTold && wallet === first.walletDifference;
+  return {
+    confirmed: isConfirmed ? [...positions, wallet] : positions,
+    isWhole: arePositionsWhole && isConfirmed,
+    walletDifferentSinceMs: sinceMs,
+  };
+}
+
+async function trustExchange(
+  context: ExecutionContext,
+  view: AccountView,
+  differences: readonly string[],
+): Promise<AccountView> {
+  const { risk, broker, clock } = context;
+  const { bookedLedger: before, statement } = view;
+  if (before === undefined || statement === undefined) return view;
+  const ledger = takeOver(before.value.ledger, statement);
+  const bookedLedger = await writeLedger(context, before, { ...before.value, ledger });
+  if (bookedLedger === undefined) return view;
+  const atMs = clock.nowMs();
+  await executionRecords(risk).audit.add(broker.scope, `guard#${atMs}#reconciled`, {
+    atMs,
+    what: 'reconciled',
+    by: 'manage-positions',
+    message: differences.join('; '),
+  });
+  return { ...view, bookedLedger };
+}
