@@ -192,7 +192,14 @@ async function timeOthers(context: {
   const breakerMs = await timed(() => breaker.tick());
   const executeMs = await timed(async () => {
     for (let shard = 0; shard < SHARDS; shard++)
-      await execute.executeBar({ barOpenTimeMs, shard, shardCount: SHARDS, ensembleId, featureSetHash });
+      await execute.executeBar({
+        barOpenTimeMs,
+        shard,
+        shardCount: SHARDS,
+        ensembleId,
+        featureSetHash,
+        symbols: [],
+      });
   });
   const statusMs = await timed(() => readSystemStatus({ ...system, clock, readShards: async () => SHARDS }));
   await Promise.all([managePositions.close(), breaker.close(), execute.close()]);

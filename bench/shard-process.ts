@@ -20,7 +20,9 @@ process.on('message', async (order: ShardOrder) => {
       unlimitedRequests: true,
     });
   compositions.set(exchangeUrl, composition);
-  process.send?.(await asLambdaRetries(() => composition.inferShard({ shard, shardCount })));
+  process.send?.(
+    await asLambdaRetries(() => composition.inferShard({ shard, shardCount }).then(({ run }) => run)),
+  );
 });
 /** A run that fails, or leaves signals unwritten, is repeated twice. */
 async function asLambdaRetries(work: () => Promise<InferRun>): Promise<InferRun> {

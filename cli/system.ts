@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { messageOf } from '../lib/core/message-of.ts';
 import type { OperatorSystem } from '../lib/runtime/compose/operator.ts';
+import { liveRefusal } from '../lib/runtime/config/venue.ts';
 import { CommandFailure } from './command-error.ts';
 
 export interface SystemOptions {
@@ -39,6 +40,13 @@ export async function withSystem<T>(
   } finally {
     await close();
   }
+}
+
+/** Fails the command when the system's market data are not those of the venue that the live broker trades at. */
+export async function requireLiveVenue({ readExchange }: OperatorSystem): Promise<void> {
+  const exchange = await readExchange();
+  const refusal = exchange === undefined ? undefined : liveRefusal(exchange);
+  if (refusal !== undefined) throw new CommandFailure(refusal);
 }
 
 interface OpenedSystem {

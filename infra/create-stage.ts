@@ -1,5 +1,5 @@
-// The stacks of one stage, in the order in which they are deployed: data, the jobs that fill it, trading, inference (which starts
-// execute), monitoring, and last the schedules that set it all in motion.
+// The stacks of one stage, in the order in which they are deployed: data, the jobs that fill it, the network where there is one,
+// trading, inference (which starts execute), monitoring, and last the schedules that set it all in motion.
 import { type App, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { RETRAINING } from './catalog/shared-resources.ts';
@@ -8,13 +8,14 @@ import { DataJobsStack } from './stacks/data-jobs-stack.ts';
 import { DataStack } from './stacks/data-stack.ts';
 import { InferenceStack } from './stacks/inference-stack.ts';
 import { MonitoringStack } from './stacks/monitoring-stack.ts';
+import { NetworkStack } from './stacks/network-stack.ts';
 import { RetrainingStack } from './stacks/retraining-stack.ts';
 import { ScheduleStack } from './stacks/schedule-stack.ts';
 import { TradingStack } from './stacks/trading-stack.ts';
 
 /** Synthesis fails on every finding of cdk-nag that is not acknowledged where it arises. */
 export function createStage(app: App, settings: StageSettings): void {
-  const { stage, region, retraining } = settings;
+  const { stage, region, network, retraining } = settings;
   const id = (name: string) => `qt-${stage}-${name}`;
   const stackProps = region === undefined ? {} : { env: { region } };
   const props = { settings, ...stackProps };
@@ -30,6 +31,8 @@ export function createStage(app: App, settings: StageSettings): void {
   monitoring.addStackDependency(inference);
   monitoring.addStackDependency(dataJobs);
   schedules.addStackDependency(monitoring);
+  if (network !== undefined)
+    trading.addStackDependency(new NetworkStack(app, id('network'), { ...props, network }));
   if (retraining !== undefined) {
     const weekly = new RetrainingStack(app, id(RETRAINING), { ...stackProps, stage, retraining });
     weekly.addStackDependency(dataJobs);

@@ -11,7 +11,8 @@ import { onLambda } from '../../lib/runtime/lambda.ts';
 export interface CircuitBreakerResult {
   readonly scopes: readonly {
     readonly scope: BreakerOutcome['scope'];
-    readonly latch: 'ARMED' | 'TRIPPED';
+    /** NOT_STARTED: closed, and not tripped; the causes are what the first arming waits for. */
+    readonly latch: 'ARMED' | 'TRIPPED' | 'NOT_STARTED';
     readonly epoch: number;
     readonly causes: readonly string[];
   }[];
@@ -28,7 +29,8 @@ export function createCircuitBreakerHandler({ tick, record }: CircuitBreakerComp
   };
 }
 
-function describe({ scope, transition }: BreakerOutcome): CircuitBreakerResult['scopes'][number] {
+function describe({ scope, transition, notStarted }: BreakerOutcome): CircuitBreakerResult['scopes'][number] {
+  if (notStarted.length > 0) return { scope, latch: 'NOT_STARTED', epoch: 0, causes: notStarted };
   const { latch, epoch, ...state } = transition!.current;
   const causes = 'causes' in state ? state.causes.map(({ code }) => code) : [];
   return { scope, latch, epoch, causes };

@@ -10,12 +10,13 @@ import { onLambda } from '../../lib/runtime/lambda.ts';
 export function createInferHandler({ inferShard, record }: InferComposition) {
   return async (event: unknown): Promise<BarDecided> => {
     const { shard, shardCount } = inferEventSchema.parse(event ?? {});
-    const run = await inferShard({ shard, shardCount });
+    const { run, signals } = await inferShard({ shard, shardCount });
     record(run);
     if (run.unwritten.length > 0)
       throw new Error(`${run.unwritten.length} signals could not be stored: ${run.unwritten[0]!.message}`);
     const { barOpenTimeMs, ensembleId, featureSetHash, written, alreadyDecided } = run;
-    return { barOpenTimeMs, shard, shardCount, ensembleId, featureSetHash, written, alreadyDecided };
+    const symbols = signals.map(({ symbol }) => symbol);
+    return { barOpenTimeMs, shard, shardCount, ensembleId, featureSetHash, written, alreadyDecided, symbols };
   };
 }
 

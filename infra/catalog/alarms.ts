@@ -128,6 +128,11 @@ function tradingAlarms(stage: string): AlarmDefinition[] {
       recordedBy(stage, 'manage-positions', { period: MINUTE }).sum('ExchangeKeysRefused'),
     ),
     alarm(
+      'signals-missing',
+      'Execute could not read signals that infer had stored',
+      execute.sum('SignalsMissing'),
+    ),
+    alarm(
       'order-problems',
       'Orders were rejected, or their outcome is unknown',
       execute.sum('OrderProblems'),

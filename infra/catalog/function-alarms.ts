@@ -37,6 +37,45 @@ export function functionAlarms(stage: string, service: FunctionName): AlarmDefin
       atLeast(durationMaxMs),
     ),
     failedEventsAlarm(stage, service),
+    ...chainAlarms(stage, service),
+  ];
+}
+
+/** Of a function that starts another one when it succeeds, and of that other: nothing but these tells that the other did not start. */
+function chainAlarms(stage: string, service: FunctionName): AlarmDefinition[] {
+  const { onSuccess } = FUNCTIONS[service];
+  const isStarted = Object.values(FUNCTIONS).some((definition) => definition.onSuccess === service);
+  if (onSuccess === undefined && !isStarted) return [];
+  const sumOf = (of: FunctionName) => (name: string) =>
+    lambdaMetric(stage, { service: of, name, period: BAR, statistic: Stats.SUM });
+  const lost = new MathExpression({
+    expression: 'FILL(undelivered, 0) + FILL(dropped, 0)',
+    label: `Lost events of ${service}`,
+    period: BAR,
+    usingMetrics: {
+      undelivered: sumOf(service)('DestinationDeliveryFailures'),
+      dropped: sumOf(service)('AsyncEventsDropped'),
+    },
+  });
+  const alarms = [
+    alarm(['events-lost', service], `An event for ${service}, or its result, was lost on its way`, lost),
+  ];
+  if (onSuccess === undefined) return alarms;
+  // In whole bars: an event for the other function is dropped at the age of two minutes, so it ran by then or it never will.
+  const unfollowed = new MathExpression({
+    expression: '(FILL(done, 0) - FILL(doneErrors, 0)) - (FILL(following, 0) - FILL(followingErrors, 0))',
+    label: `Runs of ${service} that no run of ${onSuccess} followed`,
+    period: BAR,
+    usingMetrics: {
+      done: sumOf(service)('Invocations'),
+      doneErrors: sumOf(service)('Errors'),
+      following: sumOf(onSuccess)('Invocations'),
+      followingErrors: sumOf(onSuccess)('Errors'),
+    },
+  });
+  return [
+    ...alarms,
+    alarm(`${onSuccess}-silent`, `${service} ran, and ${onSuccess} did not follow`, unfollowed),
   ];
 }
 

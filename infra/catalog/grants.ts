@@ -32,6 +32,10 @@ const readObjects =
 const writeObjects =
   (...keys: readonly string[]): Grant =>
   (arns) => [{ actions: ['s3:PutObject'], resources: keys.map(arns.objects) }];
+/** For conditional writes: one whose answer was lost is recognised by reading it back. */
+const writeConditionally =
+  (...keys: readonly string[]): Grant =>
+  (arns) => [{ actions: ['s3:PutObject', 's3:GetObject'], resources: keys.map(arns.objects) }];
 /** New objects only: S3 rejects a write that does not carry that condition. */
 const addObjects =
   (...keys: readonly string[]): Grant =>
@@ -65,11 +69,11 @@ const GRANTS = {
   read_universe: readObjects(UNIVERSE_KEY),
   read_universe_changes: readObjects('universe/*'),
   read_evidence: readObjects('evidence/*'),
-  write_universe: writeObjects('universe/*'),
+  write_universe: writeConditionally('universe/*'),
   read_candles: readObjects(`${COLLECTED_PREFIX}*`),
   write_candles: writeObjects(`${COLLECTED_PREFIX}*`),
-  write_shadow: writeObjects('shadow/*'),
-  write_evidence: writeObjects('evidence/*'),
+  write_shadow: writeConditionally('shadow/*'),
+  write_evidence: writeConditionally('evidence/*'),
   write_signals: ({ signalsTable }) => [{ actions: ['dynamodb:PutItem'], resources: [signalsTable] }],
   read_signals: ({ signalsTable }) => [
     {
@@ -123,6 +127,7 @@ const GRANTS = {
   ],
   // The id of an ensemble begins with e; the name of the pointer does not.
   add_candidates: addObjects('models/*', 'ensembles/e*', 'profiles/*', 'audit/models/*'),
+  read_audit: readObjects('audit/models/*'),
   name_shadow: writeObjects(SHADOW_KEY),
   notify: ({ topic }) => [{ actions: ['sns:Publish'], resources: [topic] }],
 } as const satisfies Record<string, Grant>;
@@ -150,6 +155,7 @@ export const RETRAINING_GRANTS = [
   'read_candles',
   'read_models',
   'read_profiles',
+  'read_audit',
   'add_candidates',
   'name_shadow',
 ] as const satisfies readonly GrantName[];

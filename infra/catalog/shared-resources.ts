@@ -15,6 +15,12 @@ export const RETRAINING = 'retraining';
 /** Queue of the events that the function did not process. */
 export const failedEventsNameOf = (stage: string, name: string): string => `qt-${stage}-${name}-failed`;
 
+/** Parameters with which the network tells where the functions that hold keys run: ids of its private subnets, and of the group. */
+export const networkParameters = (stage: string) => ({
+  subnets: `/qt/${stage}/network/subnets`,
+  securityGroup: `/qt/${stage}/network/security-group`,
+});
+
 export interface SharedArns {
   readonly bucket: string;
   readonly signalsTable: string;

@@ -35,6 +35,16 @@ const stageSettingsSchema = z.strictObject({
   apiAuthorisation: z.enum(['token', 'iam']).default('token'),
   /** AWS mails it a link to confirm. Without it nobody is notified until someone subscribes to the topic. */
   notifyEmail: z.email().optional(),
+  /** A fixed address for the functions that hold the exchange's keys. @default none: they reach it from addresses of AWS's choice */
+  network: z
+    .strictObject({
+      /** Of an address that a former network of a stage left. @default a new one */
+      addressAllocationId: z
+        .string()
+        .regex(/^eipalloc-[0-9a-f]+$/, 'must look like eipalloc-0123456789abcdef0')
+        .optional(),
+    })
+    .optional(),
   /** One that the exchange serves: Binance refuses requests from the United States. @default the region of the credentials */
   region: z
     .string()

@@ -4,8 +4,10 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { FunctionEnvironment, FunctionName } from '../../lib/runtime/config/function-settings.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
+import { FUNCTIONS } from '../catalog/functions.ts';
 import { bucketNameOf, sharedArns } from '../catalog/shared-resources.ts';
 import type { StageSettings } from '../catalog/stage-settings.ts';
+import { placeInNetwork } from './place-in-network.ts';
 import { StageFunction } from './stage-function.ts';
 
 export interface StageStackProps extends StackProps {
@@ -15,12 +17,14 @@ export interface StageStackProps extends StackProps {
 export abstract class FunctionStack extends Stack {
   private readonly stage: string;
   private readonly functionEnvironment: FunctionEnvironment;
+  private readonly hasNetwork: boolean;
 
   constructor(scope: Construct, id: string, props: StageStackProps) {
     super(scope, id, props);
     const { stage, exchange, shards, symbols, apiAuthorisation, externalPositions } = props.settings;
     const { signalsTable, riskTable } = resourcesOfStage(stage);
     this.stage = stage;
+    this.hasNetwork = props.settings.network !== undefined;
     this.functionEnvironment = {
       QT_STAGE: stage,
       QT_EXCHANGE: exchange,
@@ -37,6 +41,9 @@ export abstract class FunctionStack extends Stack {
 
   protected createFunction(name: FunctionName): LambdaFunction {
     const { stage, functionEnvironment: environment } = this;
-    return new StageFunction(this, name, { name, stage, environment }).lambda;
+    const { lambda } = new StageFunction(this, name, { name, stage, environment });
+    if (this.hasNetwork && FUNCTIONS[name].grants.includes('read_exchange_keys'))
+      placeInNetwork(lambda, sharedArns(this, stage).function(name), stage);
+    return lambda;
   }
 }

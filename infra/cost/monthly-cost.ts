@@ -20,6 +20,9 @@ export const PRICES_USD = {
   logGb: 0.76,
   logGbMonth: 0.033,
   trace: 5e-6,
+  natHour: 0.062,
+  natGb: 0.062,
+  addressHour: 0.005,
 } as const;
 
 const HOURS_PER_MONTH = 730;
@@ -50,7 +53,7 @@ function functionLoads({ symbols, shards }: StageSize): Readonly<Record<string, 
   const daily = 1 / 24;
   return {
     infer: { runsPerHour: perBar, durationMs: 250 + (10 * symbols) / shards, logBytes: 2_100, metrics: 12 },
-    execute: { runsPerHour: perBar, durationMs: 250, logBytes: 1_200, metrics: 5 },
+    execute: { runsPerHour: perBar, durationMs: 250, logBytes: 1_200, metrics: 6 },
     'manage-positions': { runsPerHour: 60, durationMs: 200, logBytes: 1_300, metrics: 4 },
     'circuit-breaker': { runsPerHour: 60, durationMs: 200, logBytes: 1_100, metrics: 3 },
     'evaluate-rollout': { runsPerHour: 1, durationMs: 6_000 + 30 * symbols, logBytes: 4_100, metrics: 20 },
@@ -84,8 +87,11 @@ const CANDLE_DAYS = 365;
 /** Bars that evaluate-rollout reads each hour: a whole day, since its process does not survive the hour. */
 const EVALUATED_BARS = BARS_PER_DAY;
 
+/** Of a run of a function in the network, both ways: answers of the exchange, flags, keys. An estimate. */
+const NAT_BYTES_PER_RUN = 100_000;
+
 /** Metrics that the alarms of infra/catalog/alarms.ts watch. */
-export const ALARM_METRICS = 66;
+export const ALARM_METRICS = 75;
 
 export interface StageSize {
   /** 1…1000 */
@@ -108,9 +114,18 @@ export interface CostLine {
  * @param size.memoryMb of each function by name, as deployed
  */
 export function monthlyCost(
-  size: StageSize & { readonly memoryMb: Readonly<Record<string, number>> },
+  size: StageSize & {
+    readonly memoryMb: Readonly<Record<string, number>>;
+    /** With the fixed address of the stack `network`. @default false */
+    readonly network?: boolean;
+  },
 ): readonly CostLine[] {
-  return [...lambdaCost(size), ...storeCost(size), ...watchCost(size)];
+  return [
+    ...lambdaCost(size),
+    ...storeCost(size),
+    ...watchCost(size),
+    ...(size.network ? networkCost(size) : []),
+  ];
 }
 
 const line = (
@@ -183,5 +198,16 @@ function watchCost(size: StageSize): CostLine[] {
     line('CloudWatch', 'dashboard', [1, 'dashboard', PRICES_USD.dashboardMonth]),
     line('CloudWatch', 'logs written', [logGb, 'GB', PRICES_USD.logGb]),
     line('CloudWatch', 'logs kept', [logGb * keptMonths, 'GB', PRICES_USD.logGbMonth]),
+  ];
+}
+
+/** Tables and objects are reached by gateway endpoints, which are free. */
+function networkCost(size: StageSize): CostLine[] {
+  const loads = functionLoads(size);
+  const runs = (loads.execute!.runsPerHour + loads['manage-positions']!.runsPerHour) * HOURS_PER_MONTH;
+  return [
+    line('VPC', 'NAT gateway', [HOURS_PER_MONTH, 'hours', PRICES_USD.natHour]),
+    line('VPC', 'traffic of the NAT gateway', [(runs * NAT_BYTES_PER_RUN) / GB, 'GB', PRICES_USD.natGb]),
+    line('VPC', 'fixed address', [HOURS_PER_MONTH, 'hours', PRICES_USD.addressHour]),
   ];
 }

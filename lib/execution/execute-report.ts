@@ -38,6 +38,8 @@ export const executeReportSchema = z.object({
   ),
   /** One line for each function whose version of the code is another: nothing is entered on its word. */
   versionDifferences: z.array(z.string()).default([]),
+  /** Symbols whose signals infer says it stored, and that could not be read: nothing is done for them. */
+  missingSignals: z.array(z.string()).default([]),
   /** Signals of the bar and shard that hold. */
   held: z.int().min(0),
   /** The others; a signal that several things stand against is there once, with all of them. */

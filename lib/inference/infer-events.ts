@@ -8,15 +8,20 @@ export const inferEventSchema = z
   .object({ shard: z.int().min(0).default(0), shardCount: z.int().min(1).max(100).default(1) })
   .refine(({ shard, shardCount }) => shard < shardCount, 'shard must be less than shardCount');
 
-const barDecidedSchema = inferRunSchema.pick({
-  barOpenTimeMs: true,
-  shard: true,
-  shardCount: true,
-  ensembleId: true,
-  featureSetHash: true,
-  written: true,
-  alreadyDecided: true,
-});
+const barDecidedSchema = inferRunSchema
+  .pick({
+    barOpenTimeMs: true,
+    shard: true,
+    shardCount: true,
+    ensembleId: true,
+    featureSetHash: true,
+    written: true,
+    alreadyDecided: true,
+  })
+  .extend({
+    /** Whose signals are stored, written in this run or before. */
+    symbols: z.array(z.string()),
+  });
 /** Infer → execute: every signal of this bar and shard is stored. */
 export type BarDecided = z.infer<typeof barDecidedSchema>;
 

@@ -11,6 +11,8 @@ export interface SignalStore {
   ofBar(barOpenTimeMs: number): Promise<readonly Signal[]>;
   /** What happened in each infer run; a repeated run of the same bar and shard replaces its record. */
   putRun(run: InferRun): Promise<void>;
+  /** Of every shard that decided the bar, by whatever number of shards. What was written in the last seconds may lack. */
+  runsOfBar(barOpenTimeMs: number): Promise<readonly InferRun[]>;
   /** Newest first. */
   lastRuns(query: { shard: number; shardCount: number; count: number }): Promise<readonly InferRun[]>;
 }

@@ -24,7 +24,8 @@ export const MODE_REASONS = {
   breaker_flag: 'CIRCUIT_BREAKER_TRIGGERED is true',
   execution_off: 'QT_PAPER_TRADING is false and QT_ENABLE_EXECUTION is not true',
   latch_tripped: 'the circuit breaker has tripped',
-  latch_missing: 'there is no latch: the circuit breaker has never armed',
+  latch_missing:
+    'the scope is not started: the circuit breaker arms after the first runs of infer and manage-positions',
   latch_unreadable: 'the latch cannot be read',
   lease_expired: 'the circuit breaker has shown no sign of life for 150 s',
   lease_missing: 'the circuit breaker has never shown a sign of life',

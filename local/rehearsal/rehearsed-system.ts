@@ -12,7 +12,7 @@ import { FULL_SIZE } from '../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../lib/execution/use-cases/execute.ts';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { managePositions } from '../../lib/execution/use-cases/manage-positions.ts';
-import { infer } from '../../lib/inference/use-cases/infer.ts';
+import { type InferOutcome, infer } from '../../lib/inference/use-cases/infer.ts';
 import { CandleRevisions } from '../../lib/market/candle-revisions.ts';
 import { createEnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
@@ -92,13 +92,14 @@ export async function openRehearsedSystem({ exchange, clock, symbols, draw }: Re
   };
   return {
     records,
-    infer: async () => (await infer(inferring, { symbols, shard: 0, shardCount: 1 })).run,
-    execute: (run: Awaited<ReturnType<typeof infer>>['run']): Promise<ExecuteReport | undefined> =>
+    infer: () => infer(inferring, { symbols, shard: 0, shardCount: 1 }),
+    execute: ({ run, signals: decided }: InferOutcome): Promise<ExecuteReport | undefined> =>
       run.ensembleId === null
         ? Promise.resolve(undefined)
         : execute(executing, {
             ...{ barOpenTimeMs: run.barOpenTimeMs, shard: 0, shardCount: 1 },
             ...{ ensembleId: run.ensembleId, featureSetHash: run.featureSetHash },
+            symbols: decided.map(({ symbol }) => symbol),
           }),
     managePositions: () => managePositions({ risk, broker, clock, codeVersion }),
     tick: () => tickBreaker(breaker, SCOPE),

@@ -144,7 +144,9 @@ describe('a position', () => {
         ensembleId: id,
         featureSetHash: FEATURE_SET_HASH,
       };
-      expect(await trading.execute({ ...run, written: 1, alreadyDecided: 0 })).toMatchObject({ entered: 1 });
+      expect(
+        await trading.execute({ ...run, written: 1, alreadyDecided: 0, symbols: ['BTCUSDT'] }),
+      ).toMatchObject({ entered: 1 });
       await trading.minute();
 
       const [position] = (await get('/api/positions')).positions;

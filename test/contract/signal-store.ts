@@ -81,5 +81,18 @@ export function describeSignalStoreContract(
       expect(await store.lastRuns({ shard: 0, shardCount: 2, count: 5 })).toEqual([]);
       expect((await store.ofBar(FIRST_BAR_MS)).map((signal) => signal.symbol)).toEqual(['AUSDT']);
     });
+
+    it('gives the runs of a bar, by whatever number of shards they were made', async () => {
+      const runs = [
+        runOf(FIRST_BAR_MS),
+        runOf(FIRST_BAR_MS, { shard: 0, shardCount: 2 }),
+        runOf(FIRST_BAR_MS, { shard: 1, shardCount: 2 }),
+      ];
+      for (const run of runs) await store.putRun(run);
+      await store.putRun(runOf(FIRST_BAR_MS + BAR_MS));
+      await store.put(signalOf('AUSDT', FIRST_BAR_MS));
+      expect(await store.runsOfBar(FIRST_BAR_MS)).toEqual(runs);
+      expect(await store.runsOfBar(FIRST_BAR_MS - BAR_MS)).toEqual([]);
+    });
   });
 }

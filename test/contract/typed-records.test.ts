@@ -116,6 +116,7 @@ const report: ExecuteReport = {
   mode: 'OFF',
   reasons: [],
   versionDifferences: [],
+  missingSignals: [],
   held: 1,
   decisions: [],
 };

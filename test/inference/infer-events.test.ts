@@ -2,10 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { createInferHandler } from '../../functions/infer/handler.ts';
 import { executeEventSchema, inferEventSchema } from '../../lib/inference/infer-events.ts';
-import { FIRST_BAR_MS, runOf } from '../support/inference/sample-signals.ts';
+import { FIRST_BAR_MS, runOf, signalOf } from '../support/inference/sample-signals.ts';
 
 const infer = createInferHandler({
-  inferShard: async (shard) => runOf(FIRST_BAR_MS, shard),
+  inferShard: async (shard) => ({
+    run: runOf(FIRST_BAR_MS, shard),
+    signals: [signalOf('AUSDT', FIRST_BAR_MS)],
+  }),
   record: () => undefined,
   close: async () => undefined,
 });
@@ -21,6 +24,7 @@ describe('the step from infer to execute', () => {
       featureSetHash: 'ab'.repeat(32),
       written: 1,
       alreadyDecided: 0,
+      symbols: ['AUSDT'],
     });
     const envelope = { version: '1.0', requestContext: { condition: 'Success' }, responsePayload: decided };
     expect(executeEventSchema.parse(decided)).toEqual(decided);

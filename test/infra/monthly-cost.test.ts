@@ -26,7 +26,7 @@ describe('the monthly cost', () => {
     const runs = 2 * 43_800 + 2 * 8_760 + 730 + (2 * 730) / 24;
     expect(lineOf('Lambda', 'requests').quantity).toBeCloseTo(runs, 6);
     expect(lineOf('EventBridge Scheduler', 'calls').quantity).toBeCloseTo(runs - 8_760, 6);
-    expect(lineOf('CloudWatch', 'alarms').usd).toBeCloseTo(6.6, 10);
+    expect(lineOf('CloudWatch', 'alarms').usd).toBeCloseTo(7.5, 10);
   });
 
   it('grows with the symbols, and with the shards, and no line is negative', () => {
@@ -41,6 +41,18 @@ describe('the monthly cost', () => {
         expect(costOf(symbols, shards).every(({ usd }) => Number.isFinite(usd) && usd >= 0)).toBe(true);
       }),
     );
+  });
+
+  it('has the fixed address on top where there is one, by hand', () => {
+    const withNetwork = monthlyCost({ symbols: 100, shards: 1, memoryMb, network: true });
+    const added = withNetwork.slice(costOf(100).length);
+    expect(withNetwork.slice(0, -added.length)).toEqual(costOf(100));
+    // 730 hours of gateway and address; 730 × (12 + 60) runs of 100 KB.
+    expect(added.map(({ service, usd }) => [service, Number(usd.toFixed(4))])).toEqual([
+      ['VPC', 45.26],
+      ['VPC', Number((5.256 * 0.062).toFixed(4))],
+      ['VPC', 3.65],
+    ]);
   });
 
   it('has a line for every function that is deployed, and for no other', () => {

@@ -57,7 +57,7 @@ describe('the retraining', () => {
     expect(allowedOf('TaskRole')).toEqual(
       [
         'ssm:GetParameter parameter/qt/dev/resources/bucket',
-        ...['candles', 'models', 'ensembles', 'quarantine', 'profiles'].map(
+        ...['candles', 'models', 'ensembles', 'quarantine', 'profiles', 'audit/models'].map(
           (prefix) => `s3:GetObject ${BUCKET}/${prefix}/*`,
         ),
         `s3:ListBucket ${BUCKET}`,

@@ -11,6 +11,7 @@ import { flagPath, RISK_TABLE, SIGNALS_TABLE } from '../../lib/adapters/aws/reso
 import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts';
 import { API_ROUTES } from '../../lib/api/api-contract.ts';
 import { methodsOf } from '../../lib/api/api-route.ts';
+import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
 import { FUNCTION_SETTINGS } from '../../lib/runtime/config/function-settings.ts';
@@ -18,6 +19,7 @@ import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { openEmbedded } from '../support/aws-target.ts';
 import {
   ACCOUNT,
+  type Json,
   permissionsByRole,
   REGION,
   type Statement,
@@ -84,6 +86,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     `s3:GetObject ${BUCKET}/models/*`,
     `s3:GetObject ${BUCKET}/quarantine/*`,
     `s3:PutObject ${BUCKET}/shadow/*`,
+    `s3:GetObject ${BUCKET}/shadow/*`,
     `s3:GetObject ${BUCKET}/universe/current.json`,
     'dynamodb:PutItem table/qt-dev-signals',
     'lambda:InvokeFunction function:qt-dev-execute',
@@ -133,6 +136,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     `s3:GetObject ${BUCKET}/universe/current.json`,
     `s3:ListBucket ${BUCKET}`,
     `s3:PutObject ${BUCKET}/evidence/*`,
+    `s3:GetObject ${BUCKET}/evidence/*`,
     ...CHANGE_RISK.filter((each) => !each.includes('UpdateItem')),
   ],
   'refresh-universe/Role': [
@@ -140,6 +144,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     `s3:GetObject ${BUCKET}/universe/current.json`,
     `s3:ListBucket ${BUCKET}`,
     `s3:PutObject ${BUCKET}/universe/*`,
+    `s3:GetObject ${BUCKET}/universe/*`,
   ],
   'collect-candles/Role': [
     ...own('collect-candles'),
@@ -218,6 +223,21 @@ describe('the roles', () => {
   it('hold no action by wildcard, and nothing of AWS’s own policies', () => {
     for (const role of roles.keys())
       for (const each of allowedOf(role)) expect(each).toMatch(/^[a-z0-9]+:[A-Za-z]+ /);
+  });
+
+  it('read back whatever they write, so that a write whose answer was lost is known as their own', () => {
+    const objectsOf = (role: string, action: string) =>
+      allowedOf(role).flatMap((each) => (each.startsWith(`${action} `) ? [each.split(' ')[1]!] : []));
+    const blind = [...roles.keys()].flatMap((role) => {
+      const readable = objectsOf(role, 's3:GetObject');
+      return objectsOf(role, 's3:PutObject')
+        .filter(
+          (written) => !readable.some((key) => written === key || written.startsWith(key.replace(/\*$/, ''))),
+        )
+        .map((written) => `${role} ${written}`);
+    });
+    // The deploy asks no second time what it created.
+    expect(blind).toEqual([`CreateOnce/Role ${BUCKET}/${UNIVERSE_KEY}`]);
   });
 
   it('delete no object, and nobody else may delete models or evidence', () => {
@@ -597,6 +617,29 @@ describe('the alarms', () => {
     ]);
   });
 
+  it('notice every way in which infer’s result does not reach execute', () => {
+    const metricsOf = (name: string) =>
+      alarms()
+        .find(({ AlarmName }) => AlarmName === `qt-dev-${name}`)!
+        .Metrics.flatMap(({ MetricStat: stat }: { MetricStat?: Json }) =>
+          stat === undefined ? [] : [`${stat.Metric.Dimensions[0].Value} ${stat.Metric.MetricName}`],
+        )
+        .sort();
+    for (const name of ['infer', 'execute'])
+      expect(metricsOf(`events-lost-${name}`)).toEqual([
+        `qt-dev-${name} AsyncEventsDropped`,
+        `qt-dev-${name} DestinationDeliveryFailures`,
+      ]);
+    expect(metricsOf('execute-silent')).toEqual([
+      'qt-dev-execute Errors',
+      'qt-dev-execute Invocations',
+      'qt-dev-infer Errors',
+      'qt-dev-infer Invocations',
+    ]);
+    // Who is not part of the chain has no such alarm.
+    expect(alarms().filter(({ AlarmName }) => AlarmName.includes('events-lost'))).toHaveLength(2);
+  });
+
   it('are what the design asks for', () => {
     const runbooks = new Set(alarms().map(({ AlarmDescription }) => AlarmDescription.split('#')[1]));
     for (const runbook of [
@@ -612,6 +655,9 @@ describe('the alarms', () => {
       'drawdown',
       'consensus',
       'missed-bars',
+      'signals-missing',
+      'events-lost',
+      'execute-silent',
       'versions-differ',
       'universe-kept',
     ])

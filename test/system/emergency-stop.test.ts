@@ -55,8 +55,8 @@ beforeEach(async () => {
   exchange = await startSimulatedExchange({ market: brokerMarket, clock });
   system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await prepareLocalStage(aws.endpoints, system.objects);
-  await minute(0);
   broker = await system.openBroker('paper');
+  await minute(0);
 });
 afterEach(async () => {
   await exchange.close();
@@ -69,7 +69,7 @@ afterEach(async () => {
 async function minute(ms = MINUTE_MS) {
   nowMs += ms;
   await system.signals.putRun(runOf(Math.floor(nowMs / BAR_MS) * BAR_MS - BAR_MS));
-  if (broker !== undefined && ms > 0) await managePositions({ ...system, broker, clock });
+  await managePositions({ ...system, broker, clock });
   return tickBreaker(dependencies(), 'paper');
 }
 

@@ -107,7 +107,7 @@ async function decided(symbol: 'BTCUSDT' | 'ETHUSDT', close: number) {
     ensembleId: ensemble.id,
     featureSetHash: FEATURE_SET_HASH,
   };
-  return { ...result, written: 1, alreadyDecided: 0 };
+  return { ...result, written: 1, alreadyDecided: 0, symbols: [symbol] };
 }
 
 const held = async () => expectRows(await broker.positions()).map(({ symbol }) => symbol);
@@ -139,6 +139,13 @@ describe('the execute and guard functions', () => {
     const trades = allValues(await riskRecords(system.risk).trades.all('paper'));
     expect(trades.map(({ reason }) => reason)).toEqual(['stop']);
     expect(expectValue(await broker.walletMicroUsdt())).toBe(10_000_000_000 + trades[0]!.profitMicroUsdt);
+  });
+
+  it('act on a signal that the index by bar does not show yet', async () => {
+    aws.faults.dynamodb.inject({ kind: 'lag', view: 'index', lagMs: MINUTE_MS });
+    const event = await decided('BTCUSDT', 50_000);
+    expect(await system.signals.ofBar(event.barOpenTimeMs)).toEqual([]);
+    expect(await execute(event)).toMatchObject({ mode: 'PAPER', decisions: 1, entered: 1 });
   });
 
   it('enter nothing while a flag is closed, and refuse an event that is none', async () => {

@@ -3,6 +3,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { formatInstant } from '../../../lib/core/format-figure.ts';
 import type { CollectionOfSymbol, CollectionReport } from '../../../lib/market/use-cases/collect-candles.ts';
 import type { CollectQuery } from '../../../lib/runtime/compose/collect-candles.ts';
+import { type Exchange, exchangeSchema } from '../../../lib/runtime/config/function-settings.ts';
+import { LIVE_EXCHANGE } from '../../../lib/runtime/config/venue.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
 import { parseCount, parseSymbolChoice } from '../../options.ts';
@@ -14,7 +16,7 @@ interface CollectOptions {
   readonly out?: string;
   readonly stage?: string;
   readonly symbols?: number | readonly string[];
-  readonly exchange: 'binanceusdm' | 'binance' | 'simulated';
+  readonly exchange?: Exchange | 'simulated';
   readonly archive?: string;
   readonly state: string;
   readonly json: boolean;
@@ -43,9 +45,10 @@ export function addCollectCommand(program: Command): void {
       parseSymbolChoice,
     )
     .addOption(
-      new Option('--exchange <name>', 'source; "simulated" is the exchange of the running npm start')
-        .choices(['binanceusdm', 'binance', 'simulated'])
-        .default('binanceusdm'),
+      new Option(
+        '--exchange <name>',
+        `source; "simulated" is the exchange of the running npm start (default: ${LIVE_EXCHANGE}; with --stage its own)`,
+      ).choices([...exchangeSchema.options, 'simulated']),
     )
     .option('--archive <url>', "origin of the archive files (default: the exchange's own)", parseUrl)
     .option('--state <dir>', 'state folder of the local system, for --exchange simulated', '.qt')
@@ -57,36 +60,40 @@ async function runCollect(options: CollectOptions): Promise<void> {
   const { out, stage } = options;
   if ((out === undefined) === (stage === undefined))
     throw new UsageError('give either a folder (--out DIR) or a stage (--stage NAME)');
-  if (out !== undefined) return collectInto(options, { folder: out }, async () => SYMBOLS_DEFAULT);
+  if (out !== undefined) {
+    const source = await sourceOf(options);
+    return collectInto(options, { ...source, into: { folder: out } }, async () => SYMBOLS_DEFAULT);
+  }
   if (options.exchange === 'simulated')
     throw new UsageError('candles of the simulated exchange can only go into a folder: give --out DIR');
-  await withSystem(options, async ({ objects }) => {
+  await withSystem(options, async ({ objects, readExchange }) => {
     const { readStageUniverse } = await import('../../../lib/runtime/compose/collect-candles.ts');
-    await collectInto(options, { objects }, async () => (await readStageUniverse(objects)).symbols);
+    const exchange = await readExchange();
+    if (exchange === undefined || (options.exchange ?? exchange) !== exchange)
+      throw new UsageError(`stage ${stage} follows ${exchange}: leave --exchange out, or give --out DIR`);
+    const source = { exchange, exchangeUrl: undefined, source: exchange, into: { objects } };
+    await collectInto(options, source, async () => (await readStageUniverse(objects)).symbols);
   });
 }
 
+type CollectionSource = Pick<CollectQuery, 'exchange' | 'exchangeUrl' | 'source' | 'into'>;
+
 async function collectInto(
   options: CollectOptions,
-  into: CollectQuery['into'],
+  source: CollectionSource,
   defaultSymbols: () => Promise<number | readonly string[]>,
 ): Promise<void> {
   const { collect } = await import('../../../lib/runtime/compose/collect-candles.ts');
   const { chooseSymbols } = await import('../../../lib/runtime/compose/exchange-check.ts');
-  const exchange = options.exchange === 'simulated' ? 'binanceusdm' : options.exchange;
-  const exchangeUrl =
-    options.exchange === 'simulated' ? await findSimulatedExchange(options.state) : undefined;
+  const { exchange, exchangeUrl } = source;
   const symbols = await chooseSymbols(exchange, options.symbols ?? (await defaultSymbols()), exchangeUrl);
   if (!symbols.ok) throw new CommandFailure(symbols.error);
   const progress = await createProgressLine();
   const collected = await collect({
-    exchange,
-    exchangeUrl,
+    ...source,
     archiveUrl: options.archive,
-    into,
     symbols: symbols.value,
     days: options.days,
-    source: options.exchange,
     onProgress: ({ done, of, symbol }) =>
       progress.show(formatProgress({ done, of, symbol }), symbol.outcome !== 'complete'),
   }).finally(progress.end);
@@ -101,12 +108,17 @@ async function collectInto(
     );
 }
 
-async function findSimulatedExchange(state: string): Promise<string> {
+/** Of a collection into a folder. */
+async function sourceOf({
+  exchange = LIVE_EXCHANGE,
+  state,
+}: CollectOptions): Promise<Omit<CollectionSource, 'into'>> {
+  if (exchange !== 'simulated') return { exchange, exchangeUrl: undefined, source: exchange };
   const { findRunningSystem } = await import('../../../local/run/running-system.ts');
-  const url = (await findRunningSystem(state))?.simulatedExchange?.url;
-  if (url === undefined)
+  const running = await findRunningSystem(state);
+  if (running?.simulatedExchange == null)
     throw new CommandFailure(`no simulated exchange runs on ${state}: start it with npm start`);
-  return url;
+  return { exchange: running.exchange, exchangeUrl: running.simulatedExchange.url, source: exchange };
 }
 
 function formatProgress({

@@ -6,6 +6,7 @@ import { print, printJson } from '../../output.ts';
 interface CostOptions {
   readonly symbols: number;
   readonly shards: number;
+  readonly network: boolean;
   readonly json: boolean;
 }
 
@@ -15,19 +16,20 @@ export function addCostCommand(program: Command): void {
     .description('monthly cost of a stage on AWS, by service (docs/COST.md)')
     .option('--symbols <n>', 'number of symbols', parseCount, 100)
     .option('--shards <n>', 'number of infer shards', parseCount, 1)
+    .option('--network', 'with a fixed address for the functions that hold exchange keys', false)
     .option('--json', 'print JSON', false)
     .action(runCost);
 }
 
-async function runCost({ symbols, shards, json }: CostOptions): Promise<void> {
+async function runCost({ symbols, shards, network, json }: CostOptions): Promise<void> {
   const { monthlyCost } = await import('../../../infra/cost/monthly-cost.ts');
   const { FUNCTIONS } = await import('../../../infra/catalog/functions.ts');
   const memoryMb = Object.fromEntries(
     Object.entries(FUNCTIONS).map(([name, { memoryMb }]) => [name, memoryMb]),
   );
-  const lines = monthlyCost({ symbols, shards, memoryMb });
+  const lines = monthlyCost({ symbols, shards, memoryMb, network });
   const totalUsd = lines.reduce((sum, { usd }) => sum + usd, 0);
-  if (json) return printJson({ symbols, shards, totalUsd, lines });
+  if (json) return printJson({ symbols, shards, network, totalUsd, lines });
   const { formatTable } = await import('../../format/text-table.ts');
   const rows = lines.map(({ service, what, quantity, unit, usd }) => [
     service.replace('EventBridge ', ''),

@@ -1,6 +1,7 @@
 // `qt start`, which `npm start` runs: the whole system on this machine.
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Exchange, exchangeSchema } from '../../../lib/runtime/config/function-settings.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
 import { parseCount, parseFolder, parseInstant, parseSymbolChoice } from '../../options.ts';
 
@@ -12,7 +13,7 @@ interface StartOptions {
   readonly symbols: number | readonly string[];
   readonly from?: number;
   readonly seed?: number;
-  readonly exchange: 'simulated' | 'binanceusdm' | 'binance';
+  readonly exchange: 'simulated' | Exchange;
   readonly state: string;
   readonly port: number;
 }
@@ -49,7 +50,7 @@ export function addStartCommand(program: Command): void {
     .option('--seed <n>', `seed of the generated market (default: ${SEED_DEFAULT})`, parseSeed)
     .addOption(
       new Option('--exchange <name>', 'exchange to follow')
-        .choices(['simulated', 'binanceusdm', 'binance'])
+        .choices(['simulated', ...exchangeSchema.options])
         .default('simulated'),
     )
     .option('--state <dir>', 'state folder', '.qt')

@@ -1,11 +1,15 @@
 // `qt flags`: the operator's switches. A value that the gate would not accept is refused before it is written.
 import type { Command } from 'commander';
 import { FLAG_NAMES, FLAGS, type FlagName, parseFlag, parseFlags } from '../../../lib/risk/flags.ts';
-import type { Exchange } from '../../../lib/runtime/config/function-settings.ts';
-import { liveRefusal } from '../../../lib/runtime/config/venue.ts';
-import { CommandFailure, UsageError } from '../../command-error.ts';
+import { UsageError } from '../../command-error.ts';
 import { print, printJson } from '../../output.ts';
-import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
+import { addSystemOptions, requireLiveVenue, type SystemOptions, withSystem } from '../../system.ts';
+
+/** The value of a flag that lets entries go to the real account. */
+const OPENS_LIVE: Partial<Record<FlagName, string>> = {
+  QT_PAPER_TRADING: 'false',
+  QT_ENABLE_EXECUTION: 'true',
+};
 
 export function addFlagsCommand(program: Command): void {
   const flags = program.command('flags').description("the operator's flags: get, set");
@@ -36,19 +40,15 @@ async function setFlag(name: string, value: string, options: SystemOptions): Pro
   const flag = requireFlag(name);
   const parsed = parseFlag(flag, value);
   if (!parsed.ok) throw new UsageError(parsed.error);
-  const before = await withSystem(options, async ({ flags, readExchange }) => {
-    if (flag === 'QT_PAPER_TRADING' && value === 'false') refuseLive(await readExchange());
+  const before = await withSystem(options, async (system) => {
+    const { flags } = system;
+    // Only what opens is refused: closing needs to know nothing.
+    if (OPENS_LIVE[flag] === value) await requireLiveVenue(system);
     const reading = (await flags.read([flag])).get(flag);
     await flags.write(flag, value);
     return reading?.kind === 'text' ? reading.text : reading?.kind;
   });
   print(`${flag}: ${before ?? 'missing'} -> ${value}`);
-}
-
-/** Only what opens is refused: closing needs to know nothing. */
-function refuseLive(exchange: Exchange | undefined): void {
-  const refusal = exchange === undefined ? undefined : liveRefusal(exchange);
-  if (refusal !== undefined) throw new CommandFailure(refusal);
 }
 
 function requireFlag(name: string): FlagName {

@@ -8,7 +8,7 @@ import type { RolloutRefusal } from '../../../lib/rollout/use-cases/move-rollout
 import type { OperatorSystem } from '../../../lib/runtime/compose/operator.ts';
 import { CommandFailure } from '../../command-error.ts';
 import { print, printJson } from '../../output.ts';
-import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
+import { addSystemOptions, requireLiveVenue, type SystemOptions, withSystem } from '../../system.ts';
 
 interface ByOptions extends SystemOptions {
   readonly by: string;
@@ -74,6 +74,7 @@ async function runStatus(options: SystemOptions & { readonly json: boolean }): P
 async function runApprove(options: ByOptions & { readonly role: SignOffRole }): Promise<void> {
   const { readRollout, signOffRollout } = await import('../../../lib/rollout/use-cases/move-rollout.ts');
   const moved = await withSystem(options, async (system) => {
+    await requireLiveVenue(system);
     const nowMs = await nowOf(system);
     await readRollout(system.risk, nowMs);
     return signOffRollout(system.risk, { role: options.role, by: options.by, nowMs });
@@ -86,9 +87,10 @@ async function runApprove(options: ByOptions & { readonly role: SignOffRole }): 
 
 async function runAdvance(options: ByOptions): Promise<void> {
   const { advanceRollout } = await import('../../../lib/rollout/use-cases/move-rollout.ts');
-  const moved = await withSystem(options, async (system) =>
-    advanceRollout(system, { by: options.by, nowMs: await nowOf(system) }),
-  );
+  const moved = await withSystem(options, async (system) => {
+    await requireLiveVenue(system);
+    return advanceRollout(system, { by: options.by, nowMs: await nowOf(system) });
+  });
   printMove(requireMove(moved));
 }
 

@@ -68,8 +68,9 @@ function describeMode(status: SystemStatus, origin: SystemOrigin): [string, stri
   ];
 }
 
-function describeBreaker({ breaker, epoch }: SystemStatus): [string, string][] {
-  if (breaker === null) return [['breaker', 'unknown']];
+function describeBreaker({ breaker, epoch, reasons }: SystemStatus): [string, string][] {
+  if (breaker === null)
+    return [['breaker', reasons.some(({ code }) => code === 'latch_missing') ? 'NOT_STARTED' : 'unknown']];
   const causes = breaker.latch === 'TRIPPED' ? breaker.causes : [];
   return [
     ['breaker', `${breaker.latch}, epoch ${epoch}`],

@@ -27,6 +27,9 @@ export function createMemorySignalStore(): SignalStore {
     async putRun(run) {
       runs.set(`${run.shard}/${run.shardCount}@${run.barOpenTimeMs}`, run);
     },
+    async runsOfBar(barOpenTimeMs) {
+      return [...runs.values()].filter((run) => run.barOpenTimeMs === barOpenTimeMs);
+    },
     async lastRuns({ shard, shardCount, count }) {
       return [...runs.values()]
         .filter((run) => run.shard === shard && run.shardCount === shardCount)

@@ -4,13 +4,14 @@ import type { BreakerOutcome } from '../../risk/use-cases/circuit-breaker.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
 
 export function recordBreakerTick({ logger, metrics }: Telemetry, outcome: BreakerOutcome): void {
-  const { scope, transition, missedBars, failures } = outcome;
+  const { scope, transition, missedBars, notStarted, failures } = outcome;
   const current = transition?.current;
   const isTripped = current?.latch === 'TRIPPED';
   logger[isTripped || failures.length > 0 ? 'warn' : 'info']('breaker tick', {
     scope,
     failures,
     missedBars,
+    notStarted,
     previousLatch: transition?.previous.latch,
     breaker: current,
   });

@@ -19,12 +19,14 @@ export function recordExecuteReport({ logger, metrics }: Telemetry, report: Exec
   const outcomes = report.decisions.flatMap((decision) => decision.outcomes);
   const problems = outcomes.filter((outcome) => PROBLEMS.has(outcome)).length;
   const versionsDiffer = report.versionDifferences.length > 0;
-  logger[problems > 0 || versionsDiffer ? 'warn' : 'info']('execute run', { report });
+  const missing = report.missingSignals.length;
+  logger[problems > 0 || versionsDiffer || missing > 0 ? 'warn' : 'info']('execute run', { report });
   const count = (wanted: DecisionOutcome) => outcomes.filter((outcome) => outcome === wanted).length;
   metrics.addMetric('ActingSignals', MetricUnit.Count, report.decisions.length);
   metrics.addMetric('Entries', MetricUnit.Count, count('entered'));
   metrics.addMetric('EntriesUnknown', MetricUnit.Count, count('entry_unknown'));
   metrics.addMetric('OrderProblems', MetricUnit.Count, problems);
   metrics.addMetric('VersionsDiffer', MetricUnit.Count, versionsDiffer ? 1 : 0);
+  metrics.addMetric('SignalsMissing', MetricUnit.Count, missing);
   metrics.publishStoredMetrics();
 }

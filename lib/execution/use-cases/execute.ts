@@ -8,7 +8,6 @@ import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import type { BarDecided } from '../../inference/infer-events.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import type { Signal } from '../../inference/signal.ts';
-import { symbolsOfShard } from '../../market/universe.ts';
 import { readCurrentEnsemble } from '../../models/use-cases/read-ensemble.ts';
 import { versionDifferences } from '../../risk/code-version.ts';
 import type { Scope } from '../../risk/gate.ts';
@@ -28,6 +27,7 @@ import {
 } from './enter-position.ts';
 import { executionRecords } from './execution-records.ts';
 import { sendExit } from './protect-position.ts';
+import { readDecidedSignals } from './read-decided-signals.ts';
 import type { ExecutionContext } from './send-order.ts';
 
 /** The bar and shard to act on, as infer decided them. */
@@ -44,6 +44,8 @@ export interface ExecuteDependencies extends ModeSources {
   readonly codeVersion: string;
   /** Monotonic, ms: for durations only. */
   readonly stopwatchMs: () => number;
+  /** @default it reads again at once what the index by bar does not show yet */
+  readonly sleep?: ((durationMs: number) => Promise<unknown>) | undefined;
 }
 
 /** Throws StoreError when a store cannot be used: the run is then repeated, which is harmless. */
@@ -51,10 +53,10 @@ export async function execute(
   dependencies: ExecuteDependencies,
   request: ExecuteRequest,
 ): Promise<ExecuteReport> {
-  const { signals: store, risk, clock, codeVersion } = dependencies;
+  const { risk, clock, codeVersion } = dependencies;
   const now = await readMode(dependencies);
-  const [mine, snapshot] = await Promise.all([
-    signalsOf(store, request),
+  const [{ signals: mine, missing }, snapshot] = await Promise.all([
+    readDecidedSignals(dependencies, request),
     executionRecords(risk).equity.latest(now.scope),
   ]);
   const acting = mine.filter(acts).sort((a, b) => (b.expectedEdgeBps ?? 0) - (a.expectedEdgeBps ?? 0));
@@ -73,6 +75,7 @@ export async function execute(
       ...(snapshot === undefined ? [] : [['manage-positions', snapshot.codeVersion] as const]),
       ...(now.gate === undefined ? [] : [['circuit-breaker', now.gate.leaseCodeVersion] as const]),
     ]),
+    missingSignals: [...missing],
     held: mine.length - acting.length,
     decisions,
   };
@@ -82,20 +85,6 @@ export async function execute(
 }
 
 const acts = (signal: Signal): signal is ActingSignal => signal.action !== 'HOLD';
-
-async function signalsOf(
-  store: SignalStore,
-  { barOpenTimeMs, shard, shardCount }: ExecuteRequest,
-): Promise<Signal[]> {
-  const ofBar = await store.ofBar(barOpenTimeMs);
-  const mine = new Set(
-    symbolsOfShard(
-      ofBar.map(({ symbol }) => symbol),
-      { shard, shardCount },
-    ),
-  );
-  return ofBar.filter(({ symbol }) => mine.has(symbol));
-}
 
 const decided = (signal: ActingSignal, outcomes: readonly DecisionOutcome[], message = ''): Decision => ({
   symbol: signal.symbol,

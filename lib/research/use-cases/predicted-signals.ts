@@ -52,6 +52,7 @@ export function createPredictedSignals(
     lastOfSymbol: async (symbol, count) =>
       (decided?.signals ?? []).filter((signal) => signal.symbol === symbol).slice(0, count),
     ofBar: async (barOpenTimeMs) => ofBar(barOpenTimeMs),
+    runsOfBar: async (barOpenTimeMs) => runs.filter((run) => run.barOpenTimeMs === barOpenTimeMs),
     async lastRuns({ count }) {
       if (decided !== undefined && runs[0]?.barOpenTimeMs !== decided.barOpenTimeMs)
         runs.unshift(runOf(decided.barOpenTimeMs));

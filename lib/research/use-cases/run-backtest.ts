@@ -192,6 +192,8 @@ class RunningBacktest {
         shardCount: 1,
         ensembleId: this.#request.ensembleId,
         featureSetHash: FEATURE_SET_HASH,
+        // The store in memory shows every signal at once.
+        symbols: [],
       },
     );
     const outcomes = report.decisions.flatMap((decision) => decision.outcomes);

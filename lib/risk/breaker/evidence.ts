@@ -18,7 +18,7 @@ export interface BreakerEvidence {
   readonly dayStartMicroUsdt: Reading<number>;
   /** Times of the stop-losses hit, at least of the window and SEEN_LATE_MS before it. */
   readonly stopHitsAtMs: Reading<readonly number[]>;
-  /** Bar (open time) of the newest signal of every shard: the oldest of these. */
+  /** The newest bar (open time) that every shard has decided, whatever their number was. */
   readonly newestSignalBarMs: Reading<number>;
   /** Feature-schema mismatches since the arming, while TRIPPED of the newest run. */
   readonly featureMismatches: Reading<number>;

@@ -6,6 +6,7 @@ import { DAY_MS } from '../../core/units.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
 import { MISSED_BARS_RUNS, type MissedBar, missedBars } from '../../inference/missed-bars.ts';
 import type { SignalStore } from '../../inference/ports.ts';
+import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
 import type { BreakerEvidence } from '../breaker/evidence.ts';
 import { type BreakerLimits, SEEN_LATE_MS } from '../breaker/limits.ts';
 import type { BreakerState } from '../breaker/state.ts';
@@ -51,12 +52,14 @@ export async function collectBreakerEvidence(
       read(() => newestRuns(sources)),
       read(() => records.days.get(asked.scope, dayId(asked.nowMs))),
     ]);
+  const newestSignalBarMs =
+    runs.state === 'value' ? await read(() => newestDecidedBarMs(sources, runs.value, asked.nowMs)) : runs;
   return {
     snapshots,
     dayStartMicroUsdt: dayStartOf(dayStart, snapshots, { ...asked, limits: sources.limits }),
     stopHitsAtMs,
     rejectionsAtMs,
-    newestSignalBarMs: derive(runs, newestSignalBarMs),
+    newestSignalBarMs,
     featureMismatches: derive(runs, (shards) => featureMismatches(shards, asked.state)),
     loadedModels: derive(runs, loadedModels),
     consensusFractions: derive(runs, consensusFractions),
@@ -179,8 +182,35 @@ function leastOfShards(
   return values.includes(undefined) ? undefined : Math.min(...(values as number[]));
 }
 
-const newestSignalBarMs = (runs: Runs) =>
-  leastOfShards(runs, (shard) => shard.find((run) => signalsOf(run) > 0)?.barOpenTimeMs);
+/**
+ * The newest bar that every shard has decided. When the number of shards was just changed, the runs on record are those of the
+ * former number: a bar that was decided counts, by whatever number it was divided.
+ */
+async function newestDecidedBarMs(
+  { signals, limits }: EvidenceSources,
+  runs: Runs,
+  nowMs: number,
+): Promise<number | undefined> {
+  const ofThisNumber = leastOfShards(runs, (shard) => shard.find(isShardDecided)?.barOpenTimeMs);
+  const closedMs = lastClosedOpenTimeMs(nowMs);
+  const oldestMs = closedMs - (limits.signalsAgeBars + 1) * BAR_MS;
+  if (ofThisNumber !== undefined && ofThisNumber >= closedMs - BAR_MS) return ofThisNumber;
+  for (let barOpenTimeMs = closedMs; barOpenTimeMs >= oldestMs; barOpenTimeMs -= BAR_MS)
+    if (isBarDecided(await signals.runsOfBar(barOpenTimeMs)))
+      return Math.max(barOpenTimeMs, ofThisNumber ?? barOpenTimeMs);
+  return ofThisNumber;
+}
+
+/** Whether all shards of any number of them have decided. */
+function isBarDecided(runsOfBar: readonly InferRun[]): boolean {
+  const decided = runsOfBar.filter(isShardDecided);
+  return decided.some(
+    ({ shardCount }) => decided.filter((run) => run.shardCount === shardCount).length === shardCount,
+  );
+}
+
+/** A shard to which no symbol of a small universe belongs has nothing to decide. */
+const isShardDecided = (run: InferRun): boolean => signalsOf(run) > 0 || run.symbols === 0;
 
 const loadedModels = (runs: Runs) => leastOfShards(runs, (shard) => shard[0]?.servedModels);
 

@@ -14,9 +14,14 @@ import {
   type BreakerTransition,
   CLOSED_FLAGS,
 } from '../breaker/transition-types.ts';
+import type { Reading } from '../effective-mode.ts';
 import { type GateItem, newGate, planBreakerWrite, type Scope } from '../gate.ts';
 import type { FlagStore, Notifier, RiskStore } from '../ports.ts';
-import { collectBreakerEvidence, type EvidenceSources } from './breaker-evidence.ts';
+import {
+  type CollectedBreakerEvidence,
+  collectBreakerEvidence,
+  type EvidenceSources,
+} from './breaker-evidence.ts';
 import { riskRecords } from './risk-records.ts';
 
 export interface BreakerDependencies extends EvidenceSources {
@@ -29,8 +34,13 @@ export interface BreakerDependencies extends EvidenceSources {
 
 export interface BreakerOutcome {
   readonly scope: Scope;
-  /** undefined when the gate could not be read, and so nothing could be decided. Nothing is authorised then either. */
+  /**
+   * undefined when the gate could not be read, and so nothing could be decided, and while the scope is not started. Nothing is
+   * authorised then either.
+   */
   readonly transition: BreakerTransition | undefined;
+  /** What the first arming waits for, one line each; empty once the scope is started. Until then there is no gate. */
+  readonly notStarted: readonly string[];
   /** undefined when nobody looked, or the runs could not be read. */
   readonly missedBars: readonly MissedBar[] | undefined;
   /** Whether the gate now holds what was decided. */
@@ -61,20 +71,42 @@ export async function watchedScopes({
   return live === undefined ? ['paper'] : ['paper', 'live'];
 }
 
-/** One tick of a scope, made where there is no gate yet. Never throws. */
+/**
+ * One tick of a scope. The gate is made, and the breaker armed, at the first tick that finds a first run of infer and of the position
+ * manager: a deploy that takes its time is not silence. Never throws.
+ */
 export async function tickBreaker(dependencies: BreakerDependencies, scope: Scope): Promise<BreakerOutcome> {
   const nowMs = dependencies.clock.nowMs();
   let missed: BreakerOutcome['missedBars'];
-  const outcome = await applyEvent(dependencies, scope, async (gate) => {
-    // Whoever closed the latch past the breaker meant it.
-    if (gate.latch === 'TRIPPED' && gate.breaker.latch === 'ARMED')
-      return { kind: 'trip', nowMs, operator: 'gate item', reason: 'the latch was closed by hand' };
-    const asked = { scope, state: gate.breaker, nowMs };
-    const evidence = await collectBreakerEvidence(dependencies, asked);
-    if (evidence.missedBars.state === 'value') missed = evidence.missedBars.value;
-    return { kind: 'tick', nowMs, evidence };
+  let notStarted: BreakerOutcome['notStarted'] = [];
+  const outcome = await applyEvent(dependencies, scope, {
+    async mayArm() {
+      const asked = { scope, state: firstArmed(nowMs), nowMs };
+      notStarted = missingFirstRuns(await collectBreakerEvidence(dependencies, asked));
+      return notStarted.length === 0;
+    },
+    async eventOf(gate) {
+      // Whoever closed the latch past the breaker meant it.
+      if (gate.latch === 'TRIPPED' && gate.breaker.latch === 'ARMED')
+        return { kind: 'trip', nowMs, operator: 'gate item', reason: 'the latch was closed by hand' };
+      const asked = { scope, state: gate.breaker, nowMs };
+      const evidence = await collectBreakerEvidence(dependencies, asked);
+      if (evidence.missedBars.state === 'value') missed = evidence.missedBars.value;
+      return { kind: 'tick', nowMs, evidence };
+    },
   });
-  return { ...outcome, missedBars: missed };
+  return { ...outcome, missedBars: missed, notStarted };
+}
+
+function missingFirstRuns({ newestSignalBarMs, positionManagerAtMs }: CollectedBreakerEvidence): string[] {
+  const waits = (what: string, reading: Reading<unknown>) => {
+    if (reading.state === 'value') return [];
+    return [reading.state === 'missing' ? `no ${what} yet` : `${what}: ${reading.message}`];
+  };
+  return [
+    ...waits('signals of infer', newestSignalBarMs),
+    ...waits('completed run of manage-positions', positionManagerAtMs),
+  ];
 }
 
 interface OperatorRequest {
@@ -89,7 +121,9 @@ export function tripBreaker(
   { scope, operator, reason }: OperatorRequest,
 ): Promise<BreakerOutcome> {
   const nowMs = dependencies.clock.nowMs();
-  return applyEvent(dependencies, scope, async () => ({ kind: 'trip', nowMs, operator, reason }));
+  return applyEvent(dependencies, scope, {
+    eventOf: async () => ({ kind: 'trip', nowMs, operator, reason }),
+  });
 }
 
 /** First of the two steps of a reset. The transition's refusal says why not. Never throws. */
@@ -98,7 +132,9 @@ export function requestBreakerReset(
   { scope, operator, reason }: OperatorRequest,
 ): Promise<BreakerOutcome> {
   const nowMs = dependencies.clock.nowMs();
-  return applyEvent(dependencies, scope, async () => ({ kind: 'reset_requested', nowMs, operator, reason }));
+  return applyEvent(dependencies, scope, {
+    eventOf: async () => ({ kind: 'reset_requested', nowMs, operator, reason }),
+  });
 }
 
 /** Second step, by another operator. The transition's refusal says why not. Flags stay closed. Never throws. */
@@ -107,19 +143,25 @@ export function approveBreakerReset(
   { scope, operator }: Omit<OperatorRequest, 'reason'>,
 ): Promise<BreakerOutcome> {
   const nowMs = dependencies.clock.nowMs();
-  return applyEvent(dependencies, scope, async ({ breaker }) => {
-    const asked = { scope, state: breaker, nowMs };
-    const evidence = await collectBreakerEvidence(dependencies, asked);
-    return { kind: 'reset_approved', nowMs, operator, evidence };
+  return applyEvent(dependencies, scope, {
+    async eventOf({ breaker }) {
+      const asked = { scope, state: breaker, nowMs };
+      const evidence = await collectBreakerEvidence(dependencies, asked);
+      return { kind: 'reset_approved', nowMs, operator, evidence };
+    },
   });
 }
 
-type EventOf = (gate: GateItem) => Promise<BreakerEvent>;
+interface EventSource {
+  readonly eventOf: (gate: GateItem) => Promise<BreakerEvent>;
+  /** Asked where there never was a gate. @default the first to come makes it */
+  readonly mayArm?: (() => Promise<boolean>) | undefined;
+}
 
 async function applyEvent(
   dependencies: BreakerDependencies,
   scope: Scope,
-  eventOf: EventOf,
+  source: EventSource,
 ): Promise<BreakerOutcome> {
   const failures: string[] = [];
   const attempt = async (work: () => Promise<unknown>) => {
@@ -127,10 +169,10 @@ async function applyEvent(
   };
   let moved: BreakerTransition | undefined;
   await attempt(async () => {
-    moved = await moveState(dependencies, scope, eventOf, failures);
+    moved = await moveState(dependencies, scope, source, failures);
   });
   const latched = moved !== undefined && failures.length === 0;
-  const outcome = { scope, transition: moved, missedBars: undefined, latched, failures };
+  const outcome = { scope, transition: moved, missedBars: undefined, notStarted: [], latched, failures };
   if (moved === undefined) return outcome;
   const effects = isBeingNotified(moved.previous, dependencies.clock.nowMs())
     ? moved.effects.filter(({ kind }) => kind !== 'notify')
@@ -150,15 +192,19 @@ const NOTIFY_MS = 55_000;
 const isBeingNotified = (previous: BreakerState, nowMs: number): boolean =>
   previous.latch === 'TRIPPED' && nowMs - previous.trippedAtMs < NOTIFY_MS;
 
-/** Decides on the gate as it is, and writes; decides again when it moved. A write that fails does not take the decision back. */
+/**
+ * Decides on the gate as it is, and writes; decides again when it moved. A write that fails does not take the decision back.
+ * undefined where there is no gate, and none may be made yet.
+ */
 async function moveState(
   { risk, clock, limits, codeVersion }: BreakerDependencies,
   scope: Scope,
-  eventOf: EventOf,
+  { eventOf, mayArm }: EventSource,
   failures: string[],
-): Promise<BreakerTransition> {
+): Promise<BreakerTransition | undefined> {
   for (let decision = 1; decision <= DECISIONS_MAX; decision++) {
-    const gate = await openGate({ risk, clock }, scope);
+    const gate = await openGate({ risk, clock, mayArm }, scope);
+    if (gate === undefined) return undefined;
     const moved = transition(gate.breaker, await eventOf(gate), limits);
     const write = moved.effects.find((effect) => effect.kind === 'write_state');
     if (write === undefined) return moved;
@@ -180,12 +226,13 @@ async function moveState(
 
 /** The gate, made when the scope has none. One that was there before, as the breaker's own records show, is made tripped. */
 async function openGate(
-  { risk, clock }: Pick<BreakerDependencies, 'risk' | 'clock'>,
+  { risk, clock, mayArm }: Pick<BreakerDependencies, 'risk' | 'clock'> & Pick<EventSource, 'mayArm'>,
   scope: Scope,
-): Promise<GateItem> {
+): Promise<GateItem | undefined> {
   const gate = await risk.readGate(scope);
   if (gate !== undefined) return gate;
   const hasTraces = await riskRecords(risk).audit.has(scope, AUDIT_ID_START);
+  if (!hasTraces && mayArm !== undefined && !(await mayArm())) return undefined;
   const nowMs = clock.nowMs();
   await risk.createGate(scope, newGate(hasTraces ? lostState(nowMs) : firstArmed(nowMs)));
   const created = await risk.readGate(scope);
@@ -225,7 +272,7 @@ async function carryOut(
       const subject = `Quantum Trader (${scope}): ${effect.text.split('.')[0]}`;
       await notifier.notify({ subject, text: effect.text });
       const event: BreakerEvent = { kind: 'notified', epoch: effect.epoch };
-      await moveState(dependencies, scope, async () => event, failures);
+      await moveState(dependencies, scope, { eventOf: async () => event }, failures);
     }
   }
 }

@@ -34,6 +34,7 @@ export function composeExecute(settings: ExecuteSettings, overrides?: RuntimeOve
     policy: FULL_SIZE,
     codeVersion,
     stopwatchMs: PROCESS_TIMERS.stopwatchMs,
+    sleep: PROCESS_TIMERS.pause,
   };
   return {
     executeBar: (request) => execute(dependencies, request),

@@ -3,7 +3,7 @@ import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
 import { recordInferRun } from '../../adapters/telemetry/record-infer-run.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
-import { infer } from '../../inference/use-cases/infer.ts';
+import { type InferOutcome, infer } from '../../inference/use-cases/infer.ts';
 import { CandleRevisions } from '../../market/candle-revisions.ts';
 import { symbolsOfShard } from '../../market/universe.ts';
 import { readUniverse } from '../../market/use-cases/active-universe.ts';
@@ -15,7 +15,7 @@ import { openMarketData } from './market-data.ts';
 import { openSignalStore } from './stores.ts';
 
 export interface InferComposition {
-  inferShard(shard: { shard: number; shardCount: number }): Promise<InferRun>;
+  inferShard(shard: { shard: number; shardCount: number }): Promise<InferOutcome>;
   /** Writes the run to logs and metrics. */
   record(run: InferRun): void;
   close(): Promise<void>;
@@ -41,8 +41,7 @@ export function composeInfer(settings: InferSettings, overrides?: RuntimeOverrid
     async inferShard({ shard, shardCount }) {
       const universe = await readUniverse(objects);
       const symbols = symbolsOfShard(universe.symbols, { shard, shardCount });
-      const { run } = await infer(dependencies, { symbols, shard, shardCount });
-      return run;
+      return infer(dependencies, { symbols, shard, shardCount });
     },
     record: (run) => recordInferRun(runtime.telemetry, run),
     async close() {

@@ -3,7 +3,7 @@
 import type { Exchange } from './function-settings.ts';
 
 /** The one that the live broker trades at. */
-const LIVE_EXCHANGE: Exchange = 'binanceusdm';
+export const LIVE_EXCHANGE: Exchange = 'binanceusdm';
 
 /** One line of why nothing can be traded live with this exchange's market data; undefined where it can. */
 export const liveRefusal = (exchange: Exchange): string | undefined =>

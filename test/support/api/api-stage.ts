@@ -8,6 +8,8 @@ import { buildPage } from '../../../dashboard/build-page.ts';
 import { readDashboard } from '../../../dashboard/page.ts';
 import type { Clock } from '../../../lib/core/ports.ts';
 import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
+import { firstArmed } from '../../../lib/risk/breaker/state.ts';
+import { newGate } from '../../../lib/risk/gate.ts';
 import { tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
 import { composeApi, setApiToken } from '../../../lib/runtime/compose/api.ts';
 import { prepareLocalStage } from '../../../lib/runtime/compose/local-stage.ts';
@@ -71,6 +73,7 @@ export async function startApiStage(): Promise<ApiStage> {
   const system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await prepareLocalStage(aws.endpoints, system.objects);
   await setApiToken(LOCAL_STAGE, TOKEN, aws.endpoints);
+  await system.risk.createGate('paper', newGate(firstArmed(nowMs)));
   await tickBreaker({ ...system, clock, shards: 1, limits: BREAKER_LIMITS }, 'paper');
   const serve = () => serveStage({ stateDir, aws, exchange, clock });
   let api = await serve();

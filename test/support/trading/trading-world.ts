@@ -89,6 +89,7 @@ export const requestOf = (over: Partial<ExecuteRequest> = {}): ExecuteRequest =>
   shardCount: 1,
   ensembleId: ENSEMBLE_ID,
   featureSetHash: FEATURE_SET_HASH,
+  symbols: [],
   ...over,
 });
 

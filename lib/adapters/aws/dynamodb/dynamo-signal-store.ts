@@ -80,6 +80,19 @@ export function createDynamoSignalStore(settings: {
       });
     },
 
+    async runsOfBar(barOpenTimeMs) {
+      const what = `reading the infer runs of bar ${barOpenTimeMs} from ${table}`;
+      return queryItems(
+        settings,
+        { parse: parseRun, what },
+        {
+          IndexName: SIGNALS_TABLE.byBar.name,
+          KeyConditionExpression: 'barOpenTimeMs = :bar AND symbol < :afterRuns',
+          ExpressionAttributeValues: { ':bar': barOpenTimeMs, ':afterRuns': AFTER_RUNS },
+        },
+      );
+    },
+
     async lastRuns({ shard, shardCount, count }) {
       const what = `reading the infer runs of shard ${shard}/${shardCount} from ${table}`;
       const newest = newestOf(runKey({ shard, shardCount }));
