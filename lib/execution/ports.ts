@@ -2,10 +2,10 @@
 import type { Result } from '../core/result.ts';
 import type { SymbolFilters } from '../market/symbol-filters.ts';
 import type { RiskApproved, Scope } from '../risk/gate.ts';
-import type { Income } from './income.ts';
+import type { Income } from './ledger/income.ts';
 import type { EntryOrder, OrderSide, ReduceOrder } from './order.ts';
 
-export type { Income, IncomeKind } from './income.ts';
+export type { Income, IncomeKind } from './ledger/income.ts';
 
 /** Closed list of refusals that a caller acts on. */
 const REJECTION_CODES = {

@@ -4,10 +4,15 @@
 import { z } from 'zod';
 import { type KeyedKind, PASSING_KEPT_MS, type RecordKind, type SeriesKind } from '../risk/record-kind.ts';
 import { sideSchema } from '../risk/records.ts';
-import { type BookedLedger, bookedLedgerSchema } from './booked-ledger.ts';
 import { type ExecuteReport, executeReportSchema } from './execute-report.ts';
+import { type BookedLedger, bookedLedgerSchema } from './ledger/booked-ledger.ts';
 import { orderStateSchema } from './order-state.ts';
-import { type PaperAccount, type PaperOrder, paperAccountSchema, paperOrderSchema } from './paper-account.ts';
+import {
+  type PaperAccount,
+  type PaperOrder,
+  paperAccountSchema,
+  paperOrderSchema,
+} from './paper/paper-account.ts';
 
 /** An order: written before the order leaves, so that a crash cannot hide it. */
 export const orderRecordSchema = z.object({

@@ -1,7 +1,7 @@
 // A day of live trading on an exchange as unkind as is known of Binance, with every fault on, as fast as it goes. It counts what
 // happened; what must be true of the counts is said by those who ask for the day.
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/core/units.ts';
-import { differencesOf } from '../../lib/execution/booked-ledger.ts';
+import { differencesOf } from '../../lib/execution/ledger/booked-ledger.ts';
 import type { PositionManagerReport } from '../../lib/execution/use-cases/manage-positions.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../exchange/simulated-exchange.ts';
 import { UNKIND } from '../exchange/unkindness.ts';

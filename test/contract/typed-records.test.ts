@@ -8,9 +8,9 @@ import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-sto
 import { API_TOKEN } from '../../lib/api/api-token.ts';
 import { InvariantError } from '../../lib/core/invariant.ts';
 import { DAY_MS, SECOND_MS } from '../../lib/core/units.ts';
-import { newBookedLedger } from '../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../lib/execution/execute-report.ts';
-import { newPaperAccount, type PaperOrder } from '../../lib/execution/paper-account.ts';
+import { newBookedLedger } from '../../lib/execution/ledger/booked-ledger.ts';
+import { newPaperAccount, type PaperOrder } from '../../lib/execution/paper/paper-account.ts';
 import * as executionKinds from '../../lib/execution/records.ts';
 import type { DriftRecord } from '../../lib/models/drift-record.ts';
 import { initialRollout } from '../../lib/risk/level.ts';

@@ -1,7 +1,7 @@
 // Fills, fees and funding enter the books once, and what they differ in from the exchange is told and taken over.
 import { describe, expect, it } from 'vitest';
 import { DAY_MS, HOUR_MS } from '../../lib/core/units.ts';
-import { bookIncome, incomeSinceMs } from '../../lib/execution/book-income.ts';
+import { bookIncome, incomeSinceMs } from '../../lib/execution/ledger/book-income.ts';
 import {
   atExchangeCosts,
   type BookedLedger,
@@ -11,7 +11,7 @@ import {
   newBookedLedger,
   takeOver,
   withOwnTrades,
-} from '../../lib/execution/booked-ledger.ts';
+} from '../../lib/execution/ledger/booked-ledger.ts';
 import type { Income } from '../../lib/execution/ports.ts';
 
 const START_MS = 1_722_816_000_000;

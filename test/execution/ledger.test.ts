@@ -7,7 +7,7 @@ import {
   ledgerSchema,
   markLedger,
   newLedger,
-} from '../../lib/execution/ledger.ts';
+} from '../../lib/execution/ledger/ledger.ts';
 
 const fill = (side: 'BUY' | 'SELL', quantity: number, price: number, over: Partial<Fill> = {}): Fill => ({
   symbol: 'ETHUSDT',

@@ -2,7 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { microUsdt } from '../../lib/core/money.ts';
-import { bookFill, bookFunding, type Ledger, markLedger, newLedger } from '../../lib/execution/ledger.ts';
+import {
+  bookFill,
+  bookFunding,
+  type Ledger,
+  markLedger,
+  newLedger,
+} from '../../lib/execution/ledger/ledger.ts';
 import {
   advanceOrder,
   isFinal,

@@ -7,8 +7,8 @@ import {
   paperAccountSchema,
   unseenBars,
   walletOf,
-} from '../../lib/execution/paper-account.ts';
-import { cancelOrder, followCandles, placeOrder } from '../../lib/execution/paper-matching.ts';
+} from '../../lib/execution/paper/paper-account.ts';
+import { cancelOrder, followCandles, placeOrder } from '../../lib/execution/paper/paper-matching.ts';
 import { BAR_MS, type Candle } from '../../lib/market/candle.ts';
 import { type CandleSeries, seriesFromCandles, sliceSeries } from '../../lib/market/candle-series.ts';
 

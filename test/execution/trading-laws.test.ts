@@ -4,7 +4,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MINUTE_MS } from '../../lib/core/units.ts';
-import { markLedger } from '../../lib/execution/ledger.ts';
+import { markLedger } from '../../lib/execution/ledger/ledger.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
 import { FLAGS } from '../../lib/risk/flags.ts';
 import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';

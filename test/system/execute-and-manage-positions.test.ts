@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { success } from '../../lib/core/result.ts';
 import { MINUTE_MS } from '../../lib/core/units.ts';
-import { differencesOf } from '../../lib/execution/booked-ledger.ts';
-import { markLedger } from '../../lib/execution/ledger.ts';
+import { differencesOf } from '../../lib/execution/ledger/booked-ledger.ts';
+import { markLedger } from '../../lib/execution/ledger/ledger.ts';
 import { ORDERS } from '../../lib/execution/records.ts';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';

@@ -3,7 +3,7 @@
 // ledger equals the exchange after quiet; the emergency stop reduces whatever is held whenever the order route works.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { differencesOf } from '../../lib/execution/booked-ledger.ts';
+import { differencesOf } from '../../lib/execution/ledger/booked-ledger.ts';
 import type { BrokerPosition } from '../../lib/execution/ports.ts';
 import { emergencyStop } from '../../lib/execution/use-cases/emergency-stop.ts';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';

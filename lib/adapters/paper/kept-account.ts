@@ -13,8 +13,8 @@ import {
   paperAccountSchema,
   unseenBars,
   withoutOrders,
-} from '../../execution/paper-account.ts';
-import { followCandles, type PaperCosts } from '../../execution/paper-matching.ts';
+} from '../../execution/paper/paper-account.ts';
+import { followCandles, type PaperCosts } from '../../execution/paper/paper-matching.ts';
 import type { BrokerError } from '../../execution/ports.ts';
 import { executionRecords } from '../../execution/use-cases/execution-records.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';

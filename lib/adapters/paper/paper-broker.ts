@@ -4,13 +4,13 @@
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
 import { HOUR_MS, MICRO } from '../../core/units.ts';
-import { type PaperAccount, type PaperOrder, walletOf } from '../../execution/paper-account.ts';
+import { type PaperAccount, type PaperOrder, walletOf } from '../../execution/paper/paper-account.ts';
 import {
   cancelOrder,
   PAPER_REJECTIONS,
   type PaperRejection,
   placeOrder,
-} from '../../execution/paper-matching.ts';
+} from '../../execution/paper/paper-matching.ts';
 import type {
   Broker,
   BrokerError,

@@ -1,6 +1,6 @@
 // What the simulated account says of itself, in the broker's terms.
 import { MICRO } from '../../core/units.ts';
-import type { PaperAccount, PaperOrder } from '../../execution/paper-account.ts';
+import type { PaperAccount, PaperOrder } from '../../execution/paper/paper-account.ts';
 import type { Fill, Income, Listing, OpenOrder, OrderReport } from '../../execution/ports.ts';
 
 /** The simulated account reads itself: nothing of it is ever unreadable. */

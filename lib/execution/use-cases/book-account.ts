@@ -3,7 +3,7 @@
 import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { Versioned } from '../../risk/ports.ts';
-import { bookIncome, declarationsSinceMs, explainTransfers, incomeSinceMs } from '../book-income.ts';
+import { bookIncome, declarationsSinceMs, explainTransfers, incomeSinceMs } from '../ledger/book-income.ts';
 import {
   type AccountStatement,
   atExchangeCosts,
@@ -15,7 +15,7 @@ import {
   positionDifferences,
   walletDifference,
   withOwnTrades,
-} from '../booked-ledger.ts';
+} from '../ledger/booked-ledger.ts';
 import type { BrokerPosition } from '../ports.ts';
 import type { OrderRecord } from '../records.ts';
 import { executionRecords } from './execution-records.ts';

@@ -6,7 +6,7 @@ import { failure, type Result, success } from '../../core/result.ts';
 import type { GateItem } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
 import type { KindList } from '../../risk/use-cases/typed-records.ts';
-import type { BookedLedger } from '../booked-ledger.ts';
+import type { BookedLedger } from '../ledger/booked-ledger.ts';
 import type { BrokerPosition, Listing, OpenOrder, ReadProblem } from '../ports.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
 import { executionRecords } from './execution-records.ts';

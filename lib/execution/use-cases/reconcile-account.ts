@@ -1,6 +1,6 @@
 // The account booked and compared with the ledger, and what follows from a difference.
 import { type Result, success } from '../../core/result.ts';
-import { mayBeIncome, takeOver } from '../booked-ledger.ts';
+import { mayBeIncome, takeOver } from '../ledger/booked-ledger.ts';
 import { type AccountView, bookAccount, writeLedger } from './book-account.ts';
 import { executionRecords } from './execution-records.ts';
 import {

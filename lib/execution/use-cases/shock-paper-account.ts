@@ -5,7 +5,7 @@ import type { Clock } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { RiskStore } from '../../risk/ports.ts';
-import type { PaperAccount } from '../paper-account.ts';
+import type { PaperAccount } from '../paper/paper-account.ts';
 import { executionRecords } from './execution-records.ts';
 
 const WRITE_ATTEMPTS = 8;

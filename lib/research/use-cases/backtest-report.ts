@@ -1,7 +1,7 @@
 // What `qt backtest` reports, in the order that traders know: pairs, open trades, exit reasons, summary, months. A figure that
 // cannot be computed is undefined, never a stand-in.
 
-import type { PaperCosts } from '../../execution/paper-matching.ts';
+import type { PaperCosts } from '../../execution/paper/paper-matching.ts';
 import type { Drawdown } from '../../risk/drawdown.ts';
 import type { AbstentionCounts } from '../count-abstentions.ts';
 import type { TradeStatistics } from '../metrics/trade-statistics.ts';

@@ -6,8 +6,8 @@
 import { invariant } from '../../core/invariant.ts';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
 import { HOUR_MS } from '../../core/units.ts';
-import type { BookedLedger } from '../../execution/booked-ledger.ts';
 import type { DecisionOutcome } from '../../execution/execute-report.ts';
+import type { BookedLedger } from '../../execution/ledger/booked-ledger.ts';
 import type { Broker } from '../../execution/ports.ts';
 import type { PositionRecord } from '../../execution/records.ts';
 import { FULL_SIZE } from '../../execution/use-cases/enter-position.ts';

@@ -8,7 +8,7 @@ import type { Telemetry } from '../../adapters/telemetry/powertools-telemetry.ts
 import { recordKeysRefused } from '../../adapters/telemetry/record-keys-refused.ts';
 import type { Clock } from '../../core/ports.ts';
 import { StoreError } from '../../core/store-error.ts';
-import type { PaperCosts } from '../../execution/paper-matching.ts';
+import type { PaperCosts } from '../../execution/paper/paper-matching.ts';
 import type { Broker } from '../../execution/ports.ts';
 import type { Scope } from '../../risk/gate.ts';
 import type { RiskStore } from '../../risk/ports.ts';

@@ -8,9 +8,9 @@ import { createCcxtMarketData } from '../../../lib/adapters/binance/market/ccxt-
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
 import { MINUTE_MS } from '../../../lib/core/units.ts';
-import { differencesOf } from '../../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
 import type { ExternalPositions } from '../../../lib/execution/external-positions.ts';
+import { differencesOf } from '../../../lib/execution/ledger/booked-ledger.ts';
 import type { Broker, BrokerPosition } from '../../../lib/execution/ports.ts';
 import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../../lib/execution/use-cases/execute.ts';

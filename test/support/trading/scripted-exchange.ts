@@ -3,7 +3,7 @@
 
 import { microUsdt } from '../../../lib/core/money.ts';
 import { failure, type Result, success } from '../../../lib/core/result.ts';
-import { bookFill, type Ledger, newLedger } from '../../../lib/execution/ledger.ts';
+import { bookFill, type Ledger, newLedger } from '../../../lib/execution/ledger/ledger.ts';
 import type { EntryOrder, OrderSide, ReduceOrder } from '../../../lib/execution/order.ts';
 import type { Broker, Fill, Income, OpenOrder, OrderReport } from '../../../lib/execution/ports.ts';
 import { RiskApproved } from '../../../lib/risk/gate.ts';

@@ -4,8 +4,8 @@ import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
 import type { ObjectStore } from '../../../lib/core/ports.ts';
 import { MINUTE_MS } from '../../../lib/core/units.ts';
-import type { BookedLedger } from '../../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
+import type { BookedLedger } from '../../../lib/execution/ledger/booked-ledger.ts';
 import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
 import { type ExecuteRequest, execute } from '../../../lib/execution/use-cases/execute.ts';
 import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';

@@ -9,7 +9,7 @@ import { createPaperBroker } from '../../../adapters/paper/paper-broker.ts';
 import { microUsdt } from '../../../core/money.ts';
 import type { ObjectStore, StoredObject } from '../../../core/ports.ts';
 import { failure, type Result, success } from '../../../core/result.ts';
-import type { PaperCosts } from '../../../execution/paper-matching.ts';
+import type { PaperCosts } from '../../../execution/paper/paper-matching.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../../market/candle-series.ts';
 import { ROW_WINDOW_BARS } from '../../../market/grid.ts';
 import type { Ensemble } from '../../../models/ensemble.ts';

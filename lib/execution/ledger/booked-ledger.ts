@@ -2,10 +2,10 @@
 // a fill, a fee or a funding payment is booked exactly once, wherever a run is cut off.
 
 import { z } from 'zod';
-import { microUsdt } from '../core/money.ts';
-import { HOUR_MS, MINUTE_MS } from '../core/units.ts';
+import { microUsdt } from '../../core/money.ts';
+import { HOUR_MS, MINUTE_MS } from '../../core/units.ts';
+import type { OrderSide } from '../order.ts';
 import { bookFill, type Ledger, ledgerSchema, newLedger } from './ledger.ts';
-import type { OrderSide } from './order.ts';
 
 // Not strict: what a newer version adds keeps an older one from nothing, as after a rollback.
 export const bookedLedgerSchema = z.object({

@@ -1,17 +1,17 @@
 // What the simulated account's orders, stops and positions become as orders arrive and candles close. Pure, so that a whole
 // backtest and one call of a function run the same fills. Where a bar leaves the order of events open, the worse one is assumed:
 // a stop that the bar's range reached was hit, and hit before anything else in that bar.
-import { invariant } from '../core/invariant.ts';
-import { microUsdt } from '../core/money.ts';
-import { failure, type Result, success } from '../core/result.ts';
-import { DAY_MS, HOUR_MS } from '../core/units.ts';
-import { BAR_MS } from '../market/candle.ts';
-import { type CandleSeries, countUntil } from '../market/candle-series.ts';
-import type { SymbolFilters } from '../market/symbol-filters.ts';
-import { bookFill, bookFunding, type Ledger } from './ledger.ts';
-import type { EntryOrder, OrderSide, ReduceOrder } from './order.ts';
+import { invariant } from '../../core/invariant.ts';
+import { microUsdt } from '../../core/money.ts';
+import { failure, type Result, success } from '../../core/result.ts';
+import { DAY_MS, HOUR_MS } from '../../core/units.ts';
+import { BAR_MS } from '../../market/candle.ts';
+import { type CandleSeries, countUntil } from '../../market/candle-series.ts';
+import type { SymbolFilters } from '../../market/symbol-filters.ts';
+import { bookFill, bookFunding, type Ledger } from '../ledger/ledger.ts';
+import type { EntryOrder, OrderSide, ReduceOrder } from '../order.ts';
+import { roundToStep } from '../round-to-step.ts';
 import type { PaperAccount, PaperOrder } from './paper-account.ts';
-import { roundToStep } from './round-to-step.ts';
 
 export interface PaperCosts {
   /** Half of what lies between bid and ask; paid by market orders. */

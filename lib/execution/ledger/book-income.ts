@@ -1,8 +1,8 @@
 // What moved the wallet besides our orders: funding, transfers, rebates, and trades of others (by hand, liquidation, settlement). Each
 // row of income is booked once, into the column that it belongs to. Rows of our own trades are booked with their orders.
-import { invariant } from '../core/invariant.ts';
-import { microUsdt } from '../core/money.ts';
-import { DAY_MS, MINUTE_MS } from '../core/units.ts';
+import { invariant } from '../../core/invariant.ts';
+import { microUsdt } from '../../core/money.ts';
+import { DAY_MS, MINUTE_MS } from '../../core/units.ts';
 import type { BookedLedger } from './booked-ledger.ts';
 import type { Income } from './income.ts';
 import type { Ledger } from './ledger.ts';

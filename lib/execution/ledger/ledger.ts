@@ -3,10 +3,10 @@
 // however the amounts were rounded on their way in.
 
 import { z } from 'zod';
-import { invariant } from '../core/invariant.ts';
-import { failure, type Result, success } from '../core/result.ts';
-import { MICRO } from '../core/units.ts';
-import type { OrderSide } from './order.ts';
+import { invariant } from '../../core/invariant.ts';
+import { failure, type Result, success } from '../../core/result.ts';
+import { MICRO } from '../../core/units.ts';
+import type { OrderSide } from '../order.ts';
 
 const positionSchema = z.strictObject({
   /** In the base asset: above zero long, below zero short; never zero. */
