@@ -24,6 +24,7 @@ import { addGoNoGoCommand } from './commands/trading/gonogo.ts';
 import { addRolloutCommand } from './commands/trading/rollout.ts';
 import { addSignalsCommand } from './commands/trading/signals.ts';
 import { addStatusCommand } from './commands/trading/status.ts';
+import { addTransferCommand } from './commands/trading/transfer.ts';
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
@@ -39,6 +40,7 @@ const COMMANDS = {
     addEmergencyStopCommand,
     addGoNoGoCommand,
     addRolloutCommand,
+    addTransferCommand,
   ],
   'Data:': [addUniverseCommand, addCollectCommand, addFeaturesCommand, addDatasetCommand],
   'Models:': [addModelsCommand, addDriftCommand],

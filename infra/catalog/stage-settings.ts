@@ -1,6 +1,7 @@
 // What a deployer decides per stage, from the context of cdk.json. A missing, misspelt or out-of-range setting stops the synthesis
 // with one message that names it, before anything is built.
 import { z } from 'zod';
+import { externalPositionsSchema } from '../../lib/execution/external-positions.ts';
 import { SYMBOLS_MAX, universeSchema } from '../../lib/market/universe.ts';
 import { exchangeSchema } from '../../lib/runtime/config/function-settings.ts';
 import { LOCAL_STAGE, stageNameSchema } from '../../lib/runtime/config/stage.ts';
@@ -28,6 +29,8 @@ const stageSettingsSchema = z.strictObject({
       trainArguments: z.array(z.string()).default([]),
     })
     .optional(),
+  /** Positions that the system has not opened: closed, or left alone while the circuit breaker halts. */
+  externalPositions: externalPositionsSchema.default('adopt-and-close'),
   /** Who may call the HTTP API: holders of the token, or principals allowed by IAM. With `iam` every call is signed, the page's too. */
   apiAuthorisation: z.enum(['token', 'iam']).default('token'),
   /** AWS mails it a link to confirm. Without it nobody is notified until someone subscribes to the topic. */

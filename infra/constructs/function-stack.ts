@@ -21,7 +21,7 @@ export abstract class FunctionStack extends Stack {
 
   constructor(scope: Construct, id: string, props: StageStackProps) {
     super(scope, id, props);
-    const { stage, exchange, shards, symbols, apiAuthorisation } = props.settings;
+    const { stage, exchange, shards, symbols, apiAuthorisation, externalPositions } = props.settings;
     const { signalsTable, riskTable } = resourcesOfStage(stage);
     this.stage = stage;
     this.hasNetwork = props.settings.network !== undefined;
@@ -35,6 +35,7 @@ export abstract class FunctionStack extends Stack {
       QT_ALARM_TOPIC_ARN: sharedArns(this, stage).topic,
       QT_SYMBOLS: String(symbols),
       QT_API_AUTHORISATION: apiAuthorisation,
+      QT_EXTERNAL_POSITIONS: externalPositions,
     };
   }
 

@@ -2,13 +2,13 @@
 // a fill, a fee or a funding payment is booked exactly once, wherever a run is cut off.
 
 import { z } from 'zod';
-import { invariant } from '../core/invariant.ts';
 import { microUsdt } from '../core/money.ts';
 import { HOUR_MS, MINUTE_MS } from '../core/units.ts';
 import { bookFill, type Ledger, ledgerSchema, newLedger } from './ledger.ts';
 import type { OrderSide } from './order.ts';
 
-export const bookedLedgerSchema = z.strictObject({
+// Not strict: what a newer version adds keeps an older one from nothing, as after a rollback.
+export const bookedLedgerSchema = z.object({
   ledger: ledgerSchema,
   /** By client order id, of the orders that may still bring something. */
   orders: z.record(
@@ -20,13 +20,25 @@ export const bookedLedgerSchema = z.strictObject({
     }),
   ),
   funding: z.strictObject({
-    /** Earliest payment that is booked: the deposit already held the ones before. */
+    /** Earliest row of income that is booked: the deposit already held the ones before. */
     fromMs: z.int(),
-    /** Newest payment booked. */
+    /** Newest row booked. */
     untilMs: z.int(),
-    /** Payments booked that lie within the time that is asked for again. */
+    /** Rows booked that lie within the time that is asked for again. */
     recent: z.array(z.strictObject({ id: z.string(), atMs: z.int() })),
   }),
+  /** From when on rows other than funding are booked; absent until a ledger older than this field is booked again. */
+  allKindsFromMs: z.int().optional(),
+  /** Trades of our orders within that time: their rows of income are booked with the orders. */
+  ownTrades: z.array(z.strictObject({ id: z.string(), symbol: z.string(), atMs: z.int() })).default([]),
+  /** What rows of income have brought, by their type. */
+  incomeMicroUsdt: z.record(z.string(), z.int()).default({}),
+  /** Transfers that are booked and that nobody has declared yet. */
+  undeclared: z
+    .array(z.strictObject({ id: z.string(), atMs: z.int(), amountMicroUsdt: z.int() }))
+    .default([]),
+  /** Declarations that have explained a transfer, by their time. */
+  usedDeclarations: z.array(z.int()).default([]),
 });
 export type BookedLedger = Readonly<z.infer<typeof bookedLedgerSchema>>;
 
@@ -34,6 +46,11 @@ export const newBookedLedger = (depositMicroUsdt: number, nowMs: number): Booked
   ledger: newLedger(depositMicroUsdt),
   orders: {},
   funding: { fromMs: nowMs + 1, untilMs: nowMs, recent: [] },
+  allKindsFromMs: nowMs + 1,
+  ownTrades: [],
+  incomeMicroUsdt: {},
+  undeclared: [],
+  usedDeclarations: [],
 });
 
 /** What an exchange says of an order so far: cumulative. */
@@ -81,44 +98,20 @@ export function bookOrder(bookedLedger: BookedLedger, fills: OrderFills): Booked
   return withOrder(ledger, { quantity: filledQuantity, averagePrice, feeMicroUsdt: fills.feeMicroUsdt });
 }
 
+/** The ledger that knows these trades as trades of our orders. */
+export function withOwnTrades(bookedLedger: BookedLedger, trades: BookedLedger['ownTrades']): BookedLedger {
+  const known = new Set(bookedLedger.ownTrades.map(({ symbol, id }) => `${symbol} ${id}`));
+  const fresh = trades.filter(({ symbol, id }) => !known.has(`${symbol} ${id}`));
+  return fresh.length === 0
+    ? bookedLedger
+    : { ...bookedLedger, ownTrades: [...bookedLedger.ownTrades, ...fresh] };
+}
+
 /** The books without orders that can bring nothing more. */
 export function forgetOrders(bookedLedger: BookedLedger, ended: ReadonlySet<string>): BookedLedger {
   if (!Object.keys(bookedLedger.orders).some((id) => ended.has(id))) return bookedLedger;
   const orders = Object.fromEntries(Object.entries(bookedLedger.orders).filter(([id]) => !ended.has(id)));
   return { ...bookedLedger, orders };
-}
-
-/** Payments may be listed a little late: so far back are they asked for again. */
-const FUNDING_LATE_MS = 10 * MINUTE_MS;
-
-/** From when on funding payments have to be asked for. */
-export const fundingSinceMs = ({ funding }: BookedLedger): number =>
-  Math.max(funding.fromMs, funding.untilMs - FUNDING_LATE_MS);
-
-/** The books with the payments that are new; the others change nothing. */
-export function bookPayments(
-  bookedLedger: BookedLedger,
-  payments: readonly { readonly id: string; readonly atMs: number; readonly amountMicroUsdt: number }[],
-): BookedLedger {
-  const known = new Set(bookedLedger.funding.recent.map(({ id }) => id));
-  const fresh = payments.filter(({ id, atMs }) => !known.has(id) && atMs >= fundingSinceMs(bookedLedger));
-  if (fresh.length === 0) return bookedLedger;
-  const received = fresh.reduce((sum, { amountMicroUsdt }) => sum + amountMicroUsdt, 0);
-  invariant(Number.isSafeInteger(received), `funding of ${received} micro-USDT is not an amount`);
-  const { ledger } = bookedLedger;
-  const untilMs = Math.max(bookedLedger.funding.untilMs, ...fresh.map(({ atMs }) => atMs));
-  const recent = [...bookedLedger.funding.recent, ...fresh.map(({ id, atMs }) => ({ id, atMs }))].filter(
-    ({ atMs }) => atMs >= untilMs - FUNDING_LATE_MS,
-  );
-  return {
-    ...bookedLedger,
-    ledger: {
-      ...ledger,
-      cashMicroUsdt: ledger.cashMicroUsdt + received,
-      fundingMicroUsdt: ledger.fundingMicroUsdt + received,
-    },
-    funding: { ...bookedLedger.funding, untilMs, recent },
-  };
 }
 
 /** What the exchange says the account holds. */
@@ -195,22 +188,28 @@ export function atExchangeCosts(ledger: Ledger, statement: AccountStatement): Le
 }
 
 /**
- * The ledger with the exchange's positions and wallet taken over where they differ: what the exchange holds is what there is.
- * What cannot be explained goes to the deposit, so that the identity of the books holds.
+ * The ledger with the exchange's positions taken over where they differ: what the exchange holds is what there is. What the wallet
+ * has more or less goes to the deposit, so that the identity of the ledger holds.
+ * @param options.keepsWallet rows of income may still explain the wallet: it stays as the ledger has it
  */
-export function takeOver(given: Ledger, statement: AccountStatement): Ledger {
+export function takeOver(
+  given: Ledger,
+  statement: AccountStatement,
+  { keepsWallet = false }: { readonly keepsWallet?: boolean } = {},
+): Ledger {
   const ledger = atExchangeCosts(given, statement);
   const theirs = statement.positions.map(({ symbol, quantity, entryPrice }) => {
     const ours = ledger.positions[symbol];
     const isSame = ours !== undefined && Math.abs(ours.quantity - quantity) <= QUANTITY_DUST;
     return [symbol, isSame ? ours : { quantity, costMicroUsdt: microUsdt(quantity * entryPrice) }] as const;
   });
-  const unexplained = statement.walletMicroUsdt - walletOf(ledger);
+  const walletMicroUsdt = keepsWallet ? walletOf(ledger) : statement.walletMicroUsdt;
+  const unexplained = walletMicroUsdt - walletOf(ledger);
   const cost = theirs.reduce((sum, [, { costMicroUsdt }]) => sum + costMicroUsdt, 0);
   return {
     ...ledger,
     depositMicroUsdt: ledger.depositMicroUsdt + unexplained,
-    cashMicroUsdt: statement.walletMicroUsdt - cost,
+    cashMicroUsdt: walletMicroUsdt - cost,
     positions: Object.fromEntries(theirs),
   };
 }

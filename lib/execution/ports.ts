@@ -2,7 +2,10 @@
 import type { Result } from '../core/result.ts';
 import type { SymbolFilters } from '../market/symbol-filters.ts';
 import type { RiskApproved, Scope } from '../risk/gate.ts';
+import type { Income } from './income.ts';
 import type { EntryOrder, OrderSide, ReduceOrder } from './order.ts';
+
+export type { Income, IncomeKind } from './income.ts';
 
 /** Closed list of refusals that a caller acts on. */
 const REJECTION_CODES = {
@@ -90,31 +93,8 @@ export interface Fill {
   readonly atMs: number;
 }
 
-/** What changed the wallet. `other`: a type that this code does not know, named in `type`. */
-export type IncomeKind =
-  | 'realised'
-  | 'commission'
-  | 'funding'
-  | 'transfer'
-  | 'rebate'
-  | 'insurance'
-  | 'settlement'
-  | 'conversion'
-  | 'other';
-export interface Income {
-  /** Unique per row. */
-  readonly id: string;
-  readonly kind: IncomeKind;
-  /** As the exchange calls it. */
-  readonly type: string;
-  readonly symbol: string | null;
-  readonly asset: string;
-  /** In the asset; received above zero. */
-  readonly amount: number;
-  /** The trade that it belongs to, where the exchange says so. */
-  readonly tradeId: string | null;
-  readonly atMs: number;
-}
+/** Why the exchange itself closes a position. */
+export type ForcedClosing = 'liquidated' | 'auto_deleveraged' | 'settled';
 
 /** Closed list of why a broker could not answer or act. */
 export interface BrokerError {
@@ -163,4 +143,6 @@ export interface Broker {
   fills(order: OrderReference): Promise<Result<readonly Fill[], BrokerError>>;
   /** Everything that changed the wallet since then, oldest first, all pages. */
   incomeSince(sinceMs: number): Promise<Result<Listing<Income>, BrokerError>>;
+  /** Which orders of the exchange itself have reduced the symbol's position since then, the newest; undefined: none. */
+  forcedClosing(symbol: string, sinceMs: number): Promise<Result<ForcedClosing | undefined, BrokerError>>;
 }

@@ -83,6 +83,22 @@ export const POSITIONS: KeyedKind<PositionRecord> = {
 
 export const BOOKED_LEDGER: RecordKind<BookedLedger> = { name: 'ledger', schema: bookedLedgerSchema };
 
+/** An operator's word, before or after, that a transfer is wanted. */
+const transferDeclarationSchema = z.strictObject({
+  atMs: z.int(),
+  /** Into the account; below zero out of it. */
+  amountMicroUsdt: z.int(),
+  by: z.string(),
+  reason: z.string(),
+});
+export type TransferDeclarationRecord = z.infer<typeof transferDeclarationSchema>;
+
+export const TRANSFER_DECLARATIONS: SeriesKind<TransferDeclarationRecord> = {
+  name: 'transfer-declaration',
+  schema: transferDeclarationSchema,
+  timeOf: ({ atMs }) => atMs,
+};
+
 /** One per bar and shard. */
 export const EXECUTE_REPORTS: SeriesKind<ExecuteReport> = {
   name: 'execute',

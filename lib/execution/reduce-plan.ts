@@ -32,5 +32,5 @@ export function planReduction(quantity: number, filters: SymbolFilters | undefin
   return { quantities, rest: Math.max(0, subtract(quantity, planned)) };
 }
 
-/** Without the dust of binary fractions. */
-const subtract = (a: number, b: number): number => Number((a - b).toPrecision(12));
+/** Without the dust of binary fractions: quantities have 8 decimals at most, and a small rest of much keeps them. */
+const subtract = (a: number, b: number): number => Number((a - b).toFixed(8));

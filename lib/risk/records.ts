@@ -21,6 +21,8 @@ export const tradeRecordSchema = z.object({
   /** `stop` when the protective stop was hit, else why the exit was sent. */
   reason: z.string(),
   feesMicroUsdt: z.int(),
+  /** Fees in assets that had no price in USDT, in the asset's own units, in neither of the two amounts; absent when there are none. */
+  unpricedFees: z.record(z.string(), z.number()).optional(),
   /** Net of fees, without funding. */
   profitMicroUsdt: z.int(),
   openedAtMs: z.int(),

@@ -109,6 +109,8 @@ export interface FaultControl {
   /** Throws for a fault that is none. Of several that fit a request, the one injected first befalls it. */
   inject(fault: FaultRequest): void;
   clear(): void;
+  /** How many requests each kind has befallen since the start. */
+  counts(): Readonly<Record<string, number>>;
 }
 
 /** A request, as far as it decides whether a fault befalls it. */
@@ -125,6 +127,7 @@ export class ActiveFaults implements FaultControl {
   readonly #seed: number;
   #random: ReturnType<typeof xoroshiro128plus>;
   #faults: { readonly fault: Fault; left: number }[] = [];
+  readonly #counts = new Map<string, number>();
 
   constructor(seed: number) {
     this.#seed = seed;
@@ -140,6 +143,10 @@ export class ActiveFaults implements FaultControl {
   clear(): void {
     this.#faults = [];
     this.#random = xoroshiro128plus(this.#seed);
+  }
+
+  counts(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#counts].sort());
   }
 
   list(): readonly Fault[] {
@@ -161,6 +168,7 @@ export class ActiveFaults implements FaultControl {
       if (fault.kind === 'overloaded' && (request.method !== 'POST' || request.reduces)) continue;
       if (fault.probability !== undefined && this.uniform() >= fault.probability) continue;
       entry.left--;
+      this.#counts.set(fault.kind, (this.#counts.get(fault.kind) ?? 0) + 1);
       if (entry.left <= 0) this.#faults = this.#faults.filter((other) => other !== entry);
       return fault;
     }

@@ -7,11 +7,12 @@ import { MICRO, MINUTE_MS } from '../../lib/core/units.ts';
 import { newRunSecret } from '../aws/host/local-door.ts';
 import type { MarketSource } from '../market/market-source.ts';
 import type { AccountModes } from './account/account-settings.ts';
+import { type AccountTruth, truthOf } from './account/account-truth.ts';
 import type { MatchingCosts } from './account/matching.ts';
 import { MatchingAccount } from './account/matching-account.ts';
 
 import { ArchiveFiles, isArchivePath } from './archive-files.ts';
-import { type ContractChanges, Contracts } from './contracts.ts';
+import { type Contract, type ContractChanges, Contracts } from './contracts.ts';
 import { FAULTS_PATH, turnAway } from './exchange-door.ts';
 import { ExternalActError, type ExternalActs, externalActs, isExternalAct } from './external-acts.ts';
 import { ActiveFaults, type FaultControl } from './faults.ts';
@@ -61,6 +62,10 @@ export interface SimulatedExchange {
   readonly faults: FaultControl;
   /** What others do meanwhile. Also over HTTP: POST `/__external/<act>`. */
   readonly external: ExternalActs;
+  /** The account as it is, without lags or faults; undefined without one. */
+  truth(): AccountTruth | undefined;
+  /** Terms and filters as they are; undefined for a symbol that the market has not. */
+  contract(symbol: string): Contract | undefined;
   /** Of this run, in the header `x-qt-secret` of its control routes. */
   readonly secret: string;
   /** Tears down open connections too; may be called again. */
@@ -88,6 +93,8 @@ export async function startSimulatedExchange(options: SimulatedExchangeOptions):
     url: `http://${host}:${port}`,
     faults: exchange.faults,
     external: exchange.external,
+    truth: () => exchange.truth(),
+    contract: (symbol) => exchange.contracts.of(symbol),
     secret,
     close: async () => {
       if (!server.listening) return;
@@ -106,11 +113,13 @@ interface Api {
 class Exchange {
   readonly faults: ActiveFaults;
   readonly external: ExternalActs;
+  readonly contracts: Contracts;
   readonly #nowMs: () => number;
   readonly #files: ArchiveFiles;
   readonly #orderRates: OrderRates;
   /** By the first segment of the path: each API has its own limits. */
   readonly #apis: ReadonlyMap<string, Api>;
+  readonly #account: MatchingAccount | undefined;
   #keys: AccountKeys | undefined;
 
   constructor(options: SimulatedExchangeOptions) {
@@ -122,10 +131,12 @@ class Exchange {
     this.#orderRates = new OrderRates({ ...limits, ...options.orderLimits });
     const unkind = { ...KIND, ...options.unkind };
     const contracts = new Contracts(options.market, this.#nowMs, options.contracts);
+    this.contracts = contracts;
     const changes = new MarketChanges({ contracts, revision: unkind.revision, seed });
     const marks = new MarkPrices({ deviationBps: unkind.markDeviationBps, seed });
     const market = new VisibleMarket(options.market, this.#nowMs, changes);
     const account = terms && openAccount(terms, { market, contracts, marks, unkind });
+    this.#account = account;
     this.#files = new ArchiveFiles(market);
     const fundingRatePer8h = terms?.costs.fundingRatePer8h ?? 0;
     const api = (kind: MarketKind): Api => {
@@ -150,6 +161,10 @@ class Exchange {
         this.#keys = keys;
       },
     });
+  }
+
+  truth(): AccountTruth | undefined {
+    return this.#account && truthOf(this.#account);
   }
 
   async serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -52,6 +52,9 @@ const trade: riskKinds.TradeRecord = {
   entryClientOrderId: 'qt-1',
   ensembleId: null,
 };
+const declaration: executionKinds.TransferDeclarationRecord = {
+  ...{ atMs: NOW_MS, amountMicroUsdt: -500_000_000, by: 'ann', reason: 'profit' },
+};
 const order: executionKinds.OrderRecord = {
   clientOrderId: 'qt-1',
   symbol: 'BTCUSDT',
@@ -229,6 +232,12 @@ const CASES: { readonly [name in keyof Records]: Case } = {
     daysKept: DAYS_KEPT,
     write: ({ executeReports }) => executeReports.add('paper', report),
     read: ({ executeReports }) => executeReports.latest('paper'),
+  },
+  transferDeclarations: {
+    value: declaration,
+    key: `transfer-declaration#${NOW_MS}`,
+    write: ({ transferDeclarations }) => transferDeclarations.add('paper', declaration),
+    read: ({ transferDeclarations }) => transferDeclarations.latest('paper'),
   },
   paperAccount: single(newPaperAccount(1), 'paper-account', (of) => of.paperAccount),
   paperOrders: {

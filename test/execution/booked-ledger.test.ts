@@ -1,16 +1,18 @@
 // Fills, fees and funding enter the books once, and what they differ in from the exchange is told and taken over.
 import { describe, expect, it } from 'vitest';
-import { HOUR_MS } from '../../lib/core/units.ts';
+import { DAY_MS, HOUR_MS } from '../../lib/core/units.ts';
+import { bookIncome, incomeSinceMs } from '../../lib/execution/book-income.ts';
 import {
   atExchangeCosts,
+  type BookedLedger,
   bookOrder,
-  bookPayments,
   differencesOf,
   forgetOrders,
-  fundingSinceMs,
   newBookedLedger,
   takeOver,
+  withOwnTrades,
 } from '../../lib/execution/booked-ledger.ts';
+import type { Income } from '../../lib/execution/ports.ts';
 
 const START_MS = 1_722_816_000_000;
 const opened = newBookedLedger(1_000_000_000, START_MS);
@@ -43,8 +45,13 @@ describe('bookOrder', () => {
   });
 });
 
-describe('bookPayments', () => {
-  const payment = (id: string, atMs: number) => ({ id, atMs, amountMicroUsdt: -7 });
+describe('bookIncome', () => {
+  const payment = (id: string, atMs: number): Income => ({
+    ...{ id, atMs, kind: 'funding', type: 'FUNDING_FEE', symbol: 'BTCUSDT', asset: 'USDT' },
+    ...{ amount: -0.000007, tradeId: null },
+  });
+  const about = { inDoubt: new Set<string>(), nowMs: START_MS + DAY_MS };
+  const bookPayments = (before: BookedLedger, rows: readonly Income[]) => bookIncome(before, rows, about);
 
   it('books each payment once, late ones too, and none from before the books were opened', () => {
     const first = bookPayments(opened, [payment('a', START_MS), payment('b', START_MS + 1_000)]);
@@ -53,9 +60,49 @@ describe('bookPayments', () => {
     const second = bookPayments(first, [payment('b', START_MS + 1_000), payment('d', later)]);
     const third = bookPayments(second, [payment('c', later - 1_000), payment('d', later)]);
     expect(third.ledger.fundingMicroUsdt).toBe(-21);
-    expect(fundingSinceMs(third)).toBeLessThan(later - 1_000);
+    expect(incomeSinceMs(third)).toBeLessThan(later - 1_000);
     expect(bookPayments(third, [payment('b', START_MS + 1_000), payment('d', later)])).toBe(third);
     expect(third.funding.recent.map(({ id }) => id)).toEqual(['d', 'c']);
+  });
+});
+
+describe('bookIncome of trades', () => {
+  const row = (change: Partial<Income>): Income => ({
+    ...{ id: 'r1', kind: 'realised', type: 'REALIZED_PNL', symbol: 'BTCUSDT', asset: 'USDT' },
+    ...{ amount: -100, tradeId: '7', atMs: START_MS + 1_000 },
+    ...change,
+  });
+  const calm = { inDoubt: new Set<string>(), nowMs: START_MS + HOUR_MS };
+  const trade = { id: '7', symbol: 'BTCUSDT', atMs: START_MS + 1_000 };
+
+  it('leaves those of our own orders to the orders, and books those of others once', () => {
+    const own = bookIncome(withOwnTrades(opened, [trade]), [row({})], calm);
+    expect(own.ledger).toEqual(opened.ledger);
+    const others = bookIncome(opened, [row({}), row({ id: 'r2', kind: 'insurance', tradeId: null })], calm);
+    expect(others.ledger.realisedMicroUsdt).toBe(-200_000_000);
+    expect(bookIncome(others, [row({})], calm)).toBe(others);
+  });
+
+  it('waits while a trade may still turn out to be ours, and asks for its row again however much comes after', () => {
+    const later = row({ id: 'f', kind: 'funding', tradeId: null, atMs: START_MS + HOUR_MS });
+    const doubted = { ...calm, inDoubt: new Set(['BTCUSDT']) };
+    const waiting = bookIncome(opened, [row({}), later], doubted);
+    expect(waiting.ledger).toMatchObject({ realisedMicroUsdt: 0, fundingMicroUsdt: -100_000_000 });
+    expect(incomeSinceMs(waiting)).toBeLessThanOrEqual(START_MS + 1_000);
+    const young = { ...calm, nowMs: START_MS + 31_000 };
+    expect(bookIncome(opened, [row({})], young)).toBe(opened);
+    expect(bookIncome(waiting, [row({}), later], calm).ledger).toMatchObject({
+      ...{ realisedMicroUsdt: -100_000_000, fundingMicroUsdt: -100_000_000 },
+    });
+  });
+
+  it('begins with other rows than funding when a ledger of older code is first booked', () => {
+    const { allKindsFromMs: _, ...older } = opened;
+    const booked = bookIncome(older, [row({})], calm);
+    expect(booked.ledger).toEqual(opened.ledger);
+    const after = row({ id: 'r3', atMs: calm.nowMs + 1 });
+    const next = bookIncome(booked, [row({}), after], { ...calm, nowMs: calm.nowMs + HOUR_MS });
+    expect(next.ledger.realisedMicroUsdt).toBe(-100_000_000);
   });
 });
 

@@ -20,6 +20,11 @@ it('leaves what is finer than the step, or below the smallest order, as the rest
   expect(planReduction(0.014, { ...FILTERS, minQuantity: 0.02 })).toEqual({ quantities: [], rest: 0.014 });
 });
 
+it('keeps the decimals of a small rest of much', () => {
+  const filters = { ...FILTERS, stepSize: 1, minQuantity: 1, maxQuantity: 1e6 };
+  expect(planReduction(26_680.1, filters)).toEqual({ quantities: [26_680], rest: 0.1 });
+});
+
 it('sends the holding as it is while the filters are not known', () => {
   expect(planReduction(0.0144, undefined)).toEqual({ quantities: [0.0144], rest: 0 });
 });

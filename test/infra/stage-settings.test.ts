@@ -17,6 +17,7 @@ describe('settings of a stage', () => {
     const settings = {
       ...good,
       apiAuthorisation: 'iam',
+      externalPositions: 'leave-and-halt',
       universe: { asOf: '2026-01-31', symbols: ['BTCUSDT'] },
       notifyEmail: 'desk@example.com',
       region: 'eu-central-1',
@@ -34,9 +35,14 @@ describe('settings of a stage', () => {
     expect(read({ exchange: 'binanceusdm', shards: 2 })).toMatchObject({ symbols: 100 });
   });
 
+  it('close positions of others when they do not say what becomes of them', () => {
+    expect(read(good)).toMatchObject({ externalPositions: 'adopt-and-close' });
+  });
+
   it.each([
     ['no symbols to follow', { ...good, symbols: 0 }, /stages\.dev\.symbols/],
     ['a way to authorise that there is not', { ...good, apiAuthorisation: 'none' }, /apiAuthorisation/],
+    ['an unknown way with positions of others', { ...good, externalPositions: 'keep' }, /externalPositions/],
     ['no exchange', { shards: 1 }, /stages\.dev\.exchange/],
     ['an unknown exchange', { ...good, exchange: 'mtgox' }, /stages\.dev\.exchange/],
     ['no shards', { ...good, shards: 0 }, /stages\.dev\.shards/],

@@ -49,6 +49,7 @@ describe.each(Object.entries(FUNCTION_SETTINGS))('the settings of %s', (_, { req
     QT_ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:qt-dev-alarms',
     QT_SYMBOLS: '100',
     QT_API_AUTHORISATION: 'token',
+    QT_EXTERNAL_POSITIONS: 'adopt-and-close',
   };
 
   it('stop the function when a single one is missing, empty or malformed', () => {

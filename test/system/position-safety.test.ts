@@ -95,6 +95,44 @@ describe('a list of stops that cannot be read', () => {
   });
 });
 
+describe('a row that bears another symbol than its order', () => {
+  it('does not make an orphan of a stop of ours', async () => {
+    const world = await open();
+    await world.execute();
+    await world.minute();
+    const { broker } = world.exchange;
+    const { openStops } = broker;
+    Object.assign(broker, {
+      openStops: async () => {
+        const listed = await openStops();
+        if (!listed.ok) return listed;
+        const rows = listed.value.rows.map((row) => ({ ...row, symbol: 'OTHERUSDT' }));
+        return success({ ...listed.value, rows });
+      },
+    });
+    await world.minute();
+    expect(world.exchange.openStops('BTCUSDT')).toHaveLength(1);
+    expect(world.exchange.openStops('ETHUSDT')).toHaveLength(1);
+  });
+});
+
+describe('an account that is shown as it was before the entry', () => {
+  it('in both looks of a run, is no difference, and costs the position no stop', async () => {
+    const world = await open();
+    await world.minute();
+    await world.renewLease();
+    await world.execute();
+    world.nowMs += 17_000;
+    const { broker } = world.exchange;
+    const { positions } = broker;
+    Object.assign(broker, { positions: async () => success({ rows: [], problems: [] }) });
+    expect((await world.managePositions()).differences).toEqual([]);
+    Object.assign(broker, { positions });
+    expect(world.exchange.openStops('BTCUSDT')).toHaveLength(1);
+    expect((await world.minute()).differences).toEqual([]);
+  });
+});
+
 describe('a position without a record', () => {
   const recordOf = async (world: TradingWorld) =>
     (await executionRecords(world.risk).positionManager.get('paper'))!.value;

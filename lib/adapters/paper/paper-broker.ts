@@ -90,6 +90,8 @@ export function createPaperBroker(options: PaperBrokerOptions): Broker {
     fills: (reference) => seek(reference, fillsOf),
     incomeSince: (sinceMs) =>
       look((current) => listingOf(incomeOf(current).filter(({ atMs }) => atMs >= sinceMs))),
+    // Nothing of the kind is simulated.
+    forcedClosing: async () => success(undefined),
   };
 }
 

@@ -6,7 +6,7 @@ import { ADOPTED } from '../plan-protection.ts';
 import type { BrokerPosition } from '../ports.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
 import { stopPrice } from '../stop-price.ts';
-import { tradeOf } from '../trade-of.ts';
+import { NO_COSTS, tradeOf } from '../trade-of.ts';
 import { executionRecords } from './execution-records.ts';
 import type { AccountReading } from './observe-account.ts';
 import { openPosition } from './protect-position.ts';
@@ -130,7 +130,8 @@ async function replacePosition(
   const before = view.orders.get(position.value.entryClientOrderId);
   if (before !== undefined && before.state.filledQuantity > 0) {
     const legs = await legRecords(context, before, position.value);
-    const trade = tradeOf({ entry: before, legs, position: position.value });
+    // Protection of what is held now waits for nothing that the exchange would still have to say of it.
+    const trade = tradeOf({ entry: before, legs, position: position.value }, NO_COSTS);
     await executionRecords(context.risk).trades.add(context.broker.scope, trade);
   }
   const nowMs = context.clock.nowMs();

@@ -1,27 +1,26 @@
 // The ledger of an account: what orders have filled and the exchange has paid or taken is booked exactly once, and compared with
 // what the account holds. It comes after protection, and nothing that protects waits for it.
 import { messageOf } from '../../core/message-of.ts';
-import { microUsdt } from '../../core/money.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { Versioned } from '../../risk/ports.ts';
+import { bookIncome, declarationsSinceMs, explainTransfers, incomeSinceMs } from '../book-income.ts';
 import {
   type AccountStatement,
   atExchangeCosts,
   type BookedLedger,
   bookOrder,
-  bookPayments,
   differencesOf,
   forgetOrders,
-  fundingSinceMs,
   newBookedLedger,
   positionDifferences,
   walletDifference,
+  withOwnTrades,
 } from '../booked-ledger.ts';
-import type { BrokerPosition, Income } from '../ports.ts';
+import type { BrokerPosition } from '../ports.ts';
 import type { OrderRecord } from '../records.ts';
 import { executionRecords } from './execution-records.ts';
 import { type AccountReading, problemsOf, type ViewFailure } from './observe-account.ts';
-import { type ExecutionContext, feesOf, isSettled, updateOrder } from './send-order.ts';
+import { type ExecutionContext, fillsOf, isSettled, updateOrder, usdtFeesOf } from './send-order.ts';
 
 export interface AccountView extends AccountReading {
   /** undefined when it could not be read or written. */
@@ -33,8 +32,11 @@ export interface AccountView extends AccountReading {
   readonly walletDifference: string | undefined;
 }
 
-/** How far lists may be behind a fill. */
-const READ_LAG_MS = 10_000;
+/**
+ * How far the account may be shown behind a fill, in both looks of a run: what is compared sooner takes a late answer for a
+ * position that is gone. Less than the minute to the next run.
+ */
+const READ_LAG_MS = 45_000;
 
 const overtaken = () =>
   failure<ViewFailure>({ code: 'overtaken', message: 'the ledger was changed by another run' });
@@ -63,6 +65,7 @@ export async function bookAccount(
       ...reading,
       orders: booked.orders,
       statement,
+      anomalies: [...reading.anomalies, ...booked.unexplained],
       faults: [...reading.faults, ...booked.faults],
     };
     if (statement === undefined)
@@ -143,7 +146,12 @@ async function book(
   context: ExecutionContext,
   { reading, before }: { reading: AccountReading; before: Versioned<BookedLedger> },
 ): Promise<
-  | { bookedLedger: Versioned<BookedLedger>; orders: ReadonlyMap<string, OrderRecord>; faults: string[] }
+  | {
+      bookedLedger: Versioned<BookedLedger>;
+      orders: ReadonlyMap<string, OrderRecord>;
+      unexplained: readonly string[];
+      faults: string[];
+    }
   | undefined
 > {
   const { found } = reading;
@@ -155,9 +163,16 @@ async function book(
     bookedLedger: forgetOrders(before.value, settled),
     faults,
   });
-  const income = await context.broker.incomeSince(fundingSinceMs(withFills));
+  const income = await context.broker.incomeSince(incomeSinceMs(withFills));
   faults.push(...problemsOf('income', income));
-  const after = income.ok ? bookPayments(withFills, fundingIn(income.value.rows)) : withFills;
+  const nowMs = context.clock.nowMs();
+  // By the orders as they were looked up, with what is booked by now.
+  const looked = {
+    orders: new Map([...orders].map(([id, order]) => [id, withBooked(order, withFills.orders[id])])),
+  };
+  const inDoubt = symbolsInDoubt(context, { ...reading, ...looked });
+  const withIncome = income.ok ? bookIncome(withFills, income.value.rows, { inDoubt, nowMs }) : withFills;
+  const { bookedLedger: after, unexplained } = await explain(context, withIncome);
   const written = await writeLedger(context, before, after);
   if (written === undefined) return undefined;
   for (const clientOrderId of found.keys()) {
@@ -166,7 +181,16 @@ async function book(
     );
     if (record !== undefined) orders.set(clientOrderId, record);
   }
-  return { bookedLedger: written, orders, faults };
+  return { bookedLedger: written, orders, unexplained, faults };
+}
+
+/** Transfers against what operators have declared. */
+async function explain({ risk, broker, clock }: ExecutionContext, bookedLedger: BookedLedger) {
+  const sinceMs = declarationsSinceMs(bookedLedger);
+  if (sinceMs === undefined) return { bookedLedger, unexplained: [] };
+  const { records } = await executionRecords(risk).transferDeclarations.since(broker.scope, sinceMs);
+  const declarations = records.map(({ value }) => value);
+  return explainTransfers(bookedLedger, { declarations, nowMs: clock.nowMs() });
 }
 
 async function bookFills(
@@ -178,19 +202,22 @@ async function bookFills(
     if (report === undefined) continue;
     const { filledQuantity, averagePrice } = report;
     const { symbol, side } = record;
-    const fees = await feesOf(context, report);
+    const fills = await fillsOf(context, report);
     // An order whose trades are not listed yet is booked whole or not at all.
-    if (!fees.ok) given.faults.push(`${symbol}: order ${clientOrderId}: ${fees.error.message}`);
-    else
-      bookedLedger = bookOrder(bookedLedger, {
+    if (!fills.ok) given.faults.push(`${symbol}: order ${clientOrderId}: ${fills.error.message}`);
+    else {
+      const booked = bookOrder(bookedLedger, {
         clientOrderId,
         symbol,
         side,
         filledQuantity,
         averagePrice,
-        feeMicroUsdt: fees.value,
+        feeMicroUsdt: usdtFeesOf(fills.value),
         booked: bookedOf(record),
       });
+      const trades = fills.value.map(({ tradeId, atMs }) => ({ id: tradeId, symbol, atMs }));
+      bookedLedger = withOwnTrades(booked, trades);
+    }
   }
   return bookedLedger;
 }
@@ -200,11 +227,6 @@ const bookedOf = ({ state, bookedQuantity, bookedFeeMicroUsdt }: OrderRecord) =>
   averagePrice: bookedQuantity > 0 ? state.averagePrice : null,
   feeMicroUsdt: bookedFeeMicroUsdt,
 });
-
-const fundingIn = (rows: readonly Income[]) =>
-  rows
-    .filter(({ kind, asset }) => kind === 'funding' && asset === 'USDT')
-    .map(({ id, atMs, amount }) => ({ id, atMs, amountMicroUsdt: microUsdt(amount) }));
 
 function withBooked(record: OrderRecord, booked: BookedLedger['orders'][string] | undefined): OrderRecord {
   if (booked === undefined) return record;

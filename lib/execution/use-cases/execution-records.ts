@@ -9,6 +9,7 @@ import {
   PAPER_ACCOUNT,
   PAPER_ORDERS,
   POSITIONS,
+  TRANSFER_DECLARATIONS,
 } from '../records.ts';
 
 export const executionRecords = (store: RecordStore) => ({
@@ -18,5 +19,6 @@ export const executionRecords = (store: RecordStore) => ({
   bookedLedger: new SingleRecord(store, BOOKED_LEDGER),
   executeReports: new RecordSeries(store, EXECUTE_REPORTS),
   paperAccount: new SingleRecord(store, PAPER_ACCOUNT),
+  transferDeclarations: new RecordSeries(store, TRANSFER_DECLARATIONS),
   paperOrders: new KeyedRecords(store, PAPER_ORDERS),
 });

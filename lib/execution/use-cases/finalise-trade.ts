@@ -5,13 +5,14 @@ import { isFinal } from '../order-state.ts';
 import { isGivenUp } from '../plan-protection.ts';
 import type { OpenOrder } from '../ports.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
-import { tradeOf } from '../trade-of.ts';
+import { isClosedByUs, tradeOf } from '../trade-of.ts';
 import { handOver, standInFor } from './adopt-position.ts';
 import type { AccountView } from './book-account.ts';
 import { executionRecords } from './execution-records.ts';
 import type { AccountReading } from './observe-account.ts';
 import { legRecords } from './reduce-position.ts';
 import { type ExecutionContext, findOrder, isSettled, updateOrder } from './send-order.ts';
+import { tradeCosts } from './trade-costs.ts';
 
 /** Ends a trade whose position is gone: its orders first, then its record, last what the gate holds for it. */
 export async function finaliseTrade(
@@ -47,6 +48,8 @@ export async function finaliseTrade(
   if (position === undefined) return release(context, view, symbol);
   const legs = await legRecords(context, entry, position.value);
   if (legs.some((leg) => !isSettled(leg))) return ['waiting'];
+  // What others have closed is told by income, which is complete once it explains the wallet.
+  if (!isClosedByUs({ entry, legs }) && view.walletDifference !== undefined) return ['waiting'];
   return endTrade(context, view, { entry, legs, position });
 }
 
@@ -58,8 +61,10 @@ async function endTrade(
   const { risk, broker } = context;
   const { symbol } = trade.entry;
   const { positions, trades } = executionRecords(risk);
-  if (trade.entry.state.filledQuantity > 0)
-    await trades.add(broker.scope, tradeOf({ ...trade, position: trade.position.value }));
+  if (trade.entry.state.filledQuantity > 0) {
+    const ended = { ...trade, position: trade.position.value };
+    await trades.add(broker.scope, tradeOf(ended, await tradeCosts(context, ended)));
+  }
   const removed = await positions.remove(broker.scope, trade.position);
   return removed === 'conflict' ? ['conflict'] : ['closed', ...(await release(context, view, symbol))];
 }
@@ -75,6 +80,12 @@ async function release(
   return [released.ok ? 'released' : released.error];
 }
 
+/** Whether an order is somebody else's, and to be left alone: ours are written down before they leave. */
+export const isLeftToOthers = (
+  { externalPositions }: ExecutionContext,
+  record: Versioned<OrderRecord> | undefined,
+): boolean => externalPositions === 'leave-and-halt' && record === undefined;
+
 /** Cancels orders and writes down how they ended. @returns one line for each that would not be cancelled */
 export async function cancelOpenOrders(
   context: ExecutionContext,
@@ -83,9 +94,10 @@ export async function cancelOpenOrders(
   const faults: string[] = [];
   for (const order of orders) {
     const { risk, broker } = context;
+    const stored = await executionRecords(risk).orders.get(broker.scope, order.clientOrderId);
+    if (isLeftToOthers(context, stored)) continue;
     const cancelled = await broker.cancel(order);
     if (!cancelled.ok) faults.push(`not_cancelled: ${cancelled.error.message}`);
-    const stored = await executionRecords(risk).orders.get(broker.scope, order.clientOrderId);
     if (!cancelled.ok || stored === undefined || isFinal(stored.value.state.status)) continue;
     const found = await findOrder(context, stored.value);
     if (found.ok) await updateOrder(context, order.clientOrderId, found.value.advance);

@@ -9,7 +9,7 @@ import { dayId, type EquitySnapshot } from '../../risk/records.ts';
 import { SEND_MS_MAX } from '../send-window.ts';
 import type { AccountView } from './book-account.ts';
 import { executionRecords } from './execution-records.ts';
-import { cancelOpenOrders, finaliseTrade } from './finalise-trade.ts';
+import { cancelOpenOrders, finaliseTrade, isLeftToOthers } from './finalise-trade.ts';
 import {
   type AccountReading,
   externalPositionsOf,
@@ -18,7 +18,7 @@ import {
   type ViewFailure,
 } from './observe-account.ts';
 import { reconcileAccount } from './reconcile-account.ts';
-import { protectSymbol } from './reconcile-position.ts';
+import { LEFT, protectSymbol } from './reconcile-position.ts';
 import { earliest, type RunsBefore, readRuns, recordRun, unprotectedSince } from './record-run.ts';
 import { Work } from './run-work.ts';
 import type { ExecutionContext } from './send-order.ts';
@@ -39,7 +39,7 @@ export interface PositionManagerReport {
 }
 
 export interface PositionManagerContext extends ExecutionContext {
-  /** Of this function, for its marks. */
+  /** Of this function, for its equity snapshots. */
   readonly codeVersion: string;
 }
 
@@ -53,8 +53,11 @@ export async function managePositions(context: PositionManagerContext): Promise<
   const reconciled = await observe(() => reconcileAccount(context, first.value, before?.value));
   if (!reconciled.ok)
     return conclude(context, { failure: reconciled.error, before, work, held: first.value.held });
-  const { view, adoptable, differences, walletDifferentSinceMs } = reconciled.value;
+  const { view, adoptable, walletDifferentSinceMs } = reconciled.value;
   await protectAll(context, { reading: view, adoptable, work });
+  // Told in every run, as long as it is there.
+  const left = work.symbolsOf(LEFT).map((symbol) => `${symbol}: an external position is left as it is`);
+  const differences = [...reconciled.value.differences, ...left];
   await finaliseAll(context, view, work);
   const equity = (await work.attempt('equity', () => snapshot(context, view)))?.value;
   if (equity?.ok === false) work.faults.push(equity.error);
@@ -149,8 +152,9 @@ async function finaliseAll(context: ExecutionContext, view: AccountView, work: W
   });
 }
 
-/** Strays that are not just on their way into our records: execute may have sent them after we looked. */
-async function agedOrphanOrders({ risk, broker, clock }: ExecutionContext, view: AccountView) {
+/** Those that are not just on their way into our records: execute may have sent them after we looked. */
+async function agedOrphanOrders(context: ExecutionContext, view: AccountView) {
+  const { risk, broker, clock } = context;
   const orphanOrders = orphanOrdersOf(view).filter(
     ({ symbol }) =>
       // Which orders a record names that cannot be read is not known.
@@ -161,7 +165,9 @@ async function agedOrphanOrders({ risk, broker, clock }: ExecutionContext, view:
   );
   const nowMs = clock.nowMs();
   const aged = orphanOrders.filter(
-    (_, index) => nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX,
+    (_, index) =>
+      nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX &&
+      !isLeftToOthers(context, records[index]),
   );
   // Whoever has placed it: a stop may be all that protects a position whose own stop is not there.
   const { positions } = executionRecords(risk);

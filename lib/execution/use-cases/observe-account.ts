@@ -241,11 +241,14 @@ export function externalPositionsOf({ entryIds, held, positions }: AccountReadin
   return [...held.keys()].filter((symbol) => !entryIds.has(symbol) && !positions.has(symbol));
 }
 
-/** Orders that the exchange has open and nothing of ours names any more. */
+/**
+ * Orders that the exchange has open and nothing of ours names any more. An order is cancelled by its id: one that a record names is
+ * none, whatever symbol its row bears.
+ */
 export function orphanOrdersOf({ entryIds, openOrders, positions }: AccountReading): readonly OpenOrder[] {
-  return openOrders.filter(({ symbol, clientOrderId }) => {
-    const position = positions.get(symbol)?.value;
-    const names = [entryIds.get(symbol), position?.stopClientOrderId, position?.exitClientOrderId];
-    return !names.includes(clientOrderId);
-  });
+  const named = new Set([
+    ...entryIds.values(),
+    ...[...positions.values()].flatMap(({ value }) => [value.stopClientOrderId, value.exitClientOrderId]),
+  ]);
+  return openOrders.filter(({ clientOrderId }) => !named.has(clientOrderId));
 }

@@ -92,6 +92,9 @@ export async function sendExit(
   options: { readonly entry: OrderRecord; readonly quantity: number; readonly reason: ExitReason },
 ): Promise<Reduction> {
   const about = { ...options, leg: 'exit' as const, note: options.reason, replace: false };
+  const isUrgent = options.reason === 'emergency';
+  if (!isUrgent && (await isLeftToRestStop(context, position.value, options.quantity)))
+    return { outcome: 'paused' };
   const first = await reduce(context, position, about);
   if (!isRefusedByFilters(first)) return first;
   const { symbol } = position.value;
@@ -109,6 +112,22 @@ export async function sendExit(
   return last;
 }
 
+/** What is held is no more than a rest whose stop is open: every further exit would be refused. */
+async function isLeftToRestStop(
+  { risk, broker }: ExecutionContext,
+  { stopClientOrderId: id }: PositionRecord,
+  quantity: number,
+): Promise<boolean> {
+  // A record that cannot be read keeps no exit from being sent.
+  const read = async (stopId: string) =>
+    executionRecords(risk)
+      .orders.get(broker.scope, stopId)
+      .catch(() => undefined);
+  const stop = id === null ? undefined : await read(id);
+  if (stop === undefined || stop.value.note !== REST) return false;
+  return !isFinal(stop.value.state.status) && stop.value.quantity >= quantity;
+}
+
 /** A stop so near to the market that the next small move closes what is left. */
 async function placeRestStop(
   context: ExecutionContext,
@@ -117,12 +136,8 @@ async function placeRestStop(
   const { entry, rest, filters } = given;
   const position = await currentPosition(context, entry.symbol);
   if (position === undefined) return;
-  const { symbol, side, stopClientOrderId } = position.value;
-  const newest =
-    stopClientOrderId === null
-      ? undefined
-      : await executionRecords(context.risk).orders.get(context.broker.scope, stopClientOrderId);
-  if (newest !== undefined && newest.value.note === REST && !isFinal(newest.value.state.status)) return;
+  if (await isLeftToRestStop(context, position.value, rest)) return;
+  const { symbol, side } = position.value;
   const prices = await context.broker.prices([symbol]);
   const price = (prices.ok ? prices.value.get(symbol) : undefined) ?? position.value.entryPrice;
   const isLong = side === 'BUY';

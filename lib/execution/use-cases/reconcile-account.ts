@@ -61,7 +61,7 @@ export async function reconcileAccount(
   return success({ view, adoptable, differences: [...confirmed, ...anomalies], walletDifferentSinceMs });
 }
 
-/** What both looks differ in alike. A difference of the wallet alone has minutes to be explained by income. */
+/** What both looks differ in alike. A difference of the wallet has minutes to be explained by income. */
 function confirm(
   first: AccountView,
   second: AccountView,
@@ -73,11 +73,10 @@ function confirm(
   if (wallet === undefined)
     return { confirmed: positions, isWhole: arePositionsWhole, walletDifferentSinceMs: null };
   const sinceMs = before?.value?.walletDifferentSinceMs ?? nowMs;
-  const isTold = second.differences.length > 0 || !mayBeIncome(sinceMs, nowMs);
-  const isConfirmed = isTold && wallet === first.walletDifference;
+  const isConfirmed = !mayBeIncome(sinceMs, nowMs) && wallet === first.walletDifference;
   return {
     confirmed: isConfirmed ? [...positions, wallet] : positions,
-    isWhole: arePositionsWhole && isConfirmed,
+    isWhole: arePositionsWhole,
     walletDifferentSinceMs: sinceMs,
   };
 }
@@ -90,15 +89,16 @@ async function trustExchange(
   const { risk, broker, clock } = context;
   const { bookedLedger: before, statement } = view;
   if (before === undefined || statement === undefined) return view;
-  const ledger = takeOver(before.value.ledger, statement);
+  const keepsWallet = view.walletDifference === undefined || !differences.includes(view.walletDifference);
+  const ledger = takeOver(before.value.ledger, statement, { keepsWallet });
   const bookedLedger = await writeLedger(context, before, { ...before.value, ledger });
   if (bookedLedger === undefined) return view;
   const atMs = clock.nowMs();
-  await executionRecords(risk).audit.add(broker.scope, `guard#${atMs}#reconciled`, {
+  await executionRecords(risk).audit.add(broker.scope, `position-manager#${atMs}#reconciled`, {
     atMs,
     what: 'reconciled',
     by: 'manage-positions',
     message: differences.join('; '),
   });
-  return { ...view, bookedLedger };
+  return { ...view, bookedLedger, walletDifference: keepsWallet ? view.walletDifference : undefined };
 }

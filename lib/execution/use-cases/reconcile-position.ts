@@ -1,6 +1,7 @@
 // What the position manager does for one symbol that the account holds: tells planProtection what is known, and carries out what
 // it says. Every step may be repeated, and works whatever the gate says.
 import type { Versioned } from '../../risk/ports.ts';
+import type { OrderSide } from '../order.ts';
 import { type ProtectionAct, type ProtectionFacts, planProtection } from '../plan-protection.ts';
 import type { BrokerPosition } from '../ports.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
@@ -49,6 +50,7 @@ export async function protectSymbol(
     const act = planProtection(factsOf(context, view, trade));
     if (act.act === 'wait') return ['waiting'];
     if (act.act === 'adopt') {
+      if (isExternal(context, trade)) return [LEFT];
       const adopted = await adoptPosition(context, view, known.held);
       if (adopted === undefined) return ['conflict'];
       trade = { ...trade, ...adopted };
@@ -64,6 +66,15 @@ export async function protectSymbol(
   }
   throw new Error(`${symbol}: its records do not settle`);
 }
+
+/** A position of somebody else that is not touched. */
+export const LEFT = 'external_position_left';
+
+/** Nobody here has opened it, and the stage leaves such positions alone; one whose entry is forgotten is still ours. */
+const isExternal = ({ externalPositions }: ExecutionContext, { held, position }: Trade): boolean =>
+  externalPositions === 'leave-and-halt' && position?.value.side !== sideOf(held);
+
+const sideOf = ({ quantity }: BrokerPosition): OrderSide => (quantity > 0 ? 'BUY' : 'SELL');
 
 /** Moves a record that cannot be read to the audit trail, so that its symbol gets a new one; false when another run did. */
 async function setAside(
@@ -111,7 +122,11 @@ function factsOf(context: ExecutionContext, view: AccountReading, trade: Trade):
     stop: recordOf(stopClientOrderId),
     exit: recordOf(exitClientOrderId),
     isStopFound: stopClientOrderId !== null && view.found.get(stopClientOrderId)?.report?.status === 'open',
-    listedStops: view.openOrders.filter(({ symbol, kind }) => symbol === held.symbol && kind === 'stop'),
+    // A stop of ours is known by its id, whatever symbol its row bears.
+    listedStops: view.openOrders.filter(
+      ({ symbol, kind, clientOrderId }) =>
+        kind === 'stop' && (symbol === held.symbol || stopIds.includes(clientOrderId)),
+    ),
     knowsStops: view.knowsStops,
     earlierStopIds: stopIds.filter((id) => id !== stopClientOrderId),
     epoch: epochOf(view.gate),

@@ -20,6 +20,11 @@ export class Work {
     }
   }
 
+  /** Symbols of which this was done. */
+  symbolsOf(what: string): readonly string[] {
+    return this.actions.filter(({ done }) => done.includes(what)).map(({ symbol }) => symbol);
+  }
+
   /** Does one symbol's part once. What goes wrong with it is not the others' problem; the run then does not count as completed. */
   async once(symbol: string, act: () => Promise<readonly string[]>): Promise<void> {
     if (this.#handled.has(symbol)) return;

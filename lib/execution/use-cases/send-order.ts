@@ -6,9 +6,10 @@ import type { Clock } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { RiskApproved } from '../../risk/gate.ts';
 import type { RiskStore } from '../../risk/ports.ts';
+import type { ExternalPositions } from '../external-positions.ts';
 import type { EntryOrder, ReduceOrder, SizedOrder } from '../order.ts';
 import { advanceOrder, isFinal, newOrderState, type OrderEvent } from '../order-state.ts';
-import type { Broker, BrokerError, OrderReference, OrderReport, RejectionCode } from '../ports.ts';
+import type { Broker, BrokerError, Fill, OrderReference, OrderReport, RejectionCode } from '../ports.ts';
 import type { OrderRecord } from '../records.ts';
 import { SEND_MS_MAX } from '../send-window.ts';
 import { executionRecords } from './execution-records.ts';
@@ -18,6 +19,8 @@ export interface ExecutionContext {
   readonly risk: RiskStore;
   readonly broker: Broker;
   readonly clock: Clock;
+  /** @default adopt-and-close */
+  readonly externalPositions?: ExternalPositions;
 }
 
 /** How often a record is written anew because someone else wrote it in between. */
@@ -25,7 +28,7 @@ export const WRITE_ATTEMPTS_MAX = 8;
 /** Finer than any exchange's step. */
 const FILLS_TOLERANCE = 5e-9;
 
-const referenceOf = ({ symbol, clientOrderId, stopPrice, leg }: OrderRecord): OrderReference => ({
+export const referenceOf = ({ symbol, clientOrderId, stopPrice, leg }: OrderRecord): OrderReference => ({
   symbol,
   clientOrderId,
   kind: leg === 'stop' && stopPrice !== null ? 'stop' : 'market',
@@ -238,12 +241,12 @@ export async function findOrder(
   });
 }
 
-/** Fees in USDT of what an order has filled. Fails while the exchange does not list all of its trades. */
-export async function feesOf(
-  { broker }: ExecutionContext,
-  report: OrderReport,
-): Promise<Result<number, BrokerError>> {
-  if (report.filledQuantity === 0) return success(0);
+/** The trades of what an order has filled. Fails while the exchange does not list all of them. */
+export async function fillsOf(
+  { broker }: Pick<ExecutionContext, 'broker'>,
+  report: OrderReference & { readonly filledQuantity: number },
+): Promise<Result<readonly Fill[], BrokerError>> {
+  if (report.filledQuantity === 0) return success([]);
   const fills = await broker.fills(report);
   if (!fills.ok) return fills;
   const listed = fills.value.reduce((sum, { quantity }) => sum + quantity, 0);
@@ -251,6 +254,9 @@ export async function feesOf(
     const message = `the exchange lists trades of ${listed} of ${report.filledQuantity} ${report.symbol} only`;
     return failure({ code: 'invalid_response', message, retryable: true });
   }
-  const inUsdt = fills.value.filter(({ fee }) => fee.asset === 'USDT');
-  return success(inUsdt.reduce((sum, { fee }) => sum + microUsdt(fee.amount), 0));
+  return fills;
 }
+
+/** What trades have cost the USDT wallet: fees in other assets leave it as it is. */
+export const usdtFeesOf = (fills: readonly Fill[]): number =>
+  fills.reduce((sum, { fee }) => sum + (fee.asset === 'USDT' ? microUsdt(fee.amount) : 0), 0);

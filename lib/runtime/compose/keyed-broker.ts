@@ -77,5 +77,6 @@ export async function openKeyedBroker({
     filters: (options) => ask((current) => current.filters(options)),
     fills: (order) => ask((current) => current.fills(order)),
     incomeSince: (sinceMs) => ask((current) => current.incomeSince(sinceMs)),
+    forcedClosing: (symbol, sinceMs) => ask((current) => current.forcedClosing(symbol, sinceMs)),
   };
 }

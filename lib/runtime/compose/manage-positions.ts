@@ -32,9 +32,11 @@ export function composeManagePositions(
   const risk = openRiskStore(runtime, settings);
   const flags = createSsmFlagStore({ client: clients.ssm, stage: settings.stage });
   const brokerOf = openedBrokers({ ...settings, ...runtime, risk });
+  const { externalPositions } = settings;
   const manageScope = async (scope: Scope): Promise<ManagePositionsOutcome> => {
     try {
-      return await managePositions({ risk, broker: await brokerOf(scope), clock, codeVersion });
+      const broker = await brokerOf(scope);
+      return await managePositions({ risk, broker, clock, codeVersion, externalPositions });
     } catch (error) {
       return { scope, failed: messageOf(error) };
     }

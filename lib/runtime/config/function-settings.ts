@@ -1,6 +1,7 @@
 // The settings of every function, one table each. A missing or malformed setting stops the function at its start, with one line that
 // names it; a setting that the stack does not set does not compile (infra/constructs/function-stack.ts).
 import { z } from 'zod';
+import { externalPositionsSchema } from '../../execution/external-positions.ts';
 import { SYMBOLS_MAX } from '../../market/universe.ts';
 import { defineSettings, override, required, type SettingsOf, text } from './define-settings.ts';
 import { stageNameSchema } from './stage.ts';
@@ -36,7 +37,12 @@ export type InferSettings = SettingsOf<typeof inferSettings>;
 export const executeSettings = defineSettings({ stage, ...market, bucket, signalsTable, riskTable });
 export type ExecuteSettings = SettingsOf<typeof executeSettings>;
 
-export const managePositionsSettings = defineSettings({ stage, ...market, riskTable });
+export const managePositionsSettings = defineSettings({
+  stage,
+  ...market,
+  riskTable,
+  externalPositions: required('QT_EXTERNAL_POSITIONS', externalPositionsSchema),
+});
 export type ManagePositionsSettings = SettingsOf<typeof managePositionsSettings>;
 
 export const circuitBreakerSettings = defineSettings({ stage, signalsTable, riskTable, shards, notify });

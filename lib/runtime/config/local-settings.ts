@@ -30,6 +30,7 @@ export const localTradingSettings = (
   signalsTable,
   riskTable,
   shards,
+  externalPositions: 'adopt-and-close',
 });
 
 export const localCircuitBreakerSettings = (stateDir: string): CircuitBreakerSettings => ({

@@ -10,6 +10,7 @@ import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-sig
 import { MINUTE_MS } from '../../../lib/core/units.ts';
 import { differencesOf } from '../../../lib/execution/booked-ledger.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
+import type { ExternalPositions } from '../../../lib/execution/external-positions.ts';
 import type { Broker, BrokerPosition } from '../../../lib/execution/ports.ts';
 import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../../lib/execution/use-cases/execute.ts';
@@ -23,7 +24,7 @@ import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
 import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
 import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
 import { initialRollout } from '../../../lib/risk/level.ts';
-import type { FlagStore } from '../../../lib/risk/ports.ts';
+import type { FlagStore, RiskStore } from '../../../lib/risk/ports.ts';
 import { type BreakerOutcome, tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
 import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
 import {
@@ -83,7 +84,7 @@ const pricedPosition = (position: BrokerPosition) => ({
 export class LiveWorld {
   nowMs = START_MS + 3_000;
   readonly clock = { nowMs: () => this.nowMs };
-  readonly risk = createMemoryRiskStore();
+  risk: RiskStore = createMemoryRiskStore();
   readonly signals = createMemorySignalStore();
   readonly objects = createMemoryObjectStore({ versioned: false });
   readonly told: string[] = [];
@@ -107,14 +108,23 @@ export class LiveWorld {
     write: async (name, text) => void this.flagTexts.set(name, text),
   };
   exchange!: SimulatedExchange;
+  externalPositions: ExternalPositions = 'adopt-and-close';
   broker!: Broker;
   /** What the operator would see on the exchange's own pages: no fault befalls it, for the tests clear them first. */
   #account!: BinanceAccount;
   #waitedMs = 0;
 
-  /** @param unkind in which ways the exchange is; kind by default */
-  static async open(dips: Dips = {}, unkind: Partial<Unkindness> = {}): Promise<LiveWorld> {
+  /**
+   * @param unkind in which ways the exchange is; kind by default
+   * @param risk in memory by default
+   */
+  static async open(
+    dips: Dips = {},
+    unkind: Partial<Unkindness> = {},
+    risk: RiskStore | undefined = undefined,
+  ): Promise<LiveWorld> {
     const world = new LiveWorld();
+    if (risk !== undefined) world.risk = risk;
     world.exchange = await startSimulatedExchange({
       market: calmMarket(dips),
       clock: world.clock,
@@ -156,9 +166,9 @@ export class LiveWorld {
   }
 
   managePositions(crash?: CrashPlan): Promise<PositionManagerReport> {
-    const { risk, broker, clock } = this;
+    const { risk, broker, clock, externalPositions } = this;
     const over = <Port extends object>(port: Port): Port => crash?.over(port) ?? port;
-    return managePositions({ risk, broker: over(broker), clock, codeVersion: VERSION });
+    return managePositions({ risk, broker: over(broker), clock, codeVersion: VERSION, externalPositions });
   }
 
   tick = (): Promise<BreakerOutcome> => tickBreaker(this.dependencies(), 'live');

@@ -5,7 +5,7 @@ import { microUsdt } from '../../../lib/core/money.ts';
 import { failure, type Result, success } from '../../../lib/core/result.ts';
 import { bookFill, type Ledger, newLedger } from '../../../lib/execution/ledger.ts';
 import type { EntryOrder, OrderSide, ReduceOrder } from '../../../lib/execution/order.ts';
-import type { Broker, Fill, OpenOrder, OrderReport } from '../../../lib/execution/ports.ts';
+import type { Broker, Fill, Income, OpenOrder, OrderReport } from '../../../lib/execution/ports.ts';
 import { RiskApproved } from '../../../lib/risk/gate.ts';
 
 /** What becomes of a submitted order. */
@@ -94,8 +94,15 @@ export class ScriptedExchange {
   /** A trade that none of our orders made. */
   tradeByHand(fill: { symbol: string; side: OrderSide; quantity: number }): void {
     const price = this.prices.get(fill.symbol)!;
+    const before = this.ledger.realisedMicroUsdt;
     this.ledger = bookFill(this.ledger, { ...fill, price, feeMicroUsdt: 0 });
+    const id = `hand-${this.#income.length}`;
+    this.#income.push({
+      ...{ id, kind: 'realised', type: 'REALIZED_PNL', symbol: fill.symbol, asset: 'USDT', tradeId: id },
+      ...{ amount: (this.ledger.realisedMicroUsdt - before) / 1e6, atMs: this.#clock.nowMs() },
+    });
   }
+  readonly #income: Income[] = [];
 
   readonly broker: Broker = {
     scope: 'paper',
@@ -151,7 +158,9 @@ export class ScriptedExchange {
         ),
       ),
     fills: async ({ clientOrderId }) => this.#unlessDown(this.#orders.get(clientOrderId)?.fills ?? []),
-    incomeSince: async () => this.#unlessDown({ rows: [], problems: [] }),
+    incomeSince: async (sinceMs) =>
+      this.#unlessDown({ rows: this.#income.filter(({ atMs }) => atMs >= sinceMs), problems: [] }),
+    forcedClosing: async () => this.#unlessDown(undefined),
   };
 
   #open(kind: OrderReport['kind']): OpenOrder[] {

@@ -2,10 +2,11 @@
 // most 1000 rows and 7 days at once.
 import { failure, type Result, success } from '../../../core/result.ts';
 import { DAY_MS } from '../../../core/units.ts';
-import type { Income, Listing, ReadProblem } from '../../../execution/ports.ts';
+import type { ForcedClosing, Income, Listing, ReadProblem } from '../../../execution/ports.ts';
 import { ExchangeFault } from '../exchange-fault.ts';
 import type { BinanceAccount } from './binance-account.ts';
 import { type BinanceTrade, readIncome, readTrades } from './binance-balances.ts';
+import { readForced } from './binance-orders.ts';
 
 const ROWS_MAX = 1_000;
 const WINDOW_MS = 7 * DAY_MS - 1;
@@ -71,6 +72,19 @@ export async function incomeSince(
     startTime = isFull ? newestMs : endTime + 1;
   }
   return tooMany('the rows of income');
+}
+
+/** Which order of the exchange itself has last reduced a position, of the last 7 days; undefined: none. */
+export async function forcedClosing(
+  account: BinanceAccount,
+  { symbol, sinceMs }: { readonly symbol: string; readonly sinceMs: number },
+): Promise<Result<ForcedClosing | undefined, ExchangeFault>> {
+  const now = await account.exchangeNowMs();
+  if (!now.ok) return now;
+  const startTime = Math.max(sinceMs, now.value - WINDOW_MS);
+  const parameters = { symbol, startTime, endTime: startTime + WINDOW_MS, limit: ROWS_MAX };
+  const read = await account.ask({ method: 'GET', path: 'allOrders', parameters, weight: 5 }, readForced);
+  return read.ok ? success(read.value.rows.at(-1)) : read;
 }
 
 const byTime = (a: Income, b: Income): number => a.atMs - b.atMs || (a.id < b.id ? -1 : 1);

@@ -1,7 +1,7 @@
 // Reads orders of a Binance futures account. Our own are read strictly: a status or an amount that was guessed would be money
 // that was guessed. Of others' open orders only symbol, side and id matter.
 import { z } from 'zod';
-import type { OpenOrder, OrderReference, OrderReport } from '../../../execution/ports.ts';
+import type { ForcedClosing, OpenOrder, OrderReference, OrderReport } from '../../../execution/ports.ts';
 import { decimalSchema, readDecimal } from '../decimal.ts';
 import { ExchangeFault } from '../exchange-fault.ts';
 import { listReader, reader } from './answer-reader.ts';
@@ -29,6 +29,8 @@ const orderSchema = z.object({
   origQty: decimalSchema,
   executedQty: decimalSchema,
   avgPrice: decimalSchema,
+  /** What its trades were worth, in the quote asset; NaN when the answer does not tell. */
+  cumQuote: z.unknown().optional().transform(readDecimal),
   updateTime: z.int(),
 });
 export type BinanceOrder = z.infer<typeof orderSchema>;
@@ -91,6 +93,13 @@ export function reportOfAcceptance({ kind }: OrderReference, body: unknown): Ord
   return order.success ? reportOfOrder(order.data) : undefined;
 }
 
+/** `avgPrice` is rounded: times a large quantity of a cheap contract it is USDT beside what was paid. */
+function averageOf({ executedQty, avgPrice, cumQuote }: BinanceOrder): number | null {
+  if (!(executedQty > 0)) return null;
+  if (cumQuote > 0) return cumQuote / executedQty;
+  return avgPrice > 0 ? avgPrice : null;
+}
+
 export const reportOfOrder = (order: BinanceOrder): OrderReport => ({
   symbol: order.symbol,
   clientOrderId: order.clientOrderId,
@@ -98,7 +107,7 @@ export const reportOfOrder = (order: BinanceOrder): OrderReport => ({
   status: STATUS[order.status],
   quantity: order.origQty > 0 ? order.origQty : null,
   filledQuantity: order.executedQty,
-  averagePrice: order.executedQty > 0 && order.avgPrice > 0 ? order.avgPrice : null,
+  averagePrice: averageOf(order),
   filledAtMs: order.executedQty > 0 ? order.updateTime : null,
   updatedAtMs: order.updateTime,
 });
@@ -147,6 +156,11 @@ const side = z.enum(['BUY', 'SELL']).nullable().catch(null);
 
 /** Client order ids that the exchange gives its own orders: liquidation, auto-deleveraging, settlement. */
 const SENT_BY_EXCHANGE = /^(autoclose-|adl_autoclose|settlement_autoclose-)/;
+const FORCED_CLOSING: Readonly<Record<string, ForcedClosing>> = {
+  'autoclose-': 'liquidated',
+  adl_autoclose: 'auto_deleveraged',
+  'settlement_autoclose-': 'settled',
+};
 
 const openOrderRow = z
   .object({
@@ -196,3 +210,12 @@ const openStopRow = z
 
 export const readOpenOrders = listReader({ what: 'open orders', row: openOrderRow });
 export const readOpenStops = listReader({ what: 'open conditional orders', row: openStopRow });
+
+const forcedRow = z
+  .object({ clientOrderId: z.string(), executedQty: decimalSchema })
+  .transform(({ clientOrderId, executedQty }): ForcedClosing | null => {
+    const prefix = SENT_BY_EXCHANGE.exec(clientOrderId)?.[1];
+    return prefix !== undefined && executedQty > 0 ? (FORCED_CLOSING[prefix] ?? null) : null;
+  });
+/** Oldest first; other orders are left out. */
+export const readForced = listReader({ what: 'orders', row: forcedRow });

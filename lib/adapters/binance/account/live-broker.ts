@@ -5,7 +5,7 @@ import type { Broker } from '../../../execution/ports.ts';
 import type { MarketData } from '../../../market/ports.ts';
 import { RiskApproved } from '../../../risk/gate.ts';
 import type { ExchangeFault } from '../exchange-fault.ts';
-import { incomeSince } from './account-history.ts';
+import { forcedClosing, incomeSince } from './account-history.ts';
 import { AccountSettings, type SymbolSettings } from './account-settings.ts';
 import { BinanceAccount, type BinanceAccountOptions, type SignedRequest } from './binance-account.ts';
 import { readPositions, readWallet } from './binance-balances.ts';
@@ -45,6 +45,7 @@ export function createLiveBroker(options: LiveBrokerOptions): Broker {
     filters: async () => toAnswer(await market.filters()),
     fills: async (order) => toAnswer(await orders.fills(order)),
     incomeSince: async (sinceMs) => toAnswer(await incomeSince(account, sinceMs)),
+    forcedClosing: async (symbol, sinceMs) => toAnswer(await forcedClosing(account, { symbol, sinceMs })),
   };
 }
 
