@@ -107,9 +107,9 @@ class UnkindDay {
     if (faults.length > 0) this.#tell(`faults at ${job}: ${JSON.stringify(faults)}`);
     switch (job) {
       case 'infer': {
-        const run = await system.infer();
-        this.#counts.infer(run);
-        const report = await system.execute(run);
+        const inferred = await system.infer();
+        this.#counts.infer(inferred.run);
+        const report = await system.execute(inferred);
         this.#counts.execute(report);
         for (const { symbol, action, outcomes, message } of report?.decisions ?? [])
           this.#tell(`execute: ${symbol} ${action} ${outcomes.join(' ')} ${message}`);
