@@ -11,7 +11,7 @@ import type { Broker } from '../../lib/execution/ports.ts';
 import { type EmergencyStep, emergencyStop } from '../../lib/execution/use-cases/emergency-stop.ts';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { managePositions } from '../../lib/execution/use-cases/manage-positions.ts';
-import { openPosition, protect } from '../../lib/execution/use-cases/protect-position.ts';
+import { openPosition, protect } from '../../lib/execution/use-cases/positions/protect-position.ts';
 import { newOrderRecord, sendOrder } from '../../lib/execution/use-cases/send-order.ts';
 import { shockPaperAccount } from '../../lib/execution/use-cases/shock-paper-account.ts';
 import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts';

@@ -31,7 +31,7 @@ import { type EntryRequest, planEntry } from '../plan-entry.ts';
 import type { OrderRecord } from '../records.ts';
 import { SEND_WINDOW_MS } from '../send-window.ts';
 import { executionRecords } from './execution-records.ts';
-import { openPosition, protect } from './protect-position.ts';
+import { openPosition, protect } from './positions/protect-position.ts';
 import { type ExecutionContext, newOrderRecord, sendOrder } from './send-order.ts';
 
 export type ActingSignal = Signal & { readonly action: 'BUY' | 'SELL' };

@@ -26,7 +26,7 @@ import {
   type Policy,
 } from './enter-position.ts';
 import { executionRecords } from './execution-records.ts';
-import { sendExit } from './protect-position.ts';
+import { sendExit } from './positions/protect-position.ts';
 import { readDecidedSignals } from './read-decided-signals.ts';
 import type { ExecutionContext } from './send-order.ts';
 

@@ -11,7 +11,7 @@ import type { BrokerPosition, Submission } from '../ports.ts';
 import { planReduction } from '../reduce-plan.ts';
 import { roundToStep } from '../round-to-step.ts';
 import { executionRecords } from './execution-records.ts';
-import { sendExit } from './protect-position.ts';
+import { sendExit } from './positions/protect-position.ts';
 import type { ExecutionContext } from './send-order.ts';
 
 export interface FlattenContext extends ExecutionContext {

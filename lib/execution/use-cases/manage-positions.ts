@@ -9,7 +9,6 @@ import { dayId, type EquitySnapshot } from '../../risk/records.ts';
 import { SEND_MS_MAX } from '../send-window.ts';
 import type { AccountView } from './book-account.ts';
 import { executionRecords } from './execution-records.ts';
-import { cancelOpenOrders, finaliseTrade, isLeftToOthers } from './finalise-trade.ts';
 import {
   type AccountReading,
   externalPositionsOf,
@@ -17,10 +16,11 @@ import {
   readAccount,
   type ViewFailure,
 } from './observe-account.ts';
+import { cancelOpenOrders, finaliseTrade, isLeftToOthers } from './positions/finalise-trade.ts';
+import { LEFT, protectSymbol } from './positions/reconcile-position.ts';
+import { earliest, type RunsBefore, readRuns, recordRun, unprotectedSince } from './positions/record-run.ts';
+import { Work } from './positions/run-work.ts';
 import { reconcileAccount } from './reconcile-account.ts';
-import { LEFT, protectSymbol } from './reconcile-position.ts';
-import { earliest, type RunsBefore, readRuns, recordRun, unprotectedSince } from './record-run.ts';
-import { Work } from './run-work.ts';
 import type { ExecutionContext } from './send-order.ts';
 
 export interface PositionManagerReport {

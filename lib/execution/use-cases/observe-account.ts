@@ -10,7 +10,7 @@ import type { BookedLedger } from '../ledger/booked-ledger.ts';
 import type { BrokerPosition, Listing, OpenOrder, ReadProblem } from '../ports.ts';
 import type { OrderRecord, PositionRecord } from '../records.ts';
 import { executionRecords } from './execution-records.ts';
-import { legIds } from './reduce-position.ts';
+import { legIds } from './positions/reduce-position.ts';
 import { type ExecutionContext, type FoundOrder, findOrder, isSettled, updateOrder } from './send-order.ts';
 
 /** A record of a position that cannot be read. */

@@ -9,7 +9,7 @@ import {
   readAccount,
   type ViewFailure,
 } from './observe-account.ts';
-import type { RunsBefore } from './record-run.ts';
+import type { RunsBefore } from './positions/record-run.ts';
 import type { ExecutionContext } from './send-order.ts';
 
 interface Reconciled {

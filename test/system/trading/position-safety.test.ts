@@ -1,17 +1,17 @@
 // Positions stay protected and are closed by what the account holds, whatever the records, the ledger or single answers say.
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { failure, success } from '../../lib/core/result.ts';
-import { MINUTE_MS } from '../../lib/core/units.ts';
-import type { Broker } from '../../lib/execution/ports.ts';
-import { BOOKED_LEDGER, ORDERS, POSITIONS } from '../../lib/execution/records.ts';
-import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
-import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
-import { keyOf } from '../../lib/risk/record-kind.ts';
-import { POSITION_MANAGER } from '../../lib/risk/records.ts';
-import { collectBreakerEvidence } from '../../lib/risk/use-cases/breaker-evidence.ts';
-import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
-import { signalOf, TradingWorld } from '../support/trading/trading-world.ts';
+import { failure, success } from '../../../lib/core/result.ts';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
+import type { Broker } from '../../../lib/execution/ports.ts';
+import { BOOKED_LEDGER, ORDERS, POSITIONS } from '../../../lib/execution/records.ts';
+import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
+import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
+import { keyOf } from '../../../lib/risk/record-kind.ts';
+import { POSITION_MANAGER } from '../../../lib/risk/records.ts';
+import { collectBreakerEvidence } from '../../../lib/risk/use-cases/breaker-evidence.ts';
+import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
+import { signalOf, TradingWorld } from '../../support/trading/trading-world.ts';
 
 const open = () => TradingWorld.open(signalOf('BTCUSDT', 'BUY'), signalOf('ETHUSDT', 'SELL'));
 

@@ -5,34 +5,37 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createClients } from '../../lib/adapters/aws/create-clients.ts';
-import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
-import { MINUTE_MS } from '../../lib/core/units.ts';
-import type { Broker } from '../../lib/execution/ports.ts';
-import { FULL_SIZE } from '../../lib/execution/use-cases/enter-position.ts';
-import { execute } from '../../lib/execution/use-cases/execute.ts';
-import { managePositions } from '../../lib/execution/use-cases/manage-positions.ts';
-import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
-import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
-import { initialRollout } from '../../lib/risk/level.ts';
-import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
-import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
-import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
-import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
+import { createClients } from '../../../lib/adapters/aws/create-clients.ts';
+import { ensureLocalResources } from '../../../lib/adapters/aws/resources.ts';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
+import type { Broker } from '../../../lib/execution/ports.ts';
+import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
+import { execute } from '../../../lib/execution/use-cases/execute.ts';
+import { managePositions } from '../../../lib/execution/use-cases/manage-positions.ts';
+import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
+import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
+import { initialRollout } from '../../../lib/risk/level.ts';
+import { tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
+import { riskRecords } from '../../../lib/risk/use-cases/risk-records.ts';
+import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
+import { type OperatorSystem, openLocalStage } from '../../../lib/runtime/compose/operator.ts';
 import {
   credentialParameters,
   LOCAL_BUCKET,
   LOCAL_STAGE,
   resourcesOfStage,
-} from '../../lib/runtime/config/stage.ts';
-import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
-import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { announceRunningSystem, withdrawRunningSystem } from '../../local/run/running-system.ts';
-import { expectRows } from '../support/execution/broker-market.ts';
-import { runOf } from '../support/inference/sample-signals.ts';
-import { qt } from '../support/qt.ts';
-import { calmMarket, LIVE_DEPOSIT_USDT, LIVE_KEYS } from '../support/trading/live-world.ts';
-import { putEnsemble, requestOf, START_MS, signalOf, VERSION } from '../support/trading/trading-world.ts';
+} from '../../../lib/runtime/config/stage.ts';
+import { type EmbeddedAws, startEmbeddedAws } from '../../../local/aws/embedded-aws.ts';
+import {
+  type SimulatedExchange,
+  startSimulatedExchange,
+} from '../../../local/exchange/simulated-exchange.ts';
+import { announceRunningSystem, withdrawRunningSystem } from '../../../local/run/running-system.ts';
+import { expectRows } from '../../support/execution/broker-market.ts';
+import { runOf } from '../../support/inference/sample-signals.ts';
+import { qt } from '../../support/qt.ts';
+import { calmMarket, LIVE_DEPOSIT_USDT, LIVE_KEYS } from '../../support/trading/live-world.ts';
+import { putEnsemble, requestOf, START_MS, signalOf, VERSION } from '../../support/trading/trading-world.ts';
 
 let stateDir: string;
 let aws: EmbeddedAws;

@@ -4,38 +4,41 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createExecuteHandler } from '../../functions/execute/handler.ts';
-import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
-import { type AwsClients, createClients } from '../../lib/adapters/aws/create-clients.ts';
-import { MINUTE_MS } from '../../lib/core/units.ts';
-import type { Broker } from '../../lib/execution/ports.ts';
-import { FEATURE_SET_HASH } from '../../lib/features/feature-set.ts';
-import { BAR_MS, lastClosedOpenTimeMs } from '../../lib/market/candle.ts';
-import type { Ensemble } from '../../lib/models/ensemble.ts';
-import { readCurrentEnsemble } from '../../lib/models/use-cases/read-ensemble.ts';
-import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
-import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
-import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
-import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
-import { openBroker } from '../../lib/runtime/compose/brokers.ts';
-import { composeExecute, type ExecuteComposition } from '../../lib/runtime/compose/execute.ts';
-import { prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
+import { createExecuteHandler } from '../../../functions/execute/handler.ts';
+import { createManagePositionsHandler } from '../../../functions/manage-positions/handler.ts';
+import { type AwsClients, createClients } from '../../../lib/adapters/aws/create-clients.ts';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
+import type { Broker } from '../../../lib/execution/ports.ts';
+import { FEATURE_SET_HASH } from '../../../lib/features/feature-set.ts';
+import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
+import type { Ensemble } from '../../../lib/models/ensemble.ts';
+import { readCurrentEnsemble } from '../../../lib/models/use-cases/read-ensemble.ts';
+import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
+import { tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
+import { riskRecords } from '../../../lib/risk/use-cases/risk-records.ts';
+import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
+import { openBroker } from '../../../lib/runtime/compose/brokers.ts';
+import { composeExecute, type ExecuteComposition } from '../../../lib/runtime/compose/execute.ts';
+import { prepareLocalStage } from '../../../lib/runtime/compose/local-stage.ts';
 import {
   composeManagePositions,
   type ManagePositionsComposition,
-} from '../../lib/runtime/compose/manage-positions.ts';
-import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { localTradingSettings } from '../../lib/runtime/config/local-settings.ts';
-import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
-import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
+} from '../../../lib/runtime/compose/manage-positions.ts';
+import { type OperatorSystem, openLocalStage } from '../../../lib/runtime/compose/operator.ts';
+import { localTradingSettings } from '../../../lib/runtime/config/local-settings.ts';
+import { type EmbeddedAws, startEmbeddedAws } from '../../../local/aws/embedded-aws.ts';
+import {
+  type SimulatedExchange,
+  startSimulatedExchange,
+} from '../../../local/exchange/simulated-exchange.ts';
 import {
   BROKER_START_MS,
   brokerMarket,
   expectRows,
   expectValue,
-} from '../support/execution/broker-market.ts';
-import { runOf } from '../support/inference/sample-signals.ts';
-import { signalOf } from '../support/trading/trading-world.ts';
+} from '../../support/execution/broker-market.ts';
+import { runOf } from '../../support/inference/sample-signals.ts';
+import { signalOf } from '../../support/trading/trading-world.ts';
 
 let stateDir: string;
 let aws: EmbeddedAws;

@@ -1,17 +1,17 @@
 // Gives records to a position that nobody here decided, so that it can be closed as every other.
-import { lastClosedOpenTimeMs } from '../../market/candle.ts';
-import type { Versioned } from '../../risk/ports.ts';
-import { clientOrderId } from '../client-order-id.ts';
-import { ADOPTED } from '../plan-protection.ts';
-import type { BrokerPosition } from '../ports.ts';
-import type { OrderRecord, PositionRecord } from '../records.ts';
-import { stopPrice } from '../stop-price.ts';
-import { NO_COSTS, tradeOf } from '../trade-of.ts';
-import { executionRecords } from './execution-records.ts';
-import type { AccountReading } from './observe-account.ts';
+import { lastClosedOpenTimeMs } from '../../../market/candle.ts';
+import type { Versioned } from '../../../risk/ports.ts';
+import { clientOrderId } from '../../client-order-id.ts';
+import { ADOPTED } from '../../plan-protection.ts';
+import type { BrokerPosition } from '../../ports.ts';
+import type { OrderRecord, PositionRecord } from '../../records.ts';
+import { stopPrice } from '../../stop-price.ts';
+import { NO_COSTS, tradeOf } from '../../trade-of.ts';
+import { executionRecords } from '../execution-records.ts';
+import type { AccountReading } from '../observe-account.ts';
+import type { ExecutionContext } from '../send-order.ts';
 import { openPosition } from './protect-position.ts';
 import { changePosition, legRecords } from './reduce-position.ts';
-import type { ExecutionContext } from './send-order.ts';
 
 /** Distance of the stop of an adopted position, which is closed at once; it only counts when that fails. */
 const ADOPTED_STOP_FRACTION = 0.02;

@@ -1,8 +1,8 @@
 // What the position manager does when the gate has moved on or cannot be read, and beside surplus stops.
 import { describe, expect, it } from 'vitest';
-import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
-import { approveReduction } from '../../lib/risk/gate.ts';
-import { PRICES, signalOf, TradingWorld } from '../support/trading/trading-world.ts';
+import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
+import { approveReduction } from '../../../lib/risk/gate.ts';
+import { PRICES, signalOf, TradingWorld } from '../../support/trading/trading-world.ts';
 
 const open = () => TradingWorld.open(signalOf('BTCUSDT', 'BUY'), signalOf('ETHUSDT', 'SELL'));
 const { outcomes } = TradingWorld;

@@ -1,10 +1,10 @@
 // A process that dies at any call, before or after the call took effect: the next runs repair what it left behind. Never two
 // orders for one decision, no position without a stop once guard has run, nothing held that is not there, and books that balance.
 import { describe, expect, it } from 'vitest';
-import { MINUTE_MS } from '../../lib/core/units.ts';
-import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
-import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
-import { Crash, CrashPlan, requestOf, signalOf, TradingWorld } from '../support/trading/trading-world.ts';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
+import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
+import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
+import { Crash, CrashPlan, requestOf, signalOf, TradingWorld } from '../../support/trading/trading-world.ts';
 
 const WHEN = ['before', 'after'] as const;
 

@@ -1,20 +1,20 @@
 // How an order that reduces a position leaves: named in the position's record before it is written down and sent, so that whoever
 // comes next continues with the same one; and paced, so that an exchange that refuses is asked for ever, but not without end.
-import { invariant } from '../../core/invariant.ts';
-import { MINUTE_MS } from '../../core/units.ts';
-import { approveReduction } from '../../risk/gate.ts';
-import type { Versioned } from '../../risk/ports.ts';
-import { isFinal } from '../order-state.ts';
-import type { OrderRecord, PositionRecord } from '../records.ts';
-import { type ReducibleEntry, reduceOrder } from '../reduce-order.ts';
-import { executionRecords } from './execution-records.ts';
+import { invariant } from '../../../core/invariant.ts';
+import { MINUTE_MS } from '../../../core/units.ts';
+import { approveReduction } from '../../../risk/gate.ts';
+import type { Versioned } from '../../../risk/ports.ts';
+import { isFinal } from '../../order-state.ts';
+import type { OrderRecord, PositionRecord } from '../../records.ts';
+import { type ReducibleEntry, reduceOrder } from '../../reduce-order.ts';
+import { executionRecords } from '../execution-records.ts';
 import {
   type ExecutionContext,
   newOrderRecord,
   type Sent,
   sendOrder,
   WRITE_ATTEMPTS_MAX,
-} from './send-order.ts';
+} from '../send-order.ts';
 
 type Leg = 'stop' | 'exit';
 

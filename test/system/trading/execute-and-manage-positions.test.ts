@@ -1,17 +1,17 @@
 // From signal to protected position and out again: one order per decision, whatever is repeated, refused, lost or closed.
 
 import { describe, expect, it } from 'vitest';
-import { success } from '../../lib/core/result.ts';
-import { MINUTE_MS } from '../../lib/core/units.ts';
-import { differencesOf } from '../../lib/execution/ledger/booked-ledger.ts';
-import { markLedger } from '../../lib/execution/ledger/ledger.ts';
-import { ORDERS } from '../../lib/execution/records.ts';
-import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
-import { FLAG_NAMES } from '../../lib/risk/flags.ts';
-import { approveReduction } from '../../lib/risk/gate.ts';
-import { keyOf } from '../../lib/risk/record-kind.ts';
-import { EQUITY } from '../../lib/risk/records.ts';
-import { allRecords, allValues } from '../../lib/risk/use-cases/typed-records.ts';
+import { success } from '../../../lib/core/result.ts';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
+import { differencesOf } from '../../../lib/execution/ledger/booked-ledger.ts';
+import { markLedger } from '../../../lib/execution/ledger/ledger.ts';
+import { ORDERS } from '../../../lib/execution/records.ts';
+import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
+import { FLAG_NAMES } from '../../../lib/risk/flags.ts';
+import { approveReduction } from '../../../lib/risk/gate.ts';
+import { keyOf } from '../../../lib/risk/record-kind.ts';
+import { EQUITY } from '../../../lib/risk/records.ts';
+import { allRecords, allValues } from '../../../lib/risk/use-cases/typed-records.ts';
 import {
   BAR,
   PRICES,
@@ -19,7 +19,7 @@ import {
   START_MS,
   signalOf,
   TradingWorld,
-} from '../support/trading/trading-world.ts';
+} from '../../support/trading/trading-world.ts';
 
 const open = () =>
   TradingWorld.open(signalOf('BTCUSDT', 'BUY'), signalOf('ETHUSDT', 'SELL'), signalOf('SOLUSDT', 'HOLD'));

@@ -1,17 +1,17 @@
 // What the position manager does for one symbol that the account holds: tells planProtection what is known, and carries out what
 // it says. Every step may be repeated, and works whatever the gate says.
-import type { Versioned } from '../../risk/ports.ts';
-import type { OrderSide } from '../order.ts';
-import { type ProtectionAct, type ProtectionFacts, planProtection } from '../plan-protection.ts';
-import type { BrokerPosition } from '../ports.ts';
-import type { OrderRecord, PositionRecord } from '../records.ts';
+import type { Versioned } from '../../../risk/ports.ts';
+import type { OrderSide } from '../../order.ts';
+import { type ProtectionAct, type ProtectionFacts, planProtection } from '../../plan-protection.ts';
+import type { BrokerPosition } from '../../ports.ts';
+import type { OrderRecord, PositionRecord } from '../../records.ts';
+import { executionRecords } from '../execution-records.ts';
+import type { AccountReading, UnreadablePosition } from '../observe-account.ts';
+import { type ExecutionContext, isSettled } from '../send-order.ts';
 import { adoptPosition } from './adopt-position.ts';
-import { executionRecords } from './execution-records.ts';
 import { cancelOpenOrders } from './finalise-trade.ts';
-import type { AccountReading, UnreadablePosition } from './observe-account.ts';
 import { openPosition, protect, sendExit } from './protect-position.ts';
 import { changePosition, currentPosition, legIds } from './reduce-position.ts';
-import { type ExecutionContext, isSettled } from './send-order.ts';
 
 /** One word each: what was done. */
 type Actions = readonly string[];

@@ -3,13 +3,13 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { HOUR_MS } from '../../lib/core/units.ts';
-import { BAR_MS } from '../../lib/market/candle.ts';
-import { REQUEST_BARS } from '../../lib/market/grid.ts';
-import { generateMarket } from '../../local/market/generated-market.ts';
-import { loadRecordedMarket, type MarketSource, marketOf } from '../../local/market/market-source.ts';
-import { problemsOfDay } from '../../local/rehearsal/judge-day.ts';
-import { runUnkindDay } from '../../local/rehearsal/unkind-day.ts';
+import { HOUR_MS } from '../../../lib/core/units.ts';
+import { BAR_MS } from '../../../lib/market/candle.ts';
+import { REQUEST_BARS } from '../../../lib/market/grid.ts';
+import { generateMarket } from '../../../local/market/generated-market.ts';
+import { loadRecordedMarket, type MarketSource, marketOf } from '../../../local/market/market-source.ts';
+import { problemsOfDay } from '../../../local/rehearsal/judge-day.ts';
+import { runUnkindDay } from '../../../local/rehearsal/unkind-day.ts';
 
 const START_MS = Date.UTC(2024, 7, 21);
 const HOURS = 3;

@@ -3,13 +3,19 @@
 import { createHmac } from 'node:crypto';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLiveBroker, type LiveBrokerOptions } from '../../lib/adapters/binance/account/live-broker.ts';
-import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
-import { HOUR_MS } from '../../lib/core/units.ts';
-import type { Broker, Submission } from '../../lib/execution/ports.ts';
-import { BAR_MS } from '../../lib/market/candle.ts';
-import type { FaultRequest } from '../../local/exchange/faults.ts';
-import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
+import {
+  createLiveBroker,
+  type LiveBrokerOptions,
+} from '../../../lib/adapters/binance/account/live-broker.ts';
+import { createCcxtMarketData } from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
+import { HOUR_MS } from '../../../lib/core/units.ts';
+import type { Broker, Submission } from '../../../lib/execution/ports.ts';
+import { BAR_MS } from '../../../lib/market/candle.ts';
+import type { FaultRequest } from '../../../local/exchange/faults.ts';
+import {
+  type SimulatedExchange,
+  startSimulatedExchange,
+} from '../../../local/exchange/simulated-exchange.ts';
 import {
   approveEntry,
   approveReduce,
@@ -20,7 +26,7 @@ import {
   expectValue,
   market,
   stop,
-} from '../support/execution/broker-market.ts';
+} from '../../support/execution/broker-market.ts';
 
 const credentials = { apiKey: 'CANARY-KEY-7f3a91', secret: 'CANARY-SECRET-c04d2e' };
 const ORDER = { path: '/fapi/v1/order', method: 'POST' } as const;

@@ -1,9 +1,9 @@
 // What a trade has cost that the records of its orders do not tell. Asked for after protection and booking only.
-import { microUsdt } from '../../core/money.ts';
-import type { Result } from '../../core/result.ts';
-import type { Fill, Income } from '../ports.ts';
-import { type EndedTrade, isClosedByUs, NO_COSTS, type TradeCosts } from '../trade-of.ts';
-import { type ExecutionContext, referenceOf } from './send-order.ts';
+import { microUsdt } from '../../../core/money.ts';
+import type { Result } from '../../../core/result.ts';
+import type { Fill, Income } from '../../ports.ts';
+import { type EndedTrade, isClosedByUs, NO_COSTS, type TradeCosts } from '../../trade-of.ts';
+import { type ExecutionContext, referenceOf } from '../send-order.ts';
 
 /** Throws Error when the exchange does not answer: the trade is recorded by a later run. */
 export async function tradeCosts({ broker }: ExecutionContext, trade: EndedTrade): Promise<TradeCosts> {

@@ -4,10 +4,10 @@
 import { BatchWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createDynamoRiskStore } from '../../lib/adapters/aws/dynamodb/dynamo-risk-store.ts';
-import { createDynamoSignalStore } from '../../lib/adapters/aws/dynamodb/dynamo-signal-store.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
-import { newOrderState } from '../../lib/execution/order-state.ts';
+import { createDynamoRiskStore } from '../../../lib/adapters/aws/dynamodb/dynamo-risk-store.ts';
+import { createDynamoSignalStore } from '../../../lib/adapters/aws/dynamodb/dynamo-signal-store.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../lib/core/units.ts';
+import { newOrderState } from '../../../lib/execution/order-state.ts';
 import {
   BOOKED_LEDGER,
   EXECUTE_REPORTS,
@@ -15,14 +15,14 @@ import {
   orderRecordSchema,
   PAPER_ORDERS,
   POSITIONS,
-} from '../../lib/execution/records.ts';
-import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
-import { updateOrder } from '../../lib/execution/use-cases/send-order.ts';
-import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
-import { firstArmed } from '../../lib/risk/breaker/state.ts';
-import { newGate } from '../../lib/risk/gate.ts';
-import type { RecordCondition } from '../../lib/risk/ports.ts';
-import { keyOf, type RecordKind, seriesId, sortable } from '../../lib/risk/record-kind.ts';
+} from '../../../lib/execution/records.ts';
+import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
+import { updateOrder } from '../../../lib/execution/use-cases/send-order.ts';
+import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
+import { firstArmed } from '../../../lib/risk/breaker/state.ts';
+import { newGate } from '../../../lib/risk/gate.ts';
+import type { RecordCondition } from '../../../lib/risk/ports.ts';
+import { keyOf, type RecordKind, seriesId, sortable } from '../../../lib/risk/record-kind.ts';
 import {
   AUDIT,
   DAYS,
@@ -32,17 +32,17 @@ import {
   REJECTIONS,
   TRADES,
   tradeRecordSchema,
-} from '../../lib/risk/records.ts';
-import { collectBreakerEvidence } from '../../lib/risk/use-cases/breaker-evidence.ts';
-import { DRIFT, PARITY } from '../../lib/rollout/records.ts';
-import { expireLocalItems, prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
-import { openLocalStage } from '../../lib/runtime/compose/operator.ts';
-import { LOCAL_STAGE, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
-import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
-import { runOf } from '../support/inference/sample-signals.ts';
-import { beHealthy, START_MS } from '../support/trading/healthy-scope.ts';
-import { ScriptedExchange } from '../support/trading/scripted-exchange.ts';
-import { signalOf } from '../support/trading/trading-world.ts';
+} from '../../../lib/risk/records.ts';
+import { collectBreakerEvidence } from '../../../lib/risk/use-cases/breaker-evidence.ts';
+import { DRIFT, PARITY } from '../../../lib/rollout/records.ts';
+import { expireLocalItems, prepareLocalStage } from '../../../lib/runtime/compose/local-stage.ts';
+import { openLocalStage } from '../../../lib/runtime/compose/operator.ts';
+import { LOCAL_STAGE, resourcesOfStage } from '../../../lib/runtime/config/stage.ts';
+import { type EmbeddedTarget, openEmbedded } from '../../support/aws-target.ts';
+import { runOf } from '../../support/inference/sample-signals.ts';
+import { beHealthy, START_MS } from '../../support/trading/healthy-scope.ts';
+import { ScriptedExchange } from '../../support/trading/scripted-exchange.ts';
+import { signalOf } from '../../support/trading/trading-world.ts';
 
 const { riskTable, signalsTable } = resourcesOfStage(LOCAL_STAGE);
 

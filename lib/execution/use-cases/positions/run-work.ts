@@ -1,5 +1,5 @@
 // What one run of the position manager has done and could not do: what goes wrong with one part does not keep it from the others.
-import { messageOf } from '../../core/message-of.ts';
+import { messageOf } from '../../../core/message-of.ts';
 
 /** What a run has done so far, and what it could not do. */
 export class Work {

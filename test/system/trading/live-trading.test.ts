@@ -1,14 +1,14 @@
 // Execute, guard and breaker with the real broker on an exchange that fills half, refuses, forgets to answer, hangs up and sets its
 // clock: one order per decision, a stop behind every position, books that are the exchange's, limits that hold.
 import { afterEach, describe, expect, it } from 'vitest';
-import { MINUTE_MS } from '../../lib/core/units.ts';
-import { BAR_MS } from '../../lib/market/candle.ts';
-import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
-import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
-import type { FaultRequest } from '../../local/exchange/faults.ts';
-import { approveEntry, approveReduce, expectRows } from '../support/execution/broker-market.ts';
-import { type Dips, LIVE_DEPOSIT_USDT, LiveWorld } from '../support/trading/live-world.ts';
-import { Crash, CrashPlan, START_MS, TradingWorld } from '../support/trading/trading-world.ts';
+import { MINUTE_MS } from '../../../lib/core/units.ts';
+import { BAR_MS } from '../../../lib/market/candle.ts';
+import { riskRecords } from '../../../lib/risk/use-cases/risk-records.ts';
+import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
+import type { FaultRequest } from '../../../local/exchange/faults.ts';
+import { approveEntry, approveReduce, expectRows } from '../../support/execution/broker-market.ts';
+import { type Dips, LIVE_DEPOSIT_USDT, LiveWorld } from '../../support/trading/live-world.ts';
+import { Crash, CrashPlan, START_MS, TradingWorld } from '../../support/trading/trading-world.ts';
 
 const ORDER = { path: '/fapi/v1/order', method: 'POST' } as const;
 const STOP = { path: '/fapi/v1/algoOrder', method: 'POST' } as const;

@@ -3,15 +3,15 @@
 // ledger equals the exchange after quiet; the emergency stop reduces whatever is held whenever the order route works.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { differencesOf } from '../../lib/execution/ledger/booked-ledger.ts';
-import type { BrokerPosition } from '../../lib/execution/ports.ts';
-import { emergencyStop } from '../../lib/execution/use-cases/emergency-stop.ts';
-import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
-import { BAR_MS } from '../../lib/market/candle.ts';
-import { type FaultRequest, ODDITIES } from '../../local/exchange/faults.ts';
-import { UNKIND } from '../../local/exchange/unkindness.ts';
-import { expectRows, expectValue } from '../support/execution/broker-market.ts';
-import { LIVE_DEPOSIT_USDT, LiveWorld } from '../support/trading/live-world.ts';
+import { differencesOf } from '../../../lib/execution/ledger/booked-ledger.ts';
+import type { BrokerPosition } from '../../../lib/execution/ports.ts';
+import { emergencyStop } from '../../../lib/execution/use-cases/emergency-stop.ts';
+import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
+import { BAR_MS } from '../../../lib/market/candle.ts';
+import { type FaultRequest, ODDITIES } from '../../../local/exchange/faults.ts';
+import { UNKIND } from '../../../local/exchange/unkindness.ts';
+import { expectRows, expectValue } from '../../support/execution/broker-market.ts';
+import { LIVE_DEPOSIT_USDT, LiveWorld } from '../../support/trading/live-world.ts';
 
 type ArbitraryValue<T> = T extends fc.Arbitrary<infer Value> ? Value : never;
 

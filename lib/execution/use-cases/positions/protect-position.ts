@@ -1,17 +1,17 @@
 // What keeps an open position safe: its record, its stop on the exchange, and its way out. Execute uses it right after a fill,
 // guard every minute; both may die at any point, and two may run at once. Each order is named in the position's record before
 // it is written down and sent, so that whoever comes next continues with the same one.
-import { invariant } from '../../core/invariant.ts';
-import type { SymbolFilters } from '../../market/symbol-filters.ts';
-import type { Versioned } from '../../risk/ports.ts';
-import { isFinal } from '../order-state.ts';
-import type { ExitReason } from '../plan-protection.ts';
-import type { OrderRecord, PositionRecord } from '../records.ts';
-import { planReduction } from '../reduce-plan.ts';
-import { roundToStep } from '../round-to-step.ts';
-import { executionRecords } from './execution-records.ts';
+import { invariant } from '../../../core/invariant.ts';
+import type { SymbolFilters } from '../../../market/symbol-filters.ts';
+import type { Versioned } from '../../../risk/ports.ts';
+import { isFinal } from '../../order-state.ts';
+import type { ExitReason } from '../../plan-protection.ts';
+import type { OrderRecord, PositionRecord } from '../../records.ts';
+import { planReduction } from '../../reduce-plan.ts';
+import { roundToStep } from '../../round-to-step.ts';
+import { executionRecords } from '../execution-records.ts';
+import type { ExecutionContext } from '../send-order.ts';
 import { currentPosition, type Reduction, reduce, whilePosition } from './reduce-position.ts';
-import type { ExecutionContext } from './send-order.ts';
 
 /** How far from the market the stop of a rest is put that no market order may be as small as. */
 const REST_STOP_FRACTION = 0.0005;

@@ -1,13 +1,13 @@
 // What others do to the account (the exchange itself, a person, a transfer) is explained by the exchange's rows of income, booked
 // once, and told when nothing explains it: the real broker against the simulated exchange.
 import { afterEach, describe, expect, it } from 'vitest';
-import { declareTransfer } from '../../lib/execution/use-cases/declare-transfer.ts';
-import { emergencyStop } from '../../lib/execution/use-cases/emergency-stop.ts';
-import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
-import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
-import type { Unkindness } from '../../local/exchange/unkindness.ts';
-import { expectRows, expectValue } from '../support/execution/broker-market.ts';
-import { LIVE_DEPOSIT_USDT, LiveWorld } from '../support/trading/live-world.ts';
+import { declareTransfer } from '../../../lib/execution/use-cases/declare-transfer.ts';
+import { emergencyStop } from '../../../lib/execution/use-cases/emergency-stop.ts';
+import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
+import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
+import type { Unkindness } from '../../../local/exchange/unkindness.ts';
+import { expectRows, expectValue } from '../../support/execution/broker-market.ts';
+import { LIVE_DEPOSIT_USDT, LiveWorld } from '../../support/trading/live-world.ts';
 
 let world: LiveWorld;
 const open = async (unkind?: Partial<Unkindness>) => {

@@ -1,9 +1,9 @@
 // The position manager's record of its runs, by which the circuit breaker judges. Every run leaves one, also one that could not
 // do everything: since when a position is unprotected must not start again with each run.
-import type { Versioned } from '../../risk/ports.ts';
-import type { IncidentRecord, PositionManagerRecord } from '../../risk/records.ts';
-import { executionRecords } from './execution-records.ts';
-import type { ExecutionContext } from './send-order.ts';
+import type { Versioned } from '../../../risk/ports.ts';
+import type { IncidentRecord, PositionManagerRecord } from '../../../risk/records.ts';
+import { executionRecords } from '../execution-records.ts';
+import type { ExecutionContext } from '../send-order.ts';
 
 /** undefined when there is no record; one that cannot be read has no value, and is written anew. */
 export type RunsBefore = Versioned<PositionManagerRecord | undefined> | undefined;

@@ -1,17 +1,17 @@
 // Ends a trade whose position is gone: its orders, its record, and what the gate holds for it. Every step may be repeated.
-import { planRelease } from '../../risk/gate.ts';
-import type { Versioned } from '../../risk/ports.ts';
-import { isFinal } from '../order-state.ts';
-import { isGivenUp } from '../plan-protection.ts';
-import type { OpenOrder } from '../ports.ts';
-import type { OrderRecord, PositionRecord } from '../records.ts';
-import { isClosedByUs, tradeOf } from '../trade-of.ts';
+import { planRelease } from '../../../risk/gate.ts';
+import type { Versioned } from '../../../risk/ports.ts';
+import { isFinal } from '../../order-state.ts';
+import { isGivenUp } from '../../plan-protection.ts';
+import type { OpenOrder } from '../../ports.ts';
+import type { OrderRecord, PositionRecord } from '../../records.ts';
+import { isClosedByUs, tradeOf } from '../../trade-of.ts';
+import type { AccountView } from '../book-account.ts';
+import { executionRecords } from '../execution-records.ts';
+import type { AccountReading } from '../observe-account.ts';
+import { type ExecutionContext, findOrder, isSettled, updateOrder } from '../send-order.ts';
 import { handOver, standInFor } from './adopt-position.ts';
-import type { AccountView } from './book-account.ts';
-import { executionRecords } from './execution-records.ts';
-import type { AccountReading } from './observe-account.ts';
 import { legRecords } from './reduce-position.ts';
-import { type ExecutionContext, findOrder, isSettled, updateOrder } from './send-order.ts';
 import { tradeCosts } from './trade-costs.ts';
 
 /** Ends a trade whose position is gone: its orders first, then its record, last what the gate holds for it. */
