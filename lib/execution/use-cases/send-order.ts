@@ -131,13 +131,21 @@ export async function updateOrder(
   throw new Error(`the record of order ${clientOrderId} is written by others all the time`);
 }
 
+/** It may have arrived. */
+export interface UnknownOrder {
+  readonly outcome: 'unknown';
+  readonly record: OrderRecord;
+  readonly message: string;
+}
+
 /** `already_submitted`: another process has written this very order down. Its record is then theirs, and the position manager's. */
 export type Sent =
   | {
-      readonly outcome: 'acknowledged' | 'unknown' | 'too_late';
+      readonly outcome: 'acknowledged' | 'too_late';
       readonly record: OrderRecord;
       readonly message: string;
     }
+  | UnknownOrder
   | {
       readonly outcome: 'rejected';
       readonly code: RejectionCode;

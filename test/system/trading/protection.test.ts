@@ -222,3 +222,24 @@ describe('surplus stops', () => {
     expect(world.exchange.openStops('BTCUSDT').map(({ clientOrderId }) => clientOrderId)).toEqual([own]);
   });
 });
+
+describe('a stop whose answer is lost', () => {
+  it('is looked up at once, and protects from then on', async () => {
+    const world = await open();
+    world.exchange.answer = ({ kind }) => (kind === 'entry' ? 'later' : 'timeout');
+    await world.execute();
+    world.exchange.settle();
+    await world.minute();
+    expect((await positionOf(world, 'BTCUSDT')).unprotectedSinceMs).toBeNull();
+    expect(world.exchange.openStops('BTCUSDT')).toHaveLength(1);
+  });
+
+  it('leaves its position unprotected when it never arrived', async () => {
+    const world = await open();
+    world.exchange.answer = ({ kind }) => (kind === 'entry' ? 'later' : 'lost');
+    await world.execute();
+    world.exchange.settle();
+    await world.minute();
+    expect((await positionOf(world, 'BTCUSDT')).unprotectedSinceMs).not.toBeNull();
+  });
+});

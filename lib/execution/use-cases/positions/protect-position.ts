@@ -1,5 +1,5 @@
 // What keeps an open position safe: its record, its stop on the exchange, and its way out. Execute uses it right after a fill,
-// guard every minute; both may die at any point, and two may run at once. Each order is named in the position's record before
+// the position manager every minute; both may die at any point, and two may run at once. Each order is named in the position's record before
 // it is written down and sent, so that whoever comes next continues with the same one.
 import { invariant } from '../../../core/invariant.ts';
 import type { SymbolFilters } from '../../../market/symbol-filters.ts';
@@ -10,7 +10,7 @@ import type { OrderRecord, PositionRecord } from '../../records.ts';
 import { planReduction } from '../../reduce-plan.ts';
 import { roundToStep } from '../../round-to-step.ts';
 import { executionRecords } from '../execution-records.ts';
-import type { ExecutionContext } from '../send-order.ts';
+import { type ExecutionContext, findOrder, type UnknownOrder, updateOrder } from '../send-order.ts';
 import { currentPosition, type Reduction, reduce, whilePosition } from './reduce-position.ts';
 
 /** How far from the market the stop of a rest is put that no market order may be as small as. */
@@ -58,12 +58,21 @@ async function placeStop(
   options: { readonly entry: OrderRecord; readonly quantity: number; readonly replace: boolean },
 ): Promise<Reduction> {
   const first = await reduce(context, position, { ...options, leg: 'stop', note: 'protects' });
-  const sent = isRefusedByFilters(first) ? await placeCloseStop(context, position, options) : first;
+  const answered = isRefusedByFilters(first) ? await placeCloseStop(context, position, options) : first;
+  const sent = answered.outcome === 'unknown' ? await lookUpStop(context, answered) : answered;
   if (sent.outcome !== 'acknowledged') return sent;
   await whilePosition(context, position.value.symbol, (current) =>
     current.stopClientOrderId === sent.record.clientOrderId ? { unprotectedSinceMs: null } : undefined,
   );
   return sent;
+}
+
+/** A stop whose answer was lost may well be there: the next run, a minute later, would only then take it for one. */
+async function lookUpStop(context: ExecutionContext, sent: UnknownOrder): Promise<Reduction> {
+  const found = await findOrder(context, sent.record);
+  if (!found.ok || found.value.report?.status !== 'open') return sent;
+  const record = await updateOrder(context, sent.record.clientOrderId, found.value.advance);
+  return { outcome: 'acknowledged', record: record ?? sent.record, message: '' };
 }
 
 const isRefusedByFilters = (sent: Reduction): boolean =>
