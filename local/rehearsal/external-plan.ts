@@ -92,7 +92,7 @@ export class ExternalPlan {
       const isTick = this.#draw() < 0.5;
       external.changeFilters({
         symbol,
-        ...(isTick ? { tickSize: tickSize * 10 } : { stepSize: stepSize * 10 }),
+        ...(isTick ? { tickSize: tenfold(tickSize) } : { stepSize: tenfold(stepSize) }),
       });
       this.changes.push({ atMs: nowMs, what: isTick ? 'tick × 10' : 'step × 10', symbol });
     } else {
@@ -104,3 +104,6 @@ export class ExternalPlan {
     this.#changeDueMs = nowMs + CHANGE_EVERY_MS;
   }
 }
+
+/** 0.000001 × 10 is 0.000009999999999999999: no exchange has such a tick. */
+const tenfold = (size: number): number => Number((size * 10).toPrecision(12));

@@ -1,7 +1,8 @@
 // Numbers as exchanges write them: as text, so that no digit is lost. Exponent notation is unambiguous and read alike.
 import { z } from 'zod';
 
-const DECIMAL = /^-?\d{1,20}(\.\d{1,20})?([eE][+-]?\d{1,2})?$/;
+/** More digits than a float holds are read all the same: one long figure must not hide an order. */
+const DECIMAL = /^-?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,2})?$/;
 
 /** NaN for what is no decimal text: Number('') and Number(null) would be 0. */
 export const readDecimal = (cell: unknown): number =>

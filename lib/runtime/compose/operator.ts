@@ -14,6 +14,7 @@ import { readUniverse } from '../../market/use-cases/active-universe.ts';
 import type { Scope } from '../../risk/gate.ts';
 import { LEASE_MS } from '../../risk/latch.ts';
 import type { FlagStore, Notifier, RiskStore } from '../../risk/ports.ts';
+import { riskRecords } from '../../risk/use-cases/risk-records.ts';
 import { CODE_VERSION } from '../config/code-version.ts';
 import { type Exchange, exchangeSchema } from '../config/function-settings.ts';
 import { LOCAL_BUCKET, LOCAL_STAGE, localNotificationsFile, resourcesOfStage } from '../config/stage.ts';
@@ -201,9 +202,18 @@ function followRun(stored: RiskStore, exchange: LocalExchange | undefined) {
       // The exchange's time suffices: an emergency stop must reach the account without the table.
       if (latestMs === 0) throw error;
     });
+    if (latestMs === 0) latestMs = await readLastRunMs(stored);
     return { nowMs: () => (latestMs > 0 ? latestMs : Date.now()) };
   };
   return { risk: { ...stored, readGate }, readClock };
+}
+
+/** Of the position manager, in a run whose breaker has not been armed yet; 0 when there is none. */
+async function readLastRunMs(stored: RiskStore): Promise<number> {
+  const last = await riskRecords(stored)
+    .positionManager.find('paper')
+    .catch(() => undefined);
+  return last?.value?.attemptedAtMs ?? 0;
 }
 
 function openLater(open: () => Promise<ObjectStore>): ObjectStore {
