@@ -66,6 +66,8 @@ class UnkindDay {
   readonly #watch = new ProtectionWatch();
   readonly #counts = new DayCounts();
   readonly #trips: Trip[] = [];
+  /** Minutes in which no order could arrive. */
+  readonly #ordersOutAtMs: number[] = [];
   readonly #quietFromMs: number;
   #isArmed = true;
 
@@ -104,6 +106,7 @@ class UnkindDay {
     exchange.faults.clear();
     const faults = isQuiet ? [] : this.#faults.faultsOf(job, clock.nowMs());
     for (const fault of faults) exchange.faults.inject(fault);
+    if (!isQuiet && this.#faults.isOrderRouteOut(clock.nowMs())) this.#ordersOutAtMs.push(clock.nowMs());
     if (faults.length > 0) this.#tell(`faults at ${job}: ${JSON.stringify(faults)}`);
     switch (job) {
       case 'infer': {
@@ -188,6 +191,7 @@ class UnkindDay {
       ...(await this.#counts.withRecords(system.records)),
       faults: exchange.faults.counts(),
       trips: this.#trips,
+      ordersOutAtMs: this.#ordersOutAtMs,
       acts: this.#others.acts,
       changes: this.#others.changes,
       longestUnprotectedMs: this.#watch.longestMs,
