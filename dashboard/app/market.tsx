@@ -16,6 +16,9 @@ import { bps, figure, instant, percent, words } from './format.ts';
 import { usePolled } from './use-polled.ts';
 
 const CANDLES = 288;
+/** At first; the rest of the day is there to scroll to. */
+const BARS_SHOWN = 120;
+const BARS_AHEAD = 5;
 const EVERY_MS = 60_000;
 
 type Filter = 'all' | 'acting' | 'abstaining';
@@ -205,6 +208,10 @@ function SymbolView({
         tall
         summary={`Candles of ${symbol} over the last day, with ${data.trades.length} closed trades`}
       />
+      <p class="soft">
+        Below the candles, by bar: share of the models that agree (bars, in the colour of their side) and
+        expected edge (line).
+      </p>
       {position !== undefined && (
         <p>
           {position.side === 'BUY' ? 'Long' : 'Short'} {figure(position.quantity)} from{' '}
@@ -225,14 +232,10 @@ function openSymbolChart(chart: IChartApi, colours: Colours) {
     ...{ wickUpColor: colours.gain, wickDownColor: colours.loss },
   });
   const quiet = { lastValueVisible: false, priceLineVisible: false };
-  const consensus = chart.addSeries(
-    HistogramSeries,
-    { ...quiet, title: 'consensus', priceFormat: PERCENT },
-    1,
-  );
+  const consensus = chart.addSeries(HistogramSeries, { ...quiet, priceFormat: PERCENT }, 1);
   const edge = chart.addSeries(
     LineSeries,
-    { ...quiet, title: 'edge bps', color: colours.accent, lineWidth: 1, priceScaleId: 'edge' },
+    { ...quiet, color: colours.accent, lineWidth: 1, priceScaleId: 'edge' },
     1,
   );
   chart.panes()[1]!.setStretchFactor(0.3);
@@ -261,7 +264,8 @@ function openSymbolChart(chart: IChartApi, colours: Colours) {
     markers.setMarkers(markersOf(data, colours));
     if (!isFitted && data.candles.length > 0) {
       isFitted = true;
-      chart.timeScale().fitContent();
+      const to = data.candles.length + BARS_AHEAD;
+      chart.timeScale().setVisibleLogicalRange({ from: to - BARS_SHOWN, to });
     }
     for (const line of lines) candles.removePriceLine(line);
     lines =
