@@ -110,11 +110,13 @@ function eventsOf(
 /**
  * Changes an order's record, whoever else writes it. Returns it as it then stands; undefined when there is none. A rejection is
  * noted for the breaker first: a process that dies in between has it counted, not missed.
+ * @param options.isCounted a refusal by a filter that has changed is answered by another order at once, and tells nothing else
  */
 export async function updateOrder(
   { risk, broker, clock }: ExecutionContext,
   clientOrderId: string,
   change: (record: OrderRecord) => OrderRecord,
+  { isCounted = true }: { readonly isCounted?: boolean } = {},
 ): Promise<OrderRecord | undefined> {
   const { orders, rejections } = executionRecords(risk);
   const rejection = { clientOrderId, atMs: clock.nowMs() };
@@ -123,8 +125,8 @@ export async function updateOrder(
     if (stored === undefined) return undefined;
     const changed = change(stored.value);
     if (changed === stored.value) return changed;
-    if (changed.state.status === 'rejected' && stored.value.state.status !== 'rejected')
-      await rejections.add(broker.scope, rejection);
+    const isRejected = changed.state.status === 'rejected' && stored.value.state.status !== 'rejected';
+    if (isRejected && isCounted) await rejections.add(broker.scope, rejection);
     const { revision } = stored;
     if ((await orders.put(broker.scope, changed, { ifRevision: revision })) === 'written') return changed;
   }
@@ -174,8 +176,9 @@ export async function sendOrder(
     return { outcome: 'too_late', record: late, message: submission.message };
   }
   if (submission.outcome === 'rejected') {
-    const rejected = await ended(context, record, { event: { kind: 'rejected' }, note: submission.message });
     const { code, message } = submission;
+    const isCounted = code !== 'filters';
+    const rejected = await ended(context, record, { event: { kind: 'rejected' }, note: message, isCounted });
     return { outcome: 'rejected', code, record: rejected, message };
   }
   if (submission.outcome === 'unknown') {
@@ -209,13 +212,15 @@ async function reportAfter(
 async function ended(
   context: ExecutionContext,
   { clientOrderId }: OrderRecord,
-  outcome: { readonly event: OrderEvent; readonly note: string },
+  outcome: { readonly event: OrderEvent; readonly note: string; readonly isCounted?: boolean },
 ): Promise<OrderRecord> {
   const times = timesOf(undefined, context.clock.nowMs());
-  const after = await updateOrder(context, clientOrderId, (stored) => {
+  const end = (stored: OrderRecord): OrderRecord => {
     const { record } = advanceRecord(stored, [outcome.event], times);
     return record === stored ? stored : { ...record, note: outcome.note };
-  });
+  };
+  const { isCounted = true } = outcome;
+  const after = await updateOrder(context, clientOrderId, end, { isCounted });
   invariant(after !== undefined, `the record of order ${clientOrderId} is gone`);
   return after;
 }

@@ -243,3 +243,28 @@ describe('a stop whose answer is lost', () => {
     expect((await positionOf(world, 'BTCUSDT')).unprotectedSinceMs).not.toBeNull();
   });
 });
+
+describe('an entry whose answer is lost', () => {
+  it('is looked up at once, and what it has opened has its stop before the run ends', async () => {
+    const world = await open();
+    world.exchange.answer = ({ kind }) => (kind === 'entry' ? 'timeout' : 'fill');
+    expect(outcomes(await world.execute(), 'BTCUSDT')).toEqual(['entry_unknown']);
+    const held = world.exchange.held.get('BTCUSDT')!;
+    expect(world.exchange.openStops('BTCUSDT').map(({ quantity }) => quantity)).toEqual([held]);
+    expect((await positionOf(world, 'BTCUSDT')).unprotectedSinceMs).toBeNull();
+  });
+});
+
+describe('an order that a changed filter refuses', () => {
+  it('does not count towards the rejections that trip: another one follows at once', async () => {
+    const world = await open();
+    world.exchange.answer = (order) =>
+      order.kind === 'reduce' && order.stopPrice !== null && order.quantity !== null ? 'filters' : 'fill';
+    await world.execute();
+    expect(world.exchange.openStops('BTCUSDT')).toHaveLength(1);
+    expect((await executionRecords(world.risk).rejections.all('paper')).records).toEqual([]);
+    world.exchange.answer = () => 'reject';
+    await world.minutes(15);
+    expect((await executionRecords(world.risk).rejections.all('paper')).records).not.toEqual([]);
+  });
+});
