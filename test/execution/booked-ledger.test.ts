@@ -1,4 +1,4 @@
-// Fills, fees and funding enter the books once, and what they differ in from the exchange is told and taken over.
+// Fills, fees and funding enter the ledger once, and what they differ in from the exchange is told and taken over.
 import { describe, expect, it } from 'vitest';
 import { DAY_MS, HOUR_MS } from '../../lib/core/units.ts';
 import { bookIncome, incomeSinceMs } from '../../lib/execution/ledger/book-income.ts';
@@ -53,7 +53,7 @@ describe('bookIncome', () => {
   const about = { inDoubt: new Set<string>(), nowMs: START_MS + DAY_MS };
   const bookPayments = (before: BookedLedger, rows: readonly Income[]) => bookIncome(before, rows, about);
 
-  it('books each payment once, late ones too, and none from before the books were opened', () => {
+  it('books each payment once, late ones too, and none from before the ledger were opened', () => {
     const first = bookPayments(opened, [payment('a', START_MS), payment('b', START_MS + 1_000)]);
     expect(first.ledger).toMatchObject({ fundingMicroUsdt: -7, cashMicroUsdt: 999_999_993 });
     const later = START_MS + HOUR_MS;

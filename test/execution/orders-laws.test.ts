@@ -224,7 +224,7 @@ describe('an order', () => {
   });
 });
 
-describe('the books', () => {
+describe('the ledger', () => {
   const symbol = fc.constantFrom('BTCUSDT', 'ETHUSDT', '1000SHIBUSDT');
   const price = fc.double({ min: 1e-4, max: 100_000, noNaN: true });
   const entry = fc.oneof(

@@ -211,7 +211,7 @@ describe('in any market', () => {
     );
   });
 
-  it('a stop loses no less than the stop says, and the books add up', () => {
+  it('a stop loses no less than the stop says, and the ledger add up', () => {
     fc.assert(
       fc.property(rows, orders, (market, side) => {
         const stopPrice = side === 'BUY' ? 95 : 105;

@@ -233,7 +233,7 @@ describe('emergency stop', () => {
 });
 
 describe('shock of the paper account', () => {
-  it('trips the breaker by the equity that guard marks; the books still balance', async () => {
+  it('trips the breaker by the equity that guard marks; the ledger still balance', async () => {
     await minute();
     await minute();
     expect((await system.risk.readGate('paper'))?.latch).toBe('ARMED');

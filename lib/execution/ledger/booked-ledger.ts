@@ -149,14 +149,14 @@ export function positionDifferences(
     const exchange = theirs.get(symbol) ?? 0;
     const ours = ledger.positions[symbol]?.quantity ?? 0;
     if (Math.abs(exchange - ours) <= QUANTITY_DUST) return [];
-    return [{ symbol, line: `${symbol}: the exchange holds ${exchange}, the books ${ours}` }];
+    return [{ symbol, line: `${symbol}: the exchange holds ${exchange}, the ledger ${ours}` }];
   });
 }
 
 /** What the wallet has more or less than the ledger; undefined when it has neither. */
 export function walletDifference(ledger: Ledger, { walletMicroUsdt }: AccountStatement): string | undefined {
   if (Math.abs(walletMicroUsdt - walletOf(ledger)) <= WALLET_TOLERANCE_MICRO_USDT) return undefined;
-  return `wallet: the exchange holds ${walletMicroUsdt}, the books ${walletOf(ledger)} micro-USDT`;
+  return `wallet: the exchange holds ${walletMicroUsdt}, the ledger ${walletOf(ledger)} micro-USDT`;
 }
 
 /** Income may be listed minutes after it moved the wallet, that of funding, paid on the hour, later still. */

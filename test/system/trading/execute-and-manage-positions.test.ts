@@ -375,10 +375,10 @@ describe('an exchange that misbehaves', () => {
     const world = await open();
     world.exchange.tradeByHand({ symbol: 'SOLUSDT', side: 'BUY', quantity: 3 });
     const report = await world.minute();
-    expect(report.differences).toEqual(['SOLUSDT: the exchange holds 3, the books 0']);
+    expect(report.differences).toEqual(['SOLUSDT: the exchange holds 3, the ledger 0']);
     expect(world.exchange.held.size).toBe(0);
     expect((await world.minute()).differences).toEqual([
-      'settled: SOLUSDT: the exchange holds 3, the books 0',
+      'settled: SOLUSDT: the exchange holds 3, the ledger 0',
     ]);
     expect((await world.minute()).differences).toEqual([]);
     await expectSafe(world);

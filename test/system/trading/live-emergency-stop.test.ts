@@ -132,7 +132,7 @@ const emergency = async () => (await system.flags.read(['EMERGENCY_MODE'])).get(
 const raised = { kind: 'text', text: 'true' };
 
 describe('emergency stop of live trading', () => {
-  it('latches, closes the flags, and leaves neither position nor order at the exchange; the books follow', async () => {
+  it('latches, closes the flags, and leaves neither position nor order at the exchange; the ledger follow', async () => {
     const stop = await stopEverything();
     expect(stop).toMatchObject({ exitCode: 0, stderr: '' });
     expect(stop.stdout).toMatch(/flatten \(live\): done/);
