@@ -1,6 +1,8 @@
 // What others do during a rehearsal. The exchange changes filters and tears mark prices away from last prices on any day; acts on
 // the account itself come only where they are wanted, one at a time, while the circuit breaker is armed.
+
 import { MINUTE_MS } from '../../lib/core/units.ts';
+import { roundToStep } from '../../lib/execution/round-to-step.ts';
 import type { SimulatedExchange } from '../exchange/simulated-exchange.ts';
 import { type Draw, oneOf, seededDraw } from './fault-plan.ts';
 
@@ -71,13 +73,20 @@ export class ExternalPlan {
   act(nowMs: number, { isArmed }: { isArmed: boolean }): void {
     const { positions } = this.#exchange.truth()!;
     if (nowMs >= this.#changeDueMs) this.#change(nowMs, positions);
-    if (this.#withActs && isArmed && nowMs >= this.#actDueMs && positions.length > 0) {
-      const held = oneOf(this.#draw, positions);
+    const tradable = positions.filter((held) => this.#isOnGrid(held));
+    if (this.#withActs && isArmed && nowMs >= this.#actDueMs && tradable.length > 0) {
+      const held = oneOf(this.#draw, tradable);
       const { what, act } = ACTS[this.acts.length % ACTS.length]!;
       act(this.#exchange, held);
       this.acts.push({ atMs: nowMs, what, symbol: held.symbol });
       this.#actDueMs = nowMs + ACT_EVERY_MS;
     }
+  }
+
+  /** A rest finer than a changed step can be traded by nobody. */
+  #isOnGrid({ symbol, quantity }: Held): boolean {
+    const { stepSize } = this.#exchange.contract(symbol)!;
+    return roundToStep(Math.abs(quantity), stepSize, 'down') === Math.abs(quantity);
   }
 
   /** Filters of one contract, or the mark price of another, in turn; a torn mark price is let go at the next change. */

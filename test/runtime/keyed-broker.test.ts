@@ -89,3 +89,38 @@ describe('keys that are refused for good', () => {
     expect(refusals).toHaveLength(1);
   });
 });
+
+describe('every question', () => {
+  const ORDER = { symbol: 'BTCUSDT', clientOrderId: 'qt-x', kind: 'market' } as const;
+  const questions: readonly [string, () => Promise<{ readonly ok: boolean }>][] = [
+    ['prepare', () => broker.prepare('BTCUSDT')],
+    ['find', () => broker.find(ORDER)],
+    ['openOrders', () => broker.openOrders()],
+    ['openStops', () => broker.openStops()],
+    ['cancelAll', () => broker.cancelAll('BTCUSDT')],
+    ['positions', () => broker.positions()],
+    ['walletMicroUsdt', () => broker.walletMicroUsdt()],
+    ['incomeSince', () => broker.incomeSince(BROKER_START_MS)],
+    ['forcedClosing', () => broker.forcedClosing('BTCUSDT', BROKER_START_MS)],
+  ];
+
+  it.each(questions)(
+    '%s is refused with the old keys, and answered once there are new ones',
+    async (_, ask) => {
+      expect(await ask()).toMatchObject({ ok: false, error: { code: 'unauthorised' } });
+      expect(refusals).toHaveLength(1);
+      stored = NEW;
+      expect(await ask()).toMatchObject({ ok: true });
+      expect(refusals).toHaveLength(1);
+      expect(opened).toEqual([OLD, NEW]);
+    },
+  );
+
+  it.each([
+    ['prices', () => broker.prices(['BTCUSDT'])],
+    ['filters', () => broker.filters()],
+  ] as const)('%s needs no keys', async (_, ask) => {
+    expect(await ask()).toMatchObject({ ok: true });
+    expect([reads, refusals]).toEqual([1, []]);
+  });
+});
