@@ -25,8 +25,6 @@ export class ProtectionWatch {
   }
 
   look(nowMs: number, { positions, stops }: AccountTruth, { canOrder }: { canOrder: boolean }): void {
-    const held = new Set(positions.map(({ symbol }) => symbol));
-    for (const symbol of this.#touched) if (!held.has(symbol)) this.#touched.delete(symbol);
     const bare = positions.filter(({ symbol, quantity }) => {
       const side = quantity > 0 ? 'SELL' : 'BUY';
       return !stops.some(
@@ -41,6 +39,9 @@ export class ProtectionWatch {
       this.#measure(symbol, sinceMs, nowMs);
       if (!bareSymbols.has(symbol)) this.#sinceMs.delete(symbol);
     }
+    // Only now: the time until a touched position was closed is still that of a touched one.
+    const held = new Set(positions.map(({ symbol }) => symbol));
+    for (const symbol of this.#touched) if (!held.has(symbol)) this.#touched.delete(symbol);
     for (const symbol of bareSymbols)
       if (!canOrder || !this.#sinceMs.has(symbol)) this.#sinceMs.set(symbol, nowMs);
   }
