@@ -9,6 +9,7 @@ import {
   type SeriesMarker,
   type Time,
 } from 'lightweight-charts';
+import { Fragment } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { type Candles, type Position, read, type Signal, type Status, type Trade } from './api.ts';
 import { Chart, type Colours, PERCENT, timeOf } from './chart.tsx';
@@ -339,6 +340,8 @@ function markersOf(
     .sort((a, b) => Number(a.time) - Number(b.time));
 }
 
+const SIDES = ['sell', 'buy'] as const;
+
 /** What every model said of the last bar. */
 function Votes({ signal }: { signal: Signal }) {
   const { action, confidence, expectedEdgeBps, reasons, consensusFraction } = signal;
@@ -358,24 +361,20 @@ function Votes({ signal }: { signal: Signal }) {
             {'abstained' in vote ? (
               <span class="soft">abstains: {words(vote.abstained)}</span>
             ) : (
-              <>
-                <meter
-                  class="sell"
-                  min={0}
-                  max={1}
-                  value={vote.probabilities.sell}
-                  aria-label={`${vote.model}: probability of sell`}
-                />
-                <span class="number">{percent(vote.probabilities.sell, 0)} sell</span>
-                <meter
-                  class="buy"
-                  min={0}
-                  max={1}
-                  value={vote.probabilities.buy}
-                  aria-label={`${vote.model}: probability of buy`}
-                />
-                <span class="number">{percent(vote.probabilities.buy, 0)} buy</span>
-              </>
+              SIDES.map((side) => (
+                <Fragment key={side}>
+                  <meter
+                    class={side}
+                    min={0}
+                    max={1}
+                    value={vote.probabilities[side]}
+                    aria-label={`${vote.model}: probability of ${side}`}
+                  />
+                  <span class="number">
+                    {percent(vote.probabilities[side], 0)} {side}
+                  </span>
+                </Fragment>
+              ))
             )}
           </li>
         ))}

@@ -32,7 +32,7 @@ import type { OrderRecord } from '../records.ts';
 import { SEND_WINDOW_MS } from '../send-window.ts';
 import { executionRecords } from './execution-records.ts';
 import { openPosition, protect } from './positions/protect-position.ts';
-import { type ExecutionContext, findOrder, newOrderRecord, sendOrder, updateOrder } from './send-order.ts';
+import { type ExecutionContext, newOrderRecord, refreshOrder, sendOrder } from './send-order.ts';
 
 export type ActingSignal = Signal & { readonly action: 'BUY' | 'SELL' };
 
@@ -244,10 +244,8 @@ async function send(
       return outcome('entered');
     case 'unknown': {
       // Its answer was lost; what it has opened may need a stop now. Otherwise the position manager looks it up.
-      const found = await findOrder(context, sent.record);
-      const filled = found.ok && (found.value.report?.filledQuantity ?? 0) > 0;
-      const record = filled && (await updateOrder(context, order.clientOrderId, found.value.advance));
-      if (record) await protectFilled(context, record);
+      const looked = await refreshOrder(context, sent.record);
+      if (looked !== undefined) await protectFilled(context, looked.record);
       return outcome('entry_unknown', sent.message);
     }
     case 'already_submitted':

@@ -273,3 +273,14 @@ export async function fillsOf(
 /** What trades have cost the USDT wallet: fees in other assets leave it as it is. */
 export const usdtFeesOf = (fills: readonly Fill[]): number =>
   fills.reduce((sum, { fee }) => sum + (fee.asset === 'USDT' ? microUsdt(fee.amount) : 0), 0);
+
+/** Looks an order up and writes down what became of it; undefined when the exchange does not answer or knows no such order. */
+export async function refreshOrder(
+  context: ExecutionContext,
+  record: OrderRecord,
+): Promise<{ readonly record: OrderRecord; readonly report: OrderReport } | undefined> {
+  const found = await findOrder(context, record);
+  if (!found.ok || found.value.report === undefined) return undefined;
+  const after = await updateOrder(context, record.clientOrderId, found.value.advance);
+  return { record: after ?? record, report: found.value.report };
+}

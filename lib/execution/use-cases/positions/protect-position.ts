@@ -10,7 +10,7 @@ import type { OrderRecord, PositionRecord } from '../../records.ts';
 import { planReduction } from '../../reduce-plan.ts';
 import { roundToStep } from '../../round-to-step.ts';
 import { executionRecords } from '../execution-records.ts';
-import { type ExecutionContext, findOrder, type UnknownOrder, updateOrder } from '../send-order.ts';
+import { type ExecutionContext, refreshOrder, type UnknownOrder } from '../send-order.ts';
 import { currentPosition, type Reduction, reduce, whilePosition } from './reduce-position.ts';
 
 /** How far from the market the stop of a rest is put that no market order may be as small as. */
@@ -69,10 +69,10 @@ async function placeStop(
 
 /** A stop whose answer was lost may well be there: the next run, a minute later, would only then take it for one. */
 async function lookUpStop(context: ExecutionContext, sent: UnknownOrder): Promise<Reduction> {
-  const found = await findOrder(context, sent.record);
-  if (!found.ok || found.value.report?.status !== 'open') return sent;
-  const record = await updateOrder(context, sent.record.clientOrderId, found.value.advance);
-  return { outcome: 'acknowledged', record: record ?? sent.record, message: '' };
+  const looked = await refreshOrder(context, sent.record);
+  return looked?.report.status === 'open'
+    ? { outcome: 'acknowledged', record: looked.record, message: '' }
+    : sent;
 }
 
 const isRefusedByFilters = (sent: Reduction): boolean =>
