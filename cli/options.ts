@@ -74,7 +74,7 @@ export const addRecordedOptions = (command: Command): Command =>
   command
     .requiredOption(
       '--data <dir>',
-      'folder of candles: SYMBOL.csv or SYMBOL.csv.gz files, or the output of qt collect',
+      'folder of candles: SYMBOL.csv or SYMBOL.csv.gz files, or the output of qtrader collect',
       parseFolder,
     )
     .option('--symbols <list>', 'only these, such as BTCUSDT,ETHUSDT (default: all)', parseSymbols);

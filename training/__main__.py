@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _add_train(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--data", type=Path, required=True, help="folder that `qt dataset build` wrote")
+    command.add_argument("--data", type=Path, required=True, help="folder that `qtrader dataset build` wrote")
     command.add_argument("--out", type=Path, required=True, help="where models/ and ensembles/ go, e.g. models/starter")
     command.add_argument("--work", type=Path, default=Path(".qt/training"), help="trials so far; a run resumes from here")
     command.add_argument("--horizon", default="auto", choices=["auto", "3", "6", "12", "36"])
@@ -67,7 +67,7 @@ def _train(given: argparse.Namespace) -> None:
 
 
 def _add_predict_speed(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--data", type=Path, required=True, help="folder that `qt dataset build` wrote")
+    command.add_argument("--data", type=Path, required=True, help="folder that `qtrader dataset build` wrote")
     command.add_argument("--out", type=Path, required=True, help="where the models, inputs, answers and times go")
     command.add_argument("--batches", type=_batches, required=True, help="rows at once, e.g. 100,10000")
     command.set_defaults(act=lambda given: measure(given.data, given.out, given.batches, Run(seed=7, threads=1)))

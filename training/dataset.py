@@ -1,4 +1,4 @@
-"""Reads what `qt dataset build` wrote, and refuses anything that is not exactly that.
+"""Reads what `qtrader dataset build` wrote, and refuses anything that is not exactly that.
 
 Every check here stands for a way in which training and serving could come to see different features.
 """

@@ -8,13 +8,13 @@
 set -eu
 stage=${QT_STAGE:?names the stage}
 folder=${QT_RETRAIN_DIR:-/tmp/retraining}
-qt() { node bin/qt.mjs "$@"; }
+qtrader() { node bin/qtrader.mjs "$@"; }
 
-qt dataset fetch --stage "$stage" --out "$folder/candles"
-qt dataset build --data "$folder/candles" --out "$folder/dataset"
+qtrader dataset fetch --stage "$stage" --out "$folder/candles"
+qtrader dataset build --data "$folder/candles" --out "$folder/dataset"
 python -m training train --data "$folder/dataset" --out "$folder/models" --work "$folder/trials" "$@"
-qt models verify "$folder/models"
-qt drift profile --data "$folder/candles" --models "$folder/models"
-qt models publish "$folder/models" --stage "$stage"
+qtrader models verify "$folder/models"
+qtrader drift profile --data "$folder/candles" --models "$folder/models"
+qtrader models publish "$folder/models" --stage "$stage"
 id=$(node -p 'JSON.parse(fs.readFileSync(process.argv[1])).ensembleId' "$folder/models/ensembles/current.json")
-qt models shadow "$id" --stage "$stage" --by retraining --reason 'weekly retraining'
+qtrader models shadow "$id" --stage "$stage" --by retraining --reason 'weekly retraining'

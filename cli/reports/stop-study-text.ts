@@ -38,7 +38,7 @@ export function formatStopPage(study: StopStudy, dataFolder: string): string {
     row(['---', ...COLUMNS.map(() => '---:')]),
     ...study.rules.map((rule) => row([rule.name, ...COLUMNS.map(({ cell }) => cell(rule))])),
     '',
-    `Made by \`qt study stops --data ${dataFolder} --report FILE\`, range and symbols as above.`,
+    `Made by \`qtrader study stops --data ${dataFolder} --report FILE\`, range and symbols as above.`,
     '',
   ].join('\n');
 }

@@ -62,8 +62,8 @@ function SignIn({ onToken }: { onToken: (token: string) => void }) {
         </label>
         <button type="submit">Show</button>
         <p class="soft">
-          On this machine it is in <code>.qt/api-token</code>; on AWS <code>qt api-token --stage NAME</code>{' '}
-          sets one.
+          On this machine it is in <code>.qt/api-token</code>; on AWS{' '}
+          <code>qtrader api-token --stage NAME</code> sets one.
         </p>
       </form>
     </main>

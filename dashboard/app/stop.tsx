@@ -7,7 +7,7 @@ interface Outcome {
   readonly lines: readonly string[];
 }
 
-const SAFE = 'Retry: it is safe to repeat. Or use: qt emergency-stop';
+const SAFE = 'Retry: it is safe to repeat. Or use: qtrader emergency-stop';
 
 export function EmergencyStop({ token, onStopped }: { token: string; onStopped: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);

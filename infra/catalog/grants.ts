@@ -134,7 +134,7 @@ const GRANTS = {
 
 export type GrantName = keyof typeof GRANTS;
 
-/** What a person needs for the `qt` command, above all the emergency stop. */
+/** What a person needs for the `qtrader` command, above all the emergency stop. */
 export const OPERATOR_GRANTS = [
   'find_resources',
   'operate_flags',

@@ -120,7 +120,7 @@ export class DataStack extends Stack {
     const statements = statementsOf(OPERATOR_GRANTS, this, stage);
     const policy = new ManagedPolicy(this, 'Operator', {
       managedPolicyName: globalNameOf(stage, 'operator'),
-      description: 'The qt command: flags, releases, emergency stop',
+      description: 'The qtrader command: flags, releases, emergency stop',
       statements,
     });
     acknowledgeWildcards(policy, statements, 'The objects under the prefixes that an operator releases to.');

@@ -1,4 +1,4 @@
-// The HTTP API: emergency stop, and what the system knows, for callers with the token, through the same use cases as the qt command.
+// The HTTP API: emergency stop, and what the system knows, for callers with the token, through the same use cases as the qtrader command.
 // Every call is passed to `note`. Calls that are refused never write to a table.
 import { messageOf } from '../core/message-of.ts';
 import { StoreError } from '../core/store-error.ts';
@@ -92,7 +92,7 @@ function createAdmission({ stopwatchMs, authorisation, risk, readTokenHash }: Ap
     if (verdict === 'unavailable')
       throw new ApiRefusal(
         'token_unavailable',
-        `${API_ERRORS.token_unavailable.meaning}; qt emergency-stop needs none`,
+        `${API_ERRORS.token_unavailable.meaning}; qtrader emergency-stop needs none`,
       );
     if (verdict === 'right') return 'token';
     limit(limitRefusals(request.sourceIp));

@@ -1,5 +1,5 @@
 // Turns the bytes of a stored JSON document into its type, or into one line that says what is wrong and what to do: an
-// operator reads that line in the middle of the night, in a log or in `qt models verify`.
+// operator reads that line in the middle of the night, in a log or in `qtrader models verify`.
 import type { z } from 'zod';
 import { failure, type Result, success } from '../core/result.ts';
 import { MIB } from '../core/units.ts';
@@ -47,7 +47,7 @@ export function parseQuarantine(bytes: Uint8Array, subject: string): Result<Quar
 export function parseFeatureProfile(bytes: Uint8Array, subject: string): Result<FeatureProfile, string> {
   return parseDocument(featureProfileSchema, bytes, {
     subject,
-    remedy: 'make it again with qt drift profile --force',
+    remedy: 'make it again with qtrader drift profile --force',
   });
 }
 

@@ -1,4 +1,4 @@
-// What `qt evaluate` reports. A figure that cannot be computed is undefined: null in JSON, "n/a" in text, never a stand-in.
+// What `qtrader evaluate` reports. A figure that cannot be computed is undefined: null in JSON, "n/a" in text, never a stand-in.
 
 import type { LabelDefinition } from '../models/manifest.ts';
 import type { Action, ModelAbstentionReason } from '../models/vote.ts';

@@ -94,7 +94,7 @@ export function formatScreen(view: BarView, size: { rows: number; columns: numbe
   return [
     ...head,
     table.toString(),
-    hidden > 0 ? `… and ${hidden} more: npx qt signals` : '',
+    hidden > 0 ? `… and ${hidden} more: npx --no-install qtrader signals` : '',
     colours.dim('Ctrl-C stops; the state stays.'),
   ]
     .filter((line) => line !== '')

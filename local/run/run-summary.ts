@@ -61,7 +61,7 @@ export class RunSummary {
       ...(this.#problems.length > 0
         ? [`failed    ${this.#problems.length} calls, the last: ${this.#problems.at(-1)}`]
         : []),
-      `state     ${stateDir} (npx qt status, npx qt signals, npx qt models list)`,
+      `state     ${stateDir} (npx --no-install qtrader status, npx --no-install qtrader signals, npx --no-install qtrader models list)`,
     ];
     return lines.join('\n');
   }

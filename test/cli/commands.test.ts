@@ -12,7 +12,7 @@ import type { CandleSeries } from '../../lib/market/candle-series.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
 import { buildModelFolder } from '../support/models/build-model-folder.ts';
-import { QT, qt } from '../support/qt.ts';
+import { QT, qtrader } from '../support/qtrader.ts';
 
 const market = generateMarket({
   seed: 11,
@@ -59,9 +59,9 @@ async function putCandles(dir: string, symbol: string, lines: readonly string[])
 /** Exactly one line on stderr, no stack. */
 const messageOf = /^error: [^\n]+\n$/;
 
-describe('qt', () => {
+describe('qtrader', () => {
   it('shows help, for itself and for every command', async () => {
-    const { exitCode, stdout } = await qt('--help');
+    const { exitCode, stdout } = await qtrader('--help');
     expect(exitCode).toBe(0);
     const commands = [...stdout.matchAll(/^ {2}([a-z-]+)( |$)/gm)]
       .map(([, name]) => name!)
@@ -69,7 +69,7 @@ describe('qt', () => {
     expect(commands).toEqual(
       expect.arrayContaining(['start', 'features', 'infer', 'signals', 'flags', 'models', 'dataset']),
     );
-    const helps = await Promise.all(commands.map((command) => qt(command, '--help')));
+    const helps = await Promise.all(commands.map((command) => qtrader(command, '--help')));
     for (const help of helps) expect(help).toMatchObject({ exitCode: 0, stderr: '' });
   }, 180_000);
 
@@ -89,22 +89,22 @@ describe('qt', () => {
     [['flags', 'set', 'QT_NONSENSE', 'true']],
     [['flags', 'set', 'QT_PAPER_TRADING', 'True ']],
   ])('refuses %j as wrong usage, in one line', async (args) => {
-    const { exitCode, stderr } = await qt(...args);
+    const { exitCode, stderr } = await qtrader(...args);
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(messageOf);
   });
 });
 
-describe('qt --version', () => {
+describe('qtrader --version', () => {
   it('prints the version of the package', async () => {
     const { version } = JSON.parse(await readFile('package.json', 'utf8'));
-    expect(await qt('--version')).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
+    expect(await qtrader('--version')).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
   });
 });
 
-describe('qt features', () => {
+describe('qtrader features', () => {
   it('lists the 49 in order, with their hash', async () => {
-    const { stdout } = await qt('features', '--list', '--json');
+    const { stdout } = await qtrader('features', '--list', '--json');
     const list = JSON.parse(stdout);
     expect(list.featureSetHash).toBe(FEATURE_SET_HASH);
     expect(list.features).toHaveLength(49);
@@ -115,7 +115,7 @@ describe('qt features', () => {
 
   it('writes 55 columns that read back to the very floats', async () => {
     const out = join(folder, 'frame.csv');
-    const { exitCode } = await qt(
+    const { exitCode } = await qtrader(
       'features',
       '--candles',
       join(data, `${first}.csv.gz`),
@@ -164,7 +164,13 @@ describe('qt features', () => {
     ['too short a history', () => bad((lines) => lines.slice(0, 100)), /insufficient_history/],
   ])('refuses %s, naming the place', async (name, lines, message) => {
     const file = await putCandles(join(folder, 'bad', name.replaceAll(' ', '-')), first, lines());
-    const { exitCode, stderr } = await qt('features', '--candles', file, '--out', join(folder, 'never.csv'));
+    const { exitCode, stderr } = await qtrader(
+      'features',
+      '--candles',
+      file,
+      '--out',
+      join(folder, 'never.csv'),
+    );
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(messageOf);
     expect(stderr).toMatch(message);
@@ -177,7 +183,7 @@ describe('qt features', () => {
     const frame = async (name: string, content: string | Buffer) => {
       const [file, out] = [join(folder, name), join(folder, `${name}.frame`)];
       await writeFile(file, content);
-      expect(await qt('features', '--candles', file, '--out', out, '--last', '3')).toMatchObject({
+      expect(await qtrader('features', '--candles', file, '--out', out, '--last', '3')).toMatchObject({
         exitCode: 0,
       });
       return readFile(out, 'utf8');
@@ -191,11 +197,11 @@ describe('qt features', () => {
   it('refuses a file that holds no candles, and a place that cannot be written to', async () => {
     const text = join(folder, 'text.csv.gz');
     await writeFile(text, 'ts,open');
-    expect(await qt('features', '--candles', text, '--out', join(folder, 'x.csv'))).toMatchObject({
+    expect(await qtrader('features', '--candles', text, '--out', join(folder, 'x.csv'))).toMatchObject({
       exitCode: 1,
       stderr: expect.stringMatching(messageOf),
     });
-    const unwritable = await qt(
+    const unwritable = await qtrader(
       'features',
       '--candles',
       join(data, `${first}.csv.gz`),
@@ -214,7 +220,7 @@ describe('a folder of candles', () => {
     const plain = join(folder, 'plain');
     await mkdir(plain);
     await writeFile(join(plain, `${first}.csv`), `${toCsv(market.candles(first)).join('\n')}\n`);
-    const infer = () => qt('infer', '--data', plain, '--at', at, '--models', models, '--json');
+    const infer = () => qtrader('infer', '--data', plain, '--at', at, '--models', models, '--json');
     expect(JSON.parse((await infer()).stdout)).toMatchObject({ symbol: first, activeModels: 4 });
     await putCandles(plain, first, toCsv(market.candles(first)));
     expect(await infer()).toMatchObject({
@@ -224,9 +230,9 @@ describe('a folder of candles', () => {
   });
 });
 
-describe('qt infer', () => {
+describe('qtrader infer', () => {
   const infer = (...more: string[]) =>
-    qt('infer', '--data', data, '--at', at, '--models', models, '--json', ...more);
+    qtrader('infer', '--data', data, '--at', at, '--models', models, '--json', ...more);
 
   it('prints one signal or abstention per symbol', async () => {
     const { exitCode, stdout } = await infer();
@@ -241,7 +247,7 @@ describe('qt infer', () => {
         barOpenTimeMs: market.lastOpenTimeMs,
         activeModels: 4,
       });
-    const early = await qt(
+    const early = await qtrader(
       'infer',
       '--data',
       data,
@@ -260,7 +266,16 @@ describe('qt infer', () => {
     const mixed = join(folder, 'mixed');
     await putCandles(mixed, first, toCsv(market.candles(first)));
     await putCandles(mixed, second, ['nonsense']);
-    const { exitCode, stdout } = await qt('infer', '--data', mixed, '--at', at, '--models', models, '--json');
+    const { exitCode, stdout } = await qtrader(
+      'infer',
+      '--data',
+      mixed,
+      '--at',
+      at,
+      '--models',
+      models,
+      '--json',
+    );
     expect(exitCode).toBe(0);
     const lines = stdout
       .trim()
@@ -275,7 +290,7 @@ describe('qt infer', () => {
     await buildModelFolder({ store: createFolderObjectStore(broken) });
     const file = join(broken, 'models/xgboost/v20240728_000000/model.onnx');
     await writeFile(file, (await readFile(file)).subarray(0, 100));
-    const { exitCode, stdout, stderr } = await qt(
+    const { exitCode, stdout, stderr } = await qtrader(
       'infer',
       '--data',
       data,
@@ -294,7 +309,7 @@ describe('qt infer', () => {
       abstained: 'sha256_mismatch',
     });
     expect(stderr).toMatch(/xgboost .*sha256_mismatch/);
-    expect(await qt('models', 'verify', broken)).toMatchObject({
+    expect(await qtrader('models', 'verify', broken)).toMatchObject({
       exitCode: 1,
       stdout: expect.stringMatching(/xgboost.*sha256_mismatch/),
       stderr: expect.stringMatching(messageOf),
@@ -306,7 +321,7 @@ describe('qt infer', () => {
   });
 
   it('fails without an ensemble', async () => {
-    const { exitCode, stdout, stderr } = await qt(
+    const { exitCode, stdout, stderr } = await qtrader(
       'infer',
       '--data',
       data,
@@ -326,7 +341,7 @@ describe('qt infer', () => {
 
 describe('the local system', () => {
   const start = (state: string, ...more: string[]) =>
-    qt(
+    qtrader(
       ...['start', '--speed', 'max', '--bars', '2', '--symbols', '3', '--state', state],
       ...[...(more.includes('--data') ? [] : ['--generated']), ...more],
     );
@@ -340,17 +355,26 @@ describe('the local system', () => {
     );
     expect((await start(state)).stdout).toMatch(/2 bars, 2024-06-04 11:15 to 2024-06-04 11:20 UTC/);
 
-    const signals = await qt('signals', '--state', state, '--symbol', 'BTCUSDT', '--last', '9', '--json');
+    const signals = await qtrader(
+      'signals',
+      '--state',
+      state,
+      '--symbol',
+      'BTCUSDT',
+      '--last',
+      '9',
+      '--json',
+    );
     expect(signals.stdout.trim().split('\n')).toHaveLength(4);
-    expect(await qt('flags', 'set', 'QT_ENABLE_AI_TRADING', 'false', '--state', state)).toMatchObject({
+    expect(await qtrader('flags', 'set', 'QT_ENABLE_AI_TRADING', 'false', '--state', state)).toMatchObject({
       exitCode: 0,
     });
     await start(state);
-    expect((await qt('flags', 'get', 'QT_ENABLE_AI_TRADING', '--state', state)).stdout).toBe(
+    expect((await qtrader('flags', 'get', 'QT_ENABLE_AI_TRADING', '--state', state)).stdout).toBe(
       'QT_ENABLE_AI_TRADING  false\n',
     );
-    expect(await qt('models', 'verify', '--state', state)).toMatchObject({ exitCode: 0 });
-    const model = /^xgboost +(\S+)/m.exec((await qt('models', 'list', '--state', state)).stdout)![1]!;
+    expect(await qtrader('models', 'verify', '--state', state)).toMatchObject({ exitCode: 0 });
+    const model = /^xgboost +(\S+)/m.exec((await qtrader('models', 'list', '--state', state)).stdout)![1]!;
     const order = [
       'models',
       'quarantine',
@@ -362,13 +386,13 @@ describe('the local system', () => {
       '--state',
       state,
     ];
-    expect(await qt(...order)).toMatchObject({ exitCode: 0 });
-    const listed = await qt('models', 'list', '--state', state);
+    expect(await qtrader(...order)).toMatchObject({ exitCode: 0 });
+    const listed = await qtrader('models', 'list', '--state', state);
     expect(listed.stdout.match(/QUARANTINED/g)).toHaveLength(1);
     expect(listed.stdout).toMatch(/^xgboost .*QUARANTINED: a\s+test\s+\(ada\)/m);
-    expect(JSON.parse((await qt('models', 'list', '--json', '--state', state)).stdout).models).toContainEqual(
-      expect.objectContaining({ name: 'xgboost', quarantine: 'a test (ada)' }),
-    );
+    expect(
+      JSON.parse((await qtrader('models', 'list', '--json', '--state', state)).stdout).models,
+    ).toContainEqual(expect.objectContaining({ name: 'xgboost', quarantine: 'a test (ada)' }));
   }, 180_000);
 
   it('replays a folder of candles', async () => {
@@ -384,7 +408,7 @@ describe('the local system', () => {
   });
 
   it('shows a newcomer a crash: signals, entries, stops and the breaker that trips', async () => {
-    const run = await qt('start', '--speed', 'max', '--bars', '21', '--state', join(folder, 'demo'));
+    const run = await qtrader('start', '--speed', 'max', '--bars', '21', '--state', join(folder, 'demo'));
     expect(run).toMatchObject({ exitCode: 0, stderr: '' });
     expect(run.stdout).toMatch(/21 bars, 2024-08-04 23:35 to 2024-08-05 01:15 UTC, 20 symbols/);
     expect(run.stdout).toMatch(/tripped: stop_hits/);
@@ -408,18 +432,18 @@ describe('the local system', () => {
       printed += chunk;
       if (printed.includes('[2] ')) child.kill('SIGKILL');
     }
-    const trip = await qt('breaker', 'trip', '--reason', 'a test', '--by', 'ada', '--state', state);
+    const trip = await qtrader('breaker', 'trip', '--reason', 'a test', '--by', 'ada', '--state', state);
     expect(trip).toMatchObject({ exitCode: 0 });
     const gone = await start(state, ...args);
     expect(gone.stdout).toContain('UTC; resuming at ');
     expect(gone.stdout).not.toContain('its state is kept in');
-    const status = await qt('status', '--state', state, '--json');
+    const status = await qtrader('status', '--state', state, '--json');
     expect(JSON.parse(status.stdout)).toMatchObject({
       mode: 'OFF',
       breaker: { latch: 'TRIPPED' },
       origin: { kind: 'saved' },
     });
-    const people = await qt('status', '--state', state);
+    const people = await qtrader('status', '--state', state);
     expect(people.stdout.replace(/\s+/g, ' ')).toMatch(
       /^system NOT RUNNING: this is its last state, saved [^;]+ ago; start it/,
     );
@@ -440,7 +464,7 @@ describe('the local system', () => {
   });
 
   it('says so when there is no system, and when its folder cannot be used', async () => {
-    expect(await qt('signals', '--state', join(folder, 'nothing'))).toMatchObject({
+    expect(await qtrader('signals', '--state', join(folder, 'nothing'))).toMatchObject({
       exitCode: 1,
       stderr: expect.stringMatching(/npm start/),
     });

@@ -1,4 +1,4 @@
-// `qt evaluate` and `qt drift` as the operator calls them: the real command, folders of files, exit codes and one line of why.
+// `qtrader evaluate` and `qtrader drift` as the operator calls them: the real command, folders of files, exit codes and one line of why.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,8 +31,8 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-function qt(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['bin/qt.mjs', ...args], {
+function qtrader(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['bin/qtrader.mjs', ...args], {
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
   });
@@ -45,9 +45,9 @@ const FIGURES = [
 ];
 const STRATEGY = ['sharpe', 'sortino', 'calmar', 'profitFactor', 'maxDrawdown', 'deflatedSharpe', 'trades'];
 
-describe('qt evaluate', () => {
+describe('qtrader evaluate', () => {
   test('--json prints one object that holds every figure, null where undefined, and nothing else', () => {
-    const run = qt('evaluate', '--data', data, '--models', models, '--from', FROM, '--json');
+    const run = qtrader('evaluate', '--data', data, '--models', models, '--from', FROM, '--json');
     expect(run.status).toBe(0);
     const evaluation = JSON.parse(run.stdout);
     for (const figures of [...Object.values(evaluation.models), evaluation.ensemble])
@@ -72,7 +72,7 @@ describe('qt evaluate', () => {
   test('prints tables for people and writes the page', () => {
     const report = join(root, 'report.html');
     const common = ['--data', data, '--models', models, '--from', FROM, '--symbols', 'AUSDT,BUSDT'];
-    const run = qt('evaluate', ...common, '--report', report);
+    const run = qtrader('evaluate', ...common, '--report', report);
     expect(run.status).toBe(0);
     expect(run.stdout).toMatch(/out of sample/);
     expect(run.stdout).toMatch(/rank IC/);
@@ -88,7 +88,7 @@ describe('qt evaluate', () => {
     [['--to', '2024-01-02'], 1, /no bar to evaluate \(insufficient_history/],
     [['--symbols', 'AUSDT', '--from', FROM, '--report', '/nowhere/page.html'], 1, /cannot write the report/],
   ])('%j ends with code %i and one line', (args, status, why) => {
-    const run = qt('evaluate', '--data', data, '--models', models, ...args);
+    const run = qtrader('evaluate', '--data', data, '--models', models, ...args);
     expect(run.status).toBe(status);
     expect(run.stderr).toMatch(why);
     expect(run.stderr).not.toMatch(/\n\s+at /);
@@ -97,10 +97,10 @@ describe('qt evaluate', () => {
   test('a store without an ensemble, and folders that are not there', () => {
     const empty = join(root, 'empty');
     mkdirSync(empty, { recursive: true });
-    expect(qt('evaluate', '--data', data, '--models', empty)).toMatchObject({ status: 1, stdout: '' });
-    expect(qt('evaluate', '--data', empty, '--models', models)).toMatchObject({ status: 2, stdout: '' });
-    expect(qt('evaluate', '--data', join(root, 'none')).status).toBe(2);
-    expect(qt('evaluate').status).toBe(2);
+    expect(qtrader('evaluate', '--data', data, '--models', empty)).toMatchObject({ status: 1, stdout: '' });
+    expect(qtrader('evaluate', '--data', empty, '--models', models)).toMatchObject({ status: 2, stdout: '' });
+    expect(qtrader('evaluate', '--data', join(root, 'none')).status).toBe(2);
+    expect(qtrader('evaluate').status).toBe(2);
   });
 
   test('a broken candle file is skipped by name; the others are evaluated, and the exit code says so', () => {
@@ -108,7 +108,7 @@ describe('qt evaluate', () => {
     mkdirSync(broken);
     writeFileSync(join(broken, 'AUSDT.csv.gz'), readFileSync(join(data, 'AUSDT.csv.gz')));
     writeFileSync(join(broken, 'BUSDT.csv.gz'), readFileSync(join(data, 'BUSDT.csv.gz')).subarray(0, 5_000));
-    const run = qt('evaluate', '--data', broken, '--models', models, '--from', FROM, '--json');
+    const run = qtrader('evaluate', '--data', broken, '--models', models, '--from', FROM, '--json');
     expect(run.status).toBe(1);
     expect(run.stderr).toMatch(/skipped 1 symbol: BUSDT/);
     expect(JSON.parse(run.stdout).symbols).toEqual(['AUSDT']);
@@ -116,16 +116,16 @@ describe('qt evaluate', () => {
 
   test.skipIf(!existsSync(RECORDED))('evaluates recorded candles with the 5 August 2024 in them', () => {
     const range = ['--from', '2024-08-05', '--to', '2024-08-06', '--symbols', 'BTCUSDT,ETHUSDT'];
-    const run = qt('evaluate', '--data', RECORDED, '--models', models, ...range, '--json');
+    const run = qtrader('evaluate', '--data', RECORDED, '--models', models, ...range, '--json');
     expect(run.status).toBe(0);
     expect(JSON.parse(run.stdout)).toMatchObject({ inSample: false, rows: 2 * (288 - 12) });
   });
 });
 
-describe('qt backtest', () => {
+describe('qtrader backtest', () => {
   test('says why no bar can be decided', () => {
     const range = ['--from', '2024-01-02', '--to', '2024-01-03'];
-    const run = qt('backtest', '--data', data, '--models', models, ...range);
+    const run = qtrader('backtest', '--data', data, '--models', models, ...range);
     expect(run).toMatchObject({ status: 1, stdout: '' });
     expect(run.stderr).toMatch(
       /no bar of the range can be decided \(insufficient_history 1440\): a decision needs 880 bars before it/,
@@ -135,22 +135,22 @@ describe('qt backtest', () => {
   test('counts the bars without a decision when only some lack their history', () => {
     // Bar 879 of the walk, the first one with a row, opens at 01:15 on 4 January.
     const range = ['--from', '2024-01-04', '--to', '2024-01-04T02:00Z', '--symbols', 'AUSDT'];
-    const run = qt('backtest', '--data', data, '--models', models, ...range, '--json');
+    const run = qtrader('backtest', '--data', data, '--models', models, ...range, '--json');
     expect(run.status).toBe(0);
     expect(JSON.parse(run.stdout)).toMatchObject({ decisions: 9, abstentions: { insufficient_history: 15 } });
   });
 });
 
-describe('qt drift', () => {
+describe('qtrader drift', () => {
   test('says how to make the profile, makes it, and then measures', () => {
     const common = ['--data', data, '--models', models];
-    const before = qt('drift', ...common);
+    const before = qtrader('drift', ...common);
     expect(before).toMatchObject({ status: 1, stdout: '' });
-    expect(before.stderr).toMatch(/qt drift profile/);
+    expect(before.stderr).toMatch(/qtrader drift profile/);
 
     const range = ['--symbols', SYMBOLS.join(','), '--from', '2024-01-01', '--to', '2024-01-05'];
-    expect(qt('drift', 'profile', ...common, ...range)).toMatchObject({ status: 0 });
-    const again = qt(
+    expect(qtrader('drift', 'profile', ...common, ...range)).toMatchObject({ status: 0 });
+    const again = qtrader(
       'drift',
       'profile',
       ...common,
@@ -161,12 +161,12 @@ describe('qt drift', () => {
     expect(again.status).toBe(1);
     expect(again.stderr).toMatch(/--force/);
 
-    const measured = qt('drift', ...common, '--bars', '288', '--json');
+    const measured = qtrader('drift', ...common, '--bars', '288', '--json');
     expect(measured.status).toBe(0);
     const report = JSON.parse(measured.stdout);
     expect(report.features).toHaveLength(49);
     expect(report.recent).toMatchObject({ rows: 5 * 288, symbols: SYMBOLS });
     expect(report.features[0]).toMatchObject({ interval: null });
-    expect(qt('drift', ...common, '--bars', '288').stdout).toMatch(/significant \(above 0\.25\)/);
+    expect(qtrader('drift', ...common, '--bars', '288').stdout).toMatch(/significant \(above 0\.25\)/);
   });
 });

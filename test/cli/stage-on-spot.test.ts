@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
-import { qt } from '../support/qt.ts';
+import { qtrader } from '../support/qtrader.ts';
 
 const STAGE = 'spot';
 const { bucketParameter, exchangeParameter } = resourcesOfStage(STAGE);
@@ -35,8 +35,8 @@ describe('the commands of a stage on spot', () => {
     [['flags', 'set', 'QT_ENABLE_EXECUTION', 'true']],
     [['rollout', 'approve', '--role', 'technical_lead', '--by', 'ann']],
     [['rollout', 'advance', '--by', 'ann']],
-  ])('refuse qt %s, and say what to do', async (command) => {
-    const { exitCode, stderr } = await qt(...command, '--stage', STAGE);
+  ])('refuse qtrader %s, and say what to do', async (command) => {
+    const { exitCode, stderr } = await qtrader(...command, '--stage', STAGE);
     expect(stderr).toMatch(REFUSAL);
     expect(exitCode).toBe(1);
   });
@@ -47,7 +47,7 @@ describe('the commands of a stage on spot', () => {
       ['QT_ENABLE_EXECUTION', 'false'],
       ['QT_ENABLE_AI_TRADING', 'true'],
     ] as const)
-      expect(await qt('flags', 'set', flag, value, '--stage', STAGE)).toMatchObject({ exitCode: 0 });
+      expect(await qtrader('flags', 'set', flag, value, '--stage', STAGE)).toMatchObject({ exitCode: 0 });
     const flags = createSsmFlagStore({ client: target.clients.ssm, stage: STAGE });
     expect(await flags.read(['QT_PAPER_TRADING'])).toEqual(
       new Map([['QT_PAPER_TRADING', { kind: 'text', text: 'true' }]]),
@@ -55,7 +55,7 @@ describe('the commands of a stage on spot', () => {
   });
 
   it('collect candles of its own exchange, and of no other', async () => {
-    const other = await qt('collect', '--stage', STAGE, '--exchange', 'binanceusdm');
+    const other = await qtrader('collect', '--stage', STAGE, '--exchange', 'binanceusdm');
     expect(other.stderr).toBe('error: stage spot follows binance: leave --exchange out, or give --out DIR\n');
     expect(other.exitCode).toBe(2);
   });

@@ -74,13 +74,13 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
   it('shows mode, reasons, account and the age of everything, from a link that gives its token away to nobody', async () => {
     await open();
     await see('header').toMatch(/^PAPER paper account, level PAPER Equity 10,003\.00 USDT Positions 0/);
-    expect(await textOf('header')).toContain('Circuit breaker ARMED Last bar 5 s ago Snapshot 1 min ago');
+    await see('header').toContain('Circuit breaker ARMED Last bar 5 s ago Snapshot 1 min ago');
     await see('.summary').toMatch(
       /^New positions may be opened on the simulated account\. The bar of .* gave/,
     );
-    expect(await textOf('.summary')).toContain('1 symbols abstained');
+    await see('.summary').toContain('1 symbols abstained');
     expect(page.url()).toBe(`${stage.api.endpoint}/`);
-    expect(await page.title()).toBe('PAPER – Quantum Trader');
+    await expect.poll(() => page.title(), SOON).toBe('PAPER – Quantum Trader');
     // The session remembers it; a new one does not.
     await page.reload();
     await see('header').toContain('PAPER');
@@ -91,18 +91,21 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
     await open();
     await see('.symbols ul').toMatch(/^ETHUSDT BUY .* SOLUSDT abstains illiquid BTCUSDT HOLD/);
     await page.getByRole('searchbox').fill('sol');
-    expect(await textOf('.symbols ul')).toMatch(/^SOLUSDT/);
+    await see('.symbols ul').toMatch(/^SOLUSDT/);
     await page.getByRole('searchbox').fill('');
     await page.getByRole('button', { name: /^BTCUSDT/ }).click();
     await see('.symbol').toMatch(/^BTCUSDT 50,000 USDT/);
-    expect(await textOf('.symbol')).toContain('no action: edge below threshold');
-    expect(await page.locator('.votes li').count()).toBe(signalOf('BTCUSDT', 0).votes.length);
-    // Candles are on the canvas: not every pixel has one colour.
-    const colours = await page.evaluate(`
-      const canvas = document.querySelector('.chart canvas');
-      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-      new Set(Array.from({ length: data.length / 4 }, (_, at) => data.slice(at * 4, at * 4 + 4).join())).size`);
-    expect(colours).toBeGreaterThan(3);
+    await see('.symbol').toContain('no action: edge below threshold');
+    await expect
+      .poll(() => page.locator('.votes li').count(), SOON)
+      .toBe(signalOf('BTCUSDT', 0).votes.length);
+    // Candles are on the canvas, once they are painted: not every pixel has one colour.
+    const colours = () =>
+      page.evaluate(`
+        const canvas = document.querySelector('.chart canvas');
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        new Set(Array.from({ length: data.length / 4 }, (_, at) => data.slice(at * 4, at * 4 + 4).join())).size`);
+    await expect.poll(colours, SOON).toBeGreaterThan(3);
     expect(complaints).toEqual([]);
   });
 
@@ -140,8 +143,8 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
       },
     });
     await see('header').toMatch(/^OFF .* Circuit breaker TRIPPED/);
-    expect(await textOf('.reasons')).toContain('by another hand');
-    expect(await page.title()).toBe('OFF – Quantum Trader');
+    await see('.reasons').toContain('by another hand');
+    await expect.poll(() => page.title(), SOON).toBe('OFF – Quantum Trader');
   });
 
   it('stops everything once it is asked twice, and says what was done', async () => {
@@ -157,7 +160,7 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
     await see('dialog .outcome').toMatch(/^Everything is stopped\./);
     await see('header').toContain('OFF');
     expect((await stage.system.risk.readGate('paper'))?.latch).toBe('TRIPPED');
-    expect(await textOf('.reasons')).toContain('seen on the page');
+    await see('.reasons').toContain('seen on the page');
     expect(complaints).toEqual([]);
   });
 
@@ -190,7 +193,7 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
     await page.context().setOffline(true);
     await see('[role=status]').toContain('Not updated');
     await expect.poll(() => page.locator('.page.stale').count(), SOON).toBe(1);
-    expect(await textOf('header')).toContain('behind');
+    await see('header').toContain('behind');
     await page.context().setOffline(false);
     await expect.poll(() => page.locator('.page.stale').count(), SOON).toBe(0);
   });

@@ -110,7 +110,7 @@ describe('the retraining', () => {
   }, 120_000);
 });
 
-/** A month of candles, as `qt collect` stores them. */
+/** A month of candles, as `qtrader collect` stores them. */
 async function collect(objects: ObjectStore, symbol: string, seed: number): Promise<void> {
   const opened = await CollectedSymbol.open({ objects, codec: candleParquet }, { symbol, source: 'test' });
   if (!opened.ok) throw new Error(opened.error);

@@ -140,6 +140,6 @@ describe('the live view', () => {
     };
     const screen = formatScreen(many, { rows: 30, columns: 80 });
     expect(screen.split('\n').length).toBeLessThanOrEqual(30);
-    expect(screen).toMatch(/and \d+ more: npx qt signals/);
+    expect(screen).toMatch(/and \d+ more: npx --no-install qtrader signals/);
   });
 });

@@ -67,7 +67,7 @@ const PLACES = [
   'lib/adapters/memory/store.ts',
   'lib/runtime/compose/infer.ts',
   'functions/infer/handler.ts',
-  'cli/qt.ts',
+  'cli/qtrader.ts',
   'local/run/system.ts',
   'infra/catalog/functions.ts',
   'bench/run.ts',
@@ -101,10 +101,10 @@ const WRONG: [rule: string, file: string, imports: string][] = [
   ['research-decides-nothing', 'functions/execute/wrong.ts', 'lib/research/metrics/spearman.ts'],
   ['research-decides-nothing', 'local/run/wrong.ts', 'lib/research/metrics/spearman.ts'],
   ['nothing-imports-entry-points', 'lib/runtime/wrong.ts', 'functions/infer/handler.ts'],
-  ['nothing-imports-entry-points', 'functions/api/wrong-command.ts', 'cli/qt.ts'],
+  ['nothing-imports-entry-points', 'functions/api/wrong-command.ts', 'cli/qtrader.ts'],
   ['nothing-imports-entry-points', 'infra/wrong.ts', 'functions/infer/handler.ts'],
   ['nothing-imports-entry-points', 'lib/adapters/aws/wrong.ts', 'infra/catalog/functions.ts'],
-  ['local-run-knows-no-command', 'local/run/wrong-command.ts', 'cli/qt.ts'],
+  ['local-run-knows-no-command', 'local/run/wrong-command.ts', 'cli/qtrader.ts'],
   ['no-test-code-in-product', 'infra/wrong-support.ts', 'test/support/bars.ts'],
   ['no-test-code-in-product', 'cli/wrong-bench.ts', 'bench/run.ts'],
   ['no-test-imports-a-test', 'test/market/wrong.test.ts', 'test/market/candle.test.ts'],
@@ -129,7 +129,7 @@ describe('the import rules', () => {
     await putImporting('functions/infer/handler.ts', 'lib/runtime/compose/infer.ts');
     await putImporting('local/run/system.ts', 'functions/infer/handler.ts', 'lib/adapters/aws/store.ts');
     await put('lib/research/spearman.ts', 'export const used = 1;\n');
-    await putImporting('cli/qt.ts', 'local/run/system.ts', 'lib/research/spearman.ts');
+    await putImporting('cli/qtrader.ts', 'local/run/system.ts', 'lib/research/spearman.ts');
     await putImporting('test/support/world.ts', 'local/run/system.ts', 'ccxt');
     await putImporting('test/contract/broker.ts', 'test/support/world.ts', 'vitest');
     await putImporting('test/contract/broker.test.ts', 'test/contract/broker.ts');

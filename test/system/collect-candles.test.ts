@@ -394,7 +394,7 @@ describe('a file that is damaged on disk', () => {
   }
 
   it.each<[string, () => Promise<void>, RegExp]>([
-    ['one bit of a month', () => flipByte(partition()), /2024-12\.parquet: its sha256 .*qt collect/],
+    ['one bit of a month', () => flipByte(partition()), /2024-12\.parquet: its sha256 .*qtrader collect/],
     [
       'a month cut short',
       async () => writeFile(partition(), (await readFile(partition())).subarray(0, 500)),

@@ -31,7 +31,7 @@ import { type SimulatedExchange, startSimulatedExchange } from '../../local/exch
 import { generateMarket } from '../../local/market/generated-market.ts';
 import { type MarketSource, marketOf } from '../../local/market/market-source.ts';
 import { toCsv } from '../support/market/candle-csv.ts';
-import { qt } from '../support/qt.ts';
+import { qtrader } from '../support/qtrader.ts';
 
 const WEEK_BARS = 7 * 288;
 const BARS = WEEK_BARS + 879;
@@ -234,7 +234,7 @@ describe('evaluate-rollout', () => {
 });
 
 describe('the commands, on the saved state of a system that does not run', () => {
-  it('qt drift --state measures against the active ensemble there, and qt gonogo names what drifted', async () => {
+  it('qtrader drift --state measures against the active ensemble there, and qtrader gonogo names what drifted', async () => {
     const { drift } = await evaluated(change(calm, agitate));
     await system.risk.createGate('paper', { ...newGate(firstArmed(nowMs)), leaseUntilMs: nowMs + LEASE_MS });
     await system.close();
@@ -244,15 +244,15 @@ describe('the commands, on the saved state of a system that does not run', () =>
       await mkdir(data);
       for (const symbol of calm.symbols.slice(0, 2))
         await writeFile(join(data, `${symbol}.csv.gz`), toCsv(calm.candles(symbol)));
-      const measured = await qt('drift', '--data', data, '--state', stateDir, '--json');
+      const measured = await qtrader('drift', '--data', data, '--state', stateDir, '--json');
       expect(measured).toMatchObject({ exitCode: 0, stderr: '' });
       const report = JSON.parse(measured.stdout);
       expect(report.training).toMatchObject({ fromMs: FROM_MS + 880 * BAR_MS, symbols: calm.symbols });
       expect(report.recent.rows).toBe(2 * WEEK_BARS);
-      const both = await qt('drift', '--data', data, '--state', stateDir, '--models', 'models/starter');
+      const both = await qtrader('drift', '--data', data, '--state', stateDir, '--models', 'models/starter');
       expect(both).toMatchObject({ exitCode: 2, stdout: '' });
 
-      const told = await qt('gonogo', '--state', stateDir);
+      const told = await qtrader('gonogo', '--state', stateDir);
       expect(told.stdout).toMatch(
         new RegExp(`^  drift: ${drift.drifted} features drifted, most of all [a-z0-9_, ]+$`, 'm'),
       );

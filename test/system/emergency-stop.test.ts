@@ -26,7 +26,7 @@ import { type SimulatedExchange, startSimulatedExchange } from '../../local/exch
 import { announceRunningSystem, withdrawRunningSystem } from '../../local/run/running-system.ts';
 import { BROKER_START_MS, brokerMarket, expectRows } from '../support/execution/broker-market.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
-import { qt } from '../support/qt.ts';
+import { qtrader } from '../support/qtrader.ts';
 
 const BAR_MS = 300_000;
 
@@ -283,7 +283,7 @@ describe('the commands', () => {
     await announceRunningSystem(stateDir, { aws, exchange: 'binanceusdm', simulatedExchange: exchange });
   });
   afterEach(() => withdrawRunningSystem(stateDir));
-  const run = (...args: string[]) => qt(...args, '--state', stateDir);
+  const run = (...args: string[]) => qtrader(...args, '--state', stateDir);
   const messageOf = /^error: [^\n]+\n$/;
 
   it('shows the mode and why, trips, refuses one operator, resets with two', async () => {

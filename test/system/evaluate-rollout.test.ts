@@ -30,7 +30,7 @@ import { LOCAL_BUCKET } from '../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
-import { qt } from '../support/qt.ts';
+import { qtrader } from '../support/qtrader.ts';
 import { writeRecord } from '../support/trading/healthy-scope.ts';
 import { goodDay, NOW_MS, record } from '../support/trading/paper-day.ts';
 
@@ -147,60 +147,62 @@ describe('evaluate on the embedded services', () => {
   });
 });
 
-describe('qt gonogo and qt rollout', () => {
+describe('qtrader gonogo and qtrader rollout', () => {
   // Twelve processes one after another take their time on a busy machine.
   it('report, prove and refuse as a user sees it, from sign-off to the way down', async () => {
     await levelTo(PAPER);
     await evaluate();
     await withCommands(async () => {
-      const go = await qt('gonogo', '--hours', '24', ...state());
+      const go = await qtrader('gonogo', '--hours', '24', ...state());
       expect(go.stderr).toBe('');
       expect(go.stdout).toMatch(/^GO over 24 h, 2024-08-05 12:00 to 2024-08-06 12:00 UTC\n/);
       expect(go.stdout).toMatch(/met +stop_hits +8\.3 % +stop-loss hits are below 10 % of positions/);
       expect(go.exitCode).toBe(0);
-      const noGo = await qt('gonogo', '--hours', '23', '--json', ...state());
+      const noGo = await qtrader('gonogo', '--hours', '23', '--json', ...state());
       expect(noGo.exitCode).toBe(1);
       const report = JSON.parse(noGo.stdout);
       expect(report).toMatchObject({ verdict: 'NO_GO', criteria: ['window'] });
 
       const { key } = report.stored;
-      expect(await qt('gonogo', '--verify', key, ...state())).toMatchObject({
+      expect(await qtrader('gonogo', '--verify', key, ...state())).toMatchObject({
         exitCode: 0,
         stdout: `${key} is unchanged: NO_GO, 2024-08-06 12:00 UTC\n`,
       });
       const file = join(stateDir, 's3', LOCAL_BUCKET, key);
       await writeFile(file, (await readFile(file, 'utf8')).replace('"windowHours": 23', '"windowHours": 24'));
-      const tampered = await qt('gonogo', '--verify', key, ...state());
+      const tampered = await qtrader('gonogo', '--verify', key, ...state());
       expect(tampered.exitCode).toBe(1);
       expect(tampered.stderr).toMatch(/^error: [^\n]+\n$/);
 
-      const refused = await qt('rollout', 'advance', '--by', 'Ada', ...state());
+      const refused = await qtrader('rollout', 'advance', '--by', 'Ada', ...state());
       expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
       expect(refused.stderr).toMatch(
         /^error: technical_lead_missing: [^\n]+; risk_manager_missing: [^\n]+\n$/,
       );
       const sign = (role: string, by: string) =>
-        qt('rollout', 'approve', '--role', role, '--by', by, ...state());
+        qtrader('rollout', 'approve', '--role', role, '--by', by, ...state());
       expect(await sign('technical_lead', 'Ada')).toMatchObject({ exitCode: 0 });
       expect(await sign('risk_manager', 'ada ')).toMatchObject({
         exitCode: 1,
         stderr: 'error: same_identity: one person cannot sign off in both roles\n',
       });
       expect(await sign('risk_manager', 'Bob')).toMatchObject({ exitCode: 0 });
-      expect(await qt('rollout', 'advance', '--by', 'Ada', ...state())).toMatchObject({
+      expect(await qtrader('rollout', 'advance', '--by', 'Ada', ...state())).toMatchObject({
         exitCode: 0,
         stdout: 'advanced: PAPER -> HOUR_1_6\n',
       });
-      const status = await qt('rollout', 'status', '--json', ...state());
+      const status = await qtrader('rollout', 'status', '--json', ...state());
       expect(JSON.parse(status.stdout)).toMatchObject({
         level: 'HOUR_1_6',
         limits: { capitalFraction: 0.1, positions: 5 },
         decision: { verdict: 'GO' },
       });
-      expect((await qt('rollout', 'status', ...state())).stdout).toMatch(
+      expect((await qtrader('rollout', 'status', ...state())).stdout).toMatch(
         /^level HOUR_1_6 since 2024-08-06 12:00 UTC\n/,
       );
-      expect(await qt('rollout', 'step-down', '--by', 'Bob', '--reason', 'storm', ...state())).toMatchObject({
+      expect(
+        await qtrader('rollout', 'step-down', '--by', 'Bob', '--reason', 'storm', ...state()),
+      ).toMatchObject({
         exitCode: 0,
         stdout: 'stepped_down: HOUR_1_6 -> PAPER\n',
       });
@@ -214,6 +216,9 @@ describe('qt gonogo and qt rollout', () => {
     [['rollout', 'approve', '--role', 'risk_manager']],
     [['rollout', 'step-down', '--by', 'Eve']],
   ])('wrong usage of %j exits with 2', async (args) => {
-    expect(await qt(...args, '--state', join(stateDir, 'none'))).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(await qtrader(...args, '--state', join(stateDir, 'none'))).toMatchObject({
+      exitCode: 2,
+      stdout: '',
+    });
   });
 });

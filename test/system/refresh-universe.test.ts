@@ -35,7 +35,7 @@ import { type MarketSource, marketOf } from '../../local/market/market-source.ts
 import { announceRunningSystem, withdrawRunningSystem } from '../../local/run/running-system.ts';
 import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
 import { buildModelFolder } from '../support/models/build-model-folder.ts';
-import { qt } from '../support/qt.ts';
+import { qtrader } from '../support/qtrader.ts';
 
 const generated = generateMarket({
   seed: 3,
@@ -245,7 +245,7 @@ describe('the refresh-universe function', () => {
   });
 });
 
-describe('qt universe', () => {
+describe('qtrader universe', () => {
   it('chooses and shows the symbols of the running system, and fails with what keeps them', async () => {
     const state = ['--state', target.stateDir];
     await announceRunningSystem(target.stateDir, {
@@ -254,20 +254,22 @@ describe('qt universe', () => {
       simulatedExchange: exchange,
     });
     closers.push(async () => withdrawRunningSystem(target.stateDir));
-    expect(await qt('universe', 'show', ...state)).toMatchObject({
+    expect(await qtrader('universe', 'show', ...state)).toMatchObject({
       exitCode: 1,
       stderr: expect.stringMatching(
-        /there is no universe\/current\.json in the store: run qt universe refresh/,
+        /there is no universe\/current\.json in the store: run qtrader universe refresh/,
       ),
     });
-    const refreshed = await qt('universe', 'refresh', '--symbols', '4', ...state);
+    const refreshed = await qtrader('universe', 'refresh', '--symbols', '4', ...state);
     expect(refreshed).toMatchObject({ exitCode: 0, stderr: '' });
     expect(refreshed.stdout).toMatch(/^changed: 4 symbols, 2024-01-04\n {2}\+ \w+ {2}first, rank 1\n/);
-    expect((await qt('universe', 'refresh', ...state)).stdout).toBe('confirmed: 4 symbols, 2024-01-04\n');
-    const shown = JSON.parse((await qt('universe', 'show', '--json', ...state)).stdout);
+    expect((await qtrader('universe', 'refresh', ...state)).stdout).toBe(
+      'confirmed: 4 symbols, 2024-01-04\n',
+    );
+    const shown = JSON.parse((await qtrader('universe', 'show', '--json', ...state)).stdout);
     expect(shown.universe).toEqual(await inForce());
     expect(shown.change.entering).toHaveLength(4);
-    expect(await qt('universe', 'refresh', '--symbols', '21', ...state)).toMatchObject({
+    expect(await qtrader('universe', 'refresh', '--symbols', '21', ...state)).toMatchObject({
       exitCode: 1,
       stderr:
         'error: the universe of 2024-01-04 stays: too_few_pairs: 10 pairs can be traded, 21 were asked for\n',

@@ -1,4 +1,4 @@
-// `qt collect`: collects the exchange's candles into a folder, usable as --data of other commands, or into the bucket of a stage.
+// `qtrader collect`: collects the exchange's candles into a folder, usable as --data of other commands, or into the bucket of a stage.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { formatInstant } from '../../../lib/core/format-figure.ts';
 import type { CollectionOfSymbol, CollectionReport } from '../../../lib/market/use-cases/collect-candles.ts';

@@ -1,4 +1,4 @@
-// `qt dataset fetch`: copies the candles that a stage has collected, to build a dataset from them.
+// `qtrader dataset fetch`: copies the candles that a stage has collected, to build a dataset from them.
 import type { Command } from 'commander';
 import { CommandFailure } from '../../command-error.ts';
 import { print } from '../../output.ts';
@@ -14,6 +14,6 @@ export function addFetchCommand(dataset: Command): void {
 async function runFetch(options: SystemOptions & { readonly out: string }): Promise<void> {
   const { fetchCollected } = await import('../../../lib/runtime/compose/research/dataset.ts');
   const files = await withSystem(options, ({ objects }) => fetchCollected(objects, options.out));
-  if (files === 0) throw new CommandFailure('no candles have been collected there yet: run qt collect');
+  if (files === 0) throw new CommandFailure('no candles have been collected there yet: run qtrader collect');
   print(`${files} files of collected candles in ${options.out}`);
 }

@@ -1,4 +1,4 @@
-// `qt dataset build`: the dataset that training reads, from recorded candles.
+// `qtrader dataset build`: the dataset that training reads, from recorded candles.
 import type { Command } from 'commander';
 import { formatPercent } from '../../../lib/core/format-figure.ts';
 import type { DatasetSummary } from '../../../lib/research/use-cases/build-dataset.ts';

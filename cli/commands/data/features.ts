@@ -1,4 +1,4 @@
-// `qt features`: the list of the 49 features, or their values for a file of candles.
+// `qtrader features`: the list of the 49 features, or their values for a file of candles.
 import type { Command } from 'commander';
 import { UsageError } from '../../command-error.ts';
 import { parseCount } from '../../options.ts';

@@ -1,4 +1,4 @@
-// `qt universe`: which symbols are traded and why, and refreshing the choice.
+// `qtrader universe`: which symbols are traded and why, and refreshing the choice.
 import type { Command } from 'commander';
 import type { ChosenUniverse } from '../../../lib/market/choose-universe.ts';
 import type { UniverseRefresh } from '../../../lib/market/use-cases/refresh-universe.ts';

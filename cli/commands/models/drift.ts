@@ -1,4 +1,4 @@
-// `qt drift`: whether the features of the newest bars still look as in training; `qt drift profile` records how they looked then.
+// `qtrader drift`: whether the features of the newest bars still look as in training; `qtrader drift profile` records how they looked then.
 import type { Command } from 'commander';
 import { formatFigure, formatInstant, NOT_AVAILABLE } from '../../../lib/core/format-figure.ts';
 import type { ObjectStore } from '../../../lib/core/ports.ts';
@@ -33,7 +33,7 @@ interface ProfileOptions extends RecordedModelsOptions {
 export function addDriftCommand(program: Command): void {
   const drift = program.command('drift').description('compare the features of the newest bars with training');
   addRecordedModelsOptions(drift.command('measure', { isDefault: true }))
-    .description('population stability index (PSI) of every feature; the default of qt drift')
+    .description('population stability index (PSI) of every feature; the default of qtrader drift')
     .option('--bars <n>', 'how many of the newest bars to compare', parseCount, BARS_DEFAULT)
     .option('--to <iso>', 'end of these bars (default: the end of the candles)', parseInstant)
     .option('--stage <name>', 'the active ensemble of this stage on AWS, instead of --models')

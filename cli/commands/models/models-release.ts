@@ -1,4 +1,4 @@
-// `qt models publish|show|promote|rollback|shadow|quarantine`: which ensemble is active, and which models may serve.
+// `qtrader models publish|show|promote|rollback|shadow|quarantine`: which ensemble is active, and which models may serve.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Result } from '../../../lib/core/result.ts';
 import { ensembleIdSchema } from '../../../lib/models/ensemble.ts';
@@ -36,7 +36,7 @@ export function addReleaseCommands(models: Command): void {
     .argument('<id>', 'id of the ensemble', parseEnsembleId)
     .option(
       '--data <dir>',
-      'candles to compare on: SYMBOL.csv or SYMBOL.csv.gz files, or the output of qt collect',
+      'candles to compare on: SYMBOL.csv or SYMBOL.csv.gz files, or the output of qtrader collect',
       parseFolder,
     )
     .option('--from <iso>', 'first bar to compare on (default: after the training of both)', parseInstant)
@@ -68,7 +68,7 @@ async function runPublish(folder: string, options: SystemOptions): Promise<void>
   if (!published.ok) throw new CommandFailure(`${published.error.code}: ${published.error.message}`);
   const { ensembleId, uploaded } = published.value;
   print(
-    `${ensembleId} is a candidate (${uploaded} objects uploaded); activate it with qt models promote ${ensembleId}`,
+    `${ensembleId} is a candidate (${uploaded} objects uploaded); activate it with qtrader models promote ${ensembleId}`,
   );
 }
 

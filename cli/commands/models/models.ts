@@ -1,4 +1,4 @@
-// `qt models`: which models exist, which serve, and whether each passes verification.
+// `qtrader models`: which models exist, which serve, and whether each passes verification.
 import type { Command } from 'commander';
 import { KIB } from '../../../lib/core/units.ts';
 import {

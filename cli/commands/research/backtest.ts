@@ -1,4 +1,4 @@
-// `qt backtest`: trades recorded candles with the code that trades live: same decisions, gate, orders and stops, a simulated clock.
+// `qtrader backtest`: trades recorded candles with the code that trades live: same decisions, gate, orders and stops, a simulated clock.
 import type { Command } from 'commander';
 import { toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';

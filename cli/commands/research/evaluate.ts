@@ -1,4 +1,4 @@
-// `qt evaluate`: how good the ensemble is on recorded candles, by the serving code.
+// `qtrader evaluate`: how good the ensemble is on recorded candles, by the serving code.
 import type { Command } from 'commander';
 import { toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';

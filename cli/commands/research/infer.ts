@@ -1,4 +1,4 @@
-// `qt infer`: the serving code on recorded candles at one moment, without a running system.
+// `qtrader infer`: the serving code on recorded candles at one moment, without a running system.
 import type { Command } from 'commander';
 import { CommandFailure } from '../../command-error.ts';
 import { addRecordedModelsOptions, parseInstant, type RecordedModelsOptions } from '../../options.ts';

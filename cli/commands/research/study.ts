@@ -1,4 +1,4 @@
-// `qt study`: questions about the strategy, answered from recorded candles.
+// `qtrader study`: questions about the strategy, answered from recorded candles.
 import type { Command } from 'commander';
 import { toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';

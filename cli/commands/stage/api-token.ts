@@ -1,4 +1,4 @@
-// `qt api-token`: sets a new token for the HTTP API of a stage. It is printed once and stored nowhere; the stage keeps its SHA-256.
+// `qtrader api-token`: sets a new token for the HTTP API of a stage. It is printed once and stored nowhere; the stage keeps its SHA-256.
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import { messageOf } from '../../../lib/core/message-of.ts';

@@ -1,4 +1,4 @@
-// `qt cost`: the monthly cost of a stage on AWS.
+// `qtrader cost`: the monthly cost of a stage on AWS.
 import type { Command } from 'commander';
 import { parseCount } from '../../options.ts';
 import { print, printJson } from '../../output.ts';

@@ -1,4 +1,4 @@
-// `qt local`: rehearsals that only the local system allows.
+// `qtrader local`: rehearsals that only the local system allows.
 import { type Command, InvalidArgumentError } from 'commander';
 import { formatUsdt } from '../../../lib/core/format-figure.ts';
 import { CommandFailure } from '../../command-error.ts';
@@ -24,7 +24,7 @@ async function runShock(options: { readonly equity: number; readonly state: stri
   const { chargedMicroUsdt, equityMicroUsdt, highWaterMicroUsdt } = shock.value;
   print(
     `charged ${formatUsdt(chargedMicroUsdt)}: the paper equity falls to ${formatUsdt(equityMicroUsdt)}, high-water mark ${formatUsdt(highWaterMicroUsdt)}\n` +
-      'the next two equity snapshots confirm it to the circuit breaker: qt status',
+      'the next two equity snapshots confirm it to the circuit breaker: qtrader status',
   );
 }
 

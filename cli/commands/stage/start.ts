@@ -1,4 +1,4 @@
-// `qt start`, which `npm start` runs: the whole system on this machine.
+// `qtrader start`, which `npm start` runs: the whole system on this machine.
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Exchange, exchangeSchema } from '../../../lib/runtime/config/function-settings.ts';

@@ -1,4 +1,4 @@
-// `qt breaker`: the state of the circuit breaker, and an operator's trip and reset.
+// `qtrader breaker`: the state of the circuit breaker, and an operator's trip and reset.
 import { type Command, Option } from 'commander';
 import { formatSecond } from '../../../lib/core/format-figure.ts';
 import type { BreakerState } from '../../../lib/risk/breaker/state.ts';
@@ -61,8 +61,8 @@ async function runStatus(options: BreakerOptions & { readonly json: boolean }): 
   );
   print(
     breaker.resetRequest === null
-      ? 'no reset requested: qt breaker reset --reason TEXT'
-      : `${breaker.resetRequest.operator} requested a reset (${breaker.resetRequest.reason}); another operator approves it: qt breaker reset --approve`,
+      ? 'no reset requested: qtrader breaker reset --reason TEXT'
+      : `${breaker.resetRequest.operator} requested a reset (${breaker.resetRequest.reason}); another operator approves it: qtrader breaker reset --approve`,
   );
 }
 
@@ -94,9 +94,9 @@ async function runReset(options: ResetOptions): Promise<void> {
   const { current } = outcome.transition!;
   if (current.latch === 'ARMED')
     print(
-      'the flags stay closed; re-enable them manually, such as qt flags set CIRCUIT_BREAKER_TRIGGERED false',
+      'the flags stay closed; re-enable them manually, such as qtrader flags set CIRCUIT_BREAKER_TRIGGERED false',
     );
-  else print('another operator must approve it within the hour: qt breaker reset --approve');
+  else print('another operator must approve it within the hour: qtrader breaker reset --approve');
 }
 
 async function breakerOf(system: OperatorSystem, shards: number) {

@@ -1,4 +1,4 @@
-// `qt emergency-stop`: everything off, now. It does what still works and reports what it could not do.
+// `qtrader emergency-stop`: everything off, now. It does what still works and reports what it could not do.
 import type { Command } from 'commander';
 import type { EmergencyStep } from '../../../lib/execution/use-cases/emergency-stop.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
@@ -15,9 +15,9 @@ interface EmergencyStopOptions extends SystemOptions {
 }
 
 const AFTERWARDS = `To resume trading:
-1. Reset the circuit breaker after its cooldown: qt breaker reset --reason TEXT,
-   then qt breaker reset --approve --by OTHER (--scope live for the real account).
-2. Re-enable the flags with qt flags set: EMERGENCY_MODE false,
+1. Reset the circuit breaker after its cooldown: qtrader breaker reset --reason TEXT,
+   then qtrader breaker reset --approve --by OTHER (--scope live for the real account).
+2. Re-enable the flags with qtrader flags set: EMERGENCY_MODE false,
    CIRCUIT_BREAKER_TRIGGERED false, QT_ENABLE_AI_TRADING true, and for the real
    account QT_ENABLE_EXECUTION true.`;
 

@@ -1,4 +1,4 @@
-// `qt flags`: the operator's switches. A value that the gate would not accept is refused before it is written.
+// `qtrader flags`: the operator's switches. A value that the gate would not accept is refused before it is written.
 import type { Command } from 'commander';
 import { FLAG_NAMES, FLAGS, type FlagName, parseFlag, parseFlags } from '../../../lib/risk/flags.ts';
 import { UsageError } from '../../command-error.ts';

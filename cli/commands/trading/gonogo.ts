@@ -1,4 +1,4 @@
-// `qt gonogo`: assesses the last hours of paper trading, criterion by criterion. The rollout itself follows the hourly assessment
+// `qtrader gonogo`: assesses the last hours of paper trading, criterion by criterion. The rollout itself follows the hourly assessment
 // only, never this report, whose hours an operator may choose.
 import type { Command } from 'commander';
 import {

@@ -1,4 +1,4 @@
-// `qt rollout`: the level of live trading, what the next one needs, and the operators' sign-offs and steps.
+// `qtrader rollout`: the level of live trading, what the next one needs, and the operators' sign-offs and steps.
 import { type Command, Option } from 'commander';
 import { formatInstant, formatPercent } from '../../../lib/core/format-figure.ts';
 import type { Result } from '../../../lib/core/result.ts';
@@ -67,7 +67,7 @@ async function runStatus(options: SystemOptions & { readonly json: boolean }): P
     print(
       `newest decision: ${decision.verdict}, ${formatInstant(decision.decidedAtMs)} UTC, ${decision.evidenceKey}`,
     );
-  print(denials.length === 0 ? 'ready for the next level: qt rollout advance' : 'the next level needs:');
+  print(denials.length === 0 ? 'ready for the next level: qtrader rollout advance' : 'the next level needs:');
   for (const { code, message } of denials) print(`  ${code}: ${message}`);
 }
 

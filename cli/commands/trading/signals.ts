@@ -1,4 +1,4 @@
-// `qt signals`: the newest signals, newest bar first.
+// `qtrader signals`: the newest signals, newest bar first.
 import type { Command } from 'commander';
 import { CommandFailure } from '../../command-error.ts';
 import { parseCount, parseSymbols } from '../../options.ts';

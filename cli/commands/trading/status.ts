@@ -1,4 +1,4 @@
-// `qt status`: what the system may do now, why, and what it holds.
+// `qtrader status`: what the system may do now, why, and what it holds.
 import type { Command } from 'commander';
 import { formatDuration, formatNumber, formatSecond, formatUsdt } from '../../../lib/core/format-figure.ts';
 import type { SystemStatus } from '../../../lib/execution/use-cases/system-status.ts';

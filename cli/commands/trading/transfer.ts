@@ -1,4 +1,4 @@
-// `qt transfer`: an operator's word that money moves into or out of the account, so that the transfer does not trip the breaker.
+// `qtrader transfer`: an operator's word that money moves into or out of the account, so that the transfer does not trip the breaker.
 import { type Command, Option } from 'commander';
 import { formatSecond } from '../../../lib/core/format-figure.ts';
 import { MICRO } from '../../../lib/core/units.ts';

@@ -1,5 +1,5 @@
 // Reads folders of candles: one SYMBOL.csv or SYMBOL.csv.gz per symbol, header `ts,open,high,low,close,volume`, or the output of
-// `qt collect`. A malformed file is refused as a whole, with the number of the line: half a history is never taken for a whole one.
+// `qtrader collect`. A malformed file is refused as a whole, with the number of the line: half a history is never taken for a whole one.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';

@@ -16,9 +16,12 @@ import {
 export async function readUniverse(store: ObjectStore): Promise<Universe> {
   const stored = await readStoredUniverse(store);
   if (stored !== undefined) return stored.universe;
-  throw new StoreError(`there is no ${UNIVERSE_KEY} in the store: run qt universe refresh to choose one`, {
-    retryable: false,
-  });
+  throw new StoreError(
+    `there is no ${UNIVERSE_KEY} in the store: run qtrader universe refresh to choose one`,
+    {
+      retryable: false,
+    },
+  );
 }
 
 /** With the write condition that fails when someone else has changed it; undefined when there is none. Throws StoreError. */

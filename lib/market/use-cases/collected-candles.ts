@@ -163,7 +163,7 @@ export async function readCollectedSymbol(
   symbol: string,
 ): Promise<Result<CandleSeries, string>> {
   const refuse = (key: string, what: string) =>
-    failure(`${key}: ${what}; run qt collect again to replace what is damaged`);
+    failure(`${key}: ${what}; run qtrader collect again to replace what is damaged`);
   const stored = await objects.get(manifestKeyOf(symbol));
   if (stored === undefined) return refuse(manifestKeyOf(symbol), 'there is no manifest');
   const manifest = parseManifest(symbol, stored.body);

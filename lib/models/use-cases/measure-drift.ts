@@ -116,7 +116,7 @@ async function readProfile(store: ObjectStore): Promise<Result<FeatureProfile, D
   const stored = await readFeatureProfile(store, id);
   if (!stored.ok) return failure({ code: 'profile_unusable', message: stored.error });
   if (stored.value !== undefined) return success(stored.value.profile);
-  const message = `${featureProfileKey(id)} is not beside the models: qt drift profile makes it`;
+  const message = `${featureProfileKey(id)} is not beside the models: qtrader drift profile makes it`;
   return failure({ code: 'no_profile', message });
 }
 

@@ -24,7 +24,7 @@ export async function readFeatureProfile(
   if (!parsed.ok) return parsed;
   const problem = findProblem(parsed.value, ensembleId);
   if (problem !== undefined)
-    return failure(`${key}: ${problem}; make it again with qt drift profile --force`);
+    return failure(`${key}: ${problem}; make it again with qtrader drift profile --force`);
   return success({ key, body: stored.body, profile: parsed.value });
 }
 

@@ -1,4 +1,4 @@
-// What `qt backtest` reports, in the order that traders know: pairs, open trades, exit reasons, summary, months. A figure that
+// What `qtrader backtest` reports, in the order that traders know: pairs, open trades, exit reasons, summary, months. A figure that
 // cannot be computed is undefined, never a stand-in.
 
 import type { PaperCosts } from '../../execution/paper/paper-matching.ts';

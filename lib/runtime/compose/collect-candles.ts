@@ -1,4 +1,4 @@
-// Composes the collector: for the daily function, and for `qt collect` into a folder or a stage's bucket.
+// Composes the collector: for the daily function, and for `qtrader collect` into a folder or a stage's bucket.
 import { mkdir } from 'node:fs/promises';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createBinanceArchive } from '../../adapters/binance/market/binance-archive.ts';

@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openApiToken } from '../../../local/run/api-token-file.ts';
-import { QT, qt } from '../../support/qt.ts';
+import { QT, qtrader } from '../../support/qtrader.ts';
 
 const FILE_BYTES_MAX = 64 * 1024;
 
@@ -62,7 +62,7 @@ it('goes on closed, and its stop API says what it could not do', { timeout: 180_
   expect(answer.status).not.toBe(200);
   expect(stopped.complete).toBe(false);
   expect(stopped.failures.join()).toContain('free disk space');
-  expect((await qt('status', '--state', stateDir)).stdout).toMatch(/OFF/);
+  expect((await qtrader('status', '--state', stateDir)).stdout).toMatch(/OFF/);
 
   expect(child.exitCode).toBeNull();
   child.kill('SIGINT');

@@ -15,7 +15,7 @@ import {
   findRunningSystem,
   withdrawRunningSystem,
 } from '../../../local/run/running-system.ts';
-import { qt } from '../../support/qt.ts';
+import { qtrader } from '../../support/qtrader.ts';
 
 let stateDir: string;
 let closers: (() => Promise<unknown>)[];
@@ -69,7 +69,7 @@ describe('the running system', () => {
     // Its process id is this process's, which lives.
     expect(JSON.parse(await readFile(runningFile(), 'utf8')).pid).toBe(process.pid);
     expect(await findRunningSystem(stateDir)).toBeUndefined();
-    expect(await qt('status', '--state', stateDir)).toMatchObject({ exitCode: 0 });
+    expect(await qtrader('status', '--state', stateDir)).toMatchObject({ exitCode: 0 });
   });
 
   it('is not one whose ports somebody else has by now', async () => {

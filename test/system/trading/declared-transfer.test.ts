@@ -1,4 +1,4 @@
-// A transfer that an operator has declared with the command, against the real account: `qt`, DynamoDB, and the broker over HTTP.
+// A transfer that an operator has declared with the command, against the real account: `qtrader`, DynamoDB, and the broker over HTTP.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { type OperatorSystem, openLocalStage } from '../../../lib/runtime/compos
 import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../../../lib/runtime/config/stage.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../../local/aws/embedded-aws.ts';
 import { announceRunningSystem, withdrawRunningSystem } from '../../../local/run/running-system.ts';
-import { qt } from '../../support/qt.ts';
+import { qtrader } from '../../support/qtrader.ts';
 import { LIVE_DEPOSIT_USDT, LiveWorld } from '../../support/trading/live-world.ts';
 
 let stateDir: string;
@@ -40,7 +40,7 @@ afterEach(async () => {
 });
 
 const declare = (usdt: string, ...more: string[]) =>
-  qt('transfer', 'declare', `--usdt=${usdt}`, '--by', 'ada', ...more, '--state', stateDir);
+  qtrader('transfer', 'declare', `--usdt=${usdt}`, '--by', 'ada', ...more, '--state', stateDir);
 
 it('is booked as a deposit and does not trip; it is on record, with who said why', async () => {
   const declared = await declare('500', '--reason', 'more capital');

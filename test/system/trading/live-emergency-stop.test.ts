@@ -33,7 +33,7 @@ import {
 import { announceRunningSystem, withdrawRunningSystem } from '../../../local/run/running-system.ts';
 import { expectRows } from '../../support/execution/broker-market.ts';
 import { runOf } from '../../support/inference/sample-signals.ts';
-import { qt } from '../../support/qt.ts';
+import { qtrader } from '../../support/qtrader.ts';
 import { calmMarket, LIVE_DEPOSIT_USDT, LIVE_KEYS } from '../../support/trading/live-world.ts';
 import { putEnsemble, requestOf, START_MS, signalOf, VERSION } from '../../support/trading/trading-world.ts';
 
@@ -124,7 +124,7 @@ async function enter(): Promise<void> {
 }
 
 const stopEverything = (...more: string[]) =>
-  qt('emergency-stop', '--reason', 'a test', '--by', 'ada', ...more, '--state', stateDir);
+  qtrader('emergency-stop', '--reason', 'a test', '--by', 'ada', ...more, '--state', stateDir);
 const held = async () => expectRows(await broker.positions()).length;
 const open = async () => expectRows(await broker.openStops()).length;
 const latch = async () => (await system.risk.readGate('live'))?.latch;
@@ -191,7 +191,7 @@ describe('the clock of a local run', () => {
   it('is that of its exchange, so that a breaker that died shows; and never behind a sign of life', async () => {
     expect((await system.readClock()).nowMs()).toBe(nowMs);
     const status = async () =>
-      JSON.parse((await qt('status', '--json', '--state', stateDir)).stdout).reasons.map(
+      JSON.parse((await qtrader('status', '--json', '--state', stateDir)).stdout).reasons.map(
         ({ code }: { code: string }) => code,
       );
     expect(await status()).not.toContain('lease_expired');

@@ -1,4 +1,4 @@
-// The `qt` command. Each command has its own file and loads its dependencies only when it runs, so that help is instant.
+// The `qtrader` command. Each command has its own file and loads its dependencies only when it runs, so that help is instant.
 import { Command, CommanderError } from 'commander';
 import { isDebugging } from '../lib/runtime/config/process-environment.ts';
 import packageJson from '../package.json' with { type: 'json' };
@@ -48,11 +48,11 @@ const COMMANDS = {
 };
 
 function createProgram(): Command {
-  const program = new Command('qt')
+  const program = new Command('qtrader')
     .description('Quantum Trader: trading signals from verified models, behind a gate that fails closed.')
     .version(packageJson.version, '--version', 'print the version')
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(`${text.trimEnd()} (see qt --help)\n`) })
+    .configureOutput({ outputError: (text, write) => write(`${text.trimEnd()} (see qtrader --help)\n`) })
     .addHelpText(
       'after',
       `
@@ -91,7 +91,7 @@ function describeUnexpected(error: unknown): string {
 
 let isOutputLost = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // A reader that stops early (`qt signals | head`) is not a failure.
+  // A reader that stops early (`qtrader signals | head`) is not a failure.
   if (error.code === 'EPIPE') process.exit(0);
   // The work itself, such as a running system, continues; but a command whose output is lost has failed.
   if (!isOutputLost) report(`standard output: ${error.message}`, EXIT_FAILURE);
