@@ -91,7 +91,7 @@ const EVALUATED_BARS = BARS_PER_DAY;
 const NAT_BYTES_PER_RUN = 100_000;
 
 /** Metrics that the alarms of infra/catalog/alarms.ts watch. */
-export const ALARM_METRICS = 75;
+export const ALARM_METRICS = 76;
 
 export interface StageSize {
   /** 1…1000 */
