@@ -3,6 +3,9 @@ import { Command, CommanderError } from 'commander';
 import { isDebugging } from '../lib/runtime/config/process-environment.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { CommandFailure, UsageError } from './command-error.ts';
+import { addEquityCommand } from './commands/account/equity.ts';
+import { addOrdersCommand } from './commands/account/orders.ts';
+import { addTradesCommand } from './commands/account/trades.ts';
 import { addCollectCommand } from './commands/data/collect.ts';
 import { addDatasetCommand } from './commands/data/dataset.ts';
 import { addFeaturesCommand } from './commands/data/features.ts';
@@ -35,6 +38,9 @@ const COMMANDS = {
   'Watch and control trading:': [
     addStatusCommand,
     addSignalsCommand,
+    addTradesCommand,
+    addOrdersCommand,
+    addEquityCommand,
     addFlagsCommand,
     addBreakerCommand,
     addEmergencyStopCommand,
