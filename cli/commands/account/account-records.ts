@@ -8,7 +8,7 @@ import { UsageError } from '../../command-error.ts';
 import { formatCsv } from '../../format/csv.ts';
 import { parseCount, parseInstant } from '../../options.ts';
 import { print, printJson } from '../../output.ts';
-import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
+import { addSystemOptions, noteSavedState, type SystemOptions, withSystem } from '../../system.ts';
 
 export interface RecordsOptions extends SystemOptions {
   readonly scope: Scope;
@@ -59,7 +59,10 @@ export async function printRecords<
     ),
   );
   if (!query.success) throw new UsageError(describeRefusal(query.error));
-  const answer = await withSystem(options, (system) => records.read(system, query.data));
+  const answer = await withSystem(options, (system, origin) => {
+    if (!json && !csv) noteSavedState(origin);
+    return records.read(system, query.data);
+  });
   if (json) return printJson(answer);
   if (csv) return print(formatCsv(records.itemsOf(answer), records.columns));
   print(records.format(answer));
