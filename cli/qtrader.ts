@@ -16,6 +16,7 @@ import { addStudyCommand } from './commands/research/study.ts';
 import { addApiTokenCommand } from './commands/stage/api-token.ts';
 import { addCostCommand } from './commands/stage/cost.ts';
 import { addLocalCommand } from './commands/stage/local.ts';
+import { addNotifyCommand } from './commands/stage/notify.ts';
 import { addStartCommand } from './commands/stage/start.ts';
 import { addBreakerCommand } from './commands/trading/breaker.ts';
 import { addEmergencyStopCommand } from './commands/trading/emergency-stop.ts';
@@ -31,7 +32,7 @@ const EXIT_USAGE = 2;
 
 /** The commands as --help groups them. */
 const COMMANDS = {
-  'Run a system:': [addStartCommand, addLocalCommand, addApiTokenCommand, addCostCommand],
+  'Run a system:': [addStartCommand, addLocalCommand, addApiTokenCommand, addNotifyCommand, addCostCommand],
   'Watch and control trading:': [
     addStatusCommand,
     addSignalsCommand,
