@@ -20,6 +20,7 @@ import { addApiTokenCommand } from './commands/stage/api-token.ts';
 import { addCompletionCommand } from './commands/stage/completion.ts';
 import { addCostCommand } from './commands/stage/cost.ts';
 import { addLocalCommand } from './commands/stage/local.ts';
+import { addNotifyCommand } from './commands/stage/notify.ts';
 import { addStartCommand } from './commands/stage/start.ts';
 import { addBreakerCommand } from './commands/trading/breaker.ts';
 import { addEmergencyStopCommand } from './commands/trading/emergency-stop.ts';
@@ -35,7 +36,7 @@ const EXIT_USAGE = 2;
 
 /** The commands as --help groups them. */
 const COMMANDS = {
-  'Run a system:': [addStartCommand, addLocalCommand, addApiTokenCommand, addCostCommand],
+  'Run a system:': [addStartCommand, addLocalCommand, addApiTokenCommand, addNotifyCommand, addCostCommand],
   'Watch and control trading:': [
     addStatusCommand,
     addSignalsCommand,
