@@ -19,7 +19,9 @@ import { addStudyCommand } from './commands/research/study.ts';
 import { addApiTokenCommand } from './commands/stage/api-token.ts';
 import { addCompletionCommand } from './commands/stage/completion.ts';
 import { addCostCommand } from './commands/stage/cost.ts';
+import { addDemoCommand } from './commands/stage/demo.ts';
 import { addLocalCommand } from './commands/stage/local.ts';
+import { addLogsCommand } from './commands/stage/logs.ts';
 import { addStartCommand } from './commands/stage/start.ts';
 import { addBreakerCommand } from './commands/trading/breaker.ts';
 import { addEmergencyStopCommand } from './commands/trading/emergency-stop.ts';
@@ -35,9 +37,10 @@ const EXIT_USAGE = 2;
 
 /** The commands as --help groups them. */
 const COMMANDS = {
-  'Run a system:': [addStartCommand, addLocalCommand, addApiTokenCommand, addCostCommand],
+  'Run a system:': [addStartCommand, addDemoCommand, addLocalCommand, addApiTokenCommand, addCostCommand],
   'Watch and control trading:': [
     addStatusCommand,
+    addLogsCommand,
     addSignalsCommand,
     addTradesCommand,
     addOrdersCommand,
