@@ -22,6 +22,7 @@ import { addCostCommand } from './commands/stage/cost.ts';
 import { addDemoCommand } from './commands/stage/demo.ts';
 import { addLocalCommand } from './commands/stage/local.ts';
 import { addLogsCommand } from './commands/stage/logs.ts';
+import { addNotifyCommand } from './commands/stage/notify.ts';
 import { addStartCommand } from './commands/stage/start.ts';
 import { addBreakerCommand } from './commands/trading/breaker.ts';
 import { addEmergencyStopCommand } from './commands/trading/emergency-stop.ts';
@@ -37,7 +38,14 @@ const EXIT_USAGE = 2;
 
 /** The commands as --help groups them. */
 const COMMANDS = {
-  'Run a system:': [addStartCommand, addDemoCommand, addLocalCommand, addApiTokenCommand, addCostCommand],
+  'Run a system:': [
+    addStartCommand,
+    addDemoCommand,
+    addLocalCommand,
+    addApiTokenCommand,
+    addNotifyCommand,
+    addCostCommand,
+  ],
   'Watch and control trading:': [
     addStatusCommand,
     addLogsCommand,

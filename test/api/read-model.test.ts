@@ -1,7 +1,9 @@
 // What the HTTP API tells of an account that has traded: every figure is the one on record, and pages miss and repeat nothing.
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
+import { unproven } from '../../lib/core/actor.ts';
 import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import type { OrderRecord } from '../../lib/execution/records.ts';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
@@ -266,7 +268,7 @@ describe('pages', () => {
     const orders = (await readPages('/api/orders?count=2', 'orders')).flat() as OrderRecord[];
     expect(orders.map(({ clientOrderId }) => clientOrderId)).toEqual(ids.toReversed());
 
-    const entry = (atMs: number) => ({ atMs, what: 'a test', by: 'ada', message: String(atMs) });
+    const entry = (atMs: number) => ({ atMs, what: 'a test', by: unproven('ada'), message: String(atMs) });
     await records().audit.add('paper', 'rollout#2', entry(AT + HOUR_MS));
     await records().audit.add('paper', 'api#3', entry(AT + 7_200_000));
     const entries = (await readPages('/api/audit?count=1', 'entries')).flat() as {

@@ -20,6 +20,7 @@ const run: InferRun = {
   alreadyDecided: 0,
   actions: { SELL: 0, HOLD: 1, BUY: 1 },
   abstentions: [{ symbol: 'OLDUSDT', barOpenTimeMs, abstained: 'stale', message: 'newest candle is old' }],
+  candleWindows: { newest: 2, whole: 0, proven: 0, differing: [], revised: [] },
   quarantined: [
     { model: 'xgboost', version: 'v20240728_000000', reason: 'sha256_mismatch', message: 'differs' },
   ],
