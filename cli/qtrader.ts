@@ -3,6 +3,9 @@ import { Command, CommanderError } from 'commander';
 import { isDebugging } from '../lib/runtime/config/process-environment.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { CommandFailure, UsageError } from './command-error.ts';
+import { addEquityCommand } from './commands/account/equity.ts';
+import { addOrdersCommand } from './commands/account/orders.ts';
+import { addTradesCommand } from './commands/account/trades.ts';
 import { addCollectCommand } from './commands/data/collect.ts';
 import { addDatasetCommand } from './commands/data/dataset.ts';
 import { addFeaturesCommand } from './commands/data/features.ts';
@@ -14,8 +17,10 @@ import { addEvaluateCommand } from './commands/research/evaluate.ts';
 import { addInferCommand } from './commands/research/infer.ts';
 import { addStudyCommand } from './commands/research/study.ts';
 import { addApiTokenCommand } from './commands/stage/api-token.ts';
+import { addCompletionCommand } from './commands/stage/completion.ts';
 import { addCostCommand } from './commands/stage/cost.ts';
 import { addLocalCommand } from './commands/stage/local.ts';
+import { addNotifyCommand } from './commands/stage/notify.ts';
 import { addStartCommand } from './commands/stage/start.ts';
 import { addBreakerCommand } from './commands/trading/breaker.ts';
 import { addEmergencyStopCommand } from './commands/trading/emergency-stop.ts';
@@ -31,10 +36,13 @@ const EXIT_USAGE = 2;
 
 /** The commands as --help groups them. */
 const COMMANDS = {
-  'Run a system:': [addStartCommand, addLocalCommand, addApiTokenCommand, addCostCommand],
+  'Run a system:': [addStartCommand, addLocalCommand, addApiTokenCommand, addNotifyCommand, addCostCommand],
   'Watch and control trading:': [
     addStatusCommand,
     addSignalsCommand,
+    addTradesCommand,
+    addOrdersCommand,
+    addEquityCommand,
     addFlagsCommand,
     addBreakerCommand,
     addEmergencyStopCommand,
@@ -52,7 +60,6 @@ function createProgram(): Command {
     .description('Quantum Trader: trading signals from verified models, behind a gate that fails closed.')
     .version(packageJson.version, '--version', 'print the version')
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(`${text.trimEnd()} (see qtrader --help)\n`) })
     .addHelpText(
       'after',
       `
@@ -64,7 +71,21 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     program.commandsGroup(group);
     for (const add of commands) add(program);
   }
+  program.commandsGroup('This command:').helpCommand('help [command]', 'how to use a command');
+  addCompletionCommand(program);
+  tellErrorsInOneLine(program, program.name());
   return program;
+}
+
+/** With what was probably meant, or where to read on. */
+function tellErrorsInOneLine(command: Command, name: string): void {
+  command.configureOutput({
+    outputError(text, write) {
+      const line = text.trim().replaceAll(/\s*\n/g, ' ');
+      write(line.includes('(Did you mean') ? `${line}\n` : `${line} (see ${name} --help)\n`);
+    },
+  });
+  for (const child of command.commands) tellErrorsInOneLine(child, `${name} ${child.name()}`);
 }
 
 async function main(): Promise<number> {

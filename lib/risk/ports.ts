@@ -79,7 +79,15 @@ export interface RiskStore extends RecordStore {
   commit<Denial>(scope: Scope, plan: GatePlan<Denial>): Promise<Result<GateItem, Denial | 'gate_missing'>>;
 }
 
-/** Tells people. Throws when nobody could be told. */
+export interface Notification {
+  readonly subject: string;
+  /** Lines, the most important first: where there is no room for all, the last are left out. */
+  readonly text: string;
+  /** What it tells of, for programs. @default nothing that they could tell apart */
+  readonly kinds?: readonly string[];
+}
+
+/** Tells people. Throws StoreError when nobody could be told. */
 export interface Notifier {
-  notify(message: { readonly subject: string; readonly text: string }): Promise<void>;
+  notify(message: Notification): Promise<void>;
 }

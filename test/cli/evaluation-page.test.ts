@@ -13,6 +13,7 @@ import { evaluateModels } from '../../lib/research/use-cases/evaluate-models.ts'
 import { randomWalk, WALK_START_MS } from '../support/market/random-walk.ts';
 import { buildModelFolder } from '../support/models/build-model-folder.ts';
 import { createMemoryObjectStore } from '../support/models/memory-object-store.ts';
+import { onTerminal } from '../support/terminal.ts';
 
 async function evaluate(edgeThresholdBps: number): Promise<Evaluation> {
   const store = createMemoryObjectStore({ versioned: false });
@@ -79,10 +80,8 @@ describe('a page', () => {
 
   test('has tables that fit a terminal of 80 columns', () => {
     const wide = { ...evaluation.ensemble.bySymbol[0]!, symbol: '1000SATSUSDT', rows: 105_120 };
-    const blocks = formatEvaluation({
-      ...evaluation,
-      ensemble: { ...evaluation.ensemble, bySymbol: [wide] },
-    }).split('\n\n');
+    const ensemble = { ...evaluation.ensemble, bySymbol: [wide] };
+    const blocks = onTerminal(80, () => formatEvaluation({ ...evaluation, ensemble })).split('\n\n');
     // The first block and the one of the strategy are sentences.
     const tables = blocks.filter((block, index) => index > 0 && !block.includes('strategy:'));
     expect(tables).toHaveLength(6);

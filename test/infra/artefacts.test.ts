@@ -184,6 +184,11 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     const collected = { symbols: 4, complete: 4, postponed: 0 };
     expect(await run('collect-candles')).toMatchObject({ ...collected, added: 4 * HISTORY_BARS });
     expect(await run('collect-candles')).toMatchObject(collected);
+    // Whoever was not told before is told of what happens from now on.
+    expect(await run('notify')).toEqual({
+      receivers: [{ receiver: 'email', told: 0, lost: 0 }],
+      problems: [],
+    });
     const unknown = httpEvent('GET', '/api/status', {
       token: 'a-token-that-nobody-has-set-0123456789abcdef',
     });

@@ -15,7 +15,7 @@ import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
 import { FUNCTION_SETTINGS } from '../../lib/runtime/config/function-settings.ts';
-import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
+import { dashboardParameter, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { openEmbedded } from '../support/aws-target.ts';
 import {
   ACCOUNT,
@@ -70,6 +70,9 @@ const CHANGE_RISK = ['GetItem', 'PutItem', 'Query', 'UpdateItem'].map(
 );
 const READ_KEYS = ['api-key', 'secret'].map((name) => `ssm:GetParameter parameter/qt/dev/exchange/${name}`);
 const READ_ENSEMBLE = [`s3:GetObject ${BUCKET}/ensembles/*`, `s3:ListBucket ${BUCKET}`];
+const RECEIVERS = ['email', 'webhook', 'telegram', 'slack', 'discord'].map(
+  (kind) => `parameter/qt/dev/notify/${kind}`,
+);
 /** What every function may: write its own log and traces, and hand on what failed. */
 const own = (name: string) => [
   `logs:CreateLogStream log-group:/aws/lambda/qt-dev-${name}:*`,
@@ -153,6 +156,15 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     `s3:ListBucket ${BUCKET}`,
     `s3:PutObject ${BUCKET}/candles/*`,
   ],
+  'notify/Role': [
+    ...own('notify'),
+    ...READ_SIGNALS,
+    ...READ_FLAGS,
+    ...CHANGE_RISK.filter((each) => !each.includes('UpdateItem')),
+    ...RECEIVERS.map((name) => `ssm:GetParameters ${name}`),
+    'ssm:GetParameter parameter/qt/dev/resources/dashboard',
+    'sns:Publish qt-dev-alarms',
+  ],
   ...Object.fromEntries(
     [
       'infer',
@@ -161,6 +173,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
       'evaluate-rollout',
       'refresh-universe',
       'collect-candles',
+      'notify',
     ].map((name) => [
       `${name}/SchedulerRole`,
       [`lambda:InvokeFunction function:qt-dev-${name}`, `sqs:SendMessage qt-dev-${name}-failed`],
@@ -182,6 +195,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...CHANGE_RISK,
     ...READ_KEYS,
     'ssm:PutParameter parameter/qt/dev/api/token-sha256',
+    ...['GetParameters', 'PutParameter', 'DeleteParameter'].flatMap((verb) =>
+      RECEIVERS.map((name) => `ssm:${verb} ${name}`),
+    ),
+    'ssm:GetParameter parameter/qt/dev/resources/dashboard',
     'sns:Publish qt-dev-alarms',
   ],
 };
@@ -328,6 +345,7 @@ describe('the functions', () => {
       'evaluate-rollout',
       'refresh-universe',
       'collect-candles',
+      'notify',
     ]);
   });
 
@@ -357,6 +375,7 @@ describe('the functions', () => {
       ['qt-dev-evaluate-rollout', 'cron(7 * * * ? *)', {}],
       ['qt-dev-refresh-universe', 'cron(20 0 * * ? *)', {}],
       ['qt-dev-collect-candles', 'cron(40 9 * * ? *)', {}],
+      ['qt-dev-notify', 'cron(* * * * ? *)', {}],
     ]);
   });
 });
@@ -581,6 +600,7 @@ describe('what is stored', () => {
       [names.shardsParameter]: String(SHARDS),
       [names.exchangeParameter]: 'binanceusdm',
       [names.symbolsParameter]: '50',
+      [dashboardParameter('dev')]: expect.stringMatching(/ApiEndpoint\/$/),
     });
   });
 });
@@ -611,6 +631,7 @@ describe('the alarms', () => {
       'qt-dev-candles-stale',
       'qt-dev-lease-expired',
       'qt-dev-no-signals',
+      'qt-dev-notify-silent',
       'qt-dev-position-manager-silent',
       'qt-dev-shard-silent',
       'qt-dev-universe-stale',

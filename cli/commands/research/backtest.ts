@@ -2,36 +2,28 @@
 import type { Command } from 'commander';
 import { toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
+import { addReportOptions, checkBarRange, type ReportOptions } from '../../options.ts';
 import {
-  addRecordedModelsOptions,
-  addReportOptions,
-  checkBarRange,
-  parseCount,
-  parseInstant,
-  type RecordedModelsOptions,
-  type ReportOptions,
-} from '../../options.ts';
+  addSettingsOptions,
+  addTradedRangeOptions,
+  settingsOf,
+  type TradedRangeOptions,
+} from './backtest-options.ts';
 import { report } from './report.ts';
 
-interface BacktestOptions extends RecordedModelsOptions, ReportOptions {
-  readonly from: number;
-  readonly to: number;
-  readonly deposit: number;
+interface BacktestOptions extends TradedRangeOptions, ReportOptions {
   readonly breaker: boolean;
-  readonly predictions?: string;
 }
 
-const DEPOSIT_USDT = 10_000;
-
 export function addBacktestCommand(program: Command): void {
-  const command = addRecordedModelsOptions(program.command('backtest'))
-    .description('trade recorded candles on paper with the same decisions, gate, orders and stops')
-    .requiredOption('--from <iso>', 'first bar to trade; earlier bars feed the features', parseInstant)
-    .requiredOption('--to <iso>', 'end, exclusive; later candles are not read', parseInstant)
-    .option('--deposit <usdt>', 'initial deposit of the account', parseCount, DEPOSIT_USDT)
-    .option('--breaker', 'evaluate the circuit breaker at every bar; a trip ends trading', false)
-    .option('--predictions <file>', "cache of the models' answers, reused when it fits");
-  addReportOptions(command, 'write a page with plots to this HTML file').action(runBacktest);
+  const backtest = program
+    .command('backtest')
+    .description('trade recorded candles on paper with the same decisions, gate, orders and stops');
+  const run = addTradedRangeOptions(backtest.command('run', { isDefault: true }))
+    .description('one run; the default of qtrader backtest')
+    .option('--breaker', 'evaluate the circuit breaker at every bar; a trip ends trading', false);
+  addSettingsOptions(run);
+  addReportOptions(run, 'write a page with plots to this HTML file').action(runBacktest);
 }
 
 async function runBacktest(options: BacktestOptions): Promise<void> {
@@ -46,6 +38,7 @@ async function runBacktest(options: BacktestOptions): Promise<void> {
     toMs: options.to,
     depositUsdt: options.deposit,
     withBreaker: options.breaker,
+    settings: settingsOf({ ...options }),
     predictionsFile: options.predictions,
     onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}`),
   }).finally(progress.end);
