@@ -74,14 +74,20 @@ const filesUnder = (folder: string): string[] =>
     .sort();
 
 /** The code as a CDK asset: `handler.mjs`, exporting `handler`. Its hash is that of its content. */
-export function bundleFunction(options: BundleOptions): Code {
-  return Code.fromAsset(join(PROJECT, 'functions', options.name), {
+export const bundleFunction = ({ name, ...contents }: BundleOptions): Code =>
+  bundle(join('functions', name), contents);
+
+/** Of the function that creates what is missing when a stage is deployed. */
+export const bundleCreateOnce = (): Code => bundle('infra/create-once', { loadsModels: false });
+
+function bundle(source: string, contents: Omit<BundleOptions, 'name'>): Code {
+  return Code.fromAsset(join(PROJECT, source), {
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
       image: DockerImage.fromRegistry('scratch'),
       local: {
         tryBundle(outputFolder) {
-          writeBundle(outputFolder, options);
+          writeBundle(outputFolder, source, contents);
           return true;
         },
       },
@@ -89,12 +95,16 @@ export function bundleFunction(options: BundleOptions): Code {
   });
 }
 
-function writeBundle(folder: string, { name, loadsModels, files = [] }: BundleOptions): void {
+function writeBundle(
+  folder: string,
+  source: string,
+  { loadsModels, files = [] }: Omit<BundleOptions, 'name'>,
+): void {
   const empty = './infra/constructs/empty-module.cjs';
   const http = './infra/constructs/node-http.cjs';
   buildSync({
     absWorkingDir: PROJECT,
-    entryPoints: [{ in: join('functions', name, 'handler.ts'), out: 'handler' }],
+    entryPoints: [{ in: join(source, 'handler.ts'), out: 'handler' }],
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,

@@ -13,6 +13,8 @@ interface Asked {
   readonly resources: readonly string[];
   /** S3's condition key: whether the write says that it replaces nothing. @default false */
   readonly ifNoneMatch?: boolean;
+  /** Parameter Store's: whether the write may replace. @default false */
+  readonly overwrite?: boolean;
 }
 
 /** @property sns none where messages to people end here */
@@ -32,11 +34,12 @@ export interface GuardedAws {
 
 const arn = (service: string, rest: string) => `arn:aws:${service}:${REGION}:${ACCOUNT}:${rest}`;
 
-const ONLY_NEW = { Null: { 's3:if-none-match': 'false' } };
+const ONLY_NEW_OBJECT = { Null: { 's3:if-none-match': 'false' } };
+const ONLY_NEW_PARAMETER = { StringEquals: { 'ssm:Overwrite': 'false' } };
 
 function isAllowed(
   statements: readonly Statement[],
-  { action, ifNoneMatch = false }: Asked,
+  { action, ifNoneMatch = false, overwrite = false }: Asked,
   resource: string,
 ): boolean {
   const matches = (pattern: string) =>
@@ -47,7 +50,8 @@ function isAllowed(
       statement.actions.includes(action) &&
       statement.resources.some(matches) &&
       (statement.condition === undefined ||
-        (ifNoneMatch && isDeepStrictEqual(statement.condition, ONLY_NEW))),
+        (ifNoneMatch && isDeepStrictEqual(statement.condition, ONLY_NEW_OBJECT)) ||
+        (!overwrite && isDeepStrictEqual(statement.condition, ONLY_NEW_PARAMETER))),
   );
 }
 
@@ -153,10 +157,11 @@ function askedOfDynamoDb(request: IncomingMessage, body: Buffer): Asked {
 }
 
 function askedOfSsm(request: IncomingMessage, body: Buffer): Asked {
-  const { Name, Names = [Name] } = JSON.parse(body.toString());
+  const { Name, Names = [Name], Overwrite } = JSON.parse(body.toString());
   return {
     action: `ssm:${verbOf(request)}`,
     resources: Names.map((name: string) => arn('ssm', `parameter${name}`)),
+    overwrite: Overwrite === true,
   };
 }
 

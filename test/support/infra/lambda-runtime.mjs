@@ -50,7 +50,10 @@ for (;;) {
   const { id, trace, text } = await ask('GET', 'invocation/next');
   process.env._X_AMZN_TRACE_ID = trace;
   try {
-    await post(`invocation/${id}/response`, await handler(JSON.parse(text), { awsRequestId: id }));
+    await post(
+      `invocation/${id}/response`,
+      await handler(JSON.parse(text), { awsRequestId: id, getRemainingTimeInMillis: () => 300_000 }),
+    );
   } catch (error) {
     await post(`invocation/${id}/error`, describe(error));
   }
