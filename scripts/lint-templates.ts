@@ -16,7 +16,6 @@ const REGIONS = ['eu-central-1', 'ap-northeast-1'];
 const STAGES = [
   {},
   {
-    exchange: 'binance',
     shards: 3,
     notifyEmail: 'operator@example.com',
     apiAuthorisation: 'iam',

@@ -49,7 +49,7 @@ beforeAll(async () => {
   const symbols = market.symbols.slice(0, 3);
   await writeUniverse(objects, { schemaVersion: 1, asOf: '2024-01-01', symbols });
   const clockOffsetMs = startMs - Date.now();
-  exchange = await startExchange(clockOffsetMs);
+  exchange = await startExchange(() => clockOffsetMs);
   const { endpoints } = target.aws;
   functions = new StageFunctions({
     ...{ stage, endpoints, clockOffsetMs, exchangeUrl: exchange.url },

@@ -5,7 +5,10 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { createClients } from '../../lib/adapters/aws/create-clients.ts';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { AwsTarget } from './aws-target.ts';
 import type { AwsEndpoints } from './infra/guarded-aws.ts';
 
@@ -77,9 +80,27 @@ async function answering(server: ChildProcess, url: string): Promise<void> {
   }
 }
 
-/** For the suites of stores and services: emptied at each opening, so that one at a time may use it. */
+/**
+ * For the suites of stores and services: emptied at each opening, so that one at a time may use it. The clients wait as long as the
+ * emulator takes: it answers one request after the other.
+ */
 export async function openEmulated(aws: EmulatedAws): Promise<AwsTarget> {
   await aws.reset();
-  const clients = createClients(aws.endpoints);
-  return { clients, prefix: `qt-${randomUUID().slice(0, 8)}`, close: async () => clients.close() };
+  const shared = {
+    region: 'us-east-1',
+    credentials: { accessKeyId: aws.endpoints.accessKeyId, secretAccessKey: 'emulated' },
+    endpoint: aws.url,
+    requestHandler: { requestTimeout: START_MS },
+  };
+  const dynamodb = new DynamoDBClient(shared);
+  const s3 = new S3Client({ ...shared, forcePathStyle: true });
+  const ssm = new SSMClient(shared);
+  const close = () => {
+    for (const client of [dynamodb, s3, ssm]) client.destroy();
+  };
+  return {
+    clients: { dynamodb: DynamoDBDocumentClient.from(dynamodb), s3, ssm, close },
+    prefix: `qt-${randomUUID().slice(0, 8)}`,
+    close: async () => close(),
+  };
 }

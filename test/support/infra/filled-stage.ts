@@ -48,6 +48,6 @@ export async function fillBucket(store: ObjectStore): Promise<void> {
   await writeUniverse(store, { schemaVersion: 1, asOf: '2024-01-01', symbols: [...market.symbols] });
 }
 
-/** @param clockOffsetMs from the machine's clock */
-export const startExchange = (clockOffsetMs: number): Promise<SimulatedExchange> =>
-  startSimulatedExchange({ market, clock: { nowMs: () => Date.now() + clockOffsetMs } });
+/** @param offsetMs from the machine's clock, at this moment */
+export const startExchange = (offsetMs: () => number): Promise<SimulatedExchange> =>
+  startSimulatedExchange({ market, clock: { nowMs: () => Date.now() + offsetMs() } });

@@ -12,7 +12,10 @@ interface RunningFunction {
 }
 
 interface StageFunctionsOptions {
+  /** Settings and permissions. */
   readonly stage: SynthesisedStage;
+  /** @default that of `stage` */
+  readonly code?: SynthesisedStage;
   readonly endpoints: AwsEndpoints;
   readonly exchangeUrl: string;
   readonly clockOffsetMs: number;
@@ -35,7 +38,14 @@ export class StageFunctions {
   async start(name: FunctionName): Promise<RunningFunction> {
     const known = this.#running.get(name);
     if (known !== undefined) return known;
-    const { stage, endpoints, exchangeUrl, clockOffsetMs, losesAnswers = false } = this.#options;
+    const {
+      stage,
+      code = stage,
+      endpoints,
+      exchangeUrl,
+      clockOffsetMs,
+      losesAnswers = false,
+    } = this.#options;
     const permissions = permissionsByRole(stage).get(`${name}/Role`)!;
     const aws = await guardAws(endpoints, permissions, { losesAnswers });
     const { Environment, FunctionName, Handler } = functionOf(stage, name).properties;
@@ -45,7 +55,7 @@ export class StageFunctions {
       AWS_LAMBDA_FUNCTION_NAME: FunctionName,
     };
     if ('QT_EXCHANGE' in environment) environment.QT_EXCHANGE_URL = exchangeUrl;
-    const taskRoot = bundleFolderOf(stage, name);
+    const taskRoot = bundleFolderOf(code, name);
     const lambda = await startFunction({ taskRoot, handler: Handler, environment, clockOffsetMs });
     this.#running.set(name, { lambda, aws });
     return { lambda, aws };
