@@ -1,7 +1,9 @@
 // The figures of a simple strategy on the signals of an evaluation: one simulated account that acts on all of them.
 import type { Result } from '../../core/result.ts';
+import type { DrawIndex } from '../../core/statistics/block-bootstrap.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import type { StrategyFigures } from '../evaluation.ts';
+import { sharpeInterval } from '../metrics/daily-intervals.ts';
 import { deflatedSharpe } from '../metrics/deflated-sharpe.ts';
 import { dailySharpe, performanceOf } from '../metrics/performance.ts';
 import { tradeStatistics } from '../metrics/trade-statistics.ts';
@@ -16,7 +18,7 @@ const START_USDT = 10_000;
 
 export function evaluateStrategy(
   { loaded, answers }: AnsweredRows,
-  context: TimeSpan & { log: Result<TrialLog, string> },
+  context: TimeSpan & { log: Result<TrialLog, string>; drawIndex: DrawIndex },
 ): StrategyFigures {
   const { costs, label } = loaded.ensemble;
   const { blocks, candidates } = answers;
@@ -35,16 +37,16 @@ export function evaluateStrategy(
   const performance = performanceOf(result.curve);
   const statistics = tradeStatistics(result.trades);
   const traded = meanTradedBps(result.traded);
+  const timeMs = Array.from(result.curve.timeMs);
+  const returns = performance.dailyReturns.map(({ value }) => value);
   return {
     sharpe: performance.sharpe,
+    sharpeInterval: performance.sharpe === undefined ? undefined : sharpeInterval(returns, context.drawIndex),
     sortino: performance.sortino,
     calmar: performance.calmar,
     profitFactor: statistics.profitFactor,
     maxDrawdown: performance.maxDrawdown?.fraction,
-    ...deflate(
-      performance.dailyReturns.map(({ value }) => value),
-      context.log,
-    ),
+    ...deflate(returns, context.log),
     trades: statistics.trades,
     totalReturn: performance.totalReturn,
     winRate: statistics.winRate,
@@ -56,11 +58,20 @@ export function evaluateStrategy(
     drawdown: performance.maxDrawdown,
     rules: { positionsMax: POSITIONS_MAX, ...costs },
     daily: performance.dailyReturns,
-    equity: {
-      timeMs: Array.from(result.curve.timeMs),
-      equityUsdt: Array.from(result.curve.equityUsdt),
-    },
+    equity: { timeMs, equityUsdt: Array.from(result.curve.equityUsdt) },
+    heldUsdt: holdEqualParts(blocks, timeMs),
   };
+}
+
+/** To the cent, before costs. A symbol is cash until its first close, and keeps its last one. */
+function holdEqualParts(blocks: CollectedAnswers['blocks'], timeMs: readonly number[]): number[] {
+  return timeMs.map((ms) => {
+    const growth = blocks.reduce((sum, { openTimeMs, closes }) => {
+      const bar = (ms - BAR_MS - openTimeMs[0]!) / BAR_MS;
+      return sum + closes[Math.min(Math.max(bar, 0), closes.length - 1)]! / closes[0]!;
+    }, 0);
+    return Math.round((100 * START_USDT * growth) / blocks.length) / 100;
+  });
 }
 
 type Candidate = CollectedAnswers['candidates'][number];
