@@ -9,7 +9,9 @@ import {
   settingsOf,
   type TradedRangeOptions,
 } from './backtest-options.ts';
+import { addCompareCommand } from './compare.ts';
 import { report } from './report.ts';
+import { addSweepCommand } from './sweep.ts';
 
 interface BacktestOptions extends TradedRangeOptions, ReportOptions {
   readonly breaker: boolean;
@@ -26,6 +28,8 @@ export function addBacktestCommand(program: Command): void {
     .option('--charts <list>', 'symbols whose trades the page draws, besides best and worst', parseSymbols);
   addSettingsOptions(run);
   addReportOptions(run, 'write a page with plots to this HTML file').action(runBacktest);
+  addSweepCommand(backtest);
+  addCompareCommand(backtest);
 }
 
 async function runBacktest(options: BacktestOptions): Promise<void> {

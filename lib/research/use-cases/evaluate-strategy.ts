@@ -4,13 +4,12 @@ import type { DrawIndex } from '../../core/statistics/block-bootstrap.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import type { StrategyFigures } from '../evaluation.ts';
 import { sharpeInterval } from '../metrics/daily-intervals.ts';
-import { deflatedSharpe } from '../metrics/deflated-sharpe.ts';
 import { dailySharpe, performanceOf } from '../metrics/performance.ts';
 import { tradeStatistics } from '../metrics/trade-statistics.ts';
 import { runPortfolio } from '../run-portfolio.ts';
 import type { CollectedAnswers } from './collect-answers.ts';
 import { type AnsweredRows, roundTripBps, type TimeSpan } from './evaluate-voters.ts';
-import type { TrialLog } from './trial-log.ts';
+import { deflateTrials, type TrialLog } from './trial-log.ts';
 
 /** As the executor's limits: at most a tenth of the account in one symbol. */
 const POSITIONS_MAX = 10;
@@ -39,6 +38,7 @@ export function evaluateStrategy(
   const traded = meanTradedBps(result.traded);
   const timeMs = Array.from(result.curve.timeMs);
   const returns = performance.dailyReturns.map(({ value }) => value);
+  const own = dailySharpe(returns);
   return {
     sharpe: performance.sharpe,
     sharpeInterval: performance.sharpe === undefined ? undefined : sharpeInterval(returns, context.drawIndex),
@@ -46,7 +46,7 @@ export function evaluateStrategy(
     calmar: performance.calmar,
     profitFactor: statistics.profitFactor,
     maxDrawdown: performance.maxDrawdown?.fraction,
-    ...deflate(returns, context.log),
+    ...deflateTrials(returns, own === undefined ? [] : [own], context.log),
     trades: statistics.trades,
     totalReturn: performance.totalReturn,
     winRate: statistics.winRate,
@@ -90,23 +90,4 @@ function countExits(traded: readonly Candidate[]): StrategyFigures['exits'] {
   const exits = { target: 0, stop: 0, horizon: 0 };
   for (const { exit } of traded) exits[exit]++;
   return exits;
-}
-
-function deflate(
-  returns: readonly number[],
-  log: Result<TrialLog, string>,
-): Pick<StrategyFigures, 'deflatedSharpe' | 'trials' | 'trialsUnknown'> {
-  if (!log.ok) return { deflatedSharpe: undefined, trials: undefined, trialsUnknown: log.error };
-  const own = dailySharpe(returns);
-  const { dailySharpes, trials } = log.value;
-  if (dailySharpes.length < trials) {
-    const missing = `${trials - dailySharpes.length} of ${trials} logged trials have no daily Sharpe ratio`;
-    return { deflatedSharpe: undefined, trials: undefined, trialsUnknown: missing };
-  }
-  const trialSharpes = own === undefined ? dailySharpes : [...dailySharpes, own];
-  return {
-    deflatedSharpe: deflatedSharpe({ returns, trialSharpes }),
-    trials: trialSharpes.length,
-    trialsUnknown: undefined,
-  };
 }
