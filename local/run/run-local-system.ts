@@ -6,7 +6,7 @@ import { formatInstant } from '../../lib/core/format-figure.ts';
 import { messageOf } from '../../lib/core/message-of.ts';
 import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
-import { chooseSymbols } from '../../lib/runtime/compose/exchange-check.ts';
+import { chooseSymbols } from '../../lib/runtime/compose/exchange/exchange-check.ts';
 import type { Exchange } from '../../lib/runtime/config/function-settings.ts';
 import { describeFileFailure, LocalStartError } from '../aws/host/local-start-error.ts';
 import type { MarketSource } from '../market/market-source.ts';
