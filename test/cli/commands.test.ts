@@ -414,18 +414,18 @@ describe('the local system', () => {
   });
 
   it('shows a newcomer a crash: signals, entries, stops and the breaker that trips', async () => {
-    const run = await qtrader('start', '--speed', 'max', '--bars', '21', '--state', join(folder, 'demo'));
+    const run = await qtrader('start', '--speed', 'max', '--bars', '9', '--state', join(folder, 'demo'));
     expect(run).toMatchObject({ exitCode: 0, stderr: '' });
-    expect(run.stdout).toMatch(/21 bars, 2024-08-04 23:35 to 2024-08-05 01:15 UTC, 20 symbols/);
+    expect(run.stdout).toMatch(/9 bars, 2024-08-05 00:35 to 2024-08-05 01:15 UTC, 20 symbols/);
     expect(run.stdout).toMatch(/tripped: stop_hits/);
     expect(run.stdout).toMatch(/trades +10 closed, 10 by their stop/);
   });
 
   it('tells the crash in a paragraph at the end of a demo, from a state of its own', async () => {
-    const run = await qtrader('demo', '--speed', 'max', '--bars', '21');
+    const run = await qtrader('demo', '--speed', 'max', '--bars', '9');
     expect(run).toMatchObject({ exitCode: 0, stderr: '' });
     expect(run.stdout.trimEnd().split('\n').at(-1)).toMatch(
-      /^From 2024-08-04 23:\d\d to 2024-08-05 01:\d\d UTC: 10 positions were entered, the first at 01:10 \(\w+USDT, bought at [\d.]+\)\. 10 were closed, all by the stop, the last at 01:15, with a loss of 33\.98 USDT after fees of [\d.]+ USDT\. The circuit breaker tripped at 01:15 \(stop_hits: .*\): since then nothing is entered\. The paper account is worth 9966\.02 USDT, 0\.34 % less than at the start\.$/,
+      /^From 2024-08-05 00:\d\d to 2024-08-05 01:\d\d UTC: 10 positions were entered, the first at 01:10 \(\w+USDT, bought at [\d.]+\)\. 10 were closed, all by the stop, the last at 01:15, with a loss of 33\.98 USDT after fees of [\d.]+ USDT\. The circuit breaker tripped at 01:15 \(stop_hits: .*\): since then nothing is entered\. The paper account is worth 9966\.02 USDT, 0\.34 % less than at the start\.$/,
     );
     const state = / --state (\S+)\)/.exec(run.stdout)![1]!;
     expect(JSON.parse((await qtrader('trades', '--json', '--state', state)).stdout).trades).toHaveLength(10);

@@ -2,7 +2,7 @@
 // with the reason why it cannot be run here. A command that is new in a document has to be entered below.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
@@ -44,6 +44,8 @@ const RULES: Record<string, Rule> = {
   'npm ci': LONG,
   'npm test': { notHere: 'is running' },
   'npm run check': LONG,
+  'npm run format': { notHere: 'changes the sources' },
+  'npm run build': { notHere: 'test/dashboard/ builds the page' },
   'npm run bench': LONG,
   'npm run bench -- predict': PYTHON,
   'npm run synth': { notHere: 'test/infra/ synthesises all stacks' },
@@ -88,8 +90,8 @@ const RULES: Record<string, Rule> = {
   'qtrader gonogo': { exit: 1, says: /NO_GO over 24 h/ },
   'qtrader gonogo --hours 24': { exit: 1, says: /NO_GO over 24 h/ },
   'qtrader rollout status': { says: /level PAPER/ },
-  'qtrader rollout approve --role technical_lead --by NAME': { says: /ada signed off/ },
-  'qtrader rollout approve --role risk_manager --by OTHER': { says: /grace signed off/ },
+  'qtrader rollout approve --role technical_lead --by NAME': { says: /ada .*signed off/ },
+  'qtrader rollout approve --role risk_manager --by OTHER': { says: /grace .*signed off/ },
   'qtrader rollout advance --by NAME': { exit: 1, says: /^error: \w+: [^\n]+\n$/m },
   'qtrader rollout step-down --by NAME --reason TEXT': { says: /PAPER/ },
   'qtrader transfer declare --usdt N --reason TEXT': { says: /500 USDT declared/ },
@@ -144,6 +146,18 @@ const RULES: Record<string, Rule> = {
   'qtrader models verify --stage NAME': { says: /verified/ },
   'qtrader models promote ID --stage NAME --data DIR --by NAME': { exit: 1, says: /^error: \w+: [^\n]+\n$/m },
   'qtrader models shadow none --stage NAME': { exit: 1, says: /already_so/ },
+  // The address is of this machine, where nobody listens: the outcome of a message to it is known.
+  'qtrader notify set discord --stage NAME < address.txt': { says: /discord is told of/ },
+  'qtrader notify test --stage NAME': { exit: 1, says: /discord: FAILED/ },
+  'qtrader notify set webhook --stage NAME < address.txt': { says: /signing secret/ },
+  'qtrader notify set slack --events trip,reset,level,stop --stage NAME < address.txt': {
+    says: /slack is told of/,
+  },
+  'qtrader notify set telegram --chat -1001234567890 --stage NAME < token.txt': {
+    says: /telegram is told of/,
+  },
+  'qtrader notify show --stage NAME': { says: /^discord +127\.0\.0\.1/m },
+  'qtrader notify remove slack --stage NAME': { says: /slack is told nothing/ },
   'qtrader dataset fetch --stage NAME --out DIR': { exit: 1, says: /no candles have been collected/ },
   'qtrader universe refresh --stage NAME': EXCHANGE,
   'qtrader collect --days 90 --out DIR --symbols A,B --exchange NAME': EXCHANGE,
@@ -190,8 +204,10 @@ beforeAll(async () => {
   target = await openEmbedded();
   const stage = openStage();
   await writeFile(join(folder, 'candles.csv'), generatedCsv());
+  await writeFile(join(folder, 'address.txt'), 'http://127.0.0.1:9/hook\n');
+  await writeFile(join(folder, 'token.txt'), `123456:${'A'.repeat(35)}\n`);
   // The twelve bars in which the sample's crash is entered and stopped out; then the system that goes on from there.
-  const first = await shell(`npm start -- --bars 12 --speed max --from 2024-08-05T00:45Z --state ${state}`);
+  const first = await shell(`npm start -- --bars 12 --speed max --state ${state}`);
   expect(first.output).toMatch(/tripped: stop_hits/);
   await stage;
   system = spawn('npm', ['start', '--', '--state', state], { detached: true });
@@ -300,6 +316,9 @@ describe('the documents', () => {
   });
 });
 
+/** What `qtrader drift` and `qtrader backtest` are short for. */
+const DEFAULTS = ['measure', 'run'];
+
 /** Unknown command or option. */
 function problemsOf(text: string): string[] {
   let command: Command = createProgram();
@@ -309,10 +328,8 @@ function problemsOf(text: string): string[] {
     if (child !== undefined) command = child;
     else if (/^--?[a-z]/.test(word)) {
       const name = word.split('=')[0]!;
-      const options = [
-        ...command.options,
-        ...(command.commands.find((each) => each.name() === 'measure')?.options ?? []),
-      ];
+      const defaults = command.commands.filter((each) => DEFAULTS.includes(each.name()));
+      const options = [command, ...defaults].flatMap((each) => each.options);
       const isKnown = name === '--help' || options.some(({ long, short }) => name === long || name === short);
       if (!isKnown) problems.push(`${command.name()} has no ${name}`);
     } else if (command.commands.length > 0 && /^[a-z]/.test(word) && !/[|…]/.test(word))
@@ -375,14 +392,11 @@ function checkProse(output: string): void {
 }
 
 async function run(command: string): Promise<Outcome> {
-  if (!command.startsWith('qtrader ')) {
-    const isStart = command.startsWith('npm start');
-    return shell(
-      isStart
-        ? `${command} --state ${join(folder, `state-${command.length}`)}`
-        : command.replace('.qt/', `${state}/`),
-    );
-  }
+  if (command.startsWith('npm start'))
+    return shell(`${command} --state ${join(folder, `state-${command.length}`)}`);
+  if (command.includes(' < '))
+    return shell(command.replace('qtrader', 'node bin/qtrader.mjs').replace('< ', `< ${folder}/`));
+  if (!command.startsWith('qtrader ')) return shell(command.replace('.qt/', `${state}/`));
   const words = [...command.matchAll(/'([^']*)'|\S+/g)].map(([word, quoted]) => quoted ?? word).slice(1);
   return inThisProcess([...words, ...(needsState(words) ? ['--state', state] : [])]);
 }
@@ -422,6 +436,38 @@ function shell(command: string): Promise<Outcome> {
   });
 }
 
+describe('help', () => {
+  const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
+
+  it('says of every command, argument and option what it is for, in one style', () => {
+    for (const command of all(createProgram()).slice(1))
+      for (const { description } of [
+        { description: command.description() },
+        ...command.options,
+        ...command.registeredArguments,
+      ])
+        expect([command.name(), description]).toEqual([
+          command.name(),
+          expect.stringMatching(/^(?![A-Z][a-z]).*[^.]$/),
+        ]);
+  });
+
+  it('of npm names scripts that a document explains', async () => {
+    const { scripts } = JSON.parse(await readFile('package.json', 'utf8'));
+    const folders = await readdir('docs');
+    const pages = [
+      ...DOCUMENTS,
+      ...folders.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`),
+    ];
+    const texts = (await Promise.all(pages.map((page) => readFile(page, 'utf8')))).join('\n');
+    const parts = /^check:/;
+    const silent = Object.keys(scripts).filter(
+      (name) => !parts.test(name) && !new RegExp(`npm (run )?(--silent )?${name}\\b`).test(texts),
+    );
+    expect(silent).toEqual([]);
+  });
+});
+
 describe('the command line and the HTTP API', () => {
   it.each([
     ['trades', '/api/trades?count=20'],
@@ -442,6 +488,6 @@ describe('the command line and the HTTP API', () => {
     const texts = documents.flat().map(({ text }) => `${text} `);
     expect(
       leaves(createProgram(), 'qtrader').filter((path) => !texts.some((text) => text.startsWith(`${path} `))),
-    ).toEqual(['qtrader drift measure']);
+    ).toEqual(['qtrader drift measure', 'qtrader backtest run']);
   });
 });

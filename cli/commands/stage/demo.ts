@@ -1,5 +1,5 @@
 // `qtrader demo`: the recorded crash that `npm start` replays, from its beginning and with an account of its own, to its end in a
-// minute or two.
+// minute.
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,9 +13,9 @@ interface DemoOptions {
   readonly port: number;
 }
 
-/** Two hours: entries at the bottom of the fall, their stops, and the circuit breaker. */
-const BARS_DEFAULT = 24;
-const SPEED_DEFAULT = 120;
+/** An hour: entries at the bottom of the fall, their stops, and the circuit breaker. */
+const BARS_DEFAULT = 12;
+const SPEED_DEFAULT = 60;
 const SYMBOLS = 20;
 
 export function addDemoCommand(program: Command): void {

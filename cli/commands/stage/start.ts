@@ -20,9 +20,9 @@ interface StartOptions {
 
 const SPEED_DEFAULT = 60;
 const SEED_DEFAULT = 7;
-/** Two days around a crash, samples/README.md. A first run starts on the evening before: the breaker trips within 20 bars. */
+/** Two days around a crash, samples/README.md. A first run starts in the fall: entries within 7 bars, the breaker within 9. */
 const SAMPLE = fileURLToPath(new URL('../../../samples/crash-2024-08-05', import.meta.url));
-const SAMPLE_START_MS = Date.parse('2024-08-04T23:40Z');
+const SAMPLE_START_MS = Date.parse('2024-08-05T00:40Z');
 const EXIT_INTERRUPTED = 130;
 
 export function addStartCommand(program: Command): void {
