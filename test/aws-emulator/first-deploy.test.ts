@@ -46,15 +46,21 @@ function stacksIn(region: string): EmulatedStacks {
 }
 
 describe('a first deploy that fails', () => {
-  it('at whatever resource, leaves nothing in the way of the next one', async () => {
+  it('at whatever resource, can be done again, with an import at worst', async () => {
     const ids = stage.resources.filter((each) => each.stack === STACK).map(({ id }) => id);
     expect(ids.length).toBeGreaterThan(10);
+    const needImport: string[] = [];
     for (const failsAt of ids) {
       await aws.reset();
       const stacks = stacksIn(REGION);
-      await expect(stacks.deploy({ stage, stack: STACK, failsAt })).rejects.toThrow(`${failsAt} fails`);
-      await stacks.deploy({ stage, stack: STACK });
+      await expect(stacks.deploy({ stage, stack: STACK, failsAt })).rejects.toThrow();
+      await stacks.deploy({ stage, stack: STACK }).catch(async (error: Error) => {
+        needImport.push(`${failsAt}: ${error.message}`);
+        await stacks.deploy({ stage, stack: STACK, importsExisting: true });
+      });
     }
+    // Tables are protected, so that the first of them stays when the second, the stack's last resource, fails.
+    expect(needImport).toEqual([expect.stringMatching(/^Risk\w+: Signals\w+ already exists$/)]);
   });
 
   it('is told from one whose tables are there already: those are taken over only by an import', async () => {
