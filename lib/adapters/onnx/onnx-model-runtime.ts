@@ -28,7 +28,7 @@ const SESSION_OPTIONS: InferenceSession.SessionOptions = {
   logSeverityLevel: 4,
 };
 
-interface DeclaredModel {
+export interface DeclaredModel {
   readonly bytes: Uint8Array;
   readonly input: ModelInput;
   readonly outputName: string;
@@ -57,7 +57,8 @@ async function createSession(model: DeclaredModel): Promise<Result<ModelSession,
   return success(wrapSession(session, model));
 }
 
-const chunkRowsOf = ({ kind }: ModelInput): number =>
+/** Rows of the largest batch that the runtime is given. */
+export const chunkRowsOf = ({ kind }: ModelInput): number =>
   kind === 'sequence' ? SEQUENCE_CHUNK_ROWS : TABULAR_CHUNK_ROWS;
 
 function wrapSession(session: InferenceSession, { input, outputName }: DeclaredModel): ModelSession {
