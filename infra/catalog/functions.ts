@@ -101,6 +101,30 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
       'notify',
     ],
   },
+  operate: {
+    description: 'Acts of operators: trips, requests of resets, levels, declared transfers',
+    loadsModels: false,
+    memoryMb: 512,
+    timeoutS: 30,
+    retry: { attempts: 0, ageMaxS: 60 },
+    grants: ['read_evidence', 'read_flags', 'close_flags', 'change_risk', 'notify'],
+  },
+  approve: {
+    description: 'The second person: approves a reset, signs off the rollout',
+    loadsModels: false,
+    memoryMb: 512,
+    timeoutS: 30,
+    retry: { attempts: 0, ageMaxS: 60 },
+    grants: ['read_signals', 'change_risk', 'notify'],
+  },
+  'emergency-stop': {
+    description: 'Everything off: latch, flags, open orders, positions',
+    loadsModels: false,
+    memoryMb: 1024,
+    timeoutS: 120,
+    retry: { attempts: 0, ageMaxS: 60 },
+    grants: ['read_flags', 'close_flags', 'declare_emergency', 'read_exchange_keys', 'change_risk', 'notify'],
+  },
   'refresh-universe': {
     description:
       'Chooses the symbols to trade; keeps the active ones when the exchange gives no plausible answer',

@@ -4,6 +4,7 @@ import { Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import { SIGNALS_TABLE } from '../../lib/adapters/aws/resources.ts';
+import type { ActFunction } from '../../lib/api/operator/operator-acts.ts';
 import { EMERGENCY_FLAGS } from '../../lib/execution/use-cases/emergency-stop.ts';
 import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
 import { COLLECTED_PREFIX } from '../../lib/market/use-cases/collected-candles.ts';
@@ -15,6 +16,7 @@ import {
   apiTokenParameter,
   credentialParameters,
   dashboardParameter,
+  functionUrlParameter,
   receiverParameter,
   resourcesOfStage,
 } from '../../lib/runtime/config/stage.ts';
@@ -24,7 +26,7 @@ interface Allowed {
   readonly actions: readonly string[];
   readonly resources: readonly string[];
   /** @default none */
-  readonly conditions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly conditions?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 }
 
 type Grant = (arns: SharedArns, stage: string) => readonly Allowed[];
@@ -61,6 +63,22 @@ const onFlags =
   (arns) => [{ actions: actions.map((action) => `ssm:${action}`), resources: names.map(arns.flag) }];
 
 const receiversOf = (stage: string) => RECEIVER_KINDS.map((kind) => receiverParameter(stage, kind));
+/** Through its URL, where AWS tells the function who calls: an event that somebody wrote himself is refused. */
+const callFunction =
+  (name: ActFunction): Grant =>
+  (arns, stage) => [
+    {
+      actions: ['lambda:InvokeFunctionUrl'],
+      resources: [arns.function(name)],
+      conditions: { StringEquals: { 'lambda:FunctionUrlAuthType': 'AWS_IAM' } },
+    },
+    {
+      actions: ['lambda:InvokeFunction'],
+      resources: [arns.function(name)],
+      conditions: { Bool: { 'lambda:InvokedViaFunctionUrl': 'true' } },
+    },
+    { actions: ['ssm:GetParameter'], resources: [arns.parameter(functionUrlParameter(stage, name))] },
+  ];
 
 const RELEASED = [
   'models/*',
@@ -94,6 +112,24 @@ const GRANTS = {
   change_risk: onRisk('GetItem', 'PutItem', 'Query', 'UpdateItem'),
   /** Removes the record of a closed position. */
   close_positions: onRisk('DeleteItem'),
+  read_risk: onRisk('GetItem', 'Query'),
+  // The latch of a gate, and no other attribute. Closing it stops entries; opening it takes what this does not allow to write.
+  close_latch: ({ riskTable }) => [
+    {
+      actions: ['dynamodb:UpdateItem'],
+      resources: [riskTable],
+      conditions: {
+        'ForAllValues:StringEquals': {
+          'dynamodb:LeadingKeys': ['paper', 'live'],
+          'dynamodb:Attributes': ['scope', 'sk', 'latch'],
+        },
+        StringEqualsIfExists: { 'dynamodb:ReturnValues': 'NONE' },
+      },
+    },
+  ],
+  call_operate: callFunction('operate'),
+  call_approve: callFunction('approve'),
+  call_emergency_stop: callFunction('emergency-stop'),
   assess: onRisk('GetItem', 'PutItem', 'Query'),
   read_flags: onFlags(['GetParameters'], FLAG_NAMES),
   close_flags: onFlags(['PutParameter'], Object.keys(CLOSED_FLAGS)),
@@ -155,22 +191,48 @@ const GRANTS = {
 
 export type GrantName = keyof typeof GRANTS;
 
-/** What a person needs for the `qtrader` command, above all the emergency stop. */
-export const OPERATOR_GRANTS = [
+const READER_GRANTS = [
   'find_resources',
-  'operate_flags',
+  'read_flags',
   'read_released',
-  'release',
   'read_candles',
-  'write_candles',
   'read_signals',
-  'change_risk',
-  'read_exchange_keys',
-  'write_api_token',
-  'operate_receivers',
-  'find_dashboard',
-  'notify',
+  'read_risk',
 ] as const satisfies readonly GrantName[];
+
+/** The emergency stop, and what closes the gate when the function that stops does not answer. */
+const EMERGENCY_GRANTS = [
+  'call_emergency_stop',
+  'close_flags',
+  'declare_emergency',
+  'close_latch',
+] as const satisfies readonly GrantName[];
+
+/** What people may do. None of them reads the exchange's keys, or writes more of the risk table than a closed latch. */
+export const PEOPLE_GRANTS = {
+  reader: READER_GRANTS,
+  operator: [
+    'find_resources',
+    'operate_flags',
+    'read_released',
+    'release',
+    'read_candles',
+    'write_candles',
+    'read_signals',
+    'read_risk',
+    'call_operate',
+    'call_emergency_stop',
+    'close_latch',
+    'operate_receivers',
+    'find_dashboard',
+    'notify',
+  ],
+  approver: [...READER_GRANTS, 'call_approve'],
+  emergency: EMERGENCY_GRANTS,
+  // Whoever issues tokens says who their holders are: an operator who could would be two people.
+  'token-issuer': ['write_api_token'],
+} as const satisfies Readonly<Record<string, readonly GrantName[]>>;
+export type PeoplePolicy = keyof typeof PEOPLE_GRANTS;
 
 /** The retraining adds a candidate and puts it in shadow. It cannot replace, activate or delete anything. */
 export const RETRAINING_GRANTS = [

@@ -27,6 +27,7 @@ export abstract class FunctionStack extends Stack {
     this.hasNetwork = props.settings.network !== undefined;
     this.functionEnvironment = {
       QT_STAGE: stage,
+      QT_ACCOUNT: this.account,
       QT_EXCHANGE: exchange,
       QT_BUCKET: bucketNameOf(stage),
       QT_SIGNALS_TABLE: signalsTable,

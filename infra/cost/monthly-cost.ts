@@ -58,6 +58,9 @@ function functionLoads({ symbols, shards }: StageSize): Readonly<Record<string, 
     'circuit-breaker': { runsPerHour: 60, durationMs: 200, logBytes: 1_100, metrics: 3 },
     'evaluate-rollout': { runsPerHour: 1, durationMs: 6_000 + 30 * symbols, logBytes: 4_100, metrics: 20 },
     api: { runsPerHour: 0, durationMs: 0, logBytes: 0, metrics: 0 },
+    operate: { runsPerHour: 0, durationMs: 0, logBytes: 0, metrics: 0 },
+    approve: { runsPerHour: 0, durationMs: 0, logBytes: 0, metrics: 0 },
+    'emergency-stop': { runsPerHour: 0, durationMs: 0, logBytes: 0, metrics: 0 },
     'refresh-universe': { runsPerHour: daily, durationMs: 3_000, logBytes: 5_000, metrics: 6 * daily },
     'collect-candles': {
       runsPerHour: daily,
@@ -92,7 +95,7 @@ const EVALUATED_BARS = BARS_PER_DAY;
 const NAT_BYTES_PER_RUN = 100_000;
 
 /** Metrics that the alarms of infra/catalog/alarms.ts watch. */
-export const ALARM_METRICS = 84;
+export const ALARM_METRICS = 96;
 
 export interface StageSize {
   /** 1…1000 */

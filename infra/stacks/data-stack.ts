@@ -6,7 +6,7 @@
 // objects into the bucket, then the tables.
 import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { type Attribute, AttributeType, BillingMode, ProjectionType, Table } from 'aws-cdk-lib/aws-dynamodb';
-import { AnyPrincipal, Effect, ManagedPolicy, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { AnyPrincipal, Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
@@ -15,10 +15,10 @@ import { Construct } from 'constructs';
 import { RISK_TABLE, SIGNALS_TABLE, type TableDefinition } from '../../lib/adapters/aws/resources.ts';
 import { COLLECTED_PREFIX } from '../../lib/market/use-cases/collected-candles.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
-import { acknowledgeWildcards, OPERATOR_GRANTS, statementsOf } from '../catalog/grants.ts';
-import { bucketNameOf, globalNameOf, topicNameOf } from '../catalog/shared-resources.ts';
+import { bucketNameOf, topicNameOf } from '../catalog/shared-resources.ts';
 import { CreateOnce } from '../constructs/create-once.ts';
 import type { StageStackProps } from '../constructs/function-stack.ts';
+import { createPeoplePolicies } from '../constructs/people-policies.ts';
 
 const KEPT_FOREVER = [
   'candles',
@@ -41,7 +41,7 @@ export class DataStack extends Stack {
     const names = resourcesOfStage(stage);
     const bucket = this.createBucket(stage);
     const topic = this.createTopic(stage, notifyEmail);
-    this.createOperatorPolicy(stage);
+    createPeoplePolicies(this, stage);
     const parameters = [
       ['Bucket', names.bucketParameter, bucket.bucketName],
       ['AlarmTopic', names.topicParameter, topic.topicArn],
@@ -123,17 +123,6 @@ export class DataStack extends Stack {
         'Every change of the serving models is audited in the bucket itself (audit/), and versions keep the previous state; reads are few and made by named roles.',
     });
     return bucket;
-  }
-
-  /** For the roles of people; the deployer decides who gets it. */
-  private createOperatorPolicy(stage: string): void {
-    const statements = statementsOf(OPERATOR_GRANTS, this, stage);
-    const policy = new ManagedPolicy(this, 'Operator', {
-      managedPolicyName: globalNameOf(stage, 'operator'),
-      description: 'The qtrader command: flags, releases, emergency stop',
-      statements,
-    });
-    acknowledgeWildcards(policy, statements, 'The objects under the prefixes that an operator releases to.');
   }
 
   private createTopic(stage: string, email: string | undefined): Topic {

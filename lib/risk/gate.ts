@@ -150,6 +150,8 @@ export function planAuthorisation(
   return success({
     conditions: [
       { path: ['latch'], equals: 'ARMED', denial: 'latch_tripped' },
+      // Who may write the latch alone, in an emergency, can close it and not open it.
+      { path: ['breaker', 'latch'], equals: 'ARMED', denial: 'latch_tripped' },
       { path: ['epoch'], equals: context.epoch, denial: 'epoch_changed' },
       { path: ['leaseUntilMs'], between: [earliestMs, latestMs], denial: 'lease_not_active' },
       { path: ['leaseCodeVersion'], equals: context.codeVersion, denial: 'version_mismatch' },

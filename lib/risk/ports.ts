@@ -77,6 +77,8 @@ export interface RiskStore extends RecordStore {
   readGate(scope: Scope): Promise<GateItem | undefined>;
   createGate(scope: Scope, gate: GateItem): Promise<'created' | 'exists'>;
   /** One conditional write of the gate item: success with the item as written, or the first denial, and nothing is written. */
+  /** Closes the latch without reading or deciding anything: for an emergency. The next tick of the breaker makes a trip of it. */
+  closeLatch(scope: Scope): Promise<'closed' | 'gate_missing'>;
   commit<Denial>(scope: Scope, plan: GatePlan<Denial>): Promise<Result<GateItem, Denial | 'gate_missing'>>;
 }
 

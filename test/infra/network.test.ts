@@ -106,7 +106,7 @@ describe('the functions in the network', () => {
   it('are those that may read the keys of the exchange, and no others', () => {
     const placed = FUNCTION_NAMES.filter((name) => 'VpcConfig' in lambda(name).properties);
     expect(placed).toEqual(keyHolders());
-    expect(placed).toEqual(['execute', 'manage-positions', 'api']);
+    expect(placed).toEqual(['execute', 'manage-positions', 'api', 'emergency-stop']);
   });
 
   it('run in its private subnets and its group, whose ids its parameters tell', async () => {

@@ -15,7 +15,11 @@ import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
 import { FUNCTION_SETTINGS } from '../../lib/runtime/config/function-settings.ts';
-import { dashboardParameter, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
+import {
+  dashboardParameter,
+  functionUrlParameter,
+  resourcesOfStage,
+} from '../../lib/runtime/config/stage.ts';
 import { openEmbedded } from '../support/aws-target.ts';
 import {
   ACCOUNT,
@@ -80,6 +84,37 @@ const own = (name: string) => [
   'xray:PutTelemetryRecords *',
   'xray:PutTraceSegments *',
   ...['GetQueueAttributes', 'GetQueueUrl', 'SendMessage'].map((verb) => `sqs:${verb} qt-dev-${name}-failed`),
+];
+
+const CLOSE_FLAGS = Object.keys(CLOSED_FLAGS).map((name) => `ssm:PutParameter ${flag(name)}`);
+/** With its condition: of one attribute. */
+const CLOSE_LATCH = 'dynamodb:UpdateItem table/qt-dev-risk';
+const READ_ALL = [
+  ...['bucket', 'alarm-topic', 'shards', 'exchange', 'symbols'].map(
+    (name) => `ssm:GetParameter parameter/qt/dev/resources/${name}`,
+  ),
+  ...READ_FLAGS,
+  ...[
+    'models',
+    'ensembles',
+    'quarantine',
+    'profiles',
+    'audit',
+    'evidence',
+    'universe',
+    'candles',
+    'shadow',
+  ].map((prefix) => `s3:GetObject ${BUCKET}/${prefix}/*`),
+  `s3:ListBucket ${BUCKET}`,
+  ...READ_SIGNALS,
+  'dynamodb:GetItem table/qt-dev-risk',
+  'dynamodb:Query table/qt-dev-risk',
+];
+/** Through its URL alone. */
+const callOf = (name: string) => [
+  `lambda:InvokeFunctionUrl function:qt-dev-${name}`,
+  `lambda:InvokeFunction function:qt-dev-${name}`,
+  `ssm:GetParameter parameter/qt/dev/resources/${name}-url`,
 ];
 
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
@@ -179,22 +214,44 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
       [`lambda:InvokeFunction function:qt-dev-${name}`, `sqs:SendMessage qt-dev-${name}-failed`],
     ]),
   ),
-  Operator: [
-    ...['bucket', 'alarm-topic', 'shards', 'exchange', 'symbols'].map(
-      (name) => `ssm:GetParameter parameter/qt/dev/resources/${name}`,
-    ),
+  'operate/Role': [
+    ...own('operate'),
     ...READ_FLAGS,
+    ...CHANGE_RISK,
+    ...CLOSE_FLAGS,
+    `s3:GetObject ${BUCKET}/evidence/*`,
+    `s3:ListBucket ${BUCKET}`,
+    'sns:Publish qt-dev-alarms',
+  ],
+  'approve/Role': [...own('approve'), ...READ_SIGNALS, ...CHANGE_RISK, 'sns:Publish qt-dev-alarms'],
+  'emergency-stop/Role': [
+    ...own('emergency-stop'),
+    ...READ_FLAGS,
+    ...READ_KEYS,
+    ...CHANGE_RISK,
+    ...CLOSE_FLAGS,
+    `ssm:PutParameter ${flag('EMERGENCY_MODE')}`,
+    'sns:Publish qt-dev-alarms',
+  ],
+  reader: READ_ALL,
+  approver: [...READ_ALL, ...callOf('approve')],
+  emergency: [
+    ...callOf('emergency-stop'),
+    ...CLOSE_FLAGS,
+    `ssm:PutParameter ${flag('EMERGENCY_MODE')}`,
+    CLOSE_LATCH,
+  ],
+  'token-issuer': ['ssm:PutParameter parameter/qt/dev/api/token-sha256'],
+  operator: [
+    ...READ_ALL,
     ...FLAG_NAMES.map((name) => `ssm:GetParameterHistory ${flag(name)}`),
     ...FLAG_NAMES.map((name) => `ssm:PutParameter ${flag(name)}`),
     ...['models', 'ensembles', 'quarantine', 'profiles', 'audit', 'evidence', 'universe', 'candles'].flatMap(
-      (prefix) => [`s3:GetObject ${BUCKET}/${prefix}/*`, `s3:PutObject ${BUCKET}/${prefix}/*`],
+      (prefix) => `s3:PutObject ${BUCKET}/${prefix}/*`,
     ),
-    `s3:GetObject ${BUCKET}/shadow/*`,
-    `s3:ListBucket ${BUCKET}`,
-    ...READ_SIGNALS,
-    ...CHANGE_RISK,
-    ...READ_KEYS,
-    'ssm:PutParameter parameter/qt/dev/api/token-sha256',
+    ...callOf('operate'),
+    ...callOf('emergency-stop'),
+    CLOSE_LATCH,
     ...['GetParameters', 'PutParameter', 'DeleteParameter'].flatMap((verb) =>
       RECEIVERS.map((name) => `ssm:${verb} ${name}`),
     ),
@@ -215,9 +272,12 @@ describe('the roles', () => {
   it('write flags in the hands of the breaker, the operator, his API, and the deploy that may not overwrite', () => {
     expect(rolesThatMay(/^ssm:PutParameter .*flags/)).toEqual([
       'CreateOnce/Role',
-      'Operator',
       'api/Role',
       'circuit-breaker/Role',
+      'emergency',
+      'emergency-stop/Role',
+      'operate/Role',
+      'operator',
     ]);
     for (const { actions, condition } of roles.get('CreateOnce/Role')!) {
       if (actions.includes('ssm:PutParameter'))
@@ -230,8 +290,8 @@ describe('the roles', () => {
 
   it('keep the keys of the exchange from whoever does not trade', () => {
     expect(rolesThatMay(/exchange\//)).toEqual([
-      'Operator',
       'api/Role',
+      'emergency-stop/Role',
       'execute/Role',
       'manage-positions/Role',
     ]);
@@ -405,7 +465,7 @@ describe('the stacks', () => {
     const names = Object.entries(GLOBAL).flatMap(([type, property]) =>
       stage.ofType(type).flatMap(({ properties }) => properties[property] ?? []),
     );
-    expect(names).toHaveLength(3);
+    expect(names).toHaveLength(7);
     for (const name of names) expect(name).toMatch(new RegExp(`^qt-dev-.*${REGION}$`));
   });
 });
@@ -589,7 +649,25 @@ describe('what is stored', () => {
       [names.exchangeParameter]: 'binanceusdm',
       [names.symbolsParameter]: '50',
       [dashboardParameter('dev')]: expect.stringMatching(/ApiEndpoint\/$/),
+      ...Object.fromEntries(
+        ['operate', 'approve', 'emergency-stop'].map((name) => [
+          functionUrlParameter('dev', name),
+          expect.stringContaining('FunctionUrl'),
+        ]),
+      ),
     });
+  });
+
+  it('lets people call functions by signature alone, and fits into policies', () => {
+    for (const { properties } of stage.ofType('AWS::Lambda::Url'))
+      expect(properties.AuthType).toBe('AWS_IAM');
+    expect(stage.ofType('AWS::Lambda::Url')).toHaveLength(3);
+    // No resource policy lets anybody past IAM; of AWS's limit of 6,144 characters.
+    expect(
+      stage.ofType('AWS::Lambda::Permission').map(({ properties }) => properties.Principal),
+    ).not.toContain('*');
+    for (const { properties } of stage.ofType('AWS::IAM::ManagedPolicy'))
+      expect(JSON.stringify(properties.PolicyDocument).length).toBeLessThan(6_144);
   });
 });
 

@@ -22,7 +22,7 @@ const time = fc.oneof(
 );
 const operator = fc.record({
   name: fc.constantFrom('ada', ' Ada', 'bob', 'bob', 'eve', ''),
-  proven: fc.integer({ min: 0, max: 9 }).map((roll) => roll > 0),
+  proven: fc.integer({ min: 0, max: 29 }).map((roll) => roll > 0),
 });
 const verdict = fc.constantFrom('GO' as const, 'GO' as const, 'GO' as const, 'NO_GO' as const);
 const happening = fc.record({

@@ -1,16 +1,16 @@
 // `qtrader emergency-stop`: everything off, now. It does what still works and reports what it could not do.
 import type { Command } from 'commander';
 import type { EmergencyStep } from '../../../lib/execution/use-cases/emergency-stop.ts';
+import { type ActOptions, refuseTypedName } from '../../act.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
 import { print, printJson } from '../../output.ts';
-import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
+import { addSystemOptions, withSystem } from '../../system.ts';
 import { typedOperator } from '../../typed-operator.ts';
 
-interface EmergencyStopOptions extends SystemOptions {
+interface EmergencyStopOptions extends ActOptions {
   readonly reason: string;
   readonly keepPositions: boolean;
   readonly drill: boolean;
-  readonly by?: string;
   readonly json: boolean;
 }
 
@@ -27,7 +27,7 @@ export function addEmergencyStopCommand(program: Command): void {
     .requiredOption('--reason <text>', 'why')
     .option('--keep-positions', 'keep positions open, with their stops', false)
     .option('--drill', 'rehearse on the paper account of the local system', false)
-    .option('--by <name>', 'who you are (default: your login name)')
+    .option('--by <name>', 'who you are, on the local system (default: your login name)')
     .option('--json', 'print JSON', false)
     .action(runEmergencyStop);
 }
@@ -36,6 +36,8 @@ async function runEmergencyStop(options: EmergencyStopOptions): Promise<void> {
   if (options.reason.trim() === '') throw new UsageError('--reason must not be empty');
   if (options.drill && options.stage !== undefined)
     throw new UsageError('--drill is for the local system only: leave out --stage');
+  refuseTypedName(options);
+  if (options.stage !== undefined) return stopStage(options.stage, options);
   const { emergencyStop } = await import('../../../lib/execution/use-cases/emergency-stop.ts');
   const { watchedScopes } = await import('../../../lib/risk/use-cases/circuit-breaker.ts');
   const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker/limits.ts');
@@ -57,7 +59,36 @@ async function runEmergencyStop(options: EmergencyStopOptions): Promise<void> {
   );
   if (options.json) printJson(steps);
   else print(`${steps.map(format).join('')}${AFTERWARDS}`);
-  const failures = steps.flatMap((step) => step.failures);
+  requireComplete(steps.flatMap((step) => step.failures));
+}
+
+async function stopStage(
+  stage: string,
+  { reason, keepPositions, json }: EmergencyStopOptions,
+): Promise<void> {
+  const { callOperator, closeStage } = await import('../../../lib/runtime/compose/people/call-operator.ts');
+  const answer = await callOperator(stage, { act: 'emergency_stop', reason, keepPositions });
+  if (answer.ok) {
+    if (json) printJson(answer.value);
+    else for (const line of [...answer.value.done, AFTERWARDS]) print(line);
+    requireComplete([
+      ...(answer.value.refused === null ? [] : [answer.value.refused]),
+      ...answer.value.failures,
+    ]);
+    return;
+  }
+  const closed = await closeStage(stage, { scopes: ['paper', 'live'], kind: 'stop' });
+  const failures = [
+    `the emergency-stop function did not act: ${answer.error}`,
+    ...closed.failures,
+    "orders and positions were not touched: use the HTTP API's stop, or close them at the exchange",
+  ];
+  if (json) printJson({ by: null, done: closed.done, refused: null, failures });
+  else for (const line of closed.done) print(line);
+  requireComplete(failures);
+}
+
+function requireComplete(failures: readonly string[]): void {
   if (failures.length > 0) throw new CommandFailure(`incomplete, do this manually: ${failures.join('; ')}`);
 }
 

@@ -2,19 +2,14 @@
 import { type Command, Option } from 'commander';
 import { describeActor } from '../../../lib/core/actor.ts';
 import { formatInstant, formatPercent } from '../../../lib/core/format-figure.ts';
-import type { Result } from '../../../lib/core/result.ts';
-import { LEVEL_LIMITS, SIGN_OFF_ROLES, type SignOffRole } from '../../../lib/risk/level.ts';
-import type { RolloutTransition } from '../../../lib/rollout/transition-rollout.ts';
-import type { RolloutRefusal } from '../../../lib/rollout/use-cases/move-rollout.ts';
+import { initialRollout, LEVEL_LIMITS, SIGN_OFF_ROLES, type SignOffRole } from '../../../lib/risk/level.ts';
 import type { OperatorSystem } from '../../../lib/runtime/compose/operator.ts';
-import { CommandFailure } from '../../command-error.ts';
+import { type ActOptions, act } from '../../act.ts';
+import { CommandFailure, UsageError } from '../../command-error.ts';
 import { print, printJson } from '../../output.ts';
-import { addSystemOptions, requireLiveVenue, type SystemOptions, withSystem } from '../../system.ts';
-import { typedOperator } from '../../typed-operator.ts';
+import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
 
-interface ByOptions extends SystemOptions {
-  readonly by: string;
-}
+const BY = 'who you are, on the local system (default: your login name)';
 
 export function addRolloutCommand(program: Command): void {
   const rollout = program
@@ -27,15 +22,17 @@ export function addRolloutCommand(program: Command): void {
   addSystemOptions(rollout.command('approve'))
     .description('sign off the step to the next level')
     .addOption(new Option('--role <role>', 'your role').choices(SIGN_OFF_ROLES).makeOptionMandatory())
-    .requiredOption('--by <who>', 'who you are')
-    .action(runApprove);
+    .option('--by <name>', BY)
+    .action(({ role, ...options }: ActOptions & { readonly role: SignOffRole }) =>
+      act(options, { act: 'sign_off', role }),
+    );
   addSystemOptions(rollout.command('advance'))
     .description('step up one level: needs its time, a fresh GO and both sign-offs')
-    .requiredOption('--by <who>', 'who you are')
-    .action(runAdvance);
+    .option('--by <name>', BY)
+    .action((options: ActOptions) => act(options, { act: 'advance' }));
   addSystemOptions(rollout.command('step-down'))
     .description('step down one level at once')
-    .requiredOption('--by <who>', 'who you are')
+    .option('--by <name>', BY)
     .requiredOption('--reason <text>', 'why')
     .action(runStepDown);
 }
@@ -43,16 +40,18 @@ export function addRolloutCommand(program: Command): void {
 const nowOf = async (system: OperatorSystem): Promise<number> => (await system.readClock()).nowMs();
 
 async function runStatus(options: SystemOptions & { readonly json: boolean }): Promise<void> {
-  const { readRollout, readDecision, findAdvanceDenials } = await import(
-    '../../../lib/rollout/use-cases/move-rollout.ts'
-  );
+  const { readRecord } = await import('../../../lib/risk/use-cases/read-level.ts');
+  const { readDecision, findAdvanceDenials } = await import('../../../lib/rollout/use-cases/move-rollout.ts');
   const status = await withSystem(options, async (system) => {
     const nowMs = await nowOf(system);
-    const state = await readRollout(system.risk, nowMs);
-    if (!state.ok) throw new CommandFailure(state.error.message);
+    // Looking changes nothing: whoever looks may not be allowed to.
+    const record = await readRecord(system.risk);
+    if (record.kind === 'malformed')
+      throw new CommandFailure('the rollout record is malformed: step down to begin on paper again');
+    const state = record.kind === 'missing' ? initialRollout(nowMs) : record.state;
     const decision = await readDecision(system.risk);
-    const denials = await findAdvanceDenials(system, state.value, nowMs);
-    return { ...state.value, limits: LEVEL_LIMITS[state.value.level], decision: decision ?? null, denials };
+    const denials = await findAdvanceDenials(system, state, nowMs);
+    return { ...state, limits: LEVEL_LIMITS[state.level], decision: decision ?? null, denials };
   });
   if (options.json) return printJson(status);
   const { level, enteredAtMs, limits, signOffs, decision, denials } = status;
@@ -73,44 +72,7 @@ async function runStatus(options: SystemOptions & { readonly json: boolean }): P
   for (const { code, message } of denials) print(`  ${code}: ${message}`);
 }
 
-async function runApprove(options: ByOptions & { readonly role: SignOffRole }): Promise<void> {
-  const { readRollout, signOffRollout } = await import('../../../lib/rollout/use-cases/move-rollout.ts');
-  const by = typedOperator(options.by);
-  const moved = await withSystem(options, async (system) => {
-    await requireLiveVenue(system);
-    const nowMs = await nowOf(system);
-    await readRollout(system.risk, nowMs);
-    return signOffRollout(system.risk, { role: options.role, by, nowMs });
-  });
-  const { level, signOffs } = requireMove(moved).current;
-  const missing = SIGN_OFF_ROLES.filter((role) => signOffs[role] === null);
-  print(`${options.role} ${describeActor(by)} signed off the step from ${level}`);
-  if (missing.length > 0) print(`still missing: ${missing.join(', ')}`);
+async function runStepDown({ reason, ...options }: ActOptions & { readonly reason: string }): Promise<void> {
+  if (reason.trim() === '') throw new UsageError('--reason must not be empty');
+  await act(options, { act: 'step_down', reason });
 }
-
-async function runAdvance(options: ByOptions): Promise<void> {
-  const { advanceRollout } = await import('../../../lib/rollout/use-cases/move-rollout.ts');
-  const moved = await withSystem(options, async (system) => {
-    await requireLiveVenue(system);
-    return advanceRollout(system, { by: typedOperator(options.by), nowMs: await nowOf(system) });
-  });
-  printMove(requireMove(moved));
-}
-
-async function runStepDown(options: ByOptions & { readonly reason: string }): Promise<void> {
-  const { stepDownRollout } = await import('../../../lib/rollout/use-cases/move-rollout.ts');
-  const { reason } = options;
-  const by = typedOperator(options.by);
-  const moved = await withSystem(options, async (system) =>
-    stepDownRollout(system.risk, { kind: 'step_down', by, reason, nowMs: await nowOf(system) }),
-  );
-  printMove(moved);
-}
-
-function requireMove(moved: Result<RolloutTransition, readonly RolloutRefusal[]>): RolloutTransition {
-  if (moved.ok) return moved.value;
-  throw new CommandFailure(moved.error.map(({ code, message }) => `${code}: ${message}`).join('; '));
-}
-
-const printMove = ({ previous, current, outcome }: RolloutTransition) =>
-  print(`${outcome}: ${previous.level} -> ${current.level}`);

@@ -1,5 +1,6 @@
 // What an error of the AWS SDK means to the application: one line for the operator, and whether trying again can help.
 import { StoreError } from '../../core/store-error.ts';
+import { redactNamed } from '../redact.ts';
 
 interface AwsFailure {
   readonly name: string;
@@ -28,12 +29,12 @@ const NO_REGION = 'Region is missing';
 /** Reads what the SDK threw; a value that is no Error counts as an unknown failure that is not worth a retry. */
 export function readAwsFailure(error: unknown): AwsFailure {
   if (!(error instanceof Error))
-    return { name: 'Unknown', message: String(error), status: undefined, retryable: false };
+    return { name: 'Unknown', message: redactNamed(String(error)), status: undefined, retryable: false };
   const status = statusOf(error);
   const isSetup = SETUP_NAMES.has(error.name) || error.message.startsWith(NO_REGION);
   return {
     name: error.name,
-    message: error.message.split('\n')[0] || error.name,
+    message: redactNamed(error.message.split('\n')[0] || error.name),
     status,
     retryable:
       THROTTLING_NAMES.has(error.name) ||
@@ -58,11 +59,26 @@ export function wasRetried(error: unknown): boolean {
 export function storeError(what: string, error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   const failure = readAwsFailure(error);
-  // The whole HTTP exchange, signature and sockets included, is nothing for a log.
-  if (error instanceof Error && '$response' in error)
-    Object.defineProperty(error, '$response', { enumerable: false });
+  if (error instanceof Error) hideExchange(error);
   return new StoreError(`${what} failed: ${failure.name}: ${failure.message}`, {
     cause: error,
     retryable: failure.retryable,
   });
+}
+
+/** The whole HTTP exchange, signature and sockets included, is nothing for a log; nor is what an endpoint echoed of it. */
+function hideExchange(error: Error): void {
+  if ('$response' in error) Object.defineProperty(error, '$response', { enumerable: false });
+  redactFields(error);
+}
+
+/** Of the SDK's error, which keeps the fields of the answer beside the message. */
+function redactFields(holder: object): void {
+  for (const key of Object.getOwnPropertyNames(holder)) {
+    const value: unknown = Reflect.get(holder, key);
+    if (typeof value === 'string') Reflect.set(holder, key, redactNamed(value));
+    // An answer's own fields are plain objects, of which none holds itself.
+    else if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
+      redactFields(value);
+  }
 }

@@ -3,9 +3,9 @@
 // because its error classes lose the number by which an order's fate is told.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { MarketDataErrorCode } from '../../market/ports.ts';
+import { createRedactor } from '../redact.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
 import { type CcxtRequestInit, exchangeFetch } from './exchange-http.ts';
-import { createRedactor } from './redact.ts';
 
 export type CcxtExchangeId = 'binanceusdm' | 'binance';
 

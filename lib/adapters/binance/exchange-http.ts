@@ -2,8 +2,8 @@
 // that stalls would hang for ever), hides Retry-After, and quotes whole pages in its messages.
 import { DAY_MS, MINUTE_MS } from '../../core/units.ts';
 import type { MarketDataErrorCode } from '../../market/ports.ts';
+import { createRedactor } from '../redact.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
-import { createRedactor } from './redact.ts';
 
 /** Binance's shortest ban; the pause when the exchange names none. */
 const BAN_MS_DEFAULT = 2 * MINUTE_MS;

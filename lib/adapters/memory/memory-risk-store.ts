@@ -18,7 +18,7 @@ interface Records {
 
 export const createMemoryRiskStore = (): RiskStore => ({ ...createMemoryGates(), ...createMemoryRecords() });
 
-function createMemoryGates(): Pick<RiskStore, 'readGate' | 'createGate' | 'commit'> {
+function createMemoryGates(): Pick<RiskStore, 'readGate' | 'createGate' | 'closeLatch' | 'commit'> {
   const gates = new Map<Scope, GateItem>();
   return {
     async readGate(scope) {
@@ -28,6 +28,12 @@ function createMemoryGates(): Pick<RiskStore, 'readGate' | 'createGate' | 'commi
       if (gates.has(scope)) return 'exists';
       gates.set(scope, gateItemSchema.parse(gate));
       return 'created';
+    },
+    async closeLatch(scope) {
+      const gate = gates.get(scope);
+      if (gate === undefined) return 'gate_missing';
+      gates.set(scope, { ...gate, latch: 'TRIPPED' });
+      return 'closed';
     },
     async commit(scope, plan) {
       const written = commitToItem(gates.get(scope), plan);

@@ -71,6 +71,33 @@ export const apiSettings = defineSettings({
 });
 export type ApiSettings = SettingsOf<typeof apiSettings>;
 
+/** Whose principals the operators' functions believe. */
+const account = required('QT_ACCOUNT', z.string().regex(/^\d{12}$/, 'must be an account id'));
+
+export const emergencyStopSettings = defineSettings({
+  stage,
+  ...market,
+  signalsTable,
+  riskTable,
+  shards,
+  notify,
+  account,
+});
+export type EmergencyStopSettings = SettingsOf<typeof emergencyStopSettings>;
+
+/** Of operate and approve. */
+export const operateSettings = defineSettings({
+  stage,
+  ...market,
+  bucket,
+  signalsTable,
+  riskTable,
+  shards,
+  notify,
+  account,
+});
+export type OperateSettings = SettingsOf<typeof operateSettings>;
+
 export const refreshUniverseSettings = defineSettings({
   stage,
   ...market,
@@ -94,6 +121,9 @@ export const FUNCTION_SETTINGS = {
   'circuit-breaker': circuitBreakerSettings,
   'evaluate-rollout': evaluateRolloutSettings,
   api: apiSettings,
+  operate: operateSettings,
+  approve: operateSettings,
+  'emergency-stop': emergencyStopSettings,
   'refresh-universe': refreshUniverseSettings,
   'collect-candles': collectCandlesSettings,
   notify: notifySettings,

@@ -39,6 +39,10 @@ export const resourcesOfStage = (stage: string): StageResources => ({
   symbolsParameter: `/qt/${stage}/resources/symbols`,
 });
 
+/** Parameter with the URL of a function that people call. */
+export const functionUrlParameter = (stage: string, name: string): string =>
+  `/qt/${stage}/resources/${name}-url`;
+
 /** Parameter with the SHA-256 of the HTTP API's token, lower-case hex. */
 export const apiTokenParameter = (stage: string): string => `/qt/${stage}/api/token-sha256`;
 

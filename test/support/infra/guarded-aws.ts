@@ -4,17 +4,15 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { isDeepStrictEqual } from 'node:util';
 import type { ServiceEndpoints } from '../../../lib/adapters/aws/create-clients.ts';
-import { ACCOUNT, REGION, type Statement } from './synthesised-stage.ts';
+import { isAllowed, type RequestContext } from './iam-evaluation.ts';
+import { ACCOUNT, type Json, REGION, type Statement } from './synthesised-stage.ts';
 
 interface Asked {
   readonly action: string;
   readonly resources: readonly string[];
-  /** S3's condition key: whether the write says that it replaces nothing. @default false */
-  readonly ifNoneMatch?: boolean;
-  /** Parameter Store's: whether the write may replace. @default false */
-  readonly overwrite?: boolean;
+  /** Of the conditions. @default nothing is known */
+  readonly context?: RequestContext;
 }
 
 /** @property sns none where messages to people end here */
@@ -33,27 +31,6 @@ export interface GuardedAws {
 }
 
 const arn = (service: string, rest: string) => `arn:aws:${service}:${REGION}:${ACCOUNT}:${rest}`;
-
-const ONLY_NEW_OBJECT = { Null: { 's3:if-none-match': 'false' } };
-const ONLY_NEW_PARAMETER = { StringEquals: { 'ssm:Overwrite': 'false' } };
-
-function isAllowed(
-  statements: readonly Statement[],
-  { action, ifNoneMatch = false, overwrite = false }: Asked,
-  resource: string,
-): boolean {
-  const matches = (pattern: string) =>
-    pattern.endsWith('*') ? resource.startsWith(pattern.slice(0, -1)) : pattern === resource;
-  return statements.some(
-    (statement) =>
-      statement.effect === 'Allow' &&
-      statement.actions.includes(action) &&
-      statement.resources.some(matches) &&
-      (statement.condition === undefined ||
-        (ifNoneMatch && isDeepStrictEqual(statement.condition, ONLY_NEW_OBJECT)) ||
-        (!overwrite && isDeepStrictEqual(statement.condition, ONLY_NEW_PARAMETER))),
-  );
-}
 
 /**
  * @param options.losesAnswers the first attempts to write anything of a kind are served, and then the connection breaks. @default false
@@ -78,7 +55,7 @@ export async function guardAws(
       const body = Buffer.concat(chunks);
       const asked = readAsked(request, body);
       const { action, resources } = asked;
-      const refused = resources.filter((resource) => !isAllowed(statements, asked, resource));
+      const refused = resources.filter((resource) => !isAllowed(statements, { ...asked, resource }));
       if (refused.length > 0) {
         denied.push(...refused.map((resource) => `${action} ${resource}`));
         return response.writeHead(403).end(JSON.stringify({ __type: 'AccessDeniedException' }));
@@ -87,7 +64,12 @@ export async function guardAws(
       if (target !== undefined) {
         const isLost = losesAnswers && isFirstWrite(action, request) && isToBeLost(asked, body);
         if (isLost) lost.push(kindOf(asked, body));
-        return forward(target, request, body, isLost ? undefined : response);
+        return forward(
+          { target, accessKeyId: endpoints.accessKeyId },
+          request,
+          body,
+          isLost ? undefined : response,
+        );
       }
       response.writeHead(200, { 'content-type': 'text/xml' });
       return response.end(
@@ -140,14 +122,18 @@ const isFirstWrite = (action: string, { headers }: IncomingMessage) =>
 
 /** @param response undefined when the answer is lost */
 function forward(
-  target: string,
+  { target, accessKeyId }: { readonly target: string; readonly accessKeyId: string },
   request: IncomingMessage,
   body: Buffer,
   response: ServerResponse | undefined,
 ): void {
-  // The service behind is called by its own name. Its date is not passed on: it would look like a skew to a client whose clock is set.
+  // The service behind is called by its own name, with the credentials that it knows. Its date is not passed on: it would look like a skew to a client whose clock is set.
   const { method, url } = request;
-  const { host: _, ...headers } = request.headers;
+  const { host: _, authorization = '', ...others } = request.headers;
+  const headers = {
+    ...others,
+    authorization: authorization.replace(/Credential=[^/]+/, `Credential=${accessKeyId}`),
+  };
   const onward = send(new URL(url!, target), { method, headers }, (answer) => {
     if (response === undefined) {
       answer.resume().on('end', () => request.socket.resetAndDestroy());
@@ -162,14 +148,41 @@ function forward(
   onward.end(body);
 }
 
+const KEYWORDS = new Set(['SET', 'REMOVE', 'ADD', 'DELETE', 'AND', 'OR', 'NOT', 'BETWEEN', 'IN']);
+
+/** What DynamoDB makes of an update for the conditions: the partition key, and every attribute that the request names. */
+function dynamoContext({
+  Key,
+  Item,
+  UpdateExpression = '',
+  ConditionExpression = '',
+  ...more
+}: Json): RequestContext {
+  const names = more.ExpressionAttributeNames ?? {};
+  const spelt =
+    `${UpdateExpression} ${ConditionExpression}`.match(/(?<![:\w#.])[#A-Za-z_][\w]*(?!\w*\()/g) ?? [];
+  const attributes = spelt
+    .filter((word: string) => !KEYWORDS.has(word))
+    .map((word: string) => names[word] ?? word);
+  return {
+    'dynamodb:LeadingKeys': [Key ?? Item ?? {}].flatMap(({ scope }) =>
+      scope === undefined ? [] : [scope.S],
+    ),
+    'dynamodb:Attributes': [...new Set<string>([...Object.keys(Key ?? Item ?? {}), ...attributes])],
+    'dynamodb:ReturnValues': more.ReturnValues === undefined ? [] : [more.ReturnValues],
+  };
+}
+
 const verbOf = (request: IncomingMessage) => String(request.headers['x-amz-target']).split('.')[1];
 
 function askedOfDynamoDb(request: IncomingMessage, body: Buffer): Asked {
-  const { TableName, IndexName } = JSON.parse(body.toString());
+  const command = JSON.parse(body.toString());
+  const { TableName, IndexName } = command;
   const table = arn('dynamodb', `table/${TableName}`);
   return {
     action: `dynamodb:${verbOf(request)}`,
     resources: [IndexName === undefined ? table : `${table}/index/${IndexName}`],
+    context: dynamoContext(command),
   };
 }
 
@@ -178,7 +191,7 @@ function askedOfSsm(request: IncomingMessage, body: Buffer): Asked {
   return {
     action: `ssm:${verbOf(request)}`,
     resources: Names.map((name: string) => arn('ssm', `parameter${name}`)),
-    overwrite: Overwrite === true,
+    context: { 'ssm:Overwrite': [String(Overwrite === true)] },
   };
 }
 
@@ -190,7 +203,7 @@ function askedOfS3(request: IncomingMessage): Asked {
   return {
     action: url.searchParams.has('versionId') ? 's3:GetObjectVersion' : (action ?? `s3:${request.method}`),
     resources: [`arn:aws:s3:::${bucket}/${key.join('/')}`],
-    ifNoneMatch: request.headers['if-none-match'] !== undefined,
+    context: { 's3:if-none-match': [request.headers['if-none-match'] ?? []].flat() },
   };
 }
 

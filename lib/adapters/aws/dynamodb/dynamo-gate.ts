@@ -22,7 +22,7 @@ const COMMIT_ATTEMPTS = 5;
 
 export function createDynamoGate(
   riskTable: RiskTable,
-): Pick<RiskStore, 'readGate' | 'createGate' | 'commit'> {
+): Pick<RiskStore, 'readGate' | 'createGate' | 'closeLatch' | 'commit'> {
   const { client, table } = riskTable;
   const gateName = (scope: Scope) => nameOf(riskTable, scope, GATE_KEY);
 
@@ -50,6 +50,19 @@ export function createDynamoGate(
       const isOwn = () => isWrittenBy(riskTable, { scope, key: GATE_KEY, writeId });
       const isCreated = await isWritten(client.send(command), `creating ${gateName(scope)}`, isOwn);
       return isCreated ? 'created' : 'exists';
+    },
+
+    async closeLatch(scope) {
+      // Names no attribute but these, and reads none: the emergency policy allows nothing more.
+      const command = new UpdateCommand({
+        TableName: table,
+        Key: { scope, sk: GATE_KEY },
+        ConditionExpression: 'attribute_exists(sk)',
+        UpdateExpression: 'SET latch = :tripped',
+        ExpressionAttributeValues: { ':tripped': 'TRIPPED' },
+      });
+      const name = gateName(scope);
+      return (await isWritten(client.send(command), `closing ${name}`)) ? 'closed' : 'gate_missing';
     },
 
     async commit(scope, plan) {
