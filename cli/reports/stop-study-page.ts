@@ -3,7 +3,7 @@ import { formatFigure, formatPercent } from '../../lib/core/format-figure.ts';
 import type { StopStudy } from '../../lib/research/use-cases/study-stops.ts';
 import { formatHtmlTable, formatNote, formatSection } from './html.ts';
 import { drawn, placePlot, plotLines } from './plots.ts';
-import { formatPage } from './report-page.ts';
+import { formatPage, type Verdict } from './report-page.ts';
 import { COLUMNS, describeStudy, STOP_NOTES } from './stop-study-text.ts';
 
 export function formatStopStudyPage(study: StopStudy): string {
@@ -41,10 +41,7 @@ export function formatStopStudyPage(study: StopStudy): string {
   );
   return formatPage({
     title: `Stops of ensemble ${study.ensembleId}`,
-    verdict: {
-      text: `${conclusion.survivors.length} of ${rules.length} stops survive their costs`,
-      tone: conclusion.survivors.length > 0 ? 'good' : 'bad',
-    },
+    verdict: verdictOf(study),
     summary: conclusion.text,
     facts: [
       { name: 'Signals', value: String(study.acted), note: `${study.excluded} excluded` },
@@ -72,4 +69,13 @@ export function formatStopStudyPage(study: StopStudy): string {
       formatSection('About these figures', ...[...describeStudy(study), ...STOP_NOTES].map(formatNote)),
     ],
   });
+}
+
+function verdictOf({ conclusion, rules }: StopStudy): Verdict {
+  const { code, survivors } = conclusion;
+  if (code === 'no_trades' || code === 'too_few_days') return { text: 'no conclusion', tone: 'bad' };
+  return {
+    text: `${survivors.length} of ${rules.length} stops survive their costs`,
+    tone: survivors.length > 0 ? 'good' : 'bad',
+  };
 }
