@@ -8,9 +8,16 @@ import { EMERGENCY_FLAGS } from '../../lib/execution/use-cases/emergency-stop.ts
 import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
 import { COLLECTED_PREFIX } from '../../lib/market/use-cases/collected-candles.ts';
 import { SHADOW_KEY } from '../../lib/models/ensemble.ts';
+import { RECEIVER_KINDS } from '../../lib/notification/receiver-settings.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
-import { apiTokenParameter, credentialParameters, resourcesOfStage } from '../../lib/runtime/config/stage.ts';
+import {
+  apiTokenParameter,
+  credentialParameters,
+  dashboardParameter,
+  receiverParameter,
+  resourcesOfStage,
+} from '../../lib/runtime/config/stage.ts';
 import { type SharedArns, sharedArns } from './shared-resources.ts';
 
 interface Allowed {
@@ -52,6 +59,8 @@ const onRisk =
 const onFlags =
   (actions: readonly string[], names: readonly string[]): Grant =>
   (arns) => [{ actions: actions.map((action) => `ssm:${action}`), resources: names.map(arns.flag) }];
+
+const receiversOf = (stage: string) => RECEIVER_KINDS.map((kind) => receiverParameter(stage, kind));
 
 const RELEASED = [
   'models/*',
@@ -103,6 +112,18 @@ const GRANTS = {
   write_api_token: (arns, stage) => [
     { actions: ['ssm:PutParameter'], resources: [arns.parameter(apiTokenParameter(stage))] },
   ],
+  read_receivers: (arns, stage) => [
+    { actions: ['ssm:GetParameters'], resources: receiversOf(stage).map(arns.parameter) },
+  ],
+  operate_receivers: (arns, stage) => [
+    {
+      actions: ['ssm:GetParameters', 'ssm:PutParameter', 'ssm:DeleteParameter'],
+      resources: receiversOf(stage).map(arns.parameter),
+    },
+  ],
+  find_dashboard: (arns, stage) => [
+    { actions: ['ssm:GetParameter'], resources: [arns.parameter(dashboardParameter(stage))] },
+  ],
   find_resources: (arns, stage) => {
     const names = resourcesOfStage(stage);
     const { bucketParameter, topicParameter, shardsParameter, exchangeParameter, symbolsParameter } = names;
@@ -146,6 +167,8 @@ export const OPERATOR_GRANTS = [
   'change_risk',
   'read_exchange_keys',
   'write_api_token',
+  'operate_receivers',
+  'find_dashboard',
   'notify',
 ] as const satisfies readonly GrantName[];
 

@@ -1,4 +1,5 @@
-// Trading: the functions that place orders, manage positions and bound the risk, and the HTTP API for an operator's stop.
+// Trading: the functions that place orders, manage positions and bound the risk, the one that tells people, and
+// the HTTP API for an operator's stop.
 import type { Construct } from 'constructs';
 import { FunctionStack, type StageStackProps } from '../constructs/function-stack.ts';
 import { PublicApi } from '../constructs/public-api.ts';
@@ -10,6 +11,7 @@ export class TradingStack extends FunctionStack {
     this.createFunction('manage-positions');
     this.createFunction('circuit-breaker');
     this.createFunction('evaluate-rollout');
+    this.createFunction('notify');
     new PublicApi(this, 'PublicApi', { settings: props.settings, handler: this.createFunction('api') });
   }
 }

@@ -7,6 +7,7 @@ import type { Evaluation } from '../../lib/research/evaluation.ts';
 import { randomWalk } from '../support/market/random-walk.ts';
 import { evaluateSmall } from '../support/models/evaluate-small.ts';
 import { contentOf, plotsOf } from '../support/report-page.ts';
+import { onTerminal } from '../support/terminal.ts';
 
 /** Two symbols have no rank correlation. */
 const PLOTS_WITHOUT_DATA = 5;
@@ -77,10 +78,8 @@ describe('a page', () => {
 
   test('has tables that fit a terminal of 80 columns', () => {
     const wide = { ...evaluation.ensemble.bySymbol[0]!, symbol: '1000SATSUSDT', rows: 105_120 };
-    const blocks = formatEvaluation({
-      ...evaluation,
-      ensemble: { ...evaluation.ensemble, bySymbol: [wide] },
-    }).split('\n\n');
+    const ensemble = { ...evaluation.ensemble, bySymbol: [wide] };
+    const blocks = onTerminal(80, () => formatEvaluation({ ...evaluation, ensemble })).split('\n\n');
     // The first two blocks and the one of the account are sentences.
     const tables = blocks.filter((block, index) => index > 1 && !block.includes('simulated account'));
     expect(tables).toHaveLength(6);
