@@ -44,6 +44,7 @@ export function formatComparisonPage(comparison: BacktestComparison): string {
           label: 'Side by side',
           head: headOf(comparison),
           rows: rowsOf(comparison),
+          figures: true,
           whole: true,
         }),
       ),

@@ -32,14 +32,18 @@ export interface HtmlTable {
   readonly signed?: readonly string[];
   /** Classes of cells, where a column needs its own. */
   readonly classOf?: (cell: string, column: number) => string;
+  /** Every column but the first holds figures. */
+  readonly figures?: boolean;
   /** Shown whole, however long. */
   readonly whole?: boolean;
 }
 
 /** Scrolls within itself where it must, and can be reached by keyboard to do so. */
-export function formatHtmlTable({ label, head, rows, signed = [], classOf, whole }: HtmlTable): string {
+export function formatHtmlTable(table: HtmlTable): string {
+  const { label, head, rows, signed = [], classOf, figures, whole } = table;
   if (rows.length === 0) return '<p class="empty">none</p>';
-  const isNumeric = (column: number) => column > 0 && rows.every((row) => NUMERIC.test(String(row[column])));
+  const isNumeric = (column: number) =>
+    column > 0 && (figures === true || rows.every((row) => NUMERIC.test(String(row[column]))));
   const numeric = rows[0]!.map((_, column) => isNumeric(column));
   const cellOf = (cell: string | number, column: number) => {
     const text = String(cell);

@@ -27,7 +27,7 @@ const rounded = (values: ArrayLike<number>, decimals: number): number[] => {
  * How far equity stood below its high at each snapshot, as a share of it, ≤ 0: the deepest of them is the drawdown of the table.
  * After ruin there is no share of the high to speak of.
  */
-export function fallsOf({ equityUsdt }: EquityCurve): number[] {
+function fallsOf({ equityUsdt }: EquityCurve): number[] {
   let high = Number.NEGATIVE_INFINITY;
   return Array.from(equityUsdt, (usdt) => {
     high = Math.max(high, usdt);

@@ -21,6 +21,12 @@ export function formatStopStudy(study: StopStudy): string {
   return [describeStudy(study).join('\n'), ...TABLES.map(table), study.conclusion.text].join('\n\n');
 }
 
+export const STOP_NOTES = [
+  'a rule survives costs when the whole interval of its mean net, widened for all rules at once, lies above zero',
+  'the coin enters at the same bars of the same symbols with a side drawn by a seeded generator: what a stop does to a trade without information',
+  'every signal is followed on its own, also where the executor would already have a position; days are drawn whole, so that overlapping trades do not count as independent',
+] as const;
+
 /** The same as a page to keep: Markdown. @param dataFolder as it was given */
 export function formatStopPage(study: StopStudy, dataFolder: string): string {
   const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
@@ -30,9 +36,7 @@ export function formatStopPage(study: StopStudy, dataFolder: string): string {
     `**${study.conclusion.text}**`,
     '',
     ...describeStudy(study).map((line) => `- ${line}`),
-    '- a rule survives costs when the whole interval of its mean net, widened for all rules at once, lies above zero',
-    '- the coin enters at the same bars of the same symbols with a side drawn by a seeded generator: what a stop does to a trade without information',
-    '- every signal is followed on its own, also where the executor would already have a position; days are drawn whole, so that overlapping trades do not count as independent',
+    ...STOP_NOTES.map((note) => `- ${note}`),
     '',
     row(['stop', ...COLUMNS.map(({ head }) => head)]),
     row(['---', ...COLUMNS.map(() => '---:')]),
@@ -69,9 +73,9 @@ const TABLES: readonly (readonly Column[])[] = [
   ],
 ];
 
-const COLUMNS = TABLES.flat();
+export const COLUMNS = TABLES.flat();
 
-function describeStudy(study: StopStudy): string[] {
+export function describeStudy(study: StopStudy): string[] {
   const { fromMs, toMs, costs, horizonBars, busiestDay } = study;
   const range =
     fromMs === undefined || toMs === undefined

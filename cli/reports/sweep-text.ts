@@ -28,7 +28,9 @@ export function summariseSweep(report: SweepReport): string {
     interval === undefined
       ? 'Fewer than 5 days were judged: that says nothing about the next. '
       : `A day judged returned ${bpsOf(interval.low)} to ${bpsOf(interval.high)} bps on average (95 % interval)${interval.low > 0 ? '' : interval.high < 0 ? ': it loses' : ': no evidence that it earns'}. `,
-    `The best in hindsight, ${nameOf(best)}, returned ${formatPercent(best.totalReturn, 2)} over all days, which nobody could have known; `,
+    hindsight.best === 0
+      ? 'No other setting had a higher Sharpe ratio over all days than the base; '
+      : `The best in hindsight, ${nameOf(best)}, returned ${formatPercent(best.totalReturn, 2)} over all days, which nobody could have known; `,
     hindsight.trials === undefined
       ? `how much of that is luck is unknown: ${hindsight.trialsUnknown}.`
       : hindsight.deflatedSharpe === undefined

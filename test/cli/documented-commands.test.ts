@@ -89,6 +89,7 @@ const RULES: Record<string, Rule> = {
   'qtrader flags set QT_ENABLE_AI_TRADING false': { says: /-> false/ },
   'qtrader gonogo': { exit: 1, says: /NO_GO over 24 h/ },
   'qtrader gonogo --hours 24': { exit: 1, says: /NO_GO over 24 h/ },
+  'qtrader gonogo --hours 24 --report FILE.html': { exit: 1, says: /report: \S+\.html/ },
   'qtrader rollout status': { says: /level PAPER/ },
   'qtrader rollout approve --role technical_lead --by NAME': { says: /ada .*signed off/ },
   'qtrader rollout approve --role risk_manager --by OTHER': { says: /grace .*signed off/ },
@@ -114,7 +115,7 @@ const RULES: Record<string, Rule> = {
   'qtrader infer --data DIR --at ISO --symbols A,B --models DIR --json': { says: /"symbol":"BTCUSDT"/ },
   'qtrader evaluate --data DIR --from ISO --to ISO --report FILE.html --json': { more: '--symbols BTCUSDT' },
   'qtrader backtest --data DIR --from ISO --to ISO --report FILE.html --json': { more: '--symbols BTCUSDT' },
-  'qtrader study stops --data DIR': { more: `--symbols BTCUSDT ${SPAN}` },
+  'qtrader study stops --data DIR --report FILE.html': { more: `--symbols BTCUSDT ${SPAN}` },
   'qtrader dataset build --data DIR --out DIR': { more: '--symbols BTCUSDT', says: /rows of 1 symbols/ },
   'qtrader dataset build …': { notHere: 'is said in full below it' },
   'qtrader dataset build --data ../shared/data/binance_spot_2024 --out .qt/tiny --symbols BTCUSDT,ETHUSDT --from 2024-07-08 --to 2024-07-28':
@@ -141,6 +142,10 @@ const RULES: Record<string, Rule> = {
   'qtrader flags set QT_ENABLE_AI_TRADING true --stage NAME': { says: /-> true/ },
   'qtrader transfer declare --usdt 500 --reason TEXT --stage NAME': { says: /live: 500 USDT declared/ },
   'qtrader drift --data DIR --stage NAME': { more: '--symbols BTCUSDT --bars 300', says: /PSI/ },
+  'qtrader drift --data DIR --stage NAME --report FILE.html': {
+    more: '--symbols BTCUSDT --bars 300',
+    says: /report: \S+\.html/,
+  },
   'qtrader models list --stage NAME': { says: /active ensemble e20240728_000000/ },
   'qtrader models show ID --stage NAME': { says: /xgboost/ },
   'qtrader models verify --stage NAME': { says: /verified/ },

@@ -3,40 +3,11 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { formatEvaluationPage } from '../../cli/reports/evaluation-page.ts';
 import { formatEvaluation } from '../../cli/reports/evaluation-text.ts';
 import { escapeHtml } from '../../cli/reports/html.ts';
-import { createOnnxModelRuntime } from '../../lib/adapters/onnx/onnx-model-runtime.ts';
-import { success } from '../../lib/core/result.ts';
-import { BAR_MS } from '../../lib/market/candle.ts';
-import { createEnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
 import type { Evaluation } from '../../lib/research/evaluation.ts';
-import { evaluateModels } from '../../lib/research/use-cases/evaluate-models.ts';
-import { randomWalk, WALK_START_MS } from '../support/market/random-walk.ts';
-import { buildModelFolder } from '../support/models/build-model-folder.ts';
-import { createMemoryObjectStore } from '../support/models/memory-object-store.ts';
+import { randomWalk } from '../support/market/random-walk.ts';
+import { evaluateSmall } from '../support/models/evaluate-small.ts';
 import { contentOf, plotsOf } from '../support/report-page.ts';
 import { onTerminal } from '../support/terminal.ts';
-
-async function evaluate(edgeThresholdBps: number): Promise<Evaluation> {
-  const store = createMemoryObjectStore({ versioned: false });
-  await buildModelFolder({ store, ensemble: { edgeThresholdBps } });
-  const ensembles = createEnsembleProvider({ store, runtime: createOnnxModelRuntime() });
-  const result = await evaluateModels(
-    {
-      source: { read: async (symbol) => success(randomWalk({ seed: symbol.length, bars: 1_300 })) },
-      ensembles,
-      store,
-      drawIndex: () => 0,
-    },
-    {
-      symbols: ['AUSDT', 'BBUSDT'],
-      range: { fromMs: WALK_START_MS + 1_000 * BAR_MS, toMs: undefined },
-      everyBars: 1,
-      onProgress: () => {},
-    },
-  );
-  await ensembles.close();
-  if (!result.ok) throw new Error(result.error.message);
-  return result.value;
-}
 
 /** Two symbols have no rank correlation. */
 const PLOTS_WITHOUT_DATA = 5;
@@ -44,7 +15,7 @@ const PLOTS_WITHOUT_DATA = 5;
 describe('a page', () => {
   let evaluation: Evaluation;
   beforeAll(async () => {
-    evaluation = await evaluate(2);
+    evaluation = await evaluateSmall(2);
   });
 
   test('draws account, market, and three plots for each of four models and the ensemble', () => {
@@ -93,7 +64,7 @@ describe('a page', () => {
   });
 
   test('says n/a where nothing was acted on and nothing correlates', async () => {
-    const idle = await evaluate(1e6);
+    const idle = await evaluateSmall(1e6);
     const text = formatEvaluation(idle);
     expect(text).toMatch(
       /Sharpe n\/a \(only from 30 days on\), Sortino n\/a, Calmar n\/a, profit factor n\/a/,

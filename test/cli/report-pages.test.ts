@@ -5,36 +5,156 @@ import axe from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatBacktestPage } from '../../cli/reports/backtest-page.ts';
+import { formatComparisonPage } from '../../cli/reports/comparison.ts';
+import { formatDriftPage } from '../../cli/reports/drift-page.ts';
+import { formatEvaluationPage } from '../../cli/reports/evaluation-page.ts';
+import { formatGoNoGoPage } from '../../cli/reports/gonogo-page.ts';
+import { formatStopStudyPage } from '../../cli/reports/stop-study-page.ts';
+import { formatSweepPage } from '../../cli/reports/sweep-page.ts';
+import { success } from '../../lib/core/result.ts';
+import { DAY_MS } from '../../lib/core/units.ts';
+import { type BacktestSettings, releasedSettings } from '../../lib/research/backtest-settings.ts';
+import { compareBacktests, parseBacktest } from '../../lib/research/compare-backtests.ts';
+import type { StopFigures } from '../../lib/research/stops/stop-study.ts';
+import type { BacktestReport } from '../../lib/research/use-cases/backtest-report.ts';
+import { reportSweep, type SweptRun } from '../../lib/research/use-cases/report-sweep.ts';
+import { decideGoNoGo, GO_CRITERIA } from '../../lib/rollout/go-no-go.ts';
+import type { CollectedEvidence } from '../../lib/rollout/use-cases/collect-evidence.ts';
 import { browserSuite, CHROMIUM, launchBrowser, openPage } from '../support/browser.ts';
+import { evaluateSmall } from '../support/models/evaluate-small.ts';
 import { plotsOf } from '../support/report-page.ts';
-import { answersOf, type Bar, pastOf, replay } from '../support/trading/past.ts';
+import { answersOf, type Bar, ENSEMBLE, FROM_MS, pastOf, replay } from '../support/trading/past.ts';
 
 const WIDTHS = [375, 1440];
 const SOON = { timeout: 60_000 };
 
-/** Prices that rise and fall, with longs and shorts that are stopped or run to their horizon. */
-async function backtestPage(): Promise<string> {
-  const bars = Array.from({ length: 400 }, (_, bar): Bar => {
-    const open = 100 + 3 * Math.sin(bar / 9);
-    const close = 100 + 3 * Math.sin((bar + 1) / 9);
-    return [open, Math.max(open, close) + 0.2, Math.min(open, close) - 0.2, close].map(
-      (price) => Math.round(price * 100) / 100,
-    ) as unknown as Bar;
-  });
-  const candles = pastOf(bars);
+/** Prices that rise and fall: longs and shorts are stopped, or run to their horizon. */
+const candles = pastOf(
+  Array.from({ length: 400 }, (_, bar): Bar => {
+    const [open, close] = [bar, bar + 1].map((at) => Math.round(100 * (100 + 3 * Math.sin(at / 9))) / 100);
+    return [open!, Math.max(open!, close!) + 0.25, Math.min(open!, close!) - 0.25, close!];
+  }),
+);
+
+function smallBacktest(settings: Partial<BacktestSettings> = {}): Promise<BacktestReport> {
   const wishes = Object.fromEntries(
     Array.from({ length: 20 }, (_, trade) => [trade * 19, trade % 3 === 0 ? 'SELL' : 'BUY'] as const),
   );
+  const idle = { candles, predictions: answersOf('BTCUSDT', candles, {}) };
   const past = { candles, predictions: answersOf('AAAUSDT', candles, wishes) };
-  const report = await replay({
-    AAAUSDT: past,
-    BTCUSDT: { ...past, predictions: answersOf('BTCUSDT', candles, {}) },
-  });
-  return formatBacktestPage(report, { series: new Map([['AAAUSDT', candles]]), charts: [] });
+  return replay({ AAAUSDT: past, BTCUSDT: idle }, { settings });
 }
 
-const PAGES: Readonly<Record<string, () => Promise<string>>> = {
+const backtestPage = async () =>
+  formatBacktestPage(await smallBacktest(), { series: new Map([['AAAUSDT', candles]]), charts: ['BTCUSDT'] });
+
+/** As --json prints what cannot be computed. */
+const orNull = (_: string, value: unknown) => (value === undefined ? null : value);
+
+/** A wave of returns around a drift, over 40 days. */
+const wave = (stopAtrMultiple: number, phase: number): SweptRun => {
+  const returns = Array.from({ length: 40 }, (_, day) => 0.001 + Math.sin(day + phase) / 100);
+  return {
+    settings: { ...releasedSettings(ENSEMBLE), stopAtrMultiple },
+    daily: returns.map((value, day) => ({ startMs: FROM_MS + day * DAY_MS, value })),
+    summary: {
+      ...{ trades: 3, wins: 2, losses: 1, winRate: 2 / 3, profitFactor: 2, expectancyUsdt: 1, sqn: 1 },
+      ...{ averageDurationMs: 1, totalReturn: 0.01 * phase, annualReturn: undefined, sharpe: undefined },
+      ...{ sharpeInterval: undefined, dailyReturnInterval: undefined, sortino: undefined, calmar: undefined },
+      ...{ maxDrawdown: undefined, marketChange: 0 },
+    },
+  };
+};
+
+const sweepPage = () =>
+  formatSweepPage(
+    reportSweep([wave(1.2, 0), wave(2, 1), wave(4, 2)], {
+      ...{ ensembleId: ENSEMBLE.id, range: { fromMs: FROM_MS, toMs: FROM_MS + 40 * DAY_MS } },
+      ...{ inSample: 'partly', symbols: ['AAAUSDT'], chooseDays: 20, judgeDays: 10, symbolProblems: [] },
+      log: success({ trials: 1, dailySharpes: [0.1] }),
+      drawIndex: (count) => count - 1,
+    }),
+  );
+
+async function comparisonPage(): Promise<string> {
+  const saved = [undefined, { longOnly: true }].map(async (settings, index) => {
+    const parsed = parseBacktest(JSON.stringify(await smallBacktest(settings), orNull), `run-${index}`);
+    if (!parsed.ok) throw new Error(parsed.error);
+    return { name: `run-${index}-with-a-rather-long-name-of-its-file`, run: parsed.value };
+  });
+  return formatComparisonPage(compareBacktests(await Promise.all(saved), (count) => count - 1));
+}
+
+const driftPage = () =>
+  formatDriftPage({
+    ...{ ensembleId: ENSEMBLE.id, featureSetHash: '', problems: [{ symbol: 'X', message: 'no candles' }] },
+    training: { fromMs: 0, toMs: FROM_MS, rows: 1_000_000, symbols: ['AAAUSDT'] },
+    recent: { fromMs: FROM_MS, toMs: FROM_MS + DAY_MS, rows: 2_016, symbols: ['AAAUSDT'], days: 7 },
+    readings: { significant: 1, moderate: 1, stable: 1 },
+    features: [
+      { name: 'realised_volatility_1h', psi: 0.4, reading: 'significant', interval: { low: 0.3, high: 0.5 } },
+      { name: 'volume_ratio', psi: 0.2, reading: 'moderate', interval: undefined },
+      { name: 'is_doji', psi: 0.01, reading: 'stable', interval: undefined },
+    ],
+  });
+
+function goNoGoPage(): string {
+  const decision = decideGoNoGo({
+    ...{ windowHours: 24, barsExpected: 288, barsDecided: 280, positionsOpened: 3, stopLossHits: 1 },
+    ...{ featureMismatches: 0, modelLoadFailures: 1, agreementXgbLgbm: 0.8, meanConfidence: undefined },
+    ...{ worstDailyDrawdown: 0.02, profitUsdt: -3, memoryBytesMax: 5e8, latencyMsPerSymbol: 9 },
+  });
+  const window = { hours: 24, fromMs: FROM_MS, toMs: FROM_MS + DAY_MS };
+  const evidence = {} as CollectedEvidence['evidence'];
+  return formatGoNoGoPage(
+    {
+      ...{ decision, decidedAtMs: FROM_MS + DAY_MS, level: 'PAPER' },
+      collected: { evidence, window, drift: undefined, unreadable: ['equity: no snapshot'] },
+      stored: { key: 'evidence/2024-01-03T00:00Z-0123456789ab.json', sha256: 'ab'.repeat(32) },
+    },
+    {
+      criteria: decision.results.map(({ status, criterion }) => [
+        status,
+        criterion,
+        '1',
+        GO_CRITERIA[criterion],
+      ]),
+      drift: 'drift was not measured',
+    },
+  );
+}
+
+const figures: StopFigures = {
+  ...{ trades: 100, stopHitRate: 0.5, grossBps: 12, netBps: -2, netInterval: { low: -9, high: 5 } },
+  ...{ netFamily: { low: -12, high: 8 }, profitFactor: 0.9, adverseBps: 40, otherDaysNetBps: undefined },
+};
+const unknown = { meanBps: undefined, interval: undefined, family: undefined };
+const stopStudyPage = () =>
+  formatStopStudyPage({
+    ...{ ensembleId: ENSEMBLE.id, horizonBars: 12, costs: { feeBps: 5, slippageBps: 2 }, symbols: 3 },
+    ...{ fromMs: FROM_MS, toMs: FROM_MS + DAY_MS, decided: 1_000, acted: 100, excluded: 1, days: 6 },
+    ...{ busiestDay: { startMs: FROM_MS, trades: 50 }, symbolProblems: [] },
+    rules: ['1.2 x ATR 5m', 'no stop'].map((name) => ({
+      ...{ name, rule: { kind: 'none' }, signals: figures, control: figures },
+      ...{ versusActive: unknown, versusControl: unknown },
+    })),
+    conclusion: {
+      code: 'none_survives',
+      survivors: [],
+      better: [],
+      worse: [],
+      text: 'None of the 2 rules survives costs.',
+    },
+  });
+
+const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   backtest: backtestPage,
+  evaluation: async () => formatEvaluationPage(await evaluateSmall(2)),
+  sweep: sweepPage,
+  comparison: comparisonPage,
+  drift: driftPage,
+  'go-no-go': goNoGoPage,
+  'stop-study': stopStudyPage,
 };
 
 describe.skipIf(CHROMIUM === undefined)(browserSuite('report pages in a browser'), () => {

@@ -12,6 +12,7 @@ import {
   type RecordedModelsOptions,
 } from '../../options.ts';
 import { print, printJson } from '../../output.ts';
+import { writeReport } from '../../reports/write-report.ts';
 import { withSystem } from '../../system.ts';
 
 /** A week of bars. */
@@ -23,6 +24,7 @@ interface DriftOptions extends RecordedModelsOptions {
   readonly bars: number;
   readonly to?: number;
   readonly json: boolean;
+  readonly report?: string;
 }
 interface ProfileOptions extends RecordedModelsOptions {
   readonly from?: number;
@@ -39,6 +41,7 @@ export function addDriftCommand(program: Command): void {
     .option('--stage <name>', 'the active ensemble of this stage on AWS, instead of --models')
     .option('--state <dir>', 'the active ensemble of the local system in this folder, instead of --models')
     .option('--json', 'print JSON', false)
+    .option('--report <file>', 'write a page with plots to this HTML file')
     .action(runDrift);
   addRecordedModelsOptions(drift.command('profile'))
     .description('record how the features looked in training: profiles/<ensembleId>.json beside the models')
@@ -71,6 +74,9 @@ async function runDrift(options: DriftOptions): Promise<void> {
   if (!measured.ok) throw toCommandError(measured.error);
   if (options.json) printJson(measured.value);
   else print(formatDrift(measured.value));
+  if (options.report === undefined) return;
+  const { formatDriftPage } = await import('../../reports/drift-page.ts');
+  await writeReport(options.report, formatDriftPage(measured.value));
 }
 
 async function runProfile(options: ProfileOptions): Promise<void> {

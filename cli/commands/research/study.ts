@@ -25,7 +25,9 @@ export function addStudyCommand(program: Command): void {
     .option('--from <iso>', 'first bar to decide; earlier bars feed the features', parseInstant)
     .option('--to <iso>', 'end, exclusive; later candles are not read', parseInstant)
     .option('--predictions <file>', "cache of the models' answers, reused when it fits");
-  addReportOptions(command, 'write a page to this Markdown file').action(runStops);
+  addReportOptions(command, 'write a page to this HTML file, or Markdown where its name ends in .md').action(
+    runStops,
+  );
 }
 
 async function runStops(options: StudyOptions): Promise<void> {
@@ -41,8 +43,13 @@ async function runStops(options: StudyOptions): Promise<void> {
     onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}`),
   }).finally(progress.end);
   if (!studied.ok) throw toCommandError(studied.error);
+  const isMarkdown = options.report?.endsWith('.md') === true;
   await report(studied.value, options, async () => {
     const { formatStopPage, formatStopStudy } = await import('../../reports/stop-study-text.ts');
-    return { text: formatStopStudy, page: (study) => formatStopPage(study, options.data) };
+    const { formatStopStudyPage } = await import('../../reports/stop-study-page.ts');
+    return {
+      text: formatStopStudy,
+      page: (study) => (isMarkdown ? formatStopPage(study, options.data) : formatStopStudyPage(study)),
+    };
   });
 }

@@ -13,12 +13,14 @@ import { CommandFailure, UsageError } from '../../command-error.ts';
 import { formatTable } from '../../format/text-table.ts';
 import { parseCount } from '../../options.ts';
 import { print, printJson } from '../../output.ts';
+import { writeReport } from '../../reports/write-report.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
 
 interface GoNoGoOptions extends SystemOptions {
   readonly hours: number;
   readonly verify?: string;
   readonly json: boolean;
+  readonly report?: string;
 }
 
 const HOURS_DEFAULT = 24;
@@ -35,6 +37,7 @@ export function addGoNoGoCommand(program: Command): void {
       'verify stored evidence instead: its bytes, and that its verdict follows from it',
     )
     .option('--json', 'print JSON', false)
+    .option('--report <file>', 'write a page to this HTML file')
     .action(runGoNoGo);
 }
 
@@ -51,6 +54,12 @@ async function runGoNoGo(options: GoNoGoOptions): Promise<void> {
   });
   if (options.json) printJson({ ...report.decision, ...report });
   else for (const line of describe(report)) print(line);
+  if (options.report !== undefined) {
+    const { formatGoNoGoPage } = await import('../../reports/gonogo-page.ts');
+    const criteria = report.decision.results.map(resultCells);
+    const drift = describeDrift(report.collected.drift).trim();
+    await writeReport(options.report, formatGoNoGoPage(report, { criteria, drift }));
+  }
   if (report.decision.verdict === 'NO_GO') process.exitCode = EXIT_NO_GO;
 }
 

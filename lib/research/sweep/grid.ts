@@ -9,7 +9,7 @@ import {
 } from '../backtest-settings.ts';
 
 /** More take hours, and find luck. */
-export const TRIALS_MAX = 500;
+const TRIALS_MAX = 500;
 
 export interface VariedSetting {
   readonly name: SettingName;

@@ -1,12 +1,12 @@
 // What a sweep found: every trial, what choosing by the past would have earned, and how much of the best trial luck explains.
 
-import type { Result } from '../../core/result.ts';
+import { failure, type Result } from '../../core/result.ts';
 import type { DrawIndex, Interval } from '../../core/statistics/block-bootstrap.ts';
 import { dailyReturns, type PeriodReturn } from '../../risk/equity-curve.ts';
 import { type BacktestSettings, describeSettings } from '../backtest-settings.ts';
 import type { InSample } from '../evaluation.ts';
 import { dailyReturnInterval } from '../metrics/daily-intervals.ts';
-import { dailySharpe } from '../metrics/performance.ts';
+import { ANNUALISED_DAYS_MIN, dailySharpe } from '../metrics/performance.ts';
 import { compound, type Fold, walkForward } from '../sweep/walk-forward.ts';
 import type { SymbolProblem } from '../symbol-problem.ts';
 import type { BacktestReport } from './backtest-report.ts';
@@ -115,8 +115,14 @@ export function reportSweep(
       daily: judged,
       baseDaily,
     },
-    hindsight: { best, ...deflateTrials(valuesOf(runs[best]!.daily), tried, log) },
+    hindsight: { best, ...deflate(valuesOf(runs[best]!.daily), tried, log) },
   };
 }
+
+/** A ratio of a few days, deflated or not, says nothing. */
+const deflate: typeof deflateTrials = (returns, tried, log) =>
+  returns.length < ANNUALISED_DAYS_MIN
+    ? deflateTrials(returns, tried, failure(`fewer than ${ANNUALISED_DAYS_MIN} days`))
+    : deflateTrials(returns, tried, log);
 
 const valuesOf = (daily: readonly PeriodReturn[]): number[] => daily.map(({ value }) => value);
