@@ -15,7 +15,9 @@ import { IN_SAMPLE_WORDS } from './report-page.ts';
 const SYMBOLS_SHOWN = 15;
 
 export function formatEvaluation(evaluation: Evaluation): string {
-  const [probabilities, parts, ranking, votes, weeks] = evaluationTables(evaluation).map(formatTable);
+  const [probabilities, parts, ranking, votes, weeks] = evaluationTables(evaluation).map((table) =>
+    formatTable(table),
+  );
   return [
     summariseEvaluation(evaluation),
     describeRange(evaluation),

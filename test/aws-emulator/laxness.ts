@@ -27,7 +27,8 @@ export const LAXNESS: Readonly<Record<string, string>> = {
 /** What no test shows, because the emulator knows nothing of it. */
 export const UNKNOWN: readonly string[] = [
   'IAM: every call is allowed; the tests put the permissions of the templates in front of it',
-  'bucket policies, encryption, lifecycle rules, deletion protection and time to live: stored at most, without effect',
+  'bucket policies: it ignores their conditions, so that a denial of plain HTTP would deny everything; none is created',
+  'encryption, lifecycle rules, deletion protection and time to live: stored at most, without effect',
   'conditional writes that arrive at the same time: it serves one request after the other here, and is no single step otherwise',
   'indexes, lists and reads that lag, throttling, lost answers: it is consistent at once (test/infra/lost-answers.test.ts has them)',
 ];

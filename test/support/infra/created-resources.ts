@@ -19,7 +19,6 @@ import {
   PutBucketEncryptionCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketOwnershipControlsCommand,
-  PutBucketPolicyCommand,
   PutBucketVersioningCommand,
   PutPublicAccessBlockCommand,
   S3Client,
@@ -194,7 +193,10 @@ function kindsAt({ endpoints }: EmulatedAws, region: string): Readonly<Record<st
   const shared = { region, credentials, maxAttempts: 1 };
   return {
     'AWS::DynamoDB::Table': tables(new DynamoDBClient({ ...shared, endpoint: endpoints.dynamodb })),
-    ...buckets(new S3Client({ ...shared, endpoint: endpoints.s3, forcePathStyle: true }), region),
+    'AWS::S3::Bucket': buckets(
+      new S3Client({ ...shared, endpoint: endpoints.s3, forcePathStyle: true }),
+      region,
+    ),
     'AWS::SSM::Parameter': parameters(new SSMClient({ ...shared, endpoint: endpoints.ssm })),
     'AWS::SNS::Topic': topics(new SNSClient({ ...shared, endpoint: endpoints.sns })),
   };
@@ -213,45 +215,32 @@ const tables = (client: DynamoDBClient): Kind => ({
   remove: ({ TableName }) => client.send(new DeleteTableCommand({ TableName })),
 });
 
-const buckets = (client: S3Client, region: string): Readonly<Record<string, Kind>> => ({
-  'AWS::S3::Bucket': {
-    async create(properties) {
-      const { BucketName: Bucket, VersioningConfiguration, PublicAccessBlockConfiguration } = properties;
-      const LocationConstraint = region as 'eu-central-1';
-      await client.send(
-        new CreateBucketCommand({ Bucket, CreateBucketConfiguration: { LocationConstraint } }),
-      );
-      await client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }));
-      await client.send(new PutPublicAccessBlockCommand({ Bucket, PublicAccessBlockConfiguration }));
-      const { OwnershipControls, BucketEncryption, LifecycleConfiguration } = properties;
-      await client.send(new PutBucketOwnershipControlsCommand({ Bucket, OwnershipControls }));
-      const [{ ServerSideEncryptionByDefault: ApplyServerSideEncryptionByDefault }] =
-        BucketEncryption.ServerSideEncryptionConfiguration;
-      await client.send(
-        new PutBucketEncryptionCommand({
-          Bucket,
-          ServerSideEncryptionConfiguration: { Rules: [{ ApplyServerSideEncryptionByDefault }] },
-        }),
-      );
-      await client.send(
-        new PutBucketLifecycleConfigurationCommand({
-          Bucket,
-          LifecycleConfiguration: { Rules: LifecycleConfiguration.Rules.map(lifecycleRule) },
-        }),
-      );
-    },
-    exists: ({ BucketName: Bucket }) => unless(NotFound)(client.send(new HeadBucketCommand({ Bucket }))),
-    remove: ({ BucketName: Bucket }) => client.send(new DeleteBucketCommand({ Bucket })),
+const buckets = (client: S3Client, region: string): Kind => ({
+  async create(properties) {
+    const { BucketName: Bucket, VersioningConfiguration, PublicAccessBlockConfiguration } = properties;
+    const LocationConstraint = region as 'eu-central-1';
+    await client.send(new CreateBucketCommand({ Bucket, CreateBucketConfiguration: { LocationConstraint } }));
+    await client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }));
+    await client.send(new PutPublicAccessBlockCommand({ Bucket, PublicAccessBlockConfiguration }));
+    const { OwnershipControls, BucketEncryption, LifecycleConfiguration } = properties;
+    await client.send(new PutBucketOwnershipControlsCommand({ Bucket, OwnershipControls }));
+    const [{ ServerSideEncryptionByDefault: ApplyServerSideEncryptionByDefault }] =
+      BucketEncryption.ServerSideEncryptionConfiguration;
+    await client.send(
+      new PutBucketEncryptionCommand({
+        Bucket,
+        ServerSideEncryptionConfiguration: { Rules: [{ ApplyServerSideEncryptionByDefault }] },
+      }),
+    );
+    await client.send(
+      new PutBucketLifecycleConfigurationCommand({
+        Bucket,
+        LifecycleConfiguration: { Rules: LifecycleConfiguration.Rules.map(lifecycleRule) },
+      }),
+    );
   },
-  'AWS::S3::BucketPolicy': {
-    create: ({ Bucket, PolicyDocument }) =>
-      client.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify(PolicyDocument) })),
-    // It belongs to its bucket, and goes with it.
-    exists: async () => false,
-    remove: async () => {},
-    update: ({ Bucket, PolicyDocument }) =>
-      client.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify(PolicyDocument) })),
-  },
+  exists: ({ BucketName: Bucket }) => unless(NotFound)(client.send(new HeadBucketCommand({ Bucket }))),
+  remove: ({ BucketName: Bucket }) => client.send(new DeleteBucketCommand({ Bucket })),
 });
 
 const lifecycleRule = ({ Id, Prefix = '', ExpirationInDays, ...rule }: Json) => ({

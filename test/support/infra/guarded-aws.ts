@@ -27,7 +27,7 @@ export interface GuardedAws {
   readonly denied: readonly string[];
   /** Subjects of the messages sent to people. */
   readonly notified: readonly string[];
-  /** `action resource` of the writes that were served and whose answer was lost. */
+  /** Kinds of the writes that were served and whose answer was lost, `action key`. */
   readonly lost: readonly string[];
   close(): Promise<void>;
 }
@@ -55,7 +55,9 @@ function isAllowed(
   );
 }
 
-/** @param options.losesAnswers of every write's first attempt: it is served, and then the connection breaks. @default false */
+/**
+ * @param options.losesAnswers the first attempts to write anything of a kind are served, and then the connection breaks. @default false
+ */
 export async function guardAws(
   endpoints: AwsEndpoints,
   statements: readonly Statement[],
@@ -65,6 +67,9 @@ export async function guardAws(
   const denied: string[] = [];
   const notified: string[] = [];
   const closers: (() => Promise<void>)[] = [];
+
+  const isToBeLost = (asked: Asked, body: Buffer) =>
+    lost.filter((kind) => kind === kindOf(asked, body)).length < LOST_PER_KIND;
 
   const listen = async (readAsked: (request: IncomingMessage, body: Buffer) => Asked, target?: string) => {
     const server = createServer(async (request, response) => {
@@ -80,8 +85,8 @@ export async function guardAws(
       }
       if (action === 'sns:Publish') notified.push(new URLSearchParams(body.toString()).get('Subject') ?? '');
       if (target !== undefined) {
-        const isLost = losesAnswers && isFirstWrite(action, request);
-        if (isLost) lost.push(...resources.map((resource) => `${action} ${resource}`));
+        const isLost = losesAnswers && isFirstWrite(action, request) && isToBeLost(asked, body);
+        if (isLost) lost.push(kindOf(asked, body));
         return forward(target, request, body, isLost ? undefined : response);
       }
       response.writeHead(200, { 'content-type': 'text/xml' });
@@ -115,6 +120,18 @@ export async function guardAws(
       for (const close of closers) await close();
     },
   };
+}
+
+/** Of more losses than these the SDK would have no retries left: a write that its retry refuses uses one up for good. */
+const LOST_PER_KIND = 2;
+
+/** What is written, without the part of its key that tells it from others of its kind. */
+function kindOf({ action, resources: [resource = ''] }: Asked, body: Buffer): string {
+  if (action.startsWith('s3:')) return `${action} ${resource.split('/')[1]}`;
+  if (!action.startsWith('dynamodb:')) return `${action} ${resource}`;
+  const { Item, Key } = JSON.parse(body.toString());
+  const { sk, symbol } = Item ?? Key;
+  return `${action} ${(sk ?? symbol).S.split(/[#/]/)[0]}`;
 }
 
 /** The SDK numbers its attempts. */

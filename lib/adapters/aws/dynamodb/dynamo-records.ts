@@ -14,6 +14,7 @@ import type {
   RecordStore,
   Versioned,
 } from '../../../risk/ports.ts';
+import { isStorable } from '../../../risk/storable.ts';
 import { RISK_TABLE } from '../resources.ts';
 import { storeError } from '../store-failure.ts';
 import { isWritten } from './is-written.ts';
@@ -49,6 +50,7 @@ export function createDynamoRecords(riskTable: RiskTable, clock: Clock): RecordS
     async put(scope, key, value, { keptMs, ...condition }) {
       const name = nameOf(riskTable, scope, key);
       invariant(z.json().safeParse(value).success, `${name} is not JSON`);
+      invariant(isStorable(value), `${name} has a name that cannot be stored`);
       const writeId = randomUUID();
       const command = new PutCommand({
         TableName: table,
