@@ -1,5 +1,6 @@
 // The `qtrader` command. Each command has its own file and loads its dependencies only when it runs, so that help is instant.
 import { Command, CommanderError } from 'commander';
+import { z } from 'zod';
 import { isDebugging } from '../lib/runtime/config/process-environment.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { CommandFailure, UsageError } from './command-error.ts';
@@ -32,6 +33,12 @@ import { addRolloutCommand } from './commands/trading/rollout.ts';
 import { addSignalsCommand } from './commands/trading/signals.ts';
 import { addStatusCommand } from './commands/trading/status.ts';
 import { addTransferCommand } from './commands/trading/transfer.ts';
+
+// What a file or a record lacks is told as missing, not by JavaScript's word for it.
+z.config({
+  customError: ({ code, input }) =>
+    code === 'invalid_type' && input === undefined ? 'is missing' : undefined,
+});
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;

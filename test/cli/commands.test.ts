@@ -230,6 +230,17 @@ describe('a folder of candles', () => {
   });
 });
 
+describe('a file of the collection', () => {
+  it('that lacks a field is told as such, not as undefined', async () => {
+    const broken = join(folder, 'broken-collection');
+    await mkdir(join(broken, 'candles', `symbol=${first}`), { recursive: true });
+    await writeFile(join(broken, 'candles', `symbol=${first}`, 'manifest.json'), '{"schemaVersion":1}');
+    const { stdout, stderr } = await qtrader('infer', '--data', broken, '--at', at, '--models', models);
+    expect(stdout).toMatch(/manifest is malformed: source is missing;/);
+    expect(stdout + stderr).not.toContain('undefined');
+  });
+});
+
 describe('qtrader infer', () => {
   const infer = (...more: string[]) =>
     qtrader('infer', '--data', data, '--at', at, '--models', models, '--json', ...more);
