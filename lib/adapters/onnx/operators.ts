@@ -59,7 +59,6 @@ class Call {
   }
 }
 
-
 function fail(problem: string): never {
   throw new Error(problem);
 }
