@@ -1,5 +1,10 @@
 // Ports that several capabilities share: the clock, and versioned objects by key.
 
+import { MIB } from './units.ts';
+
+/** Models, manifests and a month of candles are smaller; a store reads no larger object into memory. */
+export const OBJECT_BYTES_MAX = 64 * MIB;
+
 export interface ObjectInfo {
   readonly key: string;
   readonly bytes: number;

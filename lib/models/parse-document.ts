@@ -15,8 +15,8 @@ import {
 import { type ModelManifest, manifestSchema } from './manifest.ts';
 import { type QuarantineOrder, quarantineSchema } from './quarantine.ts';
 
-/** A manifest with 10,000 golden sequences stays below; anything larger is not ours. */
-const DOCUMENT_BYTES_MAX = 64 * MIB;
+/** A manifest with a thousand golden sequences stays below; anything larger is not ours. */
+const DOCUMENT_BYTES_MAX = 8 * MIB;
 
 /** @param subject how the error line starts, e.g. "manifest of xgboost v20240728_000000" */
 export function parseManifest(bytes: Uint8Array, subject: string): Result<ModelManifest, string> {

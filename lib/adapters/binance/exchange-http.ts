@@ -44,14 +44,33 @@ export async function exchangeFetch(
 }
 
 /** Bytes of a file; undefined when there is none. Throws ExchangeFault. */
-export async function fetchFile(url: string, timeoutMs: number): Promise<Uint8Array | undefined> {
+export async function fetchFile(
+  url: string,
+  { timeoutMs, bytesMax }: { timeoutMs: number; bytesMax: number },
+): Promise<Uint8Array | undefined> {
   const request = { method: 'GET', signal: AbortSignal.timeout(timeoutMs) };
-  const read = async (answer: Response) => new Uint8Array(await answer.arrayBuffer());
+  const read = (answer: Response) => readBody(answer, bytesMax);
   const { response, body } = await send(url, request, { read, redact: createRedactor([]) });
   if (response.status === 404) return undefined;
   if (response.ok) return body;
   const { host, pathname } = new URL(url);
   throw new ExchangeFault('rejected', `${host} refused ${pathname} with ${response.status}`);
+}
+
+/** Counts what arrives, unpacked: a declared length need not be true, and few bytes unpack to many. */
+async function readBody(answer: Response, bytesMax: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of answer.body ?? []) {
+    length += part.length;
+    if (length > bytesMax)
+      throw new ExchangeFault(
+        'invalid_response',
+        `${new URL(answer.url).host} answered more than ${bytesMax} bytes`,
+      );
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
 }
 
 interface SentRequest extends Omit<RequestInit, 'signal'> {
@@ -77,6 +96,7 @@ async function send<Body extends string | Uint8Array>(
     response = await Promise.race([fetch(url, { ...init, redirect: 'error' }), broken]);
     body = await Promise.race([answer.read(response), broken]);
   } catch (cause) {
+    if (cause instanceof ExchangeFault) throw cause;
     if (init.signal.aborted)
       throw new ExchangeFault('timeout', `${host} gave no answer in time to ${request}`, { cause });
     throw new ExchangeFault(

@@ -1,23 +1,28 @@
 // Reads folders of candles: one SYMBOL.csv or SYMBOL.csv.gz per symbol, header `ts,open,high,low,close,volume`, or the output of
 // `qtrader collect`. A malformed file is refused as a whole, with the number of the line: half a history is never taken for a whole one.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
+import { MIB } from '../../core/units.ts';
 import { CANDLE_PROBLEMS } from '../../market/candle.ts';
 import { type CandleSeries, seriesFromCandles } from '../../market/candle-series.ts';
 import { COLLECTED_PREFIX, readCollectedSymbol } from '../../market/use-cases/collected-candles.ts';
 import { candleParquet } from './candle-parquet.ts';
 import { createFolderObjectStore } from './folder-object-store.ts';
+import { readBoundedFile } from './read-bounded-file.ts';
 
 const HEADER = 'ts,open,high,low,close,volume';
 /** The first bytes of a gzip stream (RFC 1952): the content decides, not the name. */
 const GZIP_MAGIC = [0x1f, 0x8b];
 const FILE = /^(.+)\.csv(?:\.gz)?$/;
 const COLLECTED = COLLECTED_PREFIX.slice(0, -1);
+/** Twenty years of a symbol: 64 bytes a candle. Packed or not, a larger file is none of candles. */
+const CSV_BYTES_MAX = 128 * MIB;
+const ROWS_MAX = 2_200_000;
 const unzip = promisify(gunzip);
 
 export interface CandleFolder {
@@ -80,9 +85,9 @@ async function readCollected(
 export async function readCandleFile(file: string): Promise<Result<CandleSeries, string>> {
   let text: string;
   try {
-    const bytes = await readFile(file);
+    const bytes = await readBoundedFile(file, CSV_BYTES_MAX);
     const isGzip = GZIP_MAGIC.every((byte, index) => bytes[index] === byte);
-    text = (isGzip ? await unzip(bytes) : bytes).toString('utf8');
+    text = (isGzip ? await unzip(bytes, { maxOutputLength: CSV_BYTES_MAX }) : bytes).toString('utf8');
   } catch (error) {
     return failure(
       `cannot read ${file} (${errorCode(error)}): it must be a CSV file of candles, gzipped or not`,
@@ -93,15 +98,16 @@ export async function readCandleFile(file: string): Promise<Result<CandleSeries,
 }
 
 function parseCandles(text: string): Result<CandleSeries, string> {
-  const lines = text.split('\n');
-  if (lines.at(-1) === '') lines.pop();
-  const header = lines.shift()?.trimEnd();
-  if (header !== HEADER) return failure(`the first line must be "${HEADER}", not "${header?.slice(0, 60)}"`);
+  const header = text.slice(0, endOfLine(text, 0)).trimEnd();
+  if (header !== HEADER) return failure(`the first line must be "${HEADER}", not "${header.slice(0, 60)}"`);
 
+  // Line by line: the first malformed one ends it, before there is an array of as many lines as a file may have line feeds.
   const candles = [];
-  for (const [index, line] of lines.entries()) {
-    const cells = line.split(',');
-    if (cells.length !== 6) return failure(`line ${index + 2} has ${cells.length} columns, must be 6`);
+  for (let start = endOfLine(text, 0) + 1; start < text.length; start = endOfLine(text, start) + 1) {
+    const cells = text.slice(start, endOfLine(text, start)).split(',', 8);
+    const line = candles.length + 2;
+    if (cells.length !== 6) return failure(`line ${line} has ${cells.length} columns, must be 6`);
+    if (candles.length === ROWS_MAX) return failure(`it has more than ${ROWS_MAX} candles`);
     const [openTimeMs, open, high, low, close, volume] = cells.map(parseDecimal) as [
       number,
       number,
@@ -116,6 +122,12 @@ function parseCandles(text: string): Result<CandleSeries, string> {
   if (series.ok) return series;
   const { index, problem } = series.error;
   return failure(`line ${index + 2}: ${CANDLE_PROBLEMS[problem]} (${problem})`);
+}
+
+/** Position of the line feed that ends the line, or of the text's end. */
+function endOfLine(text: string, start: number): number {
+  const found = text.indexOf('\n', start);
+  return found < 0 ? text.length : found;
 }
 
 /** `Number('')` is 0; an empty cell must not become a price or a volume. */

@@ -2,10 +2,17 @@
 // published. No versions; conditional writes hold among the writers of one process.
 import { createHash, randomUUID } from 'node:crypto';
 import type { Dirent } from 'node:fs';
-import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve, sep } from 'node:path';
-import type { ObjectInfo, ObjectStore, StoredObject, WriteCondition } from '../../core/ports.ts';
+import {
+  OBJECT_BYTES_MAX,
+  type ObjectInfo,
+  type ObjectStore,
+  type StoredObject,
+  type WriteCondition,
+} from '../../core/ports.ts';
 import { StoreError } from '../../core/store-error.ts';
+import { readBoundedFile } from './read-bounded-file.ts';
 
 const TEMPORARY_PREFIX = '.writing-';
 /** Codes with which a file system says that there is no such file. */
@@ -22,7 +29,7 @@ export function createFolderObjectStore(dir: string): ObjectStore {
   async function get(key: string, versionId?: string): Promise<StoredObject | undefined> {
     const path = pathOf(root, key);
     try {
-      const body = new Uint8Array(await readFile(path));
+      const body = new Uint8Array(await readBoundedFile(path, OBJECT_BYTES_MAX));
       return versionId === undefined ? { ...infoOf(key, body), body } : undefined;
     } catch (error) {
       if (!MISSING_CODES.has(codeOf(error))) throw folderError(`reading ${path}`, error);
@@ -81,7 +88,7 @@ async function replace(
   condition: WriteCondition | undefined,
 ): Promise<boolean> {
   if (condition !== undefined && 'ifMatch' in condition) {
-    const current = await readFile(path).catch((error: unknown) => {
+    const current = await readBoundedFile(path, OBJECT_BYTES_MAX).catch((error: unknown) => {
       if (MISSING_CODES.has(codeOf(error))) return undefined;
       throw error;
     });

@@ -1,14 +1,22 @@
 // Keeps what the models answered in one file, so that a second backtest of the same bars need not ask them again. Each symbol's
 // answers stand under a hash of all they follow from; a file that is damaged, or of anything else, is as good as none.
 import { createHash } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { z } from 'zod';
+import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
+import { MIB } from '../../core/units.ts';
 import {
   allocatePredictions,
   type PredictionCache,
   type Predictions,
 } from '../../research/use-cases/predictions.ts';
+import { readBoundedFile } from './read-bounded-file.ts';
+
+/** A year of 100 symbols and four models has 1.4 GB; what Node reads at once ends at 2. */
+const FILE_BYTES_MAX = 2000 * MIB;
+/** float64 of time, close, ATR, and of three classes. */
+const ROW_BYTES = 6 * 8;
 
 const headerSchema = z.strictObject({
   schemaVersion: z.literal(1),
@@ -64,10 +72,11 @@ const membersOf = ({ abstentions, openTimeMs }: Predictions): number =>
 async function readPredictions(file: string): Promise<Result<Map<string, Kept>, string>> {
   let bytes: Buffer;
   try {
-    bytes = await readFile(file);
+    bytes = await readBoundedFile(file, FILE_BYTES_MAX);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' ? success(new Map()) : failure(`cannot read ${file} (${code}): check the path`);
+    if (code === 'ENOENT') return success(new Map());
+    return failure(`cannot read ${file} (${code ?? messageOf(error)}): check the path`);
   }
   const notOne = failure(`${file} is not a file of predictions: name another, or remove it`);
   const end = bytes.indexOf('\n');
@@ -76,6 +85,8 @@ async function readPredictions(file: string): Promise<Result<Map<string, Kept>, 
   const kept = new Map<string, Kept>();
   let offset = end + 1;
   for (const { symbol, key, rows, members, sha256 } of header.symbols) {
+    // Nothing is allocated for what the file does not hold.
+    if (rows * (ROW_BYTES + members) > bytes.length - offset) break;
     const predictions = allocatePredictions(symbol, { rows, members });
     const hash = createHash('sha256');
     for (const name of COLUMNS) {

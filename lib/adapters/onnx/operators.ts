@@ -59,8 +59,6 @@ class Call {
   }
 }
 
-export type { Call };
-
 function fail(problem: string): never {
   throw new Error(problem);
 }
@@ -273,7 +271,7 @@ function trees(call: Call): Work {
 
 const operator = (run: Operator['run'], ...attributes: string[]): Operator => ({ attributes, run });
 
-export const OPERATORS: ReadonlyMap<string, Operator> = new Map([
+const OPERATORS: ReadonlyMap<string, Operator> = new Map([
   ['Add', operator(elementwise((a, b) => a + b))],
   ['BatchNormalization', operator(batchNormalization, 'epsilon', 'momentum', 'training_mode')],
   ['Cast', operator(cast, 'to')],

@@ -8,6 +8,7 @@ import { sha256Of } from '../../core/hash.ts';
 import { encodeJson } from '../../core/json.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
+import { MIB } from '../../core/units.ts';
 import { type BarRange, monthOf, uniteRanges } from '../bar-range.ts';
 import { BAR_MS } from '../candle.ts';
 import { allocateSeries, type CandleSeries } from '../candle-series.ts';
@@ -19,6 +20,9 @@ export const COLLECTED_PREFIX = 'candles/';
 const folderOf = (symbol: string): string => `${COLLECTED_PREFIX}symbol=${symbol}/`;
 const manifestKeyOf = (symbol: string): string => `${folderOf(symbol)}manifest.json`;
 const partitionKeyOf = (symbol: string, month: string): string => `${folderOf(symbol)}month=${month}.parquet`;
+
+/** Decades of months and thousands of gaps stay below. */
+const MANIFEST_BYTES_MAX = MIB;
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 const openTimeSchema = z.int().multipleOf(BAR_MS);
@@ -208,6 +212,8 @@ const describePartition = (month: string, { series, sha256 }: StoredPartition): 
 });
 
 function parseManifest(symbol: string, body: Uint8Array): Result<Manifest, string> {
+  if (body.length > MANIFEST_BYTES_MAX)
+    return failure(`the manifest has ${body.length} bytes, too many to be one`);
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder().decode(body));

@@ -1,5 +1,6 @@
 // The object store on S3: models, ensembles, candles. A missing key is an answer; anything else that is not the object is an
 // error, above all a missing bucket, which would otherwise look like an empty store.
+import type { Readable } from 'node:stream';
 import {
   GetObjectCommand,
   HeadBucketCommand,
@@ -8,7 +9,13 @@ import {
   paginateListObjectsV2,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import type { ObjectInfo, ObjectStore, StoredObject, WriteCondition } from '../../../core/ports.ts';
+import {
+  OBJECT_BYTES_MAX,
+  type ObjectInfo,
+  type ObjectStore,
+  type StoredObject,
+  type WriteCondition,
+} from '../../../core/ports.ts';
 import { StoreError } from '../../../core/store-error.ts';
 import { readAwsFailure, storeError, wasRetried } from '../store-failure.ts';
 
@@ -53,6 +60,15 @@ async function getOnce(
       throw error;
     });
   if (answer === undefined) return undefined;
+  if (!(answer.ContentLength! <= OBJECT_BYTES_MAX)) {
+    (answer.Body as Readable).destroy();
+    throw new StoreError(
+      `${nameOf(target, key)} has ${answer.ContentLength} bytes: too large to be one of ours`,
+      {
+        retryable: false,
+      },
+    );
+  }
   try {
     const body = await answer.Body!.transformToByteArray();
     if (body.length !== answer.ContentLength)

@@ -30,8 +30,9 @@ const FOLDERS: Readonly<Record<CcxtExchangeId, string>> = {
 const TIMEOUT_MS = 30_000;
 /** Files under way at once. */
 const CONCURRENCY = 8;
-/** A month of 5-minute candles is 1.2 MB of text; more is not ours, and shall not fill the memory. */
-const CSV_BYTES_MAX = 16 * 2 ** 20;
+/** A month of 5-minute candles is 1.2 MB of text; more is not ours, packed or not, and shall not fill the memory. */
+const CSV_BYTES_MAX = 4 * 2 ** 20;
+const CHECKSUM_BYTES_MAX = 1024;
 /** The files have no request limit. */
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
 /** Epoch ms have 13 digits, and µs, which spot files hold since 2025, have 16. */
@@ -55,8 +56,8 @@ export function createBinanceArchive(options: BinanceArchiveOptions): CandleArch
         const read = await caller.call(1, async (fetchBytes) => {
           // Both are small, and most that are asked for are there.
           const [zip, checksum] = await Promise.all([
-            fetchBytes(url, TIMEOUT_MS),
-            fetchBytes(`${url}.CHECKSUM`, TIMEOUT_MS),
+            fetchBytes(url, { timeoutMs: TIMEOUT_MS, bytesMax: CSV_BYTES_MAX }),
+            fetchBytes(`${url}.CHECKSUM`, { timeoutMs: TIMEOUT_MS, bytesMax: CHECKSUM_BYTES_MAX }),
           ]);
           if (zip === undefined || checksum === undefined) return undefined;
           verifyChecksum(zip, checksum, name);
@@ -81,8 +82,10 @@ function unpack(zip: Uint8Array, name: string): string {
   const file = `${name}.csv`;
   let csv: Uint8Array | undefined;
   try {
+    let found = 0;
+    // Once: a list of entries costs nothing, and each would be unpacked.
     const filter = (entry: { name: string; originalSize: number }) =>
-      entry.name === file && entry.originalSize <= CSV_BYTES_MAX;
+      entry.name === file && entry.originalSize <= CSV_BYTES_MAX && found++ === 0;
     csv = unzipSync(zip, { filter })[file];
   } catch (cause) {
     throw new ExchangeFault('invalid_response', `${name}.zip cannot be unpacked`, { cause });
