@@ -7,7 +7,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createMissing, missingSchema } from '../../infra/create-once/create-missing.ts';
 import { type EmulatedAws, startEmulatedAws } from '../support/emulated-aws.ts';
 import { type CustomProvider, EmulatedStacks } from '../support/infra/created-resources.ts';
-import { ACCOUNT, REGION, type SynthesisedStage, synthesise } from '../support/infra/synthesised-stage.ts';
+import {
+  ACCOUNT,
+  REGION,
+  type Resource,
+  type SynthesisedStage,
+  synthesise,
+} from '../support/infra/synthesised-stage.ts';
 
 const STACK = 'qt-dev-data';
 const OTHER_REGION = 'ap-northeast-1';
@@ -45,10 +51,17 @@ function stacksIn(region: string): EmulatedStacks {
   return new EmulatedStacks(aws, region, runCustom);
 }
 
+/** Of the tables each: they alone are protected. */
+const isFirstOfItsKind = ({ type }: Resource, index: number, all: readonly Resource[]) =>
+  type === 'AWS::DynamoDB::Table' || all.findIndex((each) => each.type === type) === index;
+
 describe('a first deploy that fails', () => {
   it('at whatever resource, can be done again, with an import at worst', async () => {
-    const ids = stage.resources.filter((each) => each.stack === STACK).map(({ id }) => id);
-    expect(ids.length).toBeGreaterThan(10);
+    // What the emulator does not hold fails as what comes after it does.
+    const held = /^(AWS::(DynamoDB::Table|S3::Bucket|SNS::Topic|SSM::Parameter)|Custom::CreateOnce)$/;
+    const inStack = stage.resources.filter((each) => each.stack === STACK && held.test(each.type));
+    const ids = inStack.filter(isFirstOfItsKind).map(({ id }) => id);
+    expect(ids).toHaveLength(6);
     const needImport: string[] = [];
     for (const failsAt of ids) {
       await aws.reset();
@@ -61,7 +74,7 @@ describe('a first deploy that fails', () => {
     }
     // Tables are protected, so that the first of them stays when the second, the stack's last resource, fails.
     expect(needImport).toEqual([expect.stringMatching(/^Risk\w+: Signals\w+ already exists$/)]);
-  });
+  }, 600_000);
 
   it('is told from one whose tables are there already: those are taken over only by an import', async () => {
     await stacksIn(REGION).deploy({ stage, stack: STACK });

@@ -6,8 +6,8 @@ export default defineConfig({
   test: {
     include: ['test/aws-emulator/*.test.ts'],
     setupFiles: ['test/aws-emulator/known-laxness.ts'],
-    testTimeout: 180_000,
-    hookTimeout: 300_000,
+    testTimeout: 600_000,
+    hookTimeout: 900_000,
     pool: 'forks',
     // Each file starts an emulator of its own.
     maxWorkers: 2,

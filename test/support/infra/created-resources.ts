@@ -103,7 +103,8 @@ export class EmulatedStacks {
       }
     } catch (error) {
       for (const resource of created.reverse())
-        if (resource.raw.DeletionPolicy !== 'Retain') await this.#remove(resource);
+        // What cannot be deleted stays, and the others go all the same.
+        if (resource.raw.DeletionPolicy !== 'Retain') await this.#remove(resource).catch(() => {});
       throw error;
     }
     this.#stacks.set(stack, resources);

@@ -18,7 +18,7 @@ import { ACCOUNT, REGION } from './synthesised-stage.ts';
 
 export const BUCKET = `qt-dev-${ACCOUNT}-${REGION}`;
 /** A week of rows, which drift is measured on. */
-export const HISTORY_BARS = ROW_WINDOW_BARS - 1 + 7 * 288;
+const HISTORY_BARS = ROW_WINDOW_BARS - 1 + 7 * 288;
 export const market = generateMarket({
   seed: 3,
   symbols: 4,

@@ -79,8 +79,8 @@ export class StageFunctions {
   }
 }
 
-export const functionOf = (stage: SynthesisedStage, name: FunctionName): Resource =>
+const functionOf = (stage: SynthesisedStage, name: FunctionName): Resource =>
   stage.ofType('AWS::Lambda::Function').find(({ path }) => path === `${name}/Function`)!;
 
-export const bundleFolderOf = (stage: SynthesisedStage, name: FunctionName): string =>
+const bundleFolderOf = (stage: SynthesisedStage, name: FunctionName): string =>
   join(stage.folder, functionOf(stage, name).raw.Metadata['aws:asset:path'] as string);
