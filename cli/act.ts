@@ -47,7 +47,7 @@ async function actLocally(options: ActOptions, asked: OperatorAct): Promise<ActA
 }
 
 async function actOnStage(stage: string, asked: OperatorAct): Promise<ActAnswer> {
-  const { callOperator, closeStage } = await import('../lib/runtime/compose/call-operator.ts');
+  const { callOperator, closeStage } = await import('../lib/runtime/compose/people/call-operator.ts');
   const answer = await callOperator(stage, asked);
   if (answer.ok) return answer.value;
   if (asked.act !== 'trip') throw new CommandFailure(answer.error);

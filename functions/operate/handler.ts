@@ -1,7 +1,7 @@
 // The operate function: acts of operators, called by its function URL. AWS has verified caller and permission before it runs.
 
-import { composeOperate } from '../../lib/runtime/compose/operator-functions.ts';
-import { createOperatorHandler } from '../../lib/runtime/compose/operator-handler.ts';
+import { composeOperate } from '../../lib/runtime/compose/people/operator-functions.ts';
+import { createOperatorHandler } from '../../lib/runtime/compose/people/operator-handler.ts';
 import { operateSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
 

@@ -36,6 +36,7 @@ export function alarmDefinitions({
     ...rolloutAlarms(stage),
     ...dataAlarms(stage),
     ...apiAlarms(stage),
+    ...notificationAlarms(stage),
     ...FUNCTION_NAMES.flatMap((name) => functionAlarms(stage, name)),
     ...(retraining === undefined ? [] : [retrainingAlarm(stage), failedEventsAlarm(stage, RETRAINING)]),
   ];
@@ -79,6 +80,7 @@ function inferenceAlarms(stage: string, shards: number): AlarmDefinition[] {
       'A model was trained on other features than this code computes',
       sum('FeatureMismatches'),
     ),
+    alarm('window-mismatch', 'Kept candles were others than the exchange gives now', sum('WindowMismatches')),
     alarm(
       'latency',
       'A symbol takes 100 ms or more',
@@ -201,6 +203,23 @@ function apiAlarms(stage: string): AlarmDefinition[] {
       `${API_REFUSALS_MIN} HTTP API calls or more were refused within five minutes`,
       sum('ApiRefused'),
       atLeast(API_REFUSALS_MIN),
+    ),
+  ];
+}
+
+function notificationAlarms(stage: string): AlarmDefinition[] {
+  const { sum } = recordedBy(stage, 'notify', { period: BAR });
+  return [
+    alarm(
+      'notifications-failing',
+      'For 15 minutes a receiver of notifications takes no message, or its setting cannot be used',
+      sum('NotificationsFailed'),
+      atLeast(1, { periods: 3 }),
+    ),
+    alarm(
+      'notifications-lost',
+      'A receiver of notifications was never told of something',
+      sum('NotificationsLost'),
     ),
   ];
 }

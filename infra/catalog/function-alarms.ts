@@ -79,7 +79,7 @@ function chainAlarms(stage: string, service: FunctionName): AlarmDefinition[] {
   ];
 }
 
-/** Of the functions that run every minute, since they keep the account safe. */
+/** Of the functions that run every minute: they keep the account safe, or people informed. */
 function silenceAlarms(stage: string, service: FunctionName): AlarmDefinition[] {
   if (FUNCTIONS[service].schedule !== EVERY_MINUTE) return [];
   const sum = (name: string) => lambdaMetric(stage, { service, name, period: MINUTE, statistic: Stats.SUM });

@@ -148,6 +148,17 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     retry: { attempts: 2, ageMaxS: 21_600 },
     grants: ['read_universe', 'read_candles', 'write_candles'],
   },
+  notify: {
+    description: 'Tells people of trips, levels, entries, exits and models, from the records',
+    loadsModels: false,
+    memoryMb: 512,
+    // Longer than every receiver may take, all of them at once.
+    timeoutS: 40,
+    concurrency: 1,
+    schedule: EVERY_MINUTE,
+    retry: { attempts: 0, ageMaxS: 60 },
+    grants: ['read_signals', 'read_flags', 'assess', 'read_receivers', 'find_dashboard', 'notify'],
+  },
 };
 
 export const FUNCTION_NAMES = Object.keys(FUNCTION_SETTINGS) as readonly FunctionName[];

@@ -9,12 +9,15 @@ import { EMERGENCY_FLAGS } from '../../lib/execution/use-cases/emergency-stop.ts
 import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
 import { COLLECTED_PREFIX } from '../../lib/market/use-cases/collected-candles.ts';
 import { SHADOW_KEY } from '../../lib/models/ensemble.ts';
+import { RECEIVER_KINDS } from '../../lib/notification/receiver-settings.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
 import {
   apiTokenParameter,
   credentialParameters,
+  dashboardParameter,
   functionUrlParameter,
+  receiverParameter,
   resourcesOfStage,
 } from '../../lib/runtime/config/stage.ts';
 import { type SharedArns, sharedArns } from './shared-resources.ts';
@@ -59,6 +62,7 @@ const onFlags =
   (actions: readonly string[], names: readonly string[]): Grant =>
   (arns) => [{ actions: actions.map((action) => `ssm:${action}`), resources: names.map(arns.flag) }];
 
+const receiversOf = (stage: string) => RECEIVER_KINDS.map((kind) => receiverParameter(stage, kind));
 /** Through its URL, where AWS tells the function who calls: an event that somebody wrote himself is refused. */
 const callFunction =
   (name: ActFunction): Grant =>
@@ -144,6 +148,18 @@ const GRANTS = {
   write_api_token: (arns, stage) => [
     { actions: ['ssm:PutParameter'], resources: [arns.parameter(apiTokenParameter(stage))] },
   ],
+  read_receivers: (arns, stage) => [
+    { actions: ['ssm:GetParameters'], resources: receiversOf(stage).map(arns.parameter) },
+  ],
+  operate_receivers: (arns, stage) => [
+    {
+      actions: ['ssm:GetParameters', 'ssm:PutParameter', 'ssm:DeleteParameter'],
+      resources: receiversOf(stage).map(arns.parameter),
+    },
+  ],
+  find_dashboard: (arns, stage) => [
+    { actions: ['ssm:GetParameter'], resources: [arns.parameter(dashboardParameter(stage))] },
+  ],
   find_resources: (arns, stage) => {
     const names = resourcesOfStage(stage);
     const { bucketParameter, topicParameter, shardsParameter, exchangeParameter, symbolsParameter } = names;
@@ -207,6 +223,9 @@ export const PEOPLE_GRANTS = {
     'call_operate',
     'call_emergency_stop',
     'close_latch',
+    'operate_receivers',
+    'find_dashboard',
+    'notify',
   ],
   approver: [...READER_GRANTS, 'call_approve'],
   emergency: EMERGENCY_GRANTS,

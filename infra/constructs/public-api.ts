@@ -13,9 +13,11 @@ import { HttpIamAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import { API_ROUTES } from '../../lib/api/api-contract.ts';
 import { methodsOf } from '../../lib/api/api-route.ts';
+import { dashboardParameter } from '../../lib/runtime/config/stage.ts';
 import { functionNameOf } from '../catalog/shared-resources.ts';
 import type { StageSettings } from '../catalog/stage-settings.ts';
 
@@ -65,6 +67,11 @@ export class PublicApi extends Construct {
     // A route must exist before it gets settings.
     for (const route of routes) stage.node.addDependency(route);
     new CfnOutput(this, 'Url', { value: api.apiEndpoint });
+    // For the links in notifications.
+    new StringParameter(this, 'Dashboard', {
+      parameterName: dashboardParameter(settings.stage),
+      stringValue: `${api.apiEndpoint}/`,
+    });
   }
 
   private createStage(httpApi: HttpApi, name: string): HttpStage {

@@ -52,7 +52,7 @@ function functionLoads({ symbols, shards }: StageSize): Readonly<Record<string, 
   const perBar = BARS_PER_HOUR * shards;
   const daily = 1 / 24;
   return {
-    infer: { runsPerHour: perBar, durationMs: 250 + (10 * symbols) / shards, logBytes: 2_100, metrics: 12 },
+    infer: { runsPerHour: perBar, durationMs: 250 + (10 * symbols) / shards, logBytes: 2_300, metrics: 15 },
     execute: { runsPerHour: perBar, durationMs: 250, logBytes: 1_200, metrics: 6 },
     'manage-positions': { runsPerHour: 60, durationMs: 200, logBytes: 1_300, metrics: 4 },
     'circuit-breaker': { runsPerHour: 60, durationMs: 200, logBytes: 1_100, metrics: 3 },
@@ -68,6 +68,7 @@ function functionLoads({ symbols, shards }: StageSize): Readonly<Record<string, 
       logBytes: 5_000,
       metrics: 5 * daily,
     },
+    notify: { runsPerHour: 60, durationMs: 150, logBytes: 800, metrics: 3 },
   };
 }
 
@@ -78,8 +79,8 @@ const ITEM_OVERHEAD_BYTES = 100;
 const SIGNAL_COPIES = 2;
 /** Gate, equity snapshot and the position manager's record, each below 1 KB, with only the paper scope active. */
 const RISK_WRITES_PER_MINUTE = 3;
-/** Gate, account, day, runs, equity snapshots, positions, trades; an empty result counts as one. */
-const RISK_READS_PER_MINUTE = 24;
+/** Gate, account, day, runs, equity snapshots, positions, trades, and again for notify; an empty result counts as one. */
+const RISK_READS_PER_MINUTE = 40;
 const RISK_BYTES_PER_MINUTE = 400 + ITEM_OVERHEAD_BYTES;
 /** Pointer, ensemble, shadow name, universe, and identity and quarantine of four models. */
 const S3_READS_PER_INFER = 12;
@@ -94,7 +95,7 @@ const EVALUATED_BARS = BARS_PER_DAY;
 const NAT_BYTES_PER_RUN = 100_000;
 
 /** Metrics that the alarms of infra/catalog/alarms.ts watch. */
-export const ALARM_METRICS = 87;
+export const ALARM_METRICS = 96;
 
 export interface StageSize {
   /** 1…1000 */

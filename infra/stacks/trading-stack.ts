@@ -1,4 +1,5 @@
-// Trading: the functions that place orders, manage positions and bound the risk, the functions that people call, and the HTTP API.
+// Trading: the functions that place orders, manage positions and bound the risk, the one that tells people, those that people call,
+// and the HTTP API.
 import type { Construct } from 'constructs';
 import { ACTS, type ActFunction } from '../../lib/api/operator/operator-acts.ts';
 import { FunctionStack, type StageStackProps } from '../constructs/function-stack.ts';
@@ -15,6 +16,7 @@ export class TradingStack extends FunctionStack {
     this.createFunction('circuit-breaker');
     this.createFunction('evaluate-rollout');
     for (const name of ACT_FUNCTIONS) createPeopleUrl(this.createFunction(name), props.settings.stage, name);
+    this.createFunction('notify');
     new PublicApi(this, 'PublicApi', { settings: props.settings, handler: this.createFunction('api') });
   }
 }

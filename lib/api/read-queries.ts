@@ -69,8 +69,10 @@ export const candlesQuerySchema = z.strictObject({
   ),
 });
 
-export const tradesQuerySchema = z.strictObject(spanQuery());
-export const ordersQuerySchema = z.strictObject(pageQuery());
+const symbolQuery = { symbol: symbolSchema.optional().describe('Only of this symbol.') };
+
+export const tradesQuerySchema = z.strictObject({ ...spanQuery(), ...symbolQuery });
+export const ordersQuerySchema = z.strictObject({ ...spanQuery(), ...symbolQuery });
 export const equityQuerySchema = z.strictObject(spanQuery(SNAPSHOTS_MAX));
 export const daysQuerySchema = z.strictObject(accountQuery);
 export const positionsQuerySchema = z.strictObject(accountQuery);

@@ -15,6 +15,10 @@ export const formatPercent = (value: number | undefined, decimals = 1): string =
 /** A price or a quantity without the dust of binary fractions: 16.634988999999997 reads `16.634989`. */
 export const formatNumber = (value: number): string => String(Number(value.toPrecision(10)));
 
+/** A price or a quantity in a table: 7 digits at most. The record has them all. */
+export const formatPrice = (value: number | undefined): string =>
+  value === undefined ? NOT_AVAILABLE : String(Number(value.toPrecision(7)));
+
 /** `9990.12 USDT` */
 export const formatUsdt = (microUsdt: number): string => `${(microUsdt / MICRO).toFixed(2)} USDT`;
 

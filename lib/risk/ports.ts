@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Result } from '../core/result.ts';
 import type { FlagReading } from './flags.ts';
 import type { GateItem, GatePlan, Scope } from './gate.ts';
+import type { Notification } from './notification.ts';
 
 /** Operator flags. Reading never throws: what cannot be read says so per flag, and so closes the gate. */
 export interface FlagStore {
@@ -81,7 +82,7 @@ export interface RiskStore extends RecordStore {
   commit<Denial>(scope: Scope, plan: GatePlan<Denial>): Promise<Result<GateItem, Denial | 'gate_missing'>>;
 }
 
-/** Tells people. Throws when nobody could be told. */
+/** Tells people. Throws StoreError when nobody could be told. */
 export interface Notifier {
-  notify(message: { readonly subject: string; readonly text: string }): Promise<void>;
+  notify(message: Notification): Promise<void>;
 }

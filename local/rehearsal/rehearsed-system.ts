@@ -14,7 +14,7 @@ import { execute } from '../../lib/execution/use-cases/execute.ts';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { managePositions } from '../../lib/execution/use-cases/manage-positions.ts';
 import { type InferOutcome, infer } from '../../lib/inference/use-cases/infer.ts';
-import { CandleRevisions } from '../../lib/market/candle-revisions.ts';
+import { createCandleWindows } from '../../lib/market/use-cases/candle-windows.ts';
 import { createEnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
@@ -78,9 +78,8 @@ export async function openRehearsedSystem({ exchange, clock, symbols, draw }: Re
   const broker = createLiveBroker({ ...connection, credentials: REHEARSAL_KEYS, market });
   const records = executionRecords(risk);
   await records.rollout.put(SCOPE, { ...initialRollout(clock.nowMs()), level: 'FULL' }, { ifAbsent: true });
-  const revisions = new CandleRevisions();
   const inferring = {
-    ...{ market, ensembles, signals, clock, codeVersion, revisions },
+    ...{ market, windows: createCandleWindows(market), ensembles, signals, clock, codeVersion },
     ...{ stopwatchMs: clock.nowMs, sleep: clock.sleep, residentBytes: process.memoryUsage.rss },
   };
   const executing = {

@@ -10,6 +10,7 @@ import { createEvaluateRolloutHandler } from '../../functions/evaluate-rollout/h
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createInferHandler } from '../../functions/infer/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
+import { createNotifyHandler } from '../../functions/notify/handler.ts';
 import { createRefreshUniverseHandler } from '../../functions/refresh-universe/handler.ts';
 import { messageOf } from '../../lib/core/message-of.ts';
 import type { BarDecided } from '../../lib/inference/infer-events.ts';
@@ -22,6 +23,7 @@ import { composeExecute } from '../../lib/runtime/compose/execute.ts';
 import { composeInfer } from '../../lib/runtime/compose/infer.ts';
 import { expireLocalItems, prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
 import { composeManagePositions } from '../../lib/runtime/compose/manage-positions.ts';
+import { composeNotify } from '../../lib/runtime/compose/notify.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
 import { composeRefreshUniverse } from '../../lib/runtime/compose/refresh-universe.ts';
 import type { Exchange } from '../../lib/runtime/config/function-settings.ts';
@@ -108,7 +110,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     });
 
     const context = { stateDir, aws, clock, exchange, simulatedUrl: simulated?.url, closers, warn };
-    const handlers = composeHandlers(context);
+    const handlers = composeHandlers(context, api.endpoint);
     await startApi(context, api);
 
     await announceRunningSystem(stateDir, {
@@ -173,7 +175,7 @@ async function startApi(context: FunctionContext, port: ClaimedPort): Promise<vo
 }
 
 /** Every function as Lambda calls it. */
-function composeHandlers(context: FunctionContext): Record<Job, () => Promise<unknown>> {
+function composeHandlers(context: FunctionContext, dashboard: string): Record<Job, () => Promise<unknown>> {
   const { stateDir, aws, clock, closers } = context;
   const overrides = (job: string) => overridesOf(context, job);
   const opened = <C extends { close(): Promise<void> }>(composition: C): C => {
@@ -208,8 +210,36 @@ function composeHandlers(context: FunctionContext): Record<Job, () => Promise<un
     'evaluate-rollout': createEvaluateRolloutHandler(
       opened(composeEvaluateRollout(localTradingSettings(market), overrides('evaluate-rollout'))),
     ),
+    notify: besides(
+      createNotifyHandler(
+        opened(composeNotify(localCircuitBreakerSettings(stateDir), overrides('notify'), `${dashboard}/`)),
+      ),
+      context,
+    ),
     expire: () => expireLocalItems(aws.endpoints, clock.nowMs()),
   };
+}
+
+/** Beside the schedule, which waits for no receiver: one run at a time, and a last one before the end. */
+function besides(run: () => Promise<unknown>, { closers, warn }: FunctionContext): () => Promise<void> {
+  let current: Promise<unknown> | undefined;
+  let isWarned = false;
+  const start = () => {
+    current ??= run()
+      .catch((error: unknown) => {
+        if (!isWarned) warn(`people are not notified: ${messageOf(error)}`);
+        isWarned = true;
+      })
+      .finally(() => {
+        current = undefined;
+      });
+    return current;
+  };
+  closers.push(async () => {
+    await current;
+    await start();
+  });
+  return async () => void start();
 }
 
 const symbolsOf = (exchange: LocalSystemOptions['exchange']): readonly string[] =>

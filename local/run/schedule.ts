@@ -10,6 +10,7 @@ const TIMETABLE = {
   infer: { everyMs: BAR_MS, afterMs: 3_000 },
   'manage-positions': { everyMs: MINUTE_MS, afterMs: 20_000 },
   'circuit-breaker': { everyMs: MINUTE_MS, afterMs: 30_000 },
+  notify: { everyMs: MINUTE_MS, afterMs: 45_000 },
   'evaluate-rollout': { everyMs: HOUR_MS, afterMs: 40_000 },
   'refresh-universe': { everyMs: DAY_MS, afterMs: 20 * MINUTE_MS + 45_000 },
   // On AWS DynamoDB expires items itself.

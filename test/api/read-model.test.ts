@@ -241,6 +241,26 @@ describe('pages', () => {
     expect(minutesOf(await get(`/api/equity?fromMs=${AT + 2 * MINUTE_MS}&toMs=${AT}`))).toEqual([]);
   });
 
+  it('of one symbol within a span hold its records alone, full to the count', async () => {
+    for (let minute = 0; minute < 12; minute++) {
+      const symbol = minute % 3 === 0 ? 'AUSDT' : 'BUSDT';
+      await records().trades.add('paper', tradeOf(AT + minute * MINUTE_MS, symbol));
+      const order = { ...orderOf(AT + minute * MINUTE_MS, `order-${minute}`), symbol };
+      await records().orders.put('paper', order, { ifAbsent: true });
+    }
+    const query = `count=2&symbol=AUSDT&fromMs=${AT + MINUTE_MS}&toMs=${AT + 10 * MINUTE_MS}`;
+    const minutesOf = (pages: unknown[][], time: string) =>
+      pages.map((page) =>
+        (page as Record<string, number>[]).map((record) => (record[time]! - AT) / MINUTE_MS),
+      );
+    expect(minutesOf(await readPages(`/api/trades?${query}`, 'trades'), 'closedAtMs')).toEqual([[9, 6], [3]]);
+    expect(minutesOf(await readPages(`/api/orders?${query}`, 'orders'), 'createdAtMs')).toEqual([
+      [9, 6],
+      [3],
+    ]);
+    expect((await get('/api/trades?symbol=CUSDT')).trades).toEqual([]);
+  });
+
   it('of orders and audit entries go by time, not by key', async () => {
     const ids = ['z', 'a', 'm', 'b', 'y'];
     for (const [index, id] of ids.entries())
@@ -263,7 +283,16 @@ describe('pages', () => {
 
   it.each([
     ...['before=', 'before=abc', 'before=%00', `before=${'A'.repeat(400)}`, 'before=b3JkZXIjeA'],
-    ...['fromMs=-1', 'fromMs=1e3', 'toMs=now', 'toMs=99999999999999', 'scope=', 'scope=paper&scope=live'],
+    ...[
+      'symbol=',
+      'symbol=btc',
+      'fromMs=-1',
+      'fromMs=1e3',
+      'toMs=now',
+      'toMs=99999999999999',
+      'scope=',
+      'scope=paper&scope=live',
+    ],
     ...['count=-1', 'count=1001', 'count=', 'cursor=x'],
   ])('refuse ?%s', async (query) => {
     expect((await stage.call(`/api/trades?${query}`)).json.error.code).toBe('bad_request');

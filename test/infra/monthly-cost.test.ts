@@ -22,11 +22,11 @@ describe('the monthly cost', () => {
     expect(lineOf('DynamoDB', 'point-in-time recovery').quantity).toBeCloseTo(2.43648 + 0.0648, 10);
     // 8760 runs of 1.25 s with 1769 of 1024 MB.
     expect(lineOf('Lambda', 'infer').quantity).toBeCloseTo((8_760 * 1.25 * 1_769) / 1_024, 6);
-    // Two functions each minute, infer and execute each bar, evaluate each hour, two jobs a day.
-    const runs = 2 * 43_800 + 2 * 8_760 + 730 + (2 * 730) / 24;
+    // Three functions each minute, infer and execute each bar, evaluate each hour, two jobs a day.
+    const runs = 3 * 43_800 + 2 * 8_760 + 730 + (2 * 730) / 24;
     expect(lineOf('Lambda', 'requests').quantity).toBeCloseTo(runs, 6);
     expect(lineOf('EventBridge Scheduler', 'calls').quantity).toBeCloseTo(runs - 8_760, 6);
-    expect(lineOf('CloudWatch', 'alarms').usd).toBeCloseTo(8.7, 10);
+    expect(lineOf('CloudWatch', 'alarms').usd).toBeCloseTo(9.6, 10);
   });
 
   it('grows with the symbols, and with the shards, and no line is negative', () => {

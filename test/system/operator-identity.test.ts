@@ -25,11 +25,11 @@ import {
   composeApprove,
   composeEmergencyStop,
   composeOperate,
-} from '../../lib/runtime/compose/operator-functions.ts';
+} from '../../lib/runtime/compose/people/operator-functions.ts';
 import {
   createOperatorHandler,
   type OperatorComposition,
-} from '../../lib/runtime/compose/operator-handler.ts';
+} from '../../lib/runtime/compose/people/operator-handler.ts';
 import { openRiskStore, openSignalStore } from '../../lib/runtime/compose/stores.ts';
 import {
   credentialParameters,

@@ -22,7 +22,7 @@ import { createRedactor } from '../../lib/adapters/redact.ts';
 import { unproven } from '../../lib/core/actor.ts';
 import { emergencyStop } from '../../lib/execution/use-cases/emergency-stop.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
-import { openedBrokers } from '../../lib/runtime/compose/brokers.ts';
+import { openedBrokers } from '../../lib/runtime/compose/exchange/brokers.ts';
 import { composeManagePositions } from '../../lib/runtime/compose/manage-positions.ts';
 import { openRiskStore, openSignalStore } from '../../lib/runtime/compose/stores.ts';
 import { credentialParameters, resourcesOfStage } from '../../lib/runtime/config/stage.ts';

@@ -58,7 +58,7 @@ export function addStartCommand(program: Command): void {
     .action(runStart);
 }
 
-async function runStart(options: StartOptions): Promise<void> {
+export async function runStart(options: StartOptions): Promise<void> {
   const { exchange } = options;
   if (exchange !== 'simulated') {
     for (const name of ['data', 'generated', 'seed', 'from', 'speed'] as const)
@@ -109,7 +109,7 @@ async function runStart(options: StartOptions): Promise<void> {
   }
 }
 
-function parseSpeed(text: string): number | 'max' {
+export function parseSpeed(text: string): number | 'max' {
   if (text === 'max') return 'max';
   const speed = Number(text);
   if (!(speed > 0 && speed <= 10_000))
@@ -124,7 +124,7 @@ function parseSeed(text: string): number {
   return seed;
 }
 
-function parsePort(text: string): number {
+export function parsePort(text: string): number {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 0 || port > 65_531)
     throw new InvalidArgumentError('It must be a port from 1 to 65531, or 0 for any free ones.');

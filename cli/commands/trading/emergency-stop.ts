@@ -66,7 +66,7 @@ async function stopStage(
   stage: string,
   { reason, keepPositions, json }: EmergencyStopOptions,
 ): Promise<void> {
-  const { callOperator, closeStage } = await import('../../../lib/runtime/compose/call-operator.ts');
+  const { callOperator, closeStage } = await import('../../../lib/runtime/compose/people/call-operator.ts');
   const answer = await callOperator(stage, { act: 'emergency_stop', reason, keepPositions });
   if (answer.ok) {
     if (json) printJson(answer.value);

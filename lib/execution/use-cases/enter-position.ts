@@ -25,7 +25,7 @@ import type { Level } from '../../risk/level.ts';
 import type { EquitySnapshot } from '../../risk/records.ts';
 import { type ModeNow, type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
 import type { DecisionOutcome } from '../execute-report.ts';
-import { allocation, exposureLimit, TRADING_LIMITS } from '../limits.ts';
+import { allocation, exposureLimit, type TradingLimits } from '../limits.ts';
 import type { EntryOrder } from '../order.ts';
 import { type EntryRequest, planEntry } from '../plan-entry.ts';
 import type { OrderRecord } from '../records.ts';
@@ -46,6 +46,7 @@ export const FULL_SIZE: Policy = () => 1;
 export interface EntrySession {
   readonly modes: ModeSources;
   readonly policy: Policy;
+  readonly limits: TradingLimits;
   /** Of this function. */
   readonly codeVersion: string;
   readonly context: ExecutionContext;
@@ -68,13 +69,13 @@ const outcome = (code: DecisionOutcome, message = ''): EntryOutcome => ({ outcom
 
 /** Why a signal may not act, on whichever side: it is not of this code and ensemble, or too old. */
 export function originDenial(
-  { ensemble, context }: EntrySession,
+  { ensemble, context, limits }: EntrySession,
   signal: Signal,
 ): DecisionOutcome | undefined {
   if (signal.featureSetHash !== FEATURE_SET_HASH) return 'feature_set_mismatch';
   if (signal.ensembleId !== ensemble.id) return 'ensemble_mismatch';
   const ageMs = context.clock.nowMs() - (signal.barOpenTimeMs + BAR_MS);
-  return ageMs <= TRADING_LIMITS.signalAgeMsMax ? undefined : 'signal_stale';
+  return ageMs <= limits.signalAgeMsMax ? undefined : 'signal_stale';
 }
 
 export async function enterPosition(session: EntrySession, signal: ActingSignal): Promise<EntryOutcome> {
@@ -166,11 +167,11 @@ async function planNow(
     stopAtrMultiple: ensemble.stopAtrMultiple,
     filters,
     account: { ...account, ...usage(gate, clock.nowMs()) },
-    limits: TRADING_LIMITS,
+    limits: session.limits,
     nowMs: clock.nowMs(),
   });
   if (!planned.ok) return planned;
-  const limits = { exposureMicroUsdt: exposureLimit(account, TRADING_LIMITS), positions: account.positions };
+  const limits = { exposureMicroUsdt: exposureLimit(account, session.limits), positions: account.positions };
   return success({ order: planned.value, now, gate, limits });
 }
 

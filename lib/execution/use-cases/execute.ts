@@ -16,6 +16,7 @@ import type { EquitySnapshot } from '../../risk/records.ts';
 import { type ModeNow, type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
 import { allRecords } from '../../risk/use-cases/typed-records.ts';
 import type { Decision, DecisionOutcome, ExecuteReport } from '../execute-report.ts';
+import { TRADING_LIMITS, type TradingLimits } from '../limits.ts';
 import type { Broker } from '../ports.ts';
 import type { PositionRecord } from '../records.ts';
 import {
@@ -40,6 +41,8 @@ export interface ExecuteDependencies extends ModeSources {
   /** Rejects when the account cannot be opened at all. */
   readonly brokerOf: (scope: Scope) => Broker | Promise<Broker>;
   readonly policy: Policy;
+  /** @default TRADING_LIMITS; a backtest may ask what others would have done */
+  readonly limits?: TradingLimits;
   /** Of this function. */
   readonly codeVersion: string;
   /** Monotonic, ms: for durations only. */
@@ -120,6 +123,7 @@ async function decideAll(
   const session: EntrySession = {
     modes: dependencies,
     policy: dependencies.policy,
+    limits: dependencies.limits ?? TRADING_LIMITS,
     context,
     ensemble: { id, stopAtrMultiple, horizonBars: label.horizonBars },
     codeVersion: dependencies.codeVersion,

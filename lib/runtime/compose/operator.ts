@@ -11,17 +11,25 @@ import type { Broker } from '../../execution/ports.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import type { MarketData } from '../../market/ports.ts';
 import { readUniverse } from '../../market/use-cases/active-universe.ts';
+import type { OpenReceiver, ReceiverStore } from '../../notification/ports.ts';
 import type { Scope } from '../../risk/gate.ts';
 import { LEASE_MS } from '../../risk/latch.ts';
 import type { FlagStore, Notifier, RiskStore } from '../../risk/ports.ts';
 import { riskRecords } from '../../risk/use-cases/risk-records.ts';
 import { CODE_VERSION } from '../config/code-version.ts';
 import { type Exchange, exchangeSchema } from '../config/function-settings.ts';
-import { LOCAL_BUCKET, LOCAL_STAGE, localNotificationsFile, resourcesOfStage } from '../config/stage.ts';
-import { openBroker } from './brokers.ts';
+import {
+  dashboardParameter,
+  LOCAL_BUCKET,
+  LOCAL_STAGE,
+  localNotificationsFile,
+  resourcesOfStage,
+} from '../config/stage.ts';
+import { openBroker } from './exchange/brokers.ts';
+import { openMarketData } from './exchange/market-data.ts';
 import { SYSTEM_CLOCK } from './function-runtime.ts';
-import { openMarketData } from './market-data.ts';
 import { openNotifier } from './notifier.ts';
+import { openReceiverStore, openReceivers } from './receivers.ts';
 import { openRiskStore, openSignalStore } from './stores.ts';
 
 export interface OperatorSystem {
@@ -33,6 +41,11 @@ export interface OperatorSystem {
   readonly flags: FlagStore;
   readonly risk: RiskStore;
   readonly notifier: Notifier;
+  /** Who else is told, and how each is opened. */
+  readonly receivers: ReceiverStore;
+  readonly openReceiver: OpenReceiver;
+  /** Of the dashboard; undefined where it is not known. */
+  readDashboard(): Promise<string | undefined>;
   /** The system's time: in a replay, that of the replay. Throws StoreError. */
   readClock(): Promise<Clock>;
   /** Of the infer function. Throws StoreError. */
@@ -63,15 +76,18 @@ export async function openAwsStage(stage: string, options = { checked: true }): 
     });
   const stores = openStores(stage, clients);
   const readExchange = () => readSetting(clients, exchangeParameter, exchangeSchema);
+  const notifier: Notifier = {
+    async notify(message) {
+      const topicArn = await readTextParameter(clients.ssm, topicParameter);
+      return openNotifier({ topicArn }, SYSTEM_CLOCK).notify(message);
+    },
+  };
   return {
     ...stores,
     objects: options.checked ? await objects() : openLater(objects),
-    notifier: {
-      async notify(message) {
-        const topicArn = await readTextParameter(clients.ssm, topicParameter);
-        return openNotifier({ topicArn }, SYSTEM_CLOCK).notify(message);
-      },
-    },
+    notifier,
+    openReceiver: openReceivers(notifier),
+    readDashboard: () => readTextParameter(clients.ssm, dashboardParameter(stage)).catch(() => undefined),
     readClock: async () => SYSTEM_CLOCK,
     readShards: () => readSetting(clients, shardsParameter, countSchema),
     readExchange,
@@ -139,17 +155,20 @@ export function openLocalStage(
       unlimitedRequests: exchange.url !== null,
     };
   };
+  const notifier: Notifier = {
+    // In the run's own time, as the breaker's notifications. If the table cannot be read, people are told in real time.
+    async notify(message) {
+      const clock = await readClock().catch(() => SYSTEM_CLOCK);
+      await openNotifier({ file: localNotificationsFile(stateDir) }, clock).notify(message);
+    },
+  };
   return {
     ...stores,
     risk,
     objects,
-    notifier: {
-      // In the run's own time, as the breaker's notifications. If the table cannot be read, people are told in real time.
-      async notify(message) {
-        const clock = await readClock().catch(() => SYSTEM_CLOCK);
-        await openNotifier({ file: localNotificationsFile(stateDir) }, clock).notify(message);
-      },
-    },
+    notifier,
+    openReceiver: openReceivers(notifier),
+    readDashboard: async () => undefined,
     readClock,
     readShards: async () => 1,
     readExchange: async () => exchange?.name,
@@ -173,6 +192,7 @@ function openStores(stage: string, clients: AwsClients) {
     codeVersion: CODE_VERSION,
     signals: openSignalStore(context, tables),
     flags: createSsmFlagStore({ client: clients.ssm, stage }),
+    receivers: openReceiverStore(clients, stage),
     risk: openRiskStore(context, tables),
     close: async () => clients.close(),
   };

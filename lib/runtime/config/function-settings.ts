@@ -110,6 +110,9 @@ export type RefreshUniverseSettings = SettingsOf<typeof refreshUniverseSettings>
 export const collectCandlesSettings = defineSettings({ stage, ...market, bucket });
 export type CollectCandlesSettings = SettingsOf<typeof collectCandlesSettings>;
 
+export const notifySettings = defineSettings({ stage, signalsTable, riskTable, shards, notify });
+export type NotifySettings = SettingsOf<typeof notifySettings>;
+
 /** By folder in functions/. */
 export const FUNCTION_SETTINGS = {
   infer: inferSettings,
@@ -123,6 +126,7 @@ export const FUNCTION_SETTINGS = {
   'emergency-stop': emergencyStopSettings,
   'refresh-universe': refreshUniverseSettings,
   'collect-candles': collectCandlesSettings,
+  notify: notifySettings,
 } as const;
 
 export type FunctionName = keyof typeof FUNCTION_SETTINGS;

@@ -7,6 +7,7 @@ import type {
   ExecuteSettings,
   InferSettings,
   ManagePositionsSettings,
+  NotifySettings,
   RefreshUniverseSettings,
 } from './function-settings.ts';
 import { LOCAL_BUCKET, LOCAL_STAGE, localNotificationsFile, resourcesOfStage } from './stage.ts';
@@ -33,7 +34,8 @@ export const localTradingSettings = (
   externalPositions: 'adopt-and-close',
 });
 
-export const localCircuitBreakerSettings = (stateDir: string): CircuitBreakerSettings => ({
+/** Of the circuit breaker, and of notify. */
+export const localCircuitBreakerSettings = (stateDir: string): CircuitBreakerSettings & NotifySettings => ({
   stage: LOCAL_STAGE,
   signalsTable,
   riskTable,

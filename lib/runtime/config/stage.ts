@@ -52,6 +52,12 @@ export const credentialParameters = (stage: string) => ({
   secret: `/qt/${stage}/exchange/secret`,
 });
 
+/** Parameter with the settings of one receiver of notifications, its secrets included. */
+export const receiverParameter = (stage: string, kind: string): string => `/qt/${stage}/notify/${kind}`;
+
+/** Parameter with the address of the dashboard, which AWS chooses. */
+export const dashboardParameter = (stage: string): string => `/qt/${stage}/resources/dashboard`;
+
 /** Days after which signals and runs expire on AWS. */
 export const SIGNAL_RETENTION_DAYS = 90;
 const LOCAL_SIGNAL_RETENTION_DAYS = 14;

@@ -1,9 +1,10 @@
-// The embedded AWS behind the permissions of one role: what the role's statements do not allow is answered as AWS would, and noted.
+// AWS's services, embedded or emulated, behind the permissions of one role: what the role's statements do not allow is answered as
+// AWS would, and noted.
 // What passes has been shown to be allowed; so a permission that a function lacks fails its run.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { EmbeddedAws } from '../../../local/aws/embedded-aws.ts';
+import type { ServiceEndpoints } from '../../../lib/adapters/aws/create-clients.ts';
 import { isAllowed, type RequestContext } from './iam-evaluation.ts';
 import { ACCOUNT, type Json, REGION, type Statement } from './synthesised-stage.ts';
 
@@ -14,6 +15,9 @@ interface Asked {
   readonly context?: RequestContext;
 }
 
+/** @property sns none where messages to people end here */
+export type AwsEndpoints = ServiceEndpoints & { readonly sns?: string };
+
 export interface GuardedAws {
   /** As for `AWS_ENDPOINT_URL_…`. */
   readonly environment: Readonly<Record<string, string>>;
@@ -21,16 +25,20 @@ export interface GuardedAws {
   readonly denied: readonly string[];
   /** Subjects of the messages sent to people. */
   readonly notified: readonly string[];
+  /** `action resource` of the writes that were served and whose answer was lost. */
+  readonly lost: readonly string[];
   close(): Promise<void>;
 }
 
 const arn = (service: string, rest: string) => `arn:aws:${service}:${REGION}:${ACCOUNT}:${rest}`;
 
-/** @param endpoints of the embedded services */
+/** @param options.losesAnswers of every write's first attempt: it is served, and then the connection breaks. @default false */
 export async function guardAws(
-  endpoints: EmbeddedAws['endpoints'],
+  endpoints: AwsEndpoints,
   statements: readonly Statement[],
+  { losesAnswers = false }: { readonly losesAnswers?: boolean } = {},
 ): Promise<GuardedAws> {
+  const lost: string[] = [];
   const denied: string[] = [];
   const notified: string[] = [];
   const closers: (() => Promise<void>)[] = [];
@@ -47,9 +55,13 @@ export async function guardAws(
         denied.push(...refused.map((resource) => `${action} ${resource}`));
         return response.writeHead(403).end(JSON.stringify({ __type: 'AccessDeniedException' }));
       }
-      if (target !== undefined)
-        return forward({ target, accessKeyId: endpoints.accessKeyId }, request, body, response);
-      notified.push(new URLSearchParams(body.toString()).get('Subject') ?? '');
+      if (action === 'sns:Publish') notified.push(new URLSearchParams(body.toString()).get('Subject') ?? '');
+      if (target !== undefined) {
+        const isLost = losesAnswers && isFirstWrite(action, request);
+        if (isLost) lost.push(...resources.map((resource) => `${action} ${resource}`));
+        const onward = { target, accessKeyId: endpoints.accessKeyId };
+        return forward(onward, request, body, isLost ? undefined : response);
+      }
       response.writeHead(200, { 'content-type': 'text/xml' });
       return response.end(
         '<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>',
@@ -69,26 +81,33 @@ export async function guardAws(
       AWS_ENDPOINT_URL_DYNAMODB: await listen(askedOfDynamoDb, endpoints.dynamodb),
       AWS_ENDPOINT_URL_S3: await listen(askedOfS3, endpoints.s3),
       AWS_ENDPOINT_URL_SSM: await listen(askedOfSsm, endpoints.ssm),
-      AWS_ENDPOINT_URL_SNS: await listen(askedOfSns),
+      AWS_ENDPOINT_URL_SNS: await listen(askedOfSns, endpoints.sns),
       AWS_REGION: REGION,
       AWS_ACCESS_KEY_ID: endpoints.accessKeyId,
       AWS_SECRET_ACCESS_KEY: 'secret',
     },
     denied,
     notified,
+    lost,
     close: async () => {
       for (const close of closers) await close();
     },
   };
 }
 
+/** The SDK numbers its attempts. */
+const isFirstWrite = (action: string, { headers }: IncomingMessage) =>
+  /:(Put|Update|Delete)/.test(action) && /attempt=1\b/.test(String(headers['amz-sdk-request']));
+
+/** @param response undefined when the answer is lost */
 function forward(
   { target, accessKeyId }: { readonly target: string; readonly accessKeyId: string },
   request: IncomingMessage,
   body: Buffer,
-  response: ServerResponse,
+  response: ServerResponse | undefined,
 ): void {
-  // To the embedded service it is called by its own name, with the credentials that it knows.
+  // The service behind is called by its own name, with the credentials that it knows. Its date is not passed on: it would look like a
+  // skew to a client whose clock is set.
   const { method, url } = request;
   const { host: _, authorization = '', ...others } = request.headers;
   const headers = {
@@ -96,10 +115,16 @@ function forward(
     authorization: authorization.replace(/Credential=[^/]+/, `Credential=${accessKeyId}`),
   };
   const onward = send(new URL(url!, target), { method, headers }, (answer) => {
-    response.writeHead(answer.statusCode!, answer.headers);
+    if (response === undefined) {
+      answer.resume().on('end', () => request.socket.resetAndDestroy());
+      return;
+    }
+    const { date: __, ...answered } = answer.headers;
+    response.sendDate = false;
+    response.writeHead(answer.statusCode!, answered);
     answer.pipe(response);
   });
-  onward.on('error', () => response.destroy());
+  onward.on('error', () => request.socket.destroy());
   onward.end(body);
 }
 
@@ -142,10 +167,11 @@ function askedOfDynamoDb(request: IncomingMessage, body: Buffer): Asked {
 }
 
 function askedOfSsm(request: IncomingMessage, body: Buffer): Asked {
-  const { Name, Names = [Name] } = JSON.parse(body.toString());
+  const { Name, Names = [Name], Overwrite } = JSON.parse(body.toString());
   return {
     action: `ssm:${verbOf(request)}`,
     resources: Names.map((name: string) => arn('ssm', `parameter${name}`)),
+    context: { 'ssm:Overwrite': [String(Overwrite === true)] },
   };
 }
 

@@ -1,0 +1,100 @@
+// Composes the functions that people call: operate, approve and emergency-stop.
+import type { z } from 'zod';
+import { createS3ObjectStore } from '../../../adapters/aws/s3/s3-object-store.ts';
+import { createSsmFlagStore } from '../../../adapters/aws/ssm/ssm-flag-store.ts';
+import { recordOperatorCall } from '../../../adapters/telemetry/record-operator-call.ts';
+import { answerOperator } from '../../../api/operator/answer-operator.ts';
+import { ACTS, type OperatorAct } from '../../../api/operator/operator-acts.ts';
+import { performAct } from '../../../api/operator/perform-act.ts';
+import { performStop } from '../../../api/operator/perform-stop.ts';
+import type { Actor } from '../../../core/actor.ts';
+import { BREAKER_LIMITS } from '../../../risk/breaker/limits.ts';
+import type { EmergencyStopSettings, OperateSettings } from '../../config/function-settings.ts';
+import { liveRefusal } from '../../config/venue.ts';
+import { PROCESS_TIMERS } from '../../timers.ts';
+import { openedBrokers } from '../exchange/brokers.ts';
+import { type FunctionRuntime, openFunctionRuntime, type RuntimeOverrides } from '../function-runtime.ts';
+import { openNotifier } from '../notifier.ts';
+import { openRiskStore, openSignalStore } from '../stores.ts';
+import type { OperatorComposition } from './operator-handler.ts';
+
+export const composeOperate = (
+  settings: OperateSettings,
+  overrides?: RuntimeOverrides,
+): OperatorComposition => composeActs('operate', settings, overrides);
+
+export const composeApprove = (
+  settings: OperateSettings,
+  overrides?: RuntimeOverrides,
+): OperatorComposition => composeActs('approve', settings, overrides);
+
+function composeActs(
+  name: 'operate' | 'approve',
+  settings: OperateSettings,
+  overrides: RuntimeOverrides | undefined,
+): OperatorComposition {
+  const runtime = openFunctionRuntime(name, settings.stage, overrides);
+  const { bucket, exchange } = settings;
+  const dependencies = {
+    ...openBreaker(runtime, settings),
+    objects: createS3ObjectStore({ client: runtime.clients.s3, bucket }),
+    venueRefusal: liveRefusal(exchange),
+  };
+  const { risk, clock } = dependencies;
+  const { account } = settings;
+  return {
+    async answer(call) {
+      const acts: z.ZodType<OperatorAct> = ACTS[name];
+      const perform = (act: OperatorAct, by: Actor) => performAct(dependencies, act, by);
+      const door = { risk, clock, account, acts, perform, isSafeToRepeat: false };
+      const reply = await answerOperator(door, call);
+      recordOperatorCall(runtime.telemetry, call, reply);
+      return reply;
+    },
+    close: runtime.close,
+  };
+}
+
+export function composeEmergencyStop(
+  settings: EmergencyStopSettings,
+  overrides?: RuntimeOverrides,
+): OperatorComposition {
+  const runtime = openFunctionRuntime('emergency-stop', settings.stage, overrides);
+  const breaker = openBreaker(runtime, settings);
+  const { risk, clock } = breaker;
+  const dependencies = {
+    ...breaker,
+    openBroker: openedBrokers({ ...settings, ...runtime, risk }),
+    ...PROCESS_TIMERS,
+  };
+  return {
+    async answer(call) {
+      const { account } = settings;
+      const reply = await answerOperator(
+        {
+          ...{ risk, clock, account, acts: ACTS['emergency-stop'], isSafeToRepeat: true },
+          perform: (act, by) => performStop(dependencies, act, by),
+        },
+        call,
+      );
+      recordOperatorCall(runtime.telemetry, call, reply);
+      return reply;
+    },
+    close: runtime.close,
+  };
+}
+
+function openBreaker(runtime: FunctionRuntime, settings: EmergencyStopSettings) {
+  const { stage, shards, notify } = settings;
+  const { clients, clock, codeVersion } = runtime;
+  return {
+    risk: openRiskStore(runtime, settings),
+    signals: openSignalStore(runtime, settings),
+    flags: createSsmFlagStore({ client: clients.ssm, stage }),
+    notifier: openNotifier(notify, clock),
+    clock,
+    codeVersion,
+    shards,
+    limits: BREAKER_LIMITS,
+  };
+}
