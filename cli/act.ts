@@ -25,7 +25,7 @@ export async function act(options: ActOptions, asked: OperatorAct): Promise<void
   );
 }
 
-export function report({ done, refused, failures }: ActAnswer): void {
+function report({ done, refused, failures }: ActAnswer): void {
   if (refused !== null) throw new CommandFailure(refused);
   for (const line of done) print(line);
   if (failures.length > 0) throw new CommandFailure(failures.join('; '));

@@ -53,7 +53,9 @@ beforeAll(async () => {
   exchange = await startExchange(() => offsetMs);
   models = await mkdtemp(join(tmpdir(), 'qt-models-'));
   await fillBucket(createFolderObjectStore(models));
-  operator = await guardAws(aws.endpoints, permissionsByRole(stage).get('Operator')!);
+  // Who issues the tokens of the API holds one more policy than an operator.
+  const policies = ['operator', 'token-issuer'].flatMap((name) => permissionsByRole(stage).get(name)!);
+  operator = await guardAws(aws.endpoints, policies);
   for (const [name, value] of Object.entries(operator.environment)) vi.stubEnv(name, value);
   vi.stubEnv('NODE_OPTIONS', `--import ${SHIFTED_CLOCK}`);
 });

@@ -3,7 +3,11 @@
 import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts';
+import type { OperatorAct } from '../../lib/api/operator/operator-acts.ts';
+import { type ActDependencies, performAct } from '../../lib/api/operator/perform-act.ts';
+import { systemActor } from '../../lib/core/actor.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
+import { liveRefusal } from '../../lib/runtime/config/venue.ts';
 import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
 import { qtrader } from '../support/qtrader.ts';
 
@@ -33,13 +37,25 @@ describe('the commands of a stage on spot', () => {
   it.each([
     [['flags', 'set', 'QT_PAPER_TRADING', 'false']],
     [['flags', 'set', 'QT_ENABLE_EXECUTION', 'true']],
-    [['rollout', 'approve', '--role', 'technical_lead', '--by', 'ann']],
-    [['rollout', 'advance', '--by', 'ann']],
   ])('refuse qtrader %s, and say what to do', async (command) => {
     const { exitCode, stderr } = await qtrader(...command, '--stage', STAGE);
     expect(stderr).toMatch(REFUSAL);
     expect(exitCode).toBe(1);
   });
+
+  it.each<OperatorAct>([{ act: 'advance' }, { act: 'sign_off', role: 'technical_lead' }])(
+    'raise no level: the function that acts refuses $act',
+    async (act) => {
+      // It decides before it reads anything.
+      const dependencies = {
+        clock: { nowMs: Date.now },
+        venueRefusal: liveRefusal('binance'),
+      } as ActDependencies;
+      const answer = await performAct(dependencies, act, systemActor('ann'));
+      expect(answer).toMatchObject({ done: [], failures: [] });
+      expect(`error: ${answer.refused}\n`).toMatch(REFUSAL);
+    },
+  );
 
   it('close, and trade on paper', async () => {
     for (const [flag, value] of [

@@ -217,7 +217,7 @@ describe('qtrader gonogo and qtrader rollout', () => {
     [['gonogo', '--hours', '0']],
     [['gonogo', '--hours', '73']],
     [['rollout', 'approve', '--role', 'intern', '--by', 'Eve']],
-    [['rollout', 'approve', '--role', 'risk_manager']],
+    [['rollout', 'approve', '--by', 'Eve']],
     [['rollout', 'step-down', '--by', 'Eve']],
   ])('wrong usage of %j exits with 2', async (args) => {
     expect(await qtrader(...args, '--state', join(stateDir, 'none'))).toMatchObject({

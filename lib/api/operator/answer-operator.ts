@@ -21,7 +21,7 @@ export interface OperatorReply {
   readonly answer: ActAnswer;
 }
 
-export interface OperatorDoor<Act> {
+interface OperatorDoor<Act> {
   readonly risk: RecordStore;
   readonly clock: Clock;
   /** Whose principals are believed. */
@@ -39,7 +39,7 @@ const envelopeSchema = z.strictObject({ id: z.uuid(), atMs: z.int(), act: z.unkn
 const callRecordSchema = z.strictObject({ atMs: z.int(), by: z.string() });
 
 /** Calls that were let in, by their id: none is carried out twice. Of the scope `paper`. */
-export const OPERATOR_CALLS: RecordKind<z.infer<typeof callRecordSchema>> = {
+const OPERATOR_CALLS: RecordKind<z.infer<typeof callRecordSchema>> = {
   name: 'operator-call',
   schema: callRecordSchema,
   keptMs: DAY_MS,

@@ -1,5 +1,6 @@
 // Carries out what a person asks for, in that person's name.
 import { type Actor, describeActor } from '../../core/actor.ts';
+import { formatSecond } from '../../core/format-figure.ts';
 import { messageOf } from '../../core/message-of.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import type { Result } from '../../core/result.ts';
@@ -65,7 +66,8 @@ async function perform(dependencies: ActDependencies, act: OperatorAct, by: Acto
       if (amountMicroUsdt === 0) return refused('a transfer of nothing needs no word');
       const declared = await declareTransfer(risk, { scope, amountMicroUsdt, reason, by, nowMs });
       if (!declared.ok) return refused(declared.error);
-      return done(`${scope}: ${amountMicroUsdt / MICRO} USDT declared by ${describeActor(by)}`);
+      const at = formatSecond(declared.value.atMs);
+      return done(`${scope}: ${amountMicroUsdt / MICRO} USDT declared at ${at} UTC by ${describeActor(by)}`);
     }
     case 'sign_off': {
       if (venueRefusal !== undefined) return refused(venueRefusal);

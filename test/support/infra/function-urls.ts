@@ -16,7 +16,7 @@ export interface Principal {
   readonly statements: readonly Statement[];
 }
 
-export interface ServedFunction {
+interface ServedFunction {
   /** As in its ARN. */
   readonly functionName: string;
   readonly handler: (event: unknown) => Promise<{ statusCode: number; body: string }>;

@@ -127,7 +127,8 @@ function forward(
   body: Buffer,
   response: ServerResponse | undefined,
 ): void {
-  // The service behind is called by its own name, with the credentials that it knows. Its date is not passed on: it would look like a skew to a client whose clock is set.
+  // The service behind is called by its own name, with the credentials that it knows. Its date is not passed on: it would look like a
+  // skew to a client whose clock is set.
   const { method, url } = request;
   const { host: _, authorization = '', ...others } = request.headers;
   const headers = {

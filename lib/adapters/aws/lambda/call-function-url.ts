@@ -4,7 +4,7 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import { messageOf } from '../../../core/message-of.ts';
 import { StoreError } from '../../../core/store-error.ts';
 
-export interface FunctionReply {
+interface FunctionReply {
   readonly status: number;
   readonly body: string;
 }

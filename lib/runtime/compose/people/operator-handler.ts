@@ -18,7 +18,7 @@ export interface OperatorComposition {
   close(): Promise<void>;
 }
 
-export interface OperatorResult {
+interface OperatorResult {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
