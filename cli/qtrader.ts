@@ -15,6 +15,7 @@ import { addInferCommand } from './commands/research/infer.ts';
 import { addStudyCommand } from './commands/research/study.ts';
 import { addApiTokenCommand } from './commands/stage/api-token.ts';
 import { addCostCommand } from './commands/stage/cost.ts';
+import { addDoctorCommand } from './commands/stage/doctor.ts';
 import { addLocalCommand } from './commands/stage/local.ts';
 import { addStartCommand } from './commands/stage/start.ts';
 import { addBreakerCommand } from './commands/trading/breaker.ts';
@@ -31,7 +32,7 @@ const EXIT_USAGE = 2;
 
 /** The commands as --help groups them. */
 const COMMANDS = {
-  'Run a system:': [addStartCommand, addLocalCommand, addApiTokenCommand, addCostCommand],
+  'Run a system:': [addStartCommand, addLocalCommand, addDoctorCommand, addApiTokenCommand, addCostCommand],
   'Watch and control trading:': [
     addStatusCommand,
     addSignalsCommand,

@@ -1,0 +1,31 @@
+// What an examination asks from outside. None of it changes anything.
+
+/** What of a stage can exist on AWS. */
+export type PartKind = 'table' | 'bucket' | 'log group' | 'topic' | 'policy' | 'parameter';
+
+export interface Part {
+  readonly kind: PartKind;
+  /** As its service and CloudFormation call it: a name, or an ARN. */
+  readonly id: string;
+}
+
+export interface Stack {
+  readonly name: string;
+  /** As CloudFormation says it: `UPDATE_COMPLETE`. */
+  readonly status: string;
+  /** Physical ids of its resources, without those that are deleted. */
+  readonly resources: readonly string[];
+}
+
+/** A part of an answer that could not be had, in one line. */
+export type Unread = string;
+
+export interface StageInventory {
+  readonly account: string;
+  readonly region: string;
+  readonly stacks: readonly Stack[];
+  readonly parts: readonly Part[];
+  readonly unread: readonly Unread[];
+  /** This machine's clock against AWS's; undefined when its answer bore no time. */
+  readonly clock: { readonly offMs: number; readonly doubtMs: number } | undefined;
+}
