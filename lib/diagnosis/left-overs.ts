@@ -1,7 +1,7 @@
 // What of a stage exists on AWS without a stack, and stacks that ended in the middle: what a deploy would fail over, and the command
 // that helps. Data are never offered for removal before their import.
 import { type Finding, fault, ok, warning } from './finding.ts';
-import type { Part, Stack, StageInventory } from './ports.ts';
+import type { Part, Stack, StageInventory } from './inventory.ts';
 
 /** Kept when the stack goes, so that the next one can take them over. */
 const IMPORTED = new Set(['table', 'bucket', 'log group']);

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
 import { type Finding, hasFault } from '../../lib/diagnosis/finding.ts';
-import { examineStage } from '../../lib/runtime/compose/doctor.ts';
+import { examineStage } from '../../lib/runtime/compose/diagnosis/doctor.ts';
 import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
 import { type ControlPlane, startControlPlane } from '../support/infra/control-plane.ts';
 import { ACCOUNT, REGION } from '../support/infra/synthesised-stage.ts';

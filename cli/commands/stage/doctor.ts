@@ -30,7 +30,7 @@ const lineOf = ({ check, verdict, message, fix }: Finding): string =>
 
 async function examine({ stage, state, region }: DoctorOptions): Promise<Finding[]> {
   const { examineFreshInstall, examineLocalSystem, examineMachine, examineStage } = await import(
-    '../../../lib/runtime/compose/doctor.ts'
+    '../../../lib/runtime/compose/diagnosis/doctor.ts'
   );
   if (stage !== undefined) return [...(await examineMachine('.')), ...(await examineStage(stage, region))];
   if (!existsSync(state)) return [...(await examineMachine('.')), ...(await examineFreshInstall())];

@@ -12,7 +12,7 @@ import { paginateListTopics, SNSClient } from '@aws-sdk/client-sns';
 import { paginateGetParametersByPath } from '@aws-sdk/client-ssm';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { SECOND_MS } from '../../core/units.ts';
-import type { Part, Stack, StageInventory } from '../../diagnosis/ports.ts';
+import type { Part, Stack, StageInventory } from '../../diagnosis/inventory.ts';
 import { createClients } from './create-clients.ts';
 import { readAwsFailure, storeError } from './store-failure.ts';
 

@@ -1,7 +1,7 @@
-// What an examination asks from outside. None of it changes anything.
+// What exists of a stage on AWS, as it was read.
 
 /** What of a stage can exist on AWS. */
-export type PartKind = 'table' | 'bucket' | 'log group' | 'topic' | 'policy' | 'parameter';
+type PartKind = 'table' | 'bucket' | 'log group' | 'topic' | 'policy' | 'parameter';
 
 export interface Part {
   readonly kind: PartKind;
@@ -17,15 +17,13 @@ export interface Stack {
   readonly resources: readonly string[];
 }
 
-/** A part of an answer that could not be had, in one line. */
-export type Unread = string;
-
 export interface StageInventory {
   readonly account: string;
   readonly region: string;
   readonly stacks: readonly Stack[];
   readonly parts: readonly Part[];
-  readonly unread: readonly Unread[];
+  /** One line for each part of the answer that could not be had. */
+  readonly unread: readonly string[];
   /** This machine's clock against AWS's; undefined when its answer bore no time. */
   readonly clock: { readonly offMs: number; readonly doubtMs: number } | undefined;
 }

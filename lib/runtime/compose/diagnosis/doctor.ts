@@ -1,20 +1,20 @@
 // Composes the examinations of `qtrader doctor`.
 import { statfs } from 'node:fs/promises';
-import { flagPath } from '../../adapters/aws/resources.ts';
-import { readStageInventory } from '../../adapters/aws/stage-inventory.ts';
-import { createCcxtMarketData } from '../../adapters/binance/market/ccxt-market-data.ts';
-import { messageOf } from '../../core/message-of.ts';
-import { type Finding, fault, ok, warning } from '../../diagnosis/finding.ts';
-import { judgeLeftOvers } from '../../diagnosis/left-overs.ts';
-import { judgeClock, judgeDisk, judgeNode } from '../../diagnosis/machine.ts';
-import { examineExchange, examineSystem } from '../../diagnosis/use-cases/examine-system.ts';
-import { type Exchange, FUNCTION_SETTINGS } from '../config/function-settings.ts';
-import { nodeVersion, useRegion } from '../config/process-environment.ts';
-import { apiTokenParameter, credentialParameters } from '../config/stage.ts';
-import { STARTER_MODELS_FOLDER } from '../config/starter-models.ts';
-import { LIVE_EXCHANGE, liveRefusal } from '../config/venue.ts';
-import { openModelsFolder, verifyStoredModels } from './models.ts';
-import { type OperatorSystem, openAwsStage } from './operator.ts';
+import { flagPath } from '../../../adapters/aws/resources.ts';
+import { readStageInventory } from '../../../adapters/aws/stage-inventory.ts';
+import { createCcxtMarketData } from '../../../adapters/binance/market/ccxt-market-data.ts';
+import { messageOf } from '../../../core/message-of.ts';
+import { type Finding, fault, ok, warning } from '../../../diagnosis/finding.ts';
+import { judgeLeftOvers } from '../../../diagnosis/left-overs.ts';
+import { judgeClock, judgeDisk, judgeNode } from '../../../diagnosis/machine.ts';
+import { examineExchange, examineSystem } from '../../../diagnosis/use-cases/examine-system.ts';
+import { type Exchange, FUNCTION_SETTINGS } from '../../config/function-settings.ts';
+import { nodeVersion, useRegion } from '../../config/process-environment.ts';
+import { apiTokenParameter, credentialParameters } from '../../config/stage.ts';
+import { STARTER_MODELS_FOLDER } from '../../config/starter-models.ts';
+import { LIVE_EXCHANGE, liveRefusal } from '../../config/venue.ts';
+import { openModelsFolder, verifyStoredModels } from '../models.ts';
+import { type OperatorSystem, openAwsStage } from '../operator.ts';
 
 const ONCE = { attempts: 1, timeoutMs: 3_000, deadlineMs: 5_000 };
 
