@@ -3,7 +3,7 @@
 /** Lowest first: a capability imports itself and what stands before it. */
 const ORDER = ['core', 'market', 'features', 'models', 'inference', 'risk', 'execution', 'rollout'];
 /** On top of all of these, and unknown to each other. */
-const TOP = ['research', 'api', 'notification'];
+const TOP = ['research', 'api', 'notification', 'diagnosis'];
 
 const CAPABILITY = `^lib/(${[...ORDER, ...TOP].join('|')})/`;
 /** Every answer of the HTTP API is a use case: it has no pure part of its own. */

@@ -21,6 +21,7 @@ import { addApiTokenCommand } from './commands/stage/api-token.ts';
 import { addCompletionCommand } from './commands/stage/completion.ts';
 import { addCostCommand } from './commands/stage/cost.ts';
 import { addDemoCommand } from './commands/stage/demo.ts';
+import { addDoctorCommand } from './commands/stage/doctor.ts';
 import { addLocalCommand } from './commands/stage/local.ts';
 import { addLogsCommand } from './commands/stage/logs.ts';
 import { addNotifyCommand } from './commands/stage/notify.ts';
@@ -49,6 +50,7 @@ const COMMANDS = {
     addStartCommand,
     addDemoCommand,
     addLocalCommand,
+    addDoctorCommand,
     addApiTokenCommand,
     addNotifyCommand,
     addCostCommand,

@@ -14,3 +14,10 @@ export const deployTarget = (): { account: string | undefined; region: string | 
   account: process.env.CDK_DEFAULT_ACCOUNT,
   region: process.env.CDK_DEFAULT_REGION,
 });
+
+export const nodeVersion = (): string => process.versions.node;
+
+/** For every AWS client that is opened afterwards. */
+export function useRegion(region: string): void {
+  process.env.AWS_REGION = region;
+}
