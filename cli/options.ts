@@ -15,12 +15,16 @@ export function parseInstant(text: string): number {
   return instantMs;
 }
 
+/** `BTCUSDT`. */
+export function parseSymbol(text: string): string {
+  if (!SYMBOL_PATTERN.test(text))
+    throw new InvalidArgumentError(`"${text}" is not a symbol; symbols look like BTCUSDT.`);
+  return text;
+}
+
 /** `BTCUSDT,ETHUSDT`. */
 export function parseSymbols(text: string): string[] {
-  const symbols = text.split(',').map((symbol) => symbol.trim());
-  for (const symbol of symbols)
-    if (!SYMBOL_PATTERN.test(symbol))
-      throw new InvalidArgumentError(`"${symbol}" is not a symbol; symbols look like BTCUSDT.`);
+  const symbols = text.split(',').map((symbol) => parseSymbol(symbol.trim()));
   return [...new Set(symbols)];
 }
 

@@ -3,6 +3,9 @@ import { Command, CommanderError } from 'commander';
 import { isDebugging } from '../lib/runtime/config/process-environment.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { CommandFailure, UsageError } from './command-error.ts';
+import { addEquityCommand } from './commands/account/equity.ts';
+import { addOrdersCommand } from './commands/account/orders.ts';
+import { addTradesCommand } from './commands/account/trades.ts';
 import { addCollectCommand } from './commands/data/collect.ts';
 import { addDatasetCommand } from './commands/data/dataset.ts';
 import { addFeaturesCommand } from './commands/data/features.ts';
@@ -14,8 +17,11 @@ import { addEvaluateCommand } from './commands/research/evaluate.ts';
 import { addInferCommand } from './commands/research/infer.ts';
 import { addStudyCommand } from './commands/research/study.ts';
 import { addApiTokenCommand } from './commands/stage/api-token.ts';
+import { addCompletionCommand } from './commands/stage/completion.ts';
 import { addCostCommand } from './commands/stage/cost.ts';
+import { addDemoCommand } from './commands/stage/demo.ts';
 import { addLocalCommand } from './commands/stage/local.ts';
+import { addLogsCommand } from './commands/stage/logs.ts';
 import { addNotifyCommand } from './commands/stage/notify.ts';
 import { addStartCommand } from './commands/stage/start.ts';
 import { addBreakerCommand } from './commands/trading/breaker.ts';
@@ -32,10 +38,21 @@ const EXIT_USAGE = 2;
 
 /** The commands as --help groups them. */
 const COMMANDS = {
-  'Run a system:': [addStartCommand, addLocalCommand, addApiTokenCommand, addNotifyCommand, addCostCommand],
+  'Run a system:': [
+    addStartCommand,
+    addDemoCommand,
+    addLocalCommand,
+    addApiTokenCommand,
+    addNotifyCommand,
+    addCostCommand,
+  ],
   'Watch and control trading:': [
     addStatusCommand,
+    addLogsCommand,
     addSignalsCommand,
+    addTradesCommand,
+    addOrdersCommand,
+    addEquityCommand,
     addFlagsCommand,
     addBreakerCommand,
     addEmergencyStopCommand,
@@ -48,12 +65,11 @@ const COMMANDS = {
   'Research on recorded candles:': [addInferCommand, addEvaluateCommand, addBacktestCommand, addStudyCommand],
 };
 
-function createProgram(): Command {
+export function createProgram(): Command {
   const program = new Command('qtrader')
     .description('Quantum Trader: trading signals from verified models, behind a gate that fails closed.')
     .version(packageJson.version, '--version', 'print the version')
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(`${text.trimEnd()} (see qtrader --help)\n`) })
     .addHelpText(
       'after',
       `
@@ -65,12 +81,27 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     program.commandsGroup(group);
     for (const add of commands) add(program);
   }
+  program.commandsGroup('This command:').helpCommand('help [command]', 'how to use a command');
+  addCompletionCommand(program);
+  tellErrorsInOneLine(program, program.name());
   return program;
 }
 
-async function main(): Promise<number> {
+/** With what was probably meant, or where to read on. */
+function tellErrorsInOneLine(command: Command, name: string): void {
+  command.configureOutput({
+    outputError(text, write) {
+      const line = text.trim().replaceAll(/\s*\n/g, ' ');
+      write(line.includes('(Did you mean') ? `${line}\n` : `${line} (see ${name} --help)\n`);
+    },
+  });
+  for (const child of command.commands) tellErrorsInOneLine(child, `${name} ${child.name()}`);
+}
+
+/** @param args as typed behind `qtrader`. @returns the exit code */
+export async function runCommand(args: readonly string[]): Promise<number> {
   try {
-    await createProgram().parseAsync();
+    await createProgram().parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
@@ -90,14 +121,16 @@ function describeUnexpected(error: unknown): string {
   return isDebugging() ? (error.stack ?? error.message) : error.message;
 }
 
-let isOutputLost = false;
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // A reader that stops early (`qtrader signals | head`) is not a failure.
-  if (error.code === 'EPIPE') process.exit(0);
-  // The work itself, such as a running system, continues; but a command whose output is lost has failed.
-  if (!isOutputLost) report(`standard output: ${error.message}`, EXIT_FAILURE);
-  isOutputLost = true;
-});
-
-const exitCode = await main();
-process.exitCode = exitCode === 0 && isOutputLost ? EXIT_FAILURE : exitCode;
+/** The process of the command: ends with its exit code, also when its output finds no reader. */
+export async function runProcess(): Promise<void> {
+  let isOutputLost = false;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // A reader that stops early (`qtrader signals | head`) is not a failure.
+    if (error.code === 'EPIPE') process.exit(0);
+    // The work itself, such as a running system, continues; but a command whose output is lost has failed.
+    if (!isOutputLost) report(`standard output: ${error.message}`, EXIT_FAILURE);
+    isOutputLost = true;
+  });
+  const exitCode = await runCommand(process.argv.slice(2));
+  process.exitCode = exitCode === 0 && isOutputLost ? EXIT_FAILURE : exitCode;
+}

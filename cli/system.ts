@@ -1,6 +1,7 @@
 // Which system a command works on: the local one (running, or its saved state), or a stage on AWS with --stage.
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { formatDuration } from '../lib/core/format-figure.ts';
 import { messageOf } from '../lib/core/message-of.ts';
 import type { OperatorSystem } from '../lib/runtime/compose/operator.ts';
 import { liveRefusal } from '../lib/runtime/config/venue.ts';
@@ -22,6 +23,18 @@ export type SystemOrigin =
   | { readonly kind: 'running' }
   /** `savedAtMs`: real time at which it last ran; undefined when unknown. */
   | { readonly kind: 'saved'; readonly savedAtMs: number | undefined };
+
+type SavedOrigin = Extract<SystemOrigin, { kind: 'saved' }>;
+
+/** `, saved 3 min ago`; empty when that is not known. */
+export const describeSaved = ({ savedAtMs }: SavedOrigin): string =>
+  savedAtMs === undefined ? '' : `, saved ${formatDuration(Math.max(0, Date.now() - savedAtMs))} ago`;
+
+/** Tells people, on stderr, that what they read is no longer moving. */
+export function noteSavedState(origin: SystemOrigin): void {
+  if (origin.kind === 'saved')
+    process.stderr.write(`the local system is not running: this is its last state${describeSaved(origin)}\n`);
+}
 
 /**
  * Opens the system, does the work, closes it.

@@ -27,3 +27,7 @@ export const words = (code: string): string => code.replaceAll('_', ' ');
 /** A class for the sign of an amount. */
 export const signClass = (value: number | null): string =>
   value === null || value === 0 ? '' : value > 0 ? 'gain' : 'loss';
+
+/** Who acted: a name that is not proven says so. */
+export const actor = ({ name, proven }: { readonly name: string; readonly proven: boolean }): string =>
+  proven ? name : `${name} (not proven)`;

@@ -1,6 +1,6 @@
 // Which models decide and how sound they are, what is traded, how far live trading may go, and who changed what.
 import { type Models, type Rollout, read, type Status } from './api.ts';
-import { instant, percent, words } from './format.ts';
+import { actor, instant, percent, words } from './format.ts';
 import { Flags } from './header.tsx';
 import { Table } from './table.tsx';
 import { usePolled } from './use-polled.ts';
@@ -130,7 +130,8 @@ function Checklist({ rollout }: { rollout: Rollout }) {
           Since {instant(state.enteredAtMs)} UTC. Sign-offs for the next level:{' '}
           {Object.entries(state.signOffs)
             .map(
-              ([role, signed]) => `${words(role)} ${signed === null ? 'missing' : `by ${signed.operator}`}`,
+              ([role, signed]) =>
+                `${words(role)} ${signed === null ? 'missing' : `by ${actor(signed.operator)}`}`,
             )
             .join(', ')}
           .
@@ -193,12 +194,12 @@ export function LogView({ token, scope }: { token: string; scope: Status['scope'
       <Table
         label="Audit trail"
         rows={audit.data?.entries ?? []}
-        keyOf={({ atMs, what, by }) => `${atMs} ${what} ${by}`}
+        keyOf={({ atMs, what, by }) => `${atMs} ${what} ${by.name}`}
         empty="Nobody has changed anything yet."
         columns={[
           { head: 'time, UTC', cell: ({ atMs }) => instant(atMs) },
           { head: 'what', cell: ({ what }) => words(what) },
-          { head: 'by', cell: ({ by }) => by },
+          { head: 'by', cell: ({ by }) => actor(by) },
           { head: 'why', cell: ({ message }) => message },
         ]}
       />

@@ -80,6 +80,7 @@ function inferenceAlarms(stage: string, shards: number): AlarmDefinition[] {
       'A model was trained on other features than this code computes',
       sum('FeatureMismatches'),
     ),
+    alarm('window-mismatch', 'Kept candles were others than the exchange gives now', sum('WindowMismatches')),
     alarm(
       'latency',
       'A symbol takes 100 ms or more',

@@ -73,6 +73,10 @@ export function dashboardRows(stage: string): readonly (readonly DashboardPanel[
     ],
     [
       panel('Models not serving', [infer('ModelLoadFailures'), infer('FeatureMismatches')]),
+      panel(
+        'Candle windows',
+        ['WindowsContinued', 'WindowsReadWhole', 'RevisedCandles'].map((name) => infer(name)),
+      ),
       panel('Latency per symbol, ms', [infer('LatencyPerSymbol', Stats.MAXIMUM)]),
       panel('Memory of infer, MB', [infer('ResidentMemory', Stats.MAXIMUM)]),
     ],

@@ -52,7 +52,7 @@ function functionLoads({ symbols, shards }: StageSize): Readonly<Record<string, 
   const perBar = BARS_PER_HOUR * shards;
   const daily = 1 / 24;
   return {
-    infer: { runsPerHour: perBar, durationMs: 250 + (10 * symbols) / shards, logBytes: 2_100, metrics: 12 },
+    infer: { runsPerHour: perBar, durationMs: 250 + (10 * symbols) / shards, logBytes: 2_300, metrics: 15 },
     execute: { runsPerHour: perBar, durationMs: 250, logBytes: 1_250, metrics: 8 },
     'manage-positions': { runsPerHour: 60, durationMs: 200, logBytes: 1_300, metrics: 4 },
     'circuit-breaker': { runsPerHour: 60, durationMs: 200, logBytes: 1_100, metrics: 3 },
@@ -92,7 +92,7 @@ const EVALUATED_BARS = BARS_PER_DAY;
 const NAT_BYTES_PER_RUN = 100_000;
 
 /** Metrics that the alarms of infra/catalog/alarms.ts watch. */
-export const ALARM_METRICS = 83;
+export const ALARM_METRICS = 84;
 
 export interface StageSize {
   /** 1…1000 */

@@ -30,9 +30,15 @@ const cursorSchema = z
   .max(300)
   .refine((cursor) => encodeCursor(decodeCursor(cursor)) === cursor, 'must be the `next` of a page')
   .transform(decodeCursor)
-  .pipe(z.string().regex(/^\d{13}[^\p{Cc}]*$/u, 'must be the `next` of a page'));
+  .pipe(
+    z
+      .string()
+      .regex(/^\d{13}[^\p{Cc}]*$/u, 'must be the `next` of a page')
+      // As a caller writes it: encoded.
+      .meta({ pattern: '^[A-Za-z0-9_-]{18,300}$' }),
+  );
 
-const timeSchema = wholeNumberSchema.pipe(z.int().max(9_999_999_999_999));
+const timeSchema = wholeNumberSchema.pipe(z.int().min(0).max(9_999_999_999_999));
 
 const accountQuery = { scope: scopeSchema.default('paper').describe('Which account.') };
 
@@ -69,8 +75,10 @@ export const candlesQuerySchema = z.strictObject({
   ),
 });
 
-export const tradesQuerySchema = z.strictObject(spanQuery());
-export const ordersQuerySchema = z.strictObject(pageQuery());
+const symbolQuery = { symbol: symbolSchema.optional().describe('Only of this symbol.') };
+
+export const tradesQuerySchema = z.strictObject({ ...spanQuery(), ...symbolQuery });
+export const ordersQuerySchema = z.strictObject({ ...spanQuery(), ...symbolQuery });
 export const equityQuerySchema = z.strictObject(spanQuery(SNAPSHOTS_MAX));
 export const daysQuerySchema = z.strictObject(accountQuery);
 export const positionsQuerySchema = z.strictObject(accountQuery);

@@ -1,5 +1,6 @@
 // The emergency stop over HTTP. It is logged before it begins and recorded in the audit trail of every account that it stops.
 import type { z } from 'zod';
+import type { Actor } from '../core/actor.ts';
 import { messageOf } from '../core/message-of.ts';
 import {
   type EmergencyStep,
@@ -38,7 +39,7 @@ export async function serveStop(
     ...{ requestId, sourceIp, method, path, who, status: 'begun', tookMs: 0, isRepeated: false },
     message: JSON.stringify(input),
   });
-  const operator = by === undefined ? `HTTP API (${who})` : `${by} by HTTP API (${who})`;
+  const operator = { name: by ?? 'HTTP API', proven: false, via: `HTTP API (${who})` };
   const scopes: Promise<readonly Scope[]> = drill ? Promise.resolve(['paper']) : watchedScopes(dependencies);
   const stop = { scopes, operator, reason: drill ? `drill: ${reason}` : reason, keepPositions };
   const steps = await emergencyStop(dependencies, stop);
@@ -69,7 +70,7 @@ function statusOfStop(steps: readonly EmergencyStep[], failures: readonly string
 async function auditStop(
   { risk, clock }: StopDependencies,
   stop: {
-    readonly operator: string;
+    readonly operator: Actor;
     readonly reason: string;
     readonly scopes: readonly Scope[];
     readonly steps: readonly EmergencyStep[];

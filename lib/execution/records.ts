@@ -2,6 +2,7 @@
 // is not read strictly: where a newer version of the code has written more, the older one must still be able to protect and to
 // close positions, above all after a rollback.
 import { z } from 'zod';
+import { actorSchema } from '../core/actor.ts';
 import { type KeyedKind, PASSING_KEPT_MS, type RecordKind, type SeriesKind } from '../risk/record-kind.ts';
 import { sideSchema } from '../risk/records.ts';
 import { type ExecuteReport, executeReportSchema } from './execute-report.ts';
@@ -93,7 +94,7 @@ const transferDeclarationSchema = z.strictObject({
   atMs: z.int(),
   /** Into the account; below zero out of it. */
   amountMicroUsdt: z.int(),
-  by: z.string(),
+  by: actorSchema,
   reason: z.string(),
 });
 export type TransferDeclarationRecord = z.infer<typeof transferDeclarationSchema>;

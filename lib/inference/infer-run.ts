@@ -25,6 +25,20 @@ const shadowRunSchema = z.strictObject({
 });
 export type ShadowRun = z.infer<typeof shadowRunSchema>;
 
+/** How the symbols' candles were read, lib/market/use-cases/candle-windows.ts. */
+const windowReadingsSchema = z.strictObject({
+  /** Windows that were kept and continued, and those that were read whole. */
+  newest: z.int().min(0),
+  whole: z.int().min(0),
+  /** Of those read whole: what was kept of older candles was the same … */
+  proven: z.int().min(0),
+  /** … or was not, and had been served. */
+  differing: z.array(z.string()),
+  /** Symbols of which a candle of the last hour was another one when it was read again. */
+  revised: z.array(z.string()),
+});
+export type WindowReadings = z.infer<typeof windowReadingsSchema>;
+
 // Not strict: a breaker that is older than infer for some minutes must not trip on fields that it does not know yet.
 export const inferRunSchema = z.object({
   barOpenTimeMs: z.int(),
@@ -48,8 +62,7 @@ export const inferRunSchema = z.object({
       message: z.string(),
     }),
   ),
-  /** Symbols whose newest candle of the run before was another one when it was read again; absent in older records. */
-  revisedCandles: z.int().min(0).optional(),
+  candleWindows: windowReadingsSchema,
   /** Models of the ensemble that served no symbol in this run. */
   quarantined: quarantinedSchema,
   /** How many of the ensemble's models are not among these. */

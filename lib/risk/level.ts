@@ -1,5 +1,6 @@
 // The levels of the rollout and how much each may put at risk: live trading grows in steps that people sign off.
 import { z } from 'zod';
+import { actorSchema } from '../core/actor.ts';
 
 /** Most cautious first. */
 export const LEVELS = ['PAPER', 'HOUR_1_6', 'HOUR_6_24', 'FULL'] as const;
@@ -19,7 +20,7 @@ export const SIGN_OFF_ROLES = ['technical_lead', 'risk_manager'] as const;
 
 export type SignOffRole = (typeof SIGN_OFF_ROLES)[number];
 
-const signOffSchema = z.strictObject({ operator: z.string().min(1), atMs: z.int() });
+const signOffSchema = z.strictObject({ operator: actorSchema, atMs: z.int() });
 
 export const rolloutStateSchema = z.strictObject({
   level: z.enum(LEVELS),

@@ -1,6 +1,7 @@
 // The records that risk judges by: equity, days, trades, rejections, the position manager's last run, the audit trail and the
 // rollout's state. One schema and one declaration per kind, so that every function means the same.
 import { z } from 'zod';
+import { actorSchema } from '../core/actor.ts';
 import { type RolloutState, rolloutStateSchema } from './level.ts';
 import { PASSING_KEPT_MS, type RecordKind, type SeriesKind } from './record-kind.ts';
 
@@ -81,7 +82,7 @@ export type IncidentRecord = z.infer<typeof incidentRecordSchema>;
 export const auditRecordSchema = z.strictObject({
   atMs: z.int(),
   what: z.string(),
-  by: z.string(),
+  by: actorSchema,
   message: z.string(),
 });
 export type AuditRecord = z.infer<typeof auditRecordSchema>;

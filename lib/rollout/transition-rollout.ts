@@ -1,6 +1,7 @@
 // How the rollout moves between its levels: up one at a time, with time, fresh evidence and two people; down at once.
 // A pure total function; storing the state and proving who signed is the caller's.
 
+import { type Actor, isSamePerson } from '../core/actor.ts';
 import { HOUR_MS } from '../core/units.ts';
 import { initialRollout, LEVELS, type Level, type RolloutState, type SignOffRole } from '../risk/level.ts';
 import type { GoNoGo } from './go-no-go.ts';
@@ -21,7 +22,7 @@ export type RolloutEvent =
   | {
       readonly kind: 'sign_off';
       readonly role: SignOffRole;
-      readonly operator: string;
+      readonly operator: Actor;
       readonly atMs: number;
     }
   | {
@@ -40,6 +41,8 @@ export const ROLLOUT_DENIALS = {
   technical_lead_missing: 'the technical lead has not signed off within the last 24 hours',
   risk_manager_missing: 'the risk manager has not signed off within the last 24 hours',
   same_identity: 'one person cannot sign off in both roles',
+  operator_unproven:
+    'both sign-offs must be proven alike: a name that was only typed does not count beside a proven one',
   operator_missing: 'a sign-off needs a name',
   clock_invalid: 'the time given is not a time, or lies before the level began',
   highest_level: 'there is no level above',
@@ -68,12 +71,13 @@ export function transitionRollout(state: RolloutState, event: RolloutEvent): Rol
 }
 
 function signOff(state: RolloutState, event: RolloutEvent & { kind: 'sign_off' }): RolloutTransition {
-  const operator = identity(event.operator);
-  if (operator === '') return denied(state, ['operator_missing']);
+  const { operator } = event;
+  if (operator.name.trim() === '') return denied(state, ['operator_missing']);
   if (!isAfter(event.atMs, state.enteredAtMs)) return denied(state, ['clock_invalid']);
   if (nextLevel(state.level) === undefined) return denied(state, ['highest_level']);
   const other = event.role === 'technical_lead' ? 'risk_manager' : 'technical_lead';
-  if (identity(state.signOffs[other]?.operator ?? '') === operator) return denied(state, ['same_identity']);
+  const pair = denialOfPair(operator, state.signOffs[other]?.operator);
+  if (pair !== undefined) return denied(state, [pair]);
   const signOffs = { ...state.signOffs, [event.role]: { operator, atMs: event.atMs } };
   return { previous: state, current: { ...state, signOffs }, outcome: 'signed_off', denials: [] };
 }
@@ -90,8 +94,7 @@ function denialsOfAdvance(state: RolloutState, event: RolloutEvent & { kind: 'ad
   const { technical_lead, risk_manager } = state.signOffs;
   const isFresh = (madeAtMs: number, ageMsMax: number) =>
     isAfter(madeAtMs, state.enteredAtMs) && event.atMs >= madeAtMs && event.atMs - madeAtMs <= ageMsMax;
-  const signed = (made: typeof technical_lead) =>
-    made !== null && identity(made.operator) !== '' && isFresh(made.atMs, SIGN_OFF_AGE_MS_MAX);
+  const signed = (made: typeof technical_lead) => made !== null && isFresh(made.atMs, SIGN_OFF_AGE_MS_MAX);
 
   const denials: RolloutDenial[] = [];
   if (event.atMs - state.enteredAtMs < HOURS_BEFORE_NEXT[state.level] * HOUR_MS)
@@ -102,12 +105,8 @@ function denialsOfAdvance(state: RolloutState, event: RolloutEvent & { kind: 'ad
   if (!signed(technical_lead)) denials.push('technical_lead_missing');
   if (!signed(risk_manager)) denials.push('risk_manager_missing');
   // Refused when signing already; checked again because the state was stored in between.
-  if (
-    technical_lead !== null &&
-    identity(technical_lead.operator) === identity(risk_manager?.operator ?? '')
-  ) {
-    denials.push('same_identity');
-  }
+  const pair = technical_lead && denialOfPair(technical_lead.operator, risk_manager?.operator);
+  if (pair) denials.push(pair);
   return denials;
 }
 
@@ -125,8 +124,12 @@ const nextLevel = (level: Level): Level | undefined => LEVELS[LEVELS.indexOf(lev
 const isAfter = (timeMs: number, startMs: number): boolean =>
   Number.isSafeInteger(timeMs) && timeMs >= startMs;
 
-/** The same person, however the name was typed. */
-const identity = (operator: string): string => operator.normalize('NFKC').trim().toLowerCase();
+/** Why two operators do not make two people. */
+function denialOfPair(one: Actor, other: Actor | undefined): RolloutDenial | undefined {
+  if (other === undefined) return undefined;
+  if (isSamePerson(one, other)) return 'same_identity';
+  return one.proven === other.proven ? undefined : 'operator_unproven';
+}
 
 const moved = (state: RolloutState, level: Level, atMs: number): RolloutTransition => ({
   previous: state,

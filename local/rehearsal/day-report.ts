@@ -74,7 +74,7 @@ export class DayCounts {
     this.#signals += run.written;
     this.#acting += run.actions.BUY + run.actions.SELL;
     this.#abstentions += run.abstentions.length;
-    this.#revisedCandles += run.revisedCandles ?? 0;
+    this.#revisedCandles += run.candleWindows.revised.length;
   }
 
   execute(report: ExecuteReport | undefined): void {

@@ -7,13 +7,14 @@ import { createMemoryFlagStore } from '../../lib/adapters/memory/memory-flag-sto
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
 import { createOnnxModelRuntime } from '../../lib/adapters/onnx/onnx-model-runtime.ts';
+import { unproven } from '../../lib/core/actor.ts';
 import type { ExecuteReport } from '../../lib/execution/execute-report.ts';
 import { FULL_SIZE } from '../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../lib/execution/use-cases/execute.ts';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { managePositions } from '../../lib/execution/use-cases/manage-positions.ts';
 import { type InferOutcome, infer } from '../../lib/inference/use-cases/infer.ts';
-import { CandleRevisions } from '../../lib/market/candle-revisions.ts';
+import { createCandleWindows } from '../../lib/market/use-cases/candle-windows.ts';
 import { createEnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
@@ -77,9 +78,8 @@ export async function openRehearsedSystem({ exchange, clock, symbols, draw }: Re
   const broker = createLiveBroker({ ...connection, credentials: REHEARSAL_KEYS, market });
   const records = executionRecords(risk);
   await records.rollout.put(SCOPE, { ...initialRollout(clock.nowMs()), level: 'FULL' }, { ifAbsent: true });
-  const revisions = new CandleRevisions();
   const inferring = {
-    ...{ market, ensembles, signals, clock, codeVersion, revisions },
+    ...{ market, windows: createCandleWindows(market), ensembles, signals, clock, codeVersion },
     ...{ stopwatchMs: clock.nowMs, sleep: clock.sleep, residentBytes: process.memoryUsage.rss },
   };
   const executing = {
@@ -106,9 +106,16 @@ export async function openRehearsedSystem({ exchange, clock, symbols, draw }: Re
     latch: async () => (await risk.readGate(SCOPE))?.breaker,
     /** Both steps of a reset, by two operators, and the flags reopened. False while it is refused. */
     async reset(): Promise<boolean> {
-      const asked = { scope: SCOPE, operator: 'first operator', reason: 'the cause is known' } as const;
+      const asked = {
+        scope: SCOPE,
+        operator: unproven('first operator'),
+        reason: 'the cause is known',
+      } as const;
       await requestBreakerReset(breaker, asked);
-      const approved = await approveBreakerReset(breaker, { scope: SCOPE, operator: 'second operator' });
+      const approved = await approveBreakerReset(breaker, {
+        scope: SCOPE,
+        operator: unproven('second operator'),
+      });
       if (approved.transition?.current.latch !== 'ARMED') return false;
       const reopened = Object.keys(CLOSED_FLAGS).map((name) => [name, OPEN_FLAGS[name as FlagName]!]);
       await writeFlags(flags, Object.fromEntries(reopened));

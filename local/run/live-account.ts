@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readLevel } from '../../lib/risk/use-cases/read-level.ts';
-import type { ExchangeKeys } from '../../lib/runtime/compose/keyed-broker.ts';
+import type { ExchangeKeys } from '../../lib/runtime/compose/exchange/keyed-broker.ts';
 import type { OperatorSystem } from '../../lib/runtime/compose/operator.ts';
 import { exchangeKeySchema, type SelfHostedSettings } from '../../lib/runtime/config/self-hosted-settings.ts';
 import { describeFileFailure, LocalStartError } from '../aws/host/local-start-error.ts';

@@ -16,9 +16,9 @@ import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { composeApi, setApiToken } from '../../lib/runtime/compose/api.ts';
 import { composeCircuitBreaker } from '../../lib/runtime/compose/circuit-breaker.ts';
 import { composeEvaluateRollout } from '../../lib/runtime/compose/evaluate-rollout.ts';
+import type { ExchangeKeys } from '../../lib/runtime/compose/exchange/keyed-broker.ts';
 import { composeExecute } from '../../lib/runtime/compose/execute.ts';
 import { composeInfer } from '../../lib/runtime/compose/infer.ts';
-import type { ExchangeKeys } from '../../lib/runtime/compose/keyed-broker.ts';
 import {
   expireLocalItems,
   keepExchangeKeys,

@@ -303,7 +303,7 @@ describe('an emergency stop', () => {
       {
         atMs: stage.clock.nowMs(),
         what: 'emergency_stop',
-        by: 'ada by HTTP API (token)',
+        by: { name: 'ada', proven: false, via: 'HTTP API (token)' },
         message: expect.stringMatching(/^drill: a test; from 127\.0\.0\.1, request [0-9a-f-]+; complete$/),
       },
     ]);

@@ -1,7 +1,9 @@
 // What the HTTP API tells of an account that has traded: every figure is the one on record, and pages miss and repeat nothing.
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
+import { unproven } from '../../lib/core/actor.ts';
 import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import type { OrderRecord } from '../../lib/execution/records.ts';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
@@ -239,6 +241,26 @@ describe('pages', () => {
     expect(minutesOf(await get(`/api/equity?fromMs=${AT + 2 * MINUTE_MS}&toMs=${AT}`))).toEqual([]);
   });
 
+  it('of one symbol within a span hold its records alone, full to the count', async () => {
+    for (let minute = 0; minute < 12; minute++) {
+      const symbol = minute % 3 === 0 ? 'AUSDT' : 'BUSDT';
+      await records().trades.add('paper', tradeOf(AT + minute * MINUTE_MS, symbol));
+      const order = { ...orderOf(AT + minute * MINUTE_MS, `order-${minute}`), symbol };
+      await records().orders.put('paper', order, { ifAbsent: true });
+    }
+    const query = `count=2&symbol=AUSDT&fromMs=${AT + MINUTE_MS}&toMs=${AT + 10 * MINUTE_MS}`;
+    const minutesOf = (pages: unknown[][], time: string) =>
+      pages.map((page) =>
+        (page as Record<string, number>[]).map((record) => (record[time]! - AT) / MINUTE_MS),
+      );
+    expect(minutesOf(await readPages(`/api/trades?${query}`, 'trades'), 'closedAtMs')).toEqual([[9, 6], [3]]);
+    expect(minutesOf(await readPages(`/api/orders?${query}`, 'orders'), 'createdAtMs')).toEqual([
+      [9, 6],
+      [3],
+    ]);
+    expect((await get('/api/trades?symbol=CUSDT')).trades).toEqual([]);
+  });
+
   it('of orders and audit entries go by time, not by key', async () => {
     const ids = ['z', 'a', 'm', 'b', 'y'];
     for (const [index, id] of ids.entries())
@@ -246,7 +268,7 @@ describe('pages', () => {
     const orders = (await readPages('/api/orders?count=2', 'orders')).flat() as OrderRecord[];
     expect(orders.map(({ clientOrderId }) => clientOrderId)).toEqual(ids.toReversed());
 
-    const entry = (atMs: number) => ({ atMs, what: 'a test', by: 'ada', message: String(atMs) });
+    const entry = (atMs: number) => ({ atMs, what: 'a test', by: unproven('ada'), message: String(atMs) });
     await records().audit.add('paper', 'rollout#2', entry(AT + HOUR_MS));
     await records().audit.add('paper', 'api#3', entry(AT + 7_200_000));
     const entries = (await readPages('/api/audit?count=1', 'entries')).flat() as {
@@ -261,7 +283,16 @@ describe('pages', () => {
 
   it.each([
     ...['before=', 'before=abc', 'before=%00', `before=${'A'.repeat(400)}`, 'before=b3JkZXIjeA'],
-    ...['fromMs=-1', 'fromMs=1e3', 'toMs=now', 'toMs=99999999999999', 'scope=', 'scope=paper&scope=live'],
+    ...[
+      'symbol=',
+      'symbol=btc',
+      'fromMs=-1',
+      'fromMs=1e3',
+      'toMs=now',
+      'toMs=99999999999999',
+      'scope=',
+      'scope=paper&scope=live',
+    ],
     ...['count=-1', 'count=1001', 'count=', 'cursor=x'],
   ])('refuse ?%s', async (query) => {
     expect((await stage.call(`/api/trades?${query}`)).json.error.code).toBe('bad_request');

@@ -1,4 +1,5 @@
 // Every kind of record, written and read back by its repository: in memory and on DynamoDB.
+
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -6,6 +7,7 @@ import { createDynamoRiskStore } from '../../lib/adapters/aws/dynamodb/dynamo-ri
 import { ensureLocalResources, RISK_TABLE } from '../../lib/adapters/aws/resources.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { API_TOKEN } from '../../lib/api/api-token.ts';
+import { unproven } from '../../lib/core/actor.ts';
 import { InvariantError } from '../../lib/core/invariant.ts';
 import { DAY_MS, SECOND_MS } from '../../lib/core/units.ts';
 import type { ExecuteReport } from '../../lib/execution/execute-report.ts';
@@ -53,7 +55,7 @@ const trade: riskKinds.TradeRecord = {
   ensembleId: null,
 };
 const declaration: executionKinds.TransferDeclarationRecord = {
-  ...{ atMs: NOW_MS, amountMicroUsdt: -500_000_000, by: 'ann', reason: 'profit' },
+  ...{ atMs: NOW_MS, amountMicroUsdt: -500_000_000, by: unproven('ann'), reason: 'profit' },
 };
 const order: executionKinds.OrderRecord = {
   clientOrderId: 'qt-1',
@@ -120,7 +122,7 @@ const report: ExecuteReport = {
   held: 1,
   decisions: [],
 };
-const audit: riskKinds.AuditRecord = { atMs: NOW_MS, what: 'reset', by: 'ada', message: '' };
+const audit: riskKinds.AuditRecord = { atMs: NOW_MS, what: 'reset', by: unproven('ada'), message: '' };
 const drift: DriftRecord = { outcome: 'unmeasured', atMs: NOW_MS, code: 'no_rows', message: '' };
 const goNoGo: rolloutKinds.GoNoGoRecord = {
   verdict: 'GO',

@@ -5,6 +5,7 @@ import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal
 import { failure } from '../../lib/core/result.ts';
 import { CLOSE_MARGIN_MS, infer } from '../../lib/inference/use-cases/infer.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
+import { createCandleWindows } from '../../lib/market/use-cases/candle-windows.ts';
 import { startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { brokerMarket } from '../support/execution/broker-market.ts';
 
@@ -17,9 +18,11 @@ async function waitedAt(sinceCloseMs: number) {
   });
   const waits: number[] = [];
   try {
+    const market = createCcxtMarketData({ exchange: 'binanceusdm', baseUrl: exchange.url });
     const { run } = await infer(
       {
-        market: createCcxtMarketData({ exchange: 'binanceusdm', baseUrl: exchange.url }),
+        market,
+        windows: createCandleWindows(market),
         ensembles: {
           current: async () => failure({ code: 'store_unavailable', message: 'none' }),
           close: async () => {},

@@ -9,6 +9,7 @@ import type { SignalStore } from '../../lib/inference/ports.ts';
 import { signalSchema } from '../../lib/inference/signal.ts';
 import { infer } from '../../lib/inference/use-cases/infer.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
+import { createCandleWindows } from '../../lib/market/use-cases/candle-windows.ts';
 import { ensembleKey, modelKey, POINTER_KEY, SHADOW_KEY } from '../../lib/models/ensemble.ts';
 import type { ModelRuntime } from '../../lib/models/ports.ts';
 import { createEnsembleProvider, type EnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
@@ -83,10 +84,13 @@ const folder = {
   }),
 };
 
+const market = createFolderMarketData(folder, BAR + BAR_MS);
+
 const run = (options: { ensembles?: EnsembleProvider; shadowRecords?: ObjectStore | undefined } = {}) =>
   infer(
     {
-      market: createFolderMarketData(folder, BAR + BAR_MS),
+      market,
+      windows: createCandleWindows(market),
       ensembles: provider,
       signals,
       clock: { nowMs: () => BAR + BAR_MS },
@@ -110,7 +114,8 @@ async function alone() {
   const ensembles = createEnsembleProvider({ store: lonely, runtime: createOnnxModelRuntime() });
   const outcome = await infer(
     {
-      market: createFolderMarketData(folder, BAR + BAR_MS),
+      market,
+      windows: createCandleWindows(market),
       ensembles,
       signals: createMemorySignalStore(),
       clock: { nowMs: () => BAR + BAR_MS },

@@ -1,8 +1,11 @@
+import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
+import xterm from '@xterm/headless';
 import { describe, expect, it } from 'vitest';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import type { Signal } from '../../lib/inference/signal.ts';
-import { type BarView, formatBarLine, formatScreen } from '../../local/run/live-view.ts';
+import { type BarView, formatScreen } from '../../local/run/live-screen.ts';
+import { createLiveView, formatBarLine } from '../../local/run/live-view.ts';
 
 const barOpenTimeMs = Date.UTC(2024, 7, 5);
 const run: InferRun = {
@@ -17,6 +20,7 @@ const run: InferRun = {
   alreadyDecided: 0,
   actions: { SELL: 0, HOLD: 1, BUY: 1 },
   abstentions: [{ symbol: 'OLDUSDT', barOpenTimeMs, abstained: 'stale', message: 'newest candle is old' }],
+  candleWindows: { newest: 2, whole: 0, proven: 0, differing: [], revised: [] },
   quarantined: [
     { model: 'xgboost', version: 'v20240728_000000', reason: 'sha256_mismatch', message: 'differs' },
   ],
@@ -82,6 +86,7 @@ const view: BarView = {
   },
   failed: undefined,
   dashboard: 'http://127.0.0.1:4000 (token in .qt/api-token)',
+  stateOption: '',
 };
 
 describe('the live view', () => {
@@ -103,9 +108,10 @@ describe('the live view', () => {
     ])
       expect(screen).toContain(text);
     expect(screen).toMatch(/QT_ENABLE_AI_TRADING=true {2}EMERGENCY_MODE=.*missing/);
-    expect(screen).toMatch(/OFF.* flag_missing .*breaker armed/);
-    expect(screen).toContain('equity 9990.12 USDT  no position');
-    expect(screen).toContain('fetch 20 ms');
+    expect(screen).toMatch(/OFF.* {2}breaker armed.* {2}flag_missing/);
+    expect(screen).toContain('equity 9990.12 USDT, no position');
+    expect(screen).toContain('1 BUY, 0 SELL, 1 HOLD, 1 abstained (stale 1)');
+    expect(screen).toContain('fetch 20, ');
   });
 
   it('fits 80 columns: votes as letters, one reason, what acts and what abstains first', () => {
@@ -133,13 +139,78 @@ describe('the live view', () => {
     expect(lines.join('\n')).toContain('BUY 16.634989 BTCUSDT');
   });
 
-  it('never grows beyond the terminal, and says what it leaves out', () => {
-    const many = {
-      ...view,
-      signals: Array.from({ length: 100 }, (_, index) => signal(`COIN${index}USDT`, 'BUY')),
-    };
-    const screen = formatScreen(many, { rows: 30, columns: 80 });
-    expect(screen.split('\n').length).toBeLessThanOrEqual(30);
-    expect(screen).toMatch(/and \d+ more: npx --no-install qtrader signals/);
+  it.each([
+    [24, 80],
+    [24, 40],
+    [12, 80],
+    [50, 200],
+  ])(
+    'keeps mode, money and counts in sight on %i × %i, whatever else there is to tell',
+    async (rows, columns) => {
+      const held = Array.from({ length: 30 }, (_, index) => ({
+        symbol: `COIN${index}USDT`,
+        side: 'BUY',
+        quantity: 16.634988999999997,
+      })) as unknown as (typeof view.status.positions)[number][];
+      const busy: BarView = {
+        ...view,
+        signals: Array.from({ length: 100 }, (_, index) => signal(`COIN${index}USDT`, 'BUY')),
+        status: {
+          ...view.status,
+          positions: held,
+          reasons: Array.from({ length: 9 }, () => view.status.reasons[0]!),
+        },
+        failed: 'manage-positions: the exchange did not answer within ten seconds, and again and again',
+      };
+      const shell = openTerminal(rows, columns);
+      shell.output.write('some lines that were there before\n'.repeat(30));
+      const live = createLiveView(shell.output);
+      live.progress('loading candles …');
+      live.show(view);
+      live.show(busy);
+      live.progress('the log is not written any more: no space left on the device, and so on '.repeat(4));
+      live.show(view);
+      live.show(busy);
+      const screen = await shell.screen();
+      const lineOf = (start: string) => screen.filter((line) => line.startsWith(start)).length;
+      expect([lineOf('Quantum Trader'), lineOf('mode   OFF'), lineOf('money  equity 9990.12')]).toEqual([
+        1, 1, 1,
+      ]);
+      expect(lineOf('bar    1 BUY')).toBe(1);
+      expect(screen.join('\n')).not.toContain('16.6349889');
+      if (rows >= 24) {
+        expect(lineOf('symbol ')).toBe(1);
+        expect(screen.join('\n')).toMatch(/… and \d+ more: npx --no-install qtr/);
+      }
+    },
+  );
+
+  it('tells beside the last bar what happens since', async () => {
+    const shell = openTerminal(24, 80);
+    const live = createLiveView(shell.output);
+    live.show(view);
+    live.progress('the exchange has no newer bar');
+    const screen = (await shell.screen()).join('\n');
+    expect(screen).toMatch(/mode {3}OFF/);
+    expect(screen).toContain('note   the exchange has no newer bar');
   });
 });
+
+/** A terminal as people have one: what is written scrolls, and only the last rows are seen. */
+function openTerminal(rows: number, columns: number) {
+  const terminal = new xterm.Terminal({ rows, cols: columns, convertEol: true, allowProposedApi: true });
+  const output = Object.assign(
+    new Writable({ write: (chunk, _, done) => terminal.write(chunk, () => done()) }),
+    { isTTY: true, rows, columns },
+  ) as unknown as NodeJS.WriteStream;
+  return {
+    output,
+    async screen(): Promise<string[]> {
+      await new Promise<void>((resolve) => output.write('', () => resolve()));
+      const { active } = terminal.buffer;
+      return Array.from({ length: rows }, (_, row) =>
+        active.getLine(active.viewportY + row)!.translateToString(true),
+      );
+    },
+  };
+}

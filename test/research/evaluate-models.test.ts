@@ -8,6 +8,7 @@ import type { Signal } from '../../lib/inference/signal.ts';
 import { infer } from '../../lib/inference/use-cases/infer.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import type { CandleSeries } from '../../lib/market/candle-series.ts';
+import { createCandleWindows } from '../../lib/market/use-cases/candle-windows.ts';
 import { createEnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
 import type { Evaluation } from '../../lib/research/evaluation.ts';
 import { deflatedSharpe } from '../../lib/research/metrics/deflated-sharpe.ts';
@@ -92,9 +93,11 @@ async function evaluated(...call: Parameters<typeof evaluate>): Promise<Evaluati
 async function inferAt(store: Awaited<ReturnType<typeof buildStore>>, barOpenTimeMs: number) {
   const ensembles = createEnsembleProvider({ store, runtime: createOnnxModelRuntime() });
   const atMs = barOpenTimeMs + BAR_MS;
+  const market = createFolderMarketData({ symbols: Object.keys(MARKET), read: source.read }, atMs);
   const { signals } = await infer(
     {
-      market: createFolderMarketData({ symbols: Object.keys(MARKET), read: source.read }, atMs),
+      market,
+      windows: createCandleWindows(market),
       ensembles,
       signals: createMemorySignalStore(),
       clock: { nowMs: () => atMs },

@@ -12,6 +12,7 @@ import { signalSchema } from '../../lib/inference/signal.ts';
 import { infer } from '../../lib/inference/use-cases/infer.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { allocateSeries, type CandleSeries } from '../../lib/market/candle-series.ts';
+import { createCandleWindows } from '../../lib/market/use-cases/candle-windows.ts';
 import { createEnsembleProvider, type EnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
 import type { LoadedEnsemble } from '../../lib/models/use-cases/loaded-ensemble.ts';
 import {
@@ -60,9 +61,11 @@ test('decides every bar of the range exactly as serving does at that moment', as
   // 974 has the first whole sequence of 96 rows; before it the sequence models abstain.
   for (const bar of [960, 973, 974, 975, 1_100, 1_289]) {
     const atMs = FIRST_MS + (bar + 1) * BAR_MS;
+    const market = createFolderMarketData(folder, atMs);
     const { signals } = await infer(
       {
-        market: createFolderMarketData(folder, atMs),
+        market,
+        windows: createCandleWindows(market),
         ensembles,
         signals: createMemorySignalStore(),
         clock: { nowMs: () => atMs },

@@ -1,6 +1,8 @@
 // Laws of the breaker: total, latched, monotonic; and closed unless every piece of evidence is proven fine.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { unproven } from '../../lib/core/actor.ts';
 import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import type { BreakerEvidence } from '../../lib/risk/breaker/evidence.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
@@ -59,7 +61,10 @@ const healthyAt = (nowMs: number): BreakerEvidence => ({
   positionManagerAtMs: value(nowMs),
 });
 
-const operator = fc.constantFrom('ada', 'grace', 'ADA', '', ' ');
+const operator = fc.record({
+  name: fc.constantFrom('ada', 'grace', 'ADA', '', ' '),
+  proven: fc.constantFrom(true, true, false),
+});
 const event = fc.oneof(
   fc.record({ kind: fc.constant('tick' as const), nowMs: timeMs, evidence: wildEvidence }),
   timeMs.map((nowMs) => ({ kind: 'tick' as const, nowMs, evidence: healthyAt(nowMs) })),
@@ -102,9 +107,11 @@ describe('the breaker', () => {
             resets++;
             expect(next.kind).toBe('reset_approved');
             expect(previous.resetRequest?.reason).toBe('why');
-            const by = 'operator' in next ? next.operator.trim().toLowerCase() : '';
-            expect(['ada', 'grace']).toContain(by);
-            expect(previous.resetRequest?.operator.toLowerCase()).not.toBe(by);
+            const by = 'operator' in next ? next.operator : unproven('');
+            const asked = previous.resetRequest!.operator;
+            expect(['ada', 'grace']).toContain(by.name.trim().toLowerCase());
+            expect(asked.name.toLowerCase()).not.toBe(by.name.trim().toLowerCase());
+            expect(asked.proven).toBe(by.proven);
             expect('nowMs' in next && next.nowMs - previous.trippedAtMs).toBeGreaterThanOrEqual(
               BREAKER_LIMITS.cooldownMs,
             );

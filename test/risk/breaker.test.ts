@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { systemActor, unproven } from '../../lib/core/actor.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import type { BreakerEvidence } from '../../lib/risk/breaker/evidence.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
@@ -190,7 +191,7 @@ describe('a tripped breaker', () => {
     expect(effects.map((effect) => effect.kind)).toEqual(['write_state', 'close_flags', 'audit', 'notify']);
     expect(effects[2]).toMatchObject({
       key: '2#tripped',
-      by: 'circuit-breaker',
+      by: systemActor('circuit-breaker'),
       message: 'reconciliation: 2 differences stand',
     });
   });
@@ -229,10 +230,15 @@ describe('a tripped breaker', () => {
     expect(later.epoch).toBe(tripped.epoch);
   });
   it('is tripped by an operator, without renewing the lease of a breaker that may be dead', () => {
-    const { current, effects } = advance({ kind: 'trip', nowMs: NOW_MS, operator: 'ada', reason: 'drill' });
+    const { current, effects } = advance({
+      kind: 'trip',
+      nowMs: NOW_MS,
+      operator: unproven('ada'),
+      reason: 'drill',
+    });
     expect(current).toMatchObject({
       latch: 'TRIPPED',
-      causes: [{ code: 'operator', message: 'ada: drill' }],
+      causes: [{ code: 'operator', message: 'ada (not proven): drill' }],
     });
     expect(effects[0]).toEqual({ kind: 'write_state', leaseUntilMs: undefined });
   });
@@ -260,14 +266,14 @@ describe('a reset', () => {
   const request = (over: Partial<Extract<BreakerEvent, { kind: 'reset_requested' }>> = {}): BreakerEvent => ({
     kind: 'reset_requested',
     nowMs: cooled - MINUTE_MS,
-    operator: 'ada',
+    operator: unproven('ada'),
     reason: 'position closed by hand',
     ...over,
   });
   const approval = (over: Partial<Extract<BreakerEvent, { kind: 'reset_approved' }>> = {}): BreakerEvent => ({
     kind: 'reset_approved',
     nowMs: cooled,
-    operator: 'grace',
+    operator: unproven('grace'),
     evidence: moved(),
     ...over,
   });
@@ -286,7 +292,7 @@ describe('a reset', () => {
     expect(effects.map((effect) => effect.kind)).toEqual(['write_state', 'audit', 'notify']);
     expect(effects[1]).toMatchObject({
       what: 'reset',
-      by: 'ada and grace',
+      by: unproven('ada and grace'),
       message: 'position closed by hand',
     });
     expect(advance(tick(moved(), cooled), current).current.latch).toBe('ARMED');
@@ -295,15 +301,17 @@ describe('a reset', () => {
   const refusals: [string, BreakerState, BreakerEvent][] = [
     ['not_tripped', armed, request()],
     ['not_tripped', armed, approval()],
-    ['operator_missing', tripped, request({ operator: '  ' })],
+    ['operator_missing', tripped, request({ operator: unproven('  ') })],
     ['reason_missing', tripped, request({ reason: '\n ' })],
-    ['operator_missing', requested, approval({ operator: '' })],
+    ['operator_missing', requested, approval({ operator: unproven('') })],
     ['no_request', tripped, approval()],
     ['no_request', requested, approval({ nowMs: cooled - MINUTE_MS + 3_600_001 })],
     ['no_request', requested, approval({ nowMs: cooled - 60_001 })],
     ['no_request', requested, approval({ nowMs: Number.NaN })],
-    ['same_operator', requested, approval({ operator: 'ada' })],
-    ['same_operator', requested, approval({ operator: ' Ada ' })],
+    ['same_operator', requested, approval({ operator: unproven('ada') })],
+    ['same_operator', requested, approval({ operator: unproven(' Ada ') })],
+    ['same_operator', requested, approval({ operator: { name: 'ADA', proven: true } })],
+    ['operator_unproven', requested, approval({ operator: { name: 'grace', proven: true } })],
     ['cooling_down', requested, approval({ nowMs: cooled - 1 })],
     ['cause_not_cleared', requested, approval({ evidence: moved({ reconciliationDifferences: value(1) }) })],
     ['cause_not_cleared', requested, approval({ evidence: moved({ snapshots: { state: 'missing' } }) })],
@@ -323,7 +331,10 @@ describe('a reset', () => {
 
   it('does not carry a request over to the next trip', () => {
     const rearmed = advance(approval(), requested).current;
-    const again = advance({ kind: 'trip', nowMs: cooled, operator: 'x', reason: 'y' }, rearmed).current;
+    const again = advance(
+      { kind: 'trip', nowMs: cooled, operator: unproven('x'), reason: 'y' },
+      rearmed,
+    ).current;
     expect(again).toMatchObject({ latch: 'TRIPPED', resetRequest: null, notified: false });
   });
 });

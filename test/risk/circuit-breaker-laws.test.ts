@@ -1,9 +1,11 @@
 // Laws of the breaker at work: whatever sequence of ticks, trips, resets, flag flips, outages and pauses there is, no order is
 // authorised while the latch is closed, the lease is over or the flags are not proven open.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
+import { unproven } from '../../lib/core/actor.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
 import { MINUTE_MS } from '../../lib/core/units.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
@@ -112,10 +114,13 @@ async function follow(steps: readonly (typeof step extends fc.Arbitrary<infer S>
   };
   const reset = async (by: string) => {
     const before = (await risk.readGate('paper'))?.breaker;
-    const { transition } = await approveBreakerReset(dependencies, { scope: 'paper', operator: by });
+    const { transition } = await approveBreakerReset(dependencies, {
+      scope: 'paper',
+      operator: unproven(by),
+    });
     if (before?.latch !== 'TRIPPED' || transition?.current.latch !== 'ARMED') return;
     seen.resets++;
-    expect(before.resetRequest?.operator).not.toBe(by);
+    expect(before.resetRequest?.operator.name).not.toBe(by);
     expect(nowMs - before.trippedAtMs).toBeGreaterThanOrEqual(BREAKER_LIMITS.cooldownMs);
   };
   for (const event of steps) {
@@ -147,18 +152,22 @@ async function follow(steps: readonly (typeof step extends fc.Arbitrary<infer S>
       expect((await risk.readGate('paper'))?.latch).toBe('TRIPPED');
     }
     if (event.kind === 'trip')
-      await tripBreaker(dependencies, { scope: 'paper', operator: 'ada', reason: 'a test' });
+      await tripBreaker(dependencies, { scope: 'paper', operator: unproven('ada'), reason: 'a test' });
     if (event.kind === 'open_flags') openFlags();
     if (event.kind === 'flag') texts.set(event.name, event.text);
     if (event.kind === 'flags_down') flagsDown = event.down;
     if (event.kind === 'ask')
-      await requestBreakerReset(dependencies, { scope: 'paper', operator: event.by, reason: 'fine' });
+      await requestBreakerReset(dependencies, {
+        scope: 'paper',
+        operator: unproven(event.by),
+        reason: 'fine',
+      });
     if (event.kind === 'approve') await reset(event.by);
     if (event.kind === 'recover') {
       nowMs += BREAKER_LIMITS.cooldownMs;
       flagsDown = false;
       await healthy();
-      await requestBreakerReset(dependencies, { scope: 'paper', operator: 'ada', reason: 'fine' });
+      await requestBreakerReset(dependencies, { scope: 'paper', operator: unproven('ada'), reason: 'fine' });
       await reset('grace');
       openFlags();
     }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createRecordedMarket } from '../../lib/adapters/files/folder-market-data.ts';
+import { unproven } from '../../lib/core/actor.ts';
 import { success } from '../../lib/core/result.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
 import { HOUR_MS } from '../../lib/core/units.ts';
@@ -49,10 +50,10 @@ async function open(day: PaperDay = goodDay(), state: RolloutState = PAPER) {
   };
   const audit = async () => allValues(await records.audit.all('live', 'rollout#'));
   const signBoth = async () => {
-    await signOffRollout(stores.risk, { role: 'technical_lead', by: 'Ada', nowMs: NOW_MS });
-    await signOffRollout(stores.risk, { role: 'risk_manager', by: 'Bob', nowMs: NOW_MS });
+    await signOffRollout(stores.risk, { role: 'technical_lead', by: unproven('Ada'), nowMs: NOW_MS });
+    await signOffRollout(stores.risk, { role: 'risk_manager', by: unproven('Bob'), nowMs: NOW_MS });
   };
-  const advance = (by: string) => advanceRollout(stores, { by, nowMs: NOW_MS });
+  const advance = (by: string) => advanceRollout(stores, { by: unproven(by), nowMs: NOW_MS });
   return { ...stores, assess, stateNow, audit, signBoth, advance };
 }
 
@@ -100,7 +101,7 @@ describe('the hourly evaluation', () => {
       {
         atMs: NOW_MS,
         what: `rollout stepped_down: ${level} -> ${assessment.steppedDown?.current.level}`,
-        by: 'evaluate-rollout',
+        by: { name: 'evaluate-rollout', proven: true },
         message: `daily_drawdown (${assessment.stored.key})`,
       },
     ]);
@@ -131,7 +132,11 @@ describe('the hourly evaluation', () => {
   it('takes a rollout that cannot be read back to paper', async () => {
     const system = await open(goodDay(), { level: 'EVERYTHING' } as never);
     expect(await system.stateNow()).toBe('state_unreadable');
-    const signed = await signOffRollout(system.risk, { role: 'technical_lead', by: 'Ada', nowMs: NOW_MS });
+    const signed = await signOffRollout(system.risk, {
+      role: 'technical_lead',
+      by: unproven('Ada'),
+      nowMs: NOW_MS,
+    });
     expect(signed).toMatchObject({ ok: false, error: [{ code: 'state_unreadable' }] });
     await system.assess();
     expect(await system.stateNow()).toMatchObject({ level: 'PAPER' });
@@ -185,8 +190,12 @@ describe('the way up', () => {
   it('is not opened by one person in both roles', async () => {
     const system = await open();
     await system.assess();
-    await signOffRollout(system.risk, { role: 'technical_lead', by: 'Ada', nowMs: NOW_MS });
-    const second = await signOffRollout(system.risk, { role: 'risk_manager', by: ' ADA', nowMs: NOW_MS });
+    await signOffRollout(system.risk, { role: 'technical_lead', by: unproven('Ada'), nowMs: NOW_MS });
+    const second = await signOffRollout(system.risk, {
+      role: 'risk_manager',
+      by: unproven(' ADA'),
+      nowMs: NOW_MS,
+    });
     expect(second).toMatchObject({ ok: false, error: [{ code: 'same_identity' }] });
     expect(await system.advance('Ada')).toMatchObject({
       ok: false,
@@ -251,7 +260,12 @@ describe('the way down', () => {
   it('needs nobody, holds against others who move at the same time, and begins the day on paper again', async () => {
     const system = await open(goodDay(), { ...PAPER, level: 'FULL' });
     const down = () =>
-      stepDownRollout(system.risk, { kind: 'step_down', by: 'Bob', reason: 'storm', nowMs: NOW_MS });
+      stepDownRollout(system.risk, {
+        kind: 'step_down',
+        by: unproven('Bob'),
+        reason: 'storm',
+        nowMs: NOW_MS,
+      });
     const moved = await Promise.all([down(), down()]);
     expect(moved.map(({ outcome }) => outcome)).toEqual(['stepped_down', 'stepped_down']);
     expect(await system.stateNow()).toMatchObject({ level: 'HOUR_1_6', enteredAtMs: NOW_MS });

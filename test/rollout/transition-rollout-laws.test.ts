@@ -20,7 +20,10 @@ const time = fc.oneof(
   { weight: 4, arbitrary: fc.integer({ min: -50 * HOUR_MS, max: 50 * HOUR_MS }) },
   { weight: 1, arbitrary: fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, 0.5) },
 );
-const operator = fc.constantFrom('ada', ' Ada', 'bob', 'bob', 'eve', '');
+const operator = fc.record({
+  name: fc.constantFrom('ada', ' Ada', 'bob', 'bob', 'eve', ''),
+  proven: fc.integer({ min: 0, max: 9 }).map((roll) => roll > 0),
+});
 const verdict = fc.constantFrom('GO' as const, 'GO' as const, 'GO' as const, 'NO_GO' as const);
 const happening = fc.record({
   waitMs: fc.constantFrom(0, HOUR_MS, 18 * HOUR_MS, 25 * HOUR_MS),
@@ -60,9 +63,11 @@ function checkClimb(state: RolloutState, event: RolloutEvent): void {
   expect(event.decision!.decidedAtMs).toBeGreaterThanOrEqual(state.enteredAtMs);
   expect(event.decision!.decidedAtMs).toBeLessThanOrEqual(event.atMs);
   const { technical_lead, risk_manager } = state.signOffs;
-  expect(technical_lead!.operator.trim().toLowerCase()).not.toBe(risk_manager!.operator.trim().toLowerCase());
+  const personOf = ({ operator }: NonNullable<typeof technical_lead>) => operator.name.trim().toLowerCase();
+  expect(personOf(technical_lead!)).not.toBe(personOf(risk_manager!));
+  expect(technical_lead!.operator.proven).toBe(risk_manager!.operator.proven);
   for (const made of [technical_lead!, risk_manager!]) {
-    expect(made.operator.trim()).not.toBe('');
+    expect(made.operator.name.trim()).not.toBe('');
     expect(made.atMs).toBeGreaterThanOrEqual(state.enteredAtMs);
     expect(made.atMs).toBeLessThanOrEqual(event.atMs);
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { unproven } from '../../lib/core/actor.ts';
 import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import { initialRollout, type RolloutState, rolloutStateSchema } from '../../lib/risk/level.ts';
 import { type RolloutEvent, transitionRollout } from '../../lib/rollout/transition-rollout.ts';
@@ -10,7 +11,7 @@ const applyAll = (state: RolloutState, ...events: RolloutEvent[]) =>
 const signOff = (role: 'technical_lead' | 'risk_manager', operator: string, atMs: number): RolloutEvent => ({
   kind: 'sign_off',
   role,
-  operator,
+  operator: unproven(operator),
   atMs,
 });
 const advance = (atMs: number, goAtMs = atMs): RolloutEvent => ({

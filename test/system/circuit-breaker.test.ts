@@ -1,4 +1,5 @@
 // The circuit-breaker function on the embedded services: what dies, is down, is flipped back or comes twice never opens the gate.
+
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCircuitBreakerHandler } from '../../functions/circuit-breaker/handler.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
+import { unproven } from '../../lib/core/actor.ts';
 import { DAY_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
@@ -360,7 +362,11 @@ describe('circuit breaker', () => {
   it('tells people on the next tick when it could not at first, and then no more', async () => {
     await healthy();
     notifierFails = true;
-    const trip = await tripBreaker(dependencies, { scope: 'paper', operator: 'ada', reason: 'a test' });
+    const trip = await tripBreaker(dependencies, {
+      scope: 'paper',
+      operator: unproven('ada'),
+      reason: 'a test',
+    });
     expect(trip.failures).toEqual(['nobody listens']);
     await later();
     expect((await tick()).failures).toEqual(['nobody listens']);
@@ -369,7 +375,7 @@ describe('circuit breaker', () => {
     expect((await tick()).failures).toEqual([]);
     await later();
     await tick();
-    expect(told).toEqual([expect.stringContaining('ada: a test')]);
+    expect(told).toEqual([expect.stringContaining('ada (not proven): a test')]);
   });
 
   it('tells people once when a tick falls into the moments of an operator notifying them', async () => {
@@ -384,22 +390,25 @@ describe('circuit breaker', () => {
         await notify(message);
       },
     };
-    const request = { scope: 'paper' as const, operator: 'ada', reason: 'a test' };
+    const request = { scope: 'paper' as const, operator: unproven('ada'), reason: 'a test' };
     await tripBreaker({ ...dependencies, notifier }, request);
     expect(beside).toBeDefined();
     await later();
     await tick();
-    expect(told).toEqual([expect.stringContaining('ada: a test')]);
+    expect(told).toEqual([expect.stringContaining('ada (not proven): a test')]);
   });
 
   it('is reset by two operators, after the cooldown, with the cause gone; flags stay closed', async () => {
     await healthy();
     await tick();
-    await tripBreaker(dependencies, { scope: 'paper', operator: 'ada', reason: 'a test' });
+    await tripBreaker(dependencies, { scope: 'paper', operator: unproven('ada'), reason: 'a test' });
     const request = (operator: string, reason = 'all is well') =>
-      requestBreakerReset(dependencies, { scope: 'paper', operator, reason });
+      requestBreakerReset(dependencies, { scope: 'paper', operator: unproven(operator), reason });
     const approve = async (operator: string) => {
-      const { transition } = await approveBreakerReset(dependencies, { scope: 'paper', operator });
+      const { transition } = await approveBreakerReset(dependencies, {
+        scope: 'paper',
+        operator: unproven(operator),
+      });
       return transition?.refusal?.code ?? transition?.current.latch;
     };
     expect(await approve('grace')).toBe('no_request');
@@ -414,7 +423,7 @@ describe('circuit breaker', () => {
     expect(await approve('grace')).toBe('not_tripped');
     expect((await risk.readGate('paper'))?.epoch).toBe(3);
     expect(texts.get('QT_ENABLE_AI_TRADING')).toBe('false');
-    expect(told.at(-1)).toContain('ada and grace');
+    expect(told.at(-1)).toContain('ada (not proven) and grace (not proven)');
     await later();
     expect((await tick()).current.latch).toBe('ARMED');
   });
@@ -433,7 +442,7 @@ describe('circuit breaker', () => {
         return risk.commit(scope, plan);
       },
     };
-    const request = { scope: 'paper', operator: 'ada', reason: 'a test' } as const;
+    const request = { scope: 'paper', operator: unproven('ada'), reason: 'a test' } as const;
     const outcome = await tripBreaker({ ...dependencies, risk: overtaken }, request);
     expect(outcome).toMatchObject({ latched: true, failures: [] });
     expect(await risk.readGate('paper')).toMatchObject({ latch: 'TRIPPED', epoch: 2 });

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { unproven } from '../../lib/core/actor.ts';
 import { failure } from '../../lib/core/result.ts';
 import { MINUTE_MS } from '../../lib/core/units.ts';
 import type { EntryOrder } from '../../lib/execution/order.ts';
@@ -118,7 +119,7 @@ async function enter(symbol: string): Promise<void> {
 const stopNow = (more: Partial<Parameters<typeof emergencyStop>[1]> = {}) =>
   emergencyStop(dependencies(), {
     scopes: ['paper'],
-    operator: 'ada',
+    operator: unproven('ada'),
     reason: 'a test',
     keepPositions: false,
     ...more,
@@ -296,7 +297,7 @@ describe('the commands', () => {
     const status = await run('status');
     expect(status.stdout).toMatch(/mode +OFF/);
     expect(status.stdout).toMatch(/latch_tripped/);
-    expect(status.stdout).toMatch(/ada: a test/);
+    expect(status.stdout).toMatch(/ada \(not proven\): a test/);
 
     const alone = await run('breaker', 'reset', '--approve', '--by', 'grace');
     expect(alone.exitCode).toBe(1);

@@ -1,4 +1,5 @@
 // The evaluate function and the operator's commands for it on the embedded services and the simulated exchange.
+
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import {
   createEvaluateRolloutHandler,
   type EvaluateRolloutResult,
 } from '../../functions/evaluate-rollout/handler.ts';
+import { unproven } from '../../lib/core/actor.ts';
 import { HOUR_MS } from '../../lib/core/units.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
@@ -127,8 +129,10 @@ describe('evaluate on the embedded services', () => {
       ['technical_lead', 'Ada'],
       ['risk_manager', 'Bob'],
     ] as const)
-      expect(await signOffRollout(system.risk, { role, by, nowMs: NOW_MS })).toMatchObject({ ok: true });
-    const advance = (by: string) => advanceRollout(system, { by, nowMs: NOW_MS });
+      expect(await signOffRollout(system.risk, { role, by: unproven(by), nowMs: NOW_MS })).toMatchObject({
+        ok: true,
+      });
+    const advance = (by: string) => advanceRollout(system, { by: unproven(by), nowMs: NOW_MS });
     const outcomes = await Promise.all(['Ada', 'Bob', 'Eve', 'Kim'].map(advance));
     expect(outcomes.filter(({ ok }) => ok)).toHaveLength(1);
     expect(await readRollout(system.risk, NOW_MS)).toMatchObject({ value: { level: 'HOUR_1_6' } });

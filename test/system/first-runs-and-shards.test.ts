@@ -1,5 +1,6 @@
 // A stage while it is deployed, and while its number of shards changes: the real functions against the embedded services, in the
 // order and with the delays of a deploy. Neither is a reason to trip, and neither opens anything.
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCircuitBreakerHandler } from '../../functions/circuit-breaker/handler.ts';
 import { createInferHandler } from '../../functions/infer/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
+import { unproven } from '../../lib/core/actor.ts';
 import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
@@ -155,7 +157,7 @@ describe('a stage whose functions start one after the other', () => {
   it('trips at an operator’s word all the same', async () => {
     const notifier = { notify: async () => undefined };
     const dependencies = { ...system, notifier, clock, shards: 1, limits: BREAKER_LIMITS };
-    await tripBreaker(dependencies, { scope: 'paper', operator: 'ann', reason: 'a test' });
+    await tripBreaker(dependencies, { scope: 'paper', operator: unproven('ann'), reason: 'a test' });
     expect((await breakerWith(1)()).scopes).toMatchObject([{ latch: 'TRIPPED', causes: ['operator'] }]);
   });
 });

@@ -123,7 +123,7 @@ describe('the infer function', () => {
   it('counts newest candles that were others when they were read again', async () => {
     const revisedCandles = async () => {
       await infer({});
-      return (await newestRun()).revisedCandles;
+      return (await newestRun()).candleWindows.revised.length;
     };
     expect(await revisedCandles()).toBe(0);
     nowMs += BAR_MS;

@@ -1,5 +1,6 @@
 // `qtrader models publish|show|promote|rollback|shadow|quarantine`: which ensemble is active, and which models may serve.
 import { type Command, InvalidArgumentError } from 'commander';
+import { describeActor } from '../../../lib/core/actor.ts';
 import type { Result } from '../../../lib/core/result.ts';
 import { ensembleIdSchema } from '../../../lib/models/ensemble.ts';
 import type { EnsembleComparison } from '../../../lib/models/ensemble-comparison.ts';
@@ -8,10 +9,10 @@ import type { ReleaseActor, ReleaseFailure } from '../../../lib/models/use-cases
 import type { ModelIdentity } from '../../../lib/models/vote.ts';
 import type { TestCandles } from '../../../lib/research/use-cases/compare-ensembles.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
-import { operatorName } from '../../operator-name.ts';
 import { parseFolder, parseInstant } from '../../options.ts';
 import { print, printJson } from '../../output.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
+import { typedOperator } from '../../typed-operator.ts';
 
 type ActorOptions = SystemOptions & { readonly by?: string; readonly reason?: string };
 
@@ -167,7 +168,7 @@ async function runQuarantine(model: ModelIdentity, options: ActorOptions & { lif
 }
 
 const actorOf = ({ by, reason }: ActorOptions, defaultReason: string): ReleaseActor => ({
-  by: operatorName(by),
+  by: describeActor(typedOperator(by)),
   reason: reason ?? defaultReason,
   atMs: Date.now(),
 });

@@ -2,36 +2,34 @@
 import type { Command } from 'commander';
 import { toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
+import { addReportOptions, checkBarRange, parseSymbols, type ReportOptions } from '../../options.ts';
 import {
-  addRecordedModelsOptions,
-  addReportOptions,
-  checkBarRange,
-  parseCount,
-  parseInstant,
-  type RecordedModelsOptions,
-  type ReportOptions,
-} from '../../options.ts';
+  addSettingsOptions,
+  addTradedRangeOptions,
+  settingsOf,
+  type TradedRangeOptions,
+} from './backtest-options.ts';
+import { addCompareCommand } from './compare.ts';
 import { report } from './report.ts';
+import { addSweepCommand } from './sweep.ts';
 
-interface BacktestOptions extends RecordedModelsOptions, ReportOptions {
-  readonly from: number;
-  readonly to: number;
-  readonly deposit: number;
+interface BacktestOptions extends TradedRangeOptions, ReportOptions {
   readonly breaker: boolean;
-  readonly predictions?: string;
+  readonly charts?: string[];
 }
 
-const DEPOSIT_USDT = 10_000;
-
 export function addBacktestCommand(program: Command): void {
-  const command = addRecordedModelsOptions(program.command('backtest'))
-    .description('trade recorded candles on paper with the same decisions, gate, orders and stops')
-    .requiredOption('--from <iso>', 'first bar to trade; earlier bars feed the features', parseInstant)
-    .requiredOption('--to <iso>', 'end, exclusive; later candles are not read', parseInstant)
-    .option('--deposit <usdt>', 'initial deposit of the account', parseCount, DEPOSIT_USDT)
+  const backtest = program
+    .command('backtest')
+    .description('trade recorded candles on paper with the same decisions, gate, orders and stops');
+  const run = addTradedRangeOptions(backtest.command('run', { isDefault: true }))
+    .description('one run; the default of qtrader backtest')
     .option('--breaker', 'evaluate the circuit breaker at every bar; a trip ends trading', false)
-    .option('--predictions <file>', "cache of the models' answers, reused when it fits");
-  addReportOptions(command, 'write a page with plots to this HTML file').action(runBacktest);
+    .option('--charts <list>', 'symbols whose trades the page draws, besides best and worst', parseSymbols);
+  addSettingsOptions(run);
+  addReportOptions(run, 'write a page with plots to this HTML file').action(runBacktest);
+  addSweepCommand(backtest);
+  addCompareCommand(backtest);
 }
 
 async function runBacktest(options: BacktestOptions): Promise<void> {
@@ -46,15 +44,18 @@ async function runBacktest(options: BacktestOptions): Promise<void> {
     toMs: options.to,
     depositUsdt: options.deposit,
     withBreaker: options.breaker,
+    settings: settingsOf({ ...options }),
     predictionsFile: options.predictions,
     onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}`),
   }).finally(progress.end);
   if (!tested.ok) throw toCommandError(tested.error);
-  const { report: figures, replayMs } = tested.value;
+  const { report: figures, past, replayMs } = tested.value;
   const perSecond = Math.round((figures.decisions / replayMs) * 1000);
   process.stderr.write(`traded in ${(replayMs / 1000).toFixed(1)} s: ${perSecond} decisions per second\n`);
-  await report(figures, options, async () => ({
-    text: (await import('../../reports/backtest-text.ts')).formatBacktest,
-    page: (await import('../../reports/backtest-page.ts')).formatBacktestPage,
-  }));
+  await report(figures, options, async () => {
+    const { formatBacktest } = await import('../../reports/backtest-text.ts');
+    const { formatBacktestPage } = await import('../../reports/backtest-page.ts');
+    const market = { series: past.series, charts: options.charts ?? [] };
+    return { text: formatBacktest, page: (of) => formatBacktestPage(of, market) };
+  });
 }

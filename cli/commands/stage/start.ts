@@ -16,16 +16,16 @@ interface StartOptions {
   readonly seed?: number;
   /** @default the simulated one; with --live the one that the live broker trades at */
   readonly exchange?: 'simulated' | Exchange;
-  readonly live: boolean;
+  readonly live?: boolean;
   readonly state: string;
   readonly port: number;
 }
 
 const SPEED_DEFAULT = 60;
 const SEED_DEFAULT = 7;
-/** Two days around a crash, samples/README.md. A first run starts on the evening before: the breaker trips within 20 bars. */
+/** Two days around a crash, samples/README.md. A first run starts in the fall: entries within 7 bars, the breaker within 9. */
 const SAMPLE = fileURLToPath(new URL('../../../samples/crash-2024-08-05', import.meta.url));
-const SAMPLE_START_MS = Date.parse('2024-08-04T23:40Z');
+const SAMPLE_START_MS = Date.parse('2024-08-05T00:40Z');
 const EXIT_INTERRUPTED = 130;
 
 export function addStartCommand(program: Command): void {
@@ -67,8 +67,8 @@ export function addStartCommand(program: Command): void {
     .action(runStart);
 }
 
-async function runStart(options: StartOptions): Promise<void> {
-  const { live } = options;
+export async function runStart(options: StartOptions): Promise<void> {
+  const { live = false } = options;
   const exchange = options.exchange ?? (live ? LIVE_EXCHANGE : 'simulated');
   if (live) checkLive(exchange, options);
   if (exchange !== 'simulated') {
@@ -132,7 +132,7 @@ function checkLive(exchange: 'simulated' | Exchange, { bars }: StartOptions): vo
     );
 }
 
-function parseSpeed(text: string): number | 'max' {
+export function parseSpeed(text: string): number | 'max' {
   if (text === 'max') return 'max';
   const speed = Number(text);
   if (!(speed > 0 && speed <= 10_000))
@@ -147,7 +147,7 @@ function parseSeed(text: string): number {
   return seed;
 }
 
-function parsePort(text: string): number {
+export function parsePort(text: string): number {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 0 || port > 65_531)
     throw new InvalidArgumentError('It must be a port from 1 to 65531, or 0 for any free ones.');

@@ -1,14 +1,15 @@
 // `qtrader breaker`: the state of the circuit breaker, and an operator's trip and reset.
 import { type Command, Option } from 'commander';
+import { describeActor } from '../../../lib/core/actor.ts';
 import { formatSecond } from '../../../lib/core/format-figure.ts';
 import type { BreakerState } from '../../../lib/risk/breaker/state.ts';
 import type { GateItem, Scope } from '../../../lib/risk/gate.ts';
 import type { BreakerOutcome } from '../../../lib/risk/use-cases/circuit-breaker.ts';
 import type { OperatorSystem } from '../../../lib/runtime/compose/operator.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
-import { operatorName } from '../../operator-name.ts';
 import { print, printJson } from '../../output.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
+import { typedOperator } from '../../typed-operator.ts';
 
 interface BreakerOptions extends SystemOptions {
   readonly scope: Scope;
@@ -62,7 +63,7 @@ async function runStatus(options: BreakerOptions & { readonly json: boolean }): 
   print(
     breaker.resetRequest === null
       ? 'no reset requested: qtrader breaker reset --reason TEXT'
-      : `${breaker.resetRequest.operator} requested a reset (${breaker.resetRequest.reason}); another operator approves it: qtrader breaker reset --approve`,
+      : `${describeActor(breaker.resetRequest.operator)} requested a reset (${breaker.resetRequest.reason}); another operator approves it: qtrader breaker reset --approve`,
   );
 }
 
@@ -70,7 +71,7 @@ const describeGate = ({ breaker, epoch, leaseUntilMs }: GateItem) => ({ ...break
 
 async function runTrip(options: TripOptions): Promise<void> {
   const { tripBreaker } = await import('../../../lib/risk/use-cases/circuit-breaker.ts');
-  const operator = operatorName(options.by);
+  const operator = typedOperator(options.by);
   if (options.reason.trim() === '') throw new UsageError('--reason must not be empty');
   const request = { scope: options.scope, operator, reason: options.reason };
   const outcome = await withSystem(options, async (system) =>
@@ -85,7 +86,7 @@ async function runReset(options: ResetOptions): Promise<void> {
   const { approveBreakerReset, requestBreakerReset } = await import(
     '../../../lib/risk/use-cases/circuit-breaker.ts'
   );
-  const request = { scope: options.scope, operator: operatorName(options.by), reason: options.reason ?? '' };
+  const request = { scope: options.scope, operator: typedOperator(options.by), reason: options.reason ?? '' };
   const outcome = await withSystem(options, async (system) => {
     const breaker = await breakerOf(system, await system.readShards());
     return options.approve ? approveBreakerReset(breaker, request) : requestBreakerReset(breaker, request);
@@ -115,7 +116,7 @@ function report({ scope, transition, failures }: BreakerOutcome): void {
 function describeState(state: BreakerState): string {
   const asked =
     state.latch === 'TRIPPED' && state.resetRequest !== null
-      ? `, reset requested by ${state.resetRequest.operator}`
+      ? `, reset requested by ${describeActor(state.resetRequest.operator)}`
       : '';
   return `${state.latch}, epoch ${state.epoch}${asked}`;
 }

@@ -2,9 +2,9 @@
 import type { Command } from 'commander';
 import type { EmergencyStep } from '../../../lib/execution/use-cases/emergency-stop.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
-import { operatorName } from '../../operator-name.ts';
 import { print, printJson } from '../../output.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
+import { typedOperator } from '../../typed-operator.ts';
 
 interface EmergencyStopOptions extends SystemOptions {
   readonly reason: string;
@@ -40,7 +40,7 @@ async function runEmergencyStop(options: EmergencyStopOptions): Promise<void> {
   const { watchedScopes } = await import('../../../lib/risk/use-cases/circuit-breaker.ts');
   const { BREAKER_LIMITS } = await import('../../../lib/risk/breaker/limits.ts');
   const { PROCESS_TIMERS } = await import('../../../lib/runtime/timers.ts');
-  const operator = operatorName(options.by);
+  const operator = typedOperator(options.by);
   const steps = await withSystem(
     options,
     async (system) => {

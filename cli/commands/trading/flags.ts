@@ -1,6 +1,6 @@
 // `qtrader flags`: the operator's switches. A value that the gate would not accept is refused before it is written.
-import type { Command } from 'commander';
-import { FLAG_NAMES, FLAGS, type FlagName, parseFlag, parseFlags } from '../../../lib/risk/flags.ts';
+import { Argument, type Command } from 'commander';
+import { FLAG_NAMES, type FlagName, parseFlag, parseFlags } from '../../../lib/risk/flags.ts';
 import { UsageError } from '../../command-error.ts';
 import { print, printJson } from '../../output.ts';
 import { addSystemOptions, requireLiveVenue, type SystemOptions, withSystem } from '../../system.ts';
@@ -13,20 +13,23 @@ const OPENS_LIVE: Partial<Record<FlagName, string>> = {
 
 export function addFlagsCommand(program: Command): void {
   const flags = program.command('flags').description("the operator's flags: get, set");
-  addSystemOptions(flags.command('get').argument('[name]', 'one flag (default: all)'))
+  addSystemOptions(flags.command('get'))
+    .addArgument(new Argument('[name]', 'one flag (default: all)').choices(FLAG_NAMES))
     .description('print the current flags')
     .option('--json', 'print JSON', false)
     .action(getFlags);
-  addSystemOptions(flags.command('set').argument('<name>', FLAG_NAMES.join(', ')).argument('<value>'))
+  addSystemOptions(flags.command('set'))
+    .addArgument(new Argument('<name>', 'which flag').choices(FLAG_NAMES))
+    .argument('<value>', 'true or false, or a number')
     .description('set one flag; takes effect at the next decision')
     .action(setFlag);
 }
 
 async function getFlags(
-  name: string | undefined,
+  name: FlagName | undefined,
   options: SystemOptions & { readonly json: boolean },
 ): Promise<void> {
-  const names = name === undefined ? FLAG_NAMES : [requireFlag(name)];
+  const names = name === undefined ? FLAG_NAMES : [name];
   const readings = await withSystem(options, ({ flags }) => flags.read(names));
   const states = parseFlags(readings);
   const rows = names.map((flag) => ({ name: flag, ...states[flag] }));
@@ -36,8 +39,7 @@ async function getFlags(
     print(`${row.name.padEnd(width)}  ${row.state === 'value' ? row.value : `${row.state}: ${row.message}`}`);
 }
 
-async function setFlag(name: string, value: string, options: SystemOptions): Promise<void> {
-  const flag = requireFlag(name);
+async function setFlag(flag: FlagName, value: string, options: SystemOptions): Promise<void> {
   const parsed = parseFlag(flag, value);
   if (!parsed.ok) throw new UsageError(parsed.error);
   const before = await withSystem(options, async (system) => {
@@ -49,9 +51,4 @@ async function setFlag(name: string, value: string, options: SystemOptions): Pro
     return reading?.kind === 'text' ? reading.text : reading?.kind;
   });
   print(`${flag}: ${before ?? 'missing'} -> ${value}`);
-}
-
-function requireFlag(name: string): FlagName {
-  if (Object.hasOwn(FLAGS, name)) return name as FlagName;
-  throw new UsageError(`there is no flag ${name}; the flags are ${FLAG_NAMES.join(', ')}`);
 }

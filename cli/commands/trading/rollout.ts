@@ -1,5 +1,6 @@
 // `qtrader rollout`: the level of live trading, what the next one needs, and the operators' sign-offs and steps.
 import { type Command, Option } from 'commander';
+import { describeActor } from '../../../lib/core/actor.ts';
 import { formatInstant, formatPercent } from '../../../lib/core/format-figure.ts';
 import type { Result } from '../../../lib/core/result.ts';
 import { LEVEL_LIMITS, SIGN_OFF_ROLES, type SignOffRole } from '../../../lib/risk/level.ts';
@@ -9,6 +10,7 @@ import type { OperatorSystem } from '../../../lib/runtime/compose/operator.ts';
 import { CommandFailure } from '../../command-error.ts';
 import { print, printJson } from '../../output.ts';
 import { addSystemOptions, requireLiveVenue, type SystemOptions, withSystem } from '../../system.ts';
+import { typedOperator } from '../../typed-operator.ts';
 
 interface ByOptions extends SystemOptions {
   readonly by: string;
@@ -59,7 +61,7 @@ async function runStatus(options: SystemOptions & { readonly json: boolean }): P
   for (const role of SIGN_OFF_ROLES) {
     const made = signOffs[role];
     print(
-      `${role}: ${made ? `signed off by ${made.operator}, ${formatInstant(made.atMs)} UTC` : 'not signed off'}`,
+      `${role}: ${made ? `signed off by ${describeActor(made.operator)}, ${formatInstant(made.atMs)} UTC` : 'not signed off'}`,
     );
   }
   if (decision === null) print('no GO/NO-GO decision yet');
@@ -73,15 +75,16 @@ async function runStatus(options: SystemOptions & { readonly json: boolean }): P
 
 async function runApprove(options: ByOptions & { readonly role: SignOffRole }): Promise<void> {
   const { readRollout, signOffRollout } = await import('../../../lib/rollout/use-cases/move-rollout.ts');
+  const by = typedOperator(options.by);
   const moved = await withSystem(options, async (system) => {
     await requireLiveVenue(system);
     const nowMs = await nowOf(system);
     await readRollout(system.risk, nowMs);
-    return signOffRollout(system.risk, { role: options.role, by: options.by, nowMs });
+    return signOffRollout(system.risk, { role: options.role, by, nowMs });
   });
   const { level, signOffs } = requireMove(moved).current;
   const missing = SIGN_OFF_ROLES.filter((role) => signOffs[role] === null);
-  print(`${options.role} ${options.by} signed off the step from ${level}`);
+  print(`${options.role} ${describeActor(by)} signed off the step from ${level}`);
   if (missing.length > 0) print(`still missing: ${missing.join(', ')}`);
 }
 
@@ -89,14 +92,15 @@ async function runAdvance(options: ByOptions): Promise<void> {
   const { advanceRollout } = await import('../../../lib/rollout/use-cases/move-rollout.ts');
   const moved = await withSystem(options, async (system) => {
     await requireLiveVenue(system);
-    return advanceRollout(system, { by: options.by, nowMs: await nowOf(system) });
+    return advanceRollout(system, { by: typedOperator(options.by), nowMs: await nowOf(system) });
   });
   printMove(requireMove(moved));
 }
 
 async function runStepDown(options: ByOptions & { readonly reason: string }): Promise<void> {
   const { stepDownRollout } = await import('../../../lib/rollout/use-cases/move-rollout.ts');
-  const { by, reason } = options;
+  const { reason } = options;
+  const by = typedOperator(options.by);
   const moved = await withSystem(options, async (system) =>
     stepDownRollout(system.risk, { kind: 'step_down', by, reason, nowMs: await nowOf(system) }),
   );

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { CommandFailure } from '../../command-error.ts';
 import { parseCount, parseSymbols } from '../../options.ts';
 import { print, printJson } from '../../output.ts';
-import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
+import { addSystemOptions, noteSavedState, type SystemOptions, withSystem } from '../../system.ts';
 
 interface SignalsOptions extends SystemOptions {
   readonly symbol?: string[];
@@ -22,7 +22,8 @@ export function addSignalsCommand(program: Command): void {
 
 async function runSignals(options: SignalsOptions): Promise<void> {
   const { readUniverse } = await import('../../../lib/market/use-cases/active-universe.ts');
-  const signals = await withSystem(options, async ({ objects, signals }) => {
+  const signals = await withSystem(options, async ({ objects, signals }, origin) => {
+    if (!options.json) noteSavedState(origin);
     const symbols = options.symbol ?? (await readUniverse(objects)).symbols;
     return (await Promise.all(symbols.map((symbol) => signals.lastOfSymbol(symbol, options.last)))).flat();
   });

@@ -2,9 +2,16 @@
 import type { Command } from 'commander';
 import { formatDuration, formatNumber, formatSecond, formatUsdt } from '../../../lib/core/format-figure.ts';
 import type { SystemStatus } from '../../../lib/execution/use-cases/system-status.ts';
+import { BAR_MS } from '../../../lib/market/candle.ts';
 import { formatTable } from '../../format/text-table.ts';
 import { print, printJson } from '../../output.ts';
-import { addSystemOptions, type SystemOptions, type SystemOrigin, withSystem } from '../../system.ts';
+import {
+  addSystemOptions,
+  describeSaved,
+  type SystemOptions,
+  type SystemOrigin,
+  withSystem,
+} from '../../system.ts';
 
 export function addStatusCommand(program: Command): void {
   addSystemOptions(program.command('status'))
@@ -23,7 +30,12 @@ async function runStatus(options: SystemOptions & { readonly json: boolean }): P
   });
 }
 
-function format(status: SystemStatus, seen: { origin: SystemOrigin; nowMs: number }): string {
+interface Seen {
+  readonly origin: SystemOrigin;
+  readonly nowMs: number;
+}
+
+function format(status: SystemStatus, seen: Seen): string {
   const { lastBar, equity } = status;
   const rows: [name: string, text: string][] = [
     ...describeMode(status, seen.origin),
@@ -35,14 +47,14 @@ function format(status: SystemStatus, seen: { origin: SystemOrigin; nowMs: numbe
       'last bar',
       lastBar === null
         ? 'none'
-        : `${formatSecond(lastBar.barOpenTimeMs)} UTC: ${lastBar.actions.BUY} BUY, ${lastBar.actions.SELL} SELL, ${lastBar.actions.HOLD} HOLD (${lastBar.ensembleId ?? 'no ensemble'})`,
+        : `${formatSecond(lastBar.barOpenTimeMs)} UTC${describeAge(lastBar.barOpenTimeMs + BAR_MS, seen)}: ${lastBar.actions.BUY} BUY, ${lastBar.actions.SELL} SELL, ${lastBar.actions.HOLD} HOLD (${lastBar.ensembleId ?? 'no ensemble'})`,
     ],
     ...status.missedBars.map((bar): [string, string] => ['missed bar', bar]),
     [
       'equity',
       equity === null
         ? 'no snapshot yet'
-        : `${formatUsdt(equity.equityMicroUsdt)} at ${formatSecond(equity.atMs)} UTC`,
+        : `${formatUsdt(equity.equityMicroUsdt)} at ${formatSecond(equity.atMs)} UTC${describeAge(equity.atMs, seen)}`,
     ],
     ['positions', String(status.positions.length)],
     ...status.positions.map(({ symbol, side, quantity, entryPrice, stopPrice }): [string, string] => [
@@ -54,16 +66,16 @@ function format(status: SystemStatus, seen: { origin: SystemOrigin; nowMs: numbe
   return formatTable({ head: [], rows, left: [0, 1] });
 }
 
+/** `, 3 min ago`, by the system's clock; empty of a saved state, whose clock stands still. */
+const describeAge = (atMs: number, { origin, nowMs }: Seen): string =>
+  origin.kind === 'saved' ? '' : `, ${formatDuration(Math.max(0, nowMs - atMs))} ago`;
+
 function describeMode(status: SystemStatus, origin: SystemOrigin): [string, string][] {
   const level = status.level === null ? '' : `, level ${status.level}`;
   const mode = `${status.mode} (${status.scope}${level})`;
   if (origin.kind !== 'saved') return [['mode', mode]];
-  const age =
-    origin.savedAtMs === undefined
-      ? ''
-      : `, saved ${formatDuration(Math.max(0, Date.now() - origin.savedAtMs))} ago`;
   return [
-    ['system', `NOT RUNNING: this is its last state${age}; start it with npm start`],
+    ['system', `NOT RUNNING: this is its last state${describeSaved(origin)}; start it with npm start`],
     ['last mode', mode],
   ];
 }
@@ -78,10 +90,7 @@ function describeBreaker({ breaker, epoch, reasons }: SystemStatus): [string, st
   ];
 }
 
-function describeLease(
-  { leaseUntilMs }: SystemStatus,
-  { origin, nowMs }: { origin: SystemOrigin; nowMs: number },
-): string {
+function describeLease({ leaseUntilMs }: SystemStatus, { origin, nowMs }: Seen): string {
   if (leaseUntilMs === null) return 'none';
   if (origin.kind === 'saved') return 'not renewed: the system does not run';
   const leftSeconds = Math.round((leaseUntilMs - nowMs) / 1000);

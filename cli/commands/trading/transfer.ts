@@ -1,12 +1,13 @@
 // `qtrader transfer`: an operator's word that money moves into or out of the account, so that the transfer does not trip the breaker.
 import { type Command, Option } from 'commander';
+import { describeActor } from '../../../lib/core/actor.ts';
 import { formatSecond } from '../../../lib/core/format-figure.ts';
 import { MICRO } from '../../../lib/core/units.ts';
 import type { Scope } from '../../../lib/risk/gate.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
-import { operatorName } from '../../operator-name.ts';
 import { print } from '../../output.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
+import { typedOperator } from '../../typed-operator.ts';
 
 interface DeclareOptions extends SystemOptions {
   readonly scope: Scope;
@@ -32,12 +33,14 @@ async function declare({ scope, usdt, reason, by, ...options }: DeclareOptions):
   if (!Number.isSafeInteger(amountMicroUsdt) || amountMicroUsdt === 0)
     throw new UsageError(`--usdt must be an amount other than 0, not ${usdt === '' ? 'nothing' : usdt}`);
   if (reason.trim() === '') throw new UsageError('--reason must not be empty');
-  const operator = operatorName(by);
+  const operator = typedOperator(by);
   const { declareTransfer } = await import('../../../lib/execution/use-cases/declare-transfer.ts');
   const declared = await withSystem(options, async ({ risk, readClock }) => {
     const nowMs = (await readClock()).nowMs();
     return declareTransfer(risk, { scope, amountMicroUsdt, by: operator, reason, nowMs });
   });
   if (!declared.ok) throw new CommandFailure(declared.error);
-  print(`${scope}: ${amount} USDT declared at ${formatSecond(declared.value.atMs)} UTC by ${operator}`);
+  print(
+    `${scope}: ${amount} USDT declared at ${formatSecond(declared.value.atMs)} UTC by ${describeActor(operator)}`,
+  );
 }

@@ -13,7 +13,11 @@ export function recordInferRun({ logger, metrics }: Telemetry, run: InferRun): v
   metrics.addMetric('SignalsAlreadyDecided', Count, run.alreadyDecided);
   metrics.addMetric('SignalsUnwritten', Count, unwritten.length);
   metrics.addMetric('Abstentions', Count, abstentions.length);
-  metrics.addMetric('RevisedCandles', Count, run.revisedCandles ?? 0);
+  const { newest, whole, differing, revised } = run.candleWindows;
+  metrics.addMetric('WindowsContinued', Count, newest);
+  metrics.addMetric('WindowsReadWhole', Count, whole);
+  metrics.addMetric('WindowMismatches', Count, differing.length);
+  metrics.addMetric('RevisedCandles', Count, revised.length);
   metrics.addMetric('ModelLoadFailures', Count, quarantined.length);
   metrics.addMetric('FeatureMismatches', Count, countReason(quarantined, 'feature_set_mismatch'));
   metrics.addMetric('Latency', Milliseconds, run.timingsMs.total);

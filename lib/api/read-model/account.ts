@@ -19,6 +19,9 @@ interface Source {
   readonly risk: RiskStore;
 }
 
+const isOf = (symbol: string | undefined) =>
+  symbol === undefined ? undefined : (record: { readonly symbol: string }) => record.symbol === symbol;
+
 export const tradesAnswerSchema = z.strictObject({ trades: z.array(tradeRecordSchema), next: nextSchema });
 
 /** By the time of closing. Throws StoreError. */
@@ -26,7 +29,7 @@ export async function readTrades(
   { risk }: Source,
   query: z.infer<typeof tradesQuerySchema>,
 ): Promise<z.infer<typeof tradesAnswerSchema>> {
-  const { items, next } = await readSpan(executionRecords(risk).trades, query);
+  const { items, next } = await readSpan(executionRecords(risk).trades, query, isOf(query.symbol));
   return { trades: [...items], next };
 }
 
@@ -38,7 +41,7 @@ export async function readOrders(
   query: z.infer<typeof ordersQuerySchema>,
 ): Promise<z.infer<typeof ordersAnswerSchema>> {
   const orders = await executionRecords(risk).orders.all(query.scope);
-  const { items, next } = sortedPage(orders, ({ createdAtMs }) => createdAtMs, query);
+  const { items, next } = sortedPage(orders, ({ createdAtMs }) => createdAtMs, query, isOf(query.symbol));
   return { orders: [...items], next };
 }
 

@@ -25,38 +25,50 @@ export interface SpanRequest extends PageRequest {
   readonly toMs?: number | undefined;
 }
 
-/** A page of records in order of time. Throws StoreError. */
+/** Records read at a time where most may not be wanted. */
+const SIEVED_AT_ONCE = 1_000;
+
+/** A page of records in order of time. @param keep which are wanted. @default all. Throws StoreError. */
 export async function readSpan<T>(
   series: RecordSeries<T>,
   { scope, count, before, fromMs = 0, toMs }: SpanRequest,
+  keep?: (record: T) => boolean,
 ): Promise<Page<T>> {
   const ends = [...(before === undefined ? [] : [before]), ...(toMs === undefined ? [] : [sortable(toMs)])];
-  const beforeId = ends.sort()[0];
-  const records = allRecords(await series.newestBefore(scope, { count: count + 1, fromMs, beforeId }));
-  return cutPage(
-    records.map(({ id, value }) => ({ sortKey: id, value })),
-    count,
-  );
+  let beforeId = ends.sort()[0];
+  const atOnce = keep === undefined ? count + 1 : SIEVED_AT_ONCE;
+  const found: Keyed<T>[] = [];
+  while (found.length <= count) {
+    const records = allRecords(await series.newestBefore(scope, { count: atOnce, fromMs, beforeId }));
+    for (const { id, value } of records) if (keep?.(value) ?? true) found.push({ sortKey: id, value });
+    if (records.length < atOnce) break;
+    beforeId = records.at(-1)!.id;
+  }
+  return cutPage(found, count);
 }
 
 /** A page of records whose ids say nothing of their time, out of all of them. Throws StoreError. */
 export function sortedPage<T>(
   list: KindList<T>,
   timeOf: (record: T) => number,
-  { count, before }: PageRequest,
+  { count, before, fromMs = 0, toMs = Number.POSITIVE_INFINITY }: SpanRequest,
+  keep: (record: T) => boolean = () => true,
 ): Page<T> {
   const newestFirst = allRecords(list)
+    .filter(({ value }) => timeOf(value) >= fromMs && timeOf(value) < toMs && keep(value))
     .map(({ id, value }) => ({ sortKey: `${sortable(timeOf(value))}#${id}`, value }))
     .filter(({ sortKey }) => before === undefined || sortKey < before)
     .sort((a, b) => (a.sortKey < b.sortKey ? 1 : -1));
-  return cutPage(newestFirst.slice(0, count + 1), count);
+  return cutPage(newestFirst, count);
 }
 
-/** @param found one more than the page holds, if there are more */
-function cutPage<T>(
-  found: readonly { readonly sortKey: string; readonly value: T }[],
-  count: number,
-): Page<T> {
+interface Keyed<T> {
+  readonly sortKey: string;
+  readonly value: T;
+}
+
+/** @param found more than the page holds, if there are more */
+function cutPage<T>(found: readonly Keyed<T>[], count: number): Page<T> {
   const shown = found.slice(0, count);
   return {
     items: shown.map(({ value }) => value),

@@ -1,4 +1,5 @@
 // Writes down that an operator wants a transfer. The position manager compares the exchange's rows of income with it.
+import type { Actor } from '../../core/actor.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { Scope } from '../../risk/gate.ts';
 import type { RecordStore } from '../../risk/ports.ts';
@@ -12,7 +13,7 @@ export async function declareTransfer(
     readonly scope: Scope;
     /** Into the account; below zero out of it. */
     readonly amountMicroUsdt: number;
-    readonly by: string;
+    readonly by: Actor;
     readonly reason: string;
     readonly nowMs: number;
   },

@@ -4,6 +4,7 @@
 // An order authorised just before the gate closed may still be on its way: the account is looked at again after the longest
 // time that such an order can take, and whatever was entered meanwhile is closed too. A protective stop stays on the exchange
 // until its position is gone.
+import type { Actor } from '../../core/actor.ts';
 import { messageOf } from '../../core/message-of.ts';
 import type { Scope } from '../../risk/gate.ts';
 import { type BreakerDependencies, tripBreaker, writeFlags } from '../../risk/use-cases/circuit-breaker.ts';
@@ -21,7 +22,7 @@ export interface EmergencyStopDependencies
 export interface EmergencyStopRequest {
   /** Flags are closed before it is known which: finding out may need a service that is down. */
   readonly scopes: readonly Scope[] | Promise<readonly Scope[]>;
-  readonly operator: string;
+  readonly operator: Actor;
   readonly reason: string;
   /** Positions stay, with their stops. */
   readonly keepPositions: boolean;
@@ -108,7 +109,7 @@ function remembered(open: () => Promise<Broker>): () => Promise<Broker> {
 
 async function latch(
   dependencies: BreakerDependencies,
-  request: { scope: Scope; operator: string; reason: string },
+  request: { scope: Scope; operator: Actor; reason: string },
   { done, failures }: Progress,
 ): Promise<void> {
   const outcome = await tripBreaker(dependencies, request);

@@ -24,8 +24,9 @@ import { authorise, type GateItem, planRelease, prunableIds, type RiskApproved }
 import type { Level } from '../../risk/level.ts';
 import type { EquitySnapshot } from '../../risk/records.ts';
 import { type ModeNow, type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
+import type { FlagReader } from '../../risk/use-cases/recent-flags.ts';
 import type { DecisionOutcome } from '../execute-report.ts';
-import { allocation, exposureLimit, TRADING_LIMITS } from '../limits.ts';
+import { allocation, exposureLimit, type TradingLimits } from '../limits.ts';
 import type { EntryOrder } from '../order.ts';
 import { type EntryRequest, planEntry } from '../plan-entry.ts';
 import type { OrderRecord } from '../records.ts';
@@ -45,7 +46,10 @@ export const FULL_SIZE: Policy = () => 1;
 /** What all entries of a run have in common. */
 export interface EntrySession {
   readonly modes: ModeSources;
+  /** Shared by the plans of a run; an approval is checked against a reading of its own. */
+  readonly flagsOf: FlagReader;
   readonly policy: Policy;
+  readonly limits: TradingLimits;
   /** Of this function. */
   readonly codeVersion: string;
   readonly context: ExecutionContext;
@@ -68,13 +72,13 @@ const outcome = (code: DecisionOutcome, message = ''): EntryOutcome => ({ outcom
 
 /** Why a signal may not act, on whichever side: it is not of this code and ensemble, or too old. */
 export function originDenial(
-  { ensemble, context }: EntrySession,
+  { ensemble, context, limits }: EntrySession,
   signal: Signal,
 ): DecisionOutcome | undefined {
   if (signal.featureSetHash !== FEATURE_SET_HASH) return 'feature_set_mismatch';
   if (signal.ensembleId !== ensemble.id) return 'ensemble_mismatch';
   const ageMs = context.clock.nowMs() - (signal.barOpenTimeMs + BAR_MS);
-  return ageMs <= TRADING_LIMITS.signalAgeMsMax ? undefined : 'signal_stale';
+  return ageMs <= limits.signalAgeMsMax ? undefined : 'signal_stale';
 }
 
 export async function enterPosition(session: EntrySession, signal: ActingSignal): Promise<EntryOutcome> {
@@ -119,7 +123,7 @@ export async function enterPosition(session: EntrySession, signal: ActingSignal)
 
 /** Why an approval no longer stands: flags, latch, lease and level are read once more before the order leaves. */
 async function findWithdrawal(session: EntrySession, epoch: number): Promise<string | undefined> {
-  const now = await readMode(session.modes);
+  const now = await readMode(session.modes, () => session.flagsOf('now'));
   const { scope } = session.context.broker;
   if (now.mode !== (scope === 'live' ? 'LIVE' : 'PAPER') || now.scope !== scope)
     return `the mode became ${now.mode}: ${now.reasons.map(({ code }) => code).join(', ')}`;
@@ -147,7 +151,7 @@ async function planNow(
   // A position without a reservation: one that the position manager has adopted.
   const position = await executionRecords(risk).positions.get(broker.scope, signal.symbol);
   if (position !== undefined) return failure(['position_open']);
-  const now = await readMode(session.modes);
+  const now = await readMode(session.modes, () => session.flagsOf('recent'));
   const given = allowance(now, equity);
   if (given === undefined || now.scope !== broker.scope) return failure(['mode_off']);
   const { gate, account } = given;
@@ -166,11 +170,11 @@ async function planNow(
     stopAtrMultiple: ensemble.stopAtrMultiple,
     filters,
     account: { ...account, ...usage(gate, clock.nowMs()) },
-    limits: TRADING_LIMITS,
+    limits: session.limits,
     nowMs: clock.nowMs(),
   });
   if (!planned.ok) return planned;
-  const limits = { exposureMicroUsdt: exposureLimit(account, TRADING_LIMITS), positions: account.positions };
+  const limits = { exposureMicroUsdt: exposureLimit(account, session.limits), positions: account.positions };
   return success({ order: planned.value, now, gate, limits });
 }
 

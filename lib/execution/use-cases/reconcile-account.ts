@@ -1,4 +1,5 @@
 // The account booked and compared with the ledger, and what follows from a difference.
+import { systemActor } from '../../core/actor.ts';
 import { type Result, success } from '../../core/result.ts';
 import { mayBeIncome, takeOver } from '../ledger/booked-ledger.ts';
 import { type AccountView, bookAccount, writeLedger } from './book-account.ts';
@@ -97,7 +98,7 @@ async function trustExchange(
   await executionRecords(risk).audit.add(broker.scope, `position-manager#${atMs}#reconciled`, {
     atMs,
     what: 'reconciled',
-    by: 'manage-positions',
+    by: systemActor('manage-positions'),
     message: differences.join('; '),
   });
   return { ...view, bookedLedger, walletDifference: keepsWallet ? view.walletDifference : undefined };

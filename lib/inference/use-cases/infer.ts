@@ -1,4 +1,4 @@
-// One infer run: for every symbol of the shard fetch the closed candles, compute the features, ask every verified model, decide
+// One infer run: for every symbol of the shard read the window of closed candles, compute the features, ask every verified model, decide
 // one signal and store it once. A symbol or a model that fails is recorded with its reason and never stops the others; whatever
 // is missing, stale or unreadable ends as an abstention or a HOLD, never as a guess.
 
@@ -7,8 +7,8 @@ import type { Clock, ObjectStore } from '../../core/ports.ts';
 import type { Result } from '../../core/result.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
-import type { CandleRevisions } from '../../market/candle-revisions.ts';
 import type { MarketData, MarketDataError } from '../../market/ports.ts';
+import type { CandleWindows } from '../../market/use-cases/candle-windows.ts';
 import type { EnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
 import type { InferRun } from '../infer-run.ts';
 import type { SignalStore } from '../ports.ts';
@@ -19,7 +19,9 @@ import { type RowFailure, readRows } from './read-rows.ts';
 import { runShadow } from './run-shadow.ts';
 
 export interface InferDependencies {
-  readonly market: MarketData;
+  readonly market: Pick<MarketData, 'serverTimeMs'>;
+  /** Kept from run to run, in the memory of the process. */
+  readonly windows: CandleWindows;
   readonly ensembles: EnsembleProvider;
   readonly signals: SignalStore;
   readonly clock: Clock;
@@ -31,8 +33,6 @@ export interface InferDependencies {
   readonly codeVersion: string;
   /** Where the shadow's decisions are kept; undefined keeps none. */
   readonly shadowRecords?: ObjectStore | undefined;
-  /** Kept from run to run, in the memory of the process. @default candles that changed after their close are not counted */
-  readonly revisions?: CandleRevisions | undefined;
   /** @default it does not wait for the close margin: recorded candles do not change */
   readonly sleep?: ((durationMs: number) => Promise<unknown>) | undefined;
 }
@@ -57,7 +57,7 @@ export async function infer(
   dependencies: InferDependencies,
   { symbols, shard, shardCount }: InferRequest,
 ): Promise<InferOutcome> {
-  const { market, ensembles, signals: store, clock, stopwatchMs, codeVersion, revisions } = dependencies;
+  const { market, ensembles, signals: store, clock, stopwatchMs, codeVersion, windows } = dependencies;
   const startedAtMs = clock.nowMs();
   const watch = createWatch(stopwatchMs);
   const [serverTime, current] = await Promise.all([
@@ -71,8 +71,8 @@ export async function infer(
     const sinceCloseMs = nowMs - (barOpenTimeMs + BAR_MS);
     if (sinceCloseMs < CLOSE_MARGIN_MS) await dependencies.sleep?.(CLOSE_MARGIN_MS - sinceCloseMs);
     const obstacle = findObstacle(serverTime, current);
-    const { rows, abstentions, revisedCandles } = await watch.time('fetch', () =>
-      readRows(symbols, { market, watch, barOpenTimeMs, revisions, obstacle }),
+    const { rows, abstentions, candleWindows } = await watch.time('fetch', () =>
+      readRows(symbols, { windows, watch, barOpenTimeMs, obstacle }),
     );
     const asked = ensemble
       ? await watch.time('inference', () => askModels(ensemble, rows))
@@ -99,7 +99,7 @@ export async function infer(
       ...stored,
       actions: countActions(signals),
       abstentions,
-      revisedCandles,
+      candleWindows,
       quarantined: asked.quarantined,
       servedModels: (ensemble?.ensemble.members.length ?? 0) - asked.quarantined.length,
       meanConsensus: mean(signals.map((signal) => signal.consensusFraction)),

@@ -4,9 +4,10 @@ import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { computeFeatures } from '../../features/compute-features.ts';
 import type { Abstention, AbstentionReason } from '../../market/abstention.ts';
-import type { CandleRevisions } from '../../market/candle-revisions.ts';
-import { checkWindow, REQUEST_BARS, SEQUENCE_STEPS } from '../../market/grid.ts';
-import type { MarketData, MarketDataErrorCode } from '../../market/ports.ts';
+import { checkWindow, SEQUENCE_STEPS } from '../../market/grid.ts';
+import type { MarketDataErrorCode } from '../../market/ports.ts';
+import type { CandleWindows, WindowReading } from '../../market/use-cases/candle-windows.ts';
+import type { WindowReadings } from '../infer-run.ts';
 import type { Watch } from '../stopwatch.ts';
 import { type SymbolRow, toSymbolRow } from './ask-models.ts';
 
@@ -14,11 +15,9 @@ import { type SymbolRow, toSymbolRow } from './ask-models.ts';
 export type RowFailure = { readonly reason: AbstentionReason; readonly message: string };
 
 interface BarSource {
-  readonly market: Pick<MarketData, 'closedCandles'>;
+  readonly windows: CandleWindows;
   readonly watch: Watch;
   readonly barOpenTimeMs: number;
-  /** undefined counts no candle as revised. */
-  readonly revisions: CandleRevisions | undefined;
   /** Why no symbol has a row; undefined when nothing keeps them from it. */
   readonly obstacle: RowFailure | undefined;
 }
@@ -26,21 +25,15 @@ interface BarSource {
 interface SymbolRows {
   readonly rows: SymbolRow[];
   readonly abstentions: Abstention[];
-  /** Candles that have changed since the run before, after their close. */
-  readonly revisedCandles: number;
+  readonly candleWindows: WindowReadings;
 }
 
 /** A row or an abstention of every symbol, each list in the order of the symbols. Never rejects. */
 export async function readRows(symbols: readonly string[], source: BarSource): Promise<SymbolRows> {
   const { barOpenTimeMs, obstacle } = source;
-  let revisedCandles = 0;
-  const onRevised = () => {
-    revisedCandles++;
-  };
+  const readings = new Map<string, WindowReading>();
   const read = await Promise.all(
-    symbols.map((symbol) =>
-      obstacle === undefined ? readRow(symbol, source, onRevised) : failure(obstacle),
-    ),
+    symbols.map((symbol) => (obstacle === undefined ? readRow(symbol, source, readings) : failure(obstacle))),
   );
   const rows: SymbolRow[] = [];
   const abstentions: Abstention[] = [];
@@ -54,7 +47,20 @@ export async function readRows(symbols: readonly string[], source: BarSource): P
         message: row.error.message,
       });
   }
-  return { rows, abstentions, revisedCandles };
+  return { rows, abstentions, candleWindows: countReadings(readings) };
+}
+
+function countReadings(readings: ReadonlyMap<string, WindowReading>): WindowReadings {
+  const all = [...readings];
+  const symbolsWhere = (holds: (reading: WindowReading) => boolean) =>
+    all.filter(([, reading]) => holds(reading)).map(([symbol]) => symbol);
+  return {
+    newest: symbolsWhere(({ source }) => source === 'newest').length,
+    whole: symbolsWhere(({ source }) => source === 'whole').length,
+    proven: symbolsWhere(({ isProven }) => isProven === true).length,
+    differing: symbolsWhere(({ isProven }) => isProven === false),
+    revised: symbolsWhere(({ isRevised }) => isRevised),
+  };
 }
 
 /** Tells apart an exchange that does not answer, a malformed response, and a symbol that the exchange does not know. */
@@ -65,19 +71,15 @@ function reasonOf(code: MarketDataErrorCode): AbstentionReason {
 
 async function readRow(
   symbol: string,
-  { market, watch, barOpenTimeMs, revisions }: BarSource,
-  onRevised: () => void,
+  { windows, watch, barOpenTimeMs }: BarSource,
+  readings: Map<string, WindowReading>,
 ): Promise<Result<SymbolRow, RowFailure>> {
   try {
-    const candles = await market.closedCandles({
-      symbol,
-      count: REQUEST_BARS,
-      lastOpenTimeMs: barOpenTimeMs,
-    });
-    if (!candles.ok) return failure({ reason: reasonOf(candles.error.code), message: candles.error.message });
-    if (revisions?.isRevised(symbol, candles.value) === true) onRevised();
+    const read = await windows.read({ symbol, lastOpenTimeMs: barOpenTimeMs });
+    if (!read.ok) return failure({ reason: reasonOf(read.error.code), message: read.error.message });
+    readings.set(symbol, read.value);
     return watch.timeSync('features', () => {
-      const window = checkWindow(candles.value, barOpenTimeMs);
+      const window = checkWindow(read.value.series, barOpenTimeMs);
       if (!window.ok) return window;
       const { grid, hasSequence } = window.value;
       const features = computeFeatures(grid, {

@@ -6,7 +6,7 @@ import { DAY_MS } from '../../core/units.ts';
 import { type Drawdown, maxDrawdown } from '../../risk/drawdown.ts';
 import { dailyReturns, type EquityCurve, type PeriodReturn } from '../../risk/equity-curve.ts';
 
-const DAYS_PER_YEAR = 365;
+export const DAYS_PER_YEAR = 365;
 /** Of returns; below, no figure is annualised. */
 export const ANNUALISED_DAYS_MIN = 30;
 

@@ -1,9 +1,12 @@
 // What `qtrader backtest` reports, in the order that traders know: pairs, open trades, exit reasons, summary, months. A figure that
 // cannot be computed is undefined, never a stand-in.
 
+import type { Interval } from '../../core/statistics/block-bootstrap.ts';
 import type { PaperCosts } from '../../execution/paper/paper-matching.ts';
 import type { Drawdown } from '../../risk/drawdown.ts';
+import type { BacktestSettings } from '../backtest-settings.ts';
 import type { AbstentionCounts } from '../count-abstentions.ts';
+import type { Benchmark } from '../hold-market.ts';
 import type { TradeStatistics } from '../metrics/trade-statistics.ts';
 import type { SymbolProblem } from '../symbol-problem.ts';
 import type { BacktestRun } from './run-backtest.ts';
@@ -63,6 +66,10 @@ export interface BacktestSummary extends Omit<TradeStatistics, 'trades'> {
   readonly totalReturn: Figure;
   readonly annualReturn: Figure;
   readonly sharpe: Figure;
+  /** 95 %, days drawn with replacement; undefined where the ratio is. */
+  readonly sharpeInterval: Interval | undefined;
+  /** 95 % of the mean return of a day; undefined for fewer than 5 days. */
+  readonly dailyReturnInterval: Interval | undefined;
   readonly sortino: Figure;
   readonly calmar: Figure;
   readonly maxDrawdown: Drawdown | undefined;
@@ -77,8 +84,14 @@ export interface BacktestReport {
   readonly inSample: boolean | 'partly';
   readonly symbols: readonly string[];
   readonly bars: number;
+  readonly settings: BacktestSettings;
+  /** Of the system as released. */
+  readonly releasedSettings: BacktestSettings;
   /** Signals decided, over all symbols and bars. */
   readonly decisions: number;
+  readonly signals: BacktestRun['signals'];
+  /** One line of what stood in the way; undefined when something was traded. */
+  readonly whyNoTrade: string | undefined;
   /** Bars of all symbols at which serving abstains, by reason. */
   readonly abstentions: AbstentionCounts;
   /** Position manager, stops and entries act at bar closes only. */
@@ -88,6 +101,8 @@ export interface BacktestReport {
   readonly trip: BacktestRun['trip'];
   readonly pairs: readonly (TradeGroup & { readonly symbol: string })[];
   readonly openTrades: readonly OpenTrade[];
+  /** Long and short apart. */
+  readonly sides: readonly (TradeGroup & { readonly side: 'BUY' | 'SELL' })[];
   readonly exitReasons: readonly (TradeGroup & { readonly reason: string })[];
   readonly summary: BacktestSummary;
   readonly months: readonly {
@@ -103,5 +118,7 @@ export interface BacktestReport {
   readonly trades: readonly ReportedTrade[];
   /** One snapshot at the start and one at every bar's close. */
   readonly equity: { readonly timeMs: readonly number[]; readonly equityUsdt: readonly number[] };
+  /** What holding would have been worth at the same times. */
+  readonly benchmarks: readonly Benchmark[];
   readonly symbolProblems: readonly SymbolProblem[];
 }

@@ -94,6 +94,7 @@ function describeRun(
     alreadyDecided: 0,
     actions: { SELL: count('SELL'), HOLD: count('HOLD'), BUY: count('BUY') },
     abstentions: [],
+    candleWindows: { newest: 0, whole: symbols, proven: 0, differing: [], revised: [] },
     quarantined: release.quarantined,
     servedModels: release.servedModels,
     unwritten: [],

@@ -1,10 +1,13 @@
 // Turns the records of a backtest into its report.
 
+import type { DrawIndex } from '../../core/statistics/block-bootstrap.ts';
 import { MICRO } from '../../core/units.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import { type CandleSeries, countUntil } from '../../market/candle-series.ts';
 import { type EquityCurve, monthlyReturns } from '../../risk/equity-curve.ts';
 import type { TradeRecord } from '../../risk/records.ts';
+import { holdMarket } from '../hold-market.ts';
+import { dailyReturnInterval, sharpeInterval } from '../metrics/daily-intervals.ts';
 import { performanceOf } from '../metrics/performance.ts';
 import { type ClosedTrade, tradeStatistics } from '../metrics/trade-statistics.ts';
 import type {
@@ -21,15 +24,25 @@ import type { BacktestRun } from './run-backtest.ts';
 export interface ReportContext
   extends Pick<
     BacktestReport,
-    'ensembleId' | 'range' | 'decisions' | 'abstentions' | 'costs' | 'withBreaker' | 'symbolProblems'
+    | 'ensembleId'
+    | 'range'
+    | 'settings'
+    | 'releasedSettings'
+    | 'decisions'
+    | 'abstentions'
+    | 'costs'
+    | 'withBreaker'
+    | 'symbolProblems'
   > {
   /** Newest bar that any serving model was trained on. */
   readonly trainedToMs: number;
   readonly series: ReadonlyMap<string, CandleSeries>;
+  /** For confidence intervals. */
+  readonly drawIndex: DrawIndex;
 }
 
 export function reportBacktest(run: BacktestRun, context: ReportContext): BacktestReport {
-  const { series, trainedToMs, range, ...rest } = context;
+  const { series, trainedToMs, range, drawIndex, ...rest } = context;
   const trades = run.trades.map(reportTrade);
   const curve = {
     timeMs: run.snapshots.map(({ atMs }) => atMs),
@@ -44,16 +57,20 @@ export function reportBacktest(run: BacktestRun, context: ReportContext): Backte
     bars: (range.toMs - range.fromMs) / BAR_MS,
     resolutionMs: BAR_MS,
     trip: run.trip,
+    signals: run.signals,
+    whyNoTrade: trades.length + openTrades.length > 0 ? undefined : explainNoTrade(run),
     pairs: groupBy(trades, ({ symbol }) => symbol).map(([symbol, group]) => ({ symbol, ...group })),
     openTrades,
+    sides: groupBy(trades, ({ side }) => side).map(([side, group]) => ({ side, ...group })),
     exitReasons: groupBy(trades, ({ reason }) => reason).map(([reason, group]) => ({ reason, ...group })),
-    summary: summarise(trades, curve, marketChange(series, range)),
+    summary: summarise(trades, curve, { change: marketChange(series, range), drawIndex }),
     months: monthsOf(trades, curve),
     bookedLedger: ledgerOf(run),
     outcomes: Object.fromEntries(Object.entries(run.outcomes).sort(([a], [b]) => (a < b ? -1 : 1))),
     problems: run.problems,
     trades,
     equity: curve,
+    benchmarks: holdMarket(series, { timeMs: curve.timeMs, startUsdt: curve.equityUsdt[0]! }),
   };
 }
 
@@ -102,18 +119,18 @@ const totalProfit = (trades: readonly ReportedTrade[]): number =>
   trades.reduce((sum, { profitUsdt }) => sum + profitUsdt, 0);
 
 /** Groups by name, the most profitable first. */
-function groupBy(
+function groupBy<Name extends string>(
   trades: readonly ReportedTrade[],
-  nameOf: (trade: ReportedTrade) => string,
-): [string, TradeGroup][] {
-  const groups = new Map<string, ReportedTrade[]>();
+  nameOf: (trade: ReportedTrade) => Name,
+): [Name, TradeGroup][] {
+  const groups = new Map<Name, ReportedTrade[]>();
   for (const trade of trades) {
     const group = groups.get(nameOf(trade));
     if (group === undefined) groups.set(nameOf(trade), [trade]);
     else group.push(trade);
   }
   return [...groups]
-    .map(([name, group]): [string, TradeGroup] => {
+    .map(([name, group]): [Name, TradeGroup] => {
       const { winRate, profitFactor, averageDurationMs } = tradeStatistics(group.map(closedTrade));
       const meanProfitBps = group.reduce((sum, { profitBps }) => sum + profitBps, 0) / group.length;
       const profitUsdt = totalProfit(group);
@@ -125,18 +142,38 @@ function groupBy(
     .sort(([a, of], [b, than]) => than.profitUsdt - of.profitUsdt || (a < b ? -1 : 1));
 }
 
-function summarise(trades: readonly ReportedTrade[], curve: EquityCurve, change: Figure): BacktestSummary {
-  const { totalReturn, annualReturn, sharpe, sortino, calmar, maxDrawdown } = performanceOf(curve);
+function summarise(
+  trades: readonly ReportedTrade[],
+  curve: EquityCurve,
+  { change, drawIndex }: { readonly change: Figure; readonly drawIndex: DrawIndex },
+): BacktestSummary {
+  const { totalReturn, annualReturn, sharpe, sortino, calmar, maxDrawdown, dailyReturns } =
+    performanceOf(curve);
+  const returns = dailyReturns.map(({ value }) => value);
   return {
     ...tradeStatistics(trades.map(closedTrade)),
     totalReturn,
     annualReturn,
     sharpe,
+    sharpeInterval: sharpe === undefined ? undefined : sharpeInterval(returns, drawIndex),
+    dailyReturnInterval: dailyReturnInterval(returns, drawIndex),
     sortino,
     calmar,
     maxDrawdown,
     marketChange: change,
   };
+}
+
+/** The bars where a signal wanted to act and was denied say more than those that were held. */
+function explainNoTrade({ signals, outcomes }: BacktestRun): string {
+  const { BUY, SELL, HOLD } = signals.actions;
+  const counts = (of: Readonly<Partial<Record<string, number>>>) =>
+    Object.entries(of)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ') || 'of the last bar, after which nothing is entered';
+  if (BUY + SELL > 0)
+    return `none of ${BUY + SELL} BUY and SELL signals became a position: ${counts(outcomes)}`;
+  return `all ${HOLD} decisions were HOLD: ${counts(signals.holdReasons)}`;
 }
 
 function marketChange(

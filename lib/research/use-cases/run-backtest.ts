@@ -8,16 +8,19 @@ import type { Clock, ObjectStore } from '../../core/ports.ts';
 import { HOUR_MS } from '../../core/units.ts';
 import type { DecisionOutcome } from '../../execution/execute-report.ts';
 import type { BookedLedger } from '../../execution/ledger/booked-ledger.ts';
+import type { TradingLimits } from '../../execution/limits.ts';
 import type { Broker } from '../../execution/ports.ts';
 import type { PositionRecord } from '../../execution/records.ts';
-import { FULL_SIZE } from '../../execution/use-cases/enter-position.ts';
+import type { Policy } from '../../execution/use-cases/enter-position.ts';
 import { execute } from '../../execution/use-cases/execute.ts';
 import { executionRecords } from '../../execution/use-cases/execution-records.ts';
 import { managePositions, type PositionManagerReport } from '../../execution/use-cases/manage-positions.ts';
 import { forgetOldRecords } from '../../execution/use-cases/prune-records.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import type { SignalStore } from '../../inference/ports.ts';
+import type { HoldReason, Signal } from '../../inference/signal.ts';
 import { BAR_MS } from '../../market/candle.ts';
+import type { Action } from '../../models/vote.ts';
 import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
 import { firstArmed } from '../../risk/breaker/state.ts';
 import { newGate, planBreakerWrite } from '../../risk/gate.ts';
@@ -52,6 +55,14 @@ export interface BacktestRequest {
   readonly toMs: number;
   /** true: the breaker evaluates every bar, and a trip ends trading for good. false: its lease is renewed without evaluation. */
   readonly withBreaker: boolean;
+  readonly limits: TradingLimits;
+  readonly policy: Policy;
+}
+
+/** What was decided at all bars: by action, and why nothing was to be done; a HOLD may have several reasons. */
+export interface SignalCounts {
+  readonly actions: Readonly<Record<Action, number>>;
+  readonly holdReasons: Readonly<Partial<Record<HoldReason, number>>>;
 }
 
 /** What happened, as the records tell it. */
@@ -62,6 +73,7 @@ export interface BacktestRun {
   /** Equity at the start and at every bar's close, without gaps. */
   readonly snapshots: readonly { readonly atMs: number; readonly equityMicroUsdt: number }[];
   readonly bookedLedger: BookedLedger;
+  readonly signals: SignalCounts;
   /** Outcomes of BUY and SELL signals; a signal denied for several reasons counts for each. */
   readonly outcomes: Readonly<Partial<Record<DecisionOutcome, number>>>;
   readonly trip: { readonly atMs: number; readonly message: string } | undefined;
@@ -88,7 +100,9 @@ export async function runBacktest(
   await run.open();
   for (let closeMs = fromMs + BAR_MS; closeMs <= toMs; closeMs += BAR_MS) {
     const barOpenTimeMs = closeMs - BAR_MS;
-    const acts = (await signals.ofBar(barOpenTimeMs)).some(({ action }) => action !== 'HOLD');
+    const decided = await signals.ofBar(barOpenTimeMs);
+    run.countSignals(decided);
+    const acts = decided.some(({ action }) => action !== 'HOLD');
     const isLast = closeMs === toMs;
     const hasPosition = ((await risk.readGate('paper'))?.positionCount ?? 0) > 0;
     // Without a position and without a signal to act on, neither equity nor records can change.
@@ -113,6 +127,8 @@ class RunningBacktest {
   readonly #request: BacktestRequest;
   readonly #snapshots: { atMs: number; equityMicroUsdt: number }[] = [];
   readonly #outcomes: Partial<Record<DecisionOutcome, number>> = {};
+  readonly #actions = { SELL: 0, HOLD: 0, BUY: 0 };
+  readonly #holdReasons: Partial<Record<HoldReason, number>> = {};
   readonly #problems: string[] = [];
   #trip: BacktestRun['trip'];
   #equity: EquitySnapshot | undefined;
@@ -144,6 +160,13 @@ class RunningBacktest {
   recordEquity(atMs: number): void {
     invariant(this.#equity !== undefined, 'the position manager takes the first equity snapshot');
     this.#snapshots.push({ atMs, equityMicroUsdt: this.#equity.equityMicroUsdt });
+  }
+
+  countSignals(decided: readonly Signal[]): void {
+    for (const { action, reasons } of decided) {
+      this.#actions[action]++;
+      for (const reason of reasons) this.#holdReasons[reason] = (this.#holdReasons[reason] ?? 0) + 1;
+    }
   }
 
   async runBreakerAt(atMs: number): Promise<void> {
@@ -182,7 +205,8 @@ class RunningBacktest {
         ...stores,
         clock,
         brokerOf: () => broker,
-        policy: FULL_SIZE,
+        policy: this.#request.policy,
+        limits: this.#request.limits,
         codeVersion: REPLAY_VERSION,
         stopwatchMs: clock.nowMs,
       },
@@ -218,6 +242,7 @@ class RunningBacktest {
       })),
       snapshots: this.#snapshots,
       bookedLedger: bookedLedger.value,
+      signals: { actions: this.#actions, holdReasons: this.#holdReasons },
       outcomes: this.#outcomes,
       trip: this.#trip,
       problems: this.#problems,

@@ -1,6 +1,7 @@
 // The circuit breaker's own state: armed, or tripped with its causes until two operators reset it.
 
 import { z } from 'zod';
+import { actorSchema } from '../../core/actor.ts';
 import type { TripCauseCode } from './trip-causes.ts';
 import { TRIP_CAUSES } from './trip-causes.ts';
 
@@ -27,7 +28,7 @@ const trippedSchema = z.strictObject({
   /** Whether people were told; until then every tick tries again. */
   notified: z.boolean(),
   /** A first operator's wish to reset, waiting for a second one. */
-  resetRequest: z.strictObject({ operator: z.string(), reason: z.string(), atMs: z.int() }).nullable(),
+  resetRequest: z.strictObject({ operator: actorSchema, reason: z.string(), atMs: z.int() }).nullable(),
 });
 
 export const breakerStateSchema = z.discriminatedUnion('latch', [armedSchema, trippedSchema]);

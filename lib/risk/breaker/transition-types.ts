@@ -1,22 +1,23 @@
 // Events that move the circuit breaker, and what has to be done after each.
 
+import type { Actor } from '../../core/actor.ts';
 import type { BreakerEvidence } from './evidence.ts';
 import type { BreakerState } from './state.ts';
 
 export type BreakerEvent =
   | { readonly kind: 'tick'; readonly nowMs: number; readonly evidence: BreakerEvidence }
-  | { readonly kind: 'trip'; readonly nowMs: number; readonly operator: string; readonly reason: string }
+  | { readonly kind: 'trip'; readonly nowMs: number; readonly operator: Actor; readonly reason: string }
   | { readonly kind: 'notified'; readonly epoch: number }
   | {
       readonly kind: 'reset_requested';
       readonly nowMs: number;
-      readonly operator: string;
+      readonly operator: Actor;
       readonly reason: string;
     }
   | {
       readonly kind: 'reset_approved';
       readonly nowMs: number;
-      readonly operator: string;
+      readonly operator: Actor;
       readonly evidence: BreakerEvidence;
     };
 
@@ -27,6 +28,8 @@ export const RESET_REFUSALS = {
   reason_missing: 'no reason is given',
   no_request: 'no operator has asked for a reset within the last hour',
   same_operator: 'a second, different operator must approve',
+  operator_unproven:
+    'who asked and who approves must be proven alike: a name that was only typed does not count beside a proven one',
   cooling_down: 'the cooldown is not over',
   cause_not_cleared: 'a condition that trips still holds',
 } as const;
@@ -44,7 +47,7 @@ export type BreakerEffect =
       readonly kind: 'audit';
       readonly key: string;
       readonly what: 'tripped' | 'reset_requested' | 'reset';
-      readonly by: string;
+      readonly by: Actor;
       readonly message: string;
     }
   | { readonly kind: 'notify'; readonly epoch: number; readonly text: string };

@@ -2,6 +2,7 @@
 // and one that cannot be judged trips. The state only moves by `transition`, a pure total function: TRIPPED is left by a
 // reset alone, never by time, restart or midnight.
 
+import { type Actor, describeActor, isSamePerson, systemActor } from '../../core/actor.ts';
 import { MINUTE_MS } from '../../core/units.ts';
 import { LEASE_MS } from '../latch.ts';
 import { tripCauses } from './conditions.ts';
@@ -19,6 +20,8 @@ import { cause, type TripCause } from './trip-causes.ts';
 
 const REQUEST_AGE_MS_MAX = 60 * MINUTE_MS;
 const TEXT_CHARS_MAX = 500;
+/** Two of them fit into one record. */
+const NAME_CHARS_MAX = 90;
 
 const describe = (causes: readonly TripCause[]): string =>
   causes
@@ -26,7 +29,7 @@ const describe = (causes: readonly TripCause[]): string =>
     .join('; ')
     .slice(0, 2 * TEXT_CHARS_MAX);
 
-function trippedEffects(state: TrippedState, by: string, leaseUntilMs: number | undefined): BreakerEffect[] {
+function trippedEffects(state: TrippedState, by: Actor, leaseUntilMs: number | undefined): BreakerEffect[] {
   const text = describe(state.causes);
   return [
     { kind: 'write_state', leaseUntilMs },
@@ -54,6 +57,12 @@ function tripped(state: BreakerState, nowMs: number, causes: readonly TripCause[
   };
 }
 
+/** Within bounds; undefined for nobody. */
+function named(actor: Actor): Actor | undefined {
+  const name = actor.name.trim().slice(0, NAME_CHARS_MAX);
+  return name === '' ? undefined : { ...actor, name };
+}
+
 type Outcome = Omit<BreakerTransition, 'previous'>;
 
 function onTick(
@@ -69,13 +78,17 @@ function onTick(
     return { current, effects: [{ kind: 'write_state', leaseUntilMs }], refusal: undefined };
   }
   const current = tripped(state, nowMs, causes);
-  return { current, effects: trippedEffects(current, 'circuit-breaker', leaseUntilMs), refusal: undefined };
+  return {
+    current,
+    effects: trippedEffects(current, systemActor('circuit-breaker'), leaseUntilMs),
+    refusal: undefined,
+  };
 }
 
 function onTrip(state: BreakerState, event: Extract<BreakerEvent, { kind: 'trip' }>): Outcome {
-  const by = event.operator.trim().slice(0, TEXT_CHARS_MAX) || 'unnamed';
+  const by = named(event.operator) ?? { name: 'unnamed', proven: false };
   const reason = event.reason.trim().slice(0, TEXT_CHARS_MAX) || 'no reason given';
-  const current = tripped(state, event.nowMs, [cause('operator', `${by}: ${reason}`)]);
+  const current = tripped(state, event.nowMs, [cause('operator', `${describeActor(by)}: ${reason}`)]);
   return { current, effects: trippedEffects(current, by, undefined), refusal: undefined };
 }
 
@@ -88,9 +101,9 @@ function onResetRequested(
   event: Extract<BreakerEvent, { kind: 'reset_requested' }>,
 ): Outcome {
   if (state.latch === 'ARMED') return refused(state, 'not_tripped');
-  const operator = event.operator.trim().slice(0, TEXT_CHARS_MAX);
+  const operator = named(event.operator);
   const reason = event.reason.trim().slice(0, TEXT_CHARS_MAX);
-  if (operator === '') return refused(state, 'operator_missing');
+  if (operator === undefined) return refused(state, 'operator_missing');
   if (reason === '') return refused(state, 'reason_missing');
   return {
     current: { ...state, resetRequest: { operator, reason, atMs: event.nowMs } },
@@ -115,27 +128,29 @@ function onResetApproved(
 ): Outcome {
   const { nowMs, evidence } = event;
   if (state.latch === 'ARMED') return refused(state, 'not_tripped');
-  const operator = event.operator.trim().slice(0, TEXT_CHARS_MAX);
-  if (operator === '') return refused(state, 'operator_missing');
+  const operator = named(event.operator);
+  if (operator === undefined) return refused(state, 'operator_missing');
   const request = state.resetRequest;
   const requestAgeMs = request === null ? Number.NaN : nowMs - request.atMs;
   if (request === null || !(requestAgeMs >= 0 && requestAgeMs <= REQUEST_AGE_MS_MAX)) {
     return refused(state, 'no_request');
   }
-  if (operator.toLowerCase() === request.operator.toLowerCase()) return refused(state, 'same_operator');
+  if (isSamePerson(operator, request.operator)) return refused(state, 'same_operator');
+  if (operator.proven !== request.operator.proven) return refused(state, 'operator_unproven');
   if (!(nowMs - state.trippedAtMs >= limits.cooldownMs)) return refused(state, 'cooling_down');
   // The drawdown itself is what the operators accept: equity is judged against the high-water mark that they set here.
   const highWaterMicroUsdt = raised(null, evidence.snapshots);
   const causes = tripCauses(evidence, { armedAtMs: state.armedAtMs, highWaterMicroUsdt, nowMs, limits });
   if (causes.length > 0) return refused(state, 'cause_not_cleared', describe(causes));
-  const by = `${request.operator} and ${operator}`;
+  const names = `${describeActor(request.operator)} and ${describeActor(operator)}`;
+  const by = { name: `${request.operator.name} and ${operator.name}`, proven: operator.proven };
   const epoch = state.epoch + 1;
   return {
     current: { latch: 'ARMED', revision: state.revision, epoch, armedAtMs: nowMs, highWaterMicroUsdt },
     effects: [
       { kind: 'write_state', leaseUntilMs: undefined },
       { kind: 'audit', key: `${epoch}#reset`, what: 'reset', by, message: request.reason },
-      { kind: 'notify', epoch, text: `Circuit breaker reset by ${by}. ${request.reason}` },
+      { kind: 'notify', epoch, text: `Circuit breaker reset by ${names}. ${request.reason}` },
     ],
     refusal: undefined,
   };

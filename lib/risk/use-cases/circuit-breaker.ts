@@ -1,6 +1,7 @@
 // The circuit breaker at work: gathers evidence, moves the state by `transition`, and carries out the effects in their order:
 // latch, flags, audit, notification. What fails is reported and done again by the next tick; nothing waits for anything else.
 
+import { type Actor, systemActor, unproven } from '../../core/actor.ts';
 import { invariant } from '../../core/invariant.ts';
 import { messageOf } from '../../core/message-of.ts';
 import type { Clock } from '../../core/ports.ts';
@@ -88,7 +89,12 @@ export async function tickBreaker(dependencies: BreakerDependencies, scope: Scop
     async eventOf(gate) {
       // Whoever closed the latch past the breaker meant it.
       if (gate.latch === 'TRIPPED' && gate.breaker.latch === 'ARMED')
-        return { kind: 'trip', nowMs, operator: 'gate item', reason: 'the latch was closed by hand' };
+        return {
+          kind: 'trip',
+          nowMs,
+          operator: unproven('gate item'),
+          reason: 'the latch was closed by hand',
+        };
       const asked = { scope, state: gate.breaker, nowMs };
       const evidence = await collectBreakerEvidence(dependencies, asked);
       if (evidence.missedBars.state === 'value') missed = evidence.missedBars.value;
@@ -111,7 +117,7 @@ function missingFirstRuns({ newestSignalBarMs, positionManagerAtMs }: CollectedB
 
 interface OperatorRequest {
   readonly scope: Scope;
-  readonly operator: string;
+  readonly operator: Actor;
   readonly reason: string;
 }
 
@@ -245,7 +251,7 @@ async function leaveTrace({ risk, clock }: BreakerDependencies, scope: Scope): P
   await riskRecords(risk).audit.add(scope, `${AUDIT_ID_START}1#armed`, {
     atMs: clock.nowMs(),
     what: 'armed',
-    by: 'circuit-breaker',
+    by: systemActor('circuit-breaker'),
     message: 'the first arming of this scope',
   });
 }

@@ -1,6 +1,7 @@
 // GO or NO_GO, and what follows from it. The hourly evaluation proves parity, judges the last day, keeps the decision with its
 // evidence, and steps the rollout down at once when a bound is broken.
 
+import { systemActor } from '../../core/actor.ts';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
 import type { ParityProof } from '../../features/parity-proof.ts';
 import { proveParity } from '../../features/use-cases/prove-parity.ts';
@@ -92,7 +93,7 @@ export async function assessRollout(dependencies: AssessDependencies): Promise<R
       ? undefined
       : await stepDownRollout(risk, {
           kind: 'breach',
-          by: 'evaluate-rollout',
+          by: systemActor('evaluate-rollout'),
           reason: `${why} (${stored.key})`,
           nowMs,
         });

@@ -142,7 +142,9 @@ function evaluateModels(
     return { featureMismatches: undefined, modelLoadFailures: undefined };
   const mismatches = quarantined.filter(({ reason }) => reason === 'feature_set_mismatch').length;
   const failures = quarantined.filter(({ reason }) => !NOT_LOAD_FAILURES.includes(reason)).length;
-  const differing = proofs?.reduce((sum, proof) => sum + proof.mismatches, 0) ?? 0;
+  const differing =
+    (proofs?.reduce((sum, proof) => sum + proof.mismatches, 0) ?? 0) +
+    runs.reduce((sum, { candleWindows }) => sum + candleWindows.differing.length, 0);
   return {
     // A mismatch that was seen counts, however little else was.
     featureMismatches:
@@ -151,8 +153,13 @@ function evaluateModels(
   };
 }
 
+/** Of features by hourly proofs, and of candles that were kept by whole readings. */
 function isProven(runs: readonly InferRun[], proofs: readonly ParityProof[] | undefined): boolean {
   const bars = new Set(runs.map(({ barOpenTimeMs }) => barOpenTimeMs)).size;
   const made = proofs?.filter(({ values }) => values > 0).length ?? 0;
-  return made >= Math.max(1, (PROOFS_PER_HOUR_MIN * bars * BAR_MS) / HOUR_MS);
+  const seen = (of: 'newest' | 'proven') => runs.some(({ candleWindows }) => candleWindows[of] > 0);
+  return (
+    made >= Math.max(1, (PROOFS_PER_HOUR_MIN * bars * BAR_MS) / HOUR_MS) &&
+    (!seen('newest') || seen('proven'))
+  );
 }

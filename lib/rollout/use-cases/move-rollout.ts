@@ -1,6 +1,7 @@
 // The rollout at work: reads its state, decides by `transitionRollout`, and writes under the condition that nobody moved it
 // meanwhile. The audit entry comes first: no change is without one, and one that the state does not bear out did not come about.
 
+import type { Actor } from '../../core/actor.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
@@ -76,7 +77,7 @@ const notBefore = (nowMs: number, happenedAtMs: number): number =>
 
 interface Signature {
   readonly role: SignOffRole;
-  readonly by: string;
+  readonly by: Actor;
   readonly nowMs: number;
 }
 
@@ -129,7 +130,7 @@ export async function findAdvanceDenials(
 /** One level up. Of two at once one is refused. Throws StoreError. */
 export async function advanceRollout(
   stores: RolloutStores,
-  { by, nowMs }: { readonly by: string; readonly nowMs: number },
+  { by, nowMs }: { readonly by: Actor; readonly nowMs: number },
 ): Promise<Result<RolloutTransition, readonly RolloutRefusal[]>> {
   const asked = await advanceEvent(stores, nowMs);
   if (!asked.ok) return failure([asked.error]);
@@ -143,7 +144,7 @@ export async function stepDownRollout(
   risk: RiskStore,
   asked: {
     readonly kind: 'breach' | 'step_down';
-    readonly by: string;
+    readonly by: Actor;
     readonly reason: string;
     readonly nowMs: number;
   },
@@ -159,7 +160,7 @@ export async function stepDownRollout(
 async function moveRollout(
   risk: RiskStore,
   event: RolloutEvent,
-  { by, message }: { by: string; message: string },
+  { by, message }: { by: Actor; message: string },
 ): Promise<Result<RolloutTransition, readonly RolloutRefusal[]>> {
   const record = await readRecord(risk);
   const isDown = event.kind === 'breach' || event.kind === 'step_down';

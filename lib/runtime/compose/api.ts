@@ -13,9 +13,9 @@ import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
 import type { ApiSettings } from '../config/function-settings.ts';
 import { apiTokenParameter, LOCAL_STAGE } from '../config/stage.ts';
 import { PROCESS_TIMERS } from '../timers.ts';
-import { openedBrokers } from './brokers.ts';
+import { openedBrokers } from './exchange/brokers.ts';
+import { openMarketData } from './exchange/market-data.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
-import { openMarketData } from './market-data.ts';
 import { openNotifier } from './notifier.ts';
 import { openRiskStore, openSignalStore } from './stores.ts';
 

@@ -4,14 +4,14 @@ import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.t
 import { recordInferRun } from '../../adapters/telemetry/record-infer-run.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
 import { type InferOutcome, infer } from '../../inference/use-cases/infer.ts';
-import { CandleRevisions } from '../../market/candle-revisions.ts';
 import { symbolsOfShard } from '../../market/universe.ts';
 import { readUniverse } from '../../market/use-cases/active-universe.ts';
+import { createCandleWindows } from '../../market/use-cases/candle-windows.ts';
 import { createEnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
 import type { InferSettings } from '../config/function-settings.ts';
 import { PROCESS_TIMERS } from '../timers.ts';
+import { openMarketData } from './exchange/market-data.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
-import { openMarketData } from './market-data.ts';
 import { openSignalStore } from './stores.ts';
 
 export interface InferComposition {
@@ -25,8 +25,10 @@ export function composeInfer(settings: InferSettings, overrides?: RuntimeOverrid
   const runtime = openFunctionRuntime('infer', settings.stage, overrides);
   const objects = createS3ObjectStore({ client: runtime.clients.s3, bucket: settings.bucket });
   const ensembles = createEnsembleProvider({ store: objects, runtime: createOnnxModelRuntime() });
+  const market = openMarketData(settings, runtime);
   const dependencies = {
-    market: openMarketData(settings, runtime),
+    market,
+    windows: createCandleWindows(market),
     ensembles,
     signals: openSignalStore(runtime, settings),
     clock: runtime.clock,
@@ -35,7 +37,6 @@ export function composeInfer(settings: InferSettings, overrides?: RuntimeOverrid
     residentBytes: process.memoryUsage.rss,
     codeVersion: runtime.codeVersion,
     shadowRecords: objects,
-    revisions: new CandleRevisions(),
   };
   return {
     async inferShard({ shard, shardCount }) {

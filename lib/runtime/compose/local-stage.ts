@@ -14,7 +14,7 @@ import { copyEnsemble } from '../../models/use-cases/copy-ensemble.ts';
 import { readCurrentEnsemble } from '../../models/use-cases/read-ensemble.ts';
 import { credentialParameters, LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../config/stage.ts';
 import { STARTER_MODELS_FOLDER } from '../config/starter-models.ts';
-import type { ExchangeKeys } from './keyed-broker.ts';
+import type { ExchangeKeys } from './exchange/keyed-broker.ts';
 
 /** @returns one line when the active ensemble is not the starter. Throws StoreError. */
 export async function prepareLocalStage(

@@ -25,9 +25,9 @@ import {
   localNotificationsFile,
   resourcesOfStage,
 } from '../config/stage.ts';
-import { openBroker } from './brokers.ts';
+import { openBroker } from './exchange/brokers.ts';
+import { openMarketData } from './exchange/market-data.ts';
 import { SYSTEM_CLOCK } from './function-runtime.ts';
-import { openMarketData } from './market-data.ts';
 import { openNotifier } from './notifier.ts';
 import { openReceiverStore, openReceivers } from './receivers.ts';
 import { openRiskStore, openSignalStore } from './stores.ts';

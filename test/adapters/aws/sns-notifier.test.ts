@@ -1,5 +1,6 @@
 // Notifying people through SNS: a signed request to the topic, tried again while that can help, and said to have failed when nobody
 // could be told, until somebody was.
+
 import { createHash, createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createCircuitBreakerHandler } from '../../../functions/circuit-breaker/handler.ts';
 import { createSnsNotifier } from '../../../lib/adapters/aws/sns/sns-notifier.ts';
+import { unproven } from '../../../lib/core/actor.ts';
 import { StoreError } from '../../../lib/core/store-error.ts';
 import { MINUTE_MS } from '../../../lib/core/units.ts';
 import { tickBreaker, tripBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
@@ -136,7 +138,11 @@ describe('a trip of which nobody could be told', () => {
       close: async () => undefined,
     });
     answers = ['denied', 'denied'];
-    const tripped = await tripBreaker(dependencies, { scope: 'live', operator: 'ada', reason: 'a test' });
+    const tripped = await tripBreaker(dependencies, {
+      scope: 'live',
+      operator: unproven('ada'),
+      reason: 'a test',
+    });
     expect(tripped.latched).toBe(true);
     expect(tripped.failures).toEqual([expect.stringContaining('notifying')]);
     const sent = requests.length;

@@ -49,6 +49,7 @@ export function runOf(barOpenTimeMs: number, more: Partial<InferRun> = {}): Infe
     alreadyDecided: 0,
     actions: { SELL: 0, HOLD: 1, BUY: 0 },
     abstentions: [{ symbol: 'XUSDT', barOpenTimeMs, abstained: 'stale', message: 'late' }],
+    candleWindows: { newest: 0, whole: 2, proven: 0, differing: [], revised: [] },
     quarantined: [],
     servedModels: 4,
     unwritten: [],

@@ -29,7 +29,7 @@ const member = (name: string) => ({
   weight: 1,
 });
 
-const ENSEMBLE: Ensemble = {
+export const ENSEMBLE: Ensemble = {
   schemaVersion: 1,
   id: 'e20240101_000000',
   featureSetHash: FEATURE_SET_HASH,
@@ -59,13 +59,14 @@ function seriesOf(bars: readonly Bar[], firstMs: number): CandleSeries {
 export const pastOf = (bars: readonly Bar[]): CandleSeries =>
   seriesOf([...HISTORY, ...bars], FROM_MS - HISTORY.length * BAR_MS);
 
-/** Answers at every bar from FROM_MS on: both models sure of the wish, or leaning too little to pay the costs. ATR is 1. */
+/** Answers at every bar from `fromMs` on: both models sure of the wish, or leaning too little to pay the costs. ATR is 1. */
 export function answersOf(
   symbol: string,
   candles: CandleSeries,
   wishes: Readonly<Record<number, Wish>>,
+  fromMs = FROM_MS,
 ): Predictions {
-  const skipped = candles.openTimeMs.findIndex((ms) => ms >= FROM_MS);
+  const skipped = candles.openTimeMs.findIndex((ms) => ms >= fromMs);
   const predictions = allocatePredictions(symbol, { rows: candles.length - skipped, members: 2 });
   for (let row = 0; row < predictions.openTimeMs.length; row++) {
     predictions.openTimeMs[row] = candles.openTimeMs[skipped + row]!;
@@ -79,10 +80,12 @@ export function answersOf(
   return predictions;
 }
 
-/** Trades a past of some symbols, over all bars from FROM_MS on. */
+/** Trades a past of some symbols, over all bars from FROM_MS on unless told otherwise. */
 export async function replay(
   symbols: Readonly<Record<string, { candles: CandleSeries; predictions: Predictions }>>,
-  query: Partial<Pick<BacktestQuery, 'toMs' | 'withBreaker'>> & { trainedToMs?: number } = {},
+  query: Partial<Pick<BacktestQuery, 'fromMs' | 'toMs' | 'withBreaker' | 'settings'>> & {
+    trainedToMs?: number;
+  } = {},
 ) {
   const objects = createMemoryObjectStore({ versioned: false });
   const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));

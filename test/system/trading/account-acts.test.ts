@@ -1,6 +1,8 @@
 // What others do to the account (the exchange itself, a person, a transfer) is explained by the exchange's rows of income, booked
 // once, and told when nothing explains it: the real broker against the simulated exchange.
+
 import { afterEach, describe, expect, it } from 'vitest';
+import { unproven } from '../../../lib/core/actor.ts';
 import { declareTransfer } from '../../../lib/execution/use-cases/declare-transfer.ts';
 import { emergencyStop } from '../../../lib/execution/use-cases/emergency-stop.ts';
 import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
@@ -28,7 +30,7 @@ const incidents = async () => allValues(await executionRecords(world.risk).incid
 const told = async () => (await incidents()).flatMap(({ differences }) => differences);
 const declare = async (amountMicroUsdt: number) => {
   const { nowMs, risk } = world;
-  const said = { scope: 'live', by: 'ann', reason: 'capital', nowMs } as const;
+  const said = { scope: 'live', by: unproven('ann'), reason: 'capital', nowMs } as const;
   expect(await declareTransfer(risk, { ...said, amountMicroUsdt })).toMatchObject({ ok: true });
 };
 /** What the wallet lost or won by rows, in micro-USDT. */
@@ -222,7 +224,7 @@ describe('trades by hand', () => {
           },
           expire: () => new Promise(() => {}),
         },
-        { scopes: ['live'], operator: 'ann', reason: 'a test', keepPositions: false },
+        { scopes: ['live'], operator: unproven('ann'), reason: 'a test', keepPositions: false },
       );
       expect(steps.flatMap(({ failures }) => failures)).toEqual([]);
       expect(await world.held()).toEqual({});

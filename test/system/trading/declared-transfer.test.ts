@@ -53,7 +53,7 @@ it('is booked as a deposit and does not trip; it is on record, with who said why
   const { ledger, undeclared } = (await records.bookedLedger.get('live'))!.value;
   expect([ledger.depositMicroUsdt, undeclared]).toEqual([(LIVE_DEPOSIT_USDT + 500) * 1e6, []]);
   expect(allValues(await records.transferDeclarations.all('live'))).toMatchObject([
-    { amountMicroUsdt: 500_000_000, by: 'ada', reason: 'more capital' },
+    { amountMicroUsdt: 500_000_000, by: { name: 'ada', proven: false }, reason: 'more capital' },
   ]);
 });
 

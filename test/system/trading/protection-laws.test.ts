@@ -1,8 +1,10 @@
 // Laws of protection, with the real broker against the simulated exchange on a bad day: after any mix of odd rows, lags, trades
 // by others and outages, every position is protected or closed two minutes after the last fault; nothing is booked twice; the
 // ledger equals the exchange after quiet; the emergency stop reduces whatever is held whenever the order route works.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { unproven } from '../../../lib/core/actor.ts';
 import { differencesOf } from '../../../lib/execution/ledger/booked-ledger.ts';
 import type { BrokerPosition } from '../../../lib/execution/ports.ts';
 import { emergencyStop } from '../../../lib/execution/use-cases/emergency-stop.ts';
@@ -182,7 +184,7 @@ describe('the emergency stop', () => {
             },
             expire: () => new Promise<void>(() => undefined),
           },
-          { scopes: ['live'], operator: 'ada', reason: 'law', keepPositions: false },
+          { scopes: ['live'], operator: unproven('ada'), reason: 'law', keepPositions: false },
         );
         world.exchange.faults.clear();
         expect(await world.held()).toEqual({});

@@ -1,5 +1,6 @@
 // What the position manager does for one symbol that the account holds: tells planProtection what is known, and carries out what
 // it says. Every step may be repeated, and works whatever the gate says.
+import { systemActor } from '../../../core/actor.ts';
 import type { Versioned } from '../../../risk/ports.ts';
 import type { OrderSide } from '../../order.ts';
 import { type ProtectionAct, type ProtectionFacts, planProtection } from '../../plan-protection.ts';
@@ -86,7 +87,7 @@ async function setAside(
   await audit.add(broker.scope, `unreadable#${key}#${revision}`, {
     atMs: clock.nowMs(),
     what: 'unreadable_record',
-    by: 'manage-positions',
+    by: systemActor('manage-positions'),
     message: `${message}: ${JSON.stringify(value)}`,
   });
   return (await positions.discard(broker.scope, record)) !== 'conflict';

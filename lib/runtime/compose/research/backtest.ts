@@ -9,13 +9,17 @@ import { createPaperBroker } from '../../../adapters/paper/paper-broker.ts';
 import { microUsdt } from '../../../core/money.ts';
 import type { ObjectStore, StoredObject } from '../../../core/ports.ts';
 import { failure, type Result, success } from '../../../core/result.ts';
-import type { PaperCosts } from '../../../execution/paper/paper-matching.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../../market/candle-series.ts';
 import { ROW_WINDOW_BARS } from '../../../market/grid.ts';
-import type { Ensemble } from '../../../models/ensemble.ts';
+import { type Ensemble, ensembleKey } from '../../../models/ensemble.ts';
 import { createEnsembleProvider } from '../../../models/use-cases/load-ensemble.ts';
 import type { LoadedEnsemble } from '../../../models/use-cases/loaded-ensemble.ts';
 import type { QuarantinedModel } from '../../../models/use-cases/loaded-member.ts';
+import {
+  applySettings,
+  type BacktestSettings,
+  releasedSettings,
+} from '../../../research/backtest-settings.ts';
 import { type AbstentionCounts, countAbstentions } from '../../../research/count-abstentions.ts';
 import { gridBefore } from '../../../research/grid-before.ts';
 import type { SymbolProblem } from '../../../research/symbol-problem.ts';
@@ -28,6 +32,7 @@ import {
 } from '../../../research/use-cases/predictions.ts';
 import { reportBacktest } from '../../../research/use-cases/report-backtest.ts';
 import { runBacktest, type SimulatedClock } from '../../../research/use-cases/run-backtest.ts';
+import { seededDraws } from '../seeded-draws.ts';
 import { type FolderQuery, type InputUnusable, openInput, openModels } from './recorded-input.ts';
 
 export interface BacktestQuery extends FolderQuery {
@@ -35,6 +40,8 @@ export interface BacktestQuery extends FolderQuery {
   readonly toMs: number;
   readonly depositUsdt: number;
   readonly withBreaker: boolean;
+  /** As released where not given. */
+  readonly settings?: Partial<BacktestSettings>;
   readonly predictionsFile: string | undefined;
   readonly onSymbol: (progress: { done: number; of: number; symbol: string }) => void;
 }
@@ -44,13 +51,23 @@ export type BacktestError =
   | InputUnusable
   | { readonly code: 'no_models' | 'no_decisions'; readonly message: string };
 
-/** Binance's rate at 00, 08 and 16 UTC when the premium is small: recorded spot candles have no rates. */
-const FUNDING_RATE_PER_8H = 0.0001;
-
 /** `replayMs` is the duration of the trading, without reading candles and running models. */
-export async function backtestFolder(
+export const backtestFolder = (
   query: BacktestQuery,
-): Promise<Result<{ readonly report: BacktestReport; readonly replayMs: number }, BacktestError>> {
+): Promise<
+  Result<{ readonly report: BacktestReport; readonly past: Past; readonly replayMs: number }, BacktestError>
+> =>
+  withPast(query, async (input) => {
+    const startedMs = performance.now();
+    const report = await replayPast(query, input);
+    return { report, past: input.past, replayMs: performance.now() - startedMs };
+  });
+
+/** Reads candles and models, asks the models once, and hands over all that a replay needs. */
+export async function withPast<T>(
+  query: Omit<BacktestQuery, 'depositUsdt' | 'withBreaker' | 'settings'>,
+  use: (input: ReplayInput) => Promise<T>,
+): Promise<Result<T, BacktestError>> {
   const input = await openInput(query);
   if (!input.ok) return input;
   const refuse = (message: string) => failure({ code: 'input_unusable' as const, message });
@@ -70,17 +87,17 @@ export async function backtestFolder(
       if (past.series.size === 0) return refuse(`no candles of the range: check --from, --to and --symbols`);
       if (past.predictions.every(({ openTimeMs }) => openTimeMs.length === 0))
         return failure({ code: 'no_decisions', message: describeNoDecision(past.abstentions) });
-      const startedMs = performance.now();
       const { ensemble, serving, quarantined } = loaded;
-      const report = await replayPast(query, {
-        past,
-        ensemble,
-        servedModels: serving.length,
-        quarantined,
-        trainedToMs: serving.reduce((newest, { trainedToMs }) => Math.max(newest, trainedToMs), 0),
-        objects: remember(store),
-      });
-      return success({ report, replayMs: performance.now() - startedMs });
+      return success(
+        await use({
+          past,
+          ensemble,
+          servedModels: serving.length,
+          quarantined,
+          trainedToMs: serving.reduce((newest, { trainedToMs }) => Math.max(newest, trainedToMs), 0),
+          objects: remember(store),
+        }),
+      );
     } finally {
       await loaded.release();
     }
@@ -89,7 +106,7 @@ export async function backtestFolder(
   }
 }
 
-interface Past {
+export interface Past {
   /** Up to the end of the range, by symbol in alphabetical order; only symbols that trade within it. */
   readonly series: ReadonlyMap<string, CandleSeries>;
   readonly predictions: readonly Predictions[];
@@ -104,7 +121,7 @@ function describeNoDecision(abstentions: AbstentionCounts): string {
 }
 
 async function predictAll(
-  { fromMs, toMs, onSymbol }: BacktestQuery,
+  { fromMs, toMs, onSymbol }: Pick<BacktestQuery, 'fromMs' | 'toMs' | 'onSymbol'>,
   input: {
     readonly folder: { read(symbol: string): Promise<Result<CandleSeries, string>> };
     readonly symbols: readonly string[];
@@ -152,16 +169,17 @@ export interface ReplayInput {
 
 /** Replays trading on the past. Everything but the input is created here, so that the same input gives the same report. */
 export async function replayPast(
-  query: Pick<BacktestQuery, 'fromMs' | 'toMs' | 'depositUsdt' | 'withBreaker'>,
-  { past, ensemble, objects, ...input }: ReplayInput,
+  query: Pick<BacktestQuery, 'fromMs' | 'toMs' | 'depositUsdt' | 'withBreaker' | 'settings'>,
+  { past, ensemble: released, objects, ...input }: ReplayInput,
 ): Promise<BacktestReport> {
   const { fromMs, toMs, withBreaker } = query;
   const { series, predictions, abstentions, symbolProblems } = past;
+  const settings = { ...releasedSettings(released), ...query.settings };
+  const { ensemble, costs, flags, limits, policy } = applySettings(settings, released);
   const clock = createSimulatedClock(fromMs);
   const risk = createMemoryRiskStore();
   const symbols = [...series.keys()];
   const candles = { symbols, read: async (symbol: string) => success(series.get(symbol)!) };
-  const costs = paperCostsOf(ensemble);
   const broker = createPaperBroker({
     records: risk,
     market: createRecordedMarket(candles, clock),
@@ -176,12 +194,21 @@ export async function replayPast(
     quarantined: [...quarantined],
   });
   const run = await runBacktest(
-    { signals, objects, risk, flags: createMemoryFlagStore(), broker, clock },
-    { ensembleId: ensemble.id, horizonBars: ensemble.label.horizonBars, fromMs, toMs, withBreaker },
+    {
+      ...{ signals, risk, broker, clock },
+      objects: servingEnsemble(objects, ensemble),
+      flags: createMemoryFlagStore(flags),
+    },
+    {
+      ...{ ensembleId: ensemble.id, horizonBars: ensemble.label.horizonBars },
+      ...{ fromMs, toMs, withBreaker, limits, policy },
+    },
   );
   return reportBacktest(run, {
     ensembleId: ensemble.id,
     range: { fromMs, toMs },
+    settings,
+    releasedSettings: releasedSettings(released),
     decisions: predictions.reduce((sum, { openTimeMs }) => sum + openTimeMs.length, 0),
     costs,
     withBreaker,
@@ -189,16 +216,21 @@ export async function replayPast(
     symbolProblems,
     trainedToMs,
     series,
+    drawIndex: seededDraws(),
   });
 }
 
-/** The ensemble's own costs, on which its threshold is based; its slippage includes half the spread. */
-const paperCostsOf = ({ costs }: Ensemble): PaperCosts => ({
-  halfSpreadBps: 0,
-  slippageBps: costs.slippageBps,
-  takerFeeBps: costs.feeBps,
-  fundingRatePer8h: FUNDING_RATE_PER_8H,
-});
+/** The store with the ensemble as the settings change it: decisions and orders then follow the same one. */
+function servingEnsemble(objects: ObjectStore, ensemble: Ensemble): ObjectStore {
+  const body = new TextEncoder().encode(JSON.stringify(ensemble));
+  return {
+    ...objects,
+    async get(key, versionId) {
+      const stored = await objects.get(key, versionId);
+      return stored === undefined || key !== ensembleKey(ensemble.id) ? stored : { ...stored, body };
+    },
+  };
+}
 
 function createSimulatedClock(startMs: number): SimulatedClock {
   let nowMs = startMs;

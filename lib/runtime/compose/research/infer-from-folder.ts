@@ -6,6 +6,7 @@ import { createMemorySignalStore } from '../../../adapters/memory/memory-signal-
 import { createOnnxModelRuntime } from '../../../adapters/onnx/onnx-model-runtime.ts';
 import { failure, type Result, success } from '../../../core/result.ts';
 import { type InferOutcome, infer } from '../../../inference/use-cases/infer.ts';
+import { createCandleWindows } from '../../../market/use-cases/candle-windows.ts';
 import { createEnsembleProvider } from '../../../models/use-cases/load-ensemble.ts';
 import { CODE_VERSION } from '../../config/code-version.ts';
 import { STARTER_MODELS_FOLDER } from '../../config/starter-models.ts';
@@ -29,10 +30,12 @@ export async function inferFromFolder(query: {
     store: createFolderObjectStore(query.modelsFolder ?? STARTER_MODELS_FOLDER),
     runtime: createOnnxModelRuntime(),
   });
+  const market = createFolderMarketData(folder.value, query.atMs);
   try {
     const outcome = await infer(
       {
-        market: createFolderMarketData(folder.value, query.atMs),
+        market,
+        windows: createCandleWindows(market),
         ensembles,
         signals: createMemorySignalStore(),
         clock: { nowMs: () => query.atMs },

@@ -1,0 +1,54 @@
+// Options of the commands that trade recorded candles: the range, the account, and what may differ from the system as released.
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import {
+  BACKTEST_SETTINGS,
+  type BacktestSettings,
+  parseSetting,
+  SETTING_NAMES,
+} from '../../../lib/research/backtest-settings.ts';
+import {
+  addRecordedModelsOptions,
+  parseCount,
+  parseInstant,
+  type RecordedModelsOptions,
+} from '../../options.ts';
+
+export interface TradedRangeOptions extends RecordedModelsOptions {
+  readonly from: number;
+  readonly to: number;
+  readonly deposit: number;
+  readonly predictions?: string;
+}
+
+const DEPOSIT_USDT = 10_000;
+
+export const addTradedRangeOptions = (command: Command): Command =>
+  addRecordedModelsOptions(command)
+    .requiredOption('--from <iso>', 'first bar to trade; earlier bars feed the features', parseInstant)
+    .requiredOption('--to <iso>', 'end, exclusive; later candles are not read', parseInstant)
+    .option('--deposit <usdt>', 'initial deposit of the account', parseCount, DEPOSIT_USDT)
+    .option('--predictions <file>', "cache of the models' answers, reused when it fits");
+
+/** One option for each setting, without a default: what is not given stays as released. */
+export function addSettingsOptions(command: Command): Command {
+  for (const name of SETTING_NAMES) {
+    const { option, meaning, yesOrNo } = BACKTEST_SETTINGS[name];
+    if (yesOrNo) command.option(`--${option}`, meaning);
+    else
+      command.option(`--${option} <n>`, meaning, (text) => {
+        const value = parseSetting(name, text);
+        if (!value.ok) throw new InvalidArgumentError(`${value.error}.`);
+        return value.value;
+      });
+  }
+  return command;
+}
+
+/** @param options as commander read them: under the names of the options */
+export function settingsOf(options: Readonly<Record<string, unknown>>): Partial<BacktestSettings> {
+  const given = SETTING_NAMES.flatMap((name) => {
+    const value = options[new Option(`--${BACKTEST_SETTINGS[name].option}`).attributeName()];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(given);
+}
