@@ -85,6 +85,7 @@ async function openSystem(
     const system = openLocalStage(running.endpoints, state, {
       name: running.exchange,
       url: running.simulatedExchange?.url ?? null,
+      origin: running.exchangeUrl ?? undefined,
     });
     return { system, origin: { kind: 'running' }, close: () => system.close() };
   }

@@ -12,6 +12,28 @@ export interface DashboardPanel {
   readonly metrics: readonly Metric[];
 }
 
+/** What is so now, each by one metric. */
+export const stateMetrics = (stage: string) => {
+  const newest = (service: FunctionName, name: string, scope?: string) =>
+    recordedMetric(stage, {
+      service,
+      name,
+      statistic: Stats.MAXIMUM,
+      period: PANEL_PERIOD,
+      ...(scope && { dimensions: { scope } }),
+    });
+  return {
+    mode: newest('execute', 'Mode'),
+    barAge: newest('execute', 'BarAge'),
+    breakerPaper: newest('circuit-breaker', 'BreakerTripped', 'paper'),
+    breakerLive: newest('circuit-breaker', 'BreakerTripped', 'live'),
+    level: newest('evaluate-rollout', 'CapitalLevel'),
+    go: newest('evaluate-rollout', 'Go'),
+    equityPaper: newest('manage-positions', 'EquityUsdt', 'paper'),
+    equityLive: newest('manage-positions', 'EquityUsdt', 'live'),
+  };
+};
+
 /** @param stage its name, or the dashboard's placeholder for it */
 export function dashboardRows(stage: string): readonly (readonly DashboardPanel[])[] {
   const recorded = (service: FunctionName, name: string, statistic: string, scope?: string) =>

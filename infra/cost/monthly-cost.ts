@@ -53,7 +53,7 @@ function functionLoads({ symbols, shards }: StageSize): Readonly<Record<string, 
   const daily = 1 / 24;
   return {
     infer: { runsPerHour: perBar, durationMs: 250 + (10 * symbols) / shards, logBytes: 2_300, metrics: 15 },
-    execute: { runsPerHour: perBar, durationMs: 250, logBytes: 1_200, metrics: 6 },
+    execute: { runsPerHour: perBar, durationMs: 250, logBytes: 1_250, metrics: 8 },
     'manage-positions': { runsPerHour: 60, durationMs: 200, logBytes: 1_300, metrics: 4 },
     'circuit-breaker': { runsPerHour: 60, durationMs: 200, logBytes: 1_100, metrics: 3 },
     'evaluate-rollout': { runsPerHour: 1, durationMs: 6_000 + 30 * symbols, logBytes: 4_100, metrics: 20 },

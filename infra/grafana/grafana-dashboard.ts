@@ -1,4 +1,4 @@
-// The same graphs and alarms for Grafana: one dashboard over its CloudWatch data source, for any stage.
+// State, the same graphs and the alarms for Grafana: one dashboard over its CloudWatch data source, for any stage.
 
 import {
   MetricEditorMode,
@@ -25,13 +25,31 @@ import { PanelBuilder } from '@grafana/grafana-foundation-sdk/timeseries';
 import { type IMetric, MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { AlarmDefinition } from '../catalog/alarm.ts';
 import { alarmDefinitions } from '../catalog/alarms.ts';
-import { dashboardRows } from '../catalog/dashboard-panels.ts';
+import { dashboardRows, stateMetrics } from '../catalog/dashboard-panels.ts';
 import type { StageSettings } from '../catalog/stage-settings.ts';
+import { BREAKER_STATES, LEVEL_STATES, MODE_STATES, type StatDefinition, statPanel } from './stat-panel.ts';
 
 /** Grafana replaces it by the selected stage. */
 const STAGE = '$stage';
 const DATA_SOURCE = { type: 'cloudwatch', uid: '$datasource' };
 const PANEL = { widthOf24: 8, height: 8 };
+
+const HOURLY = { within: '3h' };
+const STATS: Readonly<Record<keyof ReturnType<typeof stateMetrics>, StatDefinition>> = {
+  mode: { title: 'Mode', states: MODE_STATES },
+  barAge: {
+    title: 'Age of the bar when acted on',
+    description: 'Unknown while no bar is acted on. Signals older than 120 s are rejected.',
+    unit: 's',
+    redFrom: 120,
+  },
+  breakerPaper: { title: 'Circuit breaker, paper', states: BREAKER_STATES },
+  breakerLive: { title: 'Circuit breaker, live', states: BREAKER_STATES },
+  level: { title: 'Capital level', states: LEVEL_STATES, ...HOURLY },
+  go: { title: 'GO/NO-GO', states: { 0: ['NO-GO', 'orange'], 1: ['GO', 'green'] }, ...HOURLY },
+  equityPaper: { title: 'Equity, paper', unit: 'currencyUSD' },
+  equityLive: { title: 'Equity, live', unit: 'currencyUSD' },
+};
 
 /** @param settings of the stage that is selected first; the thresholds shown are its own */
 export function grafanaDashboard(
@@ -50,6 +68,13 @@ export function grafanaDashboard(
         .label('Stage')
         .values(stages.join(','))
         .current({ text: stage, value: stage }),
+    );
+  const state = stateMetrics(STAGE);
+  for (const [name, stat] of Object.entries(STATS))
+    dashboard.withPanel(
+      statPanel(stat)
+        .datasource(DATA_SOURCE)
+        .withTarget(metricTarget(state[name as keyof typeof STATS], 'q0')),
     );
   for (const { title, metrics } of dashboardRows(STAGE).flat()) dashboard.withPanel(graph(title, metrics));
   dashboard.withRow(new RowBuilder('What the alarms watch'));

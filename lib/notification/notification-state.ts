@@ -16,10 +16,10 @@ const receiverStateSchema = z.object({
 });
 export type ReceiverState = z.infer<typeof receiverStateSchema>;
 
-export const notificationStateSchema = z.object({
+const notificationStateSchema = z.object({
   receivers: z.record(z.string(), receiverStateSchema),
 });
-export type NotificationState = z.infer<typeof notificationStateSchema>;
+type NotificationState = z.infer<typeof notificationStateSchema>;
 
 /** Of the scope `paper`: there is one. */
 export const NOTIFICATION_STATE: RecordKind<NotificationState> = {

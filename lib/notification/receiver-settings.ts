@@ -82,20 +82,5 @@ export function parseStoredReceiver(kind: ReceiverKind, text: string): Result<Re
   return parseReceiver(kind, fields);
 }
 
-/** Parts of a receiver that no message, log or error may hold. */
-export function secretsOf(settings: ReceiverSettings): readonly string[] {
-  switch (settings.kind) {
-    case 'email':
-      return [];
-    case 'webhook':
-      return [settings.url, settings.signingSecret];
-    case 'telegram':
-      return [settings.botToken];
-    case 'slack':
-    case 'discord':
-      return [settings.url];
-  }
-}
-
 export const wants = (settings: ReceiverSettings, kind: AlertKind): boolean =>
   (settings.events as readonly AlertKind[]).includes(kind);

@@ -18,8 +18,14 @@ const refuse = (status: number, body: object): Reply => ({
   body: JSON.stringify(body),
 });
 
-/** Throws LocalStartError when the port is taken. @param port 0 for any free one */
-export const claimApiPort = (port: number): Promise<ClaimedPort> => claimPort('API', { host: HOST, port });
+/**
+ * Throws LocalStartError when the port is taken. Wherever it listens, its door lets those in who call it by a name of this machine.
+ * @param port 0 for any free one
+ */
+export async function claimApiPort(port: number, host: string = HOST): Promise<ClaimedPort> {
+  const claimed = await claimPort('API', { host, port });
+  return { ...claimed, endpoint: claimed.endpoint.replace(host, HOST) };
+}
 
 /** Serves on the port until that is closed. */
 export function serveApi(api: Pick<ApiComposition, 'answer'>, port: ClaimedPort): void {

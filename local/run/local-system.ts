@@ -1,8 +1,5 @@
 // The whole system on one machine: embedded AWS, an exchange (simulated or real), and the real handlers of all functions, called on
 // the run's own clock.
-import { createWriteStream, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { buildPage } from '../../dashboard/build-page.ts';
 import { readDashboard } from '../../dashboard/page.ts';
 import { createCircuitBreakerHandler } from '../../functions/circuit-breaker/handler.ts';
@@ -19,9 +16,14 @@ import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { composeApi, setApiToken } from '../../lib/runtime/compose/api.ts';
 import { composeCircuitBreaker } from '../../lib/runtime/compose/circuit-breaker.ts';
 import { composeEvaluateRollout } from '../../lib/runtime/compose/evaluate-rollout.ts';
+import type { ExchangeKeys } from '../../lib/runtime/compose/exchange/keyed-broker.ts';
 import { composeExecute } from '../../lib/runtime/compose/execute.ts';
 import { composeInfer } from '../../lib/runtime/compose/infer.ts';
-import { expireLocalItems, prepareLocalStage } from '../../lib/runtime/compose/local-stage.ts';
+import {
+  expireLocalItems,
+  keepExchangeKeys,
+  prepareLocalStage,
+} from '../../lib/runtime/compose/local-stage.ts';
 import { composeManagePositions } from '../../lib/runtime/compose/manage-positions.ts';
 import { composeNotify } from '../../lib/runtime/compose/notify.ts';
 import { type OperatorSystem, openLocalStage } from '../../lib/runtime/compose/operator.ts';
@@ -41,7 +43,9 @@ import { startSimulatedExchange } from '../exchange/simulated-exchange.ts';
 import type { MarketSource } from '../market/market-source.ts';
 import { claimApiPort, serveApi } from './api-server.ts';
 import { openApiToken } from './api-token-file.ts';
+import { checkRecords } from './live-account.ts';
 import type { ReplayClock } from './replay-clock.ts';
+import { openLog } from './rotating-log.ts';
 import { announceRunningSystem, withdrawRunningSystem } from './running-system.ts';
 import type { Job } from './schedule.ts';
 
@@ -53,8 +57,17 @@ export interface LocalSystemOptions {
   /** `named`: the user chose the symbols, and no refresh of the universe changes them. */
   readonly exchange: { readonly named: boolean } & (
     | { readonly simulated: MarketSource }
-    | { readonly real: Exchange; readonly symbols: readonly string[] }
+    | {
+        readonly real: Exchange;
+        readonly symbols: readonly string[];
+        /** Origin that replaces the exchange's own. */
+        readonly url?: string | undefined;
+      }
   );
+  /** Of the real account, for a run that may trade it. @default none: on paper only */
+  readonly keys?: ExchangeKeys | undefined;
+  /** Where the dashboard listens. @default 127.0.0.1 */
+  readonly apiHost?: string | undefined;
   /** Called once all ports are claimed and the folder is free, before its state is opened. */
   readonly prepareState?: () => void;
   /** Told in one line what of the run's own files cannot be written. */
@@ -63,8 +76,8 @@ export interface LocalSystemOptions {
 
 export interface LocalSystem {
   readonly system: OperatorSystem;
-  /** One line when the active ensemble is not the one that comes with the sources. */
-  readonly note: string | undefined;
+  /** One line each: that the run is live, and that the active ensemble is not the one that comes with the sources. */
+  readonly notes: readonly string[];
   /** URL of the dashboard and the HTTP API. */
   readonly apiUrl: string;
   /**
@@ -88,7 +101,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     const [dynamodb, s3, ssm, exchangePort, apiPort] = [0, 1, 2, 3, 4].map((offset) =>
       port === 0 ? 0 : port + offset,
     ) as [number, number, number, number, number];
-    const api = await claimApiPort(apiPort);
+    const api = await claimApiPort(apiPort, options.apiHost);
     closers.push(api.close);
     const simulated =
       'simulated' in exchange ? await startExchange(exchange.simulated, clock, exchangePort) : undefined;
@@ -102,7 +115,9 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     closers.push(aws.close);
     const system = openLocalStage(aws.endpoints, stateDir);
     closers.push(system.close);
-    const note = await prepareLocalStage(aws.endpoints, system.objects);
+    const ensemble = await prepareLocalStage(aws.endpoints, system.objects);
+    const account = options.keys && (await checkRecords(system, stateDir));
+    await keepExchangeKeys(aws.endpoints, options.keys);
     await writeUniverse(system.objects, {
       schemaVersion: 1,
       asOf: new Date(clock.nowMs()).toISOString().slice(0, 10),
@@ -116,12 +131,13 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     await announceRunningSystem(stateDir, {
       aws,
       exchange: marketOf(context).exchange,
+      exchangeUrl: 'real' in exchange ? (exchange.url ?? null) : null,
       simulatedExchange: simulated ?? null,
     });
     closers.push(async () => withdrawRunningSystem(stateDir));
     return {
       system,
-      note,
+      notes: [account, ensemble].filter((note) => note !== undefined),
       apiUrl: api.endpoint,
       async call(job) {
         try {
@@ -160,7 +176,7 @@ function overridesOf(context: FunctionContext, name: string) {
 
 const marketOf = ({ exchange, simulatedUrl }: FunctionContext) => ({
   exchange: 'simulated' in exchange ? ('binanceusdm' as const) : exchange.real,
-  exchangeUrl: simulatedUrl,
+  exchangeUrl: 'simulated' in exchange ? simulatedUrl : exchange.url,
 });
 
 /** Closes before the port, which is claimed earlier, once what is being served has its answer. */
@@ -263,27 +279,4 @@ async function startExchange(market: MarketSource, clock: ReplayClock, port: num
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     throw new LocalStartError(`port ${port} is taken: free it, or choose another --port`);
   }
-}
-
-/** A log that cannot be written, as on a full disk, costs the run its lines, not its life. */
-function openLog(stateDir: string, job: string, warn: (text: string) => void): Writable {
-  const folder = join(stateDir, 'logs');
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${job}.jsonl`);
-  const log = createWriteStream(file, { flags: 'a', mode: 0o600 });
-  let isLost = false;
-  log.on('error', ({ message }) => {
-    if (!isLost) warn(`the log ${file} is not written any more: ${message}`);
-    isLost = true;
-  });
-  return new Writable({
-    write: (chunk, _, done) => {
-      if (isLost) done();
-      else log.write(chunk, () => done());
-    },
-    final: (done) => {
-      if (isLost) done();
-      else log.end(() => done());
-    },
-  });
 }

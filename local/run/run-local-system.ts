@@ -8,9 +8,14 @@ import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { chooseSymbols } from '../../lib/runtime/compose/exchange/exchange-check.ts';
 import type { Exchange } from '../../lib/runtime/config/function-settings.ts';
+import {
+  type SelfHostedSettings,
+  selfHostedSettings,
+} from '../../lib/runtime/config/self-hosted-settings.ts';
 import { describeFileFailure, LocalStartError } from '../aws/host/local-start-error.ts';
 import type { MarketSource } from '../market/market-source.ts';
 import { apiTokenFile } from './api-token-file.ts';
+import { checkFolder, readExchangeKeys } from './live-account.ts';
 import { createLiveView, type LiveView } from './live-view.ts';
 import { type LocalSystem, startLocalSystem } from './local-system.ts';
 import { chooseMarket, firstRunMs } from './market-choice.ts';
@@ -26,9 +31,14 @@ export interface LocalRunOptions {
   readonly bars: number | undefined;
   readonly stateDir: string;
   readonly port: number;
-  readonly market:
-    | SimulatedMarketOptions
-    | { readonly exchange: Exchange; readonly symbols: number | readonly string[] };
+  readonly market: SimulatedMarketOptions | RealMarketOptions;
+}
+
+interface RealMarketOptions {
+  readonly exchange: Exchange;
+  readonly symbols: number | readonly string[];
+  /** Trade the real account. */
+  readonly isLive: boolean;
 }
 
 interface SimulatedMarketOptions {
@@ -45,13 +55,18 @@ interface SimulatedMarketOptions {
 export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal): Promise<void> {
   makeStateFolder(options.stateDir);
   const view = createLiveView(process.stdout);
-  const plan = await planRun(options, view);
+  const settings = readSettings();
+  const keys = isLive(options) ? readExchangeKeys(settings) : undefined;
+  const plan = await planRun(options, settings, view);
+  checkFolder(options.stateDir, { isLive: keys !== undefined, isOtherState: plan.isOtherState });
   let kept: string | undefined;
   const system = await startLocalSystem({
     stateDir: options.stateDir,
     port: options.port,
     clock: plan.clock,
     exchange: plan.exchange,
+    keys,
+    apiHost: settings.apiHost,
     prepareState: () => {
       if (plan.isOtherState) kept = archiveOtherRun(options.stateDir);
     },
@@ -60,7 +75,7 @@ export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal
   const summary = new RunSummary();
   let trading = '';
   try {
-    if (system.note !== undefined) view.progress(system.note);
+    for (const note of system.notes) view.progress(note);
     if (kept !== undefined) view.progress(`a new run: the state of the last one is kept in ${kept}`);
     view.progress(`dashboard and HTTP API: ${system.apiUrl} (token in ${apiTokenFile(options.stateDir)})`);
     await runSchedule({ options, plan, system, summary, view, stop, told: new Set() });
@@ -70,6 +85,17 @@ export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal
     await system.close();
   }
   process.stdout.write(`\n${summary.format(options.stateDir)}${trading}\n`);
+}
+
+const isLive = ({ market }: LocalRunOptions): boolean => 'isLive' in market && market.isLive;
+
+/** Throws LocalStartError. */
+function readSettings(): SelfHostedSettings {
+  try {
+    return selfHostedSettings.read();
+  } catch (error) {
+    throw new LocalStartError(messageOf(error));
+  }
 }
 
 interface RunPlan {
@@ -94,10 +120,14 @@ function makeStateFolder(stateDir: string): void {
   }
 }
 
-async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): Promise<RunPlan> {
+async function planRun(
+  { market, stateDir }: LocalRunOptions,
+  settings: SelfHostedSettings,
+  view: LiveView,
+): Promise<RunPlan> {
   const running = await findRunningSystem(stateDir);
   if (running !== undefined) throw alreadyRunning(stateDir, running);
-  if ('exchange' in market) return planRealRun(market, stateDir, view);
+  if ('exchange' in market) return planRealRun(market, { stateDir, url: settings.exchangeUrl }, view);
   view.progress(
     market.dataFolder === undefined ? 'generating a market …' : `loading candles of ${market.dataFolder} …`,
   );
@@ -141,12 +171,12 @@ function checkReplayRange(market: MarketSource, startMs: number): void {
 }
 
 async function planRealRun(
-  market: { exchange: Exchange; symbols: number | readonly string[] },
-  stateDir: string,
+  market: RealMarketOptions,
+  { stateDir, url }: { stateDir: string; url: string | undefined },
   view: LiveView,
 ): Promise<RunPlan> {
   view.progress(`asking ${market.exchange} for the time and its largest pairs …`);
-  const answer = await chooseSymbols(market.exchange, market.symbols);
+  const answer = await chooseSymbols(market.exchange, market.symbols, url);
   if (!answer.ok)
     throw new LocalStartError(
       `${market.exchange} cannot be used: ${answer.error}; to use the simulated exchange, leave out --exchange`,
@@ -159,6 +189,7 @@ async function planRealRun(
     exchange: {
       real: market.exchange,
       symbols: answer.value,
+      url,
       named: typeof market.symbols !== 'number',
     },
     startMs,

@@ -17,6 +17,8 @@ const runningSchema = z.strictObject({
   endpoints: z.strictObject({ dynamodb: z.url(), s3: z.url(), ssm: z.url(), accessKeyId: z.string() }),
   /** Whose market data it follows. */
   exchange: exchangeSchema,
+  /** Origin that replaces the real exchange's own; null for its own, and for the simulated one. */
+  exchangeUrl: z.url().nullable(),
   /** The simulated one, and the secret of its control routes; null when it follows a real exchange. */
   simulatedExchange: z.strictObject({ url: z.url(), secret: z.string() }).nullable(),
 });
@@ -65,6 +67,8 @@ export async function announceRunningSystem(
   run: {
     readonly aws: Pick<EmbeddedAws, 'runId' | 'endpoints'>;
     readonly exchange: RunningSystem['exchange'];
+    /** @default null */
+    readonly exchangeUrl?: RunningSystem['exchangeUrl'];
     readonly simulatedExchange: RunningSystem['simulatedExchange'];
   },
 ): Promise<void> {
@@ -74,6 +78,7 @@ export async function announceRunningSystem(
     runId: run.aws.runId,
     endpoints: { ...run.aws.endpoints },
     exchange: run.exchange,
+    exchangeUrl: run.exchangeUrl ?? null,
     simulatedExchange: run.simulatedExchange && {
       url: run.simulatedExchange.url,
       secret: run.simulatedExchange.secret,

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { DeleteParameterCommand } from '@aws-sdk/client-ssm';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dashboardRows } from '../../infra/catalog/dashboard-panels.ts';
+import { dashboardRows, stateMetrics } from '../../infra/catalog/dashboard-panels.ts';
 import { FUNCTION_NAMES } from '../../infra/catalog/functions.ts';
 import { codeVersionOf } from '../../infra/constructs/bundle-function.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
@@ -395,8 +395,7 @@ function missingFigures(): string[] {
       name: MetricName,
       dimensions: Object.fromEntries(Dimensions.map(({ Name, Value }: Json) => [Name, Value])),
     }));
-  const ofPanels = dashboardRows('dev')
-    .flat()
+  const ofPanels = [...dashboardRows('dev').flat(), { metrics: Object.values(stateMetrics('dev')) }]
     .flatMap(({ metrics }) => metrics)
     .filter(({ namespace }) => namespace === 'QuantumTrader')
     .map(({ metricName, dimensions }) => ({

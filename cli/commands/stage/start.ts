@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Exchange, exchangeSchema } from '../../../lib/runtime/config/function-settings.ts';
+import { LIVE_EXCHANGE, liveRefusal } from '../../../lib/runtime/config/venue.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
 import { parseCount, parseFolder, parseInstant, parseSymbolChoice } from '../../options.ts';
 
@@ -13,7 +14,9 @@ interface StartOptions {
   readonly symbols: number | readonly string[];
   readonly from?: number;
   readonly seed?: number;
-  readonly exchange: 'simulated' | Exchange;
+  /** @default the simulated one; with --live the one that the live broker trades at */
+  readonly exchange?: 'simulated' | Exchange;
+  readonly live?: boolean;
   readonly state: string;
   readonly port: number;
 }
@@ -49,9 +52,15 @@ export function addStartCommand(program: Command): void {
     )
     .option('--seed <n>', `seed of the generated market (default: ${SEED_DEFAULT})`, parseSeed)
     .addOption(
-      new Option('--exchange <name>', 'exchange to follow')
-        .choices(['simulated', ...exchangeSchema.options])
-        .default('simulated'),
+      new Option('--exchange <name>', 'exchange to follow (default: simulated)').choices([
+        'simulated',
+        ...exchangeSchema.options,
+      ]),
+    )
+    .option(
+      '--live',
+      'trade the real account, within flags, gate and capital level (docs/OPERATIONS.md)',
+      false,
     )
     .option('--state <dir>', 'state folder', '.qt')
     .option('--port <n>', 'first of five consecutive ports; 0 for any free ones', parsePort, 0)
@@ -59,7 +68,9 @@ export function addStartCommand(program: Command): void {
 }
 
 export async function runStart(options: StartOptions): Promise<void> {
-  const { exchange } = options;
+  const { live = false } = options;
+  const exchange = options.exchange ?? (live ? LIVE_EXCHANGE : 'simulated');
+  if (live) checkLive(exchange, options);
   if (exchange !== 'simulated') {
     for (const name of ['data', 'generated', 'seed', 'from', 'speed'] as const)
       if (options[name] !== undefined)
@@ -96,7 +107,7 @@ export async function runStart(options: StartOptions): Promise<void> {
                 ...(isSample && { firstRunMs: SAMPLE_START_MS }),
                 speed: options.speed ?? SPEED_DEFAULT,
               }
-            : { exchange, symbols: options.symbols },
+            : { exchange, symbols: options.symbols, isLive: live },
       },
       stop.signal,
     );
@@ -107,6 +118,18 @@ export async function runStart(options: StartOptions): Promise<void> {
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
+}
+
+/** Real money never meets a clock or a market that are not real, nor a run that ends by itself. */
+function checkLive(exchange: 'simulated' | Exchange, { bars }: StartOptions): void {
+  if (exchange === 'simulated')
+    throw new UsageError(`--live trades a real account: leave out --exchange simulated`);
+  const refusal = liveRefusal(exchange);
+  if (refusal !== undefined) throw new UsageError(`--live: ${refusal}`);
+  if (bars !== undefined)
+    throw new UsageError(
+      '--bars ends the run, and nobody would manage its positions: leave it out with --live',
+    );
 }
 
 export function parseSpeed(text: string): number | 'max' {

@@ -1,7 +1,12 @@
 // Log line and metrics (EMF) of an execute run.
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
+import { SECOND_MS } from '../../core/units.ts';
 import type { DecisionOutcome, ExecuteReport } from '../../execution/execute-report.ts';
+import { BAR_MS } from '../../market/candle.ts';
 import type { Telemetry } from './powertools-telemetry.ts';
+
+/** By its number in the metric. */
+const MODES: readonly ExecuteReport['mode'][] = ['OFF', 'PAPER', 'LIVE'];
 
 /** Decisions that could not be carried out as intended. */
 const PROBLEMS: ReadonlySet<DecisionOutcome> = new Set([
@@ -28,5 +33,8 @@ export function recordExecuteReport({ logger, metrics }: Telemetry, report: Exec
   metrics.addMetric('OrderProblems', MetricUnit.Count, problems);
   metrics.addMetric('VersionsDiffer', MetricUnit.Count, versionsDiffer ? 1 : 0);
   metrics.addMetric('SignalsMissing', MetricUnit.Count, missing);
+  metrics.addMetric('Mode', MetricUnit.NoUnit, MODES.indexOf(report.mode));
+  const closedMs = report.barOpenTimeMs + BAR_MS;
+  metrics.addMetric('BarAge', MetricUnit.Seconds, Math.max(0, report.atMs - closedMs) / SECOND_MS);
   metrics.publishStoredMetrics();
 }

@@ -3,6 +3,8 @@
 import { createClients, type ServiceEndpoints } from '../../adapters/aws/create-clients.ts';
 import { deleteExpiredItems } from '../../adapters/aws/dynamodb/delete-expired-items.ts';
 import { ensureLocalResources, RISK_TABLE, SIGNALS_TABLE } from '../../adapters/aws/resources.ts';
+import { removeParameter } from '../../adapters/aws/ssm/remove-parameter.ts';
+import { writeSecretParameter } from '../../adapters/aws/ssm/write-secret-parameter.ts';
 import { createFolderObjectStore } from '../../adapters/files/folder-object-store.ts';
 import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
 import type { ObjectStore } from '../../core/ports.ts';
@@ -10,8 +12,9 @@ import { StoreError } from '../../core/store-error.ts';
 import { HOUR_MS } from '../../core/units.ts';
 import { copyEnsemble } from '../../models/use-cases/copy-ensemble.ts';
 import { readCurrentEnsemble } from '../../models/use-cases/read-ensemble.ts';
-import { LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../config/stage.ts';
+import { credentialParameters, LOCAL_BUCKET, LOCAL_STAGE, resourcesOfStage } from '../config/stage.ts';
 import { STARTER_MODELS_FOLDER } from '../config/starter-models.ts';
+import type { ExchangeKeys } from './exchange/keyed-broker.ts';
 
 /** @returns one line when the active ensemble is not the starter. Throws StoreError. */
 export async function prepareLocalStage(
@@ -45,6 +48,24 @@ export async function prepareLocalStage(
     ? undefined
     : `ensemble ${id} is active (the starter is ${copied.value.ensembleId})`;
 }
+
+/** Keeps the keys of the real account, encrypted, for the functions; without any, none can be used. Throws StoreError. */
+export async function keepExchangeKeys(
+  endpoints: ServiceEndpoints,
+  keys: ExchangeKeys | undefined,
+): Promise<void> {
+  const clients = createClients(endpoints);
+  const names = credentialParameters(LOCAL_STAGE);
+  try {
+    for (const key of ['apiKey', 'secret'] as const) {
+      if (keys === undefined) await removeParameter(clients.ssm, names[key]);
+      else await writeSecretParameter(clients.ssm, { name: names[key], value: keys[key] });
+    }
+  } finally {
+    clients.close();
+  }
+}
+
 /** One part of the tables per hour, all of them within a week: the load is small, and a restart loses nothing. */
 const PARTS = 7 * 24;
 

@@ -129,6 +129,8 @@ async function readSetting<T>({ ssm }: AwsClients, parameter: string, schema: z.
 export interface LocalExchange {
   readonly name: Exchange;
   readonly url: string | null;
+  /** Replaces the real exchange's own. */
+  readonly origin?: string | undefined;
 }
 
 /**
@@ -151,7 +153,7 @@ export function openLocalStage(
       });
     return {
       exchange: exchange.name,
-      exchangeUrl: exchange.url ?? undefined,
+      exchangeUrl: exchange.url ?? exchange.origin,
       unlimitedRequests: exchange.url !== null,
     };
   };

@@ -1,14 +1,10 @@
 // The settings of receivers, each an encrypted parameter. An address to which anyone can write who knows it is kept as a key is.
-import {
-  DeleteParameterCommand,
-  GetParametersCommand,
-  ParameterNotFound,
-  type SSMClient,
-} from '@aws-sdk/client-ssm';
+import { GetParametersCommand, type SSMClient } from '@aws-sdk/client-ssm';
 import { StoreError } from '../../../core/store-error.ts';
 import type { ReceiverStore } from '../../../notification/ports.ts';
 import { RECEIVER_KINDS, type ReceiverKind } from '../../../notification/receiver-settings.ts';
 import { storeError } from '../store-failure.ts';
+import { removeParameter } from './remove-parameter.ts';
 import { writeSecretParameter } from './write-secret-parameter.ts';
 
 /** @param settings.parameterOf the name of a receiver's parameter. Throws StoreError. */
@@ -39,10 +35,6 @@ export function createSsmReceiverStore(settings: {
       );
     },
     write: (kind, value) => writeSecretParameter(client, { name: parameterOf(kind), value }),
-    async remove(kind) {
-      await client.send(new DeleteParameterCommand({ Name: parameterOf(kind) })).catch((error: unknown) => {
-        if (!(error instanceof ParameterNotFound)) throw storeError(`removing receiver ${kind}`, error);
-      });
-    },
+    remove: (kind) => removeParameter(client, parameterOf(kind)),
   };
 }
