@@ -5,7 +5,7 @@ import type { EmergencyStep } from '../execution/use-cases/emergency-stop.ts';
 export const scopeSchema = z.enum(['paper', 'live']);
 
 /** One line that says something. */
-const lineSchema = (charsMax: number) =>
+export const lineSchema = (charsMax: number) =>
   z
     .string()
     .max(charsMax)
@@ -13,7 +13,6 @@ const lineSchema = (charsMax: number) =>
 
 export const stopRequestSchema = z.strictObject({
   reason: lineSchema(500).describe('Why; recorded in the audit trail.'),
-  by: lineSchema(60).optional().describe('Who you are, for the audit trail. Not verified.'),
   keepPositions: z.boolean().default(false).describe('Keep positions open, with their stops.'),
   drill: z
     .boolean()
