@@ -4,7 +4,7 @@ import { BAR_MS } from '../lib/market/candle.ts';
 import { startSimulatedExchange } from '../local/exchange/simulated-exchange.ts';
 import { generateMarket } from '../local/market/generated-market.ts';
 
-const market = generateMarket({ seed: 1, symbols: 100, fromMs: Date.UTC(2024, 0, 1), bars: 1_010 });
+const market = generateMarket({ seed: 1, symbols: 100, fromMs: Date.UTC(2024, 0, 1), bars: 1_020 });
 const nowMs = market.lastOpenTimeMs + BAR_MS + 1_000;
 const exchange = await startSimulatedExchange({
   market,

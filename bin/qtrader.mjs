@@ -5,4 +5,5 @@ import { register } from 'tsx/esm/api';
 // The SDK warns on every start that it will want a newer Node some day; package.json's engines already say what works.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 register();
-await import('../cli/qtrader.ts');
+const { runProcess } = await import('../cli/qtrader.ts');
+await runProcess();

@@ -19,7 +19,9 @@ import { addStudyCommand } from './commands/research/study.ts';
 import { addApiTokenCommand } from './commands/stage/api-token.ts';
 import { addCompletionCommand } from './commands/stage/completion.ts';
 import { addCostCommand } from './commands/stage/cost.ts';
+import { addDemoCommand } from './commands/stage/demo.ts';
 import { addLocalCommand } from './commands/stage/local.ts';
+import { addLogsCommand } from './commands/stage/logs.ts';
 import { addNotifyCommand } from './commands/stage/notify.ts';
 import { addStartCommand } from './commands/stage/start.ts';
 import { addBreakerCommand } from './commands/trading/breaker.ts';
@@ -36,9 +38,17 @@ const EXIT_USAGE = 2;
 
 /** The commands as --help groups them. */
 const COMMANDS = {
-  'Run a system:': [addStartCommand, addLocalCommand, addApiTokenCommand, addNotifyCommand, addCostCommand],
+  'Run a system:': [
+    addStartCommand,
+    addDemoCommand,
+    addLocalCommand,
+    addApiTokenCommand,
+    addNotifyCommand,
+    addCostCommand,
+  ],
   'Watch and control trading:': [
     addStatusCommand,
+    addLogsCommand,
     addSignalsCommand,
     addTradesCommand,
     addOrdersCommand,
@@ -55,7 +65,7 @@ const COMMANDS = {
   'Research on recorded candles:': [addInferCommand, addEvaluateCommand, addBacktestCommand, addStudyCommand],
 };
 
-function createProgram(): Command {
+export function createProgram(): Command {
   const program = new Command('qtrader')
     .description('Quantum Trader: trading signals from verified models, behind a gate that fails closed.')
     .version(packageJson.version, '--version', 'print the version')
@@ -88,9 +98,10 @@ function tellErrorsInOneLine(command: Command, name: string): void {
   for (const child of command.commands) tellErrorsInOneLine(child, `${name} ${child.name()}`);
 }
 
-async function main(): Promise<number> {
+/** @param args as typed behind `qtrader`. @returns the exit code */
+export async function runCommand(args: readonly string[]): Promise<number> {
   try {
-    await createProgram().parseAsync();
+    await createProgram().parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
@@ -110,14 +121,16 @@ function describeUnexpected(error: unknown): string {
   return isDebugging() ? (error.stack ?? error.message) : error.message;
 }
 
-let isOutputLost = false;
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // A reader that stops early (`qtrader signals | head`) is not a failure.
-  if (error.code === 'EPIPE') process.exit(0);
-  // The work itself, such as a running system, continues; but a command whose output is lost has failed.
-  if (!isOutputLost) report(`standard output: ${error.message}`, EXIT_FAILURE);
-  isOutputLost = true;
-});
-
-const exitCode = await main();
-process.exitCode = exitCode === 0 && isOutputLost ? EXIT_FAILURE : exitCode;
+/** The process of the command: ends with its exit code, also when its output finds no reader. */
+export async function runProcess(): Promise<void> {
+  let isOutputLost = false;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // A reader that stops early (`qtrader signals | head`) is not a failure.
+    if (error.code === 'EPIPE') process.exit(0);
+    // The work itself, such as a running system, continues; but a command whose output is lost has failed.
+    if (!isOutputLost) report(`standard output: ${error.message}`, EXIT_FAILURE);
+    isOutputLost = true;
+  });
+  const exitCode = await runCommand(process.argv.slice(2));
+  process.exitCode = exitCode === 0 && isOutputLost ? EXIT_FAILURE : exitCode;
+}

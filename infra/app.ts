@@ -2,6 +2,7 @@
 
 import { App } from 'aws-cdk-lib';
 import { messageOf } from '../lib/core/message-of.ts';
+import { deployTarget } from '../lib/runtime/config/process-environment.ts';
 import { readStageSettings } from './catalog/stage-settings.ts';
 import { createStage } from './create-stage.ts';
 
@@ -10,6 +11,7 @@ try {
   createStage(
     app,
     readStageSettings((key) => app.node.tryGetContext(key)),
+    deployTarget(),
   );
 } catch (error) {
   console.error(messageOf(error));

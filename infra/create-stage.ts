@@ -13,13 +13,31 @@ import { RetrainingStack } from './stacks/retraining-stack.ts';
 import { ScheduleStack } from './stacks/schedule-stack.ts';
 import { TradingStack } from './stacks/trading-stack.ts';
 
-/** Synthesis fails on every finding of cdk-nag that is not acknowledged where it arises. */
-export function createStage(app: App, settings: StageSettings): void {
+export interface DeployTarget {
+  readonly account?: string | undefined;
+  readonly region?: string | undefined;
+}
+
+/**
+ * Tables and bucket outlive their stack, and CloudFormation imports only what has a name without a function; so the stack that has
+ * them knows its account and region. The others stay as they are: a network would look its zones up.
+ */
+function dataPlace(chosen: string | undefined, deploying: DeployTarget) {
+  const { account } = deploying;
+  const region = chosen ?? deploying.region;
+  return account !== undefined && region !== undefined ? { env: { account, region } } : {};
+}
+
+/**
+ * Synthesis fails on every finding of cdk-nag that is not acknowledged where it arises.
+ * @param deploying where to, as far as it is known; nothing is when it is synthesised offline
+ */
+export function createStage(app: App, settings: StageSettings, deploying: DeployTarget = {}): void {
   const { stage, region, network, retraining } = settings;
   const id = (name: string) => `qt-${stage}-${name}`;
   const stackProps = region === undefined ? {} : { env: { region } };
   const props = { settings, ...stackProps };
-  const data = new DataStack(app, id('data'), props);
+  const data = new DataStack(app, id('data'), { ...props, ...dataPlace(region, deploying) });
   const dataJobs = new DataJobsStack(app, id('data-jobs'), props);
   const trading = new TradingStack(app, id('trading'), props);
   const inference = new InferenceStack(app, id('inference'), props);

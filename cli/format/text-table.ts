@@ -1,9 +1,10 @@
-// Tables without frames that fit the terminal. Words are wrapped, figures are never cut; rows that still do not fit stand one below
-// the other, a line for each value. Where nobody watches, as in a pipe, a row is one line.
+// Tables without frames that fit the terminal. Columns move together, words are wrapped, figures are never cut; rows that still do
+// not fit stand one below the other, a line for each value. Where nobody watches, as in a pipe, a row is one line.
 import Table from 'cli-table3';
 import { terminalColumns } from './terminal-columns.ts';
 
 const GAP = 2;
+const NARROW_GAP = 1;
 
 interface TextTable {
   /** Empty for a table of names and values. */
@@ -17,10 +18,12 @@ interface TextTable {
 export function formatTable({ head, rows, left = [0] }: TextTable, columns = terminalColumns()): string {
   if (rows.length === 0) return 'none';
   const cells = [...(head.length > 0 ? [head] : []), ...rows].map((row) => row.map(String));
-  const widths = fitWidths(cells, left, columns);
-  if (head.length > 0 && tableWidth(widths) > columns) return stack(head, cells.slice(1), columns);
+  const natural = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const gap = head.length === 0 || tableWidth(natural, GAP) <= columns ? GAP : NARROW_GAP;
+  const widths = fitWidths({ cells, natural, left, gap }, columns);
+  if (head.length > 0 && tableWidth(widths, gap) > columns) return stack(head, cells.slice(1), columns);
   const table = new Table({
-    chars: FRAMELESS,
+    chars: { ...FRAMELESS, middle: ' '.repeat(gap) },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
     colWidths: widths,
     colAligns: widths.map((_, column) => (left.includes(column) ? 'left' : 'right')),
@@ -35,18 +38,27 @@ export function formatTable({ head, rows, left = [0] }: TextTable, columns = ter
     .join('\n');
 }
 
-const tableWidth = (widths: readonly number[]): number =>
-  widths.reduce((sum, width) => sum + width, GAP * (widths.length - 1));
+const tableWidth = (widths: readonly number[], gap: number): number =>
+  widths.reduce((sum, width) => sum + width, gap * (widths.length - 1));
 
 /** The last column gives way first, then the other texts from right to left: each to its longest word, which is never cut. */
-function fitWidths(cells: readonly string[][], left: readonly number[], columns: number): number[] {
-  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+function fitWidths(
+  table: {
+    readonly cells: readonly string[][];
+    readonly natural: readonly number[];
+    readonly left: readonly number[];
+    readonly gap: number;
+  },
+  columns: number,
+): number[] {
+  const { cells, left, gap } = table;
+  const widths = [...table.natural];
   const last = widths.length - 1;
   for (let column = last; column >= 0; column--) {
     if (column !== last && !left.includes(column)) continue;
     const words = cells.flatMap((row) => row[column]!.split(' ').map((word) => word.length));
     const spare = widths[column]! - Math.max(...words);
-    widths[column]! -= Math.max(0, Math.min(spare, tableWidth(widths) - columns));
+    widths[column]! -= Math.max(0, Math.min(spare, tableWidth(widths, gap) - columns));
   }
   return widths;
 }
@@ -65,4 +77,3 @@ const FRAMELESS = Object.fromEntries(
     ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'],
   ].map((name) => [name, '']),
 );
-FRAMELESS.middle = ' '.repeat(GAP);

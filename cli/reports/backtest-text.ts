@@ -7,10 +7,12 @@ import {
   formatPercent,
   NOT_AVAILABLE,
 } from '../../lib/core/format-figure.ts';
+import type { Interval } from '../../lib/core/statistics/block-bootstrap.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import { ANNUALISED_DAYS_MIN } from '../../lib/research/metrics/performance.ts';
 import type { BacktestReport, TradeGroup } from '../../lib/research/use-cases/backtest-report.ts';
 import { formatTable } from '../format/text-table.ts';
+import { summariseBacktest } from './backtest-summary.ts';
 import { IN_SAMPLE_WORDS } from './report-page.ts';
 
 /** Pairs shown of the table; --json and --report have all. */
@@ -19,9 +21,12 @@ const PROBLEMS_SHOWN = 10;
 
 export function formatBacktest(report: BacktestReport): string {
   return [
+    summariseBacktest(report),
+    '',
     describeRun(report),
     titled('pairs', formatPairs(report)),
     titled('open trades', formatOpenTrades(report)),
+    titled('long and short', formatSides(report)),
     titled('exit reasons', formatExitReasons(report)),
     titled('summary', formatTable({ head: [], rows: summaryRows(report) })),
     titled('months', formatMonths(report)),
@@ -37,15 +42,24 @@ const describeCounts = (counts: Readonly<Record<string, number>>): string =>
     .join(', ') || 'none';
 
 function describeRun(report: BacktestReport): string {
-  const { range, costs, bars, symbols } = report;
+  const { range, bars, symbols, signals } = report;
   return [
     `ensemble ${report.ensembleId}: ${report.decisions} decisions on ${symbols.length} symbols, ${bars} bars from ${formatInstant(range.fromMs)} to ${formatInstant(range.toMs)} UTC`,
+    `decided: ${describeCounts(signals.actions)}; reasons of HOLD: ${describeCounts(signals.holdReasons)}`,
     `bars without a decision: ${describeCounts(report.abstentions)}`,
     IN_SAMPLE_WORDS[`${report.inSample}`],
+    ...assumptionsOf(report),
+  ].join('\n');
+}
+
+/** What the figures rest on, one line each. */
+export function assumptionsOf(report: BacktestReport): string[] {
+  const { costs } = report;
+  return [
     `costs: taker fee ${costs.takerFeeBps} bps, slippage and half the spread ${formatNumber(costs.halfSpreadBps + costs.slippageBps)} bps per side, funding ${(10_000 * costs.fundingRatePer8h).toFixed(1)} bps per 8 h (assumed: spot candles have no rates)`,
     `resolution ${report.resolutionMs / MINUTE_MS} min: stops and exits act at bar closes; a stop that a bar reached was hit before anything else in that bar`,
     describeBreaker(report),
-  ].join('\n');
+  ];
 }
 
 function describeBreaker({ withBreaker, trip }: BacktestReport): string {
@@ -96,6 +110,14 @@ function formatOpenTrades({ openTrades }: BacktestReport): string {
   });
 }
 
+export const SIDE_NAMES = { BUY: 'long', SELL: 'short' } as const;
+
+const formatSides = ({ sides }: BacktestReport): string =>
+  formatTable({
+    head: ['side', ...GROUP_HEAD],
+    rows: sides.map((group) => [SIDE_NAMES[group.side], ...groupCells(group)]),
+  });
+
 const formatExitReasons = ({ exitReasons }: BacktestReport): string =>
   formatTable({
     head: ['exit', ...GROUP_HEAD],
@@ -120,6 +142,7 @@ export function summaryRows({ summary, bookedLedger, range }: BacktestReport): [
     ['return', formatPercent(summary.totalReturn, 2)],
     ['return per year', annualised(formatPercent(summary.annualReturn, 2))],
     ['Sharpe (daily, √365)', annualised(formatFigure(summary.sharpe, 2))],
+    ['Sharpe, 95 % interval', annualised(formatInterval(summary.sharpeInterval))],
     ['Sortino', annualised(formatFigure(summary.sortino, 2))],
     ['Calmar', annualised(formatFigure(summary.calmar, 2))],
     ['SQN', formatFigure(summary.sqn, 2)],
@@ -133,6 +156,9 @@ export function summaryRows({ summary, bookedLedger, range }: BacktestReport): [
     ['buy and hold, equal parts', formatPercent(summary.marketChange, 2)],
   ];
 }
+
+const formatInterval = (interval: Interval | undefined): string =>
+  interval === undefined ? NOT_AVAILABLE : `${interval.low.toFixed(2)} to ${interval.high.toFixed(2)}`;
 
 const formatMonths = ({ months }: BacktestReport): string =>
   formatTable({

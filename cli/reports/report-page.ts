@@ -1,6 +1,10 @@
-// A report as one HTML page to keep and to pass on: it loads nothing from anywhere and runs no script.
+// A report as one HTML page to keep and to pass on: it loads nothing from anywhere, and its policy lets nothing else run than the
+// script and the style that it holds.
+import { createHash } from 'node:crypto';
+import { buildReportAssets } from '../../dashboard/build-report.ts';
+import type { Plot } from '../../dashboard/report/plots.ts';
 import type { InSample } from '../../lib/research/evaluation.ts';
-import { escapeHtml } from './svg-plot.ts';
+import { escapeHtml, type Fact, formatFacts } from './html.ts';
 
 export const IN_SAMPLE_WORDS: Readonly<Record<`${InSample}`, string>> = {
   true: 'IN SAMPLE: the models were trained on all of these bars; these figures prove nothing',
@@ -8,45 +12,53 @@ export const IN_SAMPLE_WORDS: Readonly<Record<`${InSample}`, string>> = {
   false: 'out of sample: no serving model was trained on any of these bars',
 };
 
-/** @param page.body HTML */
+export interface Verdict {
+  readonly text: string;
+  readonly tone: 'good' | 'bad';
+}
+
+export const verdictOf = (inSample: InSample): Verdict => ({
+  text: IN_SAMPLE_WORDS[`${inSample}`],
+  tone: inSample === false ? 'good' : 'bad',
+});
+
+/** @param page.body HTML, with a place for each of the plots */
 export function formatPage(page: {
   readonly title: string;
-  readonly inSample: InSample;
+  readonly verdict?: Verdict;
+  /** What happened, in one paragraph. */
+  readonly summary: string;
+  readonly facts: readonly Fact[];
   readonly body: readonly string[];
+  readonly plots: readonly Plot[];
 }): string {
-  const { title, inSample, body } = page;
+  const { title, verdict, summary, facts, body, plots } = page;
+  const { script, style } = buildReportAssets();
+  const policy = [
+    "default-src 'none'",
+    `script-src ${hashOf(script)}`,
+    `style-src ${hashOf(style)}`,
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ');
+  // Within a script only a closing tag could end it.
+  const data = JSON.stringify(plots).replaceAll('<', '\\u003c');
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+    `<meta http-equiv="Content-Security-Policy" content="${policy}">`,
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    `<title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>`,
+    '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">',
+    `<title>${escapeHtml(title)}</title><style>${style}</style></head><body><main>`,
     `<h1>${escapeHtml(title)}</h1>`,
-    `<p class="verdict${inSample === false ? '' : ' seen'}">${escapeHtml(IN_SAMPLE_WORDS[`${inSample}`])}</p>`,
+    verdict === undefined ? '' : `<p class="verdict ${verdict.tone}">${escapeHtml(verdict.text)}</p>`,
+    `<p class="summary">${escapeHtml(summary.replaceAll(' %', '\u00a0%'))}</p>`,
+    facts.length === 0 ? '' : formatFacts(facts),
     ...body,
-    '</body></html>\n',
+    '</main><footer><span>Quantum Trader</span><span>Charts: <a href="https://www.tradingview.com/">TradingView</a>',
+    ' Lightweight Charts™, © TradingView, Inc.</span></footer>',
+    `<script type="application/json" id="plots">${data}</script><script>${script}</script></body></html>\n`,
   ].join('\n');
 }
 
-export const formatPlots = (plots: readonly string[]): string => `<div class="plots">${plots.join('')}</div>`;
-
-/** @param head empty for a table of names and values */
-export function formatHtmlTable(
-  head: readonly string[],
-  rows: readonly (readonly (string | number)[])[],
-): string {
-  if (rows.length === 0) return '<p>none</p>';
-  const cells = (tag: string, row: readonly (string | number)[]) =>
-    `<tr>${row.map((cell) => `<${tag}>${escapeHtml(String(cell))}</${tag}>`).join('')}</tr>`;
-  return `<table>${head.length > 0 ? cells('th', head) : ''}${rows.map((row) => cells('td', row)).join('')}</table>`;
-}
-
-const STYLE = `
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-.verdict { padding: .6rem .9rem; border-left: 4px solid #2b7a3d; background: #eef7ef; }
-.verdict.seen { border-color: #b00020; background: #fdecee; font-weight: 600; }
-.plots { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; flex: 1 1 20rem; max-width: 30rem; }
-figcaption { font-weight: 600; } svg { width: 100%; height: auto; } svg text { font-size: 10px; fill: #444; }
-.grid { stroke: #e4e4e4; } pre { overflow-x: auto; font-size: 11px; line-height: 1.35; }
-table { border-collapse: collapse; display: block; overflow-x: auto; }
-td, th { padding: .15rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #e4e4e4; }
-td:first-child, th:first-child { text-align: left; }`;
+const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;

@@ -40,7 +40,8 @@ export function Action({ label, ...asked }: Asked & { label: string }) {
     <button
       type="button"
       class={asked.isRisky ? 'risky' : ''}
-      aria-label={asked.title}
+      // Whoever speaks to the page says what stands on the button.
+      aria-label={asked.title.includes(label) ? asked.title : `${label}: ${asked.title}`}
       onClick={() => ask(asked)}
     >
       {label}

@@ -4,8 +4,14 @@ import { ArnFormat, Aws, type Stack } from 'aws-cdk-lib';
 import { flagPath } from '../../lib/adapters/aws/resources.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 
-/** Bucket names are unique across all of AWS: account and region make it so. */
-export const bucketNameOf = (stage: string): string => `qt-${stage}-${Aws.ACCOUNT_ID}-${Aws.REGION}`;
+/**
+ * Bucket names are unique across all of AWS: account and region make it so.
+ * @param place of the stack that creates it: CloudFormation imports what a name without a function stands for. @default references
+ */
+export const bucketNameOf = (
+  stage: string,
+  { account, region } = { account: Aws.ACCOUNT_ID, region: Aws.REGION },
+): string => `qt-${stage}-${account}-${region}`;
 /** IAM policies and dashboards have one namespace for all regions of an account. */
 export const globalNameOf = (stage: string, name: string): string => `qt-${stage}-${name}-${Aws.REGION}`;
 export const topicNameOf = (stage: string): string => `qt-${stage}-alarms`;

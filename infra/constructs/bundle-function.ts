@@ -46,6 +46,9 @@ const SOURCES = [
   'package-lock.json',
 ];
 
+/** The page is made of the sources beside it. It is written while functions are bundled: counted, it would part their versions. */
+const BUILT = /^dashboard\/(page|\.page-\d+)\.html$/;
+
 /**
  * The version that a deploy stamps into all of its functions, 12 hex digits. It is the same for all: with versions of their own, a
  * function that did not change would be blocked forever. It changes with every byte that may go into any of them.
@@ -56,6 +59,7 @@ export function codeVersionOf(project: string): string {
     const path = join(project, source);
     const files = statSync(path).isDirectory() ? filesUnder(path) : [path];
     for (const file of files) {
+      if (BUILT.test(relative(project, file))) continue;
       const bytes = readFileSync(file);
       hash.update(`${relative(project, file)}\0${bytes.length}\0`).update(bytes);
     }
@@ -70,14 +74,20 @@ const filesUnder = (folder: string): string[] =>
     .sort();
 
 /** The code as a CDK asset: `handler.mjs`, exporting `handler`. Its hash is that of its content. */
-export function bundleFunction(options: BundleOptions): Code {
-  return Code.fromAsset(join(PROJECT, 'functions', options.name), {
+export const bundleFunction = ({ name, ...contents }: BundleOptions): Code =>
+  bundle(join('functions', name), contents);
+
+/** Of the function that creates what is missing when a stage is deployed. */
+export const bundleCreateOnce = (): Code => bundle('infra/create-once', { loadsModels: false });
+
+function bundle(source: string, contents: Omit<BundleOptions, 'name'>): Code {
+  return Code.fromAsset(join(PROJECT, source), {
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
       image: DockerImage.fromRegistry('scratch'),
       local: {
         tryBundle(outputFolder) {
-          writeBundle(outputFolder, options);
+          writeBundle(outputFolder, source, contents);
           return true;
         },
       },
@@ -85,12 +95,16 @@ export function bundleFunction(options: BundleOptions): Code {
   });
 }
 
-function writeBundle(folder: string, { name, loadsModels, files = [] }: BundleOptions): void {
+function writeBundle(
+  folder: string,
+  source: string,
+  { loadsModels, files = [] }: Omit<BundleOptions, 'name'>,
+): void {
   const empty = './infra/constructs/empty-module.cjs';
   const http = './infra/constructs/node-http.cjs';
   buildSync({
     absWorkingDir: PROJECT,
-    entryPoints: [{ in: join('functions', name, 'handler.ts'), out: 'handler' }],
+    entryPoints: [{ in: join(source, 'handler.ts'), out: 'handler' }],
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,

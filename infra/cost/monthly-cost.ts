@@ -52,7 +52,7 @@ function functionLoads({ symbols, shards }: StageSize): Readonly<Record<string, 
   const perBar = BARS_PER_HOUR * shards;
   const daily = 1 / 24;
   return {
-    infer: { runsPerHour: perBar, durationMs: 250 + (10 * symbols) / shards, logBytes: 2_100, metrics: 12 },
+    infer: { runsPerHour: perBar, durationMs: 250 + (10 * symbols) / shards, logBytes: 2_300, metrics: 15 },
     execute: { runsPerHour: perBar, durationMs: 250, logBytes: 1_200, metrics: 6 },
     'manage-positions': { runsPerHour: 60, durationMs: 200, logBytes: 1_300, metrics: 4 },
     'circuit-breaker': { runsPerHour: 60, durationMs: 200, logBytes: 1_100, metrics: 3 },

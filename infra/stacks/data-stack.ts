@@ -1,5 +1,9 @@
 // What outlives every version of the code: signals, risk records, models, flags and the topic for notifications. Destroying the stack
 // keeps tables and bucket; no role may delete data that decisions are based on.
+//
+// A creation that fails leaves nothing behind, so that the next one can start: tables and bucket go with it. That needs an order,
+// for CloudFormation can delete neither a bucket with objects nor a protected table: what may fail comes first, then what puts
+// objects into the bucket, then the tables.
 import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { type Attribute, AttributeType, BillingMode, ProjectionType, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { AnyPrincipal, Effect, ManagedPolicy, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -7,7 +11,7 @@ import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aw
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
-import type { Construct } from 'constructs';
+import { Construct } from 'constructs';
 import { RISK_TABLE, SIGNALS_TABLE, type TableDefinition } from '../../lib/adapters/aws/resources.ts';
 import { COLLECTED_PREFIX } from '../../lib/market/use-cases/collected-candles.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
@@ -37,10 +41,7 @@ export class DataStack extends Stack {
     const names = resourcesOfStage(stage);
     const bucket = this.createBucket(stage);
     const topic = this.createTopic(stage, notifyEmail);
-    this.createTable('Signals', names.signalsTable, SIGNALS_TABLE);
-    this.createTable('Risk', names.riskTable, RISK_TABLE);
     this.createOperatorPolicy(stage);
-    new CreateOnce(this, 'CreateOnce', { stage, bucket, universe });
     const parameters = [
       ['Bucket', names.bucketParameter, bucket.bucketName],
       ['AlarmTopic', names.topicParameter, topic.topicArn],
@@ -50,9 +51,17 @@ export class DataStack extends Stack {
     ] as const;
     for (const [name, parameterName, stringValue] of parameters)
       new StringParameter(this, `${name}Parameter`, { parameterName, stringValue });
+    const others = this.node.children.filter(Construct.isConstruct);
+    const createOnce = new CreateOnce(this, 'CreateOnce', { stage, bucket, universe });
+    createOnce.node.addDependency(...others);
+    for (const table of [
+      this.createTable('Signals', names.signalsTable, SIGNALS_TABLE),
+      this.createTable('Risk', names.riskTable, RISK_TABLE),
+    ])
+      table.node.addDependency(createOnce);
   }
 
-  private createTable(id: string, tableName: string, definition: TableDefinition): void {
+  private createTable(id: string, tableName: string, definition: TableDefinition): Table {
     const { partitionKey, sortKey, byBar, timeToLiveAttribute } = definition;
     const table = new Table(this, id, {
       tableName,
@@ -61,7 +70,7 @@ export class DataStack extends Stack {
       billingMode: BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       deletionProtection: true,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
       ...(timeToLiveAttribute !== undefined && { timeToLiveAttribute }),
     });
     if (byBar !== undefined)
@@ -71,18 +80,19 @@ export class DataStack extends Stack {
         sortKey: attribute(byBar.sortKey),
         projectionType: ProjectionType.ALL,
       });
+    return table;
   }
 
   private createBucket(stage: string): Bucket {
     const bucket = new Bucket(this, 'Bucket', {
-      bucketName: bucketNameOf(stage),
+      bucketName: bucketNameOf(stage, this),
       versioned: true,
       encryption: BucketEncryption.S3_MANAGED,
       enforceSSL: true,
       minimumTLSVersion: 1.2,
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
       lifecycleRules: [
         { id: 'unfinished-uploads', abortIncompleteMultipartUploadAfter: Duration.days(7) },
         {

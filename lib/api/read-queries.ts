@@ -30,9 +30,15 @@ const cursorSchema = z
   .max(300)
   .refine((cursor) => encodeCursor(decodeCursor(cursor)) === cursor, 'must be the `next` of a page')
   .transform(decodeCursor)
-  .pipe(z.string().regex(/^\d{13}[^\p{Cc}]*$/u, 'must be the `next` of a page'));
+  .pipe(
+    z
+      .string()
+      .regex(/^\d{13}[^\p{Cc}]*$/u, 'must be the `next` of a page')
+      // As a caller writes it: encoded.
+      .meta({ pattern: '^[A-Za-z0-9_-]{18,300}$' }),
+  );
 
-const timeSchema = wholeNumberSchema.pipe(z.int().max(9_999_999_999_999));
+const timeSchema = wholeNumberSchema.pipe(z.int().min(0).max(9_999_999_999_999));
 
 const accountQuery = { scope: scopeSchema.default('paper').describe('Which account.') };
 

@@ -15,9 +15,13 @@ export const formatPercent = (value: number | undefined, decimals = 1): string =
 /** A price or a quantity without the dust of binary fractions: 16.634988999999997 reads `16.634989`. */
 export const formatNumber = (value: number): string => String(Number(value.toPrecision(10)));
 
-/** A price or a quantity in a table: 7 digits at most. The record has them all. */
-export const formatPrice = (value: number | undefined): string =>
-  value === undefined ? NOT_AVAILABLE : String(Number(value.toPrecision(7)));
+/** A price or a quantity in a table: five digits, or all before the point. The record has the others. */
+export function formatPrice(value: number | undefined): string {
+  if (value === undefined) return NOT_AVAILABLE;
+  const digits = Math.max(5, String(Math.trunc(value)).length);
+  // Without the exponent that a number below a millionth would have.
+  return new Intl.NumberFormat('en', { maximumSignificantDigits: digits, useGrouping: false }).format(value);
+}
 
 /** `9990.12 USDT` */
 export const formatUsdt = (microUsdt: number): string => `${(microUsdt / MICRO).toFixed(2)} USDT`;

@@ -1,5 +1,5 @@
 // What people may be told of, and how several of them become one message.
-import type { Notification } from '../risk/ports.ts';
+import type { Notification } from '../risk/notification.ts';
 
 /** The most pressing first. */
 export const ALERT_KINDS = [

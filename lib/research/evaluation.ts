@@ -1,5 +1,6 @@
 // What `qtrader evaluate` reports. A figure that cannot be computed is undefined: null in JSON, "n/a" in text, never a stand-in.
 
+import type { Interval } from '../core/statistics/block-bootstrap.ts';
 import type { LabelDefinition } from '../models/manifest.ts';
 import type { Action, ModelAbstentionReason } from '../models/vote.ts';
 import type { Drawdown } from '../risk/drawdown.ts';
@@ -80,6 +81,8 @@ export interface SymbolFigures extends Omit<SymbolScores, 'symbol'> {
 /** The simulated account of run-portfolio.ts over all BUY and SELL signals. */
 export interface StrategyFigures {
   readonly sharpe: Figure;
+  /** 95 %, days drawn with replacement. */
+  readonly sharpeInterval: Interval | undefined;
   readonly sortino: Figure;
   readonly calmar: Figure;
   readonly profitFactor: Figure;
@@ -107,6 +110,8 @@ export interface StrategyFigures {
   readonly daily: readonly { readonly startMs: number; readonly value: number }[];
   /** One snapshot at every bar's close, the first at the start. */
   readonly equity: { readonly timeMs: readonly number[]; readonly equityUsdt: readonly number[] };
+  /** The same money held in equal parts of all symbols since each one's first close, at the same times. */
+  readonly heldUsdt: readonly number[];
 }
 
 export interface Evaluation {

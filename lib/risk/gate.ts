@@ -10,8 +10,11 @@ import { type BreakerState, breakerStateSchema } from './breaker/state.ts';
 import type { Mode } from './effective-mode.ts';
 import { applyChanges, firstDenial, type ItemPath, type ItemPlan } from './item-plan.ts';
 import { leaseBounds } from './latch.ts';
+import { isStorableName } from './storable.ts';
 
 export type Scope = 'paper' | 'live';
+
+const mapName = z.string().refine(isStorableName, 'cannot be stored');
 
 /** `risk/<scope>/gate`. Money in integer micro-USDT, so that sums are exact on both sides of the wire. */
 export const gateItemSchema = z.object({
@@ -26,10 +29,10 @@ export const gateItemSchema = z.object({
   /** Number of entries in `reserved`. */
   positionCount: z.int().min(0),
   /** Client order ids authorised in the last 24 h: none of them is ever authorised again. */
-  authorised: z.record(z.string(), z.strictObject({ atMs: z.int() })),
+  authorised: z.record(mapName, z.strictObject({ atMs: z.int() })),
   /** By symbol: what an entry holds of the limits until its position is closed. One entry per symbol. */
   reserved: z.record(
-    z.string(),
+    mapName,
     z.strictObject({ clientOrderId: z.string(), notionalMicroUsdt: z.int().positive() }),
   ),
   /** The breaker's own state; latch and epoch above mirror it, written with it. */
@@ -117,7 +120,7 @@ function contextDenial(order: ExposureOrder, context: AuthorisationContext): Gat
   const { limits, nowMs } = context;
   const wellFormed =
     CLIENT_ORDER_ID.test(order.clientOrderId) &&
-    order.symbol !== '' &&
+    isStorableName(order.symbol) &&
     Number.isSafeInteger(order.notionalMicroUsdt) &&
     order.notionalMicroUsdt > 0 &&
     Number.isSafeInteger(limits.exposureMicroUsdt) &&

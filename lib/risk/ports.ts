@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Result } from '../core/result.ts';
 import type { FlagReading } from './flags.ts';
 import type { GateItem, GatePlan, Scope } from './gate.ts';
+import type { Notification } from './notification.ts';
 
 /** Operator flags. Reading never throws: what cannot be read says so per flag, and so closes the gate. */
 export interface FlagStore {
@@ -77,14 +78,6 @@ export interface RiskStore extends RecordStore {
   createGate(scope: Scope, gate: GateItem): Promise<'created' | 'exists'>;
   /** One conditional write of the gate item: success with the item as written, or the first denial, and nothing is written. */
   commit<Denial>(scope: Scope, plan: GatePlan<Denial>): Promise<Result<GateItem, Denial | 'gate_missing'>>;
-}
-
-export interface Notification {
-  readonly subject: string;
-  /** Lines, the most important first: where there is no room for all, the last are left out. */
-  readonly text: string;
-  /** What it tells of, for programs. @default nothing that they could tell apart */
-  readonly kinds?: readonly string[];
 }
 
 /** Tells people. Throws StoreError when nobody could be told. */

@@ -29,6 +29,7 @@ export function serveApi(api: Pick<ApiComposition, 'answer'>, port: ClaimedPort)
     // In the API's own words, as its document has them.
     refusalReply: (code: DoorRefusal) => refuse(403, { error: { code, message: DOOR_REFUSALS[code] } }),
     throttleReply: () => refuse(429, { message: 'Too Many Requests' }),
+    deniedReply: () => refuse(403, { message: 'Forbidden' }),
     internalErrorReply: () => refuse(500, { message: 'Internal Server Error' }),
     async answer(request: IncomingMessage): Promise<Reply> {
       // A client that broke off reads no answer.

@@ -27,6 +27,8 @@ export interface BarView {
   readonly failed: string | undefined;
   /** URL of the dashboard, and where its token is. */
   readonly dashboard: string;
+  /** What a command needs to read this run's state; empty when nothing. */
+  readonly stateOption: string;
 }
 
 interface TerminalSize {
@@ -129,7 +131,7 @@ function tableOf(view: BarView, lines: number, columns: number): string[] {
   const hidden = rows.length - shown.length;
   return [
     ...table.toString().split('\n'),
-    ...(hidden > 0 ? [`… and ${hidden} more: npx --no-install qtrader signals`] : []),
+    ...(hidden > 0 ? [`… and ${hidden} more: npx --no-install qtrader signals${view.stateOption}`] : []),
   ];
 }
 

@@ -24,6 +24,12 @@ const positionSchema = z.strictObject({
 });
 export type ReplayPosition = z.infer<typeof positionSchema>;
 
+/** The folder of commands without --state. */
+const STATE_DEFAULT = '.qt';
+/** What a command needs besides, to read this folder. */
+export const stateOption = (stateDir: string): string =>
+  stateDir === STATE_DEFAULT ? '' : ` --state ${stateDir}`;
+
 const FILE = 'replay.json';
 const ARCHIVE = 'archive';
 

@@ -6,7 +6,7 @@ import { formatInstant } from '../../lib/core/format-figure.ts';
 import { messageOf } from '../../lib/core/message-of.ts';
 import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
-import { chooseSymbols } from '../../lib/runtime/compose/exchange-check.ts';
+import { chooseSymbols } from '../../lib/runtime/compose/exchange/exchange-check.ts';
 import type { Exchange } from '../../lib/runtime/config/function-settings.ts';
 import { describeFileFailure, LocalStartError } from '../aws/host/local-start-error.ts';
 import type { MarketSource } from '../market/market-source.ts';
@@ -15,7 +15,7 @@ import { createLiveView, type LiveView } from './live-view.ts';
 import { type LocalSystem, startLocalSystem } from './local-system.ts';
 import { chooseMarket, firstRunMs } from './market-choice.ts';
 import { createReplayClock, type ReplayClock, realClock } from './replay-clock.ts';
-import { archiveState, readReplayPosition, saveReplayPosition } from './replay-position.ts';
+import { archiveState, readReplayPosition, saveReplayPosition, stateOption } from './replay-position.ts';
 import { RunSummary } from './run-summary.ts';
 import { alreadyRunning, findRunningSystem } from './running-system.ts';
 import { scheduledRuns } from './schedule.ts';
@@ -61,8 +61,7 @@ export async function runLocalSystem(options: LocalRunOptions, stop: AbortSignal
   let trading = '';
   try {
     if (system.note !== undefined) view.progress(system.note);
-    if (kept !== undefined)
-      view.progress(`another market or time than the last run: its state is kept in ${kept}`);
+    if (kept !== undefined) view.progress(`a new run: the state of the last one is kept in ${kept}`);
     view.progress(`dashboard and HTTP API: ${system.apiUrl} (token in ${apiTokenFile(options.stateDir)})`);
     await runSchedule({ options, plan, system, summary, view, stop, told: new Set() });
     trading = await describeTrading(system.system, plan.clock.nowMs());
@@ -105,13 +104,15 @@ async function planRun({ market, stateDir }: LocalRunOptions, view: LiveView): P
   const dataFolder = market.dataFolder && resolve(market.dataFolder);
   const { market: source, source: name } = await chooseMarket({ ...market, dataFolder }, market.fromMs);
   const saved = readReplayPosition(stateDir);
-  const resumes = saved?.source === name && [undefined, saved.fromMs].includes(market.fromMs);
+  const isSame = saved?.source === name && [undefined, saved.fromMs].includes(market.fromMs);
+  const isOver = isSame && saved.nextRunMs > source.lastOpenTimeMs + BAR_MS;
+  const resumes = isSame && !isOver;
   const { nextRunMs: startMs, fromMs } = resumes
     ? saved
     : { nextRunMs: market.fromMs ?? market.firstRunMs ?? firstRunMs(source), fromMs: market.fromMs ?? null };
   checkReplayRange(source, startMs);
   view.progress(
-    `${source.symbols.length} symbols, ${formatInstant(source.firstOpenTimeMs)} to ${formatInstant(source.lastOpenTimeMs)} UTC; ${resumes ? 'resuming' : 'starting'} at ${formatInstant(startMs)}`,
+    `${source.symbols.length} symbols, ${formatInstant(source.firstOpenTimeMs)} to ${formatInstant(source.lastOpenTimeMs)} UTC; ${resumes ? 'resuming' : isOver ? 'the last run came to the end, starting over' : 'starting'} at ${formatInstant(startMs)}`,
   );
   return {
     clock: createReplayClock(startMs, market.speed),
@@ -226,5 +227,14 @@ async function showBar(
     readSystemStatus({ ...system.system, clock: plan.clock }),
   ]);
   const dashboard = `${system.apiUrl} (token in ${apiTokenFile(options.stateDir)})`;
-  view.show({ bar: summary.bars, bars: options.bars, run, signals, status, failed, dashboard });
+  view.show({
+    bar: summary.bars,
+    bars: options.bars,
+    run,
+    signals,
+    status,
+    failed,
+    dashboard,
+    stateOption: stateOption(options.stateDir),
+  });
 }

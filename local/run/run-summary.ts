@@ -2,6 +2,7 @@
 import { formatCounts, formatInstant } from '../../lib/core/format-figure.ts';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
+import { stateOption } from './replay-position.ts';
 
 export class RunSummary {
   #bars = 0;
@@ -61,7 +62,7 @@ export class RunSummary {
       ...(this.#problems.length > 0
         ? [`failed    ${this.#problems.length} calls, the last: ${this.#problems.at(-1)}`]
         : []),
-      `state     ${stateDir} (npx --no-install qtrader status, npx --no-install qtrader signals, npx --no-install qtrader models list)`,
+      `state     ${stateDir} (npx --no-install qtrader trades, equity or status${stateOption(stateDir)})`,
     ];
     return lines.join('\n');
   }

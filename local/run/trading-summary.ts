@@ -1,4 +1,5 @@
 // What a run has traded: orders, trades, equity, circuit breaker and GO/NO-GO, from the records.
+import wrapAnsi from 'wrap-ansi';
 import { formatCounts, formatInstant, formatUsdt } from '../../lib/core/format-figure.ts';
 import { createBarTallies } from '../../lib/inference/use-cases/tally-bars.ts';
 import type { EquitySnapshot } from '../../lib/risk/records.ts';
@@ -6,8 +7,10 @@ import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { reportGoNoGo } from '../../lib/rollout/use-cases/assess-rollout.ts';
 import { rolloutRecords } from '../../lib/rollout/use-cases/rollout-records.ts';
 import type { OperatorSystem } from '../../lib/runtime/compose/operator.ts';
+import { tellStory } from './run-story.ts';
 
 const GO_NO_GO_HOURS = 24;
+const COLUMNS_DEFAULT = 80;
 
 /** Lines since the state was created, each with a line feed before it. Throws StoreError. */
 export async function describeTrading(system: OperatorSystem, nowMs: number): Promise<string> {
@@ -36,8 +39,13 @@ export async function describeTrading(system: OperatorSystem, nowMs: number): Pr
     `breaker   ${breaker.length === 0 ? 'never tripped' : breaker.map(({ atMs, what, message }) => `${formatInstant(atMs)} ${what}: ${message}`).join('; ')}`,
     `GO/NO-GO  ${decision.verdict}${decision.verdict === 'NO_GO' ? ` (${decision.criteria.join(', ')})` : ''}`,
   ];
-  return lines.map((line) => `\n${line}`).join('');
+  const story = tellStory({ orders, trades, snapshots, audits });
+  return [...lines, ...(story === '' ? [] : ['', fitToTerminal(story)])].map((line) => `\n${line}`).join('');
 }
+
+/** Between words; where nobody watches a paragraph is one line. */
+const fitToTerminal = (text: string): string =>
+  process.stdout.isTTY ? wrapAnsi(text, process.stdout.columns || COLUMNS_DEFAULT) : text;
 
 function describeEquity(snapshots: readonly EquitySnapshot[]): string {
   const first = snapshots[0];

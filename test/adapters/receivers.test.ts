@@ -9,7 +9,8 @@ import {
 } from '../../lib/adapters/receivers/chat-receivers.ts';
 import { createWebhookReceiver } from '../../lib/adapters/receivers/webhook-receiver.ts';
 import { DeliveryError } from '../../lib/notification/delivery-error.ts';
-import type { Notification, Notifier } from '../../lib/risk/ports.ts';
+import type { Notification } from '../../lib/risk/notification.ts';
+import type { Notifier } from '../../lib/risk/ports.ts';
 import { type MessageReceiver, startMessageReceiver } from '../support/notification/message-receiver.ts';
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;

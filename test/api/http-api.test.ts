@@ -311,8 +311,8 @@ describe('an emergency stop', () => {
       },
     ]);
     expect(calls().map(({ status, who }) => [status, who])).toEqual([
-      ['begun', 'token'],
-      [200, 'token'],
+      ['begun', 'ada'],
+      [200, 'ada'],
     ]);
     expect(stage.api.log.join()).not.toContain(TOKEN);
   });

@@ -1,7 +1,10 @@
 // What the page of a backtest plots agrees with what its table says.
 import { describe, expect, test } from 'vitest';
 import { formatBacktestPage } from '../../cli/reports/backtest-page.ts';
+import { summariseBacktest } from '../../cli/reports/backtest-summary.ts';
 import { formatBacktest, summaryRows } from '../../cli/reports/backtest-text.ts';
+import type { BacktestReport } from '../../lib/research/use-cases/backtest-report.ts';
+import { plotsOf } from '../support/report-page.ts';
 import { answersOf, type Bar, FLAT, pastOf, replay } from '../support/trading/past.ts';
 
 const DAY_BARS = 288;
@@ -12,21 +15,45 @@ describe('an account that falls and recovers within a day', () => {
   const bars: Bar[] = Array.from({ length: 2 * DAY_BARS }, (_, bar) =>
     bar > 11 && bar < 14 ? at(99) : FLAT,
   );
+  const candles = pastOf(bars);
+  const pageOf = (backtest: BacktestReport) =>
+    formatBacktestPage(backtest, { series: new Map([['AAAUSDT', candles]]), charts: [] });
   const report = async () => {
-    const candles = pastOf(bars);
     return replay({ AAAUSDT: { candles, predictions: answersOf('AAAUSDT', candles, { 10: 'BUY' }) } });
   };
 
-  test('shows its drawdown on the page as in the table, and equity at every bar', async () => {
+  test('plots the drawdown that the table says, and equity at every bar', async () => {
     const backtest = await report();
     const drawdown = new Map(summaryRows(backtest)).get('max drawdown')!;
-    const page = formatBacktestPage(backtest);
-    expect(page).toContain(`Drawdown from the high, at most ${drawdown}<`);
-    expect(page).toContain(`<td>max drawdown</td><td>${drawdown}</td>`);
+    const page = pageOf(backtest);
+    expect(page).toContain(`<th scope="row" class="">max drawdown</th><td class="">${drawdown}</td>`);
+    const { at, panes } = plotsOf(page).find(({ id }) => id === 'equity')!;
+    const [equity, falls] = panes.map(({ series }) => series[0]!.values as number[]);
+    expect(`${(-Math.min(...falls!)).toFixed(2)} %`).toBe(drawdown);
+    expect(at).toHaveLength(bars.length + 1);
+    expect(equity!.at(-1)).toBeCloseTo(backtest.bookedLedger.equityUsdt, 2);
     expect(backtest.equity.timeMs).toHaveLength(bars.length + 1);
     // Neither end of a day knows of the fall: what only they see is the cost of the trade.
     const endOfDay = backtest.equity.equityUsdt[DAY_BARS]!;
     expect(1 - endOfDay / 10_000).toBeLessThan(backtest.summary.maxDrawdown!.fraction / 2);
+  });
+
+  test('marks its trades on the candles that they were opened and closed in', async () => {
+    const backtest = await report();
+    const { at, candles } = plotsOf(pageOf(backtest)).find(({ id }) => id === 'candles-AAAUSDT')!;
+    expect(at).toHaveLength(bars.length);
+    const [mark] = candles!.trades;
+    // At the horizon it is closed just after the open of the next bar.
+    expect([at.indexOf(mark!.openedAt), at.indexOf(mark!.closedAt)]).toEqual([11, 14]);
+    expect(mark!.text).toMatch(/^horizon [-+]\d+\.\d\d$/);
+  });
+
+  test('sums up in one paragraph, with the benchmark and without a rate per year', async () => {
+    const text = summariseBacktest(await report());
+    expect(text).toContain('opened 1 positions, 1 long and 0 short');
+    expect(text).toContain('held instead, equal parts of all 0.00 %');
+    expect(text).toContain('2 days are too few for a rate per year');
+    expect(text).not.toMatch(/NaN|undefined/);
   });
 
   test('gives no annualised figure for two days, and says why', async () => {

@@ -400,6 +400,12 @@ describe('the local system', () => {
     const run = await start(join(folder, 'state-folder'), '--data', data, '--from', from);
     expect(run).toMatchObject({ exitCode: 0 });
     expect(run.stdout).toMatch(/signals {3}4 stored/);
+    // The last bar is decided, the market is at its end, and the same command begins again.
+    await start(join(folder, 'state-folder'), '--data', data);
+    const over = await start(join(folder, 'state-folder'), '--data', data);
+    expect(over).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(over.stdout).toContain('the last run came to the end, starting over');
+    expect(over.stdout).toContain('the state of the last one is kept in');
     const outside = await start(join(folder, 'state-folder'), '--data', data, '--from', '2030-01-01');
     expect(outside).toMatchObject({
       exitCode: 1,
@@ -408,11 +414,22 @@ describe('the local system', () => {
   });
 
   it('shows a newcomer a crash: signals, entries, stops and the breaker that trips', async () => {
-    const run = await qtrader('start', '--speed', 'max', '--bars', '21', '--state', join(folder, 'demo'));
+    const run = await qtrader('start', '--speed', 'max', '--bars', '9', '--state', join(folder, 'demo'));
     expect(run).toMatchObject({ exitCode: 0, stderr: '' });
-    expect(run.stdout).toMatch(/21 bars, 2024-08-04 23:35 to 2024-08-05 01:15 UTC, 20 symbols/);
+    expect(run.stdout).toMatch(/9 bars, 2024-08-05 00:35 to 2024-08-05 01:15 UTC, 20 symbols/);
     expect(run.stdout).toMatch(/tripped: stop_hits/);
     expect(run.stdout).toMatch(/trades +10 closed, 10 by their stop/);
+  });
+
+  it('tells the crash in a paragraph at the end of a demo, from a state of its own', async () => {
+    const run = await qtrader('demo', '--speed', 'max', '--bars', '9');
+    expect(run).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(run.stdout.trimEnd().split('\n').at(-1)).toMatch(
+      /^From 2024-08-05 00:\d\d to 2024-08-05 01:\d\d UTC: 10 positions were entered, the first at 01:10 \(\w+USDT, bought at [\d.]+\)\. 10 were closed, all by the stop, the last at 01:15, with a loss of 33\.98 USDT after fees of [\d.]+ USDT\. The circuit breaker tripped at 01:15 \(stop_hits: .*\): since then nothing is entered\. The paper account is worth 9966\.02 USDT, 0\.34 % less than at the start\.$/,
+    );
+    const state = / --state (\S+)\)/.exec(run.stdout)![1]!;
+    expect(JSON.parse((await qtrader('trades', '--json', '--state', state)).stdout).trades).toHaveLength(10);
+    await rm(state, { recursive: true });
   });
 
   it('starts over when a finished run is repeated, and resumes with the latch closed when one was killed', async () => {
@@ -423,7 +440,7 @@ describe('the local system', () => {
     const [, began] = bars.exec((await start(state, ...args)).stdout)!;
     const again = await start(state, ...args);
     expect(bars.exec(again.stdout)?.[1]).toBe(began);
-    expect(again.stdout).toContain('its state is kept in');
+    expect(again.stdout).toContain('the state of the last one is kept in');
 
     // At this speed the 600 bars take 25 minutes: it cannot have finished. With its second bar the position is saved.
     const child = spawn(process.execPath, [QT, 'start', '--speed', '120', '--state', state, ...args]);
@@ -436,7 +453,7 @@ describe('the local system', () => {
     expect(trip).toMatchObject({ exitCode: 0 });
     const gone = await start(state, ...args);
     expect(gone.stdout).toContain('UTC; resuming at ');
-    expect(gone.stdout).not.toContain('its state is kept in');
+    expect(gone.stdout).not.toContain('is kept in');
     const status = await qtrader('status', '--state', state, '--json');
     expect(JSON.parse(status.stdout)).toMatchObject({
       mode: 'OFF',

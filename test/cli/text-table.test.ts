@@ -48,6 +48,12 @@ describe('a table', () => {
     expect(lines).toEqual([...block('a'), [''], ...block('b')]);
   });
 
+  it('moves columns together before it wraps a text', () => {
+    const table = { head: ['name', 'a', 'b'], rows: [['x y', 10, 20]] };
+    expect(formatTable(table, 12)).toBe('name   a   b\nx y   10  20');
+    expect(formatTable(table, 10)).toBe('name  a  b\nx y  10 20');
+  });
+
   it('keeps a row in one line where nobody watches, as in a pipe', () => {
     const long = 'word '.repeat(60).trim();
     expect(formatTable({ head: ['a', 'b'], rows: [['x', long]], left: [0, 1] })).toContain(`x  ${long}`);

@@ -1,6 +1,11 @@
 // What the FlagStore port keeps, on Parameter Store: a reading is what is there now, or why it could not be had.
+import { once } from 'node:events';
+import { createServer, request as send } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GetParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createClients } from '../../lib/adapters/aws/create-clients.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
 import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
@@ -18,7 +23,12 @@ describe('flags in Parameter Store', () => {
     target.clients.ssm.send(new PutParameterCommand({ Name: `/qt/test/flags/${name}`, Value, Type }));
   beforeEach(async () => {
     target = await openEmbedded();
-    flags = createSsmFlagStore({ client: target.clients.ssm, stage: 'test', deadlineMs: GENEROUS_MS });
+    flags = createSsmFlagStore({
+      client: target.clients.ssm,
+      stage: 'test',
+      deadlineMs: GENEROUS_MS,
+      coldDeadlineMs: GENEROUS_MS,
+    });
   });
   afterEach(() => target.close());
 
@@ -96,7 +106,12 @@ describe('flags in Parameter Store', () => {
   it('gives up at its deadline when there is no answer', async () => {
     await flags.write('EMERGENCY_MODE', 'false');
     target.aws.faults.ssm.inject({ kind: 'hang', times: 100 });
-    const hurried = createSsmFlagStore({ client: target.clients.ssm, stage: 'test', deadlineMs: 30 });
+    const hurried = createSsmFlagStore({
+      client: target.clients.ssm,
+      stage: 'test',
+      deadlineMs: 30,
+      coldDeadlineMs: 30,
+    });
     expect((await hurried.read(['EMERGENCY_MODE'])).get('EMERGENCY_MODE')).toEqual({
       kind: 'unreadable',
       message: 'no answer within 30 ms',
@@ -119,3 +134,57 @@ describe('flags in Parameter Store', () => {
     expect(Parameter?.Value).toBe('false');
   });
 });
+
+describe('the first read of a process', () => {
+  it('may take as long as a connection takes, and those after it may not', async () => {
+    const target = await openEmbedded();
+    const slow = await startSlowConnections(target.aws.endpoints.ssm, 1_200);
+    const clients = createClients({ ...target.aws.endpoints, ssm: slow.url });
+    try {
+      await createSsmFlagStore({ client: target.clients.ssm, stage: 'test' }).write('EMERGENCY_MODE', 'true');
+      const readOnce = async (store: FlagStore) =>
+        (await store.read(['EMERGENCY_MODE'])).get('EMERGENCY_MODE');
+      const cold = createSsmFlagStore({ client: clients.ssm, stage: 'test' });
+      expect(await readOnce(cold)).toEqual({ kind: 'text', text: 'true' });
+      // Over the same connection, and at once.
+      const connections = slow.count();
+      for (let read = 0; read < 3; read++)
+        expect(await readOnce(cold)).toEqual({ kind: 'text', text: 'true' });
+      expect(slow.count()).toBe(connections);
+      target.aws.faults.ssm.inject({ kind: 'hang', times: 100 });
+      expect(await readOnce(cold)).toEqual({ kind: 'unreadable', message: 'no answer within 800 ms' });
+    } finally {
+      clients.close();
+      await slow.close();
+      await target.close();
+    }
+  });
+});
+
+/** Passes requests on; the first one of every connection waits, as for a TLS handshake. */
+async function startSlowConnections(endpoint: string, handshakeMs: number) {
+  const known = new Set<Socket>();
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    if (!known.has(request.socket)) await sleep(handshakeMs);
+    known.add(request.socket);
+    const { host: _, ...headers } = request.headers;
+    const onward = send(endpoint, { method: 'POST', headers }, (answer) => {
+      response.writeHead(answer.statusCode!, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on('error', () => response.destroy());
+    onward.end(Buffer.concat(chunks));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    count: () => known.size,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -86,12 +86,37 @@ describe('risk records on DynamoDB', () => {
     });
   });
 
-  it('authorises at most once when the answer to the write is lost', async () => {
+  it('recognises its own write when the answer to it was lost', async () => {
+    const lose = (operation: string) => target.aws.faults.dynamodb.inject({ kind: 'answer_lost', operation });
+    lose('PutItem');
+    expect(await store.createGate('paper', openGate())).toBe('created');
+    lose('UpdateItem');
+    expect((await authorise(orderOf(), contextOf(), store.commit)).ok).toBe(true);
+    expect(await authorise(orderOf(), contextOf(), store.commit)).toEqual({ ok: false, error: 'duplicate' });
+    expect((await store.readGate('paper'))?.positionCount).toBe(1);
+    lose('PutItem');
+    expect(await store.put('paper', 'k', 'a', { ifAbsent: true })).toBe('written');
+    lose('PutItem');
+    expect(await store.put('paper', 'k', 'b', { ifRevision: 1 })).toBe('written');
+    expect(await store.get('paper', 'k', z.unknown())).toEqual({ value: 'b', revision: 2 });
+  });
+
+  it('takes no other write of the same content for its own', async () => {
     await store.createGate('paper', openGate());
-    target.aws.faults.dynamodb.inject({ kind: 'answer_lost', operation: 'UpdateItem' });
-    const result = await authorise(orderOf(), contextOf(), store.commit);
-    expect(result).toEqual({ ok: false, error: 'duplicate' });
-    expect(await authorise(orderOf(), contextOf(), store.commit)).toEqual(result);
+    const rival = createDynamoRiskStore({
+      client: target.clients.dynamodb,
+      table,
+      clock: { nowMs: Date.now },
+    });
+    // A first request that was not served, then another hand, then the retry.
+    const race = (operation: string, act: () => Promise<unknown>) => {
+      target.aws.faults.dynamodb.inject({ kind: 'reset', operation });
+      target.aws.faults.dynamodb.inject({ kind: 'raced', operation, rival: act });
+    };
+    race('PutItem', () => rival.put('paper', 'k', 'a', { ifAbsent: true }));
+    expect(await store.put('paper', 'k', 'a', { ifAbsent: true })).toBe('conflict');
+    race('UpdateItem', () => authorise(orderOf(), contextOf(), rival.commit));
+    expect(await authorise(orderOf(), contextOf(), store.commit)).toEqual({ ok: false, error: 'duplicate' });
     expect((await store.readGate('paper'))?.positionCount).toBe(1);
   });
 

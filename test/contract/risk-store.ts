@@ -196,7 +196,7 @@ export function describeRiskStoreContract(
     });
 
     describe('records', () => {
-      const value = { text: 'é', list: [1, null, { deep: true }], number: 0.1, none: null, '': -1.5e-7 };
+      const value = { text: 'é', list: [1, null, { deep: true }], number: 0.1, none: null, '-': -1.5e-7 };
 
       it('returns a record to the last bit, under its revision', async () => {
         expect(await store.get('paper', 'order#1', anything)).toBeUndefined();
@@ -208,6 +208,15 @@ export function describeRiskStoreContract(
         expect(second?.value).toBe('next');
         expect(second?.revision).toBeGreaterThan(first!.revision);
         expect(await store.get('live', 'order#1', anything)).toBeUndefined();
+      });
+
+      it('writes no name that DynamoDB refuses, however deep', async () => {
+        for (const name of ['', 'x'.repeat(256)])
+          for (const unstorable of [{ [name]: 1 }, { list: [{ deep: { [name]: null } }] }])
+            await expect(store.put('paper', 'order#1', unstorable, { ifAbsent: true })).rejects.toThrow(
+              /name that cannot be stored/,
+            );
+        expect(await store.get('paper', 'order#1', anything)).toBeUndefined();
       });
 
       it('writes and removes under the condition only', async () => {

@@ -162,7 +162,7 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
     expect((await stage.system.risk.readGate('paper'))?.latch).toBe('ARMED');
     await dialog.getByLabel('Reason').fill('seen on the page');
     await dialog.getByRole('button', { name: 'Stop and close all positions' }).click();
-    await see('dialog .outcome').toMatch(/^Everything is stopped\./);
+    await see('dialog[open] .outcome').toMatch(/^Everything is stopped\./);
     await see('header').toContain('OFF');
     expect((await stage.system.risk.readGate('paper'))?.latch).toBe('TRIPPED');
     await see('.reasons').toContain('seen on the page');
@@ -178,7 +178,7 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
       await page.getByRole('button', { name: 'Stop and close all positions' }).click();
     };
     await stop();
-    await see('dialog .outcome').toMatch(/^Refused, nothing was stopped/);
+    await see('dialog[open] .outcome').toMatch(/^Refused, nothing was stopped/);
     expect((await stage.system.risk.readGate('paper'))?.latch).toBe('ARMED');
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByRole('button', { name: 'Use another token' }).click();
@@ -188,7 +188,7 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
     stage.aws.faults.dynamodb.inject({ kind: 'error', times: 10_000 });
     await stop();
     await expect
-      .poll(() => textOf('dialog .outcome'), { timeout: 120_000 })
+      .poll(() => textOf('dialog[open] .outcome'), { timeout: 120_000 })
       .toMatch(/^INCOMPLETE\. Do this manually:.*latch \(paper\)/);
   });
 

@@ -1,8 +1,12 @@
 // The functions as they are deployed: the bundles of a synthesis, each in a process of its own on Node 24 with the settings and
 // the permissions of the template, against the embedded AWS and the simulated exchange.
+import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { DeleteParameterCommand } from '@aws-sdk/client-ssm';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dashboardRows } from '../../infra/catalog/dashboard-panels.ts';
@@ -51,7 +55,8 @@ const HISTORY_BARS = ROW_WINDOW_BARS - 1 + 7 * 288;
 const market = generateMarket({ seed: 3, symbols: 4, fromMs: Date.UTC(2024, 0, 1), bars: HISTORY_BARS + 10 });
 /** Ten seconds after the close of a bar. */
 const startMs = market.firstOpenTimeMs + HISTORY_BARS * BAR_MS + 10_000;
-const clockOffsetMs = startMs - Date.now();
+/** From when everything stands: signals are void after two minutes, which a slow machine takes to bundle. */
+let clockOffsetMs: number;
 
 interface Running {
   readonly lambda: EmulatedFunction;
@@ -62,6 +67,7 @@ let stage: SynthesisedStage;
 let target: EmbeddedTarget;
 let exchange: SimulatedExchange;
 const running = new Map<FunctionName, Running>();
+const closers: (() => Promise<void>)[] = [];
 
 const resourceOf = (name: FunctionName) =>
   stage.ofType('AWS::Lambda::Function').find(({ path }) => path === `${name}/Function`)!;
@@ -87,6 +93,7 @@ beforeAll(async () => {
   );
   expect(profile).toMatchObject({ ok: true });
   await writeUniverse(objects, { schemaVersion: 1, asOf: '2024-01-01', symbols: [...market.symbols] });
+  clockOffsetMs = startMs - Date.now();
   exchange = await startSimulatedExchange({ market, clock: { nowMs: () => Date.now() + clockOffsetMs } });
 }, 240_000);
 
@@ -95,6 +102,7 @@ afterAll(async () => {
     await lambda.close();
     await aws.close();
   }
+  for (const close of closers) await close();
   await exchange.close();
   await target.close();
   await rm(stage.folder, { recursive: true });
@@ -160,6 +168,28 @@ it('the functions of one synthesis that trade together carry the same version of
 });
 
 describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles', () => {
+  it('a deploy creates the flag that is missing, leaves the others, and tells CloudFormation', async () => {
+    const name = '/qt/dev/flags/EMERGENCY_MODE';
+    await target.clients.ssm.send(new DeleteParameterCommand({ Name: name }));
+    const before = await flagTexts();
+    const { lambda, aws } = await startCreateOnce();
+    target.aws.faults.ssm.inject({ kind: 'denied', operation: 'PutParameter' });
+    const { properties } = stage.ofType('Custom::CreateOnce')[0]!;
+    const answer = await answersOf((ResponseURL) =>
+      lambda.invoke({ ...STACK_EVENT, RequestType: 'Create', ResponseURL, ResourceProperties: properties }),
+    );
+    expect(aws.denied).toEqual([]);
+    expect(answer).toMatchObject({ Status: 'SUCCESS', LogicalResourceId: 'Missing', RequestId: '7' });
+    expect(await flagTexts()).toEqual({ ...before, EMERGENCY_MODE: 'false' });
+    // Closed by default: what the operator has set stands.
+    expect(before).toMatchObject({ QT_ENABLE_AI_TRADING: 'true', EMERGENCY_MODE: 'missing' });
+    const gone = await answersOf((ResponseURL) =>
+      lambda.invoke({ ...STACK_EVENT, RequestType: 'Delete', ResponseURL, PhysicalResourceId: 'p' }),
+    );
+    expect(gone).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId: 'p' });
+    expect(await flagTexts()).toEqual({ ...before, EMERGENCY_MODE: 'false' });
+  });
+
   it('a bar becomes signals, signals become orders on paper, and a malformed record closes the gate', async () => {
     const decided = await run('infer', { shard: 0, shardCount: 1 });
     expect(decided).toMatchObject({
@@ -207,6 +237,50 @@ describe.runIf(runsLambdaNode)('on Node 24, with the permissions of their roles'
     expect(await run('execute', asLambdaSends)).toMatchObject({ mode: 'OFF', entered: 0 });
   });
 });
+
+const STACK_EVENT = { StackId: 'arn:stack', RequestId: '7', LogicalResourceId: 'Missing' };
+
+/** The function behind the flags, with the permissions of its role. */
+async function startCreateOnce(): Promise<Running> {
+  const aws = await guardAws(target.aws.endpoints, permissionsByRole(stage).get('CreateOnce/Role')!);
+  const { raw, properties } = stage
+    .ofType('AWS::Lambda::Function')
+    .find(({ path }) => path === 'CreateOnce/Function')!;
+  const lambda = await startFunction({
+    taskRoot: join(stage.folder, raw.Metadata['aws:asset:path'] as string),
+    handler: properties.Handler,
+    environment: aws.environment,
+    clockOffsetMs: 0,
+  });
+  closers.push(lambda.close, aws.close);
+  return { lambda, aws };
+}
+
+/** What CloudFormation is told at the address that it gives. */
+async function answersOf(call: (responseUrl: string) => Promise<unknown>): Promise<Json> {
+  let told: Json;
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    // S3 refuses what its signed address was not made for.
+    const isSigned = request.method === 'PUT' && request.headers['content-type'] === '';
+    if (isSigned) told = JSON.parse(body);
+    response.writeHead(isSigned ? 200 : 403).end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  await call(`http://127.0.0.1:${(server.address() as AddressInfo).port}/signed?by=CloudFormation`);
+  server.closeAllConnections();
+  server.close();
+  return told;
+}
+
+async function flagTexts(): Promise<Record<string, string>> {
+  const flags = await createSsmFlagStore({ client: target.clients.ssm, stage: 'dev' }).read(FLAG_NAMES);
+  return Object.fromEntries(
+    [...flags].map(([name, reading]) => [name, reading.kind === 'text' ? reading.text : reading.kind]),
+  );
+}
 
 /** Every run of every function is in its own trace, with its calls of AWS beneath it, and is found by stage, function and bar. */
 async function expectTraces(): Promise<void> {

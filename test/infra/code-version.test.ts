@@ -48,10 +48,14 @@ it('is another one after any change of a source, a dependency or the bundling', 
   expect(new Set(versions).size).toBe(versions.length);
 });
 
-it('is not touched by documents, tests or the stacks', () => {
+it('is not touched by documents, tests, the stacks or the built page', () => {
+  rmSync(join(project, 'dashboard/page.html'), { force: true });
   const before = codeVersionOf(project);
   appendFileSync(join(project, 'README.md'), 'More.\n');
   write('docs/NEW.md', 'New.\n');
+  // Built in between, and not there on a fresh clone.
+  write('dashboard/page.html', 'built');
+  write('dashboard/.page-17.html', 'being built');
   write('test/unit/new.test.ts', '');
   appendFileSync(join(project, 'infra/catalog/alarms.ts'), '\n');
   expect(codeVersionOf(project)).toBe(before);

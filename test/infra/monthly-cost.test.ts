@@ -26,7 +26,7 @@ describe('the monthly cost', () => {
     const runs = 3 * 43_800 + 2 * 8_760 + 730 + (2 * 730) / 24;
     expect(lineOf('Lambda', 'requests').quantity).toBeCloseTo(runs, 6);
     expect(lineOf('EventBridge Scheduler', 'calls').quantity).toBeCloseTo(runs - 8_760, 6);
-    expect(lineOf('CloudWatch', 'alarms').usd).toBeCloseTo(8.3, 10);
+    expect(lineOf('CloudWatch', 'alarms').usd).toBeCloseTo(8.4, 10);
   });
 
   it('grows with the symbols, and with the shards, and no line is negative', () => {

@@ -2,11 +2,11 @@
 import { readdirSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { type App, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FUNCTION_NAMES, FUNCTIONS } from '../../infra/catalog/functions.ts';
+import { createMissing, missingSchema } from '../../infra/create-once/create-missing.ts';
 import { flagPath, RISK_TABLE, SIGNALS_TABLE } from '../../lib/adapters/aws/resources.ts';
 import { createSsmFlagStore } from '../../lib/adapters/aws/ssm/ssm-flag-store.ts';
 import { API_ROUTES } from '../../lib/api/api-contract.ts';
@@ -477,23 +477,7 @@ describe('the HTTP API', () => {
 });
 
 describe('the flags', () => {
-  const creations = () =>
-    stage.ofType('Custom::AWS').map(({ properties }) => ({
-      properties,
-      call: JSON.parse(properties.Create) as {
-        action: string;
-        ignoreErrorCodesMatching: string;
-        parameters: ConstructorParameters<typeof PutParameterCommand>[0];
-      },
-    }));
-  const flagCreations = () => creations().filter(({ call }) => call.action === 'PutParameter');
-
-  it('are created once: a change of their definition, and their removal, call nothing', () => {
-    expect(creations()).toHaveLength(FLAG_NAMES.length + 1);
-    for (const { properties } of creations()) {
-      expect(properties).not.toHaveProperty('Update');
-      expect(properties).not.toHaveProperty('Delete');
-    }
+  it('are no resources of the stack, which an update would set back', () => {
     const owned = stage.ofType('AWS::SSM::Parameter').map(({ properties }) => properties.Name);
     expect(owned.filter((name) => name.startsWith(flagPath('dev')))).toEqual([]);
   });
@@ -510,22 +494,23 @@ describe('the flags', () => {
     expect(paths).toContain('infer/Schedule-2-of-3');
     expect(paths.filter((path) => FLAG_NAMES.some((name) => path.includes(name)))).toEqual([]);
     const calls = changed.filter(({ type }) => type.startsWith('Custom::'));
-    expect(calls.map(({ path }) => path)).toEqual(['CreateOnce/Universe/Resource/Default']);
-    for (const { properties } of calls) {
-      expect(properties).not.toHaveProperty('Update');
-      expect(properties).not.toHaveProperty('Delete');
-    }
+    expect(calls.map(({ path, properties }) => [path, properties.Flags])).toEqual([
+      ['CreateOnce/Missing/Default', stage.ofType('Custom::CreateOnce')[0]!.properties.Flags],
+    ]);
   });
 
   it('are closed after the first deploy, on paper; a second one leaves what the operator wrote', async () => {
     const target = await openEmbedded();
     try {
-      const deploy = async () => {
-        for (const { call } of flagCreations())
-          await target.clients.ssm.send(new PutParameterCommand(call.parameters)).catch((error: Error) => {
-            if (!new RegExp(call.ignoreErrorCodesMatching).test(error.name)) throw error;
-          });
+      const { Flags } = stage.ofType('Custom::CreateOnce')[0]!.properties;
+      const missing = missingSchema.parse({ Flags });
+      const context = {
+        ...target.clients,
+        sleep: async () => {},
+        remainingMs: () => 60_000,
+        random: () => 0,
       };
+      const deploy = () => createMissing(missing, context);
       const flags = createSsmFlagStore({ client: target.clients.ssm, stage: 'dev' });
       const values = async () =>
         Object.fromEntries(
@@ -551,11 +536,11 @@ describe('the flags', () => {
 });
 
 describe('what is stored', () => {
-  it('is kept when the stack goes: tables that can be restored to any second, a bucket with versions', () => {
+  it('is kept when the stack goes, and not when its creation fails: tables that can be restored to any second, a bucket with versions', () => {
     const tables = stage.ofType('AWS::DynamoDB::Table');
     expect(tables).toHaveLength(2);
     for (const { raw, properties } of tables) {
-      expect(raw).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+      expect(raw).toMatchObject({ DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' });
       expect(properties).toMatchObject({
         BillingMode: 'PAY_PER_REQUEST',
         DeletionProtectionEnabled: true,
@@ -563,7 +548,10 @@ describe('what is stored', () => {
       });
     }
     const bucket = stage.ofType('AWS::S3::Bucket')[0]!;
-    expect(bucket.raw).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+    expect(bucket.raw).toMatchObject({
+      DeletionPolicy: 'RetainExceptOnCreate',
+      UpdateReplacePolicy: 'Retain',
+    });
     expect(bucket.properties).toMatchObject({
       VersioningConfiguration: { Status: 'Enabled' },
       PublicAccessBlockConfiguration: { BlockPublicAcls: true, RestrictPublicBuckets: true },

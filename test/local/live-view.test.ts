@@ -86,6 +86,7 @@ const view: BarView = {
   },
   failed: undefined,
   dashboard: 'http://127.0.0.1:4000 (token in .qt/api-token)',
+  stateOption: '',
 };
 
 describe('the live view', () => {

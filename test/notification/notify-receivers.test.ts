@@ -23,6 +23,7 @@ const RUN = {
   alreadyDecided: 0,
   actions: { SELL: 0, HOLD: 0, BUY: 0 },
   abstentions: [],
+  candleWindows: { newest: 0, whole: 0, proven: 0, differing: [], revised: [] },
   servedModels: 4,
   unwritten: [],
   meanConsensus: null,

@@ -120,6 +120,7 @@ describe('authorise', () => {
     ['request_invalid', [openGate(), order({ clientOrderId: '' })]],
     ['request_invalid', [openGate(), order({ clientOrderId: 'x'.repeat(37) })]],
     ['request_invalid', [openGate(), order({ symbol: '' })]],
+    ['request_invalid', [openGate(), order({ symbol: 'S'.repeat(256) })]],
     [
       'request_invalid',
       [openGate(), order(), context({ limits: { exposureMicroUsdt: Number.NaN, positions: 5 } })],

@@ -4,7 +4,7 @@ import { createLiveBroker } from '../../lib/adapters/binance/account/live-broker
 import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
-import { type ExchangeKeys, openKeyedBroker } from '../../lib/runtime/compose/keyed-broker.ts';
+import { type ExchangeKeys, openKeyedBroker } from '../../lib/runtime/compose/exchange/keyed-broker.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import {
   approveEntry,

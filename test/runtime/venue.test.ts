@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createClients } from '../../lib/adapters/aws/create-clients.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
-import { openBroker } from '../../lib/runtime/compose/brokers.ts';
+import { openBroker } from '../../lib/runtime/compose/exchange/brokers.ts';
 
 describe('a stage on spot market data', () => {
   // Nothing answers at these addresses: neither broker may need them to open, or to refuse.

@@ -84,7 +84,7 @@ async function collectInto(
   defaultSymbols: () => Promise<number | readonly string[]>,
 ): Promise<void> {
   const { collect } = await import('../../../lib/runtime/compose/collect-candles.ts');
-  const { chooseSymbols } = await import('../../../lib/runtime/compose/exchange-check.ts');
+  const { chooseSymbols } = await import('../../../lib/runtime/compose/exchange/exchange-check.ts');
   const { exchange, exchangeUrl } = source;
   const symbols = await chooseSymbols(exchange, options.symbols ?? (await defaultSymbols()), exchangeUrl);
   if (!symbols.ok) throw new CommandFailure(symbols.error);

@@ -2,17 +2,20 @@
 import type { Command } from 'commander';
 import { toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
-import { addReportOptions, checkBarRange, type ReportOptions } from '../../options.ts';
+import { addReportOptions, checkBarRange, parseSymbols, type ReportOptions } from '../../options.ts';
 import {
   addSettingsOptions,
   addTradedRangeOptions,
   settingsOf,
   type TradedRangeOptions,
 } from './backtest-options.ts';
+import { addCompareCommand } from './compare.ts';
 import { report } from './report.ts';
+import { addSweepCommand } from './sweep.ts';
 
 interface BacktestOptions extends TradedRangeOptions, ReportOptions {
   readonly breaker: boolean;
+  readonly charts?: string[];
 }
 
 export function addBacktestCommand(program: Command): void {
@@ -21,9 +24,12 @@ export function addBacktestCommand(program: Command): void {
     .description('trade recorded candles on paper with the same decisions, gate, orders and stops');
   const run = addTradedRangeOptions(backtest.command('run', { isDefault: true }))
     .description('one run; the default of qtrader backtest')
-    .option('--breaker', 'evaluate the circuit breaker at every bar; a trip ends trading', false);
+    .option('--breaker', 'evaluate the circuit breaker at every bar; a trip ends trading', false)
+    .option('--charts <list>', 'symbols whose trades the page draws, besides best and worst', parseSymbols);
   addSettingsOptions(run);
   addReportOptions(run, 'write a page with plots to this HTML file').action(runBacktest);
+  addSweepCommand(backtest);
+  addCompareCommand(backtest);
 }
 
 async function runBacktest(options: BacktestOptions): Promise<void> {
@@ -43,11 +49,13 @@ async function runBacktest(options: BacktestOptions): Promise<void> {
     onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}`),
   }).finally(progress.end);
   if (!tested.ok) throw toCommandError(tested.error);
-  const { report: figures, replayMs } = tested.value;
+  const { report: figures, past, replayMs } = tested.value;
   const perSecond = Math.round((figures.decisions / replayMs) * 1000);
   process.stderr.write(`traded in ${(replayMs / 1000).toFixed(1)} s: ${perSecond} decisions per second\n`);
-  await report(figures, options, async () => ({
-    text: (await import('../../reports/backtest-text.ts')).formatBacktest,
-    page: (await import('../../reports/backtest-page.ts')).formatBacktestPage,
-  }));
+  await report(figures, options, async () => {
+    const { formatBacktest } = await import('../../reports/backtest-text.ts');
+    const { formatBacktestPage } = await import('../../reports/backtest-page.ts');
+    const market = { series: past.series, charts: options.charts ?? [] };
+    return { text: formatBacktest, page: (of) => formatBacktestPage(of, market) };
+  });
 }

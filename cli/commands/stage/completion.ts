@@ -9,7 +9,7 @@ export function addCompletionCommand(program: Command): void {
   program
     .command('completion')
     .description('print what makes the Tab key complete commands and options; --help says how to load it')
-    .addArgument(new Argument('<shell>').choices(SHELLS))
+    .addArgument(new Argument('<shell>', 'which one').choices(SHELLS))
     .addHelpText(
       'after',
       `

@@ -20,9 +20,9 @@ interface StartOptions {
 
 const SPEED_DEFAULT = 60;
 const SEED_DEFAULT = 7;
-/** Two days around a crash, samples/README.md. A first run starts on the evening before: the breaker trips within 20 bars. */
+/** Two days around a crash, samples/README.md. A first run starts in the fall: entries within 7 bars, the breaker within 9. */
 const SAMPLE = fileURLToPath(new URL('../../../samples/crash-2024-08-05', import.meta.url));
-const SAMPLE_START_MS = Date.parse('2024-08-04T23:40Z');
+const SAMPLE_START_MS = Date.parse('2024-08-05T00:40Z');
 const EXIT_INTERRUPTED = 130;
 
 export function addStartCommand(program: Command): void {
@@ -58,7 +58,7 @@ export function addStartCommand(program: Command): void {
     .action(runStart);
 }
 
-async function runStart(options: StartOptions): Promise<void> {
+export async function runStart(options: StartOptions): Promise<void> {
   const { exchange } = options;
   if (exchange !== 'simulated') {
     for (const name of ['data', 'generated', 'seed', 'from', 'speed'] as const)
@@ -109,7 +109,7 @@ async function runStart(options: StartOptions): Promise<void> {
   }
 }
 
-function parseSpeed(text: string): number | 'max' {
+export function parseSpeed(text: string): number | 'max' {
   if (text === 'max') return 'max';
   const speed = Number(text);
   if (!(speed > 0 && speed <= 10_000))
@@ -124,7 +124,7 @@ function parseSeed(text: string): number {
   return seed;
 }
 
-function parsePort(text: string): number {
+export function parsePort(text: string): number {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 0 || port > 65_531)
     throw new InvalidArgumentError('It must be a port from 1 to 65531, or 0 for any free ones.');

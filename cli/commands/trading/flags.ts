@@ -19,8 +19,8 @@ export function addFlagsCommand(program: Command): void {
     .option('--json', 'print JSON', false)
     .action(getFlags);
   addSystemOptions(flags.command('set'))
-    .addArgument(new Argument('<name>').choices(FLAG_NAMES))
-    .argument('<value>')
+    .addArgument(new Argument('<name>', 'which flag').choices(FLAG_NAMES))
+    .argument('<value>', 'true or false, or a number')
     .description('set one flag; takes effect at the next decision')
     .action(setFlag);
 }

@@ -48,6 +48,12 @@ function statusOf(error: Error): number | undefined {
   return typeof httpStatusCode === 'number' ? httpStatusCode : undefined;
 }
 
+/** Whether the SDK had sent the request before: an answer that was lost may have been that of a success. */
+export function wasRetried(error: unknown): boolean {
+  const { $metadata } = error as { $metadata?: { attempts?: number } };
+  return ($metadata?.attempts ?? 1) > 1;
+}
+
 /** @param what the operation and its object, e.g. `reading s3://bucket/key` */
 export function storeError(what: string, error: unknown): StoreError {
   if (error instanceof StoreError) return error;

@@ -6,6 +6,7 @@ import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
 import { commitToItem, type GateItem, gateItemSchema, type Scope } from '../../risk/gate.ts';
 import type { RecordCondition, RecordQuery, RecordStore, RiskStore, Versioned } from '../../risk/ports.ts';
+import { isStorable } from '../../risk/storable.ts';
 
 const FIRST_REVISION = 1;
 
@@ -50,6 +51,7 @@ function createMemoryRecords(): RecordStore {
     },
     async put(scope, key, value, condition) {
       invariant(isJson(value), `${scope}/${key} is not JSON`);
+      invariant(isStorable(value), `${scope}/${key} has a name that cannot be stored`);
       const { byKey, keys } = scopes[scope];
       const record = byKey.get(key);
       if (!holds(record, condition)) return 'conflict';

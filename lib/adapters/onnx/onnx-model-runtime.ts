@@ -8,9 +8,13 @@ import { valuesPerRow } from '../../models/check-manifest.ts';
 import type { ModelInput } from '../../models/manifest.ts';
 import type { ModelRuntime, ModelSession } from '../../models/ports.ts';
 import { CLASSES } from '../../models/vote.ts';
+import { inspectModel } from './inspect-model.ts';
+import { dimensionsPerRow, findShapeProblem } from './model-shape.ts';
 
 /** Sequence nets keep their working set in cache this way: 100 rows at once are slower than 4 times 25. */
 const SEQUENCE_CHUNK_ROWS = 25;
+/** Enough that a call costs nothing beside its rows; bounded, so that what a model needs is known before it runs. */
+const TABULAR_CHUNK_ROWS = 1000;
 const MESSAGE_LENGTH_MAX = 300;
 /** Native errors start with the C++ file, line and signature that threw; the operator needs what comes after. */
 const NATIVE_LOCATION = /\/onnxruntime_src\/\S+:\d+ [^()]*\([^()]*\)(?: const)? /;
@@ -24,7 +28,7 @@ const SESSION_OPTIONS: InferenceSession.SessionOptions = {
   logSeverityLevel: 4,
 };
 
-interface DeclaredModel {
+export interface DeclaredModel {
   readonly bytes: Uint8Array;
   readonly input: ModelInput;
   readonly outputName: string;
@@ -40,6 +44,7 @@ async function createSession(model: DeclaredModel): Promise<Result<ModelSession,
   if (model.bytes.length === 0) return failure('the model is empty (0 bytes)');
   let session: InferenceSession;
   try {
+    inspectModel(model.bytes, model.input, chunkRowsOf(model.input));
     session = await InferenceSession.create(model.bytes, SESSION_OPTIONS);
   } catch (error) {
     return failure(nativeMessageOf(error));
@@ -51,6 +56,10 @@ async function createSession(model: DeclaredModel): Promise<Result<ModelSession,
   }
   return success(wrapSession(session, model));
 }
+
+/** Rows of the largest batch that the runtime is given. */
+export const chunkRowsOf = ({ kind }: ModelInput): number =>
+  kind === 'sequence' ? SEQUENCE_CHUNK_ROWS : TABULAR_CHUNK_ROWS;
 
 function wrapSession(session: InferenceSession, { input, outputName }: DeclaredModel): ModelSession {
   const width = valuesPerRow(input);
@@ -68,7 +77,7 @@ function wrapSession(session: InferenceSession, { input, outputName }: DeclaredM
   return {
     async probabilities(values, rows) {
       invariant(values.length === rows * width, `${values.length} input values for ${rows} rows of ${width}`);
-      const chunkRows = input.kind === 'sequence' ? SEQUENCE_CHUNK_ROWS : Math.max(rows, 1);
+      const chunkRows = chunkRowsOf(input);
       const output = new Float32Array(rows * CLASSES.length);
       for (let row = 0; row < rows; row += chunkRows) {
         const count = Math.min(chunkRows, rows - row);
@@ -96,31 +105,6 @@ function findUndeclared(session: InferenceSession, { input, outputName }: Declar
     // An exporter may leave the output's width open; every run checks it.
     findShapeProblem(output, [CLASSES.length], { widthMayBeOpen: true })
   );
-}
-
-function findShapeProblem(
-  value: InferenceSession.ValueMetadata,
-  perRow: readonly number[],
-  { widthMayBeOpen } = { widthMayBeOpen: false },
-): string | undefined {
-  const wanted = `must be float32 [rows,${perRow.join(',')}]`;
-  if (!value.isTensor) return `${value.name} is not a tensor, ${wanted}`;
-  const [rows, ...dimensions] = value.shape;
-  const fits =
-    value.type === 'float32' &&
-    typeof rows === 'string' &&
-    dimensions.length === perRow.length &&
-    perRow.every((size, axis) => {
-      const dimension = dimensions[axis];
-      return dimension === size || (widthMayBeOpen && typeof dimension === 'string');
-    });
-  return fits
-    ? undefined
-    : `${value.name} is ${value.type} [${value.shape.map((size) => size || '?')}], ${wanted}`;
-}
-
-function dimensionsPerRow(input: ModelInput): readonly number[] {
-  return input.kind === 'tabular' ? [input.columns.length] : [input.steps, input.columns.length];
 }
 
 function rethrowOneLine(error: unknown): never {

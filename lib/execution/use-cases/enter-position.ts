@@ -24,6 +24,7 @@ import { authorise, type GateItem, planRelease, prunableIds, type RiskApproved }
 import type { Level } from '../../risk/level.ts';
 import type { EquitySnapshot } from '../../risk/records.ts';
 import { type ModeNow, type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
+import type { FlagReader } from '../../risk/use-cases/recent-flags.ts';
 import type { DecisionOutcome } from '../execute-report.ts';
 import { allocation, exposureLimit, type TradingLimits } from '../limits.ts';
 import type { EntryOrder } from '../order.ts';
@@ -45,6 +46,8 @@ export const FULL_SIZE: Policy = () => 1;
 /** What all entries of a run have in common. */
 export interface EntrySession {
   readonly modes: ModeSources;
+  /** Shared by the plans of a run; an approval is checked against a reading of its own. */
+  readonly flagsOf: FlagReader;
   readonly policy: Policy;
   readonly limits: TradingLimits;
   /** Of this function. */
@@ -120,7 +123,7 @@ export async function enterPosition(session: EntrySession, signal: ActingSignal)
 
 /** Why an approval no longer stands: flags, latch, lease and level are read once more before the order leaves. */
 async function findWithdrawal(session: EntrySession, epoch: number): Promise<string | undefined> {
-  const now = await readMode(session.modes);
+  const now = await readMode(session.modes, () => session.flagsOf('now'));
   const { scope } = session.context.broker;
   if (now.mode !== (scope === 'live' ? 'LIVE' : 'PAPER') || now.scope !== scope)
     return `the mode became ${now.mode}: ${now.reasons.map(({ code }) => code).join(', ')}`;
@@ -148,7 +151,7 @@ async function planNow(
   // A position without a reservation: one that the position manager has adopted.
   const position = await executionRecords(risk).positions.get(broker.scope, signal.symbol);
   if (position !== undefined) return failure(['position_open']);
-  const now = await readMode(session.modes);
+  const now = await readMode(session.modes, () => session.flagsOf('recent'));
   const given = allowance(now, equity);
   if (given === undefined || now.scope !== broker.scope) return failure(['mode_off']);
   const { gate, account } = given;

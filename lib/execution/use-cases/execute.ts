@@ -14,6 +14,7 @@ import type { Scope } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
 import type { EquitySnapshot } from '../../risk/records.ts';
 import { type ModeNow, type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
+import { recentFlags } from '../../risk/use-cases/recent-flags.ts';
 import { allRecords } from '../../risk/use-cases/typed-records.ts';
 import type { Decision, DecisionOutcome, ExecuteReport } from '../execute-report.ts';
 import { TRADING_LIMITS, type TradingLimits } from '../limits.ts';
@@ -57,14 +58,15 @@ export async function execute(
   request: ExecuteRequest,
 ): Promise<ExecuteReport> {
   const { risk, clock, codeVersion } = dependencies;
-  const now = await readMode(dependencies);
+  const flagsOf = recentFlags(dependencies.flags, clock);
+  const now = await readMode(dependencies, () => flagsOf('recent'));
   const [{ signals: mine, missing }, snapshot] = await Promise.all([
     readDecidedSignals(dependencies, request),
     executionRecords(risk).equity.latest(now.scope),
   ]);
   const acting = mine.filter(acts).sort((a, b) => (b.expectedEdgeBps ?? 0) - (a.expectedEdgeBps ?? 0));
   const decisions =
-    now.mode === 'OFF' ? [] : await decideAll(dependencies, { now, request, acting, snapshot });
+    now.mode === 'OFF' ? [] : await decideAll(dependencies, { now, flagsOf, request, acting, snapshot });
   const report: ExecuteReport = {
     barOpenTimeMs: request.barOpenTimeMs,
     shard: request.shard,
@@ -100,12 +102,13 @@ async function decideAll(
   dependencies: ExecuteDependencies,
   run: {
     now: ModeNow;
+    flagsOf: EntrySession['flagsOf'];
     request: ExecuteRequest;
     acting: readonly ActingSignal[];
     snapshot: EquitySnapshot | undefined;
   },
 ): Promise<Decision[]> {
-  const { now, request, acting, snapshot } = run;
+  const { now, flagsOf, request, acting, snapshot } = run;
   if (acting.length === 0) return [];
   const all = (outcome: DecisionOutcome, message: string) =>
     acting.map((signal) => decided(signal, [outcome], message));
@@ -122,6 +125,7 @@ async function decideAll(
   if (!market.ok) return all('exchange_unavailable', market.error);
   const session: EntrySession = {
     modes: dependencies,
+    flagsOf,
     policy: dependencies.policy,
     limits: dependencies.limits ?? TRADING_LIMITS,
     context,

@@ -83,7 +83,7 @@ async function evaluate(
     symbolProblems: answers.symbolProblems,
     models,
     ensemble: evaluateEnsemble(evaluated, { prior, drawIndex }),
-    strategy: evaluateStrategy(evaluated, { fromMs, toMs, log: await readTrialLog(store) }),
+    strategy: evaluateStrategy(evaluated, { fromMs, toMs, drawIndex, log: await readTrialLog(store) }),
   };
 }
 

@@ -1,14 +1,15 @@
 // The figures of a simple strategy on the signals of an evaluation: one simulated account that acts on all of them.
 import type { Result } from '../../core/result.ts';
+import type { DrawIndex } from '../../core/statistics/block-bootstrap.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import type { StrategyFigures } from '../evaluation.ts';
-import { deflatedSharpe } from '../metrics/deflated-sharpe.ts';
+import { sharpeInterval } from '../metrics/daily-intervals.ts';
 import { dailySharpe, performanceOf } from '../metrics/performance.ts';
 import { tradeStatistics } from '../metrics/trade-statistics.ts';
 import { runPortfolio } from '../run-portfolio.ts';
 import type { CollectedAnswers } from './collect-answers.ts';
 import { type AnsweredRows, roundTripBps, type TimeSpan } from './evaluate-voters.ts';
-import type { TrialLog } from './trial-log.ts';
+import { deflateTrials, type TrialLog } from './trial-log.ts';
 
 /** As the executor's limits: at most a tenth of the account in one symbol. */
 const POSITIONS_MAX = 10;
@@ -16,7 +17,7 @@ const START_USDT = 10_000;
 
 export function evaluateStrategy(
   { loaded, answers }: AnsweredRows,
-  context: TimeSpan & { log: Result<TrialLog, string> },
+  context: TimeSpan & { log: Result<TrialLog, string>; drawIndex: DrawIndex },
 ): StrategyFigures {
   const { costs, label } = loaded.ensemble;
   const { blocks, candidates } = answers;
@@ -35,16 +36,17 @@ export function evaluateStrategy(
   const performance = performanceOf(result.curve);
   const statistics = tradeStatistics(result.trades);
   const traded = meanTradedBps(result.traded);
+  const timeMs = Array.from(result.curve.timeMs);
+  const returns = performance.dailyReturns.map(({ value }) => value);
+  const own = dailySharpe(returns);
   return {
     sharpe: performance.sharpe,
+    sharpeInterval: performance.sharpe === undefined ? undefined : sharpeInterval(returns, context.drawIndex),
     sortino: performance.sortino,
     calmar: performance.calmar,
     profitFactor: statistics.profitFactor,
     maxDrawdown: performance.maxDrawdown?.fraction,
-    ...deflate(
-      performance.dailyReturns.map(({ value }) => value),
-      context.log,
-    ),
+    ...deflateTrials(returns, own === undefined ? [] : [own], context.log),
     trades: statistics.trades,
     totalReturn: performance.totalReturn,
     winRate: statistics.winRate,
@@ -56,11 +58,20 @@ export function evaluateStrategy(
     drawdown: performance.maxDrawdown,
     rules: { positionsMax: POSITIONS_MAX, ...costs },
     daily: performance.dailyReturns,
-    equity: {
-      timeMs: Array.from(result.curve.timeMs),
-      equityUsdt: Array.from(result.curve.equityUsdt),
-    },
+    equity: { timeMs, equityUsdt: Array.from(result.curve.equityUsdt) },
+    heldUsdt: holdEqualParts(blocks, timeMs),
   };
+}
+
+/** To the cent, before costs. A symbol is cash until its first close, and keeps its last one. */
+function holdEqualParts(blocks: CollectedAnswers['blocks'], timeMs: readonly number[]): number[] {
+  return timeMs.map((ms) => {
+    const growth = blocks.reduce((sum, { openTimeMs, closes }) => {
+      const bar = (ms - BAR_MS - openTimeMs[0]!) / BAR_MS;
+      return sum + closes[Math.min(Math.max(bar, 0), closes.length - 1)]! / closes[0]!;
+    }, 0);
+    return Math.round((100 * START_USDT * growth) / blocks.length) / 100;
+  });
 }
 
 type Candidate = CollectedAnswers['candidates'][number];
@@ -79,23 +90,4 @@ function countExits(traded: readonly Candidate[]): StrategyFigures['exits'] {
   const exits = { target: 0, stop: 0, horizon: 0 };
   for (const { exit } of traded) exits[exit]++;
   return exits;
-}
-
-function deflate(
-  returns: readonly number[],
-  log: Result<TrialLog, string>,
-): Pick<StrategyFigures, 'deflatedSharpe' | 'trials' | 'trialsUnknown'> {
-  if (!log.ok) return { deflatedSharpe: undefined, trials: undefined, trialsUnknown: log.error };
-  const own = dailySharpe(returns);
-  const { dailySharpes, trials } = log.value;
-  if (dailySharpes.length < trials) {
-    const missing = `${trials - dailySharpes.length} of ${trials} logged trials have no daily Sharpe ratio`;
-    return { deflatedSharpe: undefined, trials: undefined, trialsUnknown: missing };
-  }
-  const trialSharpes = own === undefined ? dailySharpes : [...dailySharpes, own];
-  return {
-    deflatedSharpe: deflatedSharpe({ returns, trialSharpes }),
-    trials: trialSharpes.length,
-    trialsUnknown: undefined,
-  };
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { messageOf } from '../../core/message-of.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
+import { deflatedSharpe } from '../metrics/deflated-sharpe.ts';
 
 const TRIAL_LOG_KEY = 'training-log.json';
 
@@ -41,4 +42,31 @@ export async function readTrialLog(store: ObjectStore): Promise<Result<TrialLog,
   } catch (error) {
     return failure(`${TRIAL_LOG_KEY} cannot be read: ${messageOf(error)}`);
   }
+}
+
+/**
+ * How likely the strategy shown is skill, given all that was tried: in training, and since.
+ * @param returns per day, of the strategy shown
+ * @param tried Sharpe ratios per day of what was tried since, the strategy shown included
+ */
+export function deflateTrials(
+  returns: readonly number[],
+  tried: readonly number[],
+  log: Result<TrialLog, string>,
+): {
+  readonly deflatedSharpe: number | undefined;
+  readonly trials: number | undefined;
+  readonly trialsUnknown: string | undefined;
+} {
+  const unknown = (why: string) => ({ deflatedSharpe: undefined, trials: undefined, trialsUnknown: why });
+  if (!log.ok) return unknown(log.error);
+  const { dailySharpes, trials } = log.value;
+  if (dailySharpes.length < trials)
+    return unknown(`${trials - dailySharpes.length} of ${trials} logged trials have no daily Sharpe ratio`);
+  const trialSharpes = [...dailySharpes, ...tried];
+  return {
+    deflatedSharpe: deflatedSharpe({ returns, trialSharpes }),
+    trials: trialSharpes.length,
+    trialsUnknown: undefined,
+  };
 }

@@ -10,11 +10,12 @@ import {
   type ModeReason,
   type Reading,
 } from '../effective-mode.ts';
-import { FLAG_NAMES, type FlagsState, parseFlags } from '../flags.ts';
+import { type FlagsState, parseFlags } from '../flags.ts';
 import type { GateItem, Scope } from '../gate.ts';
 import type { Level } from '../level.ts';
 import type { FlagStore, RiskStore } from '../ports.ts';
 import { readLevel } from './read-level.ts';
+import { type FlagsRead, readFlags } from './recent-flags.ts';
 
 export interface ModeSources {
   readonly flags: FlagStore;
@@ -37,10 +38,16 @@ export interface ModeNow {
   readonly level: Level | undefined;
 }
 
-/** Never throws. */
-export async function readMode({ flags: store, risk, clock }: ModeSources): Promise<ModeNow> {
-  const flagsReadAtMs = clock.nowMs();
-  const flags = parseFlags(await store.read(FLAG_NAMES));
+/**
+ * Never throws.
+ * @param flagsOf for decisions of one run that share a reading. @default the flags are read now
+ */
+export async function readMode(
+  { flags: store, risk, clock }: ModeSources,
+  flagsOf: () => Promise<FlagsRead> = () => readFlags(store, clock),
+): Promise<ModeNow> {
+  const { readings, readAtMs: flagsReadAtMs } = await flagsOf();
+  const flags = parseFlags(readings);
   const paper = flags.QT_PAPER_TRADING;
   const scope: Scope = paper.state === 'value' && !paper.value ? 'live' : 'paper';
   // Paper trading risks no money: its limits are those of PAPER, whatever level live trading has reached.

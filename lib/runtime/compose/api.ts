@@ -11,9 +11,9 @@ import { LOCAL_STAGE } from '../config/stage.ts';
 import { liveRefusal } from '../config/venue.ts';
 import { PROCESS_TIMERS } from '../timers.ts';
 import { readApiTokens } from './api-tokens.ts';
-import { openedBrokers } from './brokers.ts';
+import { openedBrokers } from './exchange/brokers.ts';
+import { openMarketData } from './exchange/market-data.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
-import { openMarketData } from './market-data.ts';
 import { openNotifier } from './notifier.ts';
 import { openRiskStore, openSignalStore } from './stores.ts';
 

@@ -15,8 +15,8 @@ import {
 } from '../../rollout/use-cases/assess-rollout.ts';
 import { rolloutRecords } from '../../rollout/use-cases/rollout-records.ts';
 import type { EvaluateRolloutSettings } from '../config/function-settings.ts';
+import { openMarketData } from './exchange/market-data.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
-import { openMarketData } from './market-data.ts';
 import { seededDraws } from './seeded-draws.ts';
 import { openRiskStore, openSignalStore } from './stores.ts';
 

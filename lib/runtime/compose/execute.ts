@@ -8,7 +8,7 @@ import { FULL_SIZE } from '../../execution/use-cases/enter-position.ts';
 import { type ExecuteDependencies, type ExecuteRequest, execute } from '../../execution/use-cases/execute.ts';
 import type { ExecuteSettings } from '../config/function-settings.ts';
 import { PROCESS_TIMERS } from '../timers.ts';
-import { openedBrokers } from './brokers.ts';
+import { openedBrokers } from './exchange/brokers.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
 import { openRiskStore, openSignalStore } from './stores.ts';
 

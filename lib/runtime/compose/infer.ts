@@ -10,8 +10,8 @@ import { createCandleWindows } from '../../market/use-cases/candle-windows.ts';
 import { createEnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
 import type { InferSettings } from '../config/function-settings.ts';
 import { PROCESS_TIMERS } from '../timers.ts';
+import { openMarketData } from './exchange/market-data.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
-import { openMarketData } from './market-data.ts';
 import { openSignalStore } from './stores.ts';
 
 export interface InferComposition {

@@ -6,7 +6,7 @@ import { managePositions, type PositionManagerReport } from '../../execution/use
 import type { Scope } from '../../risk/gate.ts';
 import { watchedScopes } from '../../risk/use-cases/circuit-breaker.ts';
 import type { ManagePositionsSettings } from '../config/function-settings.ts';
-import { openedBrokers } from './brokers.ts';
+import { openedBrokers } from './exchange/brokers.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
 import { openRiskStore } from './stores.ts';
 

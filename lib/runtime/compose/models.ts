@@ -1,6 +1,7 @@
 // Composes models and their release: a store, the ONNX runtime that verifies models, and candles of a folder to compare them on.
 import { openCandleFolder } from '../../adapters/files/candle-folder.ts';
 import { createFolderObjectStore } from '../../adapters/files/folder-object-store.ts';
+import { createIsolatedModelRuntime } from '../../adapters/onnx/isolated-model-runtime.ts';
 import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { type Result, success } from '../../core/result.ts';
@@ -19,16 +20,16 @@ import { seededDraws } from './seeded-draws.ts';
 
 export const openModelsFolder = createFolderObjectStore;
 
-/** Loads and verifies every model in the store. Throws StoreError when the store cannot be read. */
+/** Loads and verifies every model in the store, each in a process of its own. Throws StoreError when the store cannot be read. */
 export const verifyStoredModels = (store: ObjectStore): ReturnType<typeof verifyModels> =>
-  verifyModels(store, createOnnxModelRuntime());
+  verifyModels(store, createIsolatedModelRuntime());
 
 /** Verifies the ensemble that the folder's pointer names and copies it into the store, without activating it. */
 export const publishFolder = (folder: string, store: ObjectStore): ReturnType<typeof copyEnsemble> =>
   copyEnsemble({
     from: createFolderObjectStore(folder),
     to: store,
-    runtime: createOnnxModelRuntime(),
+    runtime: createIsolatedModelRuntime(),
     pointer: 'untouched',
   });
 

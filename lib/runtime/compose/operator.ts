@@ -26,9 +26,9 @@ import {
   resourcesOfStage,
 } from '../config/stage.ts';
 import { type ApiTokenStore, openApiTokens } from './api-tokens.ts';
-import { openBroker } from './brokers.ts';
+import { openBroker } from './exchange/brokers.ts';
+import { openMarketData } from './exchange/market-data.ts';
 import { SYSTEM_CLOCK } from './function-runtime.ts';
-import { openMarketData } from './market-data.ts';
 import { openNotifier } from './notifier.ts';
 import { openReceiverStore, openReceivers } from './receivers.ts';
 import { openRiskStore, openSignalStore } from './stores.ts';

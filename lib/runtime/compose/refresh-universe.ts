@@ -3,8 +3,8 @@ import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { recordUniverseRefresh } from '../../adapters/telemetry/record-universe-refresh.ts';
 import { refreshUniverse, type UniverseRefresh } from '../../market/use-cases/refresh-universe.ts';
 import type { RefreshUniverseSettings } from '../config/function-settings.ts';
+import { openMarketData } from './exchange/market-data.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
-import { openMarketData } from './market-data.ts';
 
 export interface RefreshUniverseComposition {
   refresh(): Promise<UniverseRefresh>;

@@ -8,3 +8,9 @@ export const traceIdentity = (): { stage: string; function: string } => ({
 
 /** QT_DEBUG=1 shows the stack of an unexpected error. */
 export const isDebugging = (): boolean => process.env.QT_DEBUG === '1';
+
+/** Where `cdk` deploys to, by the credentials and the region it found; undefined without them. */
+export const deployTarget = (): { account: string | undefined; region: string | undefined } => ({
+  account: process.env.CDK_DEFAULT_ACCOUNT,
+  region: process.env.CDK_DEFAULT_REGION,
+});

@@ -42,6 +42,7 @@ export async function openEmbeddedDynamoDb(dir: string, faults: FaultPlan): Prom
       },
       refusalReply: (refusal) => errorReply(400, 'UnrecognizedClientException', DOOR_REFUSALS[refusal]),
       throttleReply: () => errorReply(400, 'ProvisionedThroughputExceededException', 'injected fault'),
+      deniedReply: () => errorReply(400, 'AccessDeniedException', 'injected fault'),
       internalErrorReply: (message) => errorReply(500, 'InternalServerError', message),
     },
     close: async () => {

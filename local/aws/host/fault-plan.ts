@@ -2,10 +2,10 @@
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
 /**
- * throttle: the service's own throttling error. error: 500 with the service's own error body. reset: the connection breaks
+ * throttle: the service's own throttling error. denied: its refusal of a caller that lacks the permission. error: 500 with the service's own error body. reset: the connection breaks
  * before the request is served. answer_lost: the request is served, then the connection breaks. hang: no answer at all.
  */
-type AnswerFault = 'throttle' | 'error' | 'reset' | 'answer_lost' | 'hang';
+type AnswerFault = 'throttle' | 'denied' | 'error' | 'reset' | 'answer_lost' | 'hang';
 
 /** What another client does after a request has arrived and before it is served: its condition is checked against that. */
 type Rival = () => Promise<unknown>;
@@ -34,6 +34,16 @@ interface Lag {
   readonly seed?: number;
 }
 
+/** More requests than this within a second are throttled, as AWS bounds an account's; in force until cleared. In real time. */
+interface Rate {
+  readonly kind: 'rate';
+  readonly perSecond: number;
+  /** The operations that share it. */
+  readonly operations: readonly string[];
+}
+
+const RATE_WINDOW_MS = 1_000;
+
 type LagInForce = Omit<Lag, 'kind' | 'view'> & { readonly random: ReturnType<typeof xoroshiro128plus> };
 
 /** Faults still to come of one service. Faults apply in the order in which they were injected. */
@@ -41,14 +51,16 @@ export class FaultPlan {
   readonly #clock: { nowMs(): number };
   #pending: { readonly fault: CountedFault; left: number }[] = [];
   readonly #lags = new Map<LaggingView, LagInForce>();
+  #rate: (Rate & { readonly servedAtMs: number[] }) | undefined;
 
   /** @param clock by which a lag passes */
   constructor(clock: { nowMs(): number }) {
     this.#clock = clock;
   }
 
-  inject(fault: CountedFault | Lag): void {
-    if (fault.kind === 'lag')
+  inject(fault: CountedFault | Lag | Rate): void {
+    if (fault.kind === 'rate') this.#rate = { ...fault, servedAtMs: [] };
+    else if (fault.kind === 'lag')
       this.#lags.set(fault.view, { ...fault, random: xoroshiro128plus(fault.seed ?? 1) });
     else this.#pending.push({ fault, left: fault.times ?? 1 });
   }
@@ -56,10 +68,12 @@ export class FaultPlan {
   clear(): void {
     this.#pending = [];
     this.#lags.clear();
+    this.#rate = undefined;
   }
 
   /** The fault that hits this request, used up by it; undefined when none does. */
   take(operation: string): CountedFault | undefined {
+    if (this.#isOverRate(operation)) return { kind: 'throttle' };
     const next = this.#pending.find(
       ({ fault }) => fault.operation === undefined || fault.operation === operation,
     );
@@ -67,6 +81,17 @@ export class FaultPlan {
     next.left--;
     this.#pending = this.#pending.filter(({ left }) => left > 0);
     return next.fault;
+  }
+
+  #isOverRate(operation: string): boolean {
+    const rate = this.#rate;
+    if (rate === undefined || !rate.operations.includes(operation)) return false;
+    const nowMs = performance.now();
+    const { servedAtMs } = rate;
+    while (servedAtMs.length > 0 && servedAtMs[0]! <= nowMs - RATE_WINDOW_MS) servedAtMs.shift();
+    if (servedAtMs.length >= rate.perSecond) return true;
+    servedAtMs.push(nowMs);
+    return false;
   }
 
   /** When a write that takes place now was hidden from the view, for `isOver`; undefined when it is seen at once. */

@@ -22,6 +22,7 @@ export interface LocalService {
   answer(request: IncomingMessage): Promise<Reply>;
   refusalReply(refusal: DoorRefusal): Reply;
   throttleReply(): Reply;
+  deniedReply(): Reply;
   internalErrorReply(message: string): Reply;
 }
 
@@ -121,6 +122,8 @@ async function serve(
       return;
     case 'throttle':
       return send(request, response, service.throttleReply());
+    case 'denied':
+      return send(request, response, service.deniedReply());
     case 'error':
       return send(request, response, service.internalErrorReply('injected fault'));
     default: {

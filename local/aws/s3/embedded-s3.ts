@@ -72,6 +72,7 @@ export async function openEmbeddedS3(dir: string, faults: FaultPlan): Promise<Op
       },
       refusalReply: (refusal) => errorReply(new S3Error('AccessDenied', DOOR_REFUSALS[refusal]), false),
       throttleReply: () => errorReply(new S3Error('SlowDown', 'Please reduce your request rate.'), false),
+      deniedReply: () => errorReply(new S3Error('AccessDenied', 'injected fault'), false),
       internalErrorReply: (message) => errorReply(new S3Error('InternalError', message), false),
     },
     close: async () => {},

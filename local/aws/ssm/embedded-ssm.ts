@@ -151,6 +151,7 @@ export async function openEmbeddedSsm(dir: string, faults: FaultPlan): Promise<O
       },
       refusalReply: (refusal) => errorReply(400, 'UnrecognizedClientException', DOOR_REFUSALS[refusal]),
       throttleReply: () => errorReply(400, 'ThrottlingException', 'Rate exceeded'),
+      deniedReply: () => errorReply(400, 'AccessDeniedException', 'injected fault'),
       internalErrorReply: (message) => errorReply(500, 'InternalServerError', message),
     },
     close: async () => {},

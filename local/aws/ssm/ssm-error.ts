@@ -1,6 +1,7 @@
 // The refusals of the embedded Parameter Store, as AWS names them.
 
 export type SsmErrorCode =
+  | 'AccessDeniedException'
   | 'HierarchyLevelLimitExceededException'
   | 'InternalServerError'
   | 'ParameterAlreadyExists'

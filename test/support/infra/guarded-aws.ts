@@ -1,10 +1,11 @@
-// The embedded AWS behind the permissions of one role: what the role's statements do not allow is answered as AWS would, and noted.
+// AWS's services, embedded or emulated, behind the permissions of one role: what the role's statements do not allow is answered as
+// AWS would, and noted.
 // What passes has been shown to be allowed; so a permission that a function lacks fails its run.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
-import type { EmbeddedAws } from '../../../local/aws/embedded-aws.ts';
+import type { ServiceEndpoints } from '../../../lib/adapters/aws/create-clients.ts';
 import { ACCOUNT, REGION, type Statement } from './synthesised-stage.ts';
 
 interface Asked {
@@ -12,7 +13,12 @@ interface Asked {
   readonly resources: readonly string[];
   /** S3's condition key: whether the write says that it replaces nothing. @default false */
   readonly ifNoneMatch?: boolean;
+  /** Parameter Store's: whether the write may replace. @default false */
+  readonly overwrite?: boolean;
 }
+
+/** @property sns none where messages to people end here */
+export type AwsEndpoints = ServiceEndpoints & { readonly sns?: string };
 
 export interface GuardedAws {
   /** As for `AWS_ENDPOINT_URL_…`. */
@@ -21,16 +27,19 @@ export interface GuardedAws {
   readonly denied: readonly string[];
   /** Subjects of the messages sent to people. */
   readonly notified: readonly string[];
+  /** Kinds of the writes that were served and whose answer was lost, `action key`. */
+  readonly lost: readonly string[];
   close(): Promise<void>;
 }
 
 const arn = (service: string, rest: string) => `arn:aws:${service}:${REGION}:${ACCOUNT}:${rest}`;
 
-const ONLY_NEW = { Null: { 's3:if-none-match': 'false' } };
+const ONLY_NEW_OBJECT = { Null: { 's3:if-none-match': 'false' } };
+const ONLY_NEW_PARAMETER = { StringEquals: { 'ssm:Overwrite': 'false' } };
 
 function isAllowed(
   statements: readonly Statement[],
-  { action, ifNoneMatch = false }: Asked,
+  { action, ifNoneMatch = false, overwrite = false }: Asked,
   resource: string,
 ): boolean {
   const matches = (pattern: string) =>
@@ -41,18 +50,26 @@ function isAllowed(
       statement.actions.includes(action) &&
       statement.resources.some(matches) &&
       (statement.condition === undefined ||
-        (ifNoneMatch && isDeepStrictEqual(statement.condition, ONLY_NEW))),
+        (ifNoneMatch && isDeepStrictEqual(statement.condition, ONLY_NEW_OBJECT)) ||
+        (!overwrite && isDeepStrictEqual(statement.condition, ONLY_NEW_PARAMETER))),
   );
 }
 
-/** @param endpoints of the embedded services */
+/**
+ * @param options.losesAnswers the first attempts to write anything of a kind are served, and then the connection breaks. @default false
+ */
 export async function guardAws(
-  endpoints: EmbeddedAws['endpoints'],
+  endpoints: AwsEndpoints,
   statements: readonly Statement[],
+  { losesAnswers = false }: { readonly losesAnswers?: boolean } = {},
 ): Promise<GuardedAws> {
+  const lost: string[] = [];
   const denied: string[] = [];
   const notified: string[] = [];
   const closers: (() => Promise<void>)[] = [];
+
+  const isToBeLost = (asked: Asked, body: Buffer) =>
+    lost.filter((kind) => kind === kindOf(asked, body)).length < LOST_PER_KIND;
 
   const listen = async (readAsked: (request: IncomingMessage, body: Buffer) => Asked, target?: string) => {
     const server = createServer(async (request, response) => {
@@ -66,8 +83,12 @@ export async function guardAws(
         denied.push(...refused.map((resource) => `${action} ${resource}`));
         return response.writeHead(403).end(JSON.stringify({ __type: 'AccessDeniedException' }));
       }
-      if (target !== undefined) return forward(target, request, body, response);
-      notified.push(new URLSearchParams(body.toString()).get('Subject') ?? '');
+      if (action === 'sns:Publish') notified.push(new URLSearchParams(body.toString()).get('Subject') ?? '');
+      if (target !== undefined) {
+        const isLost = losesAnswers && isFirstWrite(action, request) && isToBeLost(asked, body);
+        if (isLost) lost.push(kindOf(asked, body));
+        return forward(target, request, body, isLost ? undefined : response);
+      }
       response.writeHead(200, { 'content-type': 'text/xml' });
       return response.end(
         '<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>',
@@ -87,28 +108,57 @@ export async function guardAws(
       AWS_ENDPOINT_URL_DYNAMODB: await listen(askedOfDynamoDb, endpoints.dynamodb),
       AWS_ENDPOINT_URL_S3: await listen(askedOfS3, endpoints.s3),
       AWS_ENDPOINT_URL_SSM: await listen(askedOfSsm, endpoints.ssm),
-      AWS_ENDPOINT_URL_SNS: await listen(askedOfSns),
+      AWS_ENDPOINT_URL_SNS: await listen(askedOfSns, endpoints.sns),
       AWS_REGION: REGION,
       AWS_ACCESS_KEY_ID: endpoints.accessKeyId,
       AWS_SECRET_ACCESS_KEY: 'secret',
     },
     denied,
     notified,
+    lost,
     close: async () => {
       for (const close of closers) await close();
     },
   };
 }
 
-function forward(target: string, request: IncomingMessage, body: Buffer, response: ServerResponse): void {
-  // To the embedded service it is called by its own name.
+/** Of more losses than these the SDK would have no retries left: a write that its retry refuses uses one up for good. */
+const LOST_PER_KIND = 2;
+
+/** What is written, without the part of its key that tells it from others of its kind. */
+function kindOf({ action, resources: [resource = ''] }: Asked, body: Buffer): string {
+  if (action.startsWith('s3:')) return `${action} ${resource.split('/')[1]}`;
+  if (!action.startsWith('dynamodb:')) return `${action} ${resource}`;
+  const { Item, Key } = JSON.parse(body.toString());
+  const { sk, symbol } = Item ?? Key;
+  return `${action} ${(sk ?? symbol).S.split(/[#/]/)[0]}`;
+}
+
+/** The SDK numbers its attempts. */
+const isFirstWrite = (action: string, { headers }: IncomingMessage) =>
+  /:(Put|Update|Delete)/.test(action) && /attempt=1\b/.test(String(headers['amz-sdk-request']));
+
+/** @param response undefined when the answer is lost */
+function forward(
+  target: string,
+  request: IncomingMessage,
+  body: Buffer,
+  response: ServerResponse | undefined,
+): void {
+  // The service behind is called by its own name. Its date is not passed on: it would look like a skew to a client whose clock is set.
   const { method, url } = request;
   const { host: _, ...headers } = request.headers;
   const onward = send(new URL(url!, target), { method, headers }, (answer) => {
-    response.writeHead(answer.statusCode!, answer.headers);
+    if (response === undefined) {
+      answer.resume().on('end', () => request.socket.resetAndDestroy());
+      return;
+    }
+    const { date: __, ...answered } = answer.headers;
+    response.sendDate = false;
+    response.writeHead(answer.statusCode!, answered);
     answer.pipe(response);
   });
-  onward.on('error', () => response.destroy());
+  onward.on('error', () => request.socket.destroy());
   onward.end(body);
 }
 
@@ -124,10 +174,11 @@ function askedOfDynamoDb(request: IncomingMessage, body: Buffer): Asked {
 }
 
 function askedOfSsm(request: IncomingMessage, body: Buffer): Asked {
-  const { Name, Names = [Name] } = JSON.parse(body.toString());
+  const { Name, Names = [Name], Overwrite } = JSON.parse(body.toString());
   return {
     action: `ssm:${verbOf(request)}`,
     resources: Names.map((name: string) => arn('ssm', `parameter${name}`)),
+    overwrite: Overwrite === true,
   };
 }
 

@@ -1,20 +1,10 @@
 // What Lambda's own Node runtime does, as far as a function can tell: it loads the handler from the task's folder, asks the
 // runtime API for events one after the other, and answers each with the handler's result or error. Its clock may be set, because
 // bars close by the clock.
+import './shifted-clock.mjs';
 import { pathToFileURL } from 'node:url';
 
-const { AWS_LAMBDA_RUNTIME_API, LAMBDA_TASK_ROOT, _HANDLER, CLOCK_OFFSET_MS } = process.env;
-const offsetMs = Number(CLOCK_OFFSET_MS);
-const RealDate = Date;
-globalThis.Date = class extends RealDate {
-  constructor(...parts) {
-    super(...(parts.length === 0 ? [RealDate.now() + offsetMs] : parts));
-  }
-  static now() {
-    return RealDate.now() + offsetMs;
-  }
-};
-
+const { AWS_LAMBDA_RUNTIME_API, LAMBDA_TASK_ROOT, _HANDLER } = process.env;
 // Not through `fetch`: loading that would be the emulator's share of a cold start, and Lambda's own runtime does not.
 const { request: open } = process.getBuiltinModule('node:http');
 const ask = (method, path, body) =>
@@ -50,7 +40,10 @@ for (;;) {
   const { id, trace, text } = await ask('GET', 'invocation/next');
   process.env._X_AMZN_TRACE_ID = trace;
   try {
-    await post(`invocation/${id}/response`, await handler(JSON.parse(text), { awsRequestId: id }));
+    await post(
+      `invocation/${id}/response`,
+      await handler(JSON.parse(text), { awsRequestId: id, getRemainingTimeInMillis: () => 300_000 }),
+    );
   } catch (error) {
     await post(`invocation/${id}/error`, describe(error));
   }

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { App } from 'aws-cdk-lib';
 import { readStageSettings } from '../../../infra/catalog/stage-settings.ts';
-import { createStage } from '../../../infra/create-stage.ts';
+import { createStage, type DeployTarget } from '../../../infra/create-stage.ts';
 
 export const ACCOUNT = '123456789012';
 export const REGION = 'eu-central-1';
@@ -42,6 +42,8 @@ export async function synthesise(options: {
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly bundle: boolean;
   readonly change?: (app: App) => void;
+  /** As `cdk` finds it with credentials. @default not known, as offline */
+  readonly deploying?: DeployTarget;
 }): Promise<SynthesisedStage> {
   const folder = await mkdtemp(`${tmpdir()}/qt-cdk-`);
   const context: Record<string, unknown> = {
@@ -59,6 +61,7 @@ export async function synthesise(options: {
   createStage(
     app,
     readStageSettings((key) => context[key]),
+    options.deploying,
   );
   options.change?.(app);
   const { stacks } = await attempt(

@@ -4,12 +4,14 @@ import protobuf from 'protobufjs';
 // The part of onnx.proto3 that these models need; field numbers as published.
 const { root } = protobuf.parse(`
   syntax = "proto3";
-  message Model { int64 ir_version = 1; string producer_name = 2; Graph graph = 7; repeated OpsetId opset_import = 8; }
+  message Model { int64 ir_version = 1; string producer_name = 2; Graph graph = 7; repeated OpsetId opset_import = 8; repeated Function functions = 25; }
   message OpsetId { string domain = 1; int64 version = 2; }
+  message Function { string name = 1; }
   message Graph { repeated Node node = 1; string name = 2; repeated Tensor initializer = 5; repeated Value input = 11; repeated Value output = 12; }
   message Node { repeated string input = 1; repeated string output = 2; string name = 3; string op_type = 4; repeated Attribute attribute = 5; string domain = 7; }
-  message Attribute { string name = 1; float f = 2; int64 i = 3; bytes s = 4; repeated float floats = 7 [packed = false]; repeated int64 ints = 8 [packed = false]; repeated bytes strings = 9; int32 type = 20; }
-  message Tensor { repeated int64 dims = 1; int32 data_type = 2; string name = 8; bytes raw_data = 9; }
+  message Attribute { string name = 1; float f = 2; int64 i = 3; bytes s = 4; repeated float floats = 7 [packed = false]; repeated int64 ints = 8 [packed = false]; repeated bytes strings = 9; int32 type = 20; Tensor t = 5; Graph g = 6; }
+  message Tensor { repeated int64 dims = 1; int32 data_type = 2; repeated int64 int64_data = 7; string name = 8; bytes raw_data = 9; repeated Entry external_data = 13; int32 data_location = 14; }
+  message Entry { string key = 1; string value = 2; }
   message Value { string name = 1; Type type = 2; }
   message Type { TensorType tensor_type = 1; }
   message TensorType { int32 elem_type = 1; Shape shape = 2; }
@@ -32,14 +34,17 @@ interface GraphParts {
   readonly inputShape: readonly Dimension[];
   readonly outputs?: object[];
   readonly opset?: number;
+  readonly functions?: object[];
 }
 
-function encodeModel({
+/** Any graph from the input to the probabilities, written as it is. */
+export function encodeModel({
   nodes,
   initializers = [],
   inputShape,
   outputs,
   opset = OPSET,
+  functions = [],
 }: GraphParts): Uint8Array {
   const Model = root.lookupType('Model');
   const model = {
@@ -49,6 +54,7 @@ function encodeModel({
       { domain: '', version: opset },
       { domain: 'ai.onnx.ml', version: ML_OPSET },
     ],
+    functions,
     graph: {
       name: 'graph',
       node: nodes,
@@ -65,7 +71,7 @@ function tensorValue(name: string, elemType: number, shape: readonly Dimension[]
   return { name, type: { tensorType: { elemType, shape: { dim } } } };
 }
 
-function floatTensor(name: string, dims: readonly number[], values: readonly number[]): object {
+export function floatTensor(name: string, dims: readonly number[], values: readonly number[]): object {
   const raw = Buffer.alloc(values.length * 4);
   for (const [index, value] of values.entries()) raw.writeFloatLE(value, index * 4);
   return { name, dims, dataType: FLOAT, rawData: raw };
@@ -126,24 +132,31 @@ interface Stump {
   readonly above: readonly [number, number, number];
 }
 
-/** One split as a `TreeEnsembleClassifier` of ai.onnx.ml 3: what LightGBM and XGBoost are exported to, label output included. */
-export function buildTreeModel({ columns, column, threshold, below, above }: Stump): Uint8Array {
+/** One split as a `TreeEnsembleClassifier` of ai.onnx.ml 3: what LightGBM and XGBoost are exported to, label output included. `edit` changes its columns of integers. */
+export function buildTreeModel(
+  { columns, column, threshold, below, above }: Stump,
+  edit: (integers: Record<string, number[]>) => void = () => undefined,
+): Uint8Array {
   const ints = (name: string, values: number[]) => ({ name, ints: values, type: 7 });
   const floats = (name: string, values: readonly number[]) => ({ name, floats: values, type: 6 });
   const modes = ['BRANCH_LEQ', 'LEAF', 'LEAF'].map((mode) => Buffer.from(mode));
+  const integers: Record<string, number[]> = {
+    nodes_treeids: [0, 0, 0],
+    nodes_nodeids: [0, 1, 2],
+    nodes_featureids: [column, 0, 0],
+    nodes_truenodeids: [1, 0, 0],
+    nodes_falsenodeids: [2, 0, 0],
+    class_treeids: [0, 0, 0, 0, 0, 0],
+    class_nodeids: [1, 1, 1, 2, 2, 2],
+    class_ids: [0, 1, 2, 0, 1, 2],
+    classlabels_int64s: [0, 1, 2],
+  };
+  edit(integers);
   const attribute = [
-    ints('nodes_treeids', [0, 0, 0]),
-    ints('nodes_nodeids', [0, 1, 2]),
-    ints('nodes_featureids', [column, 0, 0]),
+    ...Object.entries(integers).map(([name, values]) => ints(name, values)),
     { name: 'nodes_modes', strings: modes, type: 8 },
     floats('nodes_values', [threshold, 0, 0]),
-    ints('nodes_truenodeids', [1, 0, 0]),
-    ints('nodes_falsenodeids', [2, 0, 0]),
-    ints('class_treeids', [0, 0, 0, 0, 0, 0]),
-    ints('class_nodeids', [1, 1, 1, 2, 2, 2]),
-    ints('class_ids', [0, 1, 2, 0, 1, 2]),
     floats('class_weights', [...below, ...above]),
-    ints('classlabels_int64s', [0, 1, 2]),
     { name: 'post_transform', s: Buffer.from('NONE'), type: 3 },
   ];
   return encodeModel({

@@ -17,7 +17,7 @@ import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
 import { tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
 import { riskRecords } from '../../../lib/risk/use-cases/risk-records.ts';
 import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
-import { openBroker } from '../../../lib/runtime/compose/brokers.ts';
+import { openBroker } from '../../../lib/runtime/compose/exchange/brokers.ts';
 import { composeExecute, type ExecuteComposition } from '../../../lib/runtime/compose/execute.ts';
 import { prepareLocalStage } from '../../../lib/runtime/compose/local-stage.ts';
 import {

@@ -1,7 +1,9 @@
 // The gate items of the risk table and their one conditional write.
 //
-// An answer that is lost is asked for again by the SDK, and the second request then meets the first one's write: such a commit
-// reports the denial that its own write caused (`duplicate`). That errs on the side of not trading.
+// An answer that is lost is asked for again by the SDK, and the second request then meets the first one's write. It is recognised
+// while it stands; once another write has followed, the commit reports the denial that its own write caused (`duplicate`). That errs
+// on the side of not trading.
+import { randomUUID } from 'node:crypto';
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { failure, success } from '../../../core/result.ts';
@@ -11,7 +13,7 @@ import { firstDenial } from '../../../risk/item-plan.ts';
 import type { RiskStore } from '../../../risk/ports.ts';
 import { storeError } from '../store-failure.ts';
 import { isWritten } from './is-written.ts';
-import { malformedItem, nameOf, type RiskTable, readItem } from './risk-table.ts';
+import { isWrittenBy, malformedItem, nameOf, type RiskTable, readItem, WRITE_ID } from './risk-table.ts';
 import { updateExpressions } from './update-expressions.ts';
 
 const GATE_KEY = 'gate';
@@ -39,20 +41,24 @@ export function createDynamoGate(
     readGate,
 
     async createGate(scope, gate) {
+      const writeId = randomUUID();
       const command = new PutCommand({
         TableName: table,
-        Item: { ...gateItemSchema.parse(gate), scope, sk: GATE_KEY },
+        Item: { ...gateItemSchema.parse(gate), scope, sk: GATE_KEY, [WRITE_ID]: writeId },
         ConditionExpression: 'attribute_not_exists(sk)',
       });
-      return (await isWritten(client.send(command), `creating ${gateName(scope)}`)) ? 'created' : 'exists';
+      const isOwn = () => isWrittenBy(riskTable, { scope, key: GATE_KEY, writeId });
+      const isCreated = await isWritten(client.send(command), `creating ${gateName(scope)}`, isOwn);
+      return isCreated ? 'created' : 'exists';
     },
 
     async commit(scope, plan) {
+      const writeId = randomUUID();
       const command = new UpdateCommand({
         TableName: table,
         Key: { scope, sk: GATE_KEY },
         ReturnValues: 'ALL_NEW',
-        ...updateExpressions(plan),
+        ...updateExpressions(plan, { [WRITE_ID]: writeId }),
       });
       for (let attempt = 1; attempt <= COMMIT_ATTEMPTS; attempt++) {
         try {
@@ -62,8 +68,10 @@ export function createDynamoGate(
           if (!(error instanceof ConditionalCheckFailedException))
             throw storeError(`writing ${gateName(scope)}`, error);
         }
-        const gate = await readGate(scope);
-        if (gate === undefined) return failure('gate_missing');
+        const item = await readItem(riskTable, scope, GATE_KEY);
+        if (item === undefined) return failure('gate_missing');
+        const gate = parseGate(scope, item);
+        if (item[WRITE_ID] === writeId) return success(gate);
         const denial = firstDenial(gate, plan);
         if (denial !== undefined) return failure(denial);
       }

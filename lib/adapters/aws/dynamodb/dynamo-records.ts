@@ -1,8 +1,6 @@
 // The records of the risk table. What is read back is parsed as strictly as what comes from outside; an item that breaks its
 // schema is named, never half a record.
-//
-// An answer that is lost is asked for again by the SDK, and the second request then meets the first one's write: such a put
-// reports `conflict`. That errs on the side of not trading.
+import { randomUUID } from 'node:crypto';
 import { DeleteCommand, PutCommand, paginateQuery } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { invariant } from '../../../core/invariant.ts';
@@ -16,10 +14,19 @@ import type {
   RecordStore,
   Versioned,
 } from '../../../risk/ports.ts';
+import { isStorable } from '../../../risk/storable.ts';
 import { RISK_TABLE } from '../resources.ts';
 import { storeError } from '../store-failure.ts';
 import { isWritten } from './is-written.ts';
-import { describeMalformed, malformedItem, nameOf, type RiskTable, readItem } from './risk-table.ts';
+import {
+  describeMalformed,
+  isWrittenBy,
+  malformedItem,
+  nameOf,
+  type RiskTable,
+  readItem,
+  WRITE_ID,
+} from './risk-table.ts';
 
 /** Above every character of a key. */
 const AFTER_ALL_KEYS = '\u{10FFFF}';
@@ -43,12 +50,18 @@ export function createDynamoRecords(riskTable: RiskTable, clock: Clock): RecordS
     async put(scope, key, value, { keptMs, ...condition }) {
       const name = nameOf(riskTable, scope, key);
       invariant(z.json().safeParse(value).success, `${name} is not JSON`);
+      invariant(isStorable(value), `${name} has a name that cannot be stored`);
+      const writeId = randomUUID();
       const command = new PutCommand({
         TableName: table,
-        Item: { scope, sk: key, value, revision: nextRevision(condition), ...expiry(clock, keptMs) },
+        Item: {
+          ...{ scope, sk: key, value, revision: nextRevision(condition), [WRITE_ID]: writeId },
+          ...expiry(clock, keptMs),
+        },
         ...conditionExpressions(condition),
       });
-      return (await isWritten(client.send(command), `writing ${name}`)) ? 'written' : 'conflict';
+      const isOwn = () => isWrittenBy(riskTable, { scope, key, writeId });
+      return (await isWritten(client.send(command), `writing ${name}`, isOwn)) ? 'written' : 'conflict';
     },
 
     async remove(scope, key, condition) {

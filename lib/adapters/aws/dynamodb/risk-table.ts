@@ -11,6 +11,9 @@ export interface RiskTable {
   readonly table: string;
 }
 
+/** Attribute that tells one write from every other, of the same content too: by it a write whose answer was lost is recognised. */
+export const WRITE_ID = 'writeId';
+
 export const nameOf = ({ table }: RiskTable, scope: Scope, key: string): string =>
   `${scope}/${key} of ${table}`;
 
@@ -22,6 +25,15 @@ export function describeMalformed(name: string, error: z.ZodError): string {
 
 export const malformedItem = (name: string, error: z.ZodError): StoreError =>
   new StoreError(describeMalformed(name, error), { cause: error, retryable: false });
+
+/** Whether the item is as the write with this id left it. Throws StoreError. */
+export async function isWrittenBy(
+  riskTable: RiskTable,
+  { scope, key, writeId }: { readonly scope: Scope; readonly key: string; readonly writeId: string },
+): Promise<boolean> {
+  const item = await readItem(riskTable, scope, key);
+  return item?.[WRITE_ID] === writeId;
+}
 
 /** Strongly consistent. Throws StoreError. */
 export async function readItem(

@@ -1,8 +1,14 @@
 // The plan of a conditional write in DynamoDB's language.
 import type { ItemPlan } from '../../../risk/item-plan.ts';
 
-/** Parameters of one UpdateItem; the item must exist. Every name is replaced by a placeholder: ids and symbols may hold any character. */
-export function updateExpressions(plan: ItemPlan<readonly string[], unknown>) {
+/**
+ * Parameters of one UpdateItem; the item must exist. Every name is replaced by a placeholder: ids and symbols may hold any character.
+ * @param beside attributes to set that the plan knows nothing of
+ */
+export function updateExpressions(
+  plan: ItemPlan<readonly string[], unknown>,
+  beside: Readonly<Record<string, unknown>>,
+) {
   const names = new Map<string, string>();
   const values: Record<string, unknown> = {};
   const name = (path: readonly string[]) =>
@@ -34,6 +40,8 @@ export function updateExpressions(plan: ItemPlan<readonly string[], unknown>) {
     else if ('set' in change) assignments.push(`${at} = ${value(change.set)}`);
     else assignments.push(`${at} = ${at} + ${value(change.add)}`);
   }
+  for (const [attribute, given] of Object.entries(beside))
+    assignments.push(`${name([attribute])} = ${value(given)}`);
   const clause = (keyword: string, parts: readonly string[]) =>
     parts.length === 0 ? [] : [`${keyword} ${parts.join(', ')}`];
   return {

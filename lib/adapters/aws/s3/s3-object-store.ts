@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-s3';
 import type { ObjectInfo, ObjectStore, StoredObject, WriteCondition } from '../../../core/ports.ts';
 import { StoreError } from '../../../core/store-error.ts';
-import { readAwsFailure, storeError } from '../store-failure.ts';
+import { readAwsFailure, storeError, wasRetried } from '../store-failure.ts';
 
 /** The SDK retries a request, but not a body that breaks off after the answer has begun. */
 const BODY_ATTEMPTS = 3;
@@ -138,11 +138,6 @@ function infoFrom(
 function conditionHeaders(condition: WriteCondition | undefined): { IfNoneMatch?: string; IfMatch?: string } {
   if (condition === undefined) return {};
   return 'ifAbsent' in condition ? { IfNoneMatch: '*' } : { IfMatch: condition.ifMatch };
-}
-
-function wasRetried(error: unknown): boolean {
-  const { $metadata } = error as { $metadata?: { attempts?: number } };
-  return ($metadata?.attempts ?? 1) > 1;
 }
 
 /** A version that is a delete marker, or whose id was never S3's, is not there either. */

@@ -1,20 +1,20 @@
 // The accounts of a stage: the simulated one, kept in the risk table, and the real one at the exchange. All functions and commands
 // open them here, so that all trade the same account at the same costs.
-import type { AwsClients } from '../../adapters/aws/create-clients.ts';
-import { readSecretParameter } from '../../adapters/aws/ssm/read-secret-parameter.ts';
-import { createLiveBroker } from '../../adapters/binance/account/live-broker.ts';
-import { createPaperBroker } from '../../adapters/paper/paper-broker.ts';
-import type { Telemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
-import { recordKeysRefused } from '../../adapters/telemetry/record-keys-refused.ts';
-import type { Clock } from '../../core/ports.ts';
-import { StoreError } from '../../core/store-error.ts';
-import type { PaperCosts } from '../../execution/paper/paper-matching.ts';
-import type { Broker } from '../../execution/ports.ts';
-import type { Scope } from '../../risk/gate.ts';
-import type { RiskStore } from '../../risk/ports.ts';
-import type { Exchange } from '../config/function-settings.ts';
-import { credentialParameters } from '../config/stage.ts';
-import { liveRefusal } from '../config/venue.ts';
+import type { AwsClients } from '../../../adapters/aws/create-clients.ts';
+import { readSecretParameter } from '../../../adapters/aws/ssm/read-secret-parameter.ts';
+import { createLiveBroker } from '../../../adapters/binance/account/live-broker.ts';
+import { createPaperBroker } from '../../../adapters/paper/paper-broker.ts';
+import type { Telemetry } from '../../../adapters/telemetry/powertools-telemetry.ts';
+import { recordKeysRefused } from '../../../adapters/telemetry/record-keys-refused.ts';
+import type { Clock } from '../../../core/ports.ts';
+import { StoreError } from '../../../core/store-error.ts';
+import type { PaperCosts } from '../../../execution/paper/paper-matching.ts';
+import type { Broker } from '../../../execution/ports.ts';
+import type { Scope } from '../../../risk/gate.ts';
+import type { RiskStore } from '../../../risk/ports.ts';
+import type { Exchange } from '../../config/function-settings.ts';
+import { credentialParameters } from '../../config/stage.ts';
+import { liveRefusal } from '../../config/venue.ts';
 import { type ExchangeKeys, openKeyedBroker } from './keyed-broker.ts';
 import { openMarketData, requestBudget } from './market-data.ts';
 

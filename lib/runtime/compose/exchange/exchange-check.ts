@@ -1,9 +1,9 @@
 // Checks that an exchange answers, and chooses the pairs to follow.
-import { createCcxtMarketData } from '../../adapters/binance/market/ccxt-market-data.ts';
-import { failure, type Result, success } from '../../core/result.ts';
-import { chooseUniverse } from '../../market/choose-universe.ts';
-import { rankMarket } from '../../market/use-cases/refresh-universe.ts';
-import type { Exchange } from '../config/function-settings.ts';
+import { createCcxtMarketData } from '../../../adapters/binance/market/ccxt-market-data.ts';
+import { failure, type Result, success } from '../../../core/result.ts';
+import { chooseUniverse } from '../../../market/choose-universe.ts';
+import { rankMarket } from '../../../market/use-cases/refresh-universe.ts';
+import type { Exchange } from '../../config/function-settings.ts';
 
 /**
  * @param symbols by name, or the number of the largest by 24 h quote volume

@@ -1,7 +1,7 @@
 // The live broker over keys that may be rotated at any time. A process lives for hours; when the exchange refuses its keys, they are
 // read again, once for each refusal, and what was refused is asked again with the new ones. Refused orders were never taken.
-import type { Result } from '../../core/result.ts';
-import type { Broker, BrokerError } from '../../execution/ports.ts';
+import type { Result } from '../../../core/result.ts';
+import type { Broker, BrokerError } from '../../../execution/ports.ts';
 
 export interface ExchangeKeys {
   readonly apiKey: string;

@@ -1,7 +1,7 @@
 // Market data of the exchange, real or simulated.
-import { createCcxtMarketData } from '../../adapters/binance/market/ccxt-market-data.ts';
-import type { MarketData } from '../../market/ports.ts';
-import type { Exchange } from '../config/function-settings.ts';
+import { createCcxtMarketData } from '../../../adapters/binance/market/ccxt-market-data.ts';
+import type { MarketData } from '../../../market/ports.ts';
+import type { Exchange } from '../../config/function-settings.ts';
 
 /** The budget of requests: the exchange's own unless unlimited. */
 export const requestBudget = (unlimited: boolean) =>
