@@ -4,7 +4,7 @@
 //
 // Exit codes: 0 passed, 1 failed, or the emulator cannot be had.
 import { spawnSync } from 'node:child_process';
-import { LAXNESS, UNKNOWN } from '../test/aws-emulator/laxness.ts';
+import { LAXNESS, UNKNOWN } from '../test/support/aws-emulator/laxness.ts';
 import { preparePythonTools } from './python-tools.ts';
 
 const programs = preparePythonTools();

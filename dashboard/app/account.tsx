@@ -50,8 +50,10 @@ export function Account({
       <Trades trades={trades} />
       <div class="columns">
         <section>
+          <h2>Months</h2>
+          <Changes label="Months" head="month, UTC" changes={monthsOf(days.data?.days ?? [])} />
           <h2>Days</h2>
-          <Days days={days.data?.days ?? []} />
+          <Changes label="Days" head="day, UTC" changes={days.data?.days ?? []} />
         </section>
         <section>
           <h2>Newest orders</h2>
@@ -188,20 +190,39 @@ function Trades({ trades }: { trades: readonly Trade[] }) {
   );
 }
 
-function Days({ days }: { days: readonly Day[] }) {
+/** Newest first, as the days are. A month with a day that is not known is not known. */
+function monthsOf(days: readonly Day[]): Day[] {
+  const months = new Map<string, Day>();
+  for (const { day, startMicroUsdt, changeMicroUsdt } of days) {
+    const month = day.slice(0, 7);
+    const later = months.get(month)?.changeMicroUsdt;
+    const sum = changeMicroUsdt === null || later === null ? null : changeMicroUsdt + (later ?? 0);
+    months.set(month, { day: month, startMicroUsdt, changeMicroUsdt: sum });
+  }
+  return [...months.values()];
+}
+
+function Changes({ label, head, changes }: { label: string; head: string; changes: readonly Day[] }) {
   return (
     <Table
-      label="Days"
-      rows={days}
+      label={label}
+      rows={changes}
       keyOf={({ day }) => day}
       empty="No day was recorded yet."
       columns={[
-        { head: 'day, UTC', cell: ({ day }) => day },
+        { head, cell: ({ day }) => day },
         { head: 'start USDT', numeric: true, cell: ({ startMicroUsdt }) => usdt(startMicroUsdt) },
         {
           head: 'P&L USDT',
           numeric: true,
           cell: ({ changeMicroUsdt: change }) => (change === null ? 'unknown' : signedUsdt(change)),
+          classOf: ({ changeMicroUsdt }) => signClass(changeMicroUsdt),
+        },
+        {
+          head: 'P&L',
+          numeric: true,
+          cell: ({ changeMicroUsdt: change, startMicroUsdt: start }) =>
+            change === null || start === 0 ? '' : percent(change / start),
           classOf: ({ changeMicroUsdt }) => signClass(changeMicroUsdt),
         },
       ]}

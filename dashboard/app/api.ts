@@ -1,6 +1,11 @@
 // Calls of the HTTP API, typed by the schemas it answers with. Everything comes from outside: it is shown as text, never as markup.
 import type { z } from 'zod';
 import type {
+  ActionRequest,
+  actionAnswerSchema,
+  meAnswerSchema,
+} from '../../lib/api/actions/action-schema.ts';
+import type {
   daysAnswerSchema,
   equityAnswerSchema,
   ordersAnswerSchema,
@@ -27,10 +32,15 @@ export type Candles = z.infer<typeof candlesAnswerSchema>;
 export type Models = z.infer<typeof modelsAnswerSchema>;
 export type Rollout = z.infer<typeof rolloutAnswerSchema>;
 export type Universe = z.infer<typeof universeAnswerSchema>;
+export type Me = z.infer<typeof meAnswerSchema>;
+export type { ActionRequest };
+
+type ActionAnswer = z.infer<typeof actionAnswerSchema>;
 export type StopAnswer = z.infer<typeof stopAnswerSchema>;
 
 /** What each path answers with. */
 export interface Reads {
+  '/api/me': Me;
   '/api/status': Status;
   '/api/signals': z.infer<typeof signalsAnswerSchema>;
   '/api/trades': z.infer<typeof tradesAnswerSchema>;
@@ -80,6 +90,14 @@ export async function stopEverything(
   })) as StopAnswer;
 }
 
+/** Rejects as `read` does; without an answer the action may have been carried out all the same. */
+export async function act(token: string, request: ActionRequest): Promise<ActionAnswer> {
+  const headers = { 'content-type': 'application/json' };
+  return (await call(token, '/api/actions', {
+    ...{ method: 'POST', headers, body: JSON.stringify(request) },
+  })) as ActionAnswer;
+}
+
 async function call(token: string, url: string, init: RequestInit): Promise<unknown> {
   const limit = AbortSignal.timeout(TIMEOUT_MS);
   const response = await fetch(url, {
@@ -87,10 +105,15 @@ async function call(token: string, url: string, init: RequestInit): Promise<unkn
     headers: { ...(init.headers as Record<string, string>), authorization: `Bearer ${token}` },
     signal: init.signal ? AbortSignal.any([init.signal, limit]) : limit,
   });
-  const body = (await response.json()) as { error?: { message: string }; message?: string; steps?: unknown };
-  // A stop that is incomplete answers with its steps; API Gateway refuses with a message of its own.
+  const body = (await response.json()) as {
+    error?: { message: string };
+    message?: string;
+    steps?: unknown;
+    outcome?: unknown;
+  };
+  // A stop that is incomplete answers with its steps, an action with its outcome; API Gateway refuses with a message of its own.
   if (body.error) throw new Refusal(response.status, body.error.message);
-  if (!response.ok && body.steps === undefined)
+  if (!response.ok && body.steps === undefined && body.outcome === undefined)
     throw new Refusal(response.status, body.message ?? `status ${response.status}`);
   return body;
 }

@@ -112,16 +112,3 @@ export function Reasons({ status }: { status: Status }) {
     </details>
   );
 }
-
-export function Flags({ flags }: { flags: Status['flags'] }) {
-  return (
-    <dl class="flags">
-      {Object.entries(flags).map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{String(value)}</dd>
-        </div>
-      ))}
-    </dl>
-  );
-}

@@ -1,8 +1,9 @@
 // The operator's page: is it safe, what does it think, what did it do, may it go live. It reads the HTTP API with the operator's
 // token, which comes by form or in the address's fragment (never sent to the server) and is kept for this browser session only.
 import { render } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { Account } from './account.tsx';
+import { ActionDialog, type Asked, Operator } from './action.tsx';
 import { read } from './api.ts';
 import { Header, Reasons, Summary } from './header.tsx';
 import { Market } from './market.tsx';
@@ -13,6 +14,7 @@ import { usePolled } from './use-polled.ts';
 const STORED = 'qt-token';
 const STATUS_EVERY_MS = 3_000;
 const DATA_EVERY_MS = 15_000;
+const ME_EVERY_MS = 60_000;
 const TRADES = 200;
 /** A page that has not been updated for so long says so. */
 const BEHIND_MS = 15_000;
@@ -22,10 +24,16 @@ type Tab = (typeof TABS)[number];
 
 function App() {
   const [token, setToken] = useState(takeToken);
+  useEffect(() => {
+    // A link with another token, opened where the page is open already.
+    const follow = () => setToken(takeToken());
+    window.addEventListener('hashchange', follow);
+    return () => window.removeEventListener('hashchange', follow);
+  }, []);
   return token === '' ? (
     <SignIn onToken={setToken} />
   ) : (
-    <Dashboard token={token} onForget={() => setToken('')} />
+    <Dashboard key={token} token={token} onForget={() => setToken('')} />
   );
 }
 
@@ -62,8 +70,8 @@ function SignIn({ onToken }: { onToken: (token: string) => void }) {
         </label>
         <button type="submit">Show</button>
         <p class="soft">
-          On this machine it is in <code>.qt/api-token</code>; on AWS{' '}
-          <code>qtrader api-token --stage NAME</code> sets one.
+          On this machine the operator's is in <code>.qt/api-token</code>;{' '}
+          <code>qtrader api-token create NAME --role ROLE</code> issues one to a person.
         </p>
       </form>
     </main>
@@ -77,6 +85,12 @@ function Dashboard({ token, onForget }: { token: string; onForget: () => void })
     everyMs: STATUS_EVERY_MS,
     trigger: stops,
   });
+  const me = usePolled(token, (cancelled) => read(token, '/api/me', {}, cancelled), {
+    everyMs: ME_EVERY_MS,
+  }).data;
+  const [asked, setAsked] = useState<Asked | undefined>();
+  const operator = useMemo(() => ({ me, ask: setAsked }), [me]);
+  const onActed = () => setStops((last) => last + 1);
   const known = status.data;
   const trigger = `${known?.lastBar?.barOpenTimeMs} ${known?.positions.length} ${stops}`;
   const decided = usePolled(
@@ -114,7 +128,7 @@ function Dashboard({ token, onForget }: { token: string; onForget: () => void })
         ) : (
           <Header status={known} behindMs={isBehind ? behindMs : undefined} />
         )}
-        <EmergencyStop token={token} onStopped={() => setStops(stops + 1)} />
+        {me?.role !== 'reader' && <EmergencyStop token={token} onStopped={onActed} />}
       </div>
       <main>
         <h1 class="hidden">Quantum Trader</h1>
@@ -128,31 +142,39 @@ function Dashboard({ token, onForget }: { token: string; onForget: () => void })
             <Summary status={known} />
             <Reasons status={known} />
             <Tabs chosen={tab} onChoose={setTab} />
-            <div role="tabpanel" id="panel" aria-labelledby={idOf(tab)}>
-              {tab === 'Market' && (
-                <Market
-                  token={token}
-                  status={known}
-                  signals={decided.data?.signals ?? []}
-                  positions={positions}
-                  trades={trades}
-                  isLoaded={decided.data !== undefined && account.data !== undefined}
-                />
-              )}
-              {tab === 'Account' && (
-                <Account token={token} status={known} positions={positions} trades={trades} />
-              )}
-              {tab === 'Models' && <ModelsView token={token} />}
-              {tab === 'Go live' && <RolloutView token={token} status={known} />}
-              {tab === 'Log' && <LogView token={token} scope={known.scope} />}
-            </div>
+            <Operator.Provider value={operator}>
+              <div role="tabpanel" id="panel" aria-labelledby={idOf(tab)}>
+                {tab === 'Market' && (
+                  <Market
+                    token={token}
+                    status={known}
+                    signals={decided.data?.signals ?? []}
+                    positions={positions}
+                    trades={trades}
+                    isLoaded={decided.data !== undefined && account.data !== undefined}
+                  />
+                )}
+                {tab === 'Account' && (
+                  <Account token={token} status={known} positions={positions} trades={trades} />
+                )}
+                {tab === 'Models' && <ModelsView token={token} />}
+                {tab === 'Go live' && <RolloutView token={token} status={known} />}
+                {tab === 'Log' && <LogView token={token} status={known} />}
+              </div>
+            </Operator.Provider>
           </>
         )}
       </main>
+      <ActionDialog token={token} me={me} asked={asked} onActed={onActed} />
       <footer>
         <button type="button" class="link" onClick={forget(onForget)}>
           Use another token
         </button>
+        {me !== undefined && (
+          <span>
+            Signed in as {me.name}, {me.role}
+          </span>
+        )}
         <span>
           Charts: <a href="https://www.tradingview.com/">TradingView</a> Lightweight Charts™, © TradingView,
           Inc.

@@ -1,10 +1,12 @@
 // The market as the system sees it: every symbol with its newest decision, and one symbol's candles with what was decided and done.
 import {
+  BaselineSeries,
   CandlestickSeries,
   createSeriesMarkers,
   HistogramSeries,
   type IChartApi,
   type IPriceLine,
+  type ISeriesApi,
   LineSeries,
   type SeriesMarker,
   type Time,
@@ -20,6 +22,7 @@ const CANDLES = 288;
 /** At first; the rest of the day is there to scroll to. */
 const BARS_SHOWN = 120;
 const BARS_AHEAD = 5;
+const BAR_MS = 300_000;
 const EVERY_MS = 60_000;
 
 type Filter = 'all' | 'acting' | 'abstaining';
@@ -125,6 +128,7 @@ function SymbolList({
           <option value="abstaining">abstaining</option>
         </select>
       </div>
+      <Abstentions rows={rows} />
       <ul>
         {shown.map(({ symbol, signal, abstained }) => (
           <li key={symbol}>
@@ -149,6 +153,20 @@ function SymbolList({
       </ul>
       {shown.length === 0 && <p class="empty">No symbol matches.</p>}
     </section>
+  );
+}
+
+/** How many symbols have no decision, by reason. */
+function Abstentions({ rows }: { rows: readonly Row[] }) {
+  const counts = new Map<string, number>();
+  for (const { abstained } of rows)
+    if (abstained !== undefined) counts.set(abstained, (counts.get(abstained) ?? 0) + 1);
+  if (counts.size === 0) return null;
+  const largestFirst = [...counts].sort(([, a], [, b]) => b - a);
+  return (
+    <p class="soft">
+      Abstaining: {largestFirst.map(([reason, count]) => `${count} ${words(reason)}`).join(', ')}
+    </p>
   );
 }
 
@@ -216,7 +234,7 @@ function SymbolView({
       {position !== undefined && (
         <p>
           {position.side === 'BUY' ? 'Long' : 'Short'} {figure(position.quantity)} from{' '}
-          {figure(position.entryPrice)}, stop {figure(position.stopPrice)}, closed at{' '}
+          {figure(position.entryPrice)}, stop {figure(position.stopPrice)} (the band), closed at{' '}
           {instant(position.exitDueMs)} UTC at the latest.
         </p>
       )}
@@ -240,6 +258,17 @@ function openSymbolChart(chart: IChartApi, colours: Colours) {
     1,
   );
   chart.panes()[1]!.setStretchFactor(0.3);
+  // From entry to stop, while a position is open.
+  const band = chart.addSeries(BaselineSeries, {
+    ...{
+      ...quiet,
+      crosshairMarkerVisible: false,
+      topLineColor: 'transparent',
+      bottomLineColor: 'transparent',
+    },
+    ...{ topFillColor1: `${colours.loss}33`, topFillColor2: `${colours.loss}33` },
+    ...{ bottomFillColor1: `${colours.loss}33`, bottomFillColor2: `${colours.loss}33` },
+  });
   const markers = createSeriesMarkers(candles, []);
   let lines: IPriceLine[] = [];
   let isFitted = false;
@@ -263,6 +292,7 @@ function openSymbolChart(chart: IChartApi, colours: Colours) {
       ),
     );
     markers.setMarkers(markersOf(data, colours));
+    drawBand(band, data);
     if (!isFitted && data.candles.length > 0) {
       isFitted = true;
       const to = data.candles.length + BARS_AHEAD;
@@ -283,6 +313,20 @@ function openSymbolChart(chart: IChartApi, colours: Colours) {
   };
 }
 
+function drawBand(band: ISeriesApi<'Baseline'>, { candles, position }: SymbolData): void {
+  if (position === undefined) {
+    band.setData([]);
+    return;
+  }
+  const { entryPrice, stopPrice, openedAtMs } = position;
+  band.applyOptions({ baseValue: { type: 'price', price: entryPrice } });
+  band.setData(
+    candles
+      .filter(({ openTimeMs }) => openTimeMs + BAR_MS > openedAtMs)
+      .map(({ openTimeMs }) => ({ time: timeOf(openTimeMs), value: stopPrice })),
+  );
+}
+
 const sideColour = ({ probabilities }: Signal, colours: Colours): string =>
   probabilities === null
     ? colours.muted
@@ -301,7 +345,6 @@ function markersOf(
   colours: Colours,
 ): SeriesMarker<Time>[] {
   const fromMs = candles[0]?.openTimeMs ?? Number.POSITIVE_INFINITY;
-  const BAR_MS = 300_000;
   const barOf = (ms: number) => timeOf(Math.floor(ms / BAR_MS) * BAR_MS);
   const marks: SeriesMarker<Time>[] = [];
   for (const { action, barOpenTimeMs } of signals) {

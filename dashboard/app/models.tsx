@@ -1,7 +1,9 @@
 // Which models decide and how sound they are, what is traded, how far live trading may go, and who changed what.
-import { type Models, type Rollout, read, type Status } from './api.ts';
+
+import { Action } from './action.tsx';
+import { type Models, type Rollout, read, type Status, type Universe } from './api.ts';
+import { Breaker, Flags, LevelActions } from './controls.tsx';
 import { actor, instant, percent, words } from './format.ts';
-import { Flags } from './header.tsx';
 import { Table } from './table.tsx';
 import { usePolled } from './use-polled.ts';
 
@@ -27,6 +29,8 @@ export function ModelsView({ token }: { token: string }) {
     </>
   );
 }
+
+const describeCalibration = (calibration: { readonly kind: string }): string => words(calibration.kind);
 
 function Ensemble({ title, ensemble }: { title: string; ensemble: Models['active'] }) {
   return (
@@ -57,6 +61,30 @@ function Ensemble({ title, ensemble }: { title: string; ensemble: Models['active
             head: 'service',
             cell: ({ quarantine }) => (quarantine === null ? 'in service' : `quarantined: ${quarantine}`),
             classOf: ({ quarantine }) => (quarantine === null ? '' : 'loss'),
+          },
+          {
+            head: 'calibration',
+            cell: ({ calibration }) => (calibration === null ? 'unknown' : describeCalibration(calibration)),
+          },
+          {
+            head: 'actions',
+            cell: ({ name, version, quarantine }) => (
+              <Action
+                label={quarantine === null ? 'Quarantine' : 'Lift'}
+                title={`${quarantine === null ? 'Quarantine' : 'Lift the quarantine of'} ${name} ${version}`}
+                meaning={
+                  quarantine === null
+                    ? 'Takes this version out of every ensemble from the next bar on. With fewer than two models every signal is HOLD.'
+                    : 'Lets this version serve again from the next bar on.'
+                }
+                request={{
+                  act: quarantine === null ? 'quarantine' : 'lift_quarantine',
+                  model: name,
+                  version,
+                }}
+                isRisky={quarantine !== null}
+              />
+            ),
           },
         ]}
       />
@@ -104,6 +132,9 @@ export function RolloutView({ token, status }: { token: string; status: Status }
   return (
     <>
       {data === undefined ? <p class="empty">{problem ?? 'Reading …'}</p> : <Checklist rollout={data} />}
+      <LevelActions />
+      <h2>Circuit breaker</h2>
+      <Breaker status={status} />
       <h2>Flags</h2>
       <Flags flags={status.flags} />
     </>
@@ -178,7 +209,46 @@ function Checklist({ rollout }: { rollout: Rollout }) {
   );
 }
 
-export function LogView({ token, scope }: { token: string; scope: Status['scope'] }) {
+function UniverseChange({ change }: { change: Universe['change'] }) {
+  if (change === null) return <p class="soft">No refresh has changed it.</p>;
+  const list = (symbols: readonly { readonly symbol: string; readonly reason: string }[]) =>
+    symbols.length === 0
+      ? 'none'
+      : symbols.map(({ symbol, reason }) => `${symbol} (${words(reason)})`).join(', ');
+  return (
+    <p>
+      Changed at {instant(change.atMs)} UTC. Entering: {list(change.entering)}. Leaving:{' '}
+      {list(change.leaving)}.
+    </p>
+  );
+}
+
+/** What the newest bar took. */
+function Performance({ lastBar }: { lastBar: Status['lastBar'] }) {
+  if (lastBar === null) return null;
+  const { timingsMs, residentBytes } = lastBar;
+  const parts = Object.entries(timingsMs).map(([part, ms]) => ({ part, value: `${Math.round(ms)} ms` }));
+  return (
+    <>
+      <h2>
+        Latency and memory <span class="soft">of the newest bar</span>
+      </h2>
+      <dl class="facts panel">
+        {[...parts, { part: 'memory', value: `${Math.round(residentBytes / 1e6)} MB` }].map(
+          ({ part, value }) => (
+            <div key={part} class="fact">
+              <dt>{part}</dt>
+              <dd>{value}</dd>
+            </div>
+          ),
+        )}
+      </dl>
+    </>
+  );
+}
+
+export function LogView({ token, status }: { token: string; status: Status }) {
+  const { scope } = status;
   const audit = usePolled(
     scope,
     (cancelled) => read(token, '/api/audit', { scope, count: ENTRIES }, cancelled),
@@ -189,6 +259,7 @@ export function LogView({ token, scope }: { token: string; scope: Status['scope'
   });
   return (
     <>
+      <Performance lastBar={status.lastBar} />
       <h2>Audit trail</h2>
       {audit.problem !== undefined && <p class="problem">{audit.problem}</p>}
       <Table
@@ -207,6 +278,7 @@ export function LogView({ token, scope }: { token: string; scope: Status['scope'
         Universe <span class="soft">{universe.data?.universe?.symbols.length ?? 0} symbols</span>
       </h2>
       {universe.problem !== undefined && <p class="problem">{universe.problem}</p>}
+      {universe.data !== undefined && <UniverseChange change={universe.data.change} />}
       <p>{universe.data?.universe?.symbols.join(', ') ?? 'None was chosen yet.'}</p>
     </>
   );

@@ -12,7 +12,6 @@ const SAFE = 'Retry: it is safe to repeat. Or use: qtrader emergency-stop';
 export function EmergencyStop({ token, onStopped }: { token: string; onStopped: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [reason, setReason] = useState('');
-  const [by, setBy] = useState('');
   const [keepPositions, setKeep] = useState(false);
   const [busy, setBusy] = useState(false);
   const [outcome, setOutcome] = useState<Outcome | undefined>();
@@ -20,9 +19,7 @@ export function EmergencyStop({ token, onStopped }: { token: string; onStopped: 
     event.preventDefault();
     setBusy(true);
     setOutcome(undefined);
-    setOutcome(
-      await stop(token, { reason: reason.trim(), keepPositions, ...(by.trim() && { by: by.trim() }) }),
-    );
+    setOutcome(await stop(token, { reason: reason.trim(), keepPositions }));
     setBusy(false);
     onStopped();
   };
@@ -47,10 +44,6 @@ export function EmergencyStop({ token, onStopped }: { token: string; onStopped: 
               value={reason}
               onInput={({ currentTarget }) => setReason(currentTarget.value)}
             />
-          </label>
-          <label>
-            Your name, for the audit trail
-            <input maxLength={60} value={by} onInput={({ currentTarget }) => setBy(currentTarget.value)} />
           </label>
           <label class="check">
             <input

@@ -13,7 +13,7 @@ import { RECEIVER_KINDS } from '../../lib/notification/receiver-settings.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
 import {
-  apiTokenParameter,
+  apiTokensParameter,
   credentialParameters,
   dashboardParameter,
   functionUrlParameter,
@@ -99,6 +99,7 @@ const GRANTS = {
   write_universe: writeConditionally('universe/*'),
   read_candles: readObjects(`${COLLECTED_PREFIX}*`),
   write_candles: writeObjects(`${COLLECTED_PREFIX}*`),
+  order_quarantine: writeConditionally('quarantine/*', 'audit/*'),
   write_shadow: writeConditionally('shadow/*'),
   write_evidence: writeConditionally('evidence/*'),
   write_signals: ({ signalsTable }) => [{ actions: ['dynamodb:PutItem'], resources: [signalsTable] }],
@@ -143,10 +144,13 @@ const GRANTS = {
     },
   ],
   read_api_token: (arns, stage) => [
-    { actions: ['ssm:GetParameter'], resources: [arns.parameter(apiTokenParameter(stage))] },
+    { actions: ['ssm:GetParameter'], resources: [arns.parameter(apiTokensParameter(stage))] },
   ],
   write_api_token: (arns, stage) => [
-    { actions: ['ssm:PutParameter'], resources: [arns.parameter(apiTokenParameter(stage))] },
+    {
+      actions: ['ssm:GetParameter', 'ssm:PutParameter'],
+      resources: [arns.parameter(apiTokensParameter(stage))],
+    },
   ],
   read_receivers: (arns, stage) => [
     { actions: ['ssm:GetParameters'], resources: receiversOf(stage).map(arns.parameter) },

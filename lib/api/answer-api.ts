@@ -1,22 +1,26 @@
-// The HTTP API: emergency stop, and what the system knows, for callers with the token, through the same use cases as the qtrader command.
+// The HTTP API: emergency stop, actions, and what the system knows, for callers with a token, through the same use cases as the qtrader command.
 // Every call is passed to `note`. Calls that are refused never write to a table.
+
+import type { Actor } from '../core/actor.ts';
 import { messageOf } from '../core/message-of.ts';
 import { StoreError } from '../core/store-error.ts';
 import { MINUTE_MS } from '../core/units.ts';
+import { mayAct } from './actions/action-schema.ts';
+import type { ActionDependencies } from './actions/serve-action.ts';
 import { type ApiAnswer, type ApiCall, type ApiRequest, answerJson, answerWith } from './api-call.ts';
 import { API_ROUTES, type ApiRouteName } from './api-contract.ts';
 import { API_ERRORS, ApiRefusal } from './api-error.ts';
-import { createTokenCheck } from './api-token.ts';
+import { type ApiToken, createTokenCheck, type TokenHolder } from './api-token.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { findRoute, readInput } from './read-request.ts';
 import type { ReadDependencies } from './serve-reads.ts';
 import { type StopDependencies, serveStop } from './serve-stop.ts';
 
-export interface ApiDependencies extends StopDependencies, ReadDependencies {
-  /** Who may call: whoever has the token, or whom AWS lets through by signature. */
+export interface ApiDependencies extends StopDependencies, ReadDependencies, ActionDependencies {
+  /** Who may call: whoever has a token, or whom AWS lets through by signature. */
   readonly authorisation: 'token' | 'iam';
-  /** SHA-256 of the token, lower-case hex. Throws StoreError. */
-  readonly readTokenHash: () => Promise<string>;
+  /** Who holds a token, as it is stored. Throws StoreError. */
+  readonly readTokens: () => Promise<readonly ApiToken[]>;
   /** The dashboard, with the headers that it needs. */
   readonly page: Pick<ApiAnswer, 'headers' | 'body'>;
 }
@@ -43,9 +47,9 @@ export function createApi(dependencies: ApiDependencies): (request: ApiRequest) 
     try {
       const name = findRoute(request);
       const admission = await admit(name, request);
-      who = admission.who;
+      who = admission.holder?.name;
       const [answer] = await Promise.all([
-        serve(dependencies, name, { request, who: who ?? 'anyone' }),
+        serve(dependencies, name, { request, holder: admission.holder ?? ANYONE }),
         admission.copied,
       ]);
       return noted(answer, answer.status === 200 ? {} : { message: answer.body });
@@ -65,9 +69,12 @@ function refusalOf(error: unknown): ApiRefusal {
   return new ApiRefusal(error instanceof StoreError ? 'store_unavailable' : 'internal_error');
 }
 
+/** Who asks for what is open to all. */
+const ANYONE = { name: 'anyone', role: 'reader' } as const;
+
 interface Admission {
   /** undefined: the route needs no caller. */
-  readonly who?: string;
+  readonly holder?: TokenHolder;
   /** Settles once the copy of the token is up to date, or could not be written. A stop does not wait for it to begin. */
   readonly copied?: Promise<void>;
 }
@@ -75,18 +82,19 @@ interface Admission {
 /** Throws ApiRefusal. */
 type Admit = (name: ApiRouteName, request: ApiRequest) => Promise<Admission>;
 
-function createAdmission({ stopwatchMs, authorisation, risk, readTokenHash }: ApiDependencies): Admit {
-  const token = createTokenCheck({ readParameter: readTokenHash, risk, stopwatchMs });
+function createAdmission({ stopwatchMs, authorisation, risk, readTokens }: ApiDependencies): Admit {
+  const token = createTokenCheck({ readTokens, risk, stopwatchMs });
   const limitReads = createRateLimit({ count: READS_PER_MINUTE, windowMs: MINUTE_MS, stopwatchMs });
   const limitRefusals = createRateLimit({ count: REFUSALS_PER_MINUTE, windowMs: MINUTE_MS, stopwatchMs });
   const limit = (waitS: number) => {
     if (waitS > 0) throw new ApiRefusal('too_many_requests', undefined, { 'retry-after': String(waitS) });
   };
 
-  async function authorise(request: ApiRequest, use: 'stop' | 'read'): Promise<string> {
+  async function authorise(request: ApiRequest, use: 'stop' | 'other'): Promise<TokenHolder> {
     if (authorisation === 'iam') {
       if (request.iamPrincipal === undefined) throw new ApiRefusal('unauthorised');
-      return request.iamPrincipal;
+      // A signature names a principal, not a person: it cannot be the second of two.
+      return { name: request.iamPrincipal, role: 'operator' };
     }
     const verdict = await token.check(request.headers.authorization, use);
     if (verdict === 'unavailable')
@@ -94,7 +102,7 @@ function createAdmission({ stopwatchMs, authorisation, risk, readTokenHash }: Ap
         'token_unavailable',
         `${API_ERRORS.token_unavailable.meaning}; qtrader emergency-stop needs none`,
       );
-    if (verdict === 'right') return 'token';
+    if (verdict !== 'wrong') return verdict;
     limit(limitRefusals(request.sourceIp));
     throw new ApiRefusal('unauthorised', undefined, { 'www-authenticate': 'Bearer' });
   }
@@ -103,9 +111,9 @@ function createAdmission({ stopwatchMs, authorisation, risk, readTokenHash }: Ap
     const { origin } = request.headers;
     if (origin !== undefined && origin !== request.origin) throw new ApiRefusal('foreign_origin');
     if (!API_ROUTES[name].needsToken) return {};
-    const who = await authorise(request, name === 'stop' ? 'stop' : 'read');
+    const holder = await authorise(request, name === 'stop' ? 'stop' : 'other');
     if (name !== 'stop') limit(limitReads(request.sourceIp));
-    return { who, copied: token.keepCopy().catch(() => undefined) };
+    return { holder, copied: token.keepCopy().catch(() => undefined) };
   };
 }
 
@@ -113,11 +121,22 @@ function createAdmission({ stopwatchMs, authorisation, risk, readTokenHash }: Ap
 async function serve(
   dependencies: ApiDependencies,
   name: ApiRouteName,
-  { request, who }: { readonly request: ApiRequest; readonly who: string },
+  { request, holder }: { readonly request: ApiRequest; readonly holder: TokenHolder },
 ): Promise<ApiAnswer> {
   switch (name) {
     case 'stop':
-      return serveStop(dependencies, { request, who, input: readInput(name, request) });
+      if (holder.role === 'reader')
+        throw new ApiRefusal('forbidden', 'a reader cannot stop: ask an operator');
+      return serveStop(dependencies, { request, by: actorOf(holder), input: readInput(name, request) });
+    case 'act': {
+      const input = readInput(name, request);
+      if (!mayAct(holder.role, input.act))
+        throw new ApiRefusal('forbidden', `${input.act} is not for the role ${holder.role}`);
+      const { serveAction } = await import('./actions/serve-action.ts');
+      return serveAction(dependencies, { request, by: actorOf(holder), input });
+    }
+    case 'me':
+      return answerJson(200, holder);
     case 'page':
       return answerWith({ status: 200, ...dependencies.page });
     case 'document':
@@ -126,3 +145,5 @@ async function serve(
       return (await import('./serve-reads.ts')).serveRead(dependencies, name, request);
   }
 }
+
+const actorOf = ({ name }: TokenHolder): Actor => ({ name, proven: true, via: 'token of the HTTP API' });

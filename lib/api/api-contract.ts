@@ -1,6 +1,7 @@
 // What the HTTP API takes and answers. One table of routes: its schemas validate the requests, its paths become the routes of the
 // gateway, and the OpenAPI document is made from it, so that the three cannot differ.
 import type { z } from 'zod';
+import { actionRequestSchema } from './actions/action-schema.ts';
 import { type ApiRoute, GUARDED } from './api-route.ts';
 import { READ_ROUTES } from './read-routes.ts';
 import { stopRequestSchema } from './stop-schema.ts';
@@ -25,7 +26,32 @@ export const API_ROUTES = {
         content: 'StopAnswer',
       },
     ],
-    errors: [...GUARDED, 'too_large', 'not_json'],
+    errors: [...GUARDED, 'forbidden', 'too_large', 'not_json'],
+  },
+  act: {
+    method: 'POST',
+    path: '/api/actions',
+    summary: 'Flags, circuit breaker, capital level, quarantine: one action, in the name of the token.',
+    needsToken: true,
+    body: { name: 'ActionRequest', schema: actionRequestSchema },
+    answers: [
+      { status: 200, meaning: 'Done', content: 'ActionAnswer' },
+      { status: 409, meaning: 'Refused: nothing was done, and `refused` says why', content: 'ActionAnswer' },
+      {
+        status: 500,
+        meaning: 'Begun, and not known to be complete: look before repeating it',
+        content: 'ActionAnswer',
+      },
+    ],
+    errors: [...GUARDED, 'forbidden', 'too_large', 'not_json'],
+  },
+  me: {
+    method: 'GET',
+    path: '/api/me',
+    summary: 'Whose token this is, and what it allows.',
+    needsToken: true,
+    answers: [{ status: 200, meaning: 'The holder', content: 'Me' }],
+    errors: GUARDED,
   },
   ...READ_ROUTES,
   document: {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 export const API_ERRORS = {
   bad_request: { status: 400, meaning: 'the request is not as this document says' },
   unauthorised: { status: 401, meaning: 'the token is missing, malformed or wrong' },
+  forbidden: { status: 403, meaning: 'the role of this token does not allow it' },
   foreign_origin: { status: 403, meaning: 'the request comes from a page of another site' },
   not_found: { status: 404, meaning: 'there is no such path' },
   method_not_allowed: { status: 405, meaning: 'the path does not support this method' },
@@ -13,7 +14,7 @@ export const API_ERRORS = {
   internal_error: { status: 500, meaning: 'an internal check failed; the log has the details' },
   exchange_unavailable: { status: 503, meaning: 'the exchange gives no usable answer' },
   store_unavailable: { status: 503, meaning: 'a store that the answer depends on cannot be read' },
-  token_unavailable: { status: 503, meaning: 'no token is configured, or it cannot be read' },
+  token_unavailable: { status: 503, meaning: 'no token was issued, or the list of tokens cannot be read' },
 } as const;
 export type ApiErrorCode = keyof typeof API_ERRORS;
 

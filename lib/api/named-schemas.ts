@@ -1,5 +1,6 @@
 // The schemas that the OpenAPI document names.
 import { signalSchema } from '../inference/signal.ts';
+import { actionAnswerSchema, actionRequestSchema, meAnswerSchema } from './actions/action-schema.ts';
 import { apiErrorSchema } from './api-error.ts';
 import {
   daysAnswerSchema,
@@ -21,6 +22,9 @@ export const NAMED_SCHEMAS = {
   Error: apiErrorSchema,
   StopRequest: stopRequestSchema,
   StopAnswer: stopAnswerSchema,
+  ActionRequest: actionRequestSchema,
+  ActionAnswer: actionAnswerSchema,
+  Me: meAnswerSchema,
   Status: statusAnswerSchema,
   Signal: signalSchema,
   Signals: signalsAnswerSchema,

@@ -23,25 +23,24 @@ export interface StopDependencies extends EmergencyStopDependencies {
 
 export interface StopCall {
   readonly request: ApiRequest;
-  readonly who: string;
+  readonly by: Actor;
   readonly input: StopRequest;
 }
 
 /** Throws ApiRefusal for a drill that would stop a deployed stage; what the stop itself cannot do is in the answer. */
 export async function serveStop(
   dependencies: StopDependencies,
-  { request, who, input }: StopCall,
+  { request, by, input }: StopCall,
 ): Promise<ApiAnswer> {
-  const { reason, keepPositions, drill, by } = input;
+  const { reason, keepPositions, drill } = input;
   if (drill && !dependencies.isLocal) throw new ApiRefusal('bad_request', 'drill: for the local system only');
   const { requestId, sourceIp, method, path } = request;
   dependencies.note({
-    ...{ requestId, sourceIp, method, path, who, status: 'begun', tookMs: 0, isRepeated: false },
+    ...{ requestId, sourceIp, method, path, who: by.name, status: 'begun', tookMs: 0, isRepeated: false },
     message: JSON.stringify(input),
   });
-  const operator = { name: by ?? 'HTTP API', proven: false, via: `HTTP API (${who})` };
   const scopes: Promise<readonly Scope[]> = drill ? Promise.resolve(['paper']) : watchedScopes(dependencies);
-  const stop = { scopes, operator, reason: drill ? `drill: ${reason}` : reason, keepPositions };
+  const stop = { scopes, operator: by, reason: drill ? `drill: ${reason}` : reason, keepPositions };
   const steps = await emergencyStop(dependencies, stop);
   const failures = [
     ...steps.flatMap(({ step, scope, failures }) =>

@@ -24,7 +24,16 @@ export const statusAnswerSchema = z.strictObject({
   leaseUntilMs: z.int().nullable(),
   exposureMicroUsdt: z.int().nullable(),
   lastBar: inferRunSchema
-    .pick({ barOpenTimeMs: true, ensembleId: true, written: true, actions: true, abstentions: true })
+    .pick({
+      barOpenTimeMs: true,
+      ensembleId: true,
+      written: true,
+      actions: true,
+      abstentions: true,
+      meanConsensus: true,
+      residentBytes: true,
+      timingsMs: true,
+    })
     .nullable(),
   missedBars: z.array(z.string()).describe('Bars of the last hour that a shard has no run of.'),
   equity: equitySnapshotSchema.nullable(),

@@ -7,12 +7,11 @@ export const scopeSchema = z.enum(['paper', 'live']);
 /** One line that says something. Without classes and lookaheads that readers of the API's document do not know. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what a line has not.
 const LINE = /^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$/u;
-const lineSchema = (charsMax: number) =>
+export const lineSchema = (charsMax: number) =>
   z.string().max(charsMax).regex(LINE, 'must be one line that is not empty');
 
 export const stopRequestSchema = z.strictObject({
   reason: lineSchema(500).describe('Why; recorded in the audit trail.'),
-  by: lineSchema(60).optional().describe('Who you are, for the audit trail. Not verified.'),
   keepPositions: z.boolean().default(false).describe('Keep positions open, with their stops.'),
   drill: z
     .boolean()

@@ -13,7 +13,8 @@ import { messageOf } from '../../lib/core/message-of.ts';
 import type { BarDecided } from '../../lib/inference/infer-events.ts';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
-import { composeApi, setApiToken } from '../../lib/runtime/compose/api.ts';
+import { composeApi } from '../../lib/runtime/compose/api.ts';
+import { issueApiToken } from '../../lib/runtime/compose/api-tokens.ts';
 import { composeCircuitBreaker } from '../../lib/runtime/compose/circuit-breaker.ts';
 import { composeEvaluateRollout } from '../../lib/runtime/compose/evaluate-rollout.ts';
 import type { ExchangeKeys } from '../../lib/runtime/compose/exchange/keyed-broker.ts';
@@ -182,7 +183,8 @@ const marketOf = ({ exchange, simulatedUrl }: FunctionContext) => ({
 /** Closes before the port, which is claimed earlier, once what is being served has its answer. */
 async function startApi(context: FunctionContext, port: ClaimedPort): Promise<void> {
   const { stateDir, aws, closers } = context;
-  await setApiToken(LOCAL_STAGE, await openApiToken(stateDir), aws.endpoints);
+  const token = await openApiToken(stateDir);
+  await issueApiToken(LOCAL_STAGE, { name: 'operator', role: 'operator', token }, aws.endpoints);
   const configuration = localApiSettings(stateDir, marketOf(context));
   buildPage();
   const api = composeApi(configuration, readDashboard(), overridesOf(context, 'api'));

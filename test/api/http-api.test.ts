@@ -12,9 +12,9 @@ import { API_ERRORS } from '../../lib/api/api-error.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
 import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
-import { setApiToken } from '../../lib/runtime/compose/api.ts';
+import { issueApiToken } from '../../lib/runtime/compose/api-tokens.ts';
 import type { OperatorSystem } from '../../lib/runtime/compose/operator.ts';
-import { apiTokenParameter, LOCAL_STAGE } from '../../lib/runtime/config/stage.ts';
+import { apiTokensParameter, LOCAL_STAGE } from '../../lib/runtime/config/stage.ts';
 import type { EmbeddedAws } from '../../local/aws/embedded-aws.ts';
 import type { SimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { type Answered, type ApiStage, type Call, startApiStage, TOKEN } from '../support/api/api-stage.ts';
@@ -37,7 +37,7 @@ beforeEach(async () => {
 afterEach(() => stage.close());
 
 const call = (path: string, more?: Call) => stage.call(path, more);
-const stop = (body: unknown = { reason: 'a test', by: 'ada' }, more: Call = {}) =>
+const stop = (body: unknown = { reason: 'a test' }, more: Call = {}) =>
   call(STOP, {
     method: 'POST',
     body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -49,7 +49,7 @@ async function withParameters(work: (client: ReturnType<typeof createClients>['s
   const clients = createClients(aws.endpoints);
   await work(clients.ssm).finally(clients.close);
 }
-const Name = apiTokenParameter(LOCAL_STAGE);
+const Name = apiTokensParameter(LOCAL_STAGE);
 const deleteToken = () => withParameters((ssm) => ssm.send(new DeleteParameterCommand({ Name })));
 const putParameter = (Value: string) =>
   withParameters((ssm) =>
@@ -104,18 +104,21 @@ describe('who is let in', () => {
   it('whoever has the token; a new token counts from the next process on, the old one no more', async () => {
     expect((await call('/api/status')).status).toBe(200);
     const other = TOKEN.split('').reverse().join('');
-    await setApiToken(LOCAL_STAGE, other, aws.endpoints);
+    await issueApiToken(LOCAL_STAGE, { name: 'ada', role: 'operator', token: other }, aws.endpoints);
     await stage.restart();
     expect((await call('/api/status')).status).toBe(401);
     expect((await call('/api/status', { token: other })).status).toBe(200);
   });
 
-  it.each(['not a hash', 'A'.repeat(64)])('nobody when the parameter says %j', async (value) => {
-    await putParameter(value);
-    await stage.restart();
-    expect(codeOf(await call('/api/status'))).toEqual([503, 'token_unavailable']);
-    expect(codeOf(await stop())).toEqual([503, 'token_unavailable']);
-  });
+  it.each(['not JSON', '{}', '[]', JSON.stringify([{ name: 'ada', role: 'owner', sha256: 'a'.repeat(64) }])])(
+    'nobody when the parameter says %j',
+    async (value) => {
+      await putParameter(value);
+      await stage.restart();
+      expect(codeOf(await call('/api/status'))).toEqual([503, 'token_unavailable']);
+      expect(codeOf(await stop())).toEqual([503, 'token_unavailable']);
+    },
+  );
 
   it('an attacker’s flood is cut short, leaves no trace in a table, and does not keep the operator out', async () => {
     const statuses: number[] = [];
@@ -287,7 +290,7 @@ describe('what is refused', () => {
 
 describe('an emergency stop', () => {
   it('trips the latch, closes the flags, and stands in the audit trail and in the log', async () => {
-    const answer = await stop({ reason: 'a test', by: 'ada', drill: true });
+    const answer = await stop({ reason: 'a test', drill: true });
     expect(answer.status).toBe(200);
     expect(answer.json).toMatchObject({ complete: true, failures: [] });
     expect(answer.json.steps.map(({ step }: { step: string }) => step)).toEqual([
@@ -303,13 +306,13 @@ describe('an emergency stop', () => {
       {
         atMs: stage.clock.nowMs(),
         what: 'emergency_stop',
-        by: { name: 'ada', proven: false, via: 'HTTP API (token)' },
+        by: { name: 'ada', proven: true, via: 'token of the HTTP API' },
         message: expect.stringMatching(/^drill: a test; from 127\.0\.0\.1, request [0-9a-f-]+; complete$/),
       },
     ]);
     expect(calls().map(({ status, who }) => [status, who])).toEqual([
-      ['begun', 'token'],
-      [200, 'token'],
+      ['begun', 'ada'],
+      [200, 'ada'],
     ]);
     expect(stage.api.log.join()).not.toContain(TOKEN);
   });

@@ -1,6 +1,6 @@
 // A test that asks for what the emulator is known to lack has to fail.
 import { beforeEach } from 'vitest';
-import { LAXNESS } from './laxness.ts';
+import { LAXNESS } from '../support/aws-emulator/laxness.ts';
 
 beforeEach(({ task }) => {
   const name = task.fullTestName;

@@ -110,8 +110,13 @@ const RULES: Record<string, Rule> = {
   },
   'qtrader emergency-stop --drill --reason drill': { says: /done in/ },
   'qtrader emergency-stop --reason TEXT': { says: /done in/ },
-  'curl -s -X POST $URL/api/emergency/stop -H "Authorization: Bearer $TOKEN" -H \'Content-Type: application/json\' -d \'{"reason":"TEXT","by":"NAME"}\'':
+  'curl -s -X POST $URL/api/emergency/stop -H "Authorization: Bearer $TOKEN" -H \'Content-Type: application/json\' -d \'{"reason":"TEXT"}\'':
     { says: /"failures":\[\]/ },
+  'curl -s -X POST $URL/api/actions -H "Authorization: Bearer $TOKEN" -H \'Content-Type: application/json\' -d \'{"act":"set_flag","name":"QT_ENABLE_AI_TRADING","value":"false","reason":"TEXT"}\'':
+    { says: /"outcome":"done","by":"operator"/ },
+  'qtrader api-token create ada --role operator': { says: /^[\w-]{43}\n$/ },
+  'qtrader api-token list': { says: /^ada +operator$/m },
+  'qtrader api-token revoke ada': { says: /is revoked/ },
 
   'qtrader features --list --json': { says: /"count": 49/ },
   'qtrader features --candles FILE --out FILE.csv --last N': { says: /3 rows of 55 columns/ },
@@ -140,7 +145,7 @@ const RULES: Record<string, Rule> = {
   // The first deploy of a stage, and its days afterwards.
   'qtrader models publish models/starter --stage NAME': { says: /e20240728_000000/ },
   "qtrader models promote e20240728_000000 --stage NAME --force --reason 'the first one'": { says: /active/ },
-  'qtrader api-token --stage NAME': { says: /^[\w-]{43}\n$/ },
+  'qtrader api-token create ada --role operator --stage NAME': { says: /^[\w-]{43}\n$/ },
   'qtrader status --stage NAME': { says: /NOT_STARTED/ },
   'qtrader flags set QT_ENABLE_AI_TRADING true --stage NAME': { says: /-> true/ },
   'qtrader transfer declare --usdt 500 --reason TEXT --stage NAME': { says: /live: 500 USDT declared/ },

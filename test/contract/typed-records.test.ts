@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { createDynamoRiskStore } from '../../lib/adapters/aws/dynamodb/dynamo-risk-store.ts';
 import { ensureLocalResources, RISK_TABLE } from '../../lib/adapters/aws/resources.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
-import { API_TOKEN } from '../../lib/api/api-token.ts';
+import { API_TOKENS } from '../../lib/api/api-token.ts';
 import { unproven } from '../../lib/core/actor.ts';
 import { InvariantError } from '../../lib/core/invariant.ts';
 import { DAY_MS, SECOND_MS } from '../../lib/core/units.ts';
@@ -134,7 +134,7 @@ const goNoGo: rolloutKinds.GoNoGoRecord = {
 
 const records = (store: RiskStore) => ({
   ...rolloutRecords(store),
-  apiToken: new SingleRecord(store, API_TOKEN),
+  apiTokens: new SingleRecord(store, API_TOKENS),
 });
 type Records = ReturnType<typeof records>;
 
@@ -264,7 +264,11 @@ const CASES: { readonly [name in keyof Records]: Case } = {
     write: (of) => of.drift.add('paper', drift),
     read: (of) => of.drift.latest('paper'),
   },
-  apiToken: single({ sha256: 'a'.repeat(64) }, 'api-token', (of) => of.apiToken),
+  apiTokens: single(
+    { tokens: [{ name: 'ada', role: 'operator', sha256: 'a'.repeat(64) }] },
+    'api-tokens',
+    (of) => of.apiTokens,
+  ),
 };
 const cases = Object.entries(CASES);
 
@@ -287,7 +291,7 @@ const isKind = (value: unknown): value is RecordKind<unknown> =>
   typeof value === 'object' && value !== null && 'name' in value && 'schema' in value;
 
 it('no two kinds share a name, and all are tried below', () => {
-  const kinds = [riskKinds, executionKinds, rolloutKinds, { API_TOKEN }].flatMap((module) =>
+  const kinds = [riskKinds, executionKinds, rolloutKinds, { API_TOKENS }].flatMap((module) =>
     Object.values(module).filter(isKind),
   );
   const names = kinds.map(({ name }) => name);

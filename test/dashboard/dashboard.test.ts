@@ -7,7 +7,13 @@ import { MINUTE_MS } from '../../lib/core/units.ts';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import type { TradeRecord } from '../../lib/risk/records.ts';
-import { type ApiStage, startApiStage, TOKEN } from '../support/api/api-stage.ts';
+import {
+  APPROVER_TOKEN,
+  type ApiStage,
+  READER_TOKEN,
+  startApiStage,
+  TOKEN,
+} from '../support/api/api-stage.ts';
 import { browserSuite, CHROMIUM, launchBrowser, openPage } from '../support/browser.ts';
 import { BROKER_START_MS } from '../support/execution/broker-market.ts';
 import { runOf, signalOf } from '../support/inference/sample-signals.ts';
@@ -155,9 +161,8 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
     // Without a reason nothing is sent.
     expect((await stage.system.risk.readGate('paper'))?.latch).toBe('ARMED');
     await dialog.getByLabel('Reason').fill('seen on the page');
-    await dialog.getByLabel('Your name').fill('ada');
     await dialog.getByRole('button', { name: 'Stop and close all positions' }).click();
-    await see('dialog .outcome').toMatch(/^Everything is stopped\./);
+    await see('dialog[open] .outcome').toMatch(/^Everything is stopped\./);
     await see('header').toContain('OFF');
     expect((await stage.system.risk.readGate('paper'))?.latch).toBe('TRIPPED');
     await see('.reasons').toContain('seen on the page');
@@ -173,7 +178,7 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
       await page.getByRole('button', { name: 'Stop and close all positions' }).click();
     };
     await stop();
-    await see('dialog .outcome').toMatch(/^Refused, nothing was stopped/);
+    await see('dialog[open] .outcome').toMatch(/^Refused, nothing was stopped/);
     expect((await stage.system.risk.readGate('paper'))?.latch).toBe('ARMED');
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByRole('button', { name: 'Use another token' }).click();
@@ -183,8 +188,80 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
     stage.aws.faults.dynamodb.inject({ kind: 'error', times: 10_000 });
     await stop();
     await expect
-      .poll(() => textOf('dialog .outcome'), { timeout: 120_000 })
+      .poll(() => textOf('dialog[open] .outcome'), { timeout: 120_000 })
       .toMatch(/^INCOMPLETE\. Do this manually:.*latch \(paper\)/);
+  });
+
+  it('flips a flag once it is asked for a reason, and says what became of it', async () => {
+    await open();
+    await choose('Go live');
+    const flag = async () =>
+      (await stage.system.flags.read(['QT_ENABLE_AI_TRADING'])).get('QT_ENABLE_AI_TRADING');
+    await page.getByRole('button', { name: 'Set QT_ENABLE_AI_TRADING to false' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Set QT_ENABLE_AI_TRADING to false' });
+    await dialog.getByRole('button', { name: 'Confirm' }).click();
+    // Without a reason nothing is sent.
+    expect(await flag()).toEqual({ kind: 'text', text: 'true' });
+    await dialog.getByLabel('Reason').fill('seen on the page');
+    await dialog.getByRole('button', { name: 'Confirm' }).click();
+    await see('dialog[open] .outcome').toBe('Done. QT_ENABLE_AI_TRADING: true -> false');
+    expect(await flag()).toEqual({ kind: 'text', text: 'false' });
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await see('header').toMatch(/^OFF/);
+    await page.getByRole('button', { name: 'Set QT_ENABLE_AI_TRADING to true' }).click();
+    // An answer that never comes is not a refusal.
+    await page.route('**/api/actions', (route) => route.abort());
+    const again = page.getByRole('dialog', { name: 'Set QT_ENABLE_AI_TRADING to true' });
+    await again.getByLabel('Reason').fill('seen on the page');
+    await again.getByRole('button', { name: 'Confirm' }).click();
+    await see('dialog[open] .outcome').toMatch(/^No answer: .* It may have been done/);
+    await again.getByRole('button', { name: 'Cancel' }).click();
+    await choose('Log');
+    await see('[aria-label="Audit trail"]').toContain(
+      'set flag ada QT_ENABLE_AI_TRADING false: seen on the page',
+    );
+    expect(complaints).toEqual([]);
+  });
+
+  it('asks two people for a reset, and refuses one that has nothing to approve', async () => {
+    await open();
+    await choose('Go live');
+    await page.getByRole('button', { name: 'Trip the circuit breaker' }).click();
+    await page.getByRole('dialog', { name: 'Trip the circuit breaker' }).getByLabel('Reason').fill('a drill');
+    await page.getByRole('button', { name: 'Confirm' }).click();
+    await see('dialog[open] .outcome').toMatch(/^Done\./);
+    await page.getByRole('button', { name: 'Close' }).click();
+    await see('header').toContain('Circuit breaker TRIPPED');
+    await page.getByRole('button', { name: 'Request a reset of the circuit breaker' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Request a reset of the circuit breaker' });
+    await dialog.getByLabel('Reason').fill('too early');
+    await dialog.getByRole('button', { name: 'Confirm' }).click();
+    // Its cooldown is not over.
+    await see('dialog[open] .outcome').toMatch(/^(Refused, nothing was changed: |Done)/);
+    await page.getByRole('button', { name: /^(Cancel|Close)$/ }).click();
+    expect(await page.getByRole('button', { name: /^Approve/ }).count()).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+
+  it('shows each role what it may do: a reader nothing, an approver the approvals', async () => {
+    await open({}, `#token=${READER_TOKEN}`);
+    await see('footer').toContain('Signed in as eve, reader');
+    await see('header').toContain('PAPER');
+    const buttons = () => page.getByRole('button').allInnerTexts();
+    for (const tab of ['Market', 'Account', 'Models', 'Go live', 'Log']) {
+      await choose(tab);
+      await expect.poll(() => page.getByText('Reading …').count(), SOON).toBe(0);
+      for (const text of await buttons())
+        expect(text).not.toMatch(/stop|set (true|false)|trip|reset|sign off|advance|step down|quarantine/i);
+    }
+    await page.goto(`${stage.api.endpoint}/#token=${APPROVER_TOKEN}`);
+    await see('footer').toContain('Signed in as bob, approver');
+    await choose('Go live');
+    await see('main').toContain('Sign off as risk manager');
+    expect(await buttons()).toContain('Emergency stop');
+    expect((await buttons()).join()).not.toMatch(/set (true|false)|trip|advance|step down/i);
+    expect(page.url()).toBe(`${stage.api.endpoint}/`);
+    expect(complaints).toEqual([]);
   });
 
   it('looks stale when it is, and keeps what it last knew', async () => {

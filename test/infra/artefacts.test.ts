@@ -25,7 +25,7 @@ import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
 import { keyOf } from '../../lib/risk/record-kind.ts';
 import { POSITION_MANAGER } from '../../lib/risk/records.ts';
-import { setApiToken } from '../../lib/runtime/compose/api.ts';
+import { issueApiToken } from '../../lib/runtime/compose/api-tokens.ts';
 import type { FunctionName } from '../../lib/runtime/config/function-settings.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
@@ -310,7 +310,7 @@ describe.runIf(runsLambdaNode)('the HTTP API on Node 24, with the permissions of
   const token = 'a-token-of-the-right-length-0123456789abcdef';
 
   it('serves the page, refuses without the token, and stops everything with it', async () => {
-    await setApiToken('dev', token, target.aws.endpoints);
+    await issueApiToken('dev', { name: 'ada', role: 'operator', token }, target.aws.endpoints);
     const ask = async (method: string, path: string, more: HttpParts = {}) =>
       (await run('api', httpEvent(method, path, more))) as Json;
     expect((await ask('GET', '/')).body).toBe(readFileSync('dashboard/page.html', 'utf8'));
@@ -329,7 +329,7 @@ describe.runIf(runsLambdaNode)('the HTTP API on Node 24, with the permissions of
         '',
       ]);
     }
-    const body = JSON.stringify({ reason: 'an artefact', by: 'ada' });
+    const body = JSON.stringify({ reason: 'an artefact' });
     const stopped = await ask('POST', '/api/emergency/stop', { token, body });
     expect([stopped.statusCode, JSON.parse(stopped.body).failures]).toEqual([200, []]);
     const flags = createSsmFlagStore({ client: target.clients.ssm, stage: 'dev' });

@@ -154,12 +154,17 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   'api/Role': [
     ...own('api'),
-    'ssm:GetParameter parameter/qt/dev/api/token-sha256',
+    'ssm:GetParameter parameter/qt/dev/api/tokens',
     ...READ_SIGNALS,
     ...READ_FLAGS,
     ...READ_KEYS,
     ...CHANGE_RISK,
-    ...[...Object.keys(CLOSED_FLAGS), 'EMERGENCY_MODE'].map((name) => `ssm:PutParameter ${flag(name)}`),
+    ...FLAG_NAMES.map((name) => `ssm:GetParameterHistory ${flag(name)}`),
+    ...FLAG_NAMES.map((name) => `ssm:PutParameter ${flag(name)}`),
+    ...['audit', 'quarantine'].flatMap((folder) => [
+      `s3:GetObject ${BUCKET}/${folder}/*`,
+      `s3:PutObject ${BUCKET}/${folder}/*`,
+    ]),
     ...['ensembles', 'evidence', 'models', 'quarantine', 'universe'].map(
       (folder) => `s3:GetObject ${BUCKET}/${folder}/*`,
     ),
@@ -241,7 +246,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     `ssm:PutParameter ${flag('EMERGENCY_MODE')}`,
     CLOSE_LATCH,
   ],
-  'token-issuer': ['ssm:PutParameter parameter/qt/dev/api/token-sha256'],
+  'token-issuer': [
+    'ssm:GetParameter parameter/qt/dev/api/tokens',
+    'ssm:PutParameter parameter/qt/dev/api/tokens',
+  ],
   operator: [
     ...READ_ALL,
     ...FLAG_NAMES.map((name) => `ssm:GetParameterHistory ${flag(name)}`),

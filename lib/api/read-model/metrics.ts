@@ -24,6 +24,9 @@ function gaugesOf(status: SystemStatus, nowMs: number): Gauge[] {
   const gauge = (name: string, help: string, ...samples: Sample[]): Gauge => ({ name, help, samples });
   const account = { scope };
   const usdt = (microUsdt: number | null | undefined): Sample => [microUsdt && microUsdt / MICRO, account];
+  const timings = Object.entries(lastBar?.timingsMs ?? {}).map(
+    ([part, ms]): Sample => [ms / 1_000, { part }],
+  );
   const highWater = breaker?.highWaterMicroUsdt;
   const drawdown = equity === null || !highWater ? null : Math.max(0, 1 - equity.equityMicroUsdt / highWater);
   return [
@@ -68,6 +71,11 @@ function gaugesOf(status: SystemStatus, nowMs: number): Gauge[] {
       'Signals of the last decided bar.',
       ...Object.entries(lastBar?.actions ?? {}).map(([action, count]): Sample => [count, { action }]),
     ),
+    gauge('qt_infer_seconds', 'How long the last decided bar took, by part.', ...timings),
+    gauge('qt_infer_resident_bytes', 'Resident memory of infer at the end of it.', [lastBar?.residentBytes]),
+    gauge('qt_consensus_ratio', 'Mean share of the models that agree, over the signals of that bar.', [
+      lastBar?.meanConsensus,
+    ]),
     gauge('qt_missed_bars', 'Bars of the last hour that a shard has no run of.', [
       status.unread.length > 0 ? null : status.missedBars.length,
     ]),

@@ -32,7 +32,14 @@ export interface SystemStatus {
   readonly exposureMicroUsdt: number | null;
   readonly lastBar: Pick<
     InferRun,
-    'barOpenTimeMs' | 'ensembleId' | 'written' | 'actions' | 'abstentions'
+    | 'barOpenTimeMs'
+    | 'ensembleId'
+    | 'written'
+    | 'actions'
+    | 'abstentions'
+    | 'meanConsensus'
+    | 'residentBytes'
+    | 'timingsMs'
   > | null;
   /** One line for each bar of the last hour that a shard has no run of. */
   readonly missedBars: readonly string[];
@@ -86,6 +93,9 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
             written: run.written,
             actions: run.actions,
             abstentions: run.abstentions,
+            meanConsensus: run.meanConsensus,
+            residentBytes: run.residentBytes,
+            timingsMs: run.timingsMs,
           },
     missedBars: missedBars(runs ?? [], sources.clock.nowMs()).map(
       ({ barOpenTimeMs, shard }) => `${new Date(barOpenTimeMs).toISOString()}, shard ${shard}`,

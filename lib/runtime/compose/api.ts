@@ -1,18 +1,16 @@
 // Composes the api function.
 
-import { createClients, type ServiceEndpoints } from '../../adapters/aws/create-clients.ts';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
-import { readSecretParameter } from '../../adapters/aws/ssm/read-secret-parameter.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
-import { writeSecretParameter } from '../../adapters/aws/ssm/write-secret-parameter.ts';
 import { recordApiCall } from '../../adapters/telemetry/record-api-call.ts';
 import { type ApiDependencies, createApi } from '../../api/answer-api.ts';
 import type { ApiAnswer, ApiRequest } from '../../api/api-call.ts';
-import { sha256Of } from '../../core/hash.ts';
 import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
 import type { ApiSettings } from '../config/function-settings.ts';
-import { apiTokenParameter, LOCAL_STAGE } from '../config/stage.ts';
+import { LOCAL_STAGE } from '../config/stage.ts';
+import { liveRefusal } from '../config/venue.ts';
 import { PROCESS_TIMERS } from '../timers.ts';
+import { readApiTokens } from './api-tokens.ts';
 import { openedBrokers } from './exchange/brokers.ts';
 import { openMarketData } from './exchange/market-data.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
@@ -37,7 +35,8 @@ export function composeApi(
   const answer = createApi({
     authorisation,
     isLocal: stage === LOCAL_STAGE,
-    readTokenHash: () => readSecretParameter(clients.ssm, apiTokenParameter(stage)),
+    readTokens: () => readApiTokens(clients.ssm, stage),
+    venueRefusal: liveRefusal(settings.exchange),
     page,
     note: (call) => recordApiCall(telemetry, call),
     risk,
@@ -55,14 +54,4 @@ export function composeApi(
     ...PROCESS_TIMERS,
   });
   return { answer, close: runtime.close };
-}
-
-/** Replaces the token of the stage's API; a running function follows within a minute. Throws StoreError. */
-export async function setApiToken(stage: string, token: string, endpoints?: ServiceEndpoints): Promise<void> {
-  const clients = createClients(endpoints);
-  try {
-    await writeSecretParameter(clients.ssm, { name: apiTokenParameter(stage), value: sha256Of(token) });
-  } finally {
-    clients.close();
-  }
 }

@@ -25,6 +25,7 @@ import {
   localNotificationsFile,
   resourcesOfStage,
 } from '../config/stage.ts';
+import { type ApiTokenStore, openApiTokens } from './api-tokens.ts';
 import { openBroker } from './exchange/brokers.ts';
 import { openMarketData } from './exchange/market-data.ts';
 import { SYSTEM_CLOCK } from './function-runtime.ts';
@@ -44,6 +45,8 @@ export interface OperatorSystem {
   /** Who else is told, and how each is opened. */
   readonly receivers: ReceiverStore;
   readonly openReceiver: OpenReceiver;
+  /** Who may call the HTTP API. */
+  readonly apiTokens: ApiTokenStore;
   /** Of the dashboard; undefined where it is not known. */
   readDashboard(): Promise<string | undefined>;
   /** The system's time: in a replay, that of the replay. Throws StoreError. */
@@ -195,6 +198,7 @@ function openStores(stage: string, clients: AwsClients) {
     signals: openSignalStore(context, tables),
     flags: createSsmFlagStore({ client: clients.ssm, stage }),
     receivers: openReceiverStore(clients, stage),
+    apiTokens: openApiTokens(clients.ssm, stage),
     risk: openRiskStore(context, tables),
     close: async () => clients.close(),
   };

@@ -43,8 +43,8 @@ export const resourcesOfStage = (stage: string): StageResources => ({
 export const functionUrlParameter = (stage: string, name: string): string =>
   `/qt/${stage}/resources/${name}-url`;
 
-/** Parameter with the SHA-256 of the HTTP API's token, lower-case hex. */
-export const apiTokenParameter = (stage: string): string => `/qt/${stage}/api/token-sha256`;
+/** Parameter with the holders of tokens for the HTTP API and the SHA-256 of each token. */
+export const apiTokensParameter = (stage: string): string => `/qt/${stage}/api/tokens`;
 
 /** Parameters with the keys of the real account. */
 export const credentialParameters = (stage: string) => ({

@@ -11,7 +11,8 @@ import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
 import { firstArmed } from '../../../lib/risk/breaker/state.ts';
 import { newGate } from '../../../lib/risk/gate.ts';
 import { tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
-import { composeApi, setApiToken } from '../../../lib/runtime/compose/api.ts';
+import { composeApi } from '../../../lib/runtime/compose/api.ts';
+import { issueApiToken } from '../../../lib/runtime/compose/api-tokens.ts';
 import { prepareLocalStage } from '../../../lib/runtime/compose/local-stage.ts';
 import { type OperatorSystem, openLocalStage } from '../../../lib/runtime/compose/operator.ts';
 import { localApiSettings } from '../../../lib/runtime/config/local-settings.ts';
@@ -24,7 +25,12 @@ import {
 import { claimApiPort, serveApi } from '../../../local/run/api-server.ts';
 import { BROKER_START_MS, brokerMarket } from '../execution/broker-market.ts';
 
+/** Of ada, an operator. */
 export const TOKEN = 'a-token-of-the-right-length-0123456789abcdef';
+/** Of bob. */
+export const APPROVER_TOKEN = 'approver-token-of-the-right-length-0123456789';
+/** Of eve. */
+export const READER_TOKEN = 'a-reader-token-of-the-right-length-0123456789';
 
 export interface Call {
   readonly method?: string;
@@ -72,7 +78,12 @@ export async function startApiStage(): Promise<ApiStage> {
   const exchange = await startSimulatedExchange({ market: brokerMarket, clock });
   const system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await prepareLocalStage(aws.endpoints, system.objects);
-  await setApiToken(LOCAL_STAGE, TOKEN, aws.endpoints);
+  const holders = [
+    { name: 'ada', role: 'operator', token: TOKEN },
+    { name: 'bob', role: 'approver', token: APPROVER_TOKEN },
+    { name: 'eve', role: 'reader', token: READER_TOKEN },
+  ] as const;
+  for (const holder of holders) await issueApiToken(LOCAL_STAGE, holder, aws.endpoints);
   await system.risk.createGate('paper', newGate(firstArmed(nowMs)));
   await tickBreaker({ ...system, clock, shards: 1, limits: BREAKER_LIMITS }, 'paper');
   const serve = () => serveStage({ stateDir, aws, exchange, clock });

@@ -102,8 +102,8 @@ export class EmulatedStacks {
         if (await this.#create(stage, resource, importsExisting)) created.push(resource);
       }
     } catch (error) {
+      // What cannot be deleted stays, and the others go all the same.
       for (const resource of created.reverse())
-        // What cannot be deleted stays, and the others go all the same.
         if (resource.raw.DeletionPolicy !== 'Retain') await this.#remove(resource).catch(() => {});
       throw error;
     }

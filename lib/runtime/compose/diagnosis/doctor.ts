@@ -10,7 +10,7 @@ import { judgeClock, judgeDisk, judgeNode } from '../../../diagnosis/machine.ts'
 import { examineExchange, examineSystem } from '../../../diagnosis/use-cases/examine-system.ts';
 import { type Exchange, FUNCTION_SETTINGS } from '../../config/function-settings.ts';
 import { nodeVersion, useRegion } from '../../config/process-environment.ts';
-import { apiTokenParameter, credentialParameters } from '../../config/stage.ts';
+import { apiTokensParameter, credentialParameters } from '../../config/stage.ts';
 import { STARTER_MODELS_FOLDER } from '../../config/starter-models.ts';
 import { LIVE_EXCHANGE, liveRefusal } from '../../config/venue.ts';
 import { openModelsFolder, verifyStoredModels } from '../models.ts';
@@ -83,7 +83,7 @@ export async function examineStage(stage: string, region: string | undefined): P
     const inventory = await readStageInventory({ stage, functions });
     const { account, clock, parts, stacks } = inventory;
     const keys = Object.values(credentialParameters(stage));
-    const token = apiTokenParameter(stage);
+    const token = apiTokensParameter(stage);
     const names = { stage, flagPath: flagPath(stage), storedByPeople: [...keys, token] };
     const stored = new Set(parts.map(({ id }) => id));
     return [
