@@ -122,7 +122,7 @@ const GRANTS = {
       conditions: {
         'ForAllValues:StringEquals': {
           'dynamodb:LeadingKeys': ['paper', 'live'],
-          'dynamodb:Attributes': ['scope', 'sk', 'latch'],
+          'dynamodb:Attributes': ['scope', 'sk', 'latch', 'writeId'],
         },
         StringEqualsIfExists: { 'dynamodb:ReturnValues': 'NONE' },
       },

@@ -120,6 +120,16 @@ describe('risk records on DynamoDB', () => {
     expect((await store.readGate('paper'))?.positionCount).toBe(1);
   });
 
+  it('takes no gate that was closed meanwhile for its own write', async () => {
+    await store.createGate('paper', openGate());
+    const inject = (fault: Parameters<typeof target.aws.faults.dynamodb.inject>[0]) =>
+      target.aws.faults.dynamodb.inject(fault);
+    inject({ kind: 'answer_lost', operation: 'UpdateItem' });
+    inject({ kind: 'raced', operation: 'UpdateItem', rival: () => store.closeLatch('paper') });
+    expect((await authorise(orderOf(), contextOf(), store.commit)).ok).toBe(false);
+    expect((await store.readGate('paper'))?.latch).toBe('TRIPPED');
+  });
+
   it.each(['throttle', 'error', 'reset'] as const)(
     'gets through one %s, reports a lasting one, and then writes nothing',
     async (kind) => {

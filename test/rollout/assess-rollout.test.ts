@@ -179,7 +179,7 @@ describe('the way up', () => {
     expect(moved).toMatchObject({ ok: true, value: { outcome: 'advanced', current: { level: 'HOUR_1_6' } } });
     const sha256 = (await readDecision(system.risk))!.evidenceSha256;
     const entries = await system.audit();
-    expect(entries.map(({ what, by }) => [what, by]).sort()).toEqual([
+    expect(entries.map(({ what, by }) => [what, by.name]).sort()).toEqual([
       ['rollout advanced: PAPER -> HOUR_1_6', 'Ada'],
       ['rollout signed_off: PAPER -> PAPER', 'Ada'],
       ['rollout signed_off: PAPER -> PAPER', 'Bob'],

@@ -58,8 +58,9 @@ export function createDynamoGate(
         TableName: table,
         Key: { scope, sk: GATE_KEY },
         ConditionExpression: 'attribute_exists(sk)',
-        UpdateExpression: 'SET latch = :tripped',
-        ExpressionAttributeValues: { ':tripped': 'TRIPPED' },
+        // Of its own: a commit that was under way must not take a gate that has closed since for what it wrote.
+        UpdateExpression: `SET latch = :tripped, ${WRITE_ID} = :writeId`,
+        ExpressionAttributeValues: { ':tripped': 'TRIPPED', ':writeId': randomUUID() },
       });
       const name = gateName(scope);
       return (await isWritten(client.send(command), `closing ${name}`)) ? 'closed' : 'gate_missing';
