@@ -131,7 +131,7 @@ describe('a first deploy, in the order of the manual', () => {
     await command('models', 'publish', models);
     await command('models', 'promote', ENSEMBLE, '--force', '--reason', 'the first one');
     for (const name of STACKS.slice(1)) await stacks.deploy({ stage, stack: `qt-dev-${name}` });
-    await command('api-token');
+    await command('api-token', 'create', 'ada', '--role', 'operator');
     expect(await tick()).toEqual([
       expect.stringMatching(/^NOT_STARTED no signals of infer yet no completed run of manage-positions yet/),
     ]);

@@ -40,6 +40,11 @@ type Rule = Run | { readonly notHere: string };
 const ACCOUNT = { notHere: 'needs an AWS account' };
 const EXCHANGE = { notHere: 'asks the real exchange' };
 const PYTHON = { notHere: 'needs Python; .ci/run runs it where there is one' };
+const CONTAINER = {
+  notHere: 'needs a container runtime; test/system/self-hosted-install.test.ts takes the same steps',
+};
+const PEOPLE = { notHere: 'test/system/operator-identity.test.ts calls the function behind it' };
+const LEFT_OVERS = { notHere: 'test/system/doctor-stage.test.ts runs it' };
 const LONG = { notHere: 'takes minutes, and .ci/run or a release runs it' };
 
 /** In the order in which they are run. */
@@ -53,7 +58,16 @@ const RULES: Record<string, Rule> = {
   'npm run bench -- predict': PYTHON,
   'npm run synth': { notHere: 'test/infra/ synthesises all stacks' },
   '.ci/run': LONG,
+  'npm run sbom': { notHere: 'is of npm itself' },
+  'npm run slim': { notHere: 'test/system/self-hosted-install.test.ts runs it' },
+  'npm run lint:templates': PYTHON,
+  'npm run test:aws-emulator': PYTHON,
+  'npm run test:api-fuzz': PYTHON,
+  'python3.11': PYTHON,
   'npm run --silent grafana -- --stage dev > dashboard.json': {
+    notHere: 'test/infra/grafana-dashboard.test.ts runs it',
+  },
+  'npm run --silent grafana -- --prometheus > local.json': {
     notHere: 'test/infra/grafana-dashboard.test.ts runs it',
   },
   'npm start': { notHere: 'is the system below' },
@@ -94,15 +108,19 @@ const RULES: Record<string, Rule> = {
   'qtrader gonogo --hours 24': { exit: 1, says: /NO_GO over 24 h/ },
   'qtrader gonogo --hours 24 --report FILE.html': { exit: 1, says: /report: \S+\.html/ },
   'qtrader rollout status': { says: /level PAPER/ },
-  'qtrader rollout approve --role technical_lead --by NAME': { says: /ada .*signed off/ },
-  'qtrader rollout approve --role risk_manager --by OTHER': { says: /grace .*signed off/ },
-  'qtrader rollout advance --by NAME': { exit: 1, says: /^error: \w+: [^\n]+\n$/m },
-  'qtrader rollout step-down --by NAME --reason TEXT': { says: /PAPER/ },
+  'qtrader rollout approve --role technical_lead': { more: '--by ada', says: /ada .*signed off/ },
+  'qtrader rollout approve --role risk_manager': { more: '--by grace', says: /grace .*signed off/ },
+  'qtrader rollout advance': { more: '--by ada', exit: 1, says: /^error: \w+: [^\n]+\n$/m },
+  'qtrader rollout step-down --reason TEXT': { more: '--by ada', says: /PAPER/ },
   'qtrader transfer declare --usdt N --reason TEXT': { says: /500 USDT declared/ },
   'qtrader breaker status': { says: /TRIPPED[\s\S]*stop_hits/ },
   'qtrader breaker trip --reason TEXT': { says: /TRIPPED/ },
-  'qtrader breaker reset --reason TEXT --by NAME': { eventually: true, says: /reset requested by ada/ },
-  'qtrader breaker reset --approve --by OTHER': { eventually: true, says: /ARMED/ },
+  'qtrader breaker reset --reason TEXT': {
+    more: '--by ada',
+    eventually: true,
+    says: /reset requested by ada/,
+  },
+  'qtrader breaker reset --approve': { more: '--by grace', eventually: true, says: /ARMED/ },
   'qtrader local shock --equity -12%': { says: /the paper equity falls to/ },
   'qtrader collect --days 90 --out DIR --exchange simulated': {
     more: '--days 1 --symbols BTCUSDT',
@@ -133,6 +151,13 @@ const RULES: Record<string, Rule> = {
   'qtrader drift profile --data CANDLES --models models/starter': {
     notHere: 'test/system/drift.test.ts runs it',
   },
+  'qtrader doctor --json': { notHere: 'test/cli/doctor.test.ts runs it' },
+  'qtrader start --live --state DIR': { notHere: 'test/local/run/live-run.test.ts runs it' },
+  'mkdir -p secrets && chmod 700 secrets': CONTAINER,
+  'docker compose up -d --build': CONTAINER,
+  'docker compose exec trader cat /state/api-token': CONTAINER,
+  'docker compose exec trader node bin/qtrader.mjs status --state /state': CONTAINER,
+  'docker compose -f compose.yaml -f compose.live.yaml up -d': CONTAINER,
   'qtrader cost --symbols N --shards N --network --json': { says: /"totalUsd"/ },
   'qtrader cost --network': { says: /USD per month/ },
   'qtrader models verify .qt/tiny-models': PYTHON,
@@ -148,7 +173,12 @@ const RULES: Record<string, Rule> = {
   'qtrader api-token create ada --role operator --stage NAME': { says: /^[\w-]{43}\n$/ },
   'qtrader status --stage NAME': { says: /NOT_STARTED/ },
   'qtrader flags set QT_ENABLE_AI_TRADING true --stage NAME': { says: /-> true/ },
-  'qtrader transfer declare --usdt 500 --reason TEXT --stage NAME': { says: /live: 500 USDT declared/ },
+  'qtrader transfer declare --usdt 500 --reason TEXT --stage NAME': PEOPLE,
+  "qtrader emergency-stop --reason 'tear down' --stage NAME": PEOPLE,
+  'qtrader doctor --stage NAME': LEFT_OVERS,
+  'qtrader doctor --stage NAME --region REGION': LEFT_OVERS,
+  'qtrader doctor --stage NAME --region R': LEFT_OVERS,
+  'qtrader api-token revoke ada --stage NAME': { says: /is revoked/ },
   'qtrader drift --data DIR --stage NAME': { more: '--symbols BTCUSDT --bars 300', says: /PSI/ },
   'qtrader drift --data DIR --stage NAME --report FILE.html': {
     more: '--symbols BTCUSDT --bars 300',
@@ -185,6 +215,13 @@ const RULES: Record<string, Rule> = {
   'aws ssm put-parameter --type SecureString --name /qt/NAME/exchange/api-key --value "$API_KEY"': ACCOUNT,
   'aws ssm put-parameter --type SecureString --name /qt/NAME/exchange/secret --value "$SECRET"': ACCOUNT,
   "aws cloudformation describe-stacks --stack-name qt-NAME-network --query 'Stacks[0].Outputs'": ACCOUNT,
+  'aws sts get-caller-identity': ACCOUNT,
+  'npx cdk destroy qt-NAME-schedules -c stage=NAME': ACCOUNT,
+  'npx cdk destroy --all -c stage=NAME': ACCOUNT,
+  'npx cdk deploy --all -c stage=NAME --import-existing-resources': ACCOUNT,
+  'aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name qt-NAME-data':
+    ACCOUNT,
+  'aws dynamodb restore-table-to-point-in-time': ACCOUNT,
   'aws ec2 release-address --allocation-id eipalloc-…': ACCOUNT,
   'aws stepfunctions start-execution': ACCOUNT,
   'curl -s https://checkip.amazonaws.com': { notHere: 'asks the internet' },

@@ -20,8 +20,6 @@ export const LAXNESS: Readonly<Record<string, string>> = {
     'takes a name of any depth',
   'Parameter Store: moto > lists by path, one level or all, page by page': 'ignores MaxResults',
   'Parameter Store: moto > shows a SecureString only to those who ask for its plain text': 'encrypts nothing',
-  'risk store contract: DynamoDB, moto > records > returns a record to the last bit, under its revision':
-    'stores a map with an empty key as a value that is none',
 };
 
 /** What no test shows, because the emulator knows nothing of it. */
