@@ -400,10 +400,10 @@ describe('the local system', () => {
     expect(await qtrader(...order)).toMatchObject({ exitCode: 0 });
     const listed = await qtrader('models', 'list', '--state', state);
     expect(listed.stdout.match(/QUARANTINED/g)).toHaveLength(1);
-    expect(listed.stdout).toMatch(/^xgboost .*QUARANTINED: a\s+test\s+\(ada\)/m);
+    expect(listed.stdout).toMatch(/^xgboost .*QUARANTINED: a\s+test\s+\(ada \(not proven\)\)/m);
     expect(
       JSON.parse((await qtrader('models', 'list', '--json', '--state', state)).stdout).models,
-    ).toContainEqual(expect.objectContaining({ name: 'xgboost', quarantine: 'a test (ada)' }));
+    ).toContainEqual(expect.objectContaining({ name: 'xgboost', quarantine: 'a test (ada (not proven))' }));
   }, 180_000);
 
   it('replays a folder of candles', async () => {

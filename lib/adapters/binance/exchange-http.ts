@@ -57,18 +57,22 @@ export async function fetchFile(
   throw new ExchangeFault('rejected', `${host} refused ${pathname} with ${response.status}`);
 }
 
-/** Counts what arrives, unpacked: a declared length need not be true, and few bytes unpack to many. */
+/**
+ * Counts what arrives, unpacked: a declared length need not be true, and few bytes unpack to many. Of an answer that is no file, such
+ * as a page that bans us, its start is enough.
+ */
 async function readBody(answer: Response, bytesMax: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of answer.body ?? []) {
     length += part.length;
-    if (length > bytesMax)
+    if (answer.ok && length > bytesMax)
       throw new ExchangeFault(
         'invalid_response',
         `${new URL(answer.url).host} answered more than ${bytesMax} bytes`,
       );
     parts.push(part);
+    if (length > bytesMax) break;
   }
   return Buffer.concat(parts);
 }

@@ -16,19 +16,27 @@ let file: Uint8Array = new Uint8Array(0);
 let server: Server;
 let archive: CandleArchive;
 
-beforeAll(async () => {
-  server = createServer(({ url }, response) => {
+/** @param page status of a long page that stands in for every file */
+async function open(page?: number) {
+  const listening = createServer(({ url }, response) => {
+    if (page !== undefined) return response.writeHead(page).end('<p>'.repeat(50_000));
     const sha256 = createHash('sha256').update(file).digest('hex');
-    response.end(url!.endsWith('.CHECKSUM') ? `${sha256}  ${NAME}.zip\n` : file);
+    return response.end(url!.endsWith('.CHECKSUM') ? `${sha256}  ${NAME}.zip\n` : file);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  archive = createBinanceArchive({
+  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+  const { port } = listening.address() as AddressInfo;
+  const reader = createBinanceArchive({
     exchange: 'binanceusdm',
     baseUrl: `http://127.0.0.1:${port}`,
     sleep: async () => {},
     attempts: 1,
   });
+  return { listening, reader };
+}
+beforeAll(async () => {
+  const opened = await open();
+  server = opened.listening;
+  archive = opened.reader;
 });
 afterAll(() => server.close());
 
@@ -47,6 +55,21 @@ function answerTo(bytes: Uint8Array) {
 test('a file as published is read', async () => {
   expect(await answerTo(valid)).toMatchObject({ ok: true, value: { length: 288 } });
 });
+
+test.each([
+  [404, { ok: true, value: undefined }],
+  [418, { ok: false, error: { code: 'banned' } }],
+  [429, { ok: false, error: { code: 'rate_limited' } }],
+  [503, { ok: false, error: { code: 'unavailable' } }],
+  [400, { ok: false, error: { code: 'rejected' } }],
+])(
+  'a long page with status %i is what its status says, not a file that is too long',
+  async (status, said) => {
+    const { listening, reader } = await open(status);
+    expect(await reader.candles({ symbol: 'BTCUSDT', period: '2024-08-05' })).toMatchObject(said);
+    listening.close();
+  },
+);
 
 test.each<[string, () => Uint8Array, RegExp]>([
   [
