@@ -6,6 +6,7 @@ export const API_ERRORS = {
   unauthorised: { status: 401, meaning: 'the token is missing, malformed or wrong' },
   forbidden: { status: 403, meaning: 'the role of this token does not allow it' },
   foreign_origin: { status: 403, meaning: 'the request comes from a page of another site' },
+  unknown_symbol: { status: 404, meaning: 'the exchange does not list this symbol' },
   not_found: { status: 404, meaning: 'there is no such path' },
   method_not_allowed: { status: 405, meaning: 'the path does not support this method' },
   too_large: { status: 413, meaning: 'the body is too large' },

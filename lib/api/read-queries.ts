@@ -57,13 +57,11 @@ const spanQuery = (countMax?: number) => ({
 });
 
 /** Without symbol and bar: the signals of the newest bar. */
-export const signalsQuerySchema = z
-  .strictObject({
-    symbol: symbolSchema.optional().describe('The newest signals of this symbol, newest first.'),
-    bar: barSchema.describe('The signals of this bar, by symbol; its open time in epoch milliseconds.'),
-    count: countUpTo(COUNT_MAX).optional().describe('At most this many.'),
-  })
-  .refine(({ symbol, bar }) => symbol === undefined || bar === undefined, 'ask for a symbol or for a bar');
+export const signalsQuerySchema = z.strictObject({
+  symbol: symbolSchema.optional().describe('The newest signals of this symbol, newest first.'),
+  bar: barSchema.describe('The signals of this bar, by symbol; its open time in epoch milliseconds.'),
+  count: countUpTo(COUNT_MAX).optional().describe('At most this many.'),
+});
 
 export const candlesQuerySchema = z.strictObject({
   symbol: symbolSchema,

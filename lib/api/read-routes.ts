@@ -37,7 +37,7 @@ export const READ_ROUTES = {
   signals: {
     ...read,
     path: '/api/signals',
-    summary: 'Signals of a symbol or of a bar; without either, of the newest bar.',
+    summary: 'Signals of a symbol, of a bar, or of a symbol at a bar; without either, of the newest bar.',
     query: signalsQuerySchema,
     answers: answers('Signals', 'The signals, none when there are none'),
   },
@@ -82,7 +82,7 @@ export const READ_ROUTES = {
     summary: 'Closed 5-minute candles of a symbol.',
     query: candlesQuerySchema,
     answers: answers('Candles', 'The candles, oldest first'),
-    errors: [...GUARDED, 'exchange_unavailable'],
+    errors: [...GUARDED, 'unknown_symbol', 'exchange_unavailable'],
   },
   universe: {
     ...read,

@@ -260,7 +260,6 @@ describe('what is refused', () => {
     '?symbol=btc',
     '?symbol=',
     '?symbol=BTCUSDT&symbol=ETHUSDT',
-    '?symbol=BTCUSDT&bar=0',
     '?bar=1',
     '?bar=-300000',
     '?bar=NaN',
@@ -420,6 +419,8 @@ describe('reading', () => {
     ]);
     expect(await asked('?symbol=AUSDT')).toEqual([['AUSDT', bar]]);
     expect(await asked(`?bar=${bar - BAR_MS}`)).toEqual([['AUSDT', bar - BAR_MS]]);
+    expect(await asked(`?symbol=AUSDT&bar=${bar - BAR_MS}`)).toEqual([['AUSDT', bar - BAR_MS]]);
+    expect(await asked(`?symbol=BUSDT&bar=${bar - BAR_MS}`)).toEqual([]);
     expect(await asked('')).toEqual([
       ['AUSDT', bar],
       ['BUSDT', bar],
@@ -471,6 +472,7 @@ describe('the document', () => {
         await ask(400, `/api/${name}?${query}`);
     await ask(400, '/api/candles');
     await ask(400, '/api/signals?bar=1');
+    await ask(404, '/api/candles?symbol=NOSUCHUSDT');
     await ask(400, STOP, { body: '{}' });
     await ask(413, STOP, { body: 'x'.repeat(5_000) });
     await ask(415, STOP, { headers: { 'content-type': 'text/plain' } });

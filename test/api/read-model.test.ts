@@ -348,7 +348,7 @@ describe('the market', () => {
   });
 
   it('says of a symbol that does not trade, and of an exchange that is gone, which of both', async () => {
-    expect((await stage.call('/api/candles?symbol=NOSUCHUSDT')).json.error.code).toBe('bad_request');
+    expect((await stage.call('/api/candles?symbol=NOSUCHUSDT')).json.error.code).toBe('unknown_symbol');
     for (const query of ['symbol=btc', 'symbol=BTCUSDT&count=999', 'symbol=BTCUSDT&bar=1'])
       expect((await stage.call(`/api/candles?${query}`)).json.error.code).toBe('bad_request');
     await stage.exchange.close();

@@ -40,7 +40,7 @@ function required<T>(answer: Result<T, MarketDataError>): T {
   if (answer.ok) return answer.value;
   const { code, message } = answer.error;
   throw new ApiRefusal(
-    code === 'unknown_symbol' ? 'bad_request' : 'exchange_unavailable',
+    code === 'unknown_symbol' ? 'unknown_symbol' : 'exchange_unavailable',
     `${code}: ${message}`,
   );
 }

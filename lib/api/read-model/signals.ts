@@ -1,4 +1,4 @@
-// Decided signals: of a symbol, or of a bar.
+// Decided signals: of a symbol, of a bar, or of both.
 import { z } from 'zod';
 import type { SignalStore } from '../../inference/ports.ts';
 import { type Signal, signalSchema } from '../../inference/signal.ts';
@@ -16,9 +16,13 @@ export async function readSignals(
   { signals, shards }: SignalSources,
   { symbol, bar, count }: z.infer<typeof signalsQuerySchema>,
 ): Promise<{ readonly signals: readonly Signal[] }> {
-  if (symbol !== undefined) return { signals: await signals.lastOfSymbol(symbol, count ?? 1) };
+  if (symbol !== undefined && bar === undefined)
+    return { signals: await signals.lastOfSymbol(symbol, count ?? 1) };
   const newest = async () =>
     (await signals.lastRuns({ shard: 0, shardCount: shards, count: 1 }))[0]?.barOpenTimeMs;
   const wanted = bar ?? (await newest());
-  return { signals: wanted === undefined ? [] : (await signals.ofBar(wanted)).slice(0, count) };
+  const ofBar = wanted === undefined ? [] : await signals.ofBar(wanted);
+  return {
+    signals: ofBar.filter((signal) => symbol === undefined || signal.symbol === symbol).slice(0, count),
+  };
 }
