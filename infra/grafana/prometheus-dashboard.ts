@@ -64,6 +64,9 @@ const GRAPHS: readonly { readonly title: string; readonly queries: Readonly<Reco
     title: 'Age of bar and equity, seconds',
     queries: { bar: 'qt_last_bar_age_seconds', equity: 'qt_equity_age_seconds' },
   },
+  { title: 'Infer, seconds by part', queries: { '{{part}}': 'qt_infer_seconds' } },
+  { title: 'Memory of infer, bytes', queries: { resident: 'qt_infer_resident_bytes' } },
+  { title: 'Consensus of the last bar', queries: { 'mean share that agrees': 'qt_consensus_ratio' } },
   { title: 'Why the mode is not LIVE', queries: { '{{code}}': 'qt_mode_reason' } },
 ];
 
