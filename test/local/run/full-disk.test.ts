@@ -1,9 +1,9 @@
 // `npm start` on a disk that fills up while it runs: it goes on, closed, says so, and its stop API answers. The limit on the size
-// of a process's files stands for the disk, and /dev/full for a file without room.
+// of a process's files stands for the disk, and /dev/full for an output without room.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openApiToken } from '../../../local/run/api-token-file.ts';
@@ -44,7 +44,7 @@ async function outputWith(pattern: RegExp): Promise<string> {
 
 it('goes on closed, and its stop API says what it could not do', { timeout: 180_000 }, async () => {
   await mkdir(`${stateDir}/logs`);
-  await symlink('/dev/full', `${stateDir}/logs/manage-positions.jsonl`);
+  await writeFile(`${stateDir}/logs/manage-positions.jsonl`, ' '.repeat(FILE_BYTES_MAX));
   start('pipe');
   const [, url] = /HTTP API: (http:\S+) /.exec(await outputWith(/\[1\] 2 signals/))!;
   execFileSync('prlimit', [`--pid=${child.pid}`, `--fsize=${FILE_BYTES_MAX}`]);
@@ -69,7 +69,7 @@ it('goes on closed, and its stop API says what it could not do', { timeout: 180_
   const [exitCode] = await once(child, 'exit');
   expect(exitCode).toBe(0);
   expect(output).not.toMatch(/\n {4}at /);
-  expect(output.match(/manage-positions\.jsonl is not written any more: ENOSPC/g)).toHaveLength(1);
+  expect(output.match(/manage-positions\.jsonl is not written any more: EFBIG/g)).toHaveLength(1);
 });
 
 it('runs to its end when its output has no room, and says that once', { timeout: 120_000 }, async () => {
