@@ -50,6 +50,7 @@ describe.each(Object.entries(FUNCTION_SETTINGS))('the settings of %s', (_, { req
     QT_SYMBOLS: '100',
     QT_API_AUTHORISATION: 'token',
     QT_EXTERNAL_POSITIONS: 'adopt-and-close',
+    QT_ACCOUNT: '123456789012',
   };
 
   it('stop the function when a single one is missing, empty or malformed', () => {

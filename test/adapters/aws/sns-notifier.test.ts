@@ -153,7 +153,7 @@ describe('a trip of which nobody could be told', () => {
     expect((await world.risk.readGate('live'))!.breaker).toMatchObject({ latch: 'TRIPPED', notified: false });
 
     expect(await tick()).toMatchObject({ scopes: [{ latch: 'TRIPPED' }] });
-    expect(requests.at(-1)!.get('Message')).toContain('ada: a test');
+    expect(requests.at(-1)!.get('Message')).toContain('ada (not proven): a test');
     expect((await world.risk.readGate('live'))!.breaker).toMatchObject({ notified: true });
     const told = requests.length;
     await tick();
