@@ -104,7 +104,7 @@ describe('rollout', () => {
           }
         }
       }),
-      { numRuns: 500, seed: 20240801 },
+      { numRuns: 1000, seed: 20240801 },
     );
     // The law was tried, not only vacuously true.
     expect(climbs).toBeGreaterThan(50);
