@@ -58,9 +58,6 @@ interface DayParts {
   readonly system: RehearsedSystem;
 }
 
-/** The others have no part in a day of trading. */
-const TRADING_JOBS: readonly Job[] = ['infer', 'manage-positions', 'circuit-breaker'];
-
 class UnkindDay {
   readonly #options: UnkindDayOptions;
   readonly #parts: DayParts;
@@ -107,7 +104,7 @@ class UnkindDay {
     const { exchange, clock, system } = this.#parts;
     const isQuiet = clock.nowMs() >= this.#quietFromMs;
     exchange.faults.clear();
-    const faults = isQuiet || !TRADING_JOBS.includes(job) ? [] : this.#faults.faultsOf(job, clock.nowMs());
+    const faults = isQuiet ? [] : this.#faults.faultsOf(job, clock.nowMs());
     for (const fault of faults) exchange.faults.inject(fault);
     if (!isQuiet && this.#faults.isOrderRouteOut(clock.nowMs())) this.#ordersOutAtMs.push(clock.nowMs());
     if (faults.length > 0) this.#tell(`faults at ${job}: ${JSON.stringify(faults)}`);
@@ -129,7 +126,7 @@ class UnkindDay {
         await system.tick();
         await this.#followLatch();
         return;
-      default:
+      default: // The others have no part in a day of trading.
     }
   }
 

@@ -124,8 +124,9 @@ const incomeRow = z
     const trade = tradeId === null || tradeId === undefined || tradeId === '' ? null : String(tradeId);
     const contract = symbol === undefined || symbol === '' ? null : symbol;
     return {
-      // `tranId` is unique per user and type only; of one trade's rows it is the same.
-      id: [tranId, incomeType, contract ?? '', asset, trade ?? ''].join('-'),
+      // `tranId` is unique per user and type only; of one trade's rows it is the same. The symbol is no part of it: a row that is
+      // shown once under another one must not be booked a second time.
+      id: [tranId, incomeType, asset, trade ?? ''].join('-'),
       kind: INCOME_KIND[incomeType] ?? 'other',
       type: incomeType,
       symbol: contract,
