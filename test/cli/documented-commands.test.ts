@@ -224,7 +224,6 @@ const RULES: Record<string, Rule> = {
   'aws dynamodb restore-table-to-point-in-time': ACCOUNT,
   'aws ec2 release-address --allocation-id eipalloc-…': ACCOUNT,
   'aws stepfunctions start-execution': ACCOUNT,
-  'curl -s https://checkip.amazonaws.com': { notHere: 'asks the internet' },
   'QT_STAGE=NAME training/retrain.sh': PYTHON,
   'python -m training train': PYTHON,
   'python3.11 -m venv .venv && .venv/bin/pip install -r training/requirements.txt': PYTHON,
