@@ -4,7 +4,7 @@ import { recordBreakerTick } from '../../adapters/telemetry/record-breaker-tick.
 import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
 import { type BreakerOutcome, tickBreaker, watchedScopes } from '../../risk/use-cases/circuit-breaker.ts';
 import type { CircuitBreakerSettings } from '../config/function-settings.ts';
-import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
+import { type FunctionRuntime, openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
 import { openNotifier } from './notifier.ts';
 import { openRiskStore, openSignalStore } from './stores.ts';
 
@@ -20,10 +20,23 @@ export function composeCircuitBreaker(
   settings: CircuitBreakerSettings,
   overrides?: RuntimeOverrides,
 ): CircuitBreakerComposition {
+  const runtime = openFunctionRuntime('circuit-breaker', settings.stage, overrides);
+  const dependencies = openBreaker(runtime, settings);
+  return {
+    async tick() {
+      const scopes = await watchedScopes(dependencies);
+      return Promise.all(scopes.map((scope) => tickBreaker(dependencies, scope)));
+    },
+    record: (outcome) => recordBreakerTick(runtime.telemetry, outcome),
+    close: runtime.close,
+  };
+}
+
+/** What the use cases of the circuit breaker need, in whichever function they run. */
+export function openBreaker(runtime: FunctionRuntime, settings: CircuitBreakerSettings) {
   const { stage, shards, notify } = settings;
-  const runtime = openFunctionRuntime('circuit-breaker', stage, overrides);
   const { clients, clock, codeVersion } = runtime;
-  const dependencies = {
+  return {
     risk: openRiskStore(runtime, settings),
     signals: openSignalStore(runtime, settings),
     flags: createSsmFlagStore({ client: clients.ssm, stage }),
@@ -32,13 +45,5 @@ export function composeCircuitBreaker(
     codeVersion,
     shards,
     limits: BREAKER_LIMITS,
-  };
-  return {
-    async tick() {
-      const scopes = await watchedScopes(dependencies);
-      return Promise.all(scopes.map((scope) => tickBreaker(dependencies, scope)));
-    },
-    record: (outcome) => recordBreakerTick(runtime.telemetry, outcome),
-    close: runtime.close,
   };
 }

@@ -1,21 +1,18 @@
 // Composes the functions that people call: operate, approve and emergency-stop.
 import type { z } from 'zod';
 import { createS3ObjectStore } from '../../../adapters/aws/s3/s3-object-store.ts';
-import { createSsmFlagStore } from '../../../adapters/aws/ssm/ssm-flag-store.ts';
 import { recordOperatorCall } from '../../../adapters/telemetry/record-operator-call.ts';
 import { answerOperator } from '../../../api/operator/answer-operator.ts';
 import { ACTS, type OperatorAct } from '../../../api/operator/operator-acts.ts';
 import { performAct } from '../../../api/operator/perform-act.ts';
 import { performStop } from '../../../api/operator/perform-stop.ts';
 import type { Actor } from '../../../core/actor.ts';
-import { BREAKER_LIMITS } from '../../../risk/breaker/limits.ts';
 import type { EmergencyStopSettings, OperateSettings } from '../../config/function-settings.ts';
 import { liveRefusal } from '../../config/venue.ts';
 import { PROCESS_TIMERS } from '../../timers.ts';
+import { openBreaker } from '../circuit-breaker.ts';
 import { openedBrokers } from '../exchange/brokers.ts';
-import { type FunctionRuntime, openFunctionRuntime, type RuntimeOverrides } from '../function-runtime.ts';
-import { openNotifier } from '../notifier.ts';
-import { openRiskStore, openSignalStore } from '../stores.ts';
+import { openFunctionRuntime, type RuntimeOverrides } from '../function-runtime.ts';
 import type { OperatorComposition } from './operator-handler.ts';
 
 export const composeOperate = (
@@ -81,20 +78,5 @@ export function composeEmergencyStop(
       return reply;
     },
     close: runtime.close,
-  };
-}
-
-function openBreaker(runtime: FunctionRuntime, settings: EmergencyStopSettings) {
-  const { stage, shards, notify } = settings;
-  const { clients, clock, codeVersion } = runtime;
-  return {
-    risk: openRiskStore(runtime, settings),
-    signals: openSignalStore(runtime, settings),
-    flags: createSsmFlagStore({ client: clients.ssm, stage }),
-    notifier: openNotifier(notify, clock),
-    clock,
-    codeVersion,
-    shards,
-    limits: BREAKER_LIMITS,
   };
 }
