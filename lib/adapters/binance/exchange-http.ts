@@ -10,6 +10,8 @@ const BAN_MS_DEFAULT = 2 * MINUTE_MS;
 const RATE_LIMIT_MS_DEFAULT = 10_000;
 /** Binance's longest ban; a longer Retry-After is a mistake or an attack. */
 const PAUSE_MS_MAX = 3 * DAY_MS;
+/** The rules of all symbols of Binance USDT-M, by far its longest answer, have 1 to 2 MB. */
+const ANSWER_BYTES_MAX = 32 * 2 ** 20;
 
 export interface CcxtRequestInit {
   readonly method: string;
@@ -33,7 +35,7 @@ export async function exchangeFetch(
 ): Promise<CcxtResponse> {
   const { method, headers, signal } = init;
   const request = { method, headers, signal, body: init.body ?? null };
-  const { response, body } = await send(url, request, { read: (answer) => answer.text(), redact });
+  const { response, body } = await send(url, request, { read: readText, redact });
   if (!response.ok && !body.trimStart().startsWith('{')) {
     const { host, pathname } = new URL(url);
     const why = `${host} refused ${method} ${pathname} with ${response.status}: ${excerpt(redact(body))}`;
@@ -42,6 +44,9 @@ export async function exchangeFetch(
   const { status, statusText } = response;
   return { status, statusText, headers: response.headers, text: async () => body };
 }
+
+const readText = async (answer: Response): Promise<string> =>
+  new TextDecoder().decode(await readBody(answer, ANSWER_BYTES_MAX));
 
 /** Bytes of a file; undefined when there is none. Throws ExchangeFault. */
 export async function fetchFile(
