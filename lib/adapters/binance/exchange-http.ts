@@ -25,15 +25,22 @@ interface CcxtResponse {
   text(): Promise<string>;
 }
 
+/** Carries one request over: the platform's `fetch`, or what stands in for the network. */
+export type Transport = (
+  url: string,
+  init: SentRequest & { readonly redirect: 'error' },
+) => Promise<Pick<Response, 'ok' | 'status' | 'statusText' | 'headers' | 'text'>>;
+
 /** Throws ExchangeFault for everything but an answer that ccxt is to judge: 2xx, and 4xx that carry Binance's error body. */
 export async function exchangeFetch(
   url: string,
   init: CcxtRequestInit,
-  redact: (text: string) => string,
+  { redact, transport = fetch }: { redact: (text: string) => string; transport?: Transport | undefined },
 ): Promise<CcxtResponse> {
   const { method, headers, signal } = init;
   const request = { method, headers, signal, body: init.body ?? null };
-  const { response, body } = await send(url, request, { read: (answer) => answer.text(), redact });
+  const read = (answer: { text(): Promise<string> }) => answer.text();
+  const { response, body } = await send(url, request, { read, redact, transport });
   if (!response.ok && !body.trimStart().startsWith('{')) {
     const { host, pathname } = new URL(url);
     const why = `${host} refused ${method} ${pathname} with ${response.status}: ${excerpt(redact(body))}`;
@@ -50,7 +57,7 @@ export async function fetchFile(
 ): Promise<Uint8Array | undefined> {
   const request = { method: 'GET', signal: AbortSignal.timeout(timeoutMs) };
   const read = (answer: Response) => readBody(answer, bytesMax);
-  const { response, body } = await send(url, request, { read, redact: createRedactor([]) });
+  const { response, body } = await send(url, request, { read, redact: createRedactor([]), transport: fetch });
   if (response.status === 404) return undefined;
   if (response.ok) return body;
   const { host, pathname } = new URL(url);
@@ -77,16 +84,20 @@ async function readBody(answer: Response, bytesMax: number): Promise<Uint8Array>
   return Buffer.concat(parts);
 }
 
-interface SentRequest extends Omit<RequestInit, 'signal'> {
+export interface SentRequest extends Omit<RequestInit, 'signal'> {
   readonly method: string;
   readonly signal: AbortSignal;
 }
 
-async function send<Body extends string | Uint8Array>(
+async function send<Answer extends Awaited<ReturnType<Transport>>, Body extends string | Uint8Array>(
   url: string,
   init: SentRequest,
-  answer: { read: (response: Response) => Promise<Body>; redact: (text: string) => string },
-): Promise<{ response: Response; body: Body }> {
+  answer: {
+    transport: (...request: Parameters<Transport>) => Promise<Answer>;
+    read: (response: Answer) => Promise<Body>;
+    redact: (text: string) => string;
+  },
+): Promise<{ response: Answer; body: Body }> {
   const { host, pathname } = new URL(url);
   const request = `${init.method} ${pathname}`;
   // Node's fetch holds the signal weakly: after a garbage collection it would wait for a stalled body for ever.
@@ -94,10 +105,10 @@ async function send<Body extends string | Uint8Array>(
     init.signal.addEventListener('abort', () => reject(init.signal.reason), { once: true });
   });
   broken.catch(() => {});
-  let response: Response;
+  let response: Answer;
   let body: Body;
   try {
-    response = await Promise.race([fetch(url, { ...init, redirect: 'error' }), broken]);
+    response = await Promise.race([answer.transport(url, { ...init, redirect: 'error' }), broken]);
     body = await Promise.race([answer.read(response), broken]);
   } catch (cause) {
     if (cause instanceof ExchangeFault) throw cause;
