@@ -15,7 +15,7 @@ import onnxruntime
 
 from training.artefacts import ModelArtefact, canonical_json, golden_vectors, write_atomically, write_ensemble, write_models
 from training.dataset import F32, I64, load_dataset
-from training.ensemble import choose_threshold, decide, model_weights
+from training.ensemble import choose_threshold, decide, model_weights, profit_curve
 from training.folds import FoldPlan
 from training.forest import OPSET
 from training.horizon import HorizonChoice, choose_horizon
@@ -114,6 +114,7 @@ def train(request: Request) -> None:
             "members": [m | {"weight": w} for m, w in zip(members, weights, strict=True)],
             "costs": {k: data.meta["costs"][k] for k in ("feeBps", "slippageBps")},
             "edgeThresholdBps": threshold.edge_bps,
+            "confidence": profit_curve(served, data.round_trip_bps).as_json(),
             "stopAtrMultiple": STOP_ATR_MULTIPLE,
         },
     )

@@ -3,6 +3,7 @@
 import { invariant } from '../core/invariant.ts';
 import type { Ensemble } from '../models/ensemble.ts';
 import { barrierFraction } from '../models/label-definition.ts';
+import { edgeScore, profitProbability } from '../models/profit-probability.ts';
 import { type Action, leanOf, type Probabilities, type Vote } from '../models/vote.ts';
 import type { HoldReason, Signal } from './signal.ts';
 
@@ -33,6 +34,8 @@ interface Merged {
   /** The side that the probabilities lean to. */
   readonly lean: Action;
   readonly edgeBps: number;
+  /** That an entry on that side ends with a net profit. */
+  readonly confidence: number;
   /** Protective stop for an entry at the close; null where none can stand. */
   readonly stopPrice: number | null;
 }
@@ -55,7 +58,7 @@ export function decideSignal(input: DecisionInput): Signal {
     symbol,
     barOpenTimeMs,
     action,
-    confidence: merged === null ? 0 : probabilityOf(action, merged.probabilities),
+    confidence: merged?.confidence ?? 0,
     probabilities: merged?.probabilities ?? null,
     expectedEdgeBps: merged?.edgeBps ?? null,
     votes,
@@ -107,11 +110,13 @@ function merge(active: readonly ActiveVote[], { close, atr, ensemble }: Decision
   const { feeBps, slippageBps } = ensemble.costs;
   const barrierBps = 10_000 * barrierFraction(atr / close, ensemble.label);
   invariant(Number.isFinite(barrierBps), `ATR ${atr} at a close of ${close} is no distance`);
+  // Entry and exit each pay fee and slippage.
+  const costsBps = 2 * (feeBps + slippageBps);
   return {
     probabilities,
     lean,
-    // Entry and exit each pay fee and slippage.
-    edgeBps: Math.abs(probabilities.buy - probabilities.sell) * barrierBps - 2 * (feeBps + slippageBps),
+    edgeBps: Math.abs(probabilities.buy - probabilities.sell) * barrierBps - costsBps,
+    confidence: profitProbability(ensemble.confidence, edgeScore(probabilities, costsBps / barrierBps)),
     stopPrice: placeStop({ lean, close, distance: ensemble.stopAtrMultiple * atr }),
   };
 }
@@ -133,8 +138,4 @@ function findHoldReasons(merged: Merged | null, consensus: Consensus, ensemble: 
   if (!(merged.edgeBps > ensemble.edgeThresholdBps)) reasons.push('edge_below_threshold');
   if (merged.lean !== 'HOLD' && merged.stopPrice === null) reasons.push('stop_invalid');
   return reasons;
-}
-
-function probabilityOf(action: Action, { sell, hold, buy }: Probabilities): number {
-  return action === 'BUY' ? buy : action === 'SELL' ? sell : hold;
 }

@@ -18,7 +18,7 @@ export const signalSchema = z.object({
   symbol: z.string(),
   barOpenTimeMs: z.int(),
   action: z.enum(ACTIONS),
-  /** Calibrated probability of the action taken; 0 when fewer than 2 models answered. */
+  /** Calibrated probability that an entry on the side leaned to, taken or not, ends with a net profit; 0 when fewer than 2 models answered. */
   confidence: probability,
   /** Weighted mean over the models that answered; null when fewer than 2 did. */
   probabilities: probabilitiesSchema.nullable(),

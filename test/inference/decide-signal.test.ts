@@ -12,6 +12,9 @@ const BUY: Probabilities = { sell: 0.125, hold: 0.25, buy: 0.625 };
 const SELL: Probabilities = { sell: 0.625, hold: 0.25, buy: 0.125 };
 const EVEN: Probabilities = { sell: 0.375, hold: 0.25, buy: 0.375 };
 
+/** A confidence of 0.5 at an edge of nothing, 0.2 more for each standard deviation. */
+const CURVE = { scores: [-1, 1], probabilities: [0.3, 0.7], rows: 1000, days: 30 };
+
 function ensembleOf(members: number, change: Partial<Ensemble> = {}): Ensemble {
   return {
     schemaVersion: 1,
@@ -28,6 +31,7 @@ function ensembleOf(members: number, change: Partial<Ensemble> = {}): Ensemble {
     })),
     costs: { feeBps: 5, slippageBps: 2 },
     edgeThresholdBps: 10,
+    confidence: CURVE,
     stopAtrMultiple: 1.5,
     ...change,
   };
@@ -49,7 +53,6 @@ describe('the expected edge', () => {
     // |0.625 − 0.125| × 80 bps − 14 bps
     expect(decide([BUY, BUY, BUY, BUY])).toMatchObject({
       action: 'BUY',
-      confidence: 0.625,
       probabilities: BUY,
       consensusFraction: 1,
       activeModels: 4,
@@ -57,13 +60,13 @@ describe('the expected edge', () => {
       reasons: [],
     });
     expect(decide([BUY, BUY, BUY, BUY]).expectedEdgeBps).toBeCloseTo(26, 9);
-    expect(decide([SELL, SELL])).toMatchObject({ action: 'SELL', confidence: 0.625, stopPrice: 1006 });
+    expect(decide([SELL, SELL])).toMatchObject({ action: 'SELL', stopPrice: 1006 });
   });
 
   test('uses the minimum barrier in a quiet market', () => {
     const quiet = decide([BUY, BUY], { atr: 0.5 });
     expect(quiet.expectedEdgeBps).toBeCloseTo(0.5 * 30 - 14, 9);
-    expect(quiet).toMatchObject({ action: 'HOLD', confidence: 0.25, reasons: ['edge_below_threshold'] });
+    expect(quiet).toMatchObject({ action: 'HOLD', reasons: ['edge_below_threshold'] });
   });
 
   test('equal to the threshold is not above it', () => {
@@ -71,6 +74,31 @@ describe('the expected edge', () => {
     expect(
       decide([BUY, BUY], { ensemble: ensembleOf(2, { edgeThresholdBps: expectedEdgeBps! }) }).reasons,
     ).toEqual(['edge_below_threshold']);
+  });
+});
+
+describe('confidence', () => {
+  // In barriers of 80 bps: 0.5 expected, 14 / 80 of costs, a standard deviation of √(0.75 − 0.25).
+  const score = (0.5 - 14 / 80) / Math.sqrt(0.5);
+
+  test('is the calibrated probability of a net profit at the edge in units of its deviation, on either side', () => {
+    expect(decide([BUY, BUY]).confidence).toBeCloseTo(0.5 + 0.2 * score, 12);
+    expect(decide([SELL, SELL]).confidence).toBeCloseTo(0.5 + 0.2 * score, 12);
+  });
+
+  test('of a HOLD is that of the side it leans to, and falls with the edge', () => {
+    const held = decide([BUY, BUY], { ensemble: ensembleOf(2, { edgeThresholdBps: 1000 }) });
+    expect(held).toMatchObject({ action: 'HOLD', confidence: decide([BUY, BUY]).confidence });
+    const quiet = decide([BUY, BUY], { atr: 0.5 });
+    expect(quiet.confidence).toBeCloseTo(0.5 + (0.2 * (0.5 - 14 / 30)) / Math.sqrt(0.5), 12);
+    // Costs alone, where nothing is expected.
+    expect(decide([EVEN, EVEN]).confidence).toBeCloseTo(0.5 - (0.2 * (14 / 80)) / Math.sqrt(0.75), 12);
+  });
+
+  test('never says more than the ends of its curve', () => {
+    const narrow = ensembleOf(2, { confidence: { ...CURVE, scores: [0.1, 0.2] } });
+    expect(decide([BUY, BUY], { ensemble: narrow }).confidence).toBe(0.7);
+    expect(decide([EVEN, EVEN], { ensemble: narrow }).confidence).toBe(0.3);
   });
 });
 

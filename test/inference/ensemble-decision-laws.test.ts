@@ -64,6 +64,7 @@ function inputOf(
     })),
     costs: { feeBps, slippageBps: 1 },
     edgeThresholdBps,
+    confidence: { scores: [-1, 0, 1], probabilities: [0.2, 0.4, 0.8], rows: 1000, days: 30 },
     stopAtrMultiple,
   };
   const votes = named.map(
@@ -167,8 +168,16 @@ describe('decideSignal', () => {
       expect(signal.expectedEdgeBps!).toBeGreaterThan(given.edgeThresholdBps);
       const { sell, buy } = signal.probabilities!;
       expect(signal.action === 'BUY' ? buy > sell : sell > buy).toBe(true);
-      expect(signal.confidence).toBe(signal.action === 'BUY' ? buy : sell);
       expect(signal.stopPrice! < signal.close).toBe(signal.action === 'BUY');
+    });
+  });
+
+  test('confidence rises with the edge: dearer costs never make a net profit more likely', () => {
+    check((list, given) => {
+      const cheap = decideSignal(inputOf(list, given));
+      const dear = decideSignal(inputOf(list, { ...given, feeBps: given.feeBps + 5 }));
+      expect(dear.confidence).toBeLessThanOrEqual(cheap.confidence);
+      if (cheap.probabilities !== null) expect(cheap.confidence).toBeGreaterThanOrEqual(0.2);
     });
   });
 

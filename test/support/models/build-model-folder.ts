@@ -72,6 +72,7 @@ export async function buildModelFolder(plan: ModelFolderPlan): Promise<Ensemble>
     members,
     costs: { feeBps: 5, slippageBps: 2 },
     edgeThresholdBps: 2,
+    confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },
     stopAtrMultiple: 1.2,
     ...plan.ensemble,
   };

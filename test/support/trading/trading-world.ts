@@ -49,6 +49,7 @@ const ensemble: Ensemble = {
   ],
   costs: { feeBps: 4, slippageBps: 2 },
   edgeThresholdBps: 10,
+  confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },
   stopAtrMultiple: 1.2,
 };
 
