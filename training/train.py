@@ -34,7 +34,7 @@ TRAINERS: dict[str, Callable[[Run], Trainer]] = {
     "patchtst": patchtst_trainer,
 }
 SCOUT = "lightgbm"  # quickest to fit: it alone tries every horizon
-STOP_ATR_MULTIPLE = 1.2
+STOP = {"stopAtrMultiple": 1.2, "stopAtrTimeframe": "1d"}  # docs/STOPS.md
 PARITY_ROWS = 10_000
 GOLDEN_REAL_ROWS = 32
 GOLDEN_PROBE_ROWS = 16
@@ -115,8 +115,8 @@ def train(request: Request) -> None:
             "costs": {k: data.meta["costs"][k] for k in ("feeBps", "slippageBps")},
             "edgeThresholdBps": threshold.edge_bps,
             "confidence": profit_curve(served, data.round_trip_bps).as_json(),
-            "stopAtrMultiple": STOP_ATR_MULTIPLE,
-        },
+        }
+        | STOP,
     )
     print(f"horizon {choice.horizon_bars}: {choice.reason}")
     print(f"threshold {threshold.edge_bps} bps; walk-forward {threshold.walk_forward.as_json()}")

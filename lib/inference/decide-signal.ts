@@ -16,6 +16,8 @@ export interface DecisionInput {
   readonly close: number;
   /** Wilder ATR, 14 bars, ≥ 0, in the quote asset. */
   readonly atr: number;
+  /** Average true range of the ensemble's stop timeframe, ≥ 0, in the quote asset. */
+  readonly stopAtr: number;
   /** One vote per member of the ensemble, in any order. */
   readonly votes: readonly Vote[];
   readonly ensemble: Ensemble;
@@ -45,9 +47,10 @@ interface Merged {
  * invariants (a vote of a model that is no member, a missing member, a close that is not positive).
  */
 export function decideSignal(input: DecisionInput): Signal {
-  const { symbol, barOpenTimeMs, close, atr, ensemble } = input;
+  const { symbol, barOpenTimeMs, close, atr, stopAtr, ensemble } = input;
   invariant(Number.isFinite(close) && close > 0, `close of ${symbol} is ${close}`);
   invariant(Number.isFinite(atr) && atr >= 0, `ATR of ${symbol} is ${atr}`);
+  invariant(Number.isFinite(stopAtr) && stopAtr >= 0, `the stop's ATR of ${symbol} is ${stopAtr}`);
   const votes = votesOfMembers(input);
   const active = votes.filter((vote): vote is ActiveVote => 'probabilities' in vote);
   const consensus = findConsensus(active);
@@ -66,6 +69,7 @@ export function decideSignal(input: DecisionInput): Signal {
     activeModels: active.length,
     close,
     atr,
+    stopAtr,
     stopPrice: action === 'HOLD' ? null : merged!.stopPrice,
     ensembleId: ensemble.id,
     featureSetHash: ensemble.featureSetHash,
@@ -98,7 +102,7 @@ function findConsensus(active: readonly ActiveVote[]): Consensus {
   };
 }
 
-function merge(active: readonly ActiveVote[], { close, atr, ensemble }: DecisionInput): Merged {
+function merge(active: readonly ActiveVote[], { close, atr, stopAtr, ensemble }: DecisionInput): Merged {
   const weights = new Map(ensemble.members.map(({ name, weight }) => [name, weight]));
   const weightSum = active.reduce((sum, { model }) => sum + weights.get(model)!, 0);
   const mean = (side: keyof Probabilities) =>
@@ -117,7 +121,7 @@ function merge(active: readonly ActiveVote[], { close, atr, ensemble }: Decision
     lean,
     edgeBps: Math.abs(probabilities.buy - probabilities.sell) * barrierBps - costsBps,
     confidence: profitProbability(ensemble.confidence, edgeScore(probabilities, costsBps / barrierBps)),
-    stopPrice: placeStop({ lean, close, distance: ensemble.stopAtrMultiple * atr }),
+    stopPrice: placeStop({ lean, close, distance: ensemble.stopAtrMultiple * stopAtr }),
   };
 }
 

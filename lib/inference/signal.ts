@@ -31,6 +31,8 @@ export const signalSchema = z.object({
   close: z.number().positive(),
   /** Average true range (Wilder, 14 bars) in price units. */
   atr: z.number().min(0),
+  /** Average true range of the ensemble's stop timeframe, price units: what the stop's distance is a multiple of. */
+  stopAtr: z.number().min(0),
   /** Protective stop, entry at close: null for HOLD. */
   stopPrice: z.number().positive().nullable(),
   ensembleId: z.string(),

@@ -33,19 +33,22 @@ function ensembleOf(members: number, change: Partial<Ensemble> = {}): Ensemble {
     edgeThresholdBps: 10,
     confidence: CURVE,
     stopAtrMultiple: 1.5,
+    stopAtrTimeframe: '5m',
     ...change,
   };
 }
 
 function decide(
   answers: (Probabilities | null)[],
-  { ensemble = ensembleOf(answers.length), close = 1000, atr = 4 } = {},
+  changed: { ensemble?: Ensemble; close?: number; atr?: number; stopAtr?: number } = {},
 ): Signal {
+  const { ensemble = ensembleOf(answers.length), close = 1000, atr = 4 } = changed;
+  const { stopAtr = atr } = changed;
   const votes = answers.map((answer, index): Vote => {
     const model = { name: NAMES[index]!, version };
     return answer === null ? abstain(model, 'model_missing') : castVote(model, answer);
   });
-  return decideSignal({ symbol: 'BTCUSDT', barOpenTimeMs: 300_000, close, atr, votes, ensemble });
+  return decideSignal({ symbol: 'BTCUSDT', barOpenTimeMs: 300_000, close, atr, stopAtr, votes, ensemble });
 }
 
 describe('the expected edge', () => {
@@ -154,6 +157,11 @@ describe('missing models', () => {
 });
 
 describe('the stop', () => {
+  test('lies at its own multiple of its own ATR, whatever the ATR of the barriers is', () => {
+    expect(decide([BUY, BUY], { stopAtr: 20 })).toMatchObject({ atr: 4, stopAtr: 20, stopPrice: 970 });
+    expect(decide([SELL, SELL], { stopAtr: 20 }).stopPrice).toBe(1030);
+  });
+
   test('that would lie at or below zero holds a long', () => {
     const wide = { close: 1000, atr: 1000 / 1.5 };
     expect(decide([BUY, BUY], wide)).toMatchObject({
@@ -173,12 +181,21 @@ describe('the stop', () => {
 
 describe('broken invariants throw', () => {
   const votes = [castVote({ name: 'a', version }, BUY), castVote({ name: 'b', version }, BUY)];
-  const input = { symbol: 'X', barOpenTimeMs: 0, close: 1, atr: 1, votes, ensemble: ensembleOf(2) };
+  const input = {
+    symbol: 'X',
+    barOpenTimeMs: 0,
+    close: 1,
+    atr: 1,
+    stopAtr: 1,
+    votes,
+    ensemble: ensembleOf(2),
+  };
   test.each([
     ['a close of zero', { close: 0 }],
     ['a close that is no number', { close: Number.NaN }],
     ['an ATR that is no number', { atr: Number.NaN }],
     ['an infinite ATR', { atr: Number.POSITIVE_INFINITY }],
+    ["a stop's ATR that is no number", { stopAtr: Number.NaN }],
     ['a missing vote', { votes: votes.slice(1) }],
     ['a vote twice', { votes: [votes[0]!, votes[0]!] }],
     ['a stranger', { votes: [votes[0]!, castVote({ name: 'z', version }, BUY)] }],

@@ -66,12 +66,21 @@ function inputOf(
     edgeThresholdBps,
     confidence: { scores: [-1, 0, 1], probabilities: [0.2, 0.4, 0.8], rows: 1000, days: 30 },
     stopAtrMultiple,
+    stopAtrTimeframe: '5m',
   };
   const votes = named.map(
     (model): Vote =>
       typeof model.answer === 'string' ? abstain(model, model.answer) : castVote(model, model.answer),
   );
-  return { symbol: 'BTCUSDT', barOpenTimeMs: 0, close, atr: atrPct * close, votes, ensemble };
+  return {
+    symbol: 'BTCUSDT',
+    barOpenTimeMs: 0,
+    close,
+    atr: atrPct * close,
+    stopAtr: atrPct * close,
+    votes,
+    ensemble,
+  };
 }
 
 const mirrorOf = ({ sell, hold, buy }: Probabilities): Probabilities => ({ sell: buy, hold, buy: sell });

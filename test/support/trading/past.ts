@@ -39,6 +39,7 @@ export const ENSEMBLE: Ensemble = {
   edgeThresholdBps: 0,
   confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },
   stopAtrMultiple: 1.2,
+  stopAtrTimeframe: '5m',
 };
 
 function seriesOf(bars: readonly Bar[], firstMs: number): CandleSeries {
