@@ -187,8 +187,8 @@ async function startApi(context: FunctionContext, port: ClaimedPort): Promise<vo
   await issueApiToken(LOCAL_STAGE, { name: 'operator', role: 'operator', token }, aws.endpoints);
   const configuration = localApiSettings(stateDir, marketOf(context));
   buildPage();
-  const api = composeApi(configuration, readDashboard(), overridesOf(context, 'api'));
-  closers.push(api.close, port.close);
+  const api = composeApi(configuration, readDashboard(), overridesOf(context, 'api'), aws.onWrite);
+  closers.push(api.close, port.close, api.endEvents);
   serveApi(api, port);
 }
 

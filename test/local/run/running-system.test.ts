@@ -175,4 +175,11 @@ it('has its dashboard on the port that was asked for, and the rest on the four a
   const { endpoints, simulatedExchange } = (await findRunningSystem(stateDir))!;
   const others = [endpoints.dynamodb, endpoints.s3, endpoints.ssm, simulatedExchange!.url];
   expect(others.map((url) => Number(new URL(url).port) - port)).toEqual([1, 2, 3, 4]);
+
+  const token = (await readFile(`${stateDir}/api-token`, 'utf8')).trim();
+  const events = await fetch(`${apiUrl}/api/events`, { headers: { authorization: `Bearer ${token}` } });
+  expect(events.status).toBe(200);
+  // It ends although somebody listens, and tells the listener so.
+  await closers.pop()!();
+  await events.text();
 });
