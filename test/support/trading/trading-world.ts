@@ -145,6 +145,8 @@ export class TradingWorld {
   /** Which code each function runs. */
   readonly versions = { infer: VERSION, execute: VERSION, managePositions: VERSION, breaker: VERSION };
   readonly clock = { nowMs: () => this.nowMs };
+  /** Monotonic clock of execute. */
+  stopwatchMs = this.clock.nowMs;
   readonly risk = createMemoryRiskStore();
   readonly signals = createMemorySignalStore();
   readonly objects = createMemoryObjectStore({ versioned: false });
@@ -226,7 +228,7 @@ export class TradingWorld {
         brokerOf: () => broker,
         policy: FULL_SIZE,
         codeVersion: this.versions.execute,
-        stopwatchMs: this.clock.nowMs,
+        stopwatchMs: () => this.stopwatchMs(),
       },
       request,
     );
