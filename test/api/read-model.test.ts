@@ -143,6 +143,7 @@ describe('a position', () => {
         barOpenTimeMs,
         close: 50_000,
         atr: 200,
+        stopAtr: 200,
         ensembleId: id,
         codeVersion: system.codeVersion,
       };
