@@ -9,6 +9,7 @@ import { invariant } from '../lib/core/invariant.ts';
 import { BAR_MS } from '../lib/market/candle.ts';
 import { REQUEST_BARS } from '../lib/market/grid.ts';
 import { createCandleWindows } from '../lib/market/use-cases/candle-windows.ts';
+import { median } from './median.ts';
 
 const RUNS = 7;
 
@@ -38,9 +39,6 @@ export async function benchFetch(): Promise<FetchBenchmark> {
     exchange.disconnect();
   }
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /** One bar after the other; the first, which is read whole, is not counted. */
 async function timeNewest({ url, symbols, lastOpenTimeMs }: Ready): Promise<number[]> {

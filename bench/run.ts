@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 
-const PARTS = ['features', 'infer', 'fetch', 'backtest', 'predict', 'cold', 'scale'] as const;
+const PARTS = ['features', 'infer', 'fetch', 'backtest', 'predict', 'cold', 'scale', 'page'] as const;
 type Part = (typeof PARTS)[number];
 
 async function measure(part: Part): Promise<object> {
@@ -23,6 +23,8 @@ async function measure(part: Part): Promise<object> {
       return (await import('./cold.ts')).benchCold();
     case 'scale':
       return (await import('./scale.ts')).benchScale();
+    case 'page':
+      return (await import('./page.ts')).benchPage();
   }
 }
 

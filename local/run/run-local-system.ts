@@ -2,8 +2,9 @@
 
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { formatInstant } from '../../lib/core/format-figure.ts';
+import { formatInstant, formatUsdt } from '../../lib/core/format-figure.ts';
 import { messageOf } from '../../lib/core/message-of.ts';
+import { shockPaperAccount } from '../../lib/execution/use-cases/shock-paper-account.ts';
 import { readSystemStatus } from '../../lib/execution/use-cases/system-status.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { chooseSymbols } from '../../lib/runtime/compose/exchange/exchange-check.ts';
@@ -32,6 +33,8 @@ export interface LocalRunOptions {
   readonly stateDir: string;
   readonly port: number;
   readonly market: SimulatedMarketOptions | RealMarketOptions;
+  /** Charges the paper account once, and says so, to show what the circuit breaker does. @default never */
+  readonly rehearsedLoss?: { readonly afterBars: number; readonly fraction: number } | undefined;
 }
 
 interface RealMarketOptions {
@@ -237,10 +240,30 @@ async function runSchedule(run: {
     const { failed } = await system.call(job);
     if (failed !== undefined) summary.addProblem(failed);
     if (job === 'infer') await showBar(run, failed);
+    if (job === 'manage-positions') await rehearseLoss(run);
     const finished = done() && job === 'circuit-breaker';
     save(dueMs + 1, finished);
     if (finished) return;
   }
+}
+
+async function rehearseLoss({
+  options: { rehearsedLoss: loss },
+  plan,
+  system,
+  summary,
+  view,
+  told,
+}: Parameters<typeof runSchedule>[0]): Promise<void> {
+  if (loss === undefined || summary.bars < loss.afterBars || told.has('rehearsal')) return;
+  told.add('rehearsal');
+  const { risk } = system.system;
+  const shock = await shockPaperAccount({ risk, clock: plan.clock }, loss);
+  view.progress(
+    shock.ok
+      ? `rehearsal: the paper account is charged ${formatUsdt(shock.value.chargedMicroUsdt)}, as by qtrader local shock, to show the circuit breaker`
+      : `no rehearsal: ${shock.error}`,
+  );
 }
 
 async function showBar(

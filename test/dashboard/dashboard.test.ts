@@ -2,11 +2,13 @@
 import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { duration, figure, instant, signedUsdt, usdt } from '../../dashboard/app/format.ts';
 import { API_ERRORS } from '../../lib/api/api-error.ts';
 import { MINUTE_MS } from '../../lib/core/units.ts';
 import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import type { TradeRecord } from '../../lib/risk/records.ts';
+import { announceRunningSystem } from '../../local/run/running-system.ts';
 import {
   APPROVER_TOKEN,
   type ApiStage,
@@ -17,6 +19,7 @@ import {
 import { browserSuite, CHROMIUM, launchBrowser, openPage } from '../support/browser.ts';
 import { BROKER_START_MS } from '../support/execution/broker-market.ts';
 import { runOf, signalOf } from '../support/inference/sample-signals.ts';
+import { qtrader } from '../support/qtrader.ts';
 
 const LAST_BAR_MS = BROKER_START_MS - BAR_MS;
 const SOON = { timeout: 30_000 };
@@ -126,6 +129,71 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
     await see('main').toContain('Deepest fall 1.00 %');
     const { json } = await stage.call('/api/equity?count=5000');
     expect(json.drawdown.fraction).toBeCloseTo(101 / 10_100, 9);
+  });
+
+  it('marks a trade on the chart and lists it, with the figures that the command prints', async () => {
+    await announceRunningSystem(stage.stateDir, {
+      ...{ aws: stage.aws, exchange: 'binanceusdm', simulatedExchange: null },
+    });
+    await open();
+    await page.getByRole('button', { name: /^ETHUSDT/ }).click();
+    await expect.poll(() => page.getByRole('img', { name: /with 0 closed trades/ }).count(), SOON).toBe(1);
+    // The colour of entries, which the lines have too.
+    const marked = (): Promise<number> =>
+      page.evaluate(`[...document.querySelectorAll('.symbol .chart canvas')].reduce((count, canvas) => {
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        for (let at = 0; at < data.length; at += 4)
+          if (data[at] === 0x1f && data[at + 1] === 0x5f && data[at + 2] === 0xae && data[at + 3] === 255) count++;
+        return count;
+      }, 0)`);
+    let before = await marked();
+    // Until the chart is painted.
+    await expect
+      .poll(
+        async () => {
+          const last = before;
+          before = await marked();
+          return before - last;
+        },
+        { ...SOON, interval: 1_000 },
+      )
+      .toBe(0);
+    await executionRecords(stage.system.risk).trades.add('paper', {
+      ...{
+        ...trade,
+        symbol: 'ETHUSDT',
+        side: 'SELL',
+        quantity: 1.25,
+        entryPrice: 50_000,
+        exitPrice: 50_005.5,
+      },
+      ...{ reason: 'stop', feesMicroUsdt: 50_002_750, profitMicroUsdt: -56_877_750 },
+      ...{ openedAtMs: LAST_BAR_MS - 30 * MINUTE_MS, closedAtMs: LAST_BAR_MS + MINUTE_MS },
+    });
+    await expect.poll(() => page.getByRole('img', { name: /with 1 closed trades/ }).count(), SOON).toBe(1);
+    // A disc of some pixels across.
+    await expect.poll(marked, SOON).toBeGreaterThan(before + 20);
+
+    const printed = await qtrader('trades', '--symbol', 'ETHUSDT', '--json', '--state', stage.stateDir);
+    const [record] = JSON.parse(printed.stdout).trades;
+    expect(record).toMatchObject({ profitMicroUsdt: -56_877_750, reason: 'stop' });
+    await choose('Account');
+    const row = page.locator('[aria-label="Closed trades"] tbody tr').filter({ hasText: 'ETHUSDT' });
+    await expect
+      .poll(async () => (await row.locator('td').allInnerTexts()).map((text) => text.trim()), SOON)
+      .toEqual([
+        instant(record.closedAtMs),
+        record.symbol,
+        'short',
+        figure(record.quantity),
+        figure(record.entryPrice),
+        figure(record.exitPrice),
+        record.reason,
+        duration(record.closedAtMs - record.openedAtMs),
+        usdt(record.feesMicroUsdt),
+        signedUsdt(record.profitMicroUsdt),
+      ]);
+    expect(complaints).toEqual([]);
   });
 
   it('follows the system: a new bar, a trade and a trip show by themselves', async () => {

@@ -13,8 +13,10 @@ interface DemoOptions {
   readonly port: number;
 }
 
-/** An hour: entries at the bottom of the fall, their stops, and the circuit breaker. */
+/** An hour: entries at the bottom of the fall, a rehearsed loss, and the circuit breaker. */
 const BARS_DEFAULT = 12;
+/** The first entries come within 7 bars. The stops are too far away to be hit in any hour of the sample. */
+const REHEARSED_LOSS = { afterBars: 8, fraction: 0.12 };
 const SPEED_DEFAULT = 60;
 const SYMBOLS = 20;
 
@@ -22,13 +24,16 @@ export function addDemoCommand(program: Command): void {
   program
     .command('demo')
     .description(
-      'watch a recorded crash: entries, stops and the circuit breaker, told in a paragraph at the end',
+      'watch a recorded crash: entries, stops, a rehearsed loss and the circuit breaker, told in a paragraph at the end',
     )
     .option('--bars <n>', 'stop after n bars', parseCount, BARS_DEFAULT)
     .option('--speed <x>', 'multiple of real time, or "max"', parseSpeed, SPEED_DEFAULT)
     .option('--port <n>', PORT_MEANING, parsePort, 0)
     .action(async (options: DemoOptions) => {
       const state = await mkdtemp(join(tmpdir(), 'qtrader-demo-'));
-      await runStart({ ...options, symbols: SYMBOLS, exchange: 'simulated', state });
+      await runStart({
+        ...{ ...options, symbols: SYMBOLS, exchange: 'simulated', state },
+        rehearsedLoss: REHEARSED_LOSS,
+      });
     });
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Exchange, exchangeSchema } from '../../../lib/runtime/config/function-settings.ts';
 import { LIVE_EXCHANGE, liveRefusal } from '../../../lib/runtime/config/venue.ts';
+import type { LocalRunOptions } from '../../../local/run/run-local-system.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
 import { parseCount, parseFolder, parseInstant, parseSymbolChoice } from '../../options.ts';
 
@@ -19,12 +20,13 @@ interface StartOptions {
   readonly live?: boolean;
   readonly state: string;
   readonly port: number;
+  readonly rehearsedLoss?: LocalRunOptions['rehearsedLoss'];
 }
 
 const SPEED_DEFAULT = 60;
 const SEED_DEFAULT = 7;
 /** Two days around a crash, samples/README.md. A first run starts in the fall: entries within 7 bars, the breaker within 9. */
-const SAMPLE = fileURLToPath(new URL('../../../samples/crash-2024-08-05', import.meta.url));
+export const SAMPLE = fileURLToPath(new URL('../../../samples/crash-2024-08-05', import.meta.url));
 const SAMPLE_START_MS = Date.parse('2024-08-05T00:40Z');
 const EXIT_INTERRUPTED = 130;
 
@@ -97,6 +99,7 @@ export async function runStart(options: StartOptions): Promise<void> {
         bars: options.bars,
         stateDir: options.state,
         port: options.port,
+        rehearsedLoss: options.rehearsedLoss,
         market:
           exchange === 'simulated'
             ? {

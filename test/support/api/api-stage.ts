@@ -56,6 +56,7 @@ interface ServedApi {
 }
 
 export interface ApiStage {
+  readonly stateDir: string;
   readonly aws: EmbeddedAws;
   readonly exchange: SimulatedExchange;
   readonly system: OperatorSystem;
@@ -89,7 +90,7 @@ export async function startApiStage(): Promise<ApiStage> {
   const serve = () => serveStage({ stateDir, aws, exchange, clock });
   let api = await serve();
   return {
-    ...{ aws, exchange, system, clock },
+    ...{ stateDir, aws, exchange, system, clock },
     get api() {
       return api;
     },

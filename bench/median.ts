@@ -1,0 +1,3 @@
+/** Of an odd count. */
+export const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
