@@ -1,6 +1,6 @@
 // The network between a function and the simulated exchange, in memory: the real client on one side, the exchange's rules on the other,
 // and on the way whatever befalls requests.
-import type { Transport } from '../../../lib/adapters/binance/exchange-http.ts';
+import type { Transport, TransportAnswer } from '../../../lib/adapters/binance/exchange-http.ts';
 import type { ExchangeCore } from '../../../local/exchange/exchange-core.ts';
 import { type AnswerFault, ODDITIES } from '../../../local/exchange/faults.ts';
 import type { AnswerSink } from '../../../local/exchange/http-answers.ts';
@@ -8,8 +8,6 @@ import type { ExchangeRequest } from '../../../local/exchange/route.ts';
 import { between, type Draw, oneOf } from '../kernel/draws.ts';
 import type { Environment, StepFault } from '../kernel/environment.ts';
 import type { FaultKind } from '../kernel/fault-plan.ts';
-
-type Answer = Awaited<ReturnType<Transport>>;
 
 export interface SentRequest {
   readonly method: string;
@@ -140,7 +138,7 @@ function writeFault(draw: Draw, share: number, parameters: URLSearchParams): Dra
 }
 const LOST = ['reset', 'server_error'] as const;
 
-const unavailable = (): Answer => {
+const unavailable = (): TransportAnswer => {
   const answer = new MemoryAnswer(0);
   answer.writeHead(503, {});
   answer.end('<html>down</html>');
@@ -177,7 +175,7 @@ class MemoryAnswer implements AnswerSink {
     this.isTorn = true;
   }
 
-  response(): Answer {
+  response(): TransportAnswer {
     const { status } = this;
     const named = this.#headers;
     const headers = {
@@ -190,7 +188,7 @@ class MemoryAnswer implements AnswerSink {
     return {
       ...{ ok: status >= 200 && status < 300, status, statusText: '' },
       headers: headers as unknown as Headers,
-      text: async () => this.text,
+      body: [Buffer.from(this.text)],
     };
   }
 }
