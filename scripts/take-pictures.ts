@@ -49,6 +49,7 @@ try {
   await mkdir(FOLDER, { recursive: true });
   await runUntil({ system, clock, runs }, ({ positions }) => positions.length > 0);
   await takePictures(browser, 'dashboard', 'Market');
+  await takePictures(browser, 'whole-market', 'Market', '[aria-label="Whole market"]');
   // Until they are closed, an hour later.
   await runUntil({ system, clock, runs }, ({ positions }) => positions.length === 0);
   await takePictures(browser, 'account', 'Account');
@@ -88,12 +89,14 @@ function shrink(png: Buffer): Buffer {
   return Buffer.from(UPNG.encode(UPNG.toRGBA8(image), image.width, image.height, COLOURS));
 }
 
-async function takePictures(browser: Browser, name: string, tab: string): Promise<void> {
+/** @param place scrolled to. @default the top */
+async function takePictures(browser: Browser, name: string, tab: string, place?: string): Promise<void> {
   const token = (await readFile(apiTokenFile(stateDir), 'utf8')).trim();
   for (const [suffix, view] of VIEWS) {
     const { page } = await openPage(browser, `${system.apiUrl}/#token=${token}`, view);
     await page.getByRole('tab', { name: tab, exact: true }).click();
     await page.locator('.chart canvas').first().waitFor();
+    if (place !== undefined) await page.locator(place).scrollIntoViewIfNeeded();
     await sleep(SETTLE_MS);
     await writeFile(join(FOLDER, `${name}${suffix}.png`), shrink(await page.screenshot()));
     await page.close();

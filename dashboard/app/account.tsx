@@ -102,6 +102,8 @@ function openEquityChart(chart: IChartApi, colours: Colours) {
     1,
   );
   chart.panes()[1]!.setStretchFactor(0.4);
+  // The highest is 0: nothing is filled above it.
+  fall.priceScale().applyOptions({ scaleMargins: { top: 0, bottom: 0.1 } });
   return ({ snapshots }: Equity) => {
     let peak = Number.NEGATIVE_INFINITY;
     const points = snapshots.toReversed().map(({ atMs, equityMicroUsdt }) => {
