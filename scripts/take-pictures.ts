@@ -97,6 +97,8 @@ async function takePictures(browser: Browser, name: string, tab: string, place?:
     await page.getByRole('tab', { name: tab, exact: true }).click();
     await page.locator('.chart canvas').first().waitFor();
     if (place !== undefined) await page.locator(place).scrollIntoViewIfNeeded();
+    // Nothing is pointed at.
+    await page.mouse.move(0, 0);
     await sleep(SETTLE_MS);
     await writeFile(join(FOLDER, `${name}${suffix}.png`), shrink(await page.screenshot()));
     await page.close();

@@ -1,5 +1,5 @@
 // What the account did: equity and drawdown from every snapshot, what is held, what was closed, and what each day brought.
-import { AreaSeries, type IChartApi, LineSeries } from 'lightweight-charts';
+import { BaselineSeries, type IChartApi, LineSeries } from 'lightweight-charts';
 import { type Day, type Equity, type Order, type Position, read, type Status, type Trade } from './api.ts';
 import { Chart, type Colours, PERCENT, timeOf } from './chart.tsx';
 import { duration, figure, instant, percent, signClass, signedUsdt, usdt, words } from './format.ts';
@@ -89,21 +89,20 @@ function EquityPanel({ equity }: { equity: Equity | undefined }) {
 function openEquityChart(chart: IChartApi, colours: Colours) {
   const line = chart.addSeries(LineSeries, { color: colours.accent, lineWidth: 2, title: 'USDT' });
   const fall = chart.addSeries(
-    AreaSeries,
+    BaselineSeries,
     {
+      ...{ baseValue: { type: 'price' as const, price: 0 }, lineWidth: 1 as const },
+      ...{ topLineColor: colours.loss, topFillColor1: 'transparent', topFillColor2: 'transparent' },
       ...{
-        lineColor: colours.loss,
-        topColor: colours.loss,
-        bottomColor: 'transparent',
-        lineWidth: 1 as const,
+        bottomLineColor: colours.loss,
+        bottomFillColor1: `${colours.loss}33`,
+        bottomFillColor2: colours.loss,
       },
-      ...{ invertFilledArea: true, title: 'drawdown', priceFormat: PERCENT },
+      ...{ title: 'drawdown', priceFormat: PERCENT },
     },
     1,
   );
   chart.panes()[1]!.setStretchFactor(0.4);
-  // The highest is 0: nothing is filled above it.
-  fall.priceScale().applyOptions({ scaleMargins: { top: 0, bottom: 0.1 } });
   return ({ snapshots }: Equity) => {
     let peak = Number.NEGATIVE_INFINITY;
     const points = snapshots.toReversed().map(({ atMs, equityMicroUsdt }) => {

@@ -43,6 +43,8 @@ function coloursNow(): Colours {
 
 const optionsOf = ({ text, grid }: Colours): DeepPartial<TimeChartOptions> => ({
   autoSize: true,
+  // What is drawn later stays above, whatever is pointed at.
+  hoveredSeriesOnTop: false,
   layout: {
     background: { color: 'transparent' },
     textColor: text,

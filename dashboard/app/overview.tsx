@@ -14,7 +14,7 @@ const totalOf = ({ actions, abstained }: Bar): number =>
 /** Drawn one upon the other: the first reaches the highest. */
 const LAYERS = [
   { colour: 'warn', heightOf: totalOf },
-  { colour: 'muted', heightOf: ({ actions }: Bar) => actions.BUY + actions.SELL + actions.HOLD },
+  { colour: 'grid', heightOf: ({ actions }: Bar) => actions.BUY + actions.SELL + actions.HOLD },
   { colour: 'loss', heightOf: ({ actions }: Bar) => actions.BUY + actions.SELL },
   { colour: 'gain', heightOf: ({ actions }: Bar) => actions.BUY },
 ] as const;
@@ -78,6 +78,7 @@ function openOverview(chart: IChartApi, colours: Colours) {
   const consensus = chart.addSeries(LineSeries, {
     ...{ ...quiet, ...whole, color: colours.accent, lineWidth: 2 as const },
   });
+  consensus.priceScale().applyOptions({ scaleMargins: { top: 0.08, bottom: 0 } });
   return (bars: readonly Bar[]) => {
     const decided = bars.toReversed().filter((bar) => totalOf(bar) > 0);
     for (const { heightOf, series } of layers)
