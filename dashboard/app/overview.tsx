@@ -83,10 +83,12 @@ function openOverview(chart: IChartApi, colours: Colours) {
     const decided = bars.toReversed().filter((bar) => totalOf(bar) > 0);
     for (const { heightOf, series } of layers)
       series.setData(
-        decided.map((bar) => ({
-          time: timeOf(bar.barOpenTimeMs),
-          value: (100 * heightOf(bar)) / totalOf(bar),
-        })),
+        // None is no line either.
+        decided.flatMap((bar) =>
+          heightOf(bar) === 0
+            ? []
+            : [{ time: timeOf(bar.barOpenTimeMs), value: (100 * heightOf(bar)) / totalOf(bar) }],
+        ),
       );
     consensus.setData(
       decided.flatMap(({ barOpenTimeMs, meanConsensus }) =>
