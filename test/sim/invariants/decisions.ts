@@ -10,7 +10,14 @@ import type { Register } from './register.ts';
 const SOUND: ReadonlySet<DecisionOutcome> = new Set([
   ...(['entered', 'exited', 'exit_pending', 'position_open', 'symbol_reserved', 'duplicate'] as const),
   ...(['exposure_limit', 'position_limit', 'position_count', 'max_position', 'total_exposure'] as const),
-  ...(['min_notional', 'symbol_filters', 'order_rate', 'price_collar', 'exit_rejected'] as const),
+  ...([
+    'min_notional',
+    'symbol_filters',
+    'stop_invalid',
+    'order_rate',
+    'price_collar',
+    'exit_rejected',
+  ] as const),
 ]);
 const OPEN_MS = 16 * MINUTE_MS;
 

@@ -241,7 +241,13 @@ const OTHERS: ReadonlySet<string> = new Set([
     'stop_set_by_hand',
   ],
 ]);
-const SILENCE: ReadonlySet<string> = new Set(['event_lost', 'event_late', 'deployed', 'outage']);
+const SILENCE: ReadonlySet<string> = new Set([
+  'event_lost',
+  'event_late',
+  'function_silent',
+  'deployed',
+  'outage',
+]);
 const REFUSALS: ReadonlySet<string> = new Set([
   ...[
     'order_refused',

@@ -11,6 +11,7 @@ import type { MarketSource } from '../../../local/market/market-source.ts';
 import { createMemoryObjectStore } from '../../support/models/memory-object-store.ts';
 import { putEnsemble } from '../../support/trading/trading-world.ts';
 import type { Environment, Kernel } from '../kernel/environment.ts';
+import type { Timeline } from '../kernel/timeline.ts';
 import type { ExchangeWatch } from './exchange-port.ts';
 import { FlagTable } from './store-ports.ts';
 
@@ -40,6 +41,7 @@ export interface Deployment {
 }
 
 export interface Stage extends Kernel {
+  readonly timeline: Timeline;
   readonly seed: number;
   readonly market: MarketSource;
   readonly symbols: readonly string[];
@@ -72,7 +74,7 @@ const SILENT: StageWatch = {
 };
 
 export async function openStage(
-  kernel: Kernel,
+  kernel: Pick<Stage, 'timeline' | 'faults'>,
   {
     seed,
     market,
