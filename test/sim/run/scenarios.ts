@@ -12,7 +12,7 @@ interface Recorded {
   readonly startMs: number;
 }
 
-const MAJORS_2021 = ['BTCUSDT', 'ETHUSDT', 'BNBUSDT', 'XRPUSDT'];
+const MAJORS_2021 = ['BTCUSDT', 'ETHUSDT', 'BNBUSDT', 'LINKUSDT'];
 const OUTAGES = `${DATA}/binance_spot_2021_gaps`;
 
 /** Recorded: the outages of 2021, each of 80 minutes to five hours, and the crash of 2024-08-05. */
