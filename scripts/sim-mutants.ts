@@ -4,10 +4,10 @@
 //
 // Exit codes: 0 every mutant was noticed, 1 one was not, or its place was not found, 2 wrong usage.
 import { parseArgs } from 'node:util';
-import { SIM_MUTANTS, type SimMutant } from '../test/sim/mutants/mutants.ts';
-import { bundle } from '../test/sim/run/bundle.ts';
-import type { ProcessRun } from '../test/sim/run/process-protocol.ts';
-import { carryOut } from '../test/sim/run/processes.ts';
+import { SIM_MUTANTS, type SimMutant } from '../test/support/sim/mutants/mutants.ts';
+import { bundle } from '../test/support/sim/run/bundle.ts';
+import type { ProcessRun } from '../test/support/sim/run/process-protocol.ts';
+import { carryOut } from '../test/support/sim/run/processes.ts';
 
 const { values, positionals } = parseArgs({
   options: { days: { type: 'string', default: '12' }, seed: { type: 'string', default: '1' } },

@@ -4,10 +4,10 @@ import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-sto
 import { createPaperBroker } from '../../lib/adapters/paper/paper-broker.ts';
 import { ExchangeCore } from '../../local/exchange/exchange-core.ts';
 import { startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
-import { Environment } from '../sim/kernel/environment.ts';
-import { FaultPlan } from '../sim/kernel/fault-plan.ts';
-import { EXCHANGE_ORIGIN, exchangeTransport } from '../sim/world/exchange-port.ts';
 import { BROKER_TERMS, brokerMarket } from '../support/execution/broker-market.ts';
+import { Environment } from '../support/sim/kernel/environment.ts';
+import { FaultPlan } from '../support/sim/kernel/fault-plan.ts';
+import { EXCHANGE_ORIGIN, exchangeTransport } from '../support/sim/world/exchange-port.ts';
 import { describeBrokerContract } from './broker.ts';
 
 const { depositMicroUsdt, impactBps, takerFeeBps, fundingRatePer8h } = BROKER_TERMS;

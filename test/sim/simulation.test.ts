@@ -1,11 +1,11 @@
 // The simulation itself: the same seed is the same day, a broken product is noticed and made small, and Lambda's bounds are the stage's.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FUNCTIONS } from '../../infra/catalog/functions.ts';
-import { SIM_MUTANTS } from './mutants/mutants.ts';
-import { bundle } from './run/bundle.ts';
-import { runOnce } from './run/processes.ts';
-import { shrink } from './run/shrink.ts';
-import { FUNCTION_BOUNDS } from './world/lambda.ts';
+import { SIM_MUTANTS } from '../support/sim/mutants/mutants.ts';
+import { bundle } from '../support/sim/run/bundle.ts';
+import { runOnce } from '../support/sim/run/processes.ts';
+import { shrink } from '../support/sim/run/shrink.ts';
+import { FUNCTION_BOUNDS } from '../support/sim/world/lambda.ts';
 
 const HOURS = 2 / 24;
 

@@ -1,7 +1,7 @@
 // Whether every run leaves word of what it has decided, and does what it is for.
 
-import { MINUTE_MS } from '../../../lib/core/units.ts';
-import type { DecisionOutcome, ExecuteReport } from '../../../lib/execution/execute-report.ts';
+import { MINUTE_MS } from '../../../../lib/core/units.ts';
+import type { DecisionOutcome, ExecuteReport } from '../../../../lib/execution/execute-report.ts';
 import type { FinishedRun } from '../world/lambda.ts';
 import { type Stage, wasOutSince } from '../world/stage.ts';
 import type { Register } from './register.ts';

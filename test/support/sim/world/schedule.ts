@@ -1,6 +1,6 @@
 // What starts the functions: EventBridge Scheduler and infer's successes. Events come late, twice or not at all.
-import { MINUTE_MS, SECOND_MS } from '../../../lib/core/units.ts';
-import { BAR_MS } from '../../../lib/market/candle.ts';
+import { MINUTE_MS, SECOND_MS } from '../../../../lib/core/units.ts';
+import { BAR_MS } from '../../../../lib/market/candle.ts';
 import { between } from '../kernel/draws.ts';
 import type { Lambda } from './lambda.ts';
 import type { Stage } from './stage.ts';
