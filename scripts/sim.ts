@@ -5,16 +5,16 @@
 // Exit codes: 0 all held, 1 something did not, 2 wrong usage.
 import { execFileSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { FAULT_GROUPS, type FaultGroup } from '../test/sim/kernel/fault-plan.ts';
-import { BUNDLE_FOLDER, bundle } from '../test/sim/run/bundle.ts';
-import type { AskedRun, ProcessRun } from '../test/sim/run/process-protocol.ts';
-import { carryOut, runOnce } from '../test/sim/run/processes.ts';
-import { SCENARIOS, type Scenario } from '../test/sim/run/scenarios.ts';
-import { shrink } from '../test/sim/run/shrink.ts';
-import { printTotals, Totals } from '../test/sim/run/totals.ts';
+import { FAULT_GROUPS, type FaultGroup } from '../test/support/sim/kernel/fault-plan.ts';
+import { BUNDLE_FOLDER, bundle } from '../test/support/sim/run/bundle.ts';
+import type { AskedRun, ProcessRun } from '../test/support/sim/run/process-protocol.ts';
+import { carryOut, runOnce } from '../test/support/sim/run/processes.ts';
+import { SCENARIOS, type Scenario } from '../test/support/sim/run/scenarios.ts';
+import { shrink } from '../test/support/sim/run/shrink.ts';
+import { printTotals, Totals } from '../test/support/sim/run/totals.ts';
 
 const SEEDS = resolve(import.meta.dirname, '../test/sim/seeds');
 const SEED_MAX = 2 ** 31;
@@ -71,10 +71,18 @@ function scenarioOf(name: string): Scenario {
 }
 
 const readRun = (path: string): AskedRun => JSON.parse(readFileSync(path, 'utf8')) as AskedRun;
-const keptRuns = (): AskedRun[] =>
-  readdirSync(SEEDS)
+/** Recorded days only where the candles are. */
+function keptRuns(): AskedRun[] {
+  const kept = readdirSync(SEEDS)
     .filter((name) => name.endsWith('.json'))
     .map((name) => readRun(join(SEEDS, name)));
+  const possible = kept.filter(
+    ({ scenario }) => scenario === undefined || existsSync(SCENARIOS[scenario].folder),
+  );
+  if (possible.length < kept.length)
+    console.info(`${kept.length - possible.length} kept runs need recorded candles, which are not here`);
+  return possible;
+}
 
 async function tellFailure(program: string, failed: ProcessRun): Promise<void> {
   const [violation] = failed.violations;

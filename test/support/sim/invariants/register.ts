@@ -10,7 +10,7 @@ export const INVARIANTS = {
     'a position of ours has its stop, or is gone, after two undisturbed runs of the position manager',
   abandoned: 'a position without a stop for 200 s has tripped the circuit breaker, where it lives',
   within_limits: 'exposure and count of what the gate holds stay within the limits of level and flags',
-  reserved: 'the gate counts what it holds, and never less than the entries under way',
+  reserved: 'the gate counts what it holds',
   trips_in_time: 'a condition that stood when an undisturbed tick began has tripped by its end',
   trips_for_cause: 'each trip has a cause in what has happened',
   latched: 'the latch opens by a reset of two people after the cooldown alone, and each move is a new epoch',

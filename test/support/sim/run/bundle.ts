@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
-const ROOT = resolve(import.meta.dirname, '../../..');
+const ROOT = resolve(import.meta.dirname, '../../../..');
 export const BUNDLE_FOLDER = resolve(ROOT, '.qt/sim');
 /** ccxt looks for the modules of proxies that nobody has installed, once for each client, from the disk. */
 const PROXY_SEARCH = 'async loadProxyModules() {';

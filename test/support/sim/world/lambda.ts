@@ -1,6 +1,6 @@
 // Lambda, as far as it matters: environments are kept warm and taken one after the other, a function may have a bound on how many run at
 // once, a run has a time limit, and an asynchronous event that failed comes again.
-import { SECOND_MS } from '../../../lib/core/units.ts';
+import { SECOND_MS } from '../../../../lib/core/units.ts';
 import { between } from '../kernel/draws.ts';
 import { Environment, type Invocation } from '../kernel/environment.ts';
 import { type FunctionName, type Handler, type OperatorEvent, openFunction } from './functions.ts';

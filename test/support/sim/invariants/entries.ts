@@ -1,12 +1,12 @@
 // Whether every order that leaves may leave, and leaves once.
 
-import { allocation, exposureLimit, TRADING_LIMITS } from '../../../lib/execution/limits.ts';
-import type { OrderRecord } from '../../../lib/execution/records.ts';
-import { ENTRY_WINDOW_MS, SEND_WINDOW_MS } from '../../../lib/execution/send-window.ts';
-import { BAR_MS } from '../../../lib/market/candle.ts';
-import { parseFlags } from '../../../lib/risk/flags.ts';
-import type { GateItem } from '../../../lib/risk/gate.ts';
-import type { EquitySnapshot } from '../../../lib/risk/records.ts';
+import { allocation, exposureLimit, TRADING_LIMITS } from '../../../../lib/execution/limits.ts';
+import type { OrderRecord } from '../../../../lib/execution/records.ts';
+import { ENTRY_WINDOW_MS, SEND_WINDOW_MS } from '../../../../lib/execution/send-window.ts';
+import { BAR_MS } from '../../../../lib/market/candle.ts';
+import { parseFlags } from '../../../../lib/risk/flags.ts';
+import type { GateItem } from '../../../../lib/risk/gate.ts';
+import type { EquitySnapshot } from '../../../../lib/risk/records.ts';
 import type { SentRequest } from '../world/exchange-port.ts';
 import { OPEN_FLAGS, type Stage } from '../world/stage.ts';
 import { FLAGS_LAG_MS } from '../world/store-ports.ts';

@@ -1,8 +1,8 @@
 // One run: a stage, some days of faults, then quiet; everything that happens is watched.
-import { MINUTE_MS } from '../../../lib/core/units.ts';
-import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
-import { initialRollout } from '../../../lib/risk/level.ts';
-import type { PositionManagerRecord } from '../../../lib/risk/records.ts';
+import { MINUTE_MS } from '../../../../lib/core/units.ts';
+import { executionRecords } from '../../../../lib/execution/use-cases/execution-records.ts';
+import { initialRollout } from '../../../../lib/risk/level.ts';
+import type { PositionManagerRecord } from '../../../../lib/risk/records.ts';
 import { DecisionWatch } from '../invariants/decisions.ts';
 import { EntryWatch } from '../invariants/entries.ts';
 import { LatchWatch } from '../invariants/latch.ts';

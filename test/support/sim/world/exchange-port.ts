@@ -1,10 +1,10 @@
 // The network between a function and the simulated exchange, in memory: the real client on one side, the exchange's rules on the other,
 // and on the way whatever befalls requests.
-import type { Transport, TransportAnswer } from '../../../lib/adapters/binance/exchange-http.ts';
-import type { ExchangeCore } from '../../../local/exchange/exchange-core.ts';
-import { type AnswerFault, ODDITIES } from '../../../local/exchange/faults.ts';
-import type { AnswerSink } from '../../../local/exchange/http-answers.ts';
-import type { ExchangeRequest } from '../../../local/exchange/route.ts';
+import type { Transport, TransportAnswer } from '../../../../lib/adapters/binance/exchange-http.ts';
+import type { ExchangeCore } from '../../../../local/exchange/exchange-core.ts';
+import { type AnswerFault, ODDITIES } from '../../../../local/exchange/faults.ts';
+import type { AnswerSink } from '../../../../local/exchange/http-answers.ts';
+import type { ExchangeRequest } from '../../../../local/exchange/route.ts';
 import { between, type Draw, oneOf } from '../kernel/draws.ts';
 import type { Environment, StepFault } from '../kernel/environment.ts';
 import type { FaultKind } from '../kernel/fault-plan.ts';
@@ -28,7 +28,7 @@ export const EXCHANGE_ORIGIN = 'http://exchange.invalid';
 /** Of one request, as the functions ask for it. */
 const TIMEOUT_MS = 5_000;
 
-export class TornConnection extends Error {
+class TornConnection extends Error {
   override readonly message = 'connection reset';
 }
 const torn = () => new TornConnection();

@@ -25,7 +25,7 @@ export interface Invocation {
 }
 
 export interface Kernel {
-  readonly timeline: Timeline;
+  readonly timeline: Pick<Timeline, 'nowMs' | 'wait'>;
   readonly faults: FaultPlan;
 }
 

@@ -1,15 +1,15 @@
 // Whether the latch moves as it may: closed whenever a condition stands, for a cause, and open again by two people alone.
-import { MINUTE_MS } from '../../../lib/core/units.ts';
-import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
-import type { TripCauseCode } from '../../../lib/risk/breaker/trip-causes.ts';
-import type { GateItem } from '../../../lib/risk/gate.ts';
+import { MINUTE_MS } from '../../../../lib/core/units.ts';
+import { BREAKER_LIMITS } from '../../../../lib/risk/breaker/limits.ts';
+import type { TripCauseCode } from '../../../../lib/risk/breaker/trip-causes.ts';
+import type { GateItem } from '../../../../lib/risk/gate.ts';
 import type {
   AuditRecord,
   EquitySnapshot,
   PositionManagerRecord,
   RejectionRecord,
   TradeRecord,
-} from '../../../lib/risk/records.ts';
+} from '../../../../lib/risk/records.ts';
 import type { Fault } from '../kernel/fault-plan.ts';
 import type { FinishedRun } from '../world/lambda.ts';
 import { type Stage, wasOutSince } from '../world/stage.ts';
@@ -241,7 +241,13 @@ const OTHERS: ReadonlySet<string> = new Set([
     'stop_set_by_hand',
   ],
 ]);
-const SILENCE: ReadonlySet<string> = new Set(['event_lost', 'event_late', 'deployed', 'outage']);
+const SILENCE: ReadonlySet<string> = new Set([
+  'event_lost',
+  'event_late',
+  'function_silent',
+  'deployed',
+  'outage',
+]);
 const REFUSALS: ReadonlySet<string> = new Set([
   ...[
     'order_refused',

@@ -1,8 +1,8 @@
 // People: operators who look after the stage, and some who should not; a person who trades the account; and what the exchange does to it.
-import { unproven } from '../../../lib/core/actor.ts';
-import { MINUTE_MS, SECOND_MS } from '../../../lib/core/units.ts';
-import type { FlagName } from '../../../lib/risk/flags.ts';
-import { ExternalActError } from '../../../local/exchange/external-acts.ts';
+import { unproven } from '../../../../lib/core/actor.ts';
+import { MINUTE_MS, SECOND_MS } from '../../../../lib/core/units.ts';
+import type { FlagName } from '../../../../lib/risk/flags.ts';
+import { ExternalActError } from '../../../../local/exchange/external-acts.ts';
 import { type Draw, oneOf } from '../kernel/draws.ts';
 import type { FaultKind } from '../kernel/fault-plan.ts';
 import type { Lambda } from './lambda.ts';

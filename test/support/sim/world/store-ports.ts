@@ -1,9 +1,9 @@
 // The stores as a function sees them: each call is a step of its environment, which may be refused, lost, late, or the last thing that
 // the process does. What the stores themselves do is the memory adapters', which keep the contract of those on AWS.
-import { StoreError } from '../../../lib/core/store-error.ts';
-import type { SignalStore } from '../../../lib/inference/ports.ts';
-import type { FlagReading } from '../../../lib/risk/flags.ts';
-import type { FlagStore } from '../../../lib/risk/ports.ts';
+import { StoreError } from '../../../../lib/core/store-error.ts';
+import type { SignalStore } from '../../../../lib/inference/ports.ts';
+import type { FlagReading } from '../../../../lib/risk/flags.ts';
+import type { FlagStore } from '../../../../lib/risk/ports.ts';
 import type { Draw } from '../kernel/draws.ts';
 import type { Environment, StepFault } from '../kernel/environment.ts';
 

@@ -1,7 +1,7 @@
 // Whether every run leaves word of what it has decided, and does what it is for.
 
-import { MINUTE_MS } from '../../../lib/core/units.ts';
-import type { DecisionOutcome, ExecuteReport } from '../../../lib/execution/execute-report.ts';
+import { MINUTE_MS } from '../../../../lib/core/units.ts';
+import type { DecisionOutcome, ExecuteReport } from '../../../../lib/execution/execute-report.ts';
 import type { FinishedRun } from '../world/lambda.ts';
 import { type Stage, wasOutSince } from '../world/stage.ts';
 import type { Register } from './register.ts';
@@ -10,7 +10,14 @@ import type { Register } from './register.ts';
 const SOUND: ReadonlySet<DecisionOutcome> = new Set([
   ...(['entered', 'exited', 'exit_pending', 'position_open', 'symbol_reserved', 'duplicate'] as const),
   ...(['exposure_limit', 'position_limit', 'position_count', 'max_position', 'total_exposure'] as const),
-  ...(['min_notional', 'symbol_filters', 'order_rate', 'price_collar', 'exit_rejected'] as const),
+  ...([
+    'min_notional',
+    'symbol_filters',
+    'stop_invalid',
+    'order_rate',
+    'price_collar',
+    'exit_rejected',
+  ] as const),
 ]);
 const OPEN_MS = 16 * MINUTE_MS;
 

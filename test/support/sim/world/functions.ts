@@ -1,26 +1,26 @@
 // The functions of the product as they are composed for AWS, over the simulated ports: handlers, use cases and the exchange's client
 // are the real ones. Only infer stands for another: it decides by the seed, since models are too slow for thousands of days.
-import { createCircuitBreakerHandler } from '../../../functions/circuit-breaker/handler.ts';
-import { createExecuteHandler } from '../../../functions/execute/handler.ts';
-import { createInferHandler } from '../../../functions/infer/handler.ts';
-import { createManagePositionsHandler } from '../../../functions/manage-positions/handler.ts';
-import { createLiveBroker } from '../../../lib/adapters/binance/account/live-broker.ts';
-import { createCcxtMarketData } from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
-import { RequestBudget } from '../../../lib/adapters/binance/request-budget.ts';
-import { createPaperBroker } from '../../../lib/adapters/paper/paper-broker.ts';
-import type { OperatorAct, StopAct } from '../../../lib/api/operator/operator-acts.ts';
-import { performAct } from '../../../lib/api/operator/perform-act.ts';
-import { performStop } from '../../../lib/api/operator/perform-stop.ts';
-import type { Actor } from '../../../lib/core/actor.ts';
-import { MICRO } from '../../../lib/core/units.ts';
-import type { Broker } from '../../../lib/execution/ports.ts';
-import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
-import { execute } from '../../../lib/execution/use-cases/execute.ts';
-import { managePositions } from '../../../lib/execution/use-cases/manage-positions.ts';
-import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
-import type { Scope } from '../../../lib/risk/gate.ts';
-import { tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
-import { openKeyedBroker } from '../../../lib/runtime/compose/exchange/keyed-broker.ts';
+import { createCircuitBreakerHandler } from '../../../../functions/circuit-breaker/handler.ts';
+import { createExecuteHandler } from '../../../../functions/execute/handler.ts';
+import { createInferHandler } from '../../../../functions/infer/handler.ts';
+import { createManagePositionsHandler } from '../../../../functions/manage-positions/handler.ts';
+import { createLiveBroker } from '../../../../lib/adapters/binance/account/live-broker.ts';
+import { createCcxtMarketData } from '../../../../lib/adapters/binance/market/ccxt-market-data.ts';
+import { RequestBudget } from '../../../../lib/adapters/binance/request-budget.ts';
+import { createPaperBroker } from '../../../../lib/adapters/paper/paper-broker.ts';
+import type { OperatorAct, StopAct } from '../../../../lib/api/operator/operator-acts.ts';
+import { performAct } from '../../../../lib/api/operator/perform-act.ts';
+import { performStop } from '../../../../lib/api/operator/perform-stop.ts';
+import type { Actor } from '../../../../lib/core/actor.ts';
+import { MICRO } from '../../../../lib/core/units.ts';
+import type { Broker } from '../../../../lib/execution/ports.ts';
+import { FULL_SIZE } from '../../../../lib/execution/use-cases/enter-position.ts';
+import { execute } from '../../../../lib/execution/use-cases/execute.ts';
+import { managePositions } from '../../../../lib/execution/use-cases/manage-positions.ts';
+import { BREAKER_LIMITS } from '../../../../lib/risk/breaker/limits.ts';
+import type { Scope } from '../../../../lib/risk/gate.ts';
+import { tickBreaker } from '../../../../lib/risk/use-cases/circuit-breaker.ts';
+import { openKeyedBroker } from '../../../../lib/runtime/compose/exchange/keyed-broker.ts';
 import type { Environment } from '../kernel/environment.ts';
 import { EXCHANGE_ORIGIN, exchangeTransport } from './exchange-port.ts';
 import { inferBySeed } from './infer-by-seed.ts';
@@ -127,8 +127,6 @@ export function openFunction(stage: Stage, name: FunctionName, environment: Envi
     }
   }
 }
-
-export type Ports = ReturnType<typeof openPorts>;
 
 function openPorts(stage: Stage, environment: Environment) {
   const { timeline } = stage;

@@ -1,23 +1,24 @@
 // Stands for infer: the same handler, event, signals and record of the run, decided by the seed instead of by models.
 
-import { messageOf } from '../../../lib/core/message-of.ts';
-import { FEATURE_SET_HASH } from '../../../lib/features/feature-set.ts';
-import type { Signal } from '../../../lib/inference/signal.ts';
-import type { InferOutcome } from '../../../lib/inference/use-cases/infer.ts';
-import { lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
-import { candleAt } from '../../../lib/market/candle-series.ts';
-import { symbolsOfShard } from '../../../lib/market/universe.ts';
-import { runOf } from '../../support/inference/sample-signals.ts';
-import { signalOf } from '../../support/trading/trading-world.ts';
+import { messageOf } from '../../../../lib/core/message-of.ts';
+import { FEATURE_SET_HASH } from '../../../../lib/features/feature-set.ts';
+import type { SignalStore } from '../../../../lib/inference/ports.ts';
+import type { Signal } from '../../../../lib/inference/signal.ts';
+import type { InferOutcome } from '../../../../lib/inference/use-cases/infer.ts';
+import { lastClosedOpenTimeMs } from '../../../../lib/market/candle.ts';
+import { candleAt } from '../../../../lib/market/candle-series.ts';
+import type { MarketData } from '../../../../lib/market/ports.ts';
+import { symbolsOfShard } from '../../../../lib/market/universe.ts';
+import { runOf } from '../../inference/sample-signals.ts';
+import { signalOf } from '../../trading/trading-world.ts';
 import type { Environment } from '../kernel/environment.ts';
-import type { Ports } from './functions.ts';
 import type { Stage } from './stage.ts';
 
 const ACTING_SHARE = 0.35;
 
 export async function inferBySeed(
   stage: Stage,
-  { signals: store, market }: Pick<Ports, 'signals' | 'market'>,
+  { signals: store, market }: { signals: SignalStore; market: Pick<MarketData, 'serverTimeMs'> },
   environment: Environment,
   { shard, shardCount }: { shard: number; shardCount: number },
 ): Promise<InferOutcome> {

@@ -1,16 +1,17 @@
 // What a stage of the product is made of while it is simulated: one exchange, the stores, what is deployed, and who watches.
-import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
-import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
-import type { ObjectStore } from '../../../lib/core/ports.ts';
-import { FLAG_NAMES, type FlagName } from '../../../lib/risk/flags.ts';
-import type { GateItem, Scope } from '../../../lib/risk/gate.ts';
-import type { RiskStore } from '../../../lib/risk/ports.ts';
-import { ExchangeCore } from '../../../local/exchange/exchange-core.ts';
-import { KIND, UNKIND } from '../../../local/exchange/unkindness.ts';
-import type { MarketSource } from '../../../local/market/market-source.ts';
-import { createMemoryObjectStore } from '../../support/models/memory-object-store.ts';
-import { putEnsemble } from '../../support/trading/trading-world.ts';
+import { createMemoryRiskStore } from '../../../../lib/adapters/memory/memory-risk-store.ts';
+import { createMemorySignalStore } from '../../../../lib/adapters/memory/memory-signal-store.ts';
+import type { ObjectStore } from '../../../../lib/core/ports.ts';
+import { FLAG_NAMES, type FlagName } from '../../../../lib/risk/flags.ts';
+import type { GateItem, Scope } from '../../../../lib/risk/gate.ts';
+import type { RiskStore } from '../../../../lib/risk/ports.ts';
+import { ExchangeCore } from '../../../../local/exchange/exchange-core.ts';
+import { KIND, UNKIND } from '../../../../local/exchange/unkindness.ts';
+import type { MarketSource } from '../../../../local/market/market-source.ts';
+import { createMemoryObjectStore } from '../../models/memory-object-store.ts';
+import { putEnsemble } from '../../trading/trading-world.ts';
 import type { Environment, Kernel } from '../kernel/environment.ts';
+import type { Timeline } from '../kernel/timeline.ts';
 import type { ExchangeWatch } from './exchange-port.ts';
 import { FlagTable } from './store-ports.ts';
 
@@ -40,6 +41,7 @@ export interface Deployment {
 }
 
 export interface Stage extends Kernel {
+  readonly timeline: Timeline;
   readonly seed: number;
   readonly market: MarketSource;
   readonly symbols: readonly string[];
@@ -72,7 +74,7 @@ const SILENT: StageWatch = {
 };
 
 export async function openStage(
-  kernel: Kernel,
+  kernel: Pick<Stage, 'timeline' | 'faults'>,
   {
     seed,
     market,

@@ -1,6 +1,6 @@
 // What starts the functions: EventBridge Scheduler and infer's successes. Events come late, twice or not at all.
-import { SECOND_MS } from '../../../lib/core/units.ts';
-import { BAR_MS } from '../../../lib/market/candle.ts';
+import { MINUTE_MS, SECOND_MS } from '../../../../lib/core/units.ts';
+import { BAR_MS } from '../../../../lib/market/candle.ts';
 import { between } from '../kernel/draws.ts';
 import type { Lambda } from './lambda.ts';
 import type { Stage } from './stage.ts';
@@ -11,6 +11,9 @@ const OFFSET_S: Readonly<Record<'infer' | 'manage-positions' | 'circuit-breaker'
   'manage-positions': 20,
   'circuit-breaker': 30,
 };
+
+const SILENCE_WINDOW_MS = 40 * MINUTE_MS;
+const SILENCE_SHARE = 0.06;
 
 export class Schedule {
   readonly #stage: Stage;
@@ -36,6 +39,7 @@ export class Schedule {
     const label = new Date(minuteMs).toISOString().slice(5, 16);
     const key = `${name}@${label}${tail}`;
     const dueMs = minuteMs + OFFSET_S[name] * SECOND_MS;
+    if (this.#isSilent(name, minuteMs, key)) return;
     this.#deliver(key, dueMs, 40 * SECOND_MS, (copy) => {
       const run = this.#lambda.invoke(name, `${key}${copy}`, event);
       if (name !== 'infer') return;
@@ -43,6 +47,18 @@ export class Schedule {
         if (outcome.outcome === 'done') this.#startExecute(`execute of ${key}${copy}`, outcome.result);
       });
     });
+  }
+
+  /** Now and then nothing starts a function for some minutes, whatever the reason. */
+  #isSilent(name: string, minuteMs: number, key: string): boolean {
+    const { faults } = this.#stage;
+    const draw = faults.drawAt(`silence of ${name} ${Math.floor(minuteMs / SILENCE_WINDOW_MS)}`);
+    if (draw() >= SILENCE_SHARE) return false;
+    const fromMs = draw() * (SILENCE_WINDOW_MS / 2);
+    const untilMs = fromMs + draw() * (SILENCE_WINDOW_MS / 2);
+    const atMs = minuteMs % SILENCE_WINDOW_MS;
+    const isWithin = atMs >= fromMs && atMs < untilMs;
+    return isWithin && faults.happens({ key: `silent ${key}`, kind: 'function_silent', atMs: minuteMs });
   }
 
   #startExecute(key: string, responsePayload: unknown): void {

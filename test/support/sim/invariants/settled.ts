@@ -1,10 +1,10 @@
 // What must be true after some quiet, whatever came before.
 
-import { MINUTE_MS } from '../../../lib/core/units.ts';
-import { differencesOf } from '../../../lib/execution/ledger/booked-ledger.ts';
-import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
-import { isSettled } from '../../../lib/execution/use-cases/send-order.ts';
-import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
+import { MINUTE_MS } from '../../../../lib/core/units.ts';
+import { differencesOf } from '../../../../lib/execution/ledger/booked-ledger.ts';
+import { executionRecords } from '../../../../lib/execution/use-cases/execution-records.ts';
+import { isSettled } from '../../../../lib/execution/use-cases/send-order.ts';
+import { allValues } from '../../../../lib/risk/use-cases/typed-records.ts';
 import { SCOPE, type Stage } from '../world/stage.ts';
 import type { Register } from './register.ts';
 

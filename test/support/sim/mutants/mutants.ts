@@ -1,0 +1,291 @@
+// Twenty ways of breaking the product, each a mistake that somebody could make. The simulation has to notice every one of them.
+import type { Mutation } from '../run/bundle.ts';
+
+export interface SimMutant {
+  readonly name: string;
+  readonly mutations: readonly Mutation[];
+}
+
+const GATE = 'lib/risk/gate.ts';
+const MODE = 'lib/risk/effective-mode.ts';
+const ENTER = 'lib/execution/use-cases/enter-position.ts';
+const SEND = 'lib/execution/use-cases/send-order.ts';
+const BOOK = 'lib/execution/use-cases/book-account.ts';
+const PROTECT = 'lib/execution/plan-protection.ts';
+const MANAGE = 'lib/execution/use-cases/manage-positions.ts';
+const RUNS = 'lib/execution/use-cases/positions/record-run.ts';
+const TRANSITION = 'lib/risk/breaker/transition.ts';
+const TRADING = 'lib/risk/breaker/trading-conditions.ts';
+const BREAKER = 'lib/risk/use-cases/circuit-breaker.ts';
+
+const LEASE_CONDITION =
+  "{ path: ['leaseUntilMs'], between: [earliestMs, latestMs], denial: 'lease_not_active' },";
+const NO_RECENT =
+  "if (which === 'recent' && last !== undefined && ageMs >= 0 && ageMs <= SHARED_MS) return last;";
+
+export const SIM_MUTANTS: readonly SimMutant[] = [
+  {
+    name: 'the lease is not looked at',
+    mutations: [
+      { file: GATE, from: LEASE_CONDITION, to: '' },
+      { file: MODE, from: '    ...leaseReasons(lease, nowMs),\n', to: '' },
+    ],
+  },
+  {
+    name: 'flags are kept from run to run',
+    mutations: [
+      {
+        file: 'lib/risk/use-cases/recent-flags.ts',
+        from: 'export function recentFlags(flags: FlagStore, clock: Clock): FlagReader {\n  let last: FlagsRead | undefined;',
+        to: 'let last: FlagsRead | undefined;\nexport function recentFlags(flags: FlagStore, clock: Clock): FlagReader {',
+      },
+      {
+        file: 'lib/risk/use-cases/recent-flags.ts',
+        from: NO_RECENT,
+        to: 'if (last !== undefined && ageMs < 300_000) return { ...last, readAtMs: clock.nowMs() };',
+      },
+    ],
+  },
+  {
+    name: 'an order whose outcome is unknown is sent again',
+    mutations: [
+      {
+        file: SEND,
+        from: '  const submission = await broker.submit(approved, options);',
+        to: "  let submission = await broker.submit(approved, options);\n  if (submission.outcome === 'unknown') submission = await broker.submit(approved, options);",
+      },
+    ],
+  },
+  {
+    name: 'a decision may be authorised twice, and written down twice',
+    mutations: [
+      {
+        file: GATE,
+        from: "{ path: ['authorised', clientOrderId], absent: true, denial: 'duplicate' },",
+        to: '',
+      },
+      {
+        file: GATE,
+        from: "{ path: ['reserved', symbol], absent: true, denial: 'symbol_reserved' },",
+        to: '',
+      },
+      {
+        file: SEND,
+        from: "if (written === 'conflict') return { outcome: 'already_submitted' };",
+        to: 'void written;',
+      },
+      {
+        file: ENTER,
+        from: "if (position !== undefined) return failure(['position_open']);",
+        to: 'void position;',
+      },
+    ],
+  },
+  {
+    name: 'the number of positions is not limited',
+    mutations: [
+      { file: GATE, from: 'between: [0, limits.positions - 1]', to: 'between: [0, 1_000]' },
+      {
+        file: 'lib/execution/plan-entry.ts',
+        from: 'if (!(account.positionCount < account.positions))',
+        to: 'if (!(account.positionCount < 100))',
+      },
+    ],
+  },
+  {
+    name: 'the reservation is given back while the order flies',
+    mutations: [
+      {
+        file: ENTER,
+        from: "      return outcome('entry_unknown', sent.message);",
+        to: "      await context.risk.commit(context.broker.scope, planRelease(order));\n      return outcome('entry_unknown', sent.message);",
+      },
+    ],
+  },
+  {
+    name: 'a signal may be of any age',
+    mutations: [
+      {
+        file: ENTER,
+        from: "return ageMs <= limits.signalAgeMsMax ? undefined : 'signal_stale';",
+        to: 'return void ageMs;',
+      },
+      {
+        file: 'lib/execution/plan-entry.ts',
+        from: 'ageMs <= limits.signalAgeMsMax',
+        to: 'ageMs <= 100 * limits.signalAgeMsMax',
+      },
+    ],
+  },
+  {
+    name: 'an approval has no end',
+    mutations: [
+      {
+        file: ENTER,
+        from: 'const stillWanted = () => session.stopwatchMs() - askedAtMs <= SEND_WINDOW_MS;',
+        to: 'const stillWanted = () => session.stopwatchMs() >= askedAtMs;',
+      },
+      {
+        file: SEND,
+        from: 'if (clock.nowMs() - record.createdAtMs > SEND_MS_MAX) {',
+        to: 'if (clock.nowMs() < 0) {',
+      },
+      { file: ENTER, from: '  if (withdrawn !== undefined) {', to: '  if (withdrawn === "never") {' },
+    ],
+  },
+  {
+    name: 'positions are booked and not protected',
+    mutations: [
+      {
+        file: MANAGE,
+        from: '    if (externalPositions.has(symbol) && !adoptable.has(symbol)) continue;',
+        to: '    continue;',
+      },
+    ],
+  },
+  {
+    name: 'the stop that stays is taken away with the others',
+    mutations: [
+      {
+        file: PROTECT,
+        from: 'surplus: surplusBeside(facts, position.stopClientOrderId), ...owned };',
+        to: 'surplus: surplusBeside(facts, undefined), ...owned };',
+      },
+    ],
+  },
+  {
+    name: 'differences do not trip',
+    mutations: [
+      {
+        file: TRADING,
+        from: "      count === 0 ? null : cause('reconciliation'",
+        to: "      count < 1_000 ? null : cause('reconciliation'",
+      },
+    ],
+  },
+  {
+    name: 'a silent position manager does not trip',
+    mutations: [
+      {
+        file: 'lib/risk/breaker/conditions.ts',
+        from: "silentSince('position_manager_silent', atMs, limits.positionManagerSilentMs)",
+        to: "silentSince('position_manager_silent', atMs, 1e12)",
+      },
+      {
+        file: 'lib/risk/breaker/equity-conditions.ts',
+        from: 'return ageMs <= context.limits.positionManagerSilentMs',
+        to: 'return ageMs <= 1e12',
+      },
+    ],
+  },
+  {
+    name: 'a run that could not do everything counts as done',
+    mutations: [
+      {
+        file: RUNS,
+        from: 'completedAtMs: run.isComplete ? nowMs : (known?.completedAtMs ?? null),',
+        to: 'completedAtMs: nowMs,',
+      },
+    ],
+  },
+  {
+    name: 'a latch opens by itself once nothing stands against it',
+    mutations: [
+      {
+        file: TRANSITION,
+        from: '  const current = tripped(state, nowMs, causes);\n',
+        to: "  if (causes.length === 0) { const armed = { latch: 'ARMED' as const, revision: state.revision, epoch: state.epoch + 1, armedAtMs: nowMs, highWaterMicroUsdt: state.highWaterMicroUsdt }; return { current: armed, effects: [{ kind: 'write_state', leaseUntilMs }], refusal: undefined }; }\n  const current = tripped(state, nowMs, causes);\n",
+      },
+    ],
+  },
+  {
+    name: 'one person resets alone',
+    mutations: [
+      {
+        file: TRANSITION,
+        from: "if (isSamePerson(operator, request.operator)) return refused(state, 'same_operator');",
+        to: 'void isSamePerson;',
+      },
+    ],
+  },
+  {
+    name: 'a reset waits for no cooldown',
+    mutations: [
+      {
+        file: TRANSITION,
+        from: "if (!(nowMs - state.trippedAtMs >= limits.cooldownMs)) return refused(state, 'cooling_down');",
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'a reset gives a lease',
+    mutations: [
+      {
+        file: BREAKER,
+        from: 'const lease = untilMs === undefined ? undefined : { untilMs, codeVersion };',
+        to: 'const lease = { untilMs: untilMs ?? clock.nowMs() + 150_000, codeVersion };',
+      },
+    ],
+  },
+  {
+    name: 'a reset is written down after it has taken place',
+    mutations: [
+      {
+        file: BREAKER,
+        from: "    if (previous.latch === 'TRIPPED' && current.latch === 'ARMED')\n",
+        to: '    if (false as boolean)\n',
+      },
+    ],
+  },
+  {
+    name: 'trades of an order that cannot be read are booked as income of others',
+    mutations: [
+      {
+        file: BOOK,
+        from: 'const inDoubt = reading.hasUnreadOrders ? EVERY_SYMBOL : symbolsInDoubt',
+        to: 'const inDoubt = symbolsInDoubt',
+      },
+      {
+        file: BOOK,
+        from: '  if (view.hasUnreadOrders) return { bookedLedger, differences: [], walletDifference: undefined };\n',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'what is booked of an order is forgotten at once',
+    mutations: [
+      {
+        file: 'lib/execution/ledger/booked-ledger.ts',
+        from: 'const before = bookedLedger.orders[clientOrderId] ?? fills.booked ?? NOTHING_BOOKED;',
+        to: 'const before = bookedLedger.orders[clientOrderId] ?? NOTHING_BOOKED;',
+      },
+      {
+        file: BOOK,
+        from: '    if (record !== undefined) orders.set(clientOrderId, record);\n  }\n  return { bookedLedger: written',
+        to: '    void record;\n  }\n  return { bookedLedger: written',
+      },
+    ],
+  },
+  {
+    name: 'an emergency stop leaves positions alone',
+    mutations: [
+      {
+        file: 'lib/execution/use-cases/emergency-stop.ts',
+        from: '      if (!request.keepPositions) {',
+        to: '      if (request.keepPositions) {',
+      },
+    ],
+  },
+  {
+    name: 'funding is not booked',
+    mutations: [
+      {
+        file: 'lib/execution/ledger/book-income.ts',
+        from: '({ id, kind, atMs }) =>\n      !known.has(id) &&',
+        to: "({ id, kind, atMs }) =>\n      kind !== 'funding' &&\n      !known.has(id) &&",
+      },
+    ],
+  },
+];
