@@ -122,7 +122,8 @@ export const SAFETY_CORE: readonly Mutant[] = [
     file: `${USE_CASES}/emergency-stop.ts`,
     search: '    if (open.has(symbol)) continue;\n',
     replace: '',
-    test: 'test/system/trading/live-emergency-stop.test.ts',
+    test: 'test/system/trading/position-safety.test.ts',
+    title: 'an exchange that refuses to reduce at an emergency stop',
   },
   {
     name: 'silent-shard-ignored',
