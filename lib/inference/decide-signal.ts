@@ -3,6 +3,7 @@
 import { invariant } from '../core/invariant.ts';
 import type { Ensemble } from '../models/ensemble.ts';
 import { barrierFraction } from '../models/label-definition.ts';
+import { edgeScore, profitProbability } from '../models/profit-probability.ts';
 import { type Action, leanOf, type Probabilities, type Vote } from '../models/vote.ts';
 import type { HoldReason, Signal } from './signal.ts';
 
@@ -15,6 +16,8 @@ export interface DecisionInput {
   readonly close: number;
   /** Wilder ATR, 14 bars, ≥ 0, in the quote asset. */
   readonly atr: number;
+  /** Average true range of the ensemble's stop timeframe, ≥ 0, in the quote asset. */
+  readonly stopAtr: number;
   /** One vote per member of the ensemble, in any order. */
   readonly votes: readonly Vote[];
   readonly ensemble: Ensemble;
@@ -33,6 +36,8 @@ interface Merged {
   /** The side that the probabilities lean to. */
   readonly lean: Action;
   readonly edgeBps: number;
+  /** That an entry on that side ends with a net profit. */
+  readonly confidence: number;
   /** Protective stop for an entry at the close; null where none can stand. */
   readonly stopPrice: number | null;
 }
@@ -42,9 +47,10 @@ interface Merged {
  * invariants (a vote of a model that is no member, a missing member, a close that is not positive).
  */
 export function decideSignal(input: DecisionInput): Signal {
-  const { symbol, barOpenTimeMs, close, atr, ensemble } = input;
+  const { symbol, barOpenTimeMs, close, atr, stopAtr, ensemble } = input;
   invariant(Number.isFinite(close) && close > 0, `close of ${symbol} is ${close}`);
   invariant(Number.isFinite(atr) && atr >= 0, `ATR of ${symbol} is ${atr}`);
+  invariant(Number.isFinite(stopAtr) && stopAtr >= 0, `the stop's ATR of ${symbol} is ${stopAtr}`);
   const votes = votesOfMembers(input);
   const active = votes.filter((vote): vote is ActiveVote => 'probabilities' in vote);
   const consensus = findConsensus(active);
@@ -55,7 +61,7 @@ export function decideSignal(input: DecisionInput): Signal {
     symbol,
     barOpenTimeMs,
     action,
-    confidence: merged === null ? 0 : probabilityOf(action, merged.probabilities),
+    confidence: merged?.confidence ?? 0,
     probabilities: merged?.probabilities ?? null,
     expectedEdgeBps: merged?.edgeBps ?? null,
     votes,
@@ -63,6 +69,7 @@ export function decideSignal(input: DecisionInput): Signal {
     activeModels: active.length,
     close,
     atr,
+    stopAtr,
     stopPrice: action === 'HOLD' ? null : merged!.stopPrice,
     ensembleId: ensemble.id,
     featureSetHash: ensemble.featureSetHash,
@@ -95,7 +102,7 @@ function findConsensus(active: readonly ActiveVote[]): Consensus {
   };
 }
 
-function merge(active: readonly ActiveVote[], { close, atr, ensemble }: DecisionInput): Merged {
+function merge(active: readonly ActiveVote[], { close, atr, stopAtr, ensemble }: DecisionInput): Merged {
   const weights = new Map(ensemble.members.map(({ name, weight }) => [name, weight]));
   const weightSum = active.reduce((sum, { model }) => sum + weights.get(model)!, 0);
   const mean = (side: keyof Probabilities) =>
@@ -107,12 +114,14 @@ function merge(active: readonly ActiveVote[], { close, atr, ensemble }: Decision
   const { feeBps, slippageBps } = ensemble.costs;
   const barrierBps = 10_000 * barrierFraction(atr / close, ensemble.label);
   invariant(Number.isFinite(barrierBps), `ATR ${atr} at a close of ${close} is no distance`);
+  // Entry and exit each pay fee and slippage.
+  const costsBps = 2 * (feeBps + slippageBps);
   return {
     probabilities,
     lean,
-    // Entry and exit each pay fee and slippage.
-    edgeBps: Math.abs(probabilities.buy - probabilities.sell) * barrierBps - 2 * (feeBps + slippageBps),
-    stopPrice: placeStop({ lean, close, distance: ensemble.stopAtrMultiple * atr }),
+    edgeBps: Math.abs(probabilities.buy - probabilities.sell) * barrierBps - costsBps,
+    confidence: profitProbability(ensemble.confidence, edgeScore(probabilities, costsBps / barrierBps)),
+    stopPrice: placeStop({ lean, close, distance: ensemble.stopAtrMultiple * stopAtr }),
   };
 }
 
@@ -133,8 +142,4 @@ function findHoldReasons(merged: Merged | null, consensus: Consensus, ensemble: 
   if (!(merged.edgeBps > ensemble.edgeThresholdBps)) reasons.push('edge_below_threshold');
   if (merged.lean !== 'HOLD' && merged.stopPrice === null) reasons.push('stop_invalid');
   return reasons;
-}
-
-function probabilityOf(action: Action, { sell, hold, buy }: Probabilities): number {
-  return action === 'BUY' ? buy : action === 'SELL' ? sell : hold;
 }

@@ -15,8 +15,8 @@ import { readBoundedFile } from './read-bounded-file.ts';
 
 /** A year of 100 symbols and four models has 1.4 GB; what Node reads at once ends at 2. */
 const FILE_BYTES_MAX = 2000 * MIB;
-/** float64 of time, close, ATR, and of three classes. */
-const ROW_BYTES = 6 * 8;
+/** float64 of time, close, two ATRs, and of three classes. */
+const ROW_BYTES = 7 * 8;
 
 const headerSchema = z.strictObject({
   schemaVersion: z.literal(1),
@@ -61,7 +61,7 @@ interface Kept {
   readonly predictions: Predictions;
 }
 
-const COLUMNS = ['openTimeMs', 'close', 'atr', 'probabilities', 'abstentions'] as const;
+const COLUMNS = ['openTimeMs', 'close', 'atr', 'stopAtr', 'probabilities', 'abstentions'] as const;
 
 const bytesOf = (column: Float64Array | Uint8Array): Uint8Array =>
   new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
