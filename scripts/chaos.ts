@@ -164,11 +164,13 @@ try {
     const { name, act } = nextAct();
     await act();
     if (running!.ended !== undefined) await start();
-    const { mode, breaker, positions, atMs } = await judge.look(running!);
+    const { mode, reasons, breaker, positions, atMs } = await judge.look(running!);
+    const why =
+      mode === 'OFF' && breaker?.latch === 'ARMED' ? ` (${reasons.map(({ code }) => code).join(', ')})` : '';
     count(name);
     done++;
     console.log(
-      `${done} ${new Date(atMs).toISOString()} ${name}: ${mode}, ${breaker?.latch ?? 'not started'}, ${positions.length} positions`,
+      `${done} ${new Date(atMs).toISOString()} ${name}: ${mode}${why}, ${breaker?.latch ?? 'not started'}, ${positions.length} positions`,
     );
     if (positions.length > 0) count('instants with open positions');
     if (breaker?.latch === 'TRIPPED') count('instants with a tripped latch');
