@@ -288,8 +288,8 @@ export const SAFETY_CORE: readonly Mutant[] = [
     name: 'lists-read-eventually-consistent',
     harm: 'a position or a rejection of a moment ago is not seen',
     file: 'lib/adapters/aws/dynamodb/dynamo-records.ts',
-    search: '      ConsistentRead: true,\n',
-    replace: '',
+    search: 'ConsistentRead: !listed,',
+    replace: 'ConsistentRead: false,',
     test: 'test/contract/consistent-reads.test.ts',
   },
   {
