@@ -1,6 +1,8 @@
 // Lets the whole local system run, and does to it at random instants what machines and people do: kills it, stops it and lets it go on,
 // ends it, fills its disk, damages its files. After each it is judged from outside. The same seed does the same in the same order.
 //
+// Ctrl-C ends it after the instant, with its summary.
+//
 //   npm run chaos [-- --times 200] [--seed N] [--per-account 12] [--speed 60]
 //
 // Exit codes: 0 every invariant held, 1 one did not, 2 wrong usage.
@@ -154,11 +156,16 @@ async function newAccount(): Promise<void> {
   await start();
 }
 
+let isInterrupted = false;
+process.on('SIGINT', () => {
+  isInterrupted = true;
+});
+
 console.log(`seed ${seed}`);
 const startedMs = performance.now();
 let done = 0;
 try {
-  while (done < times! && judge.violations.length === 0) {
+  while (done < times! && !isInterrupted && judge.violations.length === 0) {
     if (done % perAccount! === 0) await newAccount();
     await sleep(draw(RUN_MS_MAX));
     const { name, act } = nextAct();

@@ -1,9 +1,9 @@
 // Mutation testing with Stryker: changes every operator, condition and block of a file or folder, one at a time, and counts what no
 // test of the same capability notices.
 //
-//   npm run mutation -- lib/risk/gate.ts
+//   npm run mutation -- lib/risk/effective-mode.ts [test/risk/effective-mode.test.ts …]
 //
-// It takes about a second for each of hundreds of mutants: begin with one file. Texts of messages are left as they are, and so is what
+// Without tests all of the capability: seconds for each of hundreds of mutants. Begin with one file. Texts of messages are left as they are, and so is what
 // runs once when a file is loaded, which would need all tests for each.
 //
 // Exit codes: as Stryker's; 2 wrong usage.
@@ -15,12 +15,12 @@ const ROOT = resolve(import.meta.dirname, '..');
 /** Decide about money. */
 const CAPABILITIES = ['risk', 'execution', 'rollout', 'inference', 'models'];
 
-const [target, ...rest] = process.argv.slice(2);
+const [target, ...tests] = process.argv.slice(2);
 const capability = /^lib\/([a-z]+)(\/|$)/.exec(target ?? '')?.[1];
-const isKnown = target !== undefined && rest.length === 0 && existsSync(join(ROOT, target));
+const isKnown = target !== undefined && [target, ...tests].every((path) => existsSync(join(ROOT, path)));
 if (!isKnown || capability === undefined || !CAPABILITIES.includes(capability)) {
   const folders = CAPABILITIES.map((name) => `lib/${name}`).join(', ');
-  console.error(`usage: npm run mutation -- FILE|FOLDER\nof ${folders}`);
+  console.error(`usage: npm run mutation -- FILE|FOLDER [TEST]…\nof ${folders}`);
   process.exit(2);
 }
 const settings = {
@@ -28,12 +28,13 @@ const settings = {
   testRunner: 'vitest',
   plugins: ['@stryker-mutator/vitest-runner'],
   vitest: { configFile: 'scripts/mutation/vitest.config.ts', dir: `test/${capability}`, related: false },
+  ...(tests.length > 0 && { testFiles: tests }),
   coverageAnalysis: 'perTest',
   ignoreStatic: true,
   mutator: { excludedMutations: ['StringLiteral'] },
   concurrency: 1,
   timeoutMS: 60_000,
-  reporters: ['clear-text'],
+  reporters: ['clear-text', 'progress-append-only'],
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
   tempDirName: '.qt/stryker',
   ignorePatterns: ['/.qt', '/cdk.out', '/docs', '/training', '/samples', '/bench', '/models'],

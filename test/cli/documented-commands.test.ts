@@ -55,6 +55,8 @@ const RULES: Record<string, Rule> = {
   'npm run format': { notHere: 'changes the sources' },
   'npm run build': { notHere: 'test/dashboard/ builds the page' },
   'npm run bench': LONG,
+  'npm run mutants': LONG,
+  'npm run chaos': LONG,
   'npm run bench -- predict': PYTHON,
   'npm run synth': { notHere: 'test/infra/ synthesises all stacks' },
   '.ci/run': LONG,
