@@ -3,10 +3,15 @@
 import { z } from 'zod';
 import { inferRunSchema } from './infer-run.ts';
 
+const SHARDS_MAX = 100;
+const SHARD_MESSAGE = 'shard must be less than shardCount';
+const isShard = ({ shard, shardCount }: { shard: number; shardCount: number }): boolean =>
+  shard >= 0 && shard < shardCount && shardCount <= SHARDS_MAX;
+
 /** Schedule → infer. What else the event holds is ignored. */
 export const inferEventSchema = z
-  .object({ shard: z.int().min(0).default(0), shardCount: z.int().min(1).max(100).default(1) })
-  .refine(({ shard, shardCount }) => shard < shardCount, 'shard must be less than shardCount');
+  .object({ shard: z.int().min(0).default(0), shardCount: z.int().min(1).max(SHARDS_MAX).default(1) })
+  .refine(isShard, SHARD_MESSAGE);
 
 const barDecidedSchema = inferRunSchema
   .pick({
@@ -21,7 +26,8 @@ const barDecidedSchema = inferRunSchema
   .extend({
     /** Whose signals are stored, written in this run or before. */
     symbols: z.array(z.string()),
-  });
+  })
+  .refine(isShard, SHARD_MESSAGE);
 /** Infer → execute: every signal of this bar and shard is stored. */
 export type BarDecided = z.infer<typeof barDecidedSchema>;
 

@@ -13,7 +13,11 @@ export const universeSchema = z.strictObject({
   schemaVersion: z.literal(1),
   /** Day the universe was chosen or last confirmed, e.g. 2024-08-05. */
   asOf: z.iso.date(),
-  symbols: z.array(symbolSchema).min(1).max(SYMBOLS_MAX),
+  symbols: z
+    .array(symbolSchema)
+    .min(1)
+    .max(SYMBOLS_MAX)
+    .refine((symbols) => new Set(symbols).size === symbols.length, 'names a symbol twice'),
   /** Key of the newest change, with its reasons; none when the symbols were named and not chosen. */
   change: z.string().startsWith(HISTORY_PREFIX).optional(),
 });

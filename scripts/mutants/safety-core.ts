@@ -122,7 +122,8 @@ export const SAFETY_CORE: readonly Mutant[] = [
     file: `${USE_CASES}/emergency-stop.ts`,
     search: '    if (open.has(symbol)) continue;\n',
     replace: '',
-    test: 'test/system/trading/live-emergency-stop.test.ts',
+    test: 'test/system/trading/position-safety.test.ts',
+    title: 'an exchange that refuses to reduce at an emergency stop',
   },
   {
     name: 'silent-shard-ignored',
@@ -287,8 +288,8 @@ export const SAFETY_CORE: readonly Mutant[] = [
     name: 'lists-read-eventually-consistent',
     harm: 'a position or a rejection of a moment ago is not seen',
     file: 'lib/adapters/aws/dynamodb/dynamo-records.ts',
-    search: '      ConsistentRead: true,\n',
-    replace: '',
+    search: 'ConsistentRead: !listed,',
+    replace: 'ConsistentRead: false,',
     test: 'test/contract/consistent-reads.test.ts',
   },
   {

@@ -56,6 +56,8 @@ const RULES: Record<string, Rule> = {
   'npm run build': { notHere: 'test/dashboard/ builds the page' },
   'npm run bench': LONG,
   'npm run pictures': { notHere: 'writes docs/images' },
+  'npm run mutants': LONG,
+  'npm run chaos': LONG,
   'npm run bench -- predict': PYTHON,
   'npm run synth': { notHere: 'test/infra/ synthesises all stacks' },
   '.ci/run': LONG,

@@ -29,6 +29,12 @@ describe('GO/NO-GO', () => {
     expect(decision.results.find((result) => result.criterion === 'stop_hits')?.value).toBe(0.075);
   });
 
+  it('meets a bound that is met exactly', () => {
+    expect(decide({ barsExpected: 300, barsDecided: 285 }).verdict).toBe('GO');
+    expect(decide({ positionsOpened: 10, stopLossHits: 0 }).verdict).toBe('GO');
+    expect(decide({ windowHours: 48 }).verdict).toBe('GO');
+  });
+
   // Bounds as in the design; "between" values are NO_GO without a breach.
   it.each<[Partial<GoNoGoEvidence>, keyof typeof GO_CRITERIA, 'not_met' | 'breach' | 'unknown']>([
     [{ windowHours: 23.9 }, 'window', 'not_met'],

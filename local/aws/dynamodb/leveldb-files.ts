@@ -22,15 +22,78 @@ export async function findLevelDbDamage(dir: string): Promise<string | undefined
   if (!names.includes('CURRENT'))
     return [...manifests, ...logs, ...tables].length > 0 ? 'CURRENT: it is missing' : undefined;
   const current = await readFile(`${dir}/CURRENT`, 'latin1');
-  if (!manifests.some((name) => current === `${name}\n`)) return 'CURRENT: it names no MANIFEST';
-  for (const name of [...manifests, ...logs, ...tables]) {
+  const manifest = manifests.find((name) => current === `${name}\n`);
+  if (manifest === undefined) return 'CURRENT: it names no MANIFEST';
+  for (const name of [...manifests, ...logs]) {
     const bytes = await readFile(`${dir}/${name}`);
     // The last write of a process that was killed may be half there: it was never acknowledged.
     const mayEndEarly = name === logs.at(-1);
-    const damage = name.endsWith('.ldb') ? tableDamage(bytes) : logDamage(bytes, mayEndEarly);
+    const damage = logDamage(bytes, mayEndEarly);
+    if (damage !== undefined) return `${name}: ${damage}`;
+  }
+  // A table that is not listed is one that a killed process, or one without room, has half written: LevelDB deletes it.
+  const listedTables = tablesOf(await readFile(`${dir}/${manifest}`));
+  for (const name of listedTables) {
+    if (!tables.includes(name)) return `${name}: it is missing`;
+    const damage = tableDamage(await readFile(`${dir}/${name}`));
     if (damage !== undefined) return `${name}: ${damage}`;
   }
   return undefined;
+}
+
+const FRAGMENT = { full: 1, last: 4 };
+
+/** What a log that is whole holds: fragments put together. */
+function* recordsOf(log: Buffer): Generator<Buffer> {
+  let fragments: Buffer[] = [];
+  for (let at = 0; at + LOG_HEADER_BYTES <= log.length; ) {
+    const blockEnd = Math.floor(at / LOG_BLOCK_BYTES) * LOG_BLOCK_BYTES + LOG_BLOCK_BYTES;
+    if (blockEnd - at < LOG_HEADER_BYTES) {
+      at = blockEnd;
+      continue;
+    }
+    const end = at + LOG_HEADER_BYTES + log.readUInt16LE(at + 4);
+    const type = log[at + 6];
+    fragments.push(log.subarray(at + LOG_HEADER_BYTES, end));
+    if (type === FRAGMENT.full || type === FRAGMENT.last) {
+      yield Buffer.concat(fragments);
+      fragments = [];
+    }
+    at = end;
+  }
+}
+
+/** What a MANIFEST says of the database, by tag: `n` a number, `s` bytes with their length before them. */
+const EDIT_FIELDS: Readonly<Record<number, string>> = {
+  1: 's',
+  2: 'n',
+  3: 'n',
+  4: 'n',
+  5: 'ns',
+  6: 'nn',
+  7: 'nnnss',
+  9: 'n',
+};
+const DELETED_TABLE = 6;
+const NEW_TABLE = 7;
+
+/** Names of the tables that a MANIFEST, itself whole, lists at its end. Throws for what no LevelDB writes. */
+function tablesOf(manifest: Buffer): readonly string[] {
+  const numbers = new Set<number>();
+  for (const record of recordsOf(manifest)) {
+    const reader = createHandleReader(record);
+    while (reader.position() < record.length) {
+      const tag = reader.varint();
+      const fields = EDIT_FIELDS[tag];
+      if (fields === undefined) throw new Error(`the MANIFEST has an unknown entry ${tag}`);
+      const values = [...fields].map((kind) =>
+        kind === 'n' ? reader.varint() : reader.skip(reader.varint()),
+      );
+      if (tag === NEW_TABLE) numbers.add(values[1]!);
+      if (tag === DELETED_TABLE) numbers.delete(values[1]!);
+    }
+  }
+  return [...numbers].sort((a, b) => a - b).map((number) => `${String(number).padStart(6, '0')}.ldb`);
 }
 
 /** Blocks of 32 KB, in them records: masked CRC (4 bytes), length (2), type (1), data. */
@@ -120,5 +183,14 @@ function createHandleReader(bytes: Buffer, from = 0) {
       if (byte < 128) return value;
     }
   };
-  return { varint, position: () => at, next: (): BlockHandle => ({ offset: varint(), size: varint() }) };
+  const skip = (count: number): number => {
+    at += count;
+    return at;
+  };
+  return {
+    varint,
+    skip,
+    position: () => at,
+    next: (): BlockHandle => ({ offset: varint(), size: varint() }),
+  };
 }

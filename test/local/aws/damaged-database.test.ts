@@ -186,3 +186,13 @@ it('is named at the second start too, and left as it is', async () => {
   for (let start = 0; start < 2; start++) expect(await latchOf(stateDir)).toContain(`${log}: wrong checksum`);
   expect(Buffer.compare(await readFile(`${stateDir}/dynamodb/${log}`), whole)).toBe(0);
 });
+
+it('is not what a table is that was half written when the disk was full or the process killed', async () => {
+  const stateDir = await prepareState('half-written', 5_000_000, true);
+  const folder = `${stateDir}/dynamodb`;
+  const [table] = (await readdir(folder)).filter((file) => file.endsWith('.ldb'));
+  const whole = await readFile(`${folder}/${table}`);
+  await writeFile(`${folder}/999999.ldb`, whole.subarray(0, 65_536));
+  expect(await latchOf(stateDir)).toBe('TRIPPED');
+  expect(await readdir(folder)).not.toContain('999999.ldb');
+});

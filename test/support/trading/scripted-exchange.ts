@@ -130,7 +130,11 @@ export class ScriptedExchange {
         resting.report = { ...resting.report, status: 'cancelled', updatedAtMs: this.#clock.nowMs() };
       return this.#unlessDown(undefined);
     },
-    cancelAll: async () => this.#unlessDown(undefined),
+    cancelAll: async (symbol) => {
+      for (const { report } of this.#orders.values())
+        if (report.symbol === symbol) await this.broker.cancel(report);
+      return this.#unlessDown(undefined);
+    },
     positions: async () =>
       this.#unlessDown({
         rows: Object.entries(this.ledger.positions).map(([symbol, { quantity, costMicroUsdt }]) => ({

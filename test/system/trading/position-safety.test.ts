@@ -1,10 +1,12 @@
 // Positions stay protected and are closed by what the account holds, whatever the records, the ledger or single answers say.
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { unproven } from '../../../lib/core/actor.ts';
 import { failure, success } from '../../../lib/core/result.ts';
 import { MINUTE_MS } from '../../../lib/core/units.ts';
 import type { Broker } from '../../../lib/execution/ports.ts';
 import { BOOKED_LEDGER, ORDERS, POSITIONS } from '../../../lib/execution/records.ts';
+import { emergencyStop } from '../../../lib/execution/use-cases/emergency-stop.ts';
 import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
 import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
 import { keyOf } from '../../../lib/risk/record-kind.ts';
@@ -303,6 +305,35 @@ describe('an exchange that refuses to reduce', () => {
     world.exchange.answer = () => 'fill';
     await world.minutes(8);
     expect(world.exchange.held.size).toBe(0);
+  });
+
+  it('at an emergency stop keeps its stop, and what could be closed loses its own', async () => {
+    const world = await open();
+    await world.execute();
+    await world.minute();
+    world.exchange.answer = ({ symbol }) => (symbol === 'BTCUSDT' ? 'reject' : 'fill');
+    let stopwatchMs = 0;
+    const steps = await emergencyStop(
+      {
+        ...world,
+        ...{ shards: 1, limits: BREAKER_LIMITS, codeVersion: 'v1' },
+        notifier: { notify: async () => undefined },
+        openBroker: async () => world.exchange.broker,
+        stopwatchMs: () => stopwatchMs,
+        pause: async (durationMs) => {
+          stopwatchMs += durationMs;
+        },
+        expire: () => new Promise(() => undefined),
+      },
+      { scopes: ['paper'], operator: unproven('ada'), reason: 'a drill', keepPositions: false },
+    );
+    const failures = steps.flatMap((step) => step.failures);
+    expect(failures).toEqual(['BTCUSDT: the position is still open; its stop stays']);
+    expect([...world.exchange.held.keys()]).toEqual(['BTCUSDT']);
+    expect(world.exchange.openStops('ETHUSDT')).toEqual([]);
+    expect(world.exchange.openStops('BTCUSDT').map(({ quantity }) => quantity)).toEqual([
+      world.exchange.held.get('BTCUSDT'),
+    ]);
   });
 
   it('by new filters gets what they let pass, and a stop beside the market for the rest', async () => {

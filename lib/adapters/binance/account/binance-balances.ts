@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { microUsdt } from '../../../core/money.ts';
 import type { BrokerPosition, Fill, Income, IncomeKind, Listing } from '../../../execution/ports.ts';
-import { decimalSchema, readDecimal } from '../decimal.ts';
+import { amountSchema, decimalSchema, isUsdt, readDecimal, usdtSchema } from '../decimal.ts';
 import { listReader, reader } from './answer-reader.ts';
 
 const price = z
@@ -49,7 +49,7 @@ const balanceRow = z
   .loose()
   .transform((row) => (row.asset === 'USDT' ? row : null));
 const readBalances = listReader({ what: 'balances', row: balanceRow });
-const readBalance = reader('a balance of USDT', decimalSchema);
+const readBalance = reader('a balance of USDT', usdtSchema);
 
 /** An account that never held USDT has no such row. */
 export function readWallet(body: unknown): number {
@@ -64,14 +64,15 @@ export function readWallet(body: unknown): number {
 }
 
 const idSchema = z.union([z.int(), z.string().min(1)]).transform(String);
+const positiveSchema = amountSchema.refine((amount) => amount > 0, 'is zero');
 const tradeSchema = z.object({
   id: idSchema,
   orderId: idSchema,
-  qty: decimalSchema,
-  price: decimalSchema,
+  qty: positiveSchema,
+  price: positiveSchema,
   commission: decimalSchema,
   commissionAsset: z.string().min(1),
-  realizedPnl: decimalSchema.default(0),
+  realizedPnl: usdtSchema.default(0),
   time: z.int(),
 });
 /** All or nothing: what is booked from trades needs every one of them. */
@@ -120,6 +121,7 @@ const incomeRow = z
     tranId: idSchema,
     tradeId: z.union([z.int(), z.string()]).nullish(),
   })
+  .refine(({ asset, income }) => asset !== 'USDT' || isUsdt(income), 'is more USDT than there are')
   .transform(({ symbol, asset, incomeType, income, time, tranId, tradeId }): Income => {
     const trade = tradeId === null || tradeId === undefined || tradeId === '' ? null : String(tradeId);
     const contract = symbol === undefined || symbol === '' ? null : symbol;

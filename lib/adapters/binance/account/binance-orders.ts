@@ -2,7 +2,7 @@
 // that was guessed. Of others' open orders only symbol, side and id matter.
 import { z } from 'zod';
 import type { ForcedClosing, OpenOrder, OrderReference, OrderReport } from '../../../execution/ports.ts';
-import { decimalSchema, readDecimal } from '../decimal.ts';
+import { amountSchema, decimalSchema, readDecimal } from '../decimal.ts';
 import { ExchangeFault } from '../exchange-fault.ts';
 import { listReader, reader } from './answer-reader.ts';
 
@@ -21,18 +21,23 @@ const STATUS = {
   REJECTED: 'rejected',
 } as const satisfies Record<string, OrderReport['status']>;
 
-const orderSchema = z.object({
-  symbol: z.string(),
-  orderId: idSchema,
-  clientOrderId: z.string(),
-  status: z.enum(Object.keys(STATUS) as (keyof typeof STATUS)[]),
-  origQty: decimalSchema,
-  executedQty: decimalSchema,
-  avgPrice: decimalSchema,
-  /** What its trades were worth, in the quote asset; NaN when the answer does not tell. */
-  cumQuote: z.unknown().optional().transform(readDecimal),
-  updateTime: z.int(),
-});
+const orderSchema = z
+  .object({
+    symbol: z.string(),
+    orderId: idSchema,
+    clientOrderId: z.string(),
+    status: z.enum(Object.keys(STATUS) as (keyof typeof STATUS)[]),
+    origQty: amountSchema,
+    executedQty: amountSchema,
+    avgPrice: amountSchema,
+    /** What its trades were worth, in the quote asset; NaN when the answer does not tell. */
+    cumQuote: z.unknown().optional().transform(readDecimal),
+    updateTime: z.int(),
+  })
+  .refine(
+    ({ status, executedQty }) => status !== 'FILLED' || executedQty > 0,
+    'filled, with nothing executed',
+  );
 export type BinanceOrder = z.infer<typeof orderSchema>;
 
 /** A triggered one is an order of its own, which knows what became of it. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { ListedPair } from '../../../market/pair-exclusion.ts';
 import { symbolSchema } from '../../../market/symbol.ts';
 import type { SymbolFilters } from '../../../market/symbol-filters.ts';
-import { decimalSchema } from '../decimal.ts';
+import { amountSchema, decimalSchema } from '../decimal.ts';
 import { ExchangeFault, excerpt } from '../exchange-fault.ts';
 
 const rowsSchema = z.array(z.record(z.string(), z.unknown())).min(1);
@@ -22,19 +22,19 @@ const pairSchema = z.object({
 const tradingSchema = pairSchema.extend({ status: z.literal('TRADING') });
 const listedSchema = pairSchema.extend({ status: z.string(), baseAsset: z.string().min(1) });
 const priceRowSchema = z.object({ symbol: z.string().min(1), price: decimalSchema });
-const volumeRowSchema = z.object({ symbol: z.string().min(1), quoteVolume: decimalSchema });
+const volumeRowSchema = z.object({ symbol: z.string().min(1), quoteVolume: amountSchema });
 
 const step = decimalSchema.refine((value) => value > 0);
-const lot = { minQty: decimalSchema, maxQty: step, stepSize: decimalSchema };
+const lot = { minQty: amountSchema, maxQty: step, stepSize: amountSchema };
 const filterSchema = z.discriminatedUnion('filterType', [
   z.object({ filterType: z.literal('PRICE_FILTER'), tickSize: step }),
   z.object({ filterType: z.literal('LOT_SIZE'), ...lot }),
   /** For market orders alone; a step of 0 adds none. */
   z.object({ filterType: z.literal('MARKET_LOT_SIZE'), ...lot }),
   /** Futures … */
-  z.object({ filterType: z.literal('MIN_NOTIONAL'), notional: decimalSchema }),
+  z.object({ filterType: z.literal('MIN_NOTIONAL'), notional: amountSchema }),
   /** … and spot. */
-  z.object({ filterType: z.literal('NOTIONAL'), minNotional: decimalSchema }),
+  z.object({ filterType: z.literal('NOTIONAL'), minNotional: amountSchema }),
 ]);
 type BinanceFilter = z.infer<typeof filterSchema>;
 const KNOWN_FILTERS: ReadonlySet<unknown> = new Set(
