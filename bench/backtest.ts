@@ -7,6 +7,7 @@ import { type CandleSeries, countUntil, sliceSeries } from '../lib/market/candle
 import { ROW_WINDOW_BARS, SEQUENCE_STEPS } from '../lib/market/grid.ts';
 import { createEnsembleProvider } from '../lib/models/use-cases/load-ensemble.ts';
 import type { LoadedEnsemble } from '../lib/models/use-cases/loaded-ensemble.ts';
+import { decideBars } from '../lib/research/replay/decided-bars.ts';
 import { type Predictions, predictSymbol } from '../lib/research/use-cases/predictions.ts';
 import { replayPast } from '../lib/runtime/compose/research/backtest.ts';
 import { openModels } from '../lib/runtime/compose/research/recorded-input.ts';
@@ -146,12 +147,16 @@ async function timeReplay(
     }),
   );
   const startMs = performance.now();
+  const decided = names.map((symbol, index) =>
+    decideBars(past.predictions[index]!, series.get(symbol)!, loaded.ensemble),
+  );
   const report = await replayPast(
     { fromMs: FROM_MS, toMs, depositUsdt: 10_000, withBreaker: false },
     {
       past: {
         series,
-        predictions: past.predictions.slice(0, context.symbols),
+        decided,
+        predictions: async () => past.predictions.slice(0, context.symbols),
         abstentions: {},
         symbolProblems: [],
       },

@@ -41,7 +41,7 @@ export type PreTradeDenial = keyof typeof PRE_TRADE_DENIALS;
 
 export interface EntryRequest {
   readonly scope: Scope;
-  readonly signal: Signal;
+  readonly signal: Pick<Signal, 'symbol' | 'action' | 'barOpenTimeMs' | 'close' | 'atr' | 'ensembleId'>;
   /** Current price of the symbol. */
   readonly price: number;
   readonly volatilityPerBar: number;

@@ -4,12 +4,10 @@ import { FEATURE_SET_HASH } from '../../../lib/features/feature-set.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { type CandleSeries, seriesFromCandles } from '../../../lib/market/candle-series.ts';
 import { type Ensemble, ensembleKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
+import { decideBars } from '../../../lib/research/replay/decided-bars.ts';
 import { allocatePredictions, type Predictions } from '../../../lib/research/use-cases/predictions.ts';
-import {
-  type BacktestQuery,
-  type ReplayInput,
-  replayPast,
-} from '../../../lib/runtime/compose/research/backtest.ts';
+import { type BacktestQuery, replayPast } from '../../../lib/runtime/compose/research/backtest.ts';
+import type { ReplayInput } from '../../../lib/runtime/compose/research/past.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 
 export const FROM_MS = Date.UTC(2024, 0, 2);
@@ -80,23 +78,19 @@ export function answersOf(
   return predictions;
 }
 
-/** Trades a past of some symbols, over all bars from FROM_MS on unless told otherwise. */
-export async function replay(
-  symbols: Readonly<Record<string, { candles: CandleSeries; predictions: Predictions }>>,
-  query: Partial<Pick<BacktestQuery, 'fromMs' | 'toMs' | 'withBreaker' | 'settings'>> & {
-    trainedToMs?: number;
-  } = {},
-) {
+type SymbolPasts = Readonly<Record<string, { candles: CandleSeries; predictions: Predictions }>>;
+
+/** What a replay of these symbols reads. */
+export async function replayInputOf(symbols: SymbolPasts, trainedToMs = 0): Promise<ReplayInput> {
   const objects = createMemoryObjectStore({ versioned: false });
   const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   await objects.put(ensembleKey(ENSEMBLE.id), json(ENSEMBLE));
   await objects.put(POINTER_KEY, json({ ensembleId: ENSEMBLE.id }));
-  const candles = Object.values(symbols)[0]!.candles;
-  const { trainedToMs = 0, ...range } = query;
-  const input: ReplayInput = {
+  return {
     past: {
       series: new Map(Object.entries(symbols).map(([symbol, past]) => [symbol, past.candles])),
-      predictions: Object.values(symbols).map(({ predictions }) => predictions),
+      decided: Object.values(symbols).map((past) => decideBars(past.predictions, past.candles, ENSEMBLE)),
+      predictions: async () => Object.values(symbols).map(({ predictions }) => predictions),
       abstentions: {},
       symbolProblems: [],
     },
@@ -106,6 +100,20 @@ export async function replay(
     trainedToMs,
     objects,
   };
+}
+
+/** Trades a past of some symbols, over all bars from FROM_MS on unless told otherwise. */
+export async function replay(
+  symbols: SymbolPasts,
+  query: Partial<Pick<BacktestQuery, 'fromMs' | 'toMs' | 'withBreaker' | 'settings'>> & {
+    trainedToMs?: number;
+  } = {},
+) {
+  const candles = Object.values(symbols)[0]!.candles;
+  const { trainedToMs, ...range } = query;
   const toMs = candles.openTimeMs[candles.length - 1]! + BAR_MS;
-  return replayPast({ fromMs: FROM_MS, toMs, depositUsdt: 10_000, withBreaker: false, ...range }, input);
+  return replayPast(
+    { fromMs: FROM_MS, toMs, depositUsdt: 10_000, withBreaker: false, ...range },
+    await replayInputOf(symbols, trainedToMs),
+  );
 }
