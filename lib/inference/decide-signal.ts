@@ -24,8 +24,8 @@ export interface DecisionInput {
  */
 export function decideSignal(input: DecisionInput): Signal {
   const { symbol, barOpenTimeMs, close, atr, ensemble } = input;
-  invariant(Number.isFinite(close) && close > 0, `close of ${symbol} is ${close}`);
-  invariant(Number.isFinite(atr) && atr >= 0, `ATR of ${symbol} is ${atr}`);
+  invariant(Number.isFinite(close) && close > 0, () => `close of ${symbol} is ${close}`);
+  invariant(Number.isFinite(atr) && atr >= 0, () => `ATR of ${symbol} is ${atr}`);
   const votes = votesOfMembers(input);
   const outcome = new VoteOutcome();
   decideVotes(outcome, columnsOf(votes), { row: 0, close, atr }, ensemble);

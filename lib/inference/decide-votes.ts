@@ -131,7 +131,7 @@ export function decideVotes(
 function edgeBps({ sell, buy }: VoteOutcome, { close, atr }: VotedBar, ensemble: Ensemble): number {
   const { feeBps, slippageBps } = ensemble.costs;
   const barrierBps = 10_000 * barrierFraction(atr / close, ensemble.label);
-  invariant(Number.isFinite(barrierBps), `ATR ${atr} at a close of ${close} is no distance`);
+  invariant(Number.isFinite(barrierBps), () => `ATR ${atr} at a close of ${close} is no distance`);
   // Entry and exit each pay fee and slippage.
   return Math.abs(buy - sell) * barrierBps - 2 * (feeBps + slippageBps);
 }

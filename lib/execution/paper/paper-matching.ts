@@ -254,7 +254,7 @@ function payFunding(
   { untilMs, costs }: { untilMs: number; costs: PaperCosts },
 ): PaperAccount {
   const followed = account.followed[symbol];
-  invariant(followed !== undefined, `${symbol} is not followed`);
+  invariant(followed !== undefined, () => `${symbol} is not followed`);
   let atMs = nextFundingMs(followed.fundedUntilMs);
   if (atMs > untilMs) return account;
   let ledger: Ledger = account.ledger;

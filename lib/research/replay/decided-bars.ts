@@ -48,7 +48,7 @@ export function decideBars(answers: AnsweredBars, series: CandleSeries, ensemble
   for (let row = 0; row < rows; row++) {
     while (candle < series.length && series.openTimeMs[candle]! < openTimeMs[row]!) candle++;
     const isThere = series.openTimeMs[candle] === openTimeMs[row] && series.close[candle] === close[row];
-    invariant(isThere, `${symbol} has answers of a bar that is not among its candles`);
+    invariant(isThere, () => `${symbol} has answers of a bar that is not among its candles`);
     bar.row = row;
     bar.close = close[row]!;
     bar.atr = atr[row]!;
