@@ -9,7 +9,7 @@ import type { Level } from '../risk/level.ts';
 import { allocation } from './limits.ts';
 import type { EntryRequest } from './plan-entry.ts';
 
-type Allowance = Pick<EntryRequest['account'], 'equityMicroUsdt' | 'allocatedMicroUsdt' | 'positions'>;
+export type Allowance = Pick<EntryRequest['account'], 'equityMicroUsdt' | 'allocatedMicroUsdt' | 'positions'>;
 
 /** What may be traded with; undefined while nothing may. */
 export function allowance(

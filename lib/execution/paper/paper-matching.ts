@@ -241,10 +241,14 @@ function execute(
     updatedAtMs: atMs,
   };
   const trade = { tradeId: order.clientOrderId, symbol, atMs, realisedMicroUsdt, feeMicroUsdt };
-  const trades = [...account.trades, trade]
-    .filter((one) => one.atMs > atMs - INCOME_MEMORY_MS)
-    .slice(-TRADES_MAX);
+  const trades = recentTrades([...account.trades, trade], atMs);
   return withOrder({ ...account, ledger, trades }, filled);
+}
+
+function recentTrades(trades: PaperAccount['trades'], nowMs: number): PaperAccount['trades'] {
+  const isRecent = ({ atMs }: PaperAccount['trades'][number]) => atMs > nowMs - INCOME_MEMORY_MS;
+  const recent = trades.every(isRecent) ? trades : trades.filter(isRecent);
+  return recent.length > TRADES_MAX ? recent.slice(-TRADES_MAX) : recent;
 }
 
 /** Books every funding time after the last one paid, up to `untilMs` inclusive. */

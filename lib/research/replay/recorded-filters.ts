@@ -28,9 +28,11 @@ export class RecordedFilters {
 
   /** undefined for a symbol that had no closed candle then. */
   of(symbol: number): SymbolFilters | undefined {
+    const known = this.#known[symbol];
+    if (known !== undefined) return known;
     const closed = countUntil(this.#series[symbol]!, lastClosedOpenTimeMs(this.#derivedAtMs));
     if (closed === 0) return undefined;
-    this.#known[symbol] ??= new LazyFilters(this.#series[symbol]!, closed);
+    this.#known[symbol] = new LazyFilters(this.#series[symbol]!, closed);
     return this.#known[symbol];
   }
 }

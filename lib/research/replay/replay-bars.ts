@@ -1,10 +1,9 @@
 // A backtest as one loop over columns: the decisions, sizes, limits, fills and books of trading, by the functions that trade, without
 // stores, records and promises between them. It gives what the use cases give, to the last digit, or says that it cannot.
 import { failure, type Result, success } from '../../core/result.ts';
-import { allowance, exitDueMs, usage, volatilityPerBar } from '../../execution/entry-account.ts';
+import { type Allowance, allowance, exitDueMs, volatilityPerBar } from '../../execution/entry-account.ts';
 import type { DecisionOutcome } from '../../execution/execute-report.ts';
 import { exposureLimit, type TradingLimits } from '../../execution/limits.ts';
-import type { EntryOrder } from '../../execution/order.ts';
 import type { PaperOrder } from '../../execution/paper/paper-account.ts';
 import type { PaperCosts } from '../../execution/paper/paper-matching.ts';
 import { planEntry } from '../../execution/plan-entry.ts';
@@ -13,19 +12,12 @@ import type { Ensemble } from '../../models/ensemble.ts';
 import { ACTIONS, type Action } from '../../models/vote.ts';
 import { effectiveMode } from '../../risk/effective-mode.ts';
 import type { FlagsState } from '../../risk/flags.ts';
-import { FORGET_MAX, ID_MEMORY_MS, IDS_MAX, planAuthorisation } from '../../risk/gate.ts';
 import { LEASE_MS } from '../../risk/latch.ts';
-import {
-  type BacktestRun,
-  BREAKER_MS,
-  EXECUTE_MS,
-  POSITION_MANAGER_MS,
-  REPLAY_VERSION,
-  SETTLE_MS,
-} from '../backtest-run.ts';
+import { type BacktestRun, BREAKER_MS, EXECUTE_MS, POSITION_MANAGER_MS, SETTLE_MS } from '../backtest-run.ts';
 import { type ActingSignals, type DecidedSymbol, findActingSignals } from './acting-signals.ts';
 import { RecordedFilters } from './recorded-filters.ts';
 import { ReplayedAccount, Unplayable } from './replayed-account.ts';
+import { ReplayedGate } from './replayed-gate.ts';
 
 export interface ReplayRequest {
   /** As the settings change it. */
@@ -75,9 +67,7 @@ class RunningReplay {
   readonly #filters: RecordedFilters;
   readonly #snapshots: { atMs: number; equityMicroUsdt: number }[] = [];
   readonly #outcomes: Partial<Record<DecisionOutcome, number>> = {};
-  /** When the ids that the gate remembers were authorised, oldest first; those before the first of them are forgotten. */
-  readonly #authorisedMs: number[] = [];
-  #forgotten = 0;
+  readonly #gate: ReplayedGate;
   #equityMicroUsdt: number;
 
   constructor(symbols: readonly DecidedSymbol[], request: ReplayRequest) {
@@ -87,8 +77,9 @@ class RunningReplay {
     this.#acting = findActingSignals(symbols, request, ensemble);
     this.#filters = new RecordedFilters(symbols.map(({ series }) => series));
     const named = symbols.map(({ series, decided }) => ({ series, symbol: decided.symbol }));
-    const terms = { depositMicroUsdt, costs, filters: this.#filters, startMs: fromMs, onOrder };
+    const terms = { depositMicroUsdt, costs, filters: this.#filters, onOrder };
     this.#account = new ReplayedAccount(named, terms);
+    this.#gate = new ReplayedGate(fromMs);
     this.#equityMicroUsdt = depositMicroUsdt;
   }
 
@@ -140,14 +131,15 @@ class RunningReplay {
   /** @returns whether it acted */
   #managePositions(closeMs: number): boolean {
     const nowMs = closeMs + POSITION_MANAGER_MS;
-    const hasClosed = this.#account.followBar(closeMs, nowMs);
+    const ended = this.#account.followBar(closeMs, nowMs);
+    for (const entry of ended) this.#gate.release(entry);
     // As the account stood before anything is sent.
     this.#equityMicroUsdt = this.#account.equityMicroUsdt(nowMs);
-    return this.#account.leaveDue(nowMs) || hasClosed;
+    return this.#account.leaveDue(nowMs) || ended.length > 0;
   }
 
   #settle(closeMs: number): void {
-    this.#account.settle(closeMs + SETTLE_MS);
+    for (const entry of this.#account.settle(closeMs + SETTLE_MS)) this.#gate.release(entry);
     this.#equityMicroUsdt = this.#account.equityMicroUsdt(closeMs + SETTLE_MS);
   }
 
@@ -155,10 +147,7 @@ class RunningReplay {
   #execute(bar: number, closeMs: number): boolean {
     const nowMs = closeMs + EXECUTE_MS;
     this.#filters.ask(nowMs);
-    this.#account.renewGate({
-      leaseUntilMs: closeMs + BREAKER_MS + LEASE_MS,
-      leaseCodeVersion: REPLAY_VERSION,
-    });
+    this.#gate.renewLease(closeMs + BREAKER_MS + LEASE_MS);
     const acting = this.#signalsOf(bar);
     let hasClosed = false;
     const free: Acting[] = [];
@@ -172,7 +161,12 @@ class RunningReplay {
         hasClosed = true;
       }
     }
-    for (const signal of free) for (const outcome of this.#enter(signal, nowMs)) this.#count(outcome);
+    const allowed = allowance(
+      { mode: 'PAPER', flags: this.#request.flags, level: 'PAPER' },
+      this.#equityMicroUsdt,
+    );
+    for (const signal of free)
+      for (const outcome of this.#enter(signal, allowed, nowMs)) this.#count(outcome);
     return hasClosed;
   }
 
@@ -202,60 +196,43 @@ class RunningReplay {
     return acting.length < 2 ? acting : acting.sort((a, b) => b.edgeBps - a.edgeBps);
   }
 
-  #enter(signal: Acting, nowMs: number): readonly DecisionOutcome[] {
-    const { policy, limits, flags, ensemble } = this.#request;
+  // Objects are written out: copying them into one another takes longer than all of the rules.
+  #enter(signal: Acting, allowed: Allowance | undefined, nowMs: number): readonly DecisionOutcome[] {
+    const { policy, limits, ensemble } = this.#request;
     const filters = this.#filters.of(signal.index);
     if (filters === undefined) return ['not_listed'];
     if (this.#account.sideOf(signal.index) !== undefined) return ['position_open'];
-    const account = allowance({ mode: 'PAPER', flags, level: 'PAPER' }, this.#equityMicroUsdt);
-    if (account === undefined) return ['mode_off'];
+    if (allowed === undefined) return ['mode_off'];
+    const { equityMicroUsdt, allocatedMicroUsdt, positions } = allowed;
+    const used = this.#gate;
     const planned = planEntry({
-      ...{ scope: 'paper', signal, filters, limits, nowMs },
+      scope: 'paper',
+      signal,
+      filters,
+      limits,
+      nowMs,
       price: this.#account.priceOf(signal.index, nowMs),
       volatilityPerBar: volatilityPerBar(signal),
       policy: policy(signal),
       stopAtrMultiple: ensemble.stopAtrMultiple,
-      account: { ...account, ...usage(this.#account.gate, nowMs) },
+      account: {
+        equityMicroUsdt,
+        allocatedMicroUsdt,
+        positions,
+        exposureMicroUsdt: used.exposureMicroUsdt,
+        positionCount: used.positionCount,
+        reservedSymbols: used.reservedSymbols,
+        ordersLastMinute: used.ordersLastMinute,
+      },
     });
     if (!planned.ok) return planned.error;
-    const most = { exposureMicroUsdt: exposureLimit(account, limits), positions: account.positions };
-    const denial = this.#authorise(planned.value, most, nowMs);
+    const most = { exposureMicroUsdt: exposureLimit(allowed, limits), positions };
+    const denial = this.#gate.authorise(planned.value, { limits: most, nowMs });
     if (denial !== undefined) return [denial];
     const dueMs = exitDueMs(signal.barOpenTimeMs, ensemble.label.horizonBars);
     this.#account.enter(signal.index, planned.value, { nowMs, exitDueMs: dueMs });
-    return ['entered'];
-  }
-
-  #authorise(
-    order: EntryOrder,
-    limits: { readonly exposureMicroUsdt: number; readonly positions: number },
-    nowMs: number,
-  ): DecisionOutcome | undefined {
-    const plan = planAuthorisation(order, {
-      ...{
-        mode: 'PAPER',
-        flagsReadAtMs: nowMs,
-        epoch: this.#account.gate.epoch,
-        codeVersion: REPLAY_VERSION,
-      },
-      ...{ limits, forget: [], nowMs },
-    });
-    if (!plan.ok) return plan.error;
-    // The item here holds the ids of this bar alone; how many there would be is counted, and is the gate's last condition.
-    const isFull = this.#authorisedMs.length - this.#forgotten >= IDS_MAX;
-    const full: DecisionOutcome = 'ids_full';
-    if (isFull) return full;
-    const denial = this.#account.commit(plan.value);
-    if (denial !== undefined) return denial;
-    this.#forgetIds(nowMs);
-    this.#authorisedMs.push(nowMs);
-    return undefined;
-  }
-
-  /** As prunableIds does. */
-  #forgetIds(nowMs: number): void {
-    const last = Math.min(this.#authorisedMs.length, this.#forgotten + FORGET_MAX);
-    while (this.#forgotten < last && this.#authorisedMs[this.#forgotten]! <= nowMs - ID_MEMORY_MS)
-      this.#forgotten++;
+    return ENTERED;
   }
 }
+
+const ENTERED: readonly DecisionOutcome[] = ['entered'];

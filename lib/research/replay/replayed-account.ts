@@ -1,4 +1,4 @@
-// The account of a replay: the paper account, the ledger, the gate and the open positions, moved by the pure functions that move them
+// The account of a replay: orders, stops, positions and ledger, moved by the pure functions that move them
 // behind their stores. What happens only when something goes wrong is not played here: it throws Unplayable, and the whole range is
 // then traded by the use cases themselves.
 
@@ -9,12 +9,10 @@ import { type BookedLedger, bookOrder, newBookedLedger } from '../../execution/l
 import type { Ledger } from '../../execution/ledger/ledger.ts';
 import type { EntryOrder, ReduceOrder } from '../../execution/order.ts';
 import {
-  endedOrders,
   newPaperAccount,
   type PaperAccount,
   type PaperOrder,
   walletOf,
-  withoutOrders,
 } from '../../execution/paper/paper-account.ts';
 import {
   cancelOrder,
@@ -29,8 +27,6 @@ import { reduceOrder } from '../../execution/reduce-order.ts';
 import { NO_COSTS, type TradedOrder, tradeOf } from '../../execution/trade-of.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import { type CandleSeries, countUntil, lastPrice } from '../../market/candle-series.ts';
-import { firstArmed } from '../../risk/breaker/state.ts';
-import { commitToItem, type GateItem, type GatePlan, newGate, planRelease } from '../../risk/gate.ts';
 import type { TradeRecord } from '../../risk/records.ts';
 import type { RecordedFilters } from './recorded-filters.ts';
 
@@ -44,7 +40,10 @@ interface ReplayedSymbol {
   readonly series: CandleSeries;
 }
 
-/** An open position, or one whose exit is filled and which the position manager has not finalised yet. */
+/**
+ * An open position, or one whose exit is filled and which the position manager has not finalised yet. It has a paper account and a
+ * ledger of its own: what orders of one symbol do concerns no other, and money is whole numbers, so that the sums are the same.
+ */
 interface Holding {
   readonly index: number;
   readonly symbol: string;
@@ -58,17 +57,33 @@ interface Holding {
   readonly quantity: number;
   /** Of the position at the broker. */
   readonly entryPrice: number;
+  paper: PaperAccount;
+  booked: BookedLedger;
   /** Candles that have closed. */
   closed: number;
   fundingDueMs: number;
   exit: { readonly order: PaperOrder; readonly reason: ExitReason } | undefined;
 }
 
+/** What the trades that have ended have brought. */
+interface Earned {
+  realisedMicroUsdt: number;
+  feesMicroUsdt: number;
+  fundingMicroUsdt: number;
+}
+
+function addTo(earned: Earned, ledger: Earned): void {
+  earned.realisedMicroUsdt += ledger.realisedMicroUsdt;
+  earned.feesMicroUsdt += ledger.feesMicroUsdt;
+  earned.fundingMicroUsdt += ledger.fundingMicroUsdt;
+}
+
+const NOTHING: Earned = { realisedMicroUsdt: 0, feesMicroUsdt: 0, fundingMicroUsdt: 0 };
+
 export interface AccountTerms {
   readonly depositMicroUsdt: number;
   readonly costs: PaperCosts;
   readonly filters: RecordedFilters;
-  readonly startMs: number;
   /** Called with every order that has ended. */
   readonly onOrder?: ((order: PaperOrder) => void) | undefined;
 }
@@ -78,20 +93,13 @@ export class ReplayedAccount {
   readonly #terms: AccountTerms;
   readonly #holdings = new Map<number, Holding>();
   readonly #trades: TradeRecord[] = [];
-  #paper: PaperAccount;
-  #booked: BookedLedger;
-  #gate: GateItem;
+  /** At the broker, and in the ledger. */
+  readonly #paid = { ...NOTHING };
+  readonly #booked = { ...NOTHING };
 
   constructor(symbols: readonly ReplayedSymbol[], terms: AccountTerms) {
     this.#symbols = symbols;
     this.#terms = terms;
-    this.#paper = newPaperAccount(terms.depositMicroUsdt);
-    this.#booked = newBookedLedger(terms.depositMicroUsdt, terms.startMs);
-    this.#gate = newGate(firstArmed(terms.startMs));
-  }
-
-  get gate(): GateItem {
-    return this.#gate;
   }
 
   get isFlat(): boolean {
@@ -107,28 +115,15 @@ export class ReplayedAccount {
     return this.#holdings.get(symbol)?.exit !== undefined;
   }
 
-  /** The gate's write. @returns its denial */
-  commit<Denial>(plan: GatePlan<Denial>): Denial | undefined {
-    const written = commitToItem(this.#gate, plan);
-    if (written.ok) this.#gate = written.value;
-    else invariant(written.error !== 'gate_missing', 'the gate is there');
-    return written.ok ? undefined : (written.error as Denial);
-  }
-
-  /** A lease as the breaker renews it; ids that nobody counts any more are forgotten, so that the item stays small. */
-  renewGate(lease: Pick<GateItem, 'leaseUntilMs' | 'leaseCodeVersion'>): void {
-    this.#gate = { ...this.#gate, ...lease, authorised: {} };
-  }
-
   priceOf(symbol: number, nowMs: number): number {
     const { series } = this.#symbols[symbol]!;
     const closed = this.#holdings.get(symbol)?.closed ?? countUntil(series, nowMs - BAR_MS);
     return closed === 0 ? Number.NaN : lastPrice(series, closed, nowMs);
   }
 
-  /** What the bar that has just closed did to stops and funding. @returns whether a position is gone */
-  followBar(closeMs: number, nowMs: number): boolean {
-    let hasClosed = false;
+  /** What the bar that has just closed did to stops and funding. @returns entries of positions that are gone */
+  followBar(closeMs: number, nowMs: number): readonly EntryOrder[] {
+    const ended: EntryOrder[] = [];
     for (const holding of this.#holdings.values()) {
       const { series, stop, symbol } = holding;
       const bar = holding.closed;
@@ -145,21 +140,26 @@ export class ReplayedAccount {
       });
       if (!isHit && !isFunding) continue;
       const { costs } = this.#terms;
-      this.#paper = followCandles(this.#paper, symbol, { candles: series, costs, nowMs });
+      holding.paper = followCandles(holding.paper, symbol, { candles: series, costs, nowMs });
       holding.fundingDueMs = nextFundingMs(closeMs);
       if (!isHit) continue;
-      this.#finalise(holding, this.#paper.orders[stop.clientOrderId]!, 'stop');
-      hasClosed = true;
+      const last = holding.paper.orders[stop.clientOrderId]!;
+      this.#terms.onOrder?.(last);
+      this.#finalise(holding, last, 'stop');
+      ended.push(holding.entry);
     }
-    return hasClosed;
+    return ended;
   }
 
   /** Wallet, and what open positions would bring at the prices of now. */
   equityMicroUsdt(nowMs: number): number {
-    let equity = walletOf(this.#paper);
-    for (const { exit, series, closed, quantity, entryPrice } of this.#holdings.values())
+    const { realisedMicroUsdt, feesMicroUsdt, fundingMicroUsdt } = this.#paid;
+    let equity = this.#terms.depositMicroUsdt + realisedMicroUsdt - feesMicroUsdt + fundingMicroUsdt;
+    for (const { paper, exit, series, closed, quantity, entryPrice } of this.#holdings.values()) {
+      equity += walletOf(paper);
       if (exit === undefined)
         equity += unrealisedMicroUsdt({ quantity, entryPrice, price: lastPrice(series, closed, nowMs) });
+    }
     return equity;
   }
 
@@ -182,19 +182,25 @@ export class ReplayedAccount {
   #leave(holding: Holding, reason: ExitReason, nowMs: number): void {
     const { entry, quantity, index } = holding;
     const order = reduceOrder(entry, 'exit', Math.abs(quantity));
-    holding.exit = { order: this.#place(order, index, nowMs), reason };
+    holding.paper = this.#place(holding.paper, order, index, nowMs);
+    holding.exit = { order: holding.paper.orders[order.clientOrderId]!, reason };
+    this.#terms.onOrder?.(holding.exit.order);
   }
 
   /** Opens a position that the gate has let through, with its stop. */
   enter(symbol: number, entry: EntryOrder, about: { nowMs: number; exitDueMs: number }): void {
     const { nowMs } = about;
     const { series } = this.#symbols[symbol]!;
-    const filled = this.#place(entry, symbol, nowMs);
-    const stop = this.#place(reduceOrder(entry, 'stop', filled.filledQuantity), symbol, nowMs);
-    const { quantity, costMicroUsdt } = this.#paper.ledger.positions[entry.symbol]!;
-    this.#book(filled);
+    const entered = this.#place(newPaperAccount(0), entry, symbol, nowMs);
+    const filled = entered.orders[entry.clientOrderId]!;
+    const stop = reduceOrder(entry, 'stop', filled.filledQuantity);
+    const paper = this.#place(entered, stop, symbol, nowMs);
+    const { quantity, costMicroUsdt } = paper.ledger.positions[entry.symbol]!;
+    this.#terms.onOrder?.(filled);
     this.#holdings.set(symbol, {
-      ...{ index: symbol, symbol: entry.symbol, series, entry, filled, stop, quantity },
+      ...{ index: symbol, symbol: entry.symbol, series, entry, filled, quantity, paper },
+      stop: paper.orders[stop.clientOrderId]!,
+      booked: bookOrder(newBookedLedger(0, nowMs), filled),
       entryPrice: costMicroUsdt / quantity / MICRO,
       exitDueMs: about.exitDueMs,
       openedAtMs: nowMs,
@@ -204,50 +210,43 @@ export class ReplayedAccount {
     });
   }
 
-  /** Ends the trades whose exits are filled. */
-  settle(nowMs: number): void {
+  /** Ends the trades whose exits are filled. @returns their entries */
+  settle(nowMs: number): readonly EntryOrder[] {
+    const ended: EntryOrder[] = [];
     for (const holding of this.#holdings.values()) {
       if (holding.exit === undefined) continue;
-      this.#paper = cancelOrder(this.#paper, holding.stop.clientOrderId, nowMs);
+      const { clientOrderId } = holding.stop;
+      holding.paper = cancelOrder(holding.paper, clientOrderId, nowMs);
+      this.#terms.onOrder?.(holding.paper.orders[clientOrderId]!);
       this.#finalise(holding, holding.exit.order, holding.exit.reason);
+      ended.push(holding.entry);
     }
+    return ended;
   }
 
-  #place(order: EntryOrder | ReduceOrder, symbol: number, nowMs: number): PaperOrder {
+  #place(
+    account: PaperAccount,
+    order: EntryOrder | ReduceOrder,
+    symbol: number,
+    nowMs: number,
+  ): PaperAccount {
     const { filters, costs } = this.#terms;
     filters.ask(nowMs);
     const market = { price: this.priceOf(symbol, nowMs), filters: filters.of(symbol), costs, nowMs };
-    const placed = placeOrder(this.#paper, order, market);
+    const placed = placeOrder(account, order, market);
     if (!placed.ok) throw new Unplayable(`${order.symbol}: an order is refused: ${placed.error}`);
-    this.#paper = placed.value;
-    return this.#putAway(order.clientOrderId);
-  }
-
-  /** The order as it stands; ended ones are put away. */
-  #putAway(clientOrderId: string): PaperOrder {
-    const order = this.#paper.orders[clientOrderId]!;
-    const ended = endedOrders(this.#paper);
-    if (ended.length > 0) this.#paper = withoutOrders(this.#paper, ended);
-    if (this.#terms.onOrder !== undefined) ended.forEach(this.#terms.onOrder);
-    return order;
-  }
-
-  #book({ clientOrderId, symbol, side, filledQuantity, averagePrice, feeMicroUsdt }: PaperOrder): void {
-    const fills = { clientOrderId, symbol, side, filledQuantity, averagePrice, feeMicroUsdt };
-    this.#booked = { ...bookOrder(this.#booked, fills), orders: {} };
+    return placed.value;
   }
 
   #finalise(holding: Holding, last: PaperOrder, note: ExitReason | 'stop'): void {
-    const { entry, filled, openedAtMs, symbol } = holding;
-    this.#book(last);
-    this.#putAway(last.clientOrderId);
+    const { entry, filled, openedAtMs, paper } = holding;
+    addTo(this.#paid, paper.ledger);
+    const booked = bookOrder(holding.booked, last).ledger;
+    addTo(this.#booked, { ...booked, fundingMicroUsdt: paper.ledger.fundingMicroUsdt });
     const { ensembleId } = entry;
     const legs = [tradedOrder(last, { leg: note === 'stop' ? 'stop' : 'exit', note, ensembleId })];
     const opening = tradedOrder(filled, { leg: 'entry', note: '', ensembleId });
     this.#trades.push(tradeOf({ entry: opening, legs, position: { openedAtMs } }, NO_COSTS));
-    const { clientOrderId, notionalMicroUsdt } = entry;
-    const denial = this.commit(planRelease({ symbol, clientOrderId, notionalMicroUsdt }));
-    invariant(denial === undefined, `the reservation of ${symbol} is gone`);
     this.#holdings.delete(holding.index);
   }
 
@@ -258,7 +257,7 @@ export class ReplayedAccount {
 
   /** Orders that are still open. */
   openOrders(): PaperOrder[] {
-    return Object.values(this.#paper.orders);
+    return [...this.#holdings.values()].map(({ stop }) => stop);
   }
 
   open(nowMs: number) {
@@ -277,9 +276,23 @@ export class ReplayedAccount {
 
   /** What is booked, with the funding that the broker has listed. */
   ledger(): Ledger {
-    const { ledger } = this.#booked;
-    const { fundingMicroUsdt } = this.#paper.ledger;
-    return { ...ledger, fundingMicroUsdt, cashMicroUsdt: ledger.cashMicroUsdt + fundingMicroUsdt };
+    const { depositMicroUsdt } = this.#terms;
+    const total = { ...this.#booked };
+    const positions: Record<string, Ledger['positions'][string]> = {};
+    let costMicroUsdt = 0;
+    for (const { symbol, booked, paper } of this.#holdings.values()) {
+      addTo(total, { ...booked.ledger, fundingMicroUsdt: paper.ledger.fundingMicroUsdt });
+      positions[symbol] = booked.ledger.positions[symbol]!;
+      costMicroUsdt += positions[symbol].costMicroUsdt;
+    }
+    const { realisedMicroUsdt, feesMicroUsdt, fundingMicroUsdt } = total;
+    const earned = realisedMicroUsdt - feesMicroUsdt + fundingMicroUsdt;
+    return {
+      depositMicroUsdt,
+      cashMicroUsdt: depositMicroUsdt - costMicroUsdt + earned,
+      ...total,
+      positions,
+    };
   }
 }
 

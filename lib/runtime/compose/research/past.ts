@@ -73,6 +73,7 @@ export async function withPast<T>(
       await loaded.release();
     }
   } finally {
+    await file?.value.close();
     await ensembles.close();
   }
 }
