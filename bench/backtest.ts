@@ -123,6 +123,7 @@ function answersOf(
     openTimeMs: candles.openTimeMs.slice(first),
     close,
     atr: close.map((price) => price / 300),
+    stopAtr: close.map((price) => price / 30),
     probabilities,
     abstentions: new Uint8Array(close.length * members),
   };

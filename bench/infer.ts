@@ -6,6 +6,8 @@ import { computeFeatures } from '../lib/features/compute-features.ts';
 import { askModels, type SymbolRow, toSymbolRow } from '../lib/inference/use-cases/ask-models.ts';
 import type { CandleSeries } from '../lib/market/candle-series.ts';
 import { checkWindow, REQUEST_BARS, SEQUENCE_STEPS } from '../lib/market/grid.ts';
+import { timeframeAtr } from '../lib/market/timeframe-atr.ts';
+import { STOP_TIMEFRAMES } from '../lib/models/stop-timeframe.ts';
 import { createEnsembleProvider } from '../lib/models/use-cases/load-ensemble.ts';
 import { STARTER_MODELS_FOLDER } from '../lib/runtime/config/starter-models.ts';
 import { generateMarket } from '../local/market/generated-market.ts';
@@ -83,6 +85,7 @@ function toRow(symbol: string, series: CandleSeries): SymbolRow {
   return toSymbolRow(symbol, features, {
     barOpenTimeMs: grid.openTimeMs[newest]!,
     close: grid.close[newest]!,
+    longerAtrOf: (timeframe) => timeframeAtr(grid, STOP_TIMEFRAMES[timeframe])[newest]!,
   });
 }
 

@@ -6,12 +6,13 @@ side, expected edge net of costs above the threshold.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from training.calibration import Calibration
+from training.confidence import ProfitCurve, edge_scores, fit_profit_curve
 from training.dataset import F64, I64, Dataset, Mask, Targets
 from training.metrics import Earnings, earnings, expected_edge_bps
 from training.trials import Trial
@@ -43,11 +44,12 @@ class Decisions:
     ts: I64
     fold: I64
     edge_bps: F64
+    edge_score: F64  # the edge in units of its uncertainty
     agreed: Mask  # the consensus rule holds
     gross_bps: F64  # side × move over the horizon
 
     def of(self, among: Mask) -> Decisions:
-        return Decisions(self.ts[among], self.fold[among], self.edge_bps[among], self.agreed[among], self.gross_bps[among])
+        return Decisions(*(getattr(self, field.name)[among] for field in fields(self)))
 
 
 def decide(data: Dataset, trials: list[Trial], weights: list[float], calibrations: list[Calibration]) -> Decisions:
@@ -83,14 +85,22 @@ def _decisions(
     data: Dataset, targets: Targets, rows: I64, p: F64, fold: I64, active: I64, balance: I64, leaning: I64
 ) -> Decisions:
     side = np.sign(p[:, 2] - p[:, 0])
+    barrier_bps = targets.barrier_bps[rows].astype(np.float64)
     with_it = (leaning + side.astype(np.int64) * balance) // 2  # models that lean to the mean's side
     return Decisions(
         ts=data.ts[rows],
         fold=fold,
-        edge_bps=expected_edge_bps(p, targets.barrier_bps[rows].astype(np.float64), data.round_trip_bps),
+        edge_bps=expected_edge_bps(p, barrier_bps, data.round_trip_bps),
+        edge_score=edge_scores(p, data.round_trip_bps / barrier_bps),
         agreed=(side != 0) & (with_it >= CONSENSUS * active - 1e-9),
         gross_bps=side * targets.move_bps(rows),
     )
+
+
+def profit_curve(served: Decisions, round_trip_bps: float) -> ProfitCurve:
+    """The ensemble's confidence, from all rows on whose side the models agree."""
+    agreed = served.of(served.agreed)
+    return fit_profit_curve(agreed.ts, agreed.edge_score, agreed.gross_bps > round_trip_bps)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import onnxruntime
 
 from training.artefacts import ModelArtefact, canonical_json, golden_vectors, write_atomically, write_ensemble, write_models
 from training.dataset import F32, I64, load_dataset
-from training.ensemble import choose_threshold, decide, model_weights
+from training.ensemble import choose_threshold, decide, model_weights, profit_curve
 from training.folds import FoldPlan
 from training.forest import OPSET
 from training.horizon import HorizonChoice, choose_horizon
@@ -34,7 +34,7 @@ TRAINERS: dict[str, Callable[[Run], Trainer]] = {
     "patchtst": patchtst_trainer,
 }
 SCOUT = "lightgbm"  # quickest to fit: it alone tries every horizon
-STOP_ATR_MULTIPLE = 1.2
+STOP = {"stopAtrMultiple": 1.2, "stopAtrTimeframe": "1d"}  # docs/STOPS.md
 PARITY_ROWS = 10_000
 GOLDEN_REAL_ROWS = 32
 GOLDEN_PROBE_ROWS = 16
@@ -114,8 +114,9 @@ def train(request: Request) -> None:
             "members": [m | {"weight": w} for m, w in zip(members, weights, strict=True)],
             "costs": {k: data.meta["costs"][k] for k in ("feeBps", "slippageBps")},
             "edgeThresholdBps": threshold.edge_bps,
-            "stopAtrMultiple": STOP_ATR_MULTIPLE,
-        },
+            "confidence": profit_curve(served, data.round_trip_bps).as_json(),
+        }
+        | STOP,
     )
     print(f"horizon {choice.horizon_bars}: {choice.reason}")
     print(f"threshold {threshold.edge_bps} bps; walk-forward {threshold.walk_forward.as_json()}")

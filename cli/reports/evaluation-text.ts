@@ -15,13 +15,11 @@ import { IN_SAMPLE_WORDS } from './report-page.ts';
 const SYMBOLS_SHOWN = 15;
 
 export function formatEvaluation(evaluation: Evaluation): string {
-  const [probabilities, parts, ranking, votes, weeks] = evaluationTables(evaluation).map((table) =>
-    formatTable(table),
-  );
+  const tables = evaluationTables(evaluation).map((table) => formatTable(table));
   return [
     summariseEvaluation(evaluation),
     describeRange(evaluation),
-    ...[probabilities!, parts!, ranking!, votes!, weeks!],
+    ...tables,
     describeStrategy(evaluation),
     formatSymbols(evaluation),
   ].join('\n\n');
@@ -123,8 +121,18 @@ export function evaluationTables(evaluation: Evaluation): EvaluationTable[] {
       'abstentions' in figures ? describeAbstentions(figures) : figures.abstained,
     ]),
     weeksTable(evaluation),
+    confidenceTable(evaluation),
   ];
 }
+
+const confidenceTable = ({ ensemble }: Evaluation): EvaluationTable => ({
+  title: 'Confidence: stated and seen net profits',
+  head: ['', 'signals', 'mean confidence', 'with a net profit', 'ECE'],
+  rows: (['acting', 'leaning'] as const).map((among) => {
+    const { signals, meanConfidence, profitable, ece } = ensemble.confidence[among];
+    return [among, signals, ...[meanConfidence, profitable, ece].map((value) => formatFigure(value, 3))];
+  }),
+});
 
 function describeAbstentions({ abstentions, quarantined }: ModelFigures): string {
   if (quarantined !== undefined) return `all: ${quarantined.reason}`;

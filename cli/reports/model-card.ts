@@ -49,7 +49,7 @@ export function formatEnsembleCard(card: EnsembleCard): string {
     ['label', describeLabel(ensemble.label)],
     ['costs', `${ensemble.costs.feeBps} bps fee and ${ensemble.costs.slippageBps} bps slippage each side`],
     ['acts above', `${ensemble.edgeThresholdBps} bps expected net edge`],
-    ['stop', `${ensemble.stopAtrMultiple} ATR`],
+    ['stop', `${ensemble.stopAtrMultiple} ATR ${ensemble.stopAtrTimeframe}`],
     ['features', ensemble.featureSetHash],
     ['as a shadow', `${card.shadowBars} bars recorded`],
     ...(pointer === null

@@ -41,7 +41,7 @@ export type PreTradeDenial = keyof typeof PRE_TRADE_DENIALS;
 
 export interface EntryRequest {
   readonly scope: Scope;
-  readonly signal: Pick<Signal, 'symbol' | 'action' | 'barOpenTimeMs' | 'close' | 'atr' | 'ensembleId'>;
+  readonly signal: Pick<Signal, 'symbol' | 'action' | 'barOpenTimeMs' | 'close' | 'stopAtr' | 'ensembleId'>;
   /** Current price of the symbol. */
   readonly price: number;
   readonly volatilityPerBar: number;
@@ -133,11 +133,11 @@ function sizedOrder(side: OrderSide, request: EntryRequest): Result<EntryOrder, 
   const fitted = quantityFor(size.value, request);
   if (!fitted.ok) return failure([fitted.error]);
   const denials = limitDenials(fitted.value.notionalMicroUsdt, request);
-  const { atr, symbol, barOpenTimeMs, ensembleId } = signal;
+  const { stopAtr, symbol, barOpenTimeMs, ensembleId } = signal;
   const stop = stopPrice({
     side,
     entryPrice: price,
-    atr,
+    atr: stopAtr,
     atrMultiple: request.stopAtrMultiple,
     tickSize: request.filters.tickSize,
   });

@@ -8,9 +8,9 @@ export interface StopRequest {
   /** Of the entry. */
   readonly side: OrderSide;
   readonly entryPrice: number;
-  /** Average true range in price units. */
+  /** Average true range of the ensemble's stop timeframe, price units. */
   readonly atr: number;
-  /** Distance in multiples of ATR; 1.2 by default, fixed by the ensemble. */
+  /** Distance in multiples of ATR; fixed by the ensemble. */
   readonly atrMultiple: number;
   readonly tickSize: number;
 }

@@ -2,8 +2,17 @@
 // paper and backtest all come through here. A model that abstained never counts, in either direction.
 import { invariant } from '../core/invariant.ts';
 import type { Ensemble } from '../models/ensemble.ts';
-import { ACTIONS, type Action, CLASSES, type Probabilities, type Vote } from '../models/vote.ts';
-import { allHoldBits, decideVotes, entryStop, HOLD, holdReasonsOf, VoteOutcome } from './decide-votes.ts';
+import { edgeScore, profitProbability } from '../models/profit-probability.ts';
+import { ACTIONS, CLASSES, type Probabilities, type Vote } from '../models/vote.ts';
+import {
+  allHoldBits,
+  costsBps,
+  decideVotes,
+  entryStop,
+  HOLD,
+  holdReasonsOf,
+  VoteOutcome,
+} from './decide-votes.ts';
 import type { Signal } from './signal.ts';
 
 export interface DecisionInput {
@@ -13,6 +22,8 @@ export interface DecisionInput {
   readonly close: number;
   /** Wilder ATR, 14 bars, ≥ 0, in the quote asset. */
   readonly atr: number;
+  /** Average true range of the ensemble's stop timeframe, ≥ 0, in the quote asset. */
+  readonly stopAtr: number;
   /** One vote per member of the ensemble, in any order. */
   readonly votes: readonly Vote[];
   readonly ensemble: Ensemble;
@@ -23,9 +34,10 @@ export interface DecisionInput {
  * invariants (a vote of a model that is no member, a missing member, a close that is not positive).
  */
 export function decideSignal(input: DecisionInput): Signal {
-  const { symbol, barOpenTimeMs, close, atr, ensemble } = input;
+  const { symbol, barOpenTimeMs, close, atr, stopAtr, ensemble } = input;
   invariant(Number.isFinite(close) && close > 0, () => `close of ${symbol} is ${close}`);
   invariant(Number.isFinite(atr) && atr >= 0, () => `ATR of ${symbol} is ${atr}`);
+  invariant(Number.isFinite(stopAtr) && stopAtr >= 0, () => `the stop's ATR of ${symbol} is ${stopAtr}`);
   const votes = votesOfMembers(input);
   const outcome = new VoteOutcome();
   decideVotes(outcome, columnsOf(votes), { row: 0, close, atr }, ensemble);
@@ -33,14 +45,14 @@ export function decideSignal(input: DecisionInput): Signal {
   const probabilities = hasProbabilities
     ? { sell: outcome.sell, hold: outcome.hold, buy: outcome.buy }
     : null;
-  const stopPrice = entryStop(lean, { close, atr }, ensemble.stopAtrMultiple);
+  const stopPrice = entryStop(lean, { close, stopAtr }, ensemble.stopAtrMultiple);
   const holdBits = allHoldBits(outcome, stopPrice, ensemble.edgeThresholdBps);
   const action = ACTIONS[holdBits === 0 ? lean : HOLD]!;
   return {
     symbol,
     barOpenTimeMs,
     action,
-    confidence: probabilities === null ? 0 : probabilityOf(action, probabilities),
+    confidence: probabilities === null ? 0 : confidenceOf(probabilities, outcome, ensemble),
     probabilities,
     expectedEdgeBps: hasProbabilities ? outcome.edgeBps : null,
     votes,
@@ -48,6 +60,7 @@ export function decideSignal(input: DecisionInput): Signal {
     activeModels,
     close,
     atr,
+    stopAtr,
     stopPrice: action === 'HOLD' ? null : stopPrice,
     ensembleId: ensemble.id,
     featureSetHash: ensemble.featureSetHash,
@@ -80,6 +93,10 @@ function votesOfMembers({ votes, ensemble }: DecisionInput): Vote[] {
   return sorted;
 }
 
-function probabilityOf(action: Action, { sell, hold, buy }: Probabilities): number {
-  return action === 'BUY' ? buy : action === 'SELL' ? sell : hold;
-}
+/** That an entry on the side that the probabilities lean to ends with a net profit. */
+const confidenceOf = (
+  probabilities: Probabilities,
+  { barrierBps }: VoteOutcome,
+  ensemble: Ensemble,
+): number =>
+  profitProbability(ensemble.confidence, edgeScore(probabilities, costsBps(ensemble) / barrierBps));

@@ -56,6 +56,7 @@ export class VoteOutcome {
   hold = 0;
   buy = 0;
   lean = HOLD;
+  barrierBps = 0;
   edgeBps = 0;
   /** Reasons that no threshold or stop changes. */
   holdBits = 0;
@@ -121,28 +122,30 @@ export function decideVotes(
   outcome.hold = hold / weightSum;
   outcome.buy = buy / weightSum;
   outcome.lean = leanOf(outcome.sell, outcome.buy);
-  outcome.edgeBps = edgeBps(outcome, bar, ensemble);
+  outcome.barrierBps = barrierBpsOf(bar, ensemble);
+  outcome.edgeBps = Math.abs(outcome.buy - outcome.sell) * outcome.barrierBps - costsBps(ensemble);
   // In integers: 2 of 3 must pass exactly.
   const isAgreed = 3 * outcome.onSide >= 2 * active;
   const isDivided = outcome.lean === HOLD || outcome.lean !== outcome.side;
   outcome.holdBits = (isAgreed ? 0 : NO_CONSENSUS) | (isDivided ? ENSEMBLE_DISAGREES : 0);
 }
 
-function edgeBps({ sell, buy }: VoteOutcome, { close, atr }: VotedBar, ensemble: Ensemble): number {
-  const { feeBps, slippageBps } = ensemble.costs;
+/** Entry and exit each pay fee and slippage. */
+export const costsBps = ({ costs }: Ensemble): number => 2 * (costs.feeBps + costs.slippageBps);
+
+function barrierBpsOf({ close, atr }: VotedBar, ensemble: Ensemble): number {
   const barrierBps = 10_000 * barrierFraction(atr / close, ensemble.label);
   invariant(Number.isFinite(barrierBps), () => `ATR ${atr} at a close of ${close} is no distance`);
-  // Entry and exit each pay fee and slippage.
-  return Math.abs(buy - sell) * barrierBps - 2 * (feeBps + slippageBps);
+  return barrierBps;
 }
 
 /** Protective stop for an entry at the close; NaN where none can stand. */
 export function entryStop(
   lean: number,
-  { close, atr }: Omit<VotedBar, 'row'>,
+  { close, stopAtr }: { readonly close: number; readonly stopAtr: number },
   stopAtrMultiple: number,
 ): number {
-  const distance = stopAtrMultiple * atr;
+  const distance = stopAtrMultiple * stopAtr;
   const stopPrice = lean === BUY ? close - distance : close + distance;
   const protects = lean === BUY ? stopPrice < close : stopPrice > close;
   return protects && stopPrice > 0 && Number.isFinite(stopPrice) ? stopPrice : Number.NaN;

@@ -69,8 +69,9 @@ export const inferRunSchema = z.object({
   servedModels: z.int().min(0),
   /** Signals that could not be stored; the run then fails, and its retry completes it. */
   unwritten: z.array(z.strictObject({ symbol: z.string(), message: z.string() })),
-  /** Means over the signals of this run; null when there is none. */
+  /** Mean over the signals of this run; null when there is none. */
   meanConsensus: z.number().nullable(),
+  /** Mean over its BUY and SELL signals; null when there is none. */
   meanConfidence: z.number().nullable(),
   /** Resident memory of the process at the end of the run. */
   residentBytes: z.int().positive(),

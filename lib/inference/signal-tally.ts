@@ -15,9 +15,8 @@ export interface SignalSummary {
   readonly consensusRate: number | undefined;
   /** Mean share of active models that lean to the majority's side. */
   readonly meanConsensus: number | undefined;
-  /** Mean calibrated probability of the action taken: over all signals, and over BUY and SELL alone. */
+  /** Mean calibrated probability of a net profit, over BUY and SELL alone: a HOLD risks nothing. */
   readonly meanConfidence: number | undefined;
-  readonly meanConfidenceActed: number | undefined;
   /** Share of the signals both voted on where XGBoost and LightGBM lean to the same side, and how many those were. */
   readonly agreementXgbLgbm: number | undefined;
   readonly comparedXgbLgbm: number;
@@ -28,7 +27,6 @@ export class SignalTally {
   readonly #actions: Record<Action, number> = { SELL: 0, HOLD: 0, BUY: 0 };
   readonly #consensus = { count: 0, sum: 0 };
   readonly #confidence = { count: 0, sum: 0 };
-  readonly #confidenceActed = { count: 0, sum: 0 };
   readonly #agreement = { count: 0, sum: 0 };
   readonly #reached = { count: 0, sum: 0 };
   #signals = 0;
@@ -47,8 +45,7 @@ export class SignalTally {
     }
     include(this.#consensus, signal.consensusFraction);
     include(this.#reached, Number(signal.consensusFraction >= CONSENSUS_MIN));
-    include(this.#confidence, signal.confidence);
-    if (signal.action !== 'HOLD') include(this.#confidenceActed, signal.confidence);
+    if (signal.action !== 'HOLD') include(this.#confidence, signal.confidence);
   }
 
   summary(): SignalSummary {
@@ -59,7 +56,6 @@ export class SignalTally {
       consensusRate: meanOf(this.#reached),
       meanConsensus: meanOf(this.#consensus),
       meanConfidence: meanOf(this.#confidence),
-      meanConfidenceActed: meanOf(this.#confidenceActed),
       agreementXgbLgbm: meanOf(this.#agreement),
       comparedXgbLgbm: this.#agreement.count,
     };

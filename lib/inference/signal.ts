@@ -18,7 +18,7 @@ export const signalSchema = z.object({
   symbol: z.string(),
   barOpenTimeMs: z.int(),
   action: z.enum(ACTIONS),
-  /** Calibrated probability of the action taken; 0 when fewer than 2 models answered. */
+  /** Calibrated probability that an entry on the side leaned to, taken or not, ends with a net profit; 0 when fewer than 2 models answered. */
   confidence: probability,
   /** Weighted mean over the models that answered; null when fewer than 2 did. */
   probabilities: probabilitiesSchema.nullable(),
@@ -31,6 +31,8 @@ export const signalSchema = z.object({
   close: z.number().positive(),
   /** Average true range (Wilder, 14 bars) in price units. */
   atr: z.number().min(0),
+  /** Average true range of the ensemble's stop timeframe, price units: what the stop's distance is a multiple of. */
+  stopAtr: z.number().min(0),
   /** Protective stop, entry at close: null for HOLD. */
   stopPrice: z.number().positive().nullable(),
   ensembleId: z.string(),

@@ -2,6 +2,8 @@
 // `ensembles/current.json` that names the active one.
 import { z } from 'zod';
 import { labelSchema, modelNameSchema, modelVersionSchema } from './manifest.ts';
+import { profitCurveSchema } from './profit-probability.ts';
+import { STOP_TIMEFRAME_NAMES } from './stop-timeframe.ts';
 
 export const ensembleIdSchema = z.string().regex(/^e\d{8}_\d{6}$/, 'must look like e20240728_000000');
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
@@ -34,7 +36,11 @@ export const ensembleSchema = z.strictObject({
   costs: z.strictObject({ feeBps: z.number().min(0), slippageBps: z.number().min(0) }),
   /** Expected edge net of costs above which a signal acts. */
   edgeThresholdBps: z.number(),
+  /** From the edge to the probability that a decision ends with a net profit: a signal's confidence. */
+  confidence: profitCurveSchema,
+  /** Distance of the protective stop: a multiple of the average true range of a timeframe. */
   stopAtrMultiple: z.number().positive(),
+  stopAtrTimeframe: z.enum(STOP_TIMEFRAME_NAMES),
 });
 export type Ensemble = z.infer<typeof ensembleSchema>;
 

@@ -8,6 +8,7 @@ import type { DropCounts } from './labels/dataset-rows.ts';
 import type { ActedEdge } from './metrics/acted-edge.ts';
 import type { ClassPrior, SymbolScores, WeekScores } from './metrics/evaluate-probabilities.ts';
 import type { DailyCoefficient } from './metrics/information-coefficient.ts';
+import type { ProfitReliability } from './metrics/profit-reliability.ts';
 import type { ReliabilityBin } from './metrics/reliability.ts';
 import type { SymbolProblem } from './symbol-problem.ts';
 
@@ -42,6 +43,7 @@ export interface ProbabilityFigures {
 interface VoteFigures {
   readonly agreementXgbLgbm: Figure;
   readonly consensusRate: Figure;
+  /** Of a model: mean probability of the side leaned to. Of the ensemble: mean confidence of BUY and SELL signals. */
   readonly meanConfidence: Figure;
   readonly actions: Readonly<Record<Action, number>>;
 }
@@ -61,8 +63,8 @@ export interface ModelFigures extends ProbabilityFigures, VoteFigures {
 }
 
 export interface EnsembleFigures extends ProbabilityFigures, VoteFigures {
-  /** Over BUY and SELL alone. */
-  readonly meanConfidenceActed: Figure;
+  /** Whether confidence is the share of signals that end with a net profit, held to the horizon. */
+  readonly confidence: { readonly acting: ProfitReliability; readonly leaning: ProfitReliability };
   readonly meanConsensus: Figure;
   /** Rows on which fewer than two models answered. */
   readonly abstained: number;

@@ -209,6 +209,10 @@ export function planBreakerWrite(change: {
     conditions: [
       { path: ['breaker', 'revision'], equals: previous.revision, denial: 'breaker_moved' },
       { path: ['epoch'], equals: previous.epoch, denial: 'breaker_moved' },
+      // Whoever has closed the latch alone since, in an emergency, has changed nothing else: it must not be opened again.
+      ...(current.latch === 'ARMED'
+        ? [{ path: ['latch'] as const, equals: previous.latch, denial: 'breaker_moved' as const }]
+        : []),
     ],
     changes: [
       { path: ['latch'], set: current.latch },

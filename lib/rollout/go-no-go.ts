@@ -9,7 +9,7 @@ export const GO_CRITERIA = {
   feature_mismatches: 'no feature-mismatch error',
   model_load_failures: 'no model-load failure',
   agreement: 'XGBoost and LightGBM agree on more than 70 % of signals (below 50 %: breach)',
-  confidence: 'mean confidence is above 0.6',
+  confidence: 'mean confidence of at least 10 acting signals is above 0.6',
   daily_drawdown: 'the worst daily drawdown is below 5 % (above 10 %: breach)',
   stop_hits: 'stop-loss hits are below 10 % of positions',
   profit: 'the simulated profit is positive',
@@ -29,7 +29,8 @@ export interface GoNoGoEvidence {
   readonly modelLoadFailures: number | undefined;
   /** Share of signals, 0…1, on which XGBoost and LightGBM lean to the same side. */
   readonly agreementXgbLgbm: number | undefined;
-  /** 0…1 */
+  readonly actingSignals: number | undefined;
+  /** Mean calibrated probability of a net profit, over the acting signals, 0…1. */
   readonly meanConfidence: number | undefined;
   /** Deepest fall within one UTC day, as a share of equity, ≥ 0. */
   readonly worstDailyDrawdown: number | undefined;
@@ -64,6 +65,8 @@ const WINDOW_HOURS_MIN = 24;
 const WINDOW_HOURS_MAX = 48;
 const COVERAGE_MIN = 0.95;
 const POSITIONS_MIN = 10;
+/** A mean over fewer says nothing about how the ensemble decides. */
+const ACTING_SIGNALS_MIN = 10;
 /** Decimal, the stricter reading of "2 GB". */
 const MEMORY_BYTES_LIMIT = 2_000_000_000;
 const LATENCY_MS_LIMIT = 100;
@@ -86,7 +89,10 @@ const RULES: Readonly<Record<GoCriterion, Rule>> = {
     breach: (n) => n > 0,
   },
   agreement: { value: (e) => share(e.agreementXgbLgbm), met: (v) => v > 0.7, breach: (v) => v < 0.5 },
-  confidence: { value: (e) => share(e.meanConfidence), met: (v) => v > 0.6 },
+  confidence: {
+    value: (e) => ((count(e.actingSignals) ?? 0) < ACTING_SIGNALS_MIN ? undefined : share(e.meanConfidence)),
+    met: (v) => v > 0.6,
+  },
   daily_drawdown: {
     value: (e) => amount(e.worstDailyDrawdown),
     met: (v) => v < 0.05,

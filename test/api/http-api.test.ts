@@ -22,7 +22,7 @@ import { BROKER_START_MS } from '../support/execution/broker-market.ts';
 import { runOf, signalOf } from '../support/inference/sample-signals.ts';
 
 const BAR_MS = 300_000;
-const READS_PER_MINUTE = 120;
+const READS_PER_MINUTE = 600;
 const STOP = '/api/emergency/stop';
 
 let stage: ApiStage;
@@ -476,7 +476,7 @@ describe('the document', () => {
     await ask(400, STOP, { body: '{}' });
     await ask(413, STOP, { body: 'x'.repeat(5_000) });
     await ask(415, STOP, { headers: { 'content-type': 'text/plain' } });
-    for (const path of ['/api/status', '/api/signals', ...reads, STOP]) {
+    for (const path of ['/api/status', '/api/signals', '/api/events', ...reads, STOP]) {
       // Refusals are limited.
       await stage.restart();
       await ask(401, path, { token: null });

@@ -3,6 +3,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
+import { readOrders } from '../../lib/api/read-model/account.ts';
+import { readAudit } from '../../lib/api/read-model/audit.ts';
+import { ordersQuerySchema } from '../../lib/api/read-queries.ts';
 import { unproven } from '../../lib/core/actor.ts';
 import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import type { OrderRecord } from '../../lib/execution/records.ts';
@@ -13,6 +16,7 @@ import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { quarantineKey } from '../../lib/models/ensemble.ts';
 import { readCurrentEnsemble } from '../../lib/models/use-cases/read-ensemble.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
+import type { RiskStore } from '../../lib/risk/ports.ts';
 import { keyOf, seriesId } from '../../lib/risk/record-kind.ts';
 import { dayId, type EquitySnapshot, TRADES, type TradeRecord } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
@@ -135,6 +139,7 @@ describe('a position', () => {
         barOpenTimeMs,
         close: 50_000,
         atr: 200,
+        stopAtr: 200,
         ensembleId: id,
         codeVersion: system.codeVersion,
       };
@@ -279,6 +284,35 @@ describe('pages', () => {
     // The breaker's arming is the first.
     expect(entries.map(({ what }) => what).slice(0, 2)).toEqual(['a test', 'a test']);
     expect(entries).toHaveLength(3);
+  });
+
+  it('of orders and audit entries read no more than they show, however long the history', async () => {
+    for (let index = 0; index < 40; index++) {
+      const atMs = AT + index * 1_000;
+      await records().orders.put('paper', orderOf(atMs, `o${index}`), { ifAbsent: true });
+      const entry = { atMs, what: 'a test', by: unproven('ada'), message: '' };
+      await records().audit.add('paper', `api#${index}`, entry);
+    }
+    let looked = 0;
+    const { risk } = stage.system;
+    const counting: RiskStore = {
+      ...risk,
+      async list(query, schema) {
+        const list = await risk.list(query, schema);
+        looked += list.records.length + list.problems.length;
+        return list;
+      },
+    };
+    const page = { scope: 'paper', count: 3 } as const;
+    const first = await readOrders({ risk: counting }, page);
+    expect(first.orders.map(({ clientOrderId }) => clientOrderId)).toEqual(['o39', 'o38', 'o37']);
+    const { before } = ordersQuerySchema.parse({ before: first.next! });
+    const second = await readOrders({ risk: counting }, { ...page, before });
+    expect(second.orders.map(({ clientOrderId }) => clientOrderId)).toEqual(['o36', 'o35', 'o34']);
+    const { entries } = await readAudit({ risk: counting }, page);
+    expect(entries.map(({ atMs }) => (atMs - AT) / 1_000)).toEqual([39, 38, 37]);
+    // One more than is shown tells whether there is a next page.
+    expect(looked).toBe(3 * 4);
   });
 
   it.each([

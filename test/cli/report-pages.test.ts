@@ -101,7 +101,13 @@ const driftPage = () =>
 function goNoGoPage(): string {
   const decision = decideGoNoGo({
     ...{ windowHours: 24, barsExpected: 288, barsDecided: 280, positionsOpened: 3, stopLossHits: 1 },
-    ...{ featureMismatches: 0, modelLoadFailures: 1, agreementXgbLgbm: 0.8, meanConfidence: undefined },
+    ...{
+      featureMismatches: 0,
+      modelLoadFailures: 1,
+      agreementXgbLgbm: 0.8,
+      actingSignals: 0,
+      meanConfidence: undefined,
+    },
     ...{ worstDailyDrawdown: 0.02, profitUsdt: -3, memoryBytesMax: 5e8, latencyMsPerSymbol: 9 },
   });
   const window = { hours: 24, fromMs: FROM_MS, toMs: FROM_MS + DAY_MS };

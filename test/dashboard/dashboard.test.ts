@@ -129,6 +129,7 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
   it('follows the system: a new bar, a trade and a trip show by themselves', async () => {
     await open();
     await see('header').toContain('PAPER');
+    await see('footer').toContain('Shown as it happens');
     const { signals, risk, codeVersion } = stage.system;
     stage.advance(BAR_MS);
     await signals.put(signalOf('BTCUSDT', BROKER_START_MS));
@@ -151,6 +152,26 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
     await see('header').toMatch(/^OFF .* Circuit breaker TRIPPED/);
     await see('.reasons').toContain('by another hand');
     await expect.poll(() => page.title(), SOON).toBe('OFF – Quantum Trader');
+  });
+
+  it('asks by itself while it is told nothing, and listens again as soon as it can', async () => {
+    await open({}, '');
+    await page.route('**/api/events', (route) => route.abort());
+    await page.getByLabel('Token').fill(TOKEN);
+    await page.getByRole('button', { name: 'Show' }).click();
+    await see('footer').toContain('Asked for every 3 s');
+    const { signals, codeVersion } = stage.system;
+    stage.advance(BAR_MS);
+    await signals.put(signalOf('BTCUSDT', BROKER_START_MS));
+    await signals.putRun(runOf(BROKER_START_MS, { codeVersion }));
+    await see('.symbols ul').toMatch(/^BTCUSDT BUY/);
+    await see('footer').toContain('Asked for every 3 s');
+    await page.unroute('**/api/events');
+    await see('footer').toContain('Shown as it happens');
+    // A server that goes away takes its stream along.
+    await stage.api.close();
+    await see('footer').toContain('Asked for every 3 s');
+    expect(complaints).toEqual([]);
   });
 
   it('stops everything once it is asked twice, and says what was done', async () => {

@@ -20,6 +20,7 @@ const signal: Signal = {
   activeModels: 4,
   close: 60_000,
   atr: 150,
+  stopAtr: 150,
   stopPrice: 59_820,
   ensembleId: 'e20240728_000000',
   featureSetHash: 'f',
@@ -136,8 +137,8 @@ describe('planEntry', () => {
     ['symbol_filters', { filters: { maxQuantity: Number.NaN } }],
     ['min_notional', { filters: { minNotionalUsdt: 661 } }],
     ['min_notional', { filters: { minNotionalUsdt: Number.NaN } }],
-    ['stop_invalid', { signal: { atr: 0 } }],
-    ['stop_invalid', { signal: { atr: 60_000 } }],
+    ['stop_invalid', { signal: { stopAtr: 0 } }],
+    ['stop_invalid', { signal: { stopAtr: 60_000 } }],
     ['stop_invalid', { stopAtrMultiple: Number.NaN }],
     ['stop_invalid', { filters: { tickSize: 1_000_000 } }],
   ];

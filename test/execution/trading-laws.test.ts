@@ -196,7 +196,9 @@ class Run {
     for (const [index, symbol] of SYMBOLS.entries()) {
       const close = world.exchange.prices.get(symbol)!;
       const decided = actions[index] as 'BUY' | 'SELL' | 'HOLD';
-      await world.signals.put(world.signalOf(symbol, decided, { barOpenTimeMs, close, atr: close * 0.002 }));
+      await world.signals.put(
+        world.signalOf(symbol, decided, { barOpenTimeMs, close, atr: close * 0.002, stopAtr: close * 0.002 }),
+      );
     }
   }
 

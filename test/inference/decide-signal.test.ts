@@ -12,6 +12,9 @@ const BUY: Probabilities = { sell: 0.125, hold: 0.25, buy: 0.625 };
 const SELL: Probabilities = { sell: 0.625, hold: 0.25, buy: 0.125 };
 const EVEN: Probabilities = { sell: 0.375, hold: 0.25, buy: 0.375 };
 
+/** A confidence of 0.5 at an edge of nothing, 0.2 more for each standard deviation. */
+const CURVE = { scores: [-1, 1], probabilities: [0.3, 0.7], rows: 1000, days: 30 };
+
 function ensembleOf(members: number, change: Partial<Ensemble> = {}): Ensemble {
   return {
     schemaVersion: 1,
@@ -28,20 +31,24 @@ function ensembleOf(members: number, change: Partial<Ensemble> = {}): Ensemble {
     })),
     costs: { feeBps: 5, slippageBps: 2 },
     edgeThresholdBps: 10,
+    confidence: CURVE,
     stopAtrMultiple: 1.5,
+    stopAtrTimeframe: '5m',
     ...change,
   };
 }
 
 function decide(
   answers: (Probabilities | null)[],
-  { ensemble = ensembleOf(answers.length), close = 1000, atr = 4 } = {},
+  changed: { ensemble?: Ensemble; close?: number; atr?: number; stopAtr?: number } = {},
 ): Signal {
+  const { ensemble = ensembleOf(answers.length), close = 1000, atr = 4 } = changed;
+  const { stopAtr = atr } = changed;
   const votes = answers.map((answer, index): Vote => {
     const model = { name: NAMES[index]!, version };
     return answer === null ? abstain(model, 'model_missing') : castVote(model, answer);
   });
-  return decideSignal({ symbol: 'BTCUSDT', barOpenTimeMs: 300_000, close, atr, votes, ensemble });
+  return decideSignal({ symbol: 'BTCUSDT', barOpenTimeMs: 300_000, close, atr, stopAtr, votes, ensemble });
 }
 
 describe('the expected edge', () => {
@@ -49,7 +56,6 @@ describe('the expected edge', () => {
     // |0.625 − 0.125| × 80 bps − 14 bps
     expect(decide([BUY, BUY, BUY, BUY])).toMatchObject({
       action: 'BUY',
-      confidence: 0.625,
       probabilities: BUY,
       consensusFraction: 1,
       activeModels: 4,
@@ -57,13 +63,13 @@ describe('the expected edge', () => {
       reasons: [],
     });
     expect(decide([BUY, BUY, BUY, BUY]).expectedEdgeBps).toBeCloseTo(26, 9);
-    expect(decide([SELL, SELL])).toMatchObject({ action: 'SELL', confidence: 0.625, stopPrice: 1006 });
+    expect(decide([SELL, SELL])).toMatchObject({ action: 'SELL', stopPrice: 1006 });
   });
 
   test('uses the minimum barrier in a quiet market', () => {
     const quiet = decide([BUY, BUY], { atr: 0.5 });
     expect(quiet.expectedEdgeBps).toBeCloseTo(0.5 * 30 - 14, 9);
-    expect(quiet).toMatchObject({ action: 'HOLD', confidence: 0.25, reasons: ['edge_below_threshold'] });
+    expect(quiet).toMatchObject({ action: 'HOLD', reasons: ['edge_below_threshold'] });
   });
 
   test('equal to the threshold is not above it', () => {
@@ -71,6 +77,31 @@ describe('the expected edge', () => {
     expect(
       decide([BUY, BUY], { ensemble: ensembleOf(2, { edgeThresholdBps: expectedEdgeBps! }) }).reasons,
     ).toEqual(['edge_below_threshold']);
+  });
+});
+
+describe('confidence', () => {
+  // In barriers of 80 bps: 0.5 expected, 14 / 80 of costs, a standard deviation of √(0.75 − 0.25).
+  const score = (0.5 - 14 / 80) / Math.sqrt(0.5);
+
+  test('is the calibrated probability of a net profit at the edge in units of its deviation, on either side', () => {
+    expect(decide([BUY, BUY]).confidence).toBeCloseTo(0.5 + 0.2 * score, 12);
+    expect(decide([SELL, SELL]).confidence).toBeCloseTo(0.5 + 0.2 * score, 12);
+  });
+
+  test('of a HOLD is that of the side it leans to, and falls with the edge', () => {
+    const held = decide([BUY, BUY], { ensemble: ensembleOf(2, { edgeThresholdBps: 1000 }) });
+    expect(held).toMatchObject({ action: 'HOLD', confidence: decide([BUY, BUY]).confidence });
+    const quiet = decide([BUY, BUY], { atr: 0.5 });
+    expect(quiet.confidence).toBeCloseTo(0.5 + (0.2 * (0.5 - 14 / 30)) / Math.sqrt(0.5), 12);
+    // Costs alone, where nothing is expected.
+    expect(decide([EVEN, EVEN]).confidence).toBeCloseTo(0.5 - (0.2 * (14 / 80)) / Math.sqrt(0.75), 12);
+  });
+
+  test('never says more than the ends of its curve', () => {
+    const narrow = ensembleOf(2, { confidence: { ...CURVE, scores: [0.1, 0.2] } });
+    expect(decide([BUY, BUY], { ensemble: narrow }).confidence).toBe(0.7);
+    expect(decide([EVEN, EVEN], { ensemble: narrow }).confidence).toBe(0.3);
   });
 });
 
@@ -126,6 +157,11 @@ describe('missing models', () => {
 });
 
 describe('the stop', () => {
+  test('lies at its own multiple of its own ATR, whatever the ATR of the barriers is', () => {
+    expect(decide([BUY, BUY], { stopAtr: 20 })).toMatchObject({ atr: 4, stopAtr: 20, stopPrice: 970 });
+    expect(decide([SELL, SELL], { stopAtr: 20 }).stopPrice).toBe(1030);
+  });
+
   test('that would lie at or below zero holds a long', () => {
     const wide = { close: 1000, atr: 1000 / 1.5 };
     expect(decide([BUY, BUY], wide)).toMatchObject({
@@ -145,12 +181,21 @@ describe('the stop', () => {
 
 describe('broken invariants throw', () => {
   const votes = [castVote({ name: 'a', version }, BUY), castVote({ name: 'b', version }, BUY)];
-  const input = { symbol: 'X', barOpenTimeMs: 0, close: 1, atr: 1, votes, ensemble: ensembleOf(2) };
+  const input = {
+    symbol: 'X',
+    barOpenTimeMs: 0,
+    close: 1,
+    atr: 1,
+    stopAtr: 1,
+    votes,
+    ensemble: ensembleOf(2),
+  };
   test.each([
     ['a close of zero', { close: 0 }],
     ['a close that is no number', { close: Number.NaN }],
     ['an ATR that is no number', { atr: Number.NaN }],
     ['an infinite ATR', { atr: Number.POSITIVE_INFINITY }],
+    ["a stop's ATR that is no number", { stopAtr: Number.NaN }],
     ['a missing vote', { votes: votes.slice(1) }],
     ['a vote twice', { votes: [votes[0]!, votes[0]!] }],
     ['a stranger', { votes: [votes[0]!, castVote({ name: 'z', version }, BUY)] }],

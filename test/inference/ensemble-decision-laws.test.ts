@@ -64,13 +64,23 @@ function inputOf(
     })),
     costs: { feeBps, slippageBps: 1 },
     edgeThresholdBps,
+    confidence: { scores: [-1, 0, 1], probabilities: [0.2, 0.4, 0.8], rows: 1000, days: 30 },
     stopAtrMultiple,
+    stopAtrTimeframe: '5m',
   };
   const votes = named.map(
     (model): Vote =>
       typeof model.answer === 'string' ? abstain(model, model.answer) : castVote(model, model.answer),
   );
-  return { symbol: 'BTCUSDT', barOpenTimeMs: 0, close, atr: atrPct * close, votes, ensemble };
+  return {
+    symbol: 'BTCUSDT',
+    barOpenTimeMs: 0,
+    close,
+    atr: atrPct * close,
+    stopAtr: atrPct * close,
+    votes,
+    ensemble,
+  };
 }
 
 const mirrorOf = ({ sell, hold, buy }: Probabilities): Probabilities => ({ sell: buy, hold, buy: sell });
@@ -167,8 +177,16 @@ describe('decideSignal', () => {
       expect(signal.expectedEdgeBps!).toBeGreaterThan(given.edgeThresholdBps);
       const { sell, buy } = signal.probabilities!;
       expect(signal.action === 'BUY' ? buy > sell : sell > buy).toBe(true);
-      expect(signal.confidence).toBe(signal.action === 'BUY' ? buy : sell);
       expect(signal.stopPrice! < signal.close).toBe(signal.action === 'BUY');
+    });
+  });
+
+  test('confidence rises with the edge: dearer costs never make a net profit more likely', () => {
+    check((list, given) => {
+      const cheap = decideSignal(inputOf(list, given));
+      const dear = decideSignal(inputOf(list, { ...given, feeBps: given.feeBps + 5 }));
+      expect(dear.confidence).toBeLessThanOrEqual(cheap.confidence);
+      if (cheap.probabilities !== null) expect(cheap.confidence).toBeGreaterThanOrEqual(0.2);
     });
   });
 

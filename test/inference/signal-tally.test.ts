@@ -33,8 +33,7 @@ describe('signal tally', () => {
       actions: { SELL: 1, HOLD: 1, BUY: 1 },
       consensusRate: 2 / 3,
       meanConsensus: (1 + 0.5 + 2 / 3) / 3,
-      meanConfidence: (0.5 + 0.7 + 0.6) / 3,
-      meanConfidenceActed: 0.55,
+      meanConfidence: 0.55,
       agreementXgbLgbm: 2 / 3,
       comparedXgbLgbm: 3,
     });
@@ -52,8 +51,7 @@ describe('signal tally', () => {
       abstained: 1,
       actions: { SELL: 0, HOLD: 2, BUY: 0 },
       consensusRate: 1,
-      meanConfidence: 0.8,
-      meanConfidenceActed: undefined,
+      meanConfidence: undefined,
       agreementXgbLgbm: undefined,
       comparedXgbLgbm: 0,
     });
@@ -67,7 +65,6 @@ describe('signal tally', () => {
       consensusRate: undefined,
       meanConsensus: undefined,
       meanConfidence: undefined,
-      meanConfidenceActed: undefined,
       agreementXgbLgbm: undefined,
       comparedXgbLgbm: 0,
     });

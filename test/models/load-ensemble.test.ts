@@ -380,6 +380,7 @@ describe('predictions', () => {
       barOpenTimeMs: 0,
       close: 100,
       atr: 1,
+      stopAtr: 1,
       votes: [...answered, ...abstained],
       ensemble: loaded.ensemble,
     });

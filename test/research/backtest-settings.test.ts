@@ -55,7 +55,14 @@ function trade(
     const answers = answersOf(symbol, candles, wishes, FROM_MS);
     return [
       symbol,
-      { candles, predictions: { ...answers, atr: answers.close.map((close) => close / 250) } },
+      {
+        candles,
+        predictions: {
+          ...answers,
+          atr: answers.close.map((close) => close / 250),
+          stopAtr: answers.close.map((close) => close / 250),
+        },
+      },
     ] as const;
   });
   return replay(Object.fromEntries(past), { fromMs: FROM_MS, toMs: TO_MS, ...(settings && { settings }) });

@@ -207,12 +207,37 @@ describe('training range', () => {
   });
 });
 
+test('confidence is judged by net profits, acting signals apart from all that lean', async () => {
+  const signals: Signal[] = [];
+  const { ensemble } = await evaluated(await buildStore(), { onSignal: (signal) => signals.push(signal) });
+  const { acting, leaning } = ensemble.confidence;
+  const acted = signals.filter(({ action }) => action !== 'HOLD');
+  expect(acting.signals).toBe(acted.length);
+  expect(acting.meanConfidence).toBeCloseTo(
+    acted.reduce((sum, { confidence }) => sum + confidence, 0) / acted.length,
+    12,
+  );
+  expect(ensemble.meanConfidence).toBeCloseTo(acting.meanConfidence!, 12);
+  expect(leaning.signals).toBeGreaterThan(acting.signals);
+  const closes = new Map(
+    Object.entries(MARKET).map(([symbol, { openTimeMs, close }]) => [
+      symbol,
+      new Map(Array.from(openTimeMs, (ms, index) => [ms, close[index]!])),
+    ]),
+  );
+  const profitable = acted.filter(({ symbol, barOpenTimeMs, action, close }) => {
+    const later = closes.get(symbol)!.get(barOpenTimeMs + LABEL.horizonBars * BAR_MS)!;
+    return (action === 'BUY' ? 1 : -1) * (later / close - 1) * 10_000 > ensemble.edge.costsBps;
+  });
+  expect(acting.profitable).toBeCloseTo(profitable.length / acted.length, 12);
+});
+
 describe('what cannot be known', () => {
   test('no acted-on signal: edge, Sharpe and profit factor are undefined, trades are 0', async () => {
     const { ensemble, strategy } = await evaluated(await buildStore({ edgeThresholdBps: 1e6 }));
     expect(ensemble.actions).toMatchObject({ BUY: 0, SELL: 0 });
     expect(ensemble.edge).toMatchObject({ signals: 0, grossBps: undefined, netBps: undefined });
-    expect(ensemble.meanConfidenceActed).toBeUndefined();
+    expect(ensemble.meanConfidence).toBeUndefined();
     expect(strategy).toMatchObject({
       trades: 0,
       sharpe: undefined,

@@ -52,6 +52,7 @@ function answersTo(
     answers.openTimeMs[row] = candles.openTimeMs[candle]!;
     answers.close[row] = candles.close[candle]!;
     answers.atr[row] = range.reduce((sum, of) => sum + of, 0) / 14;
+    answers.stopAtr[row] = answers.atr[row]!;
     const draw = drawOf(about.index, row);
     const strength = 0.5 + 0.4 * drawOf(about.index, row + 100_000);
     const [sell, buy] = draw < about.acts / 2 ? [strength, 0.05] : [0.05, strength];

@@ -39,7 +39,7 @@ describe('a study of stops', () => {
     expect([value.fromMs, value.toMs]).toEqual([range.fromMs, range.toMs - 300_000]);
     expect(value.decided).toBe(2 * 72);
     expect(value.acted).toBeGreaterThan(0);
-    const rules = stopRules(1.2);
+    const rules = stopRules({ stopAtrMultiple: 1.2, stopAtrTimeframe: '5m' });
     expect(value.rules).toHaveLength(rules.length);
     for (const rule of value.rules) expect(rule).toMatchObject({ signals: { trades: value.acted } });
     const again = await study({ predictionsFile });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -63,6 +64,7 @@ def decisions(rows: int, pays_above: float, agreed: bool = True, seed: int = 1) 
         ts=np.sort(rng.integers(0, 50 * DAY_MS, rows)),
         fold=np.arange(rows) * 5 // rows,
         edge_bps=edge,
+        edge_score=edge / 20,
         agreed=np.full(rows, agreed),
         gross_bps=np.where(edge > pays_above, 40.0, -10.0) + rng.normal(size=rows),
     )
@@ -90,8 +92,8 @@ def test_too_little_evidence_acts_on_next_to_nothing() -> None:
 def test_walk_forward_earnings_never_look_ahead() -> None:
     """Only the last fold pays: the honest figure of the folds before cannot know."""
     d = decisions(20_000, pays_above=12.0)
-    late = Decisions(d.ts, d.fold, d.edge_bps, d.agreed, np.where(d.fold == 4, 100.0, -50.0))
+    late = replace(d, gross_bps=np.where(d.fold == 4, 100.0, -50.0))
     before = chosen(d).walk_forward_by_fold[:3]
-    spoiled = Decisions(d.ts, d.fold, d.edge_bps, d.agreed, np.where(d.fold == 4, -500.0, d.gross_bps))
+    spoiled = replace(d, gross_bps=np.where(d.fold == 4, -500.0, d.gross_bps))
     assert chosen(spoiled).walk_forward_by_fold[:3] == before
     assert chosen(late).walk_forward_by_fold[0]["netBps"] == pytest.approx(-64.0)

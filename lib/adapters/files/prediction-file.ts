@@ -155,13 +155,13 @@ class OpenFile implements PredictionFile {
   }
 }
 
-const COLUMNS = ['openTimeMs', 'close', 'atr', 'probabilities', 'abstentions'] as const;
+const COLUMNS = ['openTimeMs', 'close', 'atr', 'stopAtr', 'probabilities', 'abstentions'] as const;
 
 const bytesOf = (column: Float64Array | Uint8Array): Uint8Array =>
   new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
 
-/** float64 of time, close and ATR; of each member three classes and whether it abstained. */
-const bytesIn = ({ rows, members }: Block): number => rows * (3 * 8 + members * (3 * 8 + 1));
+/** float64 of time, close and two ATRs; of each member three classes and whether it abstained. */
+const bytesIn = ({ rows, members }: Block): number => rows * (4 * 8 + members * (3 * 8 + 1));
 
 /** undefined for a file that is something else. What the file does not hold is not listed. */
 async function readDirectory(handle: FileHandle): Promise<Block[] | undefined> {

@@ -36,6 +36,7 @@ const ensembleAnswerSchema = ensembleSchema
     costs: true,
     edgeThresholdBps: true,
     stopAtrMultiple: true,
+    stopAtrTimeframe: true,
   })
   .extend({ members: z.array(memberSchema) });
 

@@ -3,6 +3,7 @@
 // its own votes only.
 import { FEATURE_COUNT, FEATURE_NAMES, SEQUENCE_COLUMNS } from '../../features/feature-set.ts';
 import { SEQUENCE_STEPS } from '../../market/grid.ts';
+import type { StopTimeframe } from '../../models/stop-timeframe.ts';
 import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
 import type { LoadedMember, QuarantinedModel } from '../../models/use-cases/loaded-member.ts';
 import { abstain, type Vote } from '../../models/vote.ts';
@@ -16,6 +17,8 @@ export interface SymbolRow {
   readonly close: number;
   /** Wilder ATR, 14 bars, price units. */
   readonly atr: number;
+  /** Average true range of a stop's timeframe at this bar, price units. */
+  readonly stopAtrOf: (timeframe: StopTimeframe) => number;
   /** float32 [49]: the newest row. */
   readonly tabular: Float32Array;
   /** float32 [96 × 8], oldest row first; undefined where one of the 96 rows does not exist. */
@@ -27,20 +30,27 @@ const SEQUENCE_COLUMN_INDEXES = SEQUENCE_COLUMNS.map((name) => FEATURE_NAMES.ind
 
 /**
  * @param features float32 [steps, 49], the newest row last; a sequence is made of them when there are 96
- * @param bar the newest one; its close in the quote asset
+ * @param bar the newest one; its close in the quote asset. Of 5 minutes the stop's ATR is the signal's own
  */
 export function toSymbolRow(
   symbol: string,
   features: Float32Array,
-  { barOpenTimeMs, close }: { barOpenTimeMs: number; close: number },
+  bar: {
+    barOpenTimeMs: number;
+    close: number;
+    longerAtrOf: (timeframe: Exclude<StopTimeframe, '5m'>) => number;
+  },
 ): SymbolRow {
+  const { barOpenTimeMs, close, longerAtrOf } = bar;
   const tabular = features.subarray(features.length - FEATURE_COUNT);
+  const atr = tabular[ATR_COLUMN]! * close;
   const complete = features.length === SEQUENCE_STEPS * FEATURE_COUNT;
   return {
     symbol,
     barOpenTimeMs,
     close,
-    atr: tabular[ATR_COLUMN]! * close,
+    atr,
+    stopAtrOf: (timeframe) => (timeframe === '5m' ? atr : longerAtrOf(timeframe)),
     tabular,
     sequence: complete ? selectSequence(features) : undefined,
   };
@@ -72,9 +82,10 @@ export async function askModels(
       ballots[index]!.push(vote);
     });
   }
-  const signals = rows.map(({ symbol, barOpenTimeMs, close, atr }, index) =>
-    decideSignal({ symbol, barOpenTimeMs, close, atr, votes: ballots[index]!, ensemble }),
-  );
+  const signals = rows.map(({ symbol, barOpenTimeMs, close, atr, stopAtrOf }, index) => {
+    const stopAtr = stopAtrOf(ensemble.stopAtrTimeframe);
+    return decideSignal({ symbol, barOpenTimeMs, close, atr, stopAtr, votes: ballots[index]!, ensemble });
+  });
   return { signals, quarantined: silent };
 }
 

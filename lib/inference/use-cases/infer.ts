@@ -103,7 +103,9 @@ export async function infer(
       quarantined: asked.quarantined,
       servedModels: (ensemble?.ensemble.members.length ?? 0) - asked.quarantined.length,
       meanConsensus: mean(signals.map((signal) => signal.consensusFraction)),
-      meanConfidence: mean(signals.map((signal) => signal.confidence)),
+      meanConfidence: mean(
+        signals.filter(({ action }) => action !== 'HOLD').map(({ confidence }) => confidence),
+      ),
       residentBytes: dependencies.residentBytes(),
       ...(shadow && { shadow }),
       timingsMs: watch.readings(),

@@ -6,7 +6,9 @@ import { computeFeatures } from '../../features/compute-features.ts';
 import type { Abstention, AbstentionReason } from '../../market/abstention.ts';
 import { checkWindow, SEQUENCE_STEPS } from '../../market/grid.ts';
 import type { MarketDataErrorCode } from '../../market/ports.ts';
+import { timeframeAtr } from '../../market/timeframe-atr.ts';
 import type { CandleWindows, WindowReading } from '../../market/use-cases/candle-windows.ts';
+import { STOP_TIMEFRAMES, type StopTimeframe } from '../../models/stop-timeframe.ts';
 import type { WindowReadings } from '../infer-run.ts';
 import type { Watch } from '../stopwatch.ts';
 import { type SymbolRow, toSymbolRow } from './ask-models.ts';
@@ -87,7 +89,9 @@ async function readRow(
         to: grid.length,
       });
       const close = grid.close[grid.length - 1]!;
-      return success(toSymbolRow(symbol, features, { barOpenTimeMs, close }));
+      const longerAtrOf = (timeframe: StopTimeframe) =>
+        timeframeAtr(grid, STOP_TIMEFRAMES[timeframe]).at(-1)!;
+      return success(toSymbolRow(symbol, features, { barOpenTimeMs, close, longerAtrOf }));
     });
   } catch (error) {
     return failure({ reason: 'internal_error', message: messageOf(error) });

@@ -10,8 +10,8 @@ export interface BarTally {
   /** Signals on which XGBoost and LightGBM both voted, and those on which they lean to the same side. */
   readonly compared: number;
   readonly agreed: number;
-  /** Signals for which at least two models answered, and the sum of their confidences. */
-  readonly decided: number;
+  /** BUY and SELL signals, and the sum of their confidences. */
+  readonly acted: number;
   readonly confidenceSum: number;
 }
 
@@ -26,7 +26,7 @@ const SETTLED_BARS = 6;
 /** Two days and some. */
 const KEPT_BARS_MAX = 1_000;
 
-const NOTHING: BarTally = { signals: 0, compared: 0, agreed: 0, decided: 0, confidenceSum: 0 };
+const NOTHING: BarTally = { signals: 0, compared: 0, agreed: 0, acted: 0, confidenceSum: 0 };
 
 export function createBarTallies(store: Pick<SignalStore, 'ofBar'>): BarTallies {
   const kept = new Map<number, BarTally>();
@@ -34,14 +34,14 @@ export function createBarTallies(store: Pick<SignalStore, 'ofBar'>): BarTallies 
   async function read(barOpenTimeMs: number): Promise<BarTally> {
     const tally = new SignalTally();
     for (const signal of await store.ofBar(barOpenTimeMs)) tally.add(signal);
-    const { signals, abstained, comparedXgbLgbm, agreementXgbLgbm, meanConfidence } = tally.summary();
-    const decided = signals - abstained;
+    const { signals, actions, comparedXgbLgbm, agreementXgbLgbm, meanConfidence } = tally.summary();
+    const acted = actions.BUY + actions.SELL;
     return {
       signals,
       compared: comparedXgbLgbm,
       agreed: Math.round((agreementXgbLgbm ?? 0) * comparedXgbLgbm),
-      decided,
-      confidenceSum: (meanConfidence ?? 0) * decided,
+      acted,
+      confidenceSum: (meanConfidence ?? 0) * acted,
     };
   }
 
@@ -76,6 +76,6 @@ const added = (a: BarTally, b: BarTally): BarTally => ({
   signals: a.signals + b.signals,
   compared: a.compared + b.compared,
   agreed: a.agreed + b.agreed,
-  decided: a.decided + b.decided,
+  acted: a.acted + b.acted,
   confidenceSum: a.confidenceSum + b.confidenceSum,
 });

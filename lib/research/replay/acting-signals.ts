@@ -71,13 +71,13 @@ function decideAll(
 ): Uint8Array {
   const all = new Uint8Array(decided.lean.length);
   const outcome = { holdBits: 0, lean: HOLD, edgeBps: 0 };
-  const bar = { close: 0, atr: 0 };
+  const bar = { close: 0, stopAtr: 0 };
   for (let row = 0; row < all.length; row++) {
     outcome.holdBits = decided.holdBits[row]!;
     outcome.lean = decided.lean[row]!;
     outcome.edgeBps = decided.edgeBps[row]!;
     bar.close = series.close[decided.candle[row]!]!;
-    bar.atr = decided.atr[row]!;
+    bar.stopAtr = decided.stopAtr[row]!;
     const stopPrice = entryStop(outcome.lean, bar, ensemble.stopAtrMultiple);
     all[row] = allHoldBits(outcome, stopPrice, ensemble.edgeThresholdBps);
   }

@@ -15,6 +15,7 @@ export interface DecidedBars {
   readonly holdBits: Uint8Array;
   readonly edgeBps: Float64Array;
   readonly atr: Float64Array;
+  readonly stopAtr: Float64Array;
 }
 
 interface AnsweredBars extends VoteColumns {
@@ -22,6 +23,7 @@ interface AnsweredBars extends VoteColumns {
   readonly openTimeMs: Float64Array;
   readonly close: Float64Array;
   readonly atr: Float64Array;
+  readonly stopAtr: Float64Array;
 }
 
 const sharedColumn = <Column>(
@@ -41,6 +43,7 @@ export function decideBars(answers: AnsweredBars, series: CandleSeries, ensemble
     holdBits: sharedColumn(Uint8Array, rows, 1),
     edgeBps: sharedColumn(Float64Array, rows, 8),
     atr: sharedColumn(Float64Array, rows, 8),
+    stopAtr: sharedColumn(Float64Array, rows, 8),
   };
   const outcome = new VoteOutcome();
   const bar = { row: 0, close: 0, atr: 0 };
@@ -58,6 +61,7 @@ export function decideBars(answers: AnsweredBars, series: CandleSeries, ensemble
     decided.holdBits[row] = outcome.holdBits;
     decided.edgeBps[row] = outcome.edgeBps;
     decided.atr[row] = bar.atr;
+    decided.stopAtr[row] = answers.stopAtr[row]!;
   }
   return decided;
 }

@@ -55,6 +55,7 @@ interface Acting {
   readonly barOpenTimeMs: number;
   readonly close: number;
   readonly atr: number;
+  readonly stopAtr: number;
   readonly ensembleId: string;
   readonly edgeBps: number;
 }
@@ -189,6 +190,7 @@ class RunningReplay {
         barOpenTimeMs: series.openTimeMs[candle]!,
         close: series.close[candle]!,
         atr: decided.atr[own]!,
+        stopAtr: decided.stopAtr[own]!,
         ensembleId: this.#request.ensemble.id,
         edgeBps: decided.edgeBps[own]!,
       });

@@ -1,16 +1,17 @@
 // The outcome of one entry under one stop: no target, exit at the stop or at the horizon.
 import { invariant } from '../../core/invariant.ts';
 import type { CandleSeries } from '../../market/candle-series.ts';
+import type { StopTimeframe } from '../../models/stop-timeframe.ts';
 import type { TradingCosts } from '../labels/triple-barrier.ts';
 import { followSignal } from './follow-signal.ts';
-import type { AtrTimeframe, StopRule } from './stop-rule.ts';
+import type { StopRule } from './stop-rule.ts';
 
 export interface StudiedEntry {
   /** Bar that decided, as an index into the series; `horizonBars` bars must follow it. */
   readonly bar: number;
   readonly side: 'BUY' | 'SELL';
   /** As known at the close of that bar, price units, > 0. */
-  readonly atr: Readonly<Record<AtrTimeframe, number>>;
+  readonly atr: Readonly<Record<StopTimeframe, number>>;
   readonly horizonBars: number;
 }
 

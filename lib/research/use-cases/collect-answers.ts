@@ -14,6 +14,7 @@ import type { Probabilities } from '../../models/vote.ts';
 import type { DropCounts } from '../labels/dataset-rows.ts';
 import { ActedEdgeTally } from '../metrics/acted-edge.ts';
 import type { EvaluatedRows } from '../metrics/evaluate-probabilities.ts';
+import { ProfitReliabilityTally } from '../metrics/profit-reliability.ts';
 import { VoteTally } from '../metrics/vote-tally.ts';
 import type { CandidateTrade } from '../run-portfolio.ts';
 import { followSignal, type SignalPath } from '../stops/follow-signal.ts';
@@ -70,6 +71,7 @@ export interface CollectedAnswers {
   readonly tally: SignalTally;
   readonly votes: ReadonlyMap<string, VoteTally>;
   readonly edge: ActedEdgeTally;
+  readonly confidence: ProfitReliabilityTally;
   /** `symbol` is the index into `blocks`. */
   readonly candidates: readonly (CandidateTrade & { readonly exit: SignalPath['exit'] })[];
   readonly dropped: DropCounts;
@@ -84,6 +86,7 @@ export async function collectAnswers(request: CollectRequest): Promise<Collected
     tally: new SignalTally(),
     votes: new Map(ensemble.members.map(({ name }) => [name, new VoteTally(name)])),
     edge: new ActedEdgeTally(),
+    confidence: new ProfitReliabilityTally(2 * (ensemble.costs.feeBps + ensemble.costs.slippageBps)),
     candidates: [] as CollectedAnswers['candidates'][number][],
     dropped: {} as Record<string, number>,
     symbolProblems: [] as SymbolProblem[],
@@ -111,6 +114,7 @@ interface Accumulated {
   readonly tally: SignalTally;
   readonly votes: ReadonlyMap<string, VoteTally>;
   readonly edge: ActedEdgeTally;
+  readonly confidence: ProfitReliabilityTally;
   readonly candidates: CollectedAnswers['candidates'][number][];
 }
 
@@ -132,6 +136,7 @@ async function collectSymbol(
       onSignal?.(signal);
       into.tally.add(signal);
       block.tally.add(signal);
+      into.confidence.add(signal, bars.forwardReturns[rows[position]!]!);
       for (const tally of into.votes.values()) tally.add(signal);
       keepAnswers(block, position, signal);
       if (signal.action === 'HOLD') return;

@@ -140,7 +140,7 @@ export function evaluateEnsemble(
     consensusRate: summary.consensusRate,
     meanConfidence: summary.meanConfidence,
     actions: summary.actions,
-    meanConfidenceActed: summary.meanConfidenceActed,
+    confidence: answers.confidence.summary(),
     meanConsensus: summary.meanConsensus,
     abstained: summary.abstained,
     edge: answers.edge.summary({ costsBps, drawIndex }),

@@ -77,8 +77,9 @@ function describeRun(
 ): InferRun {
   const { barOpenTimeMs, symbols, release } = about;
   const count = (action: Signal['action']) => signals.filter((signal) => signal.action === action).length;
-  const mean = (of: (signal: Signal) => number) =>
-    signals.length === 0 ? null : signals.reduce((sum, signal) => sum + of(signal), 0) / signals.length;
+  const mean = (among: readonly Signal[], of: (signal: Signal) => number) =>
+    among.length === 0 ? null : among.reduce((sum, signal) => sum + of(signal), 0) / among.length;
+  const acting = signals.filter(({ action }) => action !== 'HOLD');
   return {
     barOpenTimeMs,
     shard: 0,
@@ -98,8 +99,8 @@ function describeRun(
     unwritten: [],
     // The schema requires a positive number; a replay measures nothing.
     residentBytes: 1,
-    meanConsensus: mean(({ consensusFraction }) => consensusFraction),
-    meanConfidence: mean(({ confidence }) => confidence),
+    meanConsensus: mean(signals, ({ consensusFraction }) => consensusFraction),
+    meanConfidence: mean(acting, ({ confidence }) => confidence),
     timingsMs: { models: 0, fetch: 0, features: 0, inference: 0, store: 0, total: 0 },
   };
 }

@@ -33,6 +33,8 @@ export interface Predictions {
   readonly openTimeMs: Float64Array;
   readonly close: Float64Array;
   readonly atr: Float64Array;
+  /** Of the ensemble's stop timeframe. */
+  readonly stopAtr: Float64Array;
   /** [rows, members, 3]: sell, hold, buy; zeros where the member abstained. */
   readonly probabilities: Float64Array;
   /** [rows, members]: 0 where the member answered, else one more than the index of its reason. */
@@ -53,6 +55,7 @@ export const allocatePredictions = (
   openTimeMs: new Float64Array(rows),
   close: new Float64Array(rows),
   atr: new Float64Array(rows),
+  stopAtr: new Float64Array(rows),
   probabilities: new Float64Array(rows * members * CLASSES.length),
   abstentions: new Uint8Array(rows * members),
 });
@@ -95,6 +98,7 @@ function keepSignal(predictions: Predictions, row: number, signal: Signal): void
   predictions.openTimeMs[row] = signal.barOpenTimeMs;
   predictions.close[row] = signal.close;
   predictions.atr[row] = signal.atr;
+  predictions.stopAtr[row] = signal.stopAtr;
   votes.forEach((vote, member) => {
     const position = row * votes.length + member;
     if ('abstained' in vote) {
@@ -126,12 +130,12 @@ function keyOf(
   symbol: string,
   { candles, range }: { candles: CandleSeries; range: OpenTimeRange },
 ): string {
-  const { id, featureSetHash, members } = ensemble;
+  const { id, featureSetHash, members, stopAtrTimeframe } = ensemble;
   const models = members.map(({ name, version, sha256 }) => [name, version, sha256]);
   const excluded = quarantined.map(({ model, reason }) => [model, reason]);
   const { fromMs = null, toMs = null } = range;
   const hash = createHash('sha256').update(
-    JSON.stringify([id, featureSetHash, models, excluded, symbol, fromMs, toMs]),
+    JSON.stringify([id, featureSetHash, stopAtrTimeframe, models, excluded, symbol, fromMs, toMs]),
   );
   const known = toMs === null ? candles.length : countUntil(candles, toMs - 1);
   const { openTimeMs, open, high, low, close, volume } = sliceSeries(candles, 0, known);
@@ -142,13 +146,14 @@ function keyOf(
 
 /** The signal of one row, equal to the last bit to what asking the models at that bar gives. */
 export function signalOfRow(predictions: Predictions, row: number, ensemble: Ensemble): Signal {
-  const { symbol, openTimeMs, close, atr } = predictions;
+  const { symbol, openTimeMs, close, atr, stopAtr } = predictions;
   invariant(row >= 0 && row < openTimeMs.length, `${symbol} has no row ${row}`);
   return decideSignal({
     symbol,
     barOpenTimeMs: openTimeMs[row]!,
     close: close[row]!,
     atr: atr[row]!,
+    stopAtr: stopAtr[row]!,
     votes: membersByName(ensemble).map((member, index) => voteOf(predictions, row, { member, index })),
     ensemble,
   });

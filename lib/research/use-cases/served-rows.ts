@@ -5,6 +5,21 @@ import { FEATURE_COUNT } from '../../features/feature-set.ts';
 import { type SymbolRow, toSymbolRow } from '../../inference/use-cases/ask-models.ts';
 import type { AbstentionReason } from '../../market/abstention.ts';
 import { type CandleGrid, ROW_WINDOW_BARS, SEQUENCE_STEPS } from '../../market/grid.ts';
+import { timeframeAtr } from '../../market/timeframe-atr.ts';
+import { STOP_TIMEFRAMES, type StopTimeframe } from '../../models/stop-timeframe.ts';
+
+/** Average true range of a timeframe at any bar of the grid, computed once per timeframe that is asked for. */
+export function longerAtrs(grid: CandleGrid): (timeframe: StopTimeframe, bar: number) => number {
+  const known = new Map<StopTimeframe, Float64Array>();
+  return (timeframe, bar) => {
+    let atr = known.get(timeframe);
+    if (atr === undefined) {
+      atr = timeframeAtr(grid, STOP_TIMEFRAMES[timeframe]);
+      known.set(timeframe, atr);
+    }
+    return atr[bar]!;
+  };
+}
 
 /**
  * Gives the row of any of `bars`, an index into the grid at which serving would not abstain.
@@ -23,11 +38,16 @@ export function servedRows(
   const from = Math.max(ROW_WINDOW_BARS - 1, (bars[0] ?? 0) - SEQUENCE_STEPS + 1);
   const features = computeFeatures(grid, { from, to: (bars.at(-1) ?? -1) + 1 });
   const rowsInARow = verdicts && countRowsInARow(verdicts);
+  const atrAt = longerAtrs(grid);
   return (bar) => {
     const steps = (rowsInARow?.[bar] ?? 0) >= SEQUENCE_STEPS ? SEQUENCE_STEPS : 1;
     const start = (bar - steps + 1 - from) * FEATURE_COUNT;
     const own = features.subarray(start, start + steps * FEATURE_COUNT);
-    return toSymbolRow(symbol, own, { barOpenTimeMs: grid.openTimeMs[bar]!, close: grid.close[bar]! });
+    return toSymbolRow(symbol, own, {
+      barOpenTimeMs: grid.openTimeMs[bar]!,
+      close: grid.close[bar]!,
+      longerAtrOf: (timeframe) => atrAt(timeframe, bar),
+    });
   };
 }
 

@@ -8,14 +8,15 @@ import type { CandleSeries } from '../../market/candle-series.ts';
 import type { CandleGrid } from '../../market/grid.ts';
 import type { CandleSource } from '../../market/ports.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
+import { STOP_TIMEFRAME_NAMES, type StopTimeframe } from '../../models/stop-timeframe.ts';
 import { gridBefore } from '../grid-before.ts';
 import type { TradingCosts } from '../labels/triple-barrier.ts';
 import { concludeStops, type StopConclusion } from '../stops/conclude-stops.ts';
-import { resampledAtr } from '../stops/resampled-atr.ts';
-import { ATR_TIMEFRAMES, stopRules } from '../stops/stop-rule.ts';
+import { stopRules } from '../stops/stop-rule.ts';
 import { type BusiestDay, type RuleReport, StopStudyTally } from '../stops/stop-study.ts';
 import type { SymbolProblem } from '../symbol-problem.ts';
 import { type Predictions, signalOfRow } from './predictions.ts';
+import { longerAtrs } from './served-rows.ts';
 
 export interface StopStudyRequest {
   readonly source: CandleSource;
@@ -50,7 +51,7 @@ export interface StopStudy {
 
 export async function studyStops(request: StopStudyRequest): Promise<StopStudy> {
   const { ensemble, symbols, drawIndex } = request;
-  const tally = new StopStudyTally({ rules: stopRules(ensemble.stopAtrMultiple), costs: ensemble.costs });
+  const tally = new StopStudyTally({ rules: stopRules(ensemble), costs: ensemble.costs });
   const symbolProblems: SymbolProblem[] = [];
   const counts = { decided: 0, acted: 0, excluded: 0 };
   let [fromMs, toMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
@@ -95,9 +96,6 @@ async function readPast(
   return grid.ok ? success({ grid: grid.value, predictions: predictions.value }) : grid;
 }
 
-/** 5-minute bars in one bar of the timeframe; the shortest is the signal's own ATR. */
-const BARS_PER_STEP = { '1h': 12, '4h': 48 } as const;
-
 function addSymbol(
   tally: StopStudyTally,
   context: {
@@ -110,18 +108,20 @@ function addSymbol(
 ): void {
   const { grid, predictions, ensemble, drawIndex, counts } = context;
   const { horizonBars } = ensemble.label;
-  const hourly = resampledAtr(grid, BARS_PER_STEP['1h']);
-  const fourHourly = resampledAtr(grid, BARS_PER_STEP['4h']);
+  const atrAt = longerAtrs(grid);
   for (let row = 0; row < predictions.openTimeMs.length; row++) {
     counts.decided++;
     const { action: side, atr: own } = signalOfRow(predictions, row, ensemble);
     if (side === 'HOLD') continue;
     counts.acted++;
     const bar = (predictions.openTimeMs[row]! - grid.openTimeMs[0]!) / BAR_MS;
-    const atr = { '5m': own, '1h': hourly[bar]!, '4h': fourHourly[bar]! };
+    // Of 5 minutes it is the signal's own.
+    const atr = Object.fromEntries(
+      STOP_TIMEFRAME_NAMES.map((timeframe) => [timeframe, timeframe === '5m' ? own : atrAt(timeframe, bar)]),
+    ) as Record<StopTimeframe, number>;
     // Drawn for every signal, so that excluding one does not change the coins of the others.
     const coin = drawIndex(2) === 0 ? 'BUY' : 'SELL';
-    if (hasPath(grid, bar, horizonBars) && ATR_TIMEFRAMES.every((timeframe) => atr[timeframe] > 0))
+    if (hasPath(grid, bar, horizonBars) && STOP_TIMEFRAME_NAMES.every((timeframe) => atr[timeframe] > 0))
       tally.add(grid, { bar, side, atr, horizonBars }, coin);
     else counts.excluded++;
   }

@@ -87,6 +87,7 @@ export async function collectEvidence(
     barsDecided: runs && countDecided(runs, sources.shards),
     ...evaluateModels(runs, proofs),
     agreementXgbLgbm: signals?.agreementXgbLgbm,
+    actingSignals: signals?.actingSignals,
     meanConfidence: signals?.meanConfidence,
     memoryBytesMax: largest(runs?.map((run) => run.residentBytes)),
     latencyMsPerSymbol: largest(runs?.filter(({ symbols }) => symbols > 0).map(latencyMsPerSymbol)),
@@ -124,12 +125,13 @@ function countDecided(runs: readonly InferRun[], shards: number): number {
 async function tallySignals(
   tallies: BarTallies,
   window: EvidenceWindow,
-): Promise<Pick<GoNoGoEvidence, 'agreementXgbLgbm' | 'meanConfidence'>> {
+): Promise<Pick<GoNoGoEvidence, 'agreementXgbLgbm' | 'actingSignals' | 'meanConfidence'>> {
   const total = await tallies.between(window);
   const isCompared = total.compared > 0 && total.compared >= COMPARED_SHARE_MIN * total.signals;
   return {
     agreementXgbLgbm: isCompared ? total.agreed / total.compared : undefined,
-    meanConfidence: total.decided > 0 ? total.confidenceSum / total.decided : undefined,
+    actingSignals: total.signals > 0 ? total.acted : undefined,
+    meanConfidence: total.acted > 0 ? total.confidenceSum / total.acted : undefined,
   };
 }
 

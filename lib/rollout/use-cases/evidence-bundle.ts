@@ -20,6 +20,7 @@ const EVIDENCE_FIGURES = [
   'featureMismatches',
   'modelLoadFailures',
   'agreementXgbLgbm',
+  'actingSignals',
   'meanConfidence',
   'worstDailyDrawdown',
   'profitUsdt',

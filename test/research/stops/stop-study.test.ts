@@ -36,7 +36,7 @@ describe('one entry', () => {
   // Decided on the first bar, entered at 100, ATR 1.
   const FLAT: Bar = [90, 90, 90, 90];
   const entry = (side: 'BUY' | 'SELL') =>
-    ({ bar: 0, side, atr: { '5m': 1, '1h': 2, '4h': 4 }, horizonBars: 2 }) as const;
+    ({ bar: 0, side, atr: { '5m': 1, '15m': 1.5, '1h': 2, '4h': 4, '1d': 8 }, horizonBars: 2 }) as const;
   const up = seriesOf([FLAT, [100, 102, 99, 101], [101, 104, 100.5, 103]]);
 
   test('without a stop earns the move from the next open to the close of the horizon', () => {
@@ -89,12 +89,12 @@ describe('one entry', () => {
 });
 
 test('the rules are every multiple at every timeframe, once, and no stop; the active one first', () => {
-  const names = stopRules(1.3).map(nameRule);
-  expect(names[0]).toBe('1.3 x ATR 5m');
+  const names = stopRules({ stopAtrMultiple: 1.3, stopAtrTimeframe: '4h' }).map(nameRule);
+  expect(names[0]).toBe('1.3 x ATR 4h');
   expect(names.at(-1)).toBe('no stop');
   expect(new Set(names).size).toBe(names.length);
-  expect(names).toHaveLength(9 * 3 + 1);
-  expect(stopRules(1.2)).toHaveLength(8 * 3 + 1);
+  expect(names).toHaveLength(6 * 5 + 1);
+  expect(stopRules({ stopAtrMultiple: 1.2, stopAtrTimeframe: '1d' })).toHaveLength(5 * 5 + 1);
 });
 
 function draws() {
@@ -121,7 +121,11 @@ function studyWaves(days: readonly Wave[]) {
   const draw = draws();
   for (let bar = 0; bar + 2 < bars.length; bar += 12) {
     const coin = draw(2) === 0 ? 'BUY' : 'SELL';
-    tally.add(series, { bar, side: 'BUY', atr: { '5m': 1, '1h': 2, '4h': 4 }, horizonBars: 2 }, coin);
+    tally.add(
+      series,
+      { bar, side: 'BUY', atr: { '5m': 1, '15m': 1.5, '1h': 2, '4h': 4, '1d': 8 }, horizonBars: 2 },
+      coin,
+    );
   }
   return tally.summary(draw);
 }
@@ -165,7 +169,10 @@ describe('conclusions', () => {
   });
 
   test('says that nothing can be said of no trades, and of too few days', () => {
-    const empty = new StopStudyTally({ rules: stopRules(1.2), costs: COSTS }).summary(draws());
+    const empty = new StopStudyTally({
+      rules: stopRules({ stopAtrMultiple: 1.2, stopAtrTimeframe: '1d' }),
+      costs: COSTS,
+    }).summary(draws());
     expect(empty.rules[0]!.signals).toEqual({
       trades: 0,
       stopHitRate: undefined,

@@ -26,6 +26,7 @@ export function signalOf(symbol: string, barOpenTimeMs: number, more: Partial<Si
     activeModels: 2,
     close: 0.00001234,
     atr: 0,
+    stopAtr: 0,
     stopPrice: 0.00001,
     ensembleId: 'e20240728_000000',
     featureSetHash: 'ab'.repeat(32),

@@ -72,7 +72,9 @@ export async function buildModelFolder(plan: ModelFolderPlan): Promise<Ensemble>
     members,
     costs: { feeBps: 5, slippageBps: 2 },
     edgeThresholdBps: 2,
+    confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },
     stopAtrMultiple: 1.2,
+    stopAtrTimeframe: '5m',
     ...plan.ensemble,
   };
   await plan.store.put(ensembleKey(ensemble.id), toJson(ensemble));

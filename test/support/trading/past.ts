@@ -35,7 +35,9 @@ export const ENSEMBLE: Ensemble = {
   members: [member('lightgbm'), member('xgboost')],
   costs: { feeBps: 5, slippageBps: 2 },
   edgeThresholdBps: 0,
+  confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },
   stopAtrMultiple: 1.2,
+  stopAtrTimeframe: '5m',
 };
 
 function seriesOf(bars: readonly Bar[], firstMs: number): CandleSeries {

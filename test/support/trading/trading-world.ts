@@ -49,7 +49,9 @@ const ensemble: Ensemble = {
   ],
   costs: { feeBps: 4, slippageBps: 2 },
   edgeThresholdBps: 10,
+  confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },
   stopAtrMultiple: 1.2,
+  stopAtrTimeframe: '5m',
 };
 
 /** Of all functions, as long as the test does not say otherwise. */
@@ -74,6 +76,7 @@ export function signalOf(
     activeModels: 4,
     close,
     atr,
+    stopAtr: atr,
     stopPrice: action === 'HOLD' ? null : close,
     ensembleId: ENSEMBLE_ID,
     featureSetHash: FEATURE_SET_HASH,
@@ -142,6 +145,8 @@ export class TradingWorld {
   /** Which code each function runs. */
   readonly versions = { infer: VERSION, execute: VERSION, managePositions: VERSION, breaker: VERSION };
   readonly clock = { nowMs: () => this.nowMs };
+  /** Monotonic clock of execute. */
+  stopwatchMs = this.clock.nowMs;
   readonly risk = createMemoryRiskStore();
   readonly signals = createMemorySignalStore();
   readonly objects = createMemoryObjectStore({ versioned: false });
@@ -223,7 +228,7 @@ export class TradingWorld {
         brokerOf: () => broker,
         policy: FULL_SIZE,
         codeVersion: this.versions.execute,
-        stopwatchMs: this.clock.nowMs,
+        stopwatchMs: () => this.stopwatchMs(),
       },
       request,
     );

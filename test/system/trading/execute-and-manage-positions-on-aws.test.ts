@@ -101,7 +101,14 @@ async function minute(ms = MINUTE_MS): Promise<void> {
 async function decided(symbol: 'BTCUSDT' | 'ETHUSDT', close: number) {
   const barOpenTimeMs = lastClosedOpenTimeMs(nowMs);
   const { codeVersion } = system;
-  const about = { barOpenTimeMs, close, atr: close * 0.004, ensembleId: ensemble.id, codeVersion };
+  const about = {
+    barOpenTimeMs,
+    close,
+    atr: close * 0.004,
+    stopAtr: close * 0.004,
+    ensembleId: ensemble.id,
+    codeVersion,
+  };
   await system.signals.put(signalOf(symbol, 'BUY', about));
   const result = {
     barOpenTimeMs,

@@ -83,7 +83,7 @@ async function decideBar() {
       for (const symbol of symbols) {
         const close = market.candles(symbol).close[BARS - 1]!;
         await system.signals.put({
-          ...signalOf('BTCUSDT', 'BUY', { barOpenTimeMs, close, atr: close * 0.004 }),
+          ...signalOf('BTCUSDT', 'BUY', { barOpenTimeMs, close, atr: close * 0.004, stopAtr: close * 0.004 }),
           symbol,
           ensembleId: request.ensembleId,
           codeVersion: system.codeVersion,
