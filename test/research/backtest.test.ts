@@ -192,7 +192,7 @@ describe('any market', () => {
         const candles = candlesOf(symbol);
         const answers = answersOf(symbol, candles, wishesOf(index));
         const atr = answers.close.map((close) => close / 400);
-        return [symbol, { candles, predictions: { ...answers, atr } }];
+        return [symbol, { candles, predictions: { ...answers, atr, stopAtr: atr } }];
       }),
     );
 

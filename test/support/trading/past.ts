@@ -59,7 +59,7 @@ function seriesOf(bars: readonly Bar[], firstMs: number): CandleSeries {
 export const pastOf = (bars: readonly Bar[]): CandleSeries =>
   seriesOf([...HISTORY, ...bars], FROM_MS - HISTORY.length * BAR_MS);
 
-/** Answers at every bar from `fromMs` on: both models sure of the wish, or leaning too little to pay the costs. ATR is 1. */
+/** Answers at every bar from `fromMs` on: both models sure of the wish, or leaning too little to pay the costs. Both ATRs are 1. */
 export function answersOf(
   symbol: string,
   candles: CandleSeries,
@@ -72,6 +72,7 @@ export function answersOf(
     predictions.openTimeMs[row] = candles.openTimeMs[skipped + row]!;
     predictions.close[row] = candles.close[skipped + row]!;
     predictions.atr[row] = 1;
+    predictions.stopAtr[row] = 1;
     const wish = wishes[row];
     const answer =
       wish === undefined ? [0.33, 0.33, 0.34] : wish === 'BUY' ? [0.1, 0.1, 0.8] : [0.8, 0.1, 0.1];
