@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
+import { createTimeLeft } from '../../format/time-left.ts';
 import { addReportOptions, checkBarRange, parseSymbols, type ReportOptions } from '../../options.ts';
 import {
   addSettingsOptions,
@@ -36,6 +37,7 @@ async function runBacktest(options: BacktestOptions): Promise<void> {
   checkBarRange(options);
   const { backtestFolder } = await import('../../../lib/runtime/compose/research/backtest.ts');
   const progress = await createProgressLine();
+  const symbolsLeft = createTimeLeft();
   const tested = await backtestFolder({
     dataFolder: options.data,
     modelsFolder: options.models,
@@ -46,7 +48,7 @@ async function runBacktest(options: BacktestOptions): Promise<void> {
     withBreaker: options.breaker,
     settings: settingsOf({ ...options }),
     predictionsFile: options.predictions,
-    onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}`),
+    onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}${symbolsLeft({ done, of })}`),
   }).finally(progress.end);
   if (!tested.ok) throw toCommandError(tested.error);
   const { report: figures, past, replayMs } = tested.value;

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { parseVaried, type VariedSetting } from '../../../lib/research/sweep/grid.ts';
 import { toCommandError, UsageError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
+import { createTimeLeft } from '../../format/time-left.ts';
 import { addReportOptions, checkBarRange, parseCount, type ReportOptions } from '../../options.ts';
 import {
   addSettingsOptions,
@@ -46,6 +47,8 @@ async function runSweep(options: SweepOptions): Promise<void> {
     throw new UsageError('--vary names a setting twice: list all its values once');
   const { sweepFolder } = await import('../../../lib/runtime/compose/research/sweep.ts');
   const progress = await createProgressLine();
+  const symbolsLeft = createTimeLeft();
+  const trialsLeft = symbolsLeft;
   const swept = await sweepFolder({
     dataFolder: options.data,
     modelsFolder: options.models,
@@ -58,8 +61,10 @@ async function runSweep(options: SweepOptions): Promise<void> {
     varied: options.vary,
     chooseDays: options.chooseDays,
     judgeDays: options.judgeDays,
-    onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}`),
-    onTrial: ({ done, of }) => progress.show(`trial ${done}/${of}`),
+    onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}${symbolsLeft({ done, of })}`),
+    onTrial: ({ done, of }) => {
+      progress.show(`trial ${done}/${of}${trialsLeft({ done, of })}`);
+    },
   }).finally(progress.end);
   if (!swept.ok) throw toCommandError(swept.error);
   await report(swept.value, options, async () => ({

@@ -52,7 +52,7 @@ export function reportBacktest(run: BacktestRun, context: ReportContext): Backte
   return {
     ...rest,
     range,
-    inSample: range.fromMs > trainedToMs ? false : range.toMs - BAR_MS <= trainedToMs ? true : 'partly',
+    inSample: inSampleOf(range, trainedToMs),
     symbols: [...series.keys()],
     bars: (range.toMs - range.fromMs) / BAR_MS,
     resolutionMs: BAR_MS,
@@ -73,6 +73,13 @@ export function reportBacktest(run: BacktestRun, context: ReportContext): Backte
     benchmarks: holdMarket(series, { timeMs: curve.timeMs, startUsdt: curve.equityUsdt[0]! }),
   };
 }
+
+/** @param trainedToMs newest bar that any serving model was trained on */
+export const inSampleOf = (
+  { fromMs, toMs }: BacktestReport['range'],
+  trainedToMs: number,
+): BacktestReport['inSample'] =>
+  fromMs > trainedToMs ? false : toMs - BAR_MS <= trainedToMs ? true : 'partly';
 
 const order = (a: { symbol: string }, b: { symbol: string }): number => (a.symbol < b.symbol ? -1 : 1);
 

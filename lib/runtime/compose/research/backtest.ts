@@ -79,7 +79,10 @@ export async function replayPast(
 /** Fails with one line where the use cases have to trade the range. */
 export async function replayColumns(
   { fromMs, toMs, depositUsdt, settings }: ReplayQuery,
-  { past, ensemble: released }: Pick<ReplayInput, 'past' | 'ensemble'>,
+  {
+    past,
+    ensemble: released,
+  }: Pick<ReplayInput, 'ensemble'> & { readonly past: Pick<Past, 'series' | 'decided'> },
   onOrder?: (order: PaperOrder) => void,
 ): Promise<Result<BacktestRun, string>> {
   const { flags, ...applied } = applySettings({ ...releasedSettings(released), ...settings }, released);
