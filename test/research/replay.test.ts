@@ -9,7 +9,7 @@ import { executionRecords } from '../../lib/execution/use-cases/execution-record
 import { type CandleSeries, countUntil } from '../../lib/market/candle-series.ts';
 import type { BacktestSettings } from '../../lib/research/backtest-settings.ts';
 import { allocatePredictions, type Predictions } from '../../lib/research/use-cases/predictions.ts';
-import { replayColumns, replayUseCases } from '../../lib/runtime/compose/research/backtest.ts';
+import { replayColumns, replayPast, replayUseCases } from '../../lib/runtime/compose/research/backtest.ts';
 import { replayInputOf } from '../support/trading/past.ts';
 
 const SAMPLE = resolve(import.meta.dirname, '../../samples/crash-2024-08-05');
@@ -144,4 +144,26 @@ describe('on recorded candles of a crash', () => {
     },
     120_000,
   );
+});
+
+test('a gap at a time of funding is left to the use cases, and their trades are reported', async () => {
+  const atMs = Date.UTC(2024, 7, 4, 23, 55);
+  const gappy = new Map(
+    [...recorded].slice(0, 3).map(([symbol, candles]) => {
+      const gap = countUntil(candles, atMs - 1);
+      const without = (column: Float64Array) => column.filter((_, candle) => candle !== gap);
+      const { openTimeMs, open, high, low, close, volume } = candles;
+      const columns = { openTimeMs, open, high, low, close, volume };
+      const kept = Object.entries(columns).map(([name, column]) => [name, without(column)]);
+      return [symbol, { ...Object.fromEntries(kept), length: candles.length - 1 } as CandleSeries];
+    }),
+  );
+  const input = await inputOf(0.5, gappy);
+  const query = { fromMs: FROM_MS, toMs: Date.UTC(2024, 7, 5, 1), depositUsdt: 10_000, settings: {} };
+  const quick = await replayColumns(query, input);
+  expect(quick).toEqual({ ok: false, error: expect.stringContaining('has no candle at a time of funding') });
+  const report = await replayPast({ ...query, withBreaker: false }, input);
+  const byUseCases = await replayUseCases(query, input);
+  expect(report.trades.length).toBe(byUseCases.trades.length);
+  expect(report.outcomes).toEqual(byUseCases.outcomes);
 });

@@ -34,8 +34,10 @@ const sharedColumn = <Column>(
 
 /** @param series candles of the symbol: those of every answered bar are among them */
 export function decideBars(answers: AnsweredBars, series: CandleSeries, ensemble: Ensemble): DecidedBars {
-  const { symbol, openTimeMs, close, atr } = answers;
+  const { symbol, openTimeMs, close, atr, stopAtr } = answers;
   const rows = openTimeMs.length;
+  // The stop's timeframe is often the bar's own.
+  const isSame = stopAtr.every((value, row) => value === atr[row]);
   const decided = {
     symbol,
     candle: sharedColumn(Uint32Array, rows, 4),
@@ -43,7 +45,7 @@ export function decideBars(answers: AnsweredBars, series: CandleSeries, ensemble
     holdBits: sharedColumn(Uint8Array, rows, 1),
     edgeBps: sharedColumn(Float64Array, rows, 8),
     atr: sharedColumn(Float64Array, rows, 8),
-    stopAtr: sharedColumn(Float64Array, rows, 8),
+    stopAtr: sharedColumn(Float64Array, isSame ? 0 : rows, 8),
   };
   const outcome = new VoteOutcome();
   const bar = { row: 0, close: 0, atr: 0 };
@@ -61,7 +63,23 @@ export function decideBars(answers: AnsweredBars, series: CandleSeries, ensemble
     decided.holdBits[row] = outcome.holdBits;
     decided.edgeBps[row] = outcome.edgeBps;
     decided.atr[row] = bar.atr;
-    decided.stopAtr[row] = answers.stopAtr[row]!;
+    if (!isSame) decided.stopAtr[row] = stopAtr[row]!;
   }
-  return decided;
+  const isWhole = rows > 0 && decided.candle[rows - 1]! - decided.candle[0]! === rows - 1;
+  return {
+    ...decided,
+    stopAtr: isSame ? decided.atr : decided.stopAtr,
+    candle: isWhole ? consecutive(decided.candle[0]!, rows) : decided.candle,
+  };
+}
+
+let numbers = sharedColumn(Uint32Array, 0, 4);
+
+/** `first`, `first + 1` …: in memory that all symbols without a gap have in common. */
+function consecutive(first: number, count: number): Uint32Array {
+  if (numbers.length < first + count) {
+    numbers = sharedColumn(Uint32Array, first + count, 4);
+    for (let index = 0; index < numbers.length; index++) numbers[index] = index;
+  }
+  return numbers.subarray(first, first + count);
 }
