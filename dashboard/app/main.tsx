@@ -170,7 +170,7 @@ function Dashboard({ token, onForget }: { token: string; onForget: () => void })
           </>
         )}
       </main>
-      <ActionDialog token={token} me={me} asked={asked} onActed={onActed} />
+      <ActionDialog {...{ token, me, asked, onActed }} onClose={() => setAsked(undefined)} />
       <footer>
         <button type="button" class="link" onClick={forget(onForget)}>
           Use another token

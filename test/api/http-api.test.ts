@@ -464,13 +464,14 @@ describe('the document', () => {
     await ask(200, '/api/signals?symbol=AUSDT');
     const reads = [
       ...['metrics', 'trades', 'positions', 'orders', 'equity', 'equity/days', 'candles?symbol=BTCUSDT'],
-      ...['universe', 'models', 'rollout', 'audit'],
+      ...['universe', 'models', 'rollout', 'audit', 'bars'],
     ].map((name) => `/api/${name}`);
     for (const path of reads) await ask(200, path);
     for (const name of ['trades', 'positions', 'orders', 'equity', 'equity/days', 'audit'])
       for (const query of ['odd=1', 'scope=both', 'count=0', 'count=99999', 'before=x'])
         await ask(400, `/api/${name}?${query}`);
     await ask(400, '/api/candles');
+    await ask(400, '/api/bars?count=289');
     await ask(400, '/api/signals?bar=1');
     await ask(404, '/api/candles?symbol=NOSUCHUSDT');
     await ask(400, STOP, { body: '{}' });
@@ -497,6 +498,7 @@ describe('the document', () => {
       'models',
       'rollout',
       'audit',
+      'bars',
     ])
       await ask(503, `/api/${path}`);
     await ask(200, '/api/metrics');

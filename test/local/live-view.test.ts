@@ -82,6 +82,7 @@ const view: BarView = {
       exposureMicroUsdt: 0,
       positions: 0,
     },
+    allowance: { capitalMicroUsdt: 9_990_120_000, positions: 10 },
     positions: [],
     unread: [],
   },

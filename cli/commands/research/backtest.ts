@@ -2,13 +2,12 @@
 import type { Command } from 'commander';
 import { toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
-import { createTimeLeft } from '../../format/time-left.ts';
 import { addReportOptions, checkBarRange, parseSymbols, type ReportOptions } from '../../options.ts';
 import {
   addSettingsOptions,
   addTradedRangeOptions,
-  settingsOf,
   type TradedRangeOptions,
+  tradedRangeOf,
 } from './backtest-options.ts';
 import { addCompareCommand } from './compare.ts';
 import { report } from './report.ts';
@@ -37,18 +36,9 @@ async function runBacktest(options: BacktestOptions): Promise<void> {
   checkBarRange(options);
   const { backtestFolder } = await import('../../../lib/runtime/compose/research/backtest.ts');
   const progress = await createProgressLine();
-  const symbolsLeft = createTimeLeft();
   const tested = await backtestFolder({
-    dataFolder: options.data,
-    modelsFolder: options.models,
-    symbols: options.symbols,
-    fromMs: options.from,
-    toMs: options.to,
-    depositUsdt: options.deposit,
+    ...tradedRangeOf(options, progress),
     withBreaker: options.breaker,
-    settings: settingsOf({ ...options }),
-    predictionsFile: options.predictions,
-    onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}${symbolsLeft({ done, of })}`),
   }).finally(progress.end);
   if (!tested.ok) throw toCommandError(tested.error);
   const { report: figures, past, replayMs } = tested.value;

@@ -8,8 +8,8 @@ import { addReportOptions, checkBarRange, parseCount, type ReportOptions } from 
 import {
   addSettingsOptions,
   addTradedRangeOptions,
-  settingsOf,
   type TradedRangeOptions,
+  tradedRangeOf,
 } from './backtest-options.ts';
 import { report } from './report.ts';
 
@@ -47,24 +47,18 @@ async function runSweep(options: SweepOptions): Promise<void> {
     throw new UsageError('--vary names a setting twice: list all its values once');
   const { sweepFolder } = await import('../../../lib/runtime/compose/research/sweep.ts');
   const progress = await createProgressLine();
-  const symbolsLeft = createTimeLeft();
-  const trialsLeft = symbolsLeft;
+  const traded = tradedRangeOf(options, progress);
+  let trialsLeft = createTimeLeft();
   const swept = await sweepFolder({
-    dataFolder: options.data,
-    modelsFolder: options.models,
-    symbols: options.symbols,
-    fromMs: options.from,
-    toMs: options.to,
-    depositUsdt: options.deposit,
-    predictionsFile: options.predictions,
-    settings: settingsOf({ ...options }),
+    ...traded,
     varied: options.vary,
     chooseDays: options.chooseDays,
     judgeDays: options.judgeDays,
-    onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}${symbolsLeft({ done, of })}`),
-    onTrial: ({ done, of }) => {
-      progress.show(`trial ${done}/${of}${trialsLeft({ done, of })}`);
+    onSymbol: (symbol) => {
+      traded.onSymbol(symbol);
+      if (symbol.done === symbol.of) trialsLeft = createTimeLeft();
     },
+    onTrial: ({ done, of }) => progress.show(`trial ${done}/${of}${trialsLeft({ done, of })}`),
   }).finally(progress.end);
   if (!swept.ok) throw toCommandError(swept.error);
   await report(swept.value, options, async () => ({

@@ -26,6 +26,8 @@ export class EntryWatch {
   readonly #snapshots: EquitySnapshot[] = [];
   #gate: GateItem | undefined;
   #closedSinceMs: number | undefined;
+  /** undefined while a gate is closed, but for the lease. */
+  openSinceMs: number | undefined;
   #epochSinceMs = 0;
 
   constructor(stage: Stage, register: Register) {
@@ -35,7 +37,10 @@ export class EntryWatch {
 
   recordWritten(key: string, value: unknown): void {
     if (key.startsWith('order#')) this.#orders.set(key.slice('order#'.length), value as OrderRecord);
-    if (key.startsWith('equity#')) this.#snapshots.push(value as EquitySnapshot);
+    if (key.startsWith('equity#')) {
+      this.#snapshots.push(value as EquitySnapshot);
+      if (this.#snapshots.length > 20) this.#snapshots.shift();
+    }
   }
 
   gateMoved(before: GateItem | undefined, gate: GateItem): void {
@@ -48,8 +53,13 @@ export class EntryWatch {
   /** Flags, latch or level are other ones. */
   gatesMoved(): void {
     const isOpen = this.#gate?.latch === 'ARMED' && this.#areFlagsOpen();
-    if (isOpen) this.#closedSinceMs = undefined;
-    else this.#closedSinceMs ??= this.#stage.timeline.nowMs;
+    if (isOpen) {
+      this.#closedSinceMs = undefined;
+      this.openSinceMs ??= this.#stage.timeline.nowMs;
+      return;
+    }
+    this.openSinceMs = undefined;
+    this.#closedSinceMs ??= this.#stage.timeline.nowMs;
   }
 
   #areFlagsOpen(): boolean {

@@ -10,8 +10,9 @@ import type {
   RejectionRecord,
   TradeRecord,
 } from '../../../lib/risk/records.ts';
+import type { Fault } from '../kernel/fault-plan.ts';
 import type { FinishedRun } from '../world/lambda.ts';
-import type { Stage } from '../world/stage.ts';
+import { type Stage, wasOutSince } from '../world/stage.ts';
 import type { Register } from './register.ts';
 
 interface Written<T> {
@@ -20,6 +21,7 @@ interface Written<T> {
 }
 
 const SKEW_MS = 2_000;
+const KEPT = 60;
 /** What is told of a difference may come from as long ago: a wallet is given ten minutes, a list two runs. */
 const EXPLAINS_MS = 16 * MINUTE_MS;
 
@@ -49,6 +51,8 @@ export class LatchWatch {
 
   recordWritten(key: string, value: unknown): void {
     const atMs = this.#stage.timeline.nowMs;
+    for (const kept of [this.#snapshots, this.#runs, this.#rejections, this.#stopHits])
+      if (kept.length > KEPT) kept.splice(0, KEPT / 2);
     if (key.startsWith('equity#')) this.#snapshots.push(value as EquitySnapshot);
     else if (key.startsWith('rejection#')) this.#rejections.push({ atMs, value: value as RejectionRecord });
     else if (key === 'position-manager') this.#runs.push({ atMs, value: value as PositionManagerRecord });
@@ -181,12 +185,12 @@ export class LatchWatch {
       this.#finished.some(
         (run) => run.name === name && run.endedAtMs >= atMs - ms && run.invocation.faults > 0,
       );
-    const isOut = this.#stage.outage.untilMs >= atMs - EXPLAINS_MS;
+    const isOut = wasOutSince(this.#stage, atMs - EXPLAINS_MS);
     switch (code) {
       case 'operator':
         return hasRecent(2 * MINUTE_MS, BY_HAND);
       case 'reconciliation':
-        return hasRecent(EXPLAINS_MS, OTHERS);
+        return hasRecent(EXPLAINS_MS, OTHERS) || since(EXPLAINS_MS).some(isFalseRow);
       case 'unprotected_position':
         return hasRecent(EXPLAINS_MS, OTHERS) || isOut || this.#isAnyDisturbed(atMs, 8 * MINUTE_MS);
       case 'position_manager_silent':
@@ -223,6 +227,8 @@ export class LatchWatch {
   }
 }
 
+/** A row that says something else than what happened, and of which no other row says the contrary. */
+const isFalseRow = ({ kind, key }: Fault): boolean => kind === 'odd_row' && /userTrades|income/.test(key);
 const BY_HAND: ReadonlySet<string> = new Set(['tripped_by_hand', 'emergency_stop']);
 const OTHERS: ReadonlySet<string> = new Set([
   ...[

@@ -1,6 +1,6 @@
 // Whether what is held is behind a stop, by what the exchange itself knows.
 import type { FinishedRun } from '../world/lambda.ts';
-import { SCOPE, type Stage } from '../world/stage.ts';
+import { SCOPE, type Stage, wasOutSince } from '../world/stage.ts';
 import type { Register } from './register.ts';
 
 const DUST = 5e-9;
@@ -57,7 +57,7 @@ export class ProtectionWatch {
   /** After a run of the position manager. */
   managed({ invocation, outcome, endedAtMs }: FinishedRun): void {
     this.look();
-    const isOut = this.#stage.outage.untilMs > invocation.startedAtMs;
+    const isOut = wasOutSince(this.#stage, invocation.startedAtMs);
     if (outcome.outcome !== 'done' || invocation.faults > 0 || isOut) return;
     for (const [symbol, bare] of this.bare) {
       if (bare.sinceMs > invocation.startedAtMs - LAG_MS || !this.isOurs(symbol)) continue;

@@ -113,8 +113,8 @@ export class Environment {
 /** What may befall any process at any step. */
 function processFault(draw: Draw, share: number): StepFault | undefined {
   const pick = draw() / (share * 2);
-  if (pick < 0.15) return { kind: 'crash_before_effect', crash: 'before' };
-  if (pick < 0.3) return { kind: 'crash_after_effect', crash: 'after' };
-  if (pick < 0.6) return { kind: 'late_effect', delayMs: 500 + draw() ** 3 * STALL_MS_MAX };
+  if (pick < 0.08) return { kind: 'crash_before_effect', crash: 'before' };
+  if (pick < 0.16) return { kind: 'crash_after_effect', crash: 'after' };
+  if (pick < 0.55) return { kind: 'late_effect', delayMs: 500 + draw() ** 3 * STALL_MS_MAX };
   return pick < 1 ? { kind: 'frozen', delayMs: 1_000 + draw() ** 2 * STALL_MS_MAX } : undefined;
 }

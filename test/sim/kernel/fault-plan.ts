@@ -64,6 +64,7 @@ export interface FaultChoice {
 export class FaultPlan {
   readonly counts = new Map<FaultKind, number>();
   readonly log: Fault[] = [];
+  onFault: (fault: Fault) => void = () => undefined;
   /** From here on nothing happens any more. */
   quietFromMs = Number.POSITIVE_INFINITY;
   readonly #seed: number;
@@ -91,6 +92,7 @@ export class FaultPlan {
     if (only !== undefined && !only.has(fault.key)) return false;
     this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
     this.log.push(fault);
+    this.onFault(fault);
     return true;
   }
 }

@@ -27,7 +27,7 @@ export class Timeline {
 
   at(atMs: number, wake: () => void): void {
     const heap = this.#heap;
-    const due = { atMs: Math.max(atMs, this.#nowMs), order: this.#order++, wake };
+    const due = { atMs: Math.max(Math.ceil(atMs), this.#nowMs), order: this.#order++, wake };
     let index = heap.push(due) - 1;
     while (index > 0) {
       const parent = (index - 1) >> 1;

@@ -13,6 +13,10 @@ const PROXY_SEARCH = 'async loadProxyModules() {';
 const NEVER_CALLED =
   /^(@aws-sdk|@smithy|@aws-lambda-powertools|aws-xray|onnxruntime|protobufjs|undici|ws$|esbuild$)/;
 
+const SLOW_HMAC = "const hmac = (request, secret, hash, digest = 'hex') => {";
+const FAST_HMAC = `import { createHmac } from 'node:crypto';\n${SLOW_HMAC}
+  if (digest === 'hex' && hash.outputLen === 32 && hash.blockLen === 64) return createHmac('sha256', secret).update(request).digest('hex');`;
+
 export interface Mutation {
   /** From the root. */
   readonly file: string;
@@ -47,6 +51,11 @@ const replaced = (mutations: readonly Mutation[]): Plugin => ({
     const applied = new Set<Mutation>();
     onLoad({ filter: /ccxt\/js\/src\/base\/Exchange\.js$/ }, ({ path }) => {
       const contents = readFileSync(path, 'utf8').replace(PROXY_SEARCH, `${PROXY_SEARCH} return;`);
+      return { contents, loader: 'js' };
+    });
+    // The same digest in a tenth of the time.
+    onLoad({ filter: /ccxt\/js\/src\/base\/functions\/crypto\.js$/ }, ({ path }) => {
+      const contents = readFileSync(path, 'utf8').replace(SLOW_HMAC, () => FAST_HMAC);
       return { contents, loader: 'js' };
     });
     onLoad({ filter: /\.ts$/ }, ({ path }) => {

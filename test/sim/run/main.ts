@@ -1,12 +1,28 @@
-// The simulation as a program, bundled by scripts/sim.ts: one process of it.
-import { simulate } from './simulate.ts';
+// The simulation as a program of its own, made by bundle.ts: carries out the runs that it is given as JSON, one after the other, and
+// prints a line of JSON for each.
 
-const seed = Number(process.argv[2] ?? 1);
-const days = Number(process.argv[3] ?? 1);
-const startedMs = performance.now();
-const cpu = process.cpuUsage();
-const report = await simulate({ seed, days, ...(process.argv[4] === 'trace' && { onLine: console.info }) });
-const { user, system } = process.cpuUsage(cpu);
-console.info(JSON.stringify({ ...report, faults: report.faults.length }, null, 1));
-console.info(`${Math.round(performance.now() - startedMs)} ms, ${Math.round((user + system) / 1000)} ms CPU`);
-process.exit(report.violations.length === 0 ? 0 : 1);
+import type { ProcessRequest, ProcessRun } from './process-protocol.ts';
+import { type RunRequest, simulate } from './simulate.ts';
+
+const { runs, trace }: ProcessRequest = JSON.parse(process.argv[2]!);
+for (const { groups, only, ...run } of runs) {
+  const before = process.cpuUsage();
+  const request: RunRequest = {
+    ...run,
+    ...(groups !== undefined && { groups: new Set(groups) }),
+    ...(only !== undefined && { only: new Set(only) }),
+    ...(trace === true && { onLine: (line: string) => console.error(line) }),
+  };
+  const report = await simulate(request);
+  const { user, system } = process.cpuUsage(before);
+  const faults = report.violations.length > 0 ? report.faults : [];
+  const told: ProcessRun = {
+    ...report,
+    run: { groups, only, ...run },
+    faults,
+    cpuMs: (user + system) / 1_000,
+  };
+  console.info(JSON.stringify(told));
+}
+// What has died waits for ever.
+process.exit(0);

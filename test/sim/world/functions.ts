@@ -135,8 +135,9 @@ function openPorts(stage: Stage, environment: Environment) {
   const nowMs = () => timeline.nowMs;
   const clock = { nowMs: environment.nowMs };
   const isOut = (method: string, path: string) =>
-    nowMs() < stage.outage.untilMs &&
-    stage.outage.paths.some((out) => out === '*' || out === path || out === `${method} ${path}`);
+    stage.outages.some(({ fromMs, untilMs }) => nowMs() >= fromMs && nowMs() < untilMs) ||
+    (nowMs() < stage.outage.untilMs &&
+      stage.outage.paths.some((out) => out === '*' || out === path || out === `${method} ${path}`));
   const watch = {
     sent: (request: Parameters<Stage['watch']['sent']>[0]) => stage.watch.sent(request),
     answered: (...about: Parameters<Stage['watch']['answered']>) => stage.watch.answered(...about),

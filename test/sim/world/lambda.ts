@@ -26,6 +26,7 @@ export type RunOutcome =
 export interface FinishedRun {
   readonly name: FunctionName;
   readonly invocation: Invocation;
+  readonly event: unknown;
   readonly endedAtMs: number;
   readonly outcome: RunOutcome;
   /** Of the environment's clock. */
@@ -38,7 +39,7 @@ interface Warm {
 }
 
 const SKEW_MS_MAX = 2_000;
-const COLD_SHARE = 0.02;
+const COLD_SHARE = 0.003;
 
 export class Lambda {
   readonly #stage: Stage;
@@ -136,7 +137,14 @@ export class Lambda {
     });
     environment.invocation = environment.isDead ? invocation : undefined;
     this.#onRun({
-      ...{ name, invocation, outcome, endedAtMs: timeline.nowMs, clockOffsetMs: environment.clockOffsetMs },
+      ...{
+        name,
+        invocation,
+        event,
+        outcome,
+        endedAtMs: timeline.nowMs,
+        clockOffsetMs: environment.clockOffsetMs,
+      },
     });
     return outcome;
   }

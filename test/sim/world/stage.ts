@@ -56,6 +56,8 @@ export interface Stage extends Kernel {
   keys: { apiKey: string; secret: string };
   /** Symbols whose filters have become coarser. */
   readonly coarsened: Set<string>;
+  /** When the exchange is down as a whole, as it was on the day. */
+  readonly outages: readonly { readonly fromMs: number; readonly untilMs: number }[];
   /** Paths that do not answer, until when. */
   outage: { readonly paths: readonly string[]; readonly untilMs: number };
 }
@@ -71,7 +73,12 @@ const SILENT: StageWatch = {
 
 export async function openStage(
   kernel: Kernel,
-  { seed, market, isUnkind }: { seed: number; market: MarketSource; isUnkind: boolean },
+  {
+    seed,
+    market,
+    outages,
+    isUnkind,
+  }: { seed: number; market: MarketSource; outages: Stage['outages']; isUnkind: boolean },
 ): Promise<Stage> {
   const { timeline } = kernel;
   const clock = { nowMs: () => timeline.nowMs };
@@ -85,7 +92,7 @@ export async function openStage(
   await putEnsemble(objects);
   return {
     ...kernel,
-    ...{ seed, market, symbols: market.symbols, core, flags, objects, keys: KEYS },
+    ...{ seed, market, outages, symbols: market.symbols, core, flags, objects, keys: KEYS },
     risk: createMemoryRiskStore(),
     signals: createMemorySignalStore(),
     signalsWrittenAtMs: new Map(),
@@ -95,6 +102,11 @@ export async function openStage(
     outage: { paths: [], untilMs: 0 },
   };
 }
+
+/** Whether the exchange is down, or in part, at any time from then until now. */
+export const wasOutSince = ({ outage, outages, timeline }: Stage, sinceMs: number): boolean =>
+  outage.untilMs > sinceMs ||
+  outages.some(({ fromMs, untilMs }) => fromMs <= timeline.nowMs && untilMs > sinceMs);
 
 /** The risk table as one environment writes it, told to whoever watches. */
 export function watchedRisk(stage: Stage, environment: Environment): RiskStore {
