@@ -9,9 +9,9 @@ import type { HoldReason } from './signal.ts';
 const ACTIVE_MODELS_MIN = 2;
 
 /** Index into ACTIONS. */
-export const SELL = ACTIONS.indexOf('SELL');
+const SELL = ACTIONS.indexOf('SELL');
 export const HOLD = ACTIONS.indexOf('HOLD');
-export const BUY = ACTIONS.indexOf('BUY');
+const BUY = ACTIONS.indexOf('BUY');
 
 /** In the order in which a signal tells them; a set of them is a number with one bit for each. */
 const HOLD_REASONS_IN_ORDER: readonly HoldReason[] = [
