@@ -1,5 +1,5 @@
-// What a backtest costs: symbol-bars per second with cached predictions, with the models running, and whether twice the
-// bars or twice the symbols cost twice the time.
+// What a backtest costs: symbol-bars per second of one core with cached predictions, when it trades now and then and when it trades all
+// the time, and with the models running; and whether more bars or symbols cost more than their share.
 import { createOnnxModelRuntime } from '../lib/adapters/onnx/onnx-model-runtime.ts';
 import { invariant } from '../lib/core/invariant.ts';
 import { BAR_MS } from '../lib/market/candle.ts';
@@ -7,79 +7,85 @@ import { type CandleSeries, countUntil, sliceSeries } from '../lib/market/candle
 import { ROW_WINDOW_BARS, SEQUENCE_STEPS } from '../lib/market/grid.ts';
 import { createEnsembleProvider } from '../lib/models/use-cases/load-ensemble.ts';
 import type { LoadedEnsemble } from '../lib/models/use-cases/loaded-ensemble.ts';
-import { type Predictions, predictSymbol } from '../lib/research/use-cases/predictions.ts';
-import { replayPast } from '../lib/runtime/compose/research/backtest.ts';
+import { decideBars } from '../lib/research/replay/decided-bars.ts';
+import { predictSymbol } from '../lib/research/use-cases/predictions.ts';
+import { replayColumns } from '../lib/runtime/compose/research/backtest.ts';
 import { openModels } from '../lib/runtime/compose/research/recorded-input.ts';
 import { generateMarket } from '../local/market/generated-market.ts';
+import { MADE_UP_ENSEMBLE, makeAnswers } from './made-up-answers.ts';
 
 const SYMBOLS = 100;
+const SYMBOLS_MAX = 1_000;
 /** Two days. */
 const BARS = 576;
 /** Symbols whose answers are timed with the models: more would only take longer. */
-const ASKED_SYMBOLS = 10;
+const ASKED_SYMBOLS = 5;
 const WARM_UP_BARS = ROW_WINDOW_BARS + SEQUENCE_STEPS;
-/** One answer in this many is turned into one that acts: the starter on recorded candles acts on one bar in about 1,800. */
-const ACTS_EVERY = 1_000;
-const TURNS = 3;
+/** One answer in so many acts: the starter on recorded candles acts on one bar in about 1,800. */
+const FEW = 1_800;
+const MANY = 50;
+const TURNS = 5;
 /** 2024-01-01T00:00Z */
 const FIRST_MS = 1_704_067_200_000;
 const FROM_MS = FIRST_MS + WARM_UP_BARS * BAR_MS;
 
 export interface BacktestBenchmark {
-  /** Decisions, gate, orders and stops, on one core. */
-  readonly cachedSymbolBarsPerSecond: number;
+  /** Symbol-bars per second of CPU: decisions, gate, orders and stops. */
+  readonly fewTradesPerSecond: number;
+  readonly manyTradesPerSecond: number;
+  readonly manyTrades: number;
   /** The same with features and models of the starter ensemble. */
-  readonly withModelsSymbolBarsPerSecond: number;
-  /** Time for twice the bars, and for twice the symbols, over the time for once; 2 is linear. */
+  readonly withModelsPerSecond: number;
+  /** CPU for more bars, and for more symbols than 100, over that for once; 2, 4, 5 and 10 are linear. */
   readonly twiceTheBars: number;
-  readonly twiceTheSymbols: number;
-  readonly trades: number;
+  readonly fourTimesTheBars: number;
+  readonly fiveTimesTheSymbols: number;
+  readonly tenTimesTheSymbols: number;
 }
 
-interface Past {
+interface Market {
+  readonly symbols: readonly string[];
   readonly series: ReadonlyMap<string, CandleSeries>;
-  readonly predictions: readonly Predictions[];
 }
 
-/** Throws when cost is far from linear in bars or symbols. */
 export async function benchBacktest(): Promise<BacktestBenchmark> {
-  const store = openModels(undefined);
-  const ensembles = createEnsembleProvider({ store, runtime: createOnnxModelRuntime() });
+  const ensembles = createEnsembleProvider({
+    store: openModels(undefined),
+    runtime: createOnnxModelRuntime(),
+  });
   const current = await ensembles.current();
   invariant(current.ok, 'the starter ensemble cannot be read');
   const loaded = current.value;
   try {
-    const market = generateMarket({
+    const generated = generateMarket({
       seed: 3,
-      symbols: SYMBOLS,
+      symbols: SYMBOLS_MAX,
       fromMs: FIRST_MS,
-      bars: WARM_UP_BARS + 2 * BARS,
+      bars: WARM_UP_BARS + 4 * BARS,
     });
-    const candles = new Map(market.symbols.map((symbol) => [symbol, market.candles(symbol)]));
-    const asked = await askModels(loaded, candles);
-    // The time depends on how often predictions act, not on what they are.
-    const predictions = [...candles.keys()].map((symbol, index) =>
-      answersOf(symbol, candles.get(symbol)!, { loaded, index }),
-    );
-    const past = { series: candles, predictions };
-    const half = SYMBOLS / 2;
-    const trade = (size: { symbols: number; bars: number }) => () =>
-      timeReplay(past, { ...size, loaded, store });
-    const [once, bars, symbols] = await fastest([
-      trade({ symbols: half, bars: BARS }),
-      trade({ symbols: half, bars: 2 * BARS }),
-      trade({ symbols: SYMBOLS, bars: BARS }),
+    const { symbols } = generated;
+    const series = new Map(symbols.map((symbol) => [symbol, generated.candles(symbol)]));
+    const market = { symbols, series };
+    const asked = await askModels(loaded, market);
+    const trade = (size: { symbols: number; bars: number; actsEvery: number }) => pastOf(market, size);
+    const [few, many, twice, fourTimes, five, ten] = await cheapest([
+      trade({ symbols: SYMBOLS, bars: BARS, actsEvery: FEW }),
+      trade({ symbols: SYMBOLS, bars: BARS, actsEvery: MANY }),
+      trade({ symbols: SYMBOLS, bars: 2 * BARS, actsEvery: MANY }),
+      trade({ symbols: SYMBOLS, bars: 4 * BARS, actsEvery: MANY }),
+      trade({ symbols: 5 * SYMBOLS, bars: BARS, actsEvery: MANY }),
+      trade({ symbols: 10 * SYMBOLS, bars: BARS, actsEvery: MANY }),
     ]);
-    const cachedMs = symbols!.elapsedMs / (SYMBOLS * BARS);
-    const twiceTheBars = bars!.elapsedMs / once!.elapsedMs;
-    const twiceTheSymbols = symbols!.elapsedMs / once!.elapsedMs;
-    invariant(twiceTheBars < 3 && twiceTheSymbols < 3, `not linear: ${twiceTheBars}, ${twiceTheSymbols}`);
+    const perSecond = (cpuMs: number) => (1_000 * SYMBOLS * BARS) / cpuMs;
     return {
-      cachedSymbolBarsPerSecond: 1_000 / cachedMs,
-      withModelsSymbolBarsPerSecond: 1_000 / (cachedMs + asked),
-      twiceTheBars,
-      twiceTheSymbols,
-      trades: symbols!.trades,
+      fewTradesPerSecond: perSecond(few!.cpuMs),
+      manyTradesPerSecond: perSecond(many!.cpuMs),
+      manyTrades: many!.trades,
+      withModelsPerSecond: perSecond(many!.cpuMs + asked * SYMBOLS * BARS),
+      twiceTheBars: twice!.cpuMs / many!.cpuMs,
+      fourTimesTheBars: fourTimes!.cpuMs / many!.cpuMs,
+      fiveTimesTheSymbols: five!.cpuMs / many!.cpuMs,
+      tenTimesTheSymbols: ten!.cpuMs / many!.cpuMs,
     };
   } finally {
     await loaded.release();
@@ -87,96 +93,66 @@ export async function benchBacktest(): Promise<BacktestBenchmark> {
   }
 }
 
-/** ms per symbol-bar. */
-async function askModels(
-  loaded: LoadedEnsemble,
-  candles: ReadonlyMap<string, CandleSeries>,
-): Promise<number> {
-  const symbols = [...candles.keys()].slice(0, ASKED_SYMBOLS);
-  const range = { fromMs: FROM_MS, toMs: FROM_MS + BARS * BAR_MS };
-  const startMs = performance.now();
-  for (const symbol of symbols) {
-    const predictions = await predictSymbol(loaded, symbol, { candles: candles.get(symbol)!, range });
-    invariant(predictions.ok && predictions.value.openTimeMs.length === BARS, `${symbol} was not decided`);
-  }
-  return (performance.now() - startMs) / (symbols.length * BARS);
+/** ms of CPU that a piece of work takes; unlike the time on a clock, it is much the same on a busy machine. */
+async function cpuMsOf<T>(work: () => Promise<T>): Promise<{ cpuMs: number; value: T }> {
+  const before = process.cpuUsage();
+  const value = await work();
+  const { user, system } = process.cpuUsage(before);
+  return { cpuMs: (user + system) / 1_000, value };
 }
 
-/** Answers that act at one bar in ACTS_EVERY and otherwise lean too little to pay the costs. */
-function answersOf(
-  symbol: string,
-  candles: CandleSeries,
-  { loaded, index }: { loaded: LoadedEnsemble; index: number },
-): Predictions {
-  const first = countUntil(candles, FROM_MS - 1);
-  const members = loaded.ensemble.members.length;
-  const close = candles.close.slice(first);
-  const probabilities = new Float64Array(close.length * members * 3);
-  for (let row = 0; row < close.length; row++) {
-    const acts = (row * 7 + index * 131) % ACTS_EVERY === 0;
-    const answer = acts ? [0.05, 0.05, 0.9] : [0.33, 0.33, 0.34];
-    for (let member = 0; member < members; member++) probabilities.set(answer, (row * members + member) * 3);
-  }
-  return {
-    symbol,
-    openTimeMs: candles.openTimeMs.slice(first),
-    close,
-    atr: close.map((price) => price / 300),
-    stopAtr: close.map((price) => price / 30),
-    probabilities,
-    abstentions: new Uint8Array(close.length * members),
+/** ms of CPU per symbol-bar. */
+async function askModels(loaded: LoadedEnsemble, { symbols, series }: Market): Promise<number> {
+  const range = { fromMs: FROM_MS, toMs: FROM_MS + BARS * BAR_MS };
+  const { cpuMs } = await cpuMsOf(async () => {
+    for (const symbol of symbols.slice(0, ASKED_SYMBOLS)) {
+      const predictions = await predictSymbol(loaded, symbol, { candles: series.get(symbol)!, range });
+      invariant(predictions.ok && predictions.value.openTimeMs.length === BARS, `${symbol} was not decided`);
+    }
+  });
+  return cpuMs / (ASKED_SYMBOLS * BARS);
+}
+
+/** Replays the beginning of a market, from the answers of the models on. */
+function pastOf({ symbols, series }: Market, size: { symbols: number; bars: number; actsEvery: number }) {
+  const toMs = FROM_MS + size.bars * BAR_MS;
+  const past = symbols.slice(0, size.symbols).map((symbol, index) => {
+    const candles = series.get(symbol)!;
+    const traded = sliceSeries(candles, 0, countUntil(candles, toMs - 1));
+    return {
+      symbol,
+      traded,
+      answers: makeAnswers(symbol, traded, { index, fromMs: FROM_MS, actsEvery: size.actsEvery }),
+    };
+  });
+  return async () => {
+    const { cpuMs, value: run } = await cpuMsOf(() =>
+      replayColumns(
+        { fromMs: FROM_MS, toMs, depositUsdt: 10_000 },
+        {
+          past: {
+            series: new Map(past.map(({ symbol, traded }) => [symbol, traded])),
+            decided: past.map(({ answers, traded }) => decideBars(answers, traded, MADE_UP_ENSEMBLE)),
+          },
+          ensemble: MADE_UP_ENSEMBLE,
+        },
+      ),
+    );
+    invariant(run.ok, 'the range cannot be replayed');
+    invariant(run.value.trades.length > 0, 'nothing was traded');
+    return { cpuMs, trades: run.value.trades.length };
   };
 }
 
-async function timeReplay(
-  past: Past,
-  context: {
-    symbols: number;
-    bars: number;
-    loaded: LoadedEnsemble;
-    store: ReturnType<typeof openModels>;
-  },
-): Promise<{ elapsedMs: number; trades: number }> {
-  const { loaded, bars } = context;
-  const toMs = FROM_MS + bars * BAR_MS;
-  const names = [...past.series.keys()].slice(0, context.symbols);
-  const series = new Map(
-    names.map((symbol) => {
-      const candles = past.series.get(symbol)!;
-      return [symbol, sliceSeries(candles, 0, countUntil(candles, toMs - 1))];
-    }),
-  );
-  const startMs = performance.now();
-  const report = await replayPast(
-    { fromMs: FROM_MS, toMs, depositUsdt: 10_000, withBreaker: false },
-    {
-      past: {
-        series,
-        predictions: past.predictions.slice(0, context.symbols),
-        abstentions: {},
-        symbolProblems: [],
-      },
-      ensemble: loaded.ensemble,
-      servedModels: loaded.serving.length,
-      quarantined: loaded.quarantined,
-      trainedToMs: 0,
-      objects: context.store,
-    },
-  );
-  const elapsedMs = performance.now() - startMs;
-  invariant(report.trades.length > 0, 'nothing was traded');
-  return { elapsedMs, trades: report.trades.length };
-}
-
-/** The fastest run of each, taking turns: a busy machine then slows all of them alike. */
-async function fastest<T extends { elapsedMs: number }>(
+/** The run of each that took the least, taking turns: whatever slows the machine then slows all of them alike. */
+async function cheapest<T extends { cpuMs: number }>(
   candidates: readonly (() => Promise<T>)[],
 ): Promise<T[]> {
   const best: T[] = [];
   for (let turn = 0; turn < TURNS; turn++)
     for (const [index, run] of candidates.entries()) {
       const measured = await run();
-      if (best[index] === undefined || measured.elapsedMs < best[index].elapsedMs) best[index] = measured;
+      if (best[index] === undefined || measured.cpuMs < best[index].cpuMs) best[index] = measured;
     }
   return best;
 }

@@ -10,7 +10,8 @@ import { Worker } from 'node:worker_threads';
 import { invariant } from '../lib/core/invariant.ts';
 import { computeFeatures } from '../lib/features/compute-features.ts';
 import { FEATURE_COUNT } from '../lib/features/feature-set.ts';
-import type { CandleSeries } from '../lib/market/candle-series.ts';
+import { type CandleSeries, sliceSeries } from '../lib/market/candle-series.ts';
+import { REQUEST_BARS } from '../lib/market/grid.ts';
 import { generateMarket } from '../local/market/generated-market.ts';
 
 /** 90 days of 5-minute bars. */
@@ -31,6 +32,8 @@ interface PeerLibrary {
 export interface FeatureBenchmark {
   /** All 49 features, one thread, ns per bar. */
   readonly batchNsPerBar: number;
+  /** The newest row of 998 bars, as serving reads it. */
+  readonly lastRowUs: number;
   /**
    * Time of the fastest library for one indicator over our time for one feature: its total divided by the standard
    * indicators it computes (16 to 18, MACD, stochastic, bands and DI counting as one each although they have several
@@ -75,6 +78,7 @@ export async function benchFeatures(): Promise<FeatureBenchmark> {
   }));
   return {
     batchNsPerBar: nsPerBar(own),
+    lastRowUs: timeLastRowUs(series),
     speedupVsFastestLibrary:
       Math.min(...measured.map((library) => library.nsPerBar / library.indicators)) /
       (nsPerBar(own) / FEATURE_COUNT),
@@ -82,6 +86,19 @@ export async function benchFeatures(): Promise<FeatureBenchmark> {
     libraries: measured,
     twoWorkersMs100Symbols: await timeTwoWorkersMs(series),
   };
+}
+
+/** Median over symbols and runs. */
+function timeLastRowUs(series: readonly CandleSeries[]): number {
+  const windows = series.map((candles) => sliceSeries(candles, 0, REQUEST_BARS));
+  const durationsUs: number[] = [];
+  for (let run = 0; run < RUNS_PER_TURN; run++)
+    for (const window of windows) {
+      const startedMs = performance.now();
+      computeFeatures(window, { from: window.length - 1, to: window.length });
+      durationsUs.push(1_000 * (performance.now() - startedMs));
+    }
+  return durationsUs.toSorted((a, b) => a - b)[Math.floor(durationsUs.length / 2)]!;
 }
 
 async function loadPeers(): Promise<readonly PeerLibrary[]> {

@@ -25,6 +25,11 @@ export interface InferBenchmark {
   /** One symbol's own features, and its share of the models' batch: 99th percentile over symbols and runs. */
   readonly p99MsPerSymbol: number;
   readonly rssMb: number;
+  /** The models alone, medians. */
+  readonly modelsMs100Rows: number;
+  readonly modelsMs1000Rows: number;
+  /** CPU of features and models of 100 symbols: a bar besides the network and the stores. */
+  readonly cycleCpuMs100Symbols: number;
 }
 
 export async function benchInfer(): Promise<InferBenchmark> {
@@ -46,9 +51,11 @@ export async function benchInfer(): Promise<InferBenchmark> {
 
   const totalsMs: number[] = [];
   const perSymbolMs: number[] = [];
+  const cpuMs: number[] = [];
   for (let run = -WARM_UP_RUNS; run < RUNS; run++) {
     const featuresMs: number[] = [];
     const startedMs = performance.now();
+    const cpuBefore = process.cpuUsage();
     const rows = windows.map(({ symbol, series }) => {
       const symbolStartedMs = performance.now();
       const row = toRow(symbol, series);
@@ -61,9 +68,15 @@ export async function benchInfer(): Promise<InferBenchmark> {
     invariant(signals.length === SYMBOLS, 'a symbol has no signal');
     if (run < 0) continue;
     totalsMs.push(endedMs - startedMs);
+    const { user, system } = process.cpuUsage(cpuBefore);
+    cpuMs.push((user + system) / 1_000);
     const shareMs = (endedMs - modelsStartedMs) / SYMBOLS;
     perSymbolMs.push(...featuresMs.map((ms) => ms + shareMs));
   }
+  const rows = windows.map(({ symbol, series }) => toRow(symbol, series));
+  const thousand = Array.from({ length: 10 }, () => rows).flat();
+  const modelsMs100Rows = await medianMs(() => askModels(loaded.value, rows));
+  const modelsMs1000Rows = await medianMs(() => askModels(loaded.value, thousand));
   await loaded.value.release();
   const { length: models } = loaded.value.serving;
   await ensembles.close();
@@ -73,7 +86,20 @@ export async function benchInfer(): Promise<InferBenchmark> {
     p50Ms100Symbols: quantile(totalsMs, 0.5),
     p99MsPerSymbol: quantile(perSymbolMs, 0.99),
     rssMb: process.memoryUsage.rss() / 2 ** 20,
+    modelsMs100Rows,
+    modelsMs1000Rows,
+    cycleCpuMs100Symbols: quantile(cpuMs, 0.5),
   };
+}
+
+async function medianMs(work: () => Promise<unknown>): Promise<number> {
+  const durationsMs: number[] = [];
+  for (let run = 0; run < RUNS; run++) {
+    const startedMs = performance.now();
+    await work();
+    durationsMs.push(performance.now() - startedMs);
+  }
+  return quantile(durationsMs, 0.5);
 }
 
 function toRow(symbol: string, series: CandleSeries): SymbolRow {

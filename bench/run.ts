@@ -1,10 +1,23 @@
 // `npm run bench`: every figure of docs/PERFORMANCE.md, each in a process of its own so that none affects another.
-// Names on the command line choose parts; --json prints one object.
+// Names on the command line choose parts; --json prints one object, by name
+// value, unit, target and whether it is met.
 import { execFileSync } from 'node:child_process';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { figuresOf } from './figures.ts';
 
-const PARTS = ['features', 'infer', 'fetch', 'backtest', 'predict', 'cold', 'scale', 'page'] as const;
+const PARTS = [
+  'features',
+  'infer',
+  'fetch',
+  'backtest',
+  'year',
+  'predict',
+  'cold',
+  'start',
+  'scale',
+  'page',
+] as const;
 type Part = (typeof PARTS)[number];
 
 async function measure(part: Part): Promise<object> {
@@ -17,10 +30,14 @@ async function measure(part: Part): Promise<object> {
       return (await import('./fetch.ts')).benchFetch();
     case 'backtest':
       return (await import('./backtest.ts')).benchBacktest();
+    case 'year':
+      return (await import('./year.ts')).benchYear();
     case 'predict':
       return (await import('./predict.ts')).benchPredict();
     case 'cold':
       return (await import('./cold.ts')).benchCold();
+    case 'start':
+      return (await import('./start.ts')).benchStart();
     case 'scale':
       return (await import('./scale.ts')).benchScale();
     case 'page':
@@ -50,11 +67,10 @@ function measureInChild(part: Part): Record<string, unknown> {
 function printTable(machine: object, results: Record<string, Record<string, unknown>>): void {
   const line = (text: string) => process.stdout.write(`${text}\n`);
   line(Object.values(machine).join(', '));
-  for (const [part, figures] of Object.entries(results))
-    for (const [name, value] of Object.entries(figures))
-      line(
-        `${`${part}.${name}`.padEnd(36)} ${typeof value === 'number' ? round(value) : JSON.stringify(value)}`,
-      );
+  for (const [name, { value, unit, target, met }] of Object.entries(figuresOf(results))) {
+    const judged = target === null ? '' : `${target} ${unit}${met ? '' : ', MISSED'}`;
+    line(`${name.padEnd(40)} ${`${round(value)} ${unit}`.padEnd(36)} ${judged}`.trimEnd());
+  }
 }
 
 function round(value: number): string {
@@ -68,7 +84,10 @@ if (values.child === undefined) {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
     node: process.version,
+    load: loadavg()[0]!,
   };
-  if (values.json) process.stdout.write(`${JSON.stringify({ machine, ...results })}\n`);
-  else printTable(machine, results);
+  if (values.json) {
+    process.stderr.write(`${JSON.stringify({ machine })}\n`);
+    process.stdout.write(`${JSON.stringify({ figures: figuresOf(results) })}\n`);
+  } else printTable(machine, results);
 } else process.stdout.write(JSON.stringify(await measure(values.child as Part)));

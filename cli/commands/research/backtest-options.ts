@@ -7,6 +7,7 @@ import {
   SETTING_NAMES,
 } from '../../../lib/research/backtest-settings.ts';
 import type { ProgressLine } from '../../format/progress-line.ts';
+import { createTimeLeft } from '../../format/time-left.ts';
 import {
   addRecordedModelsOptions,
   parseCount,
@@ -31,18 +32,28 @@ export const addTradedRangeOptions = (command: Command): Command =>
     .option('--predictions <file>', "cache of the models' answers, reused when it fits");
 
 /** The options as both use cases take them. */
-export const tradedRangeOf = (options: TradedRangeOptions, progress: ProgressLine) => ({
-  dataFolder: options.data,
-  modelsFolder: options.models,
-  symbols: options.symbols,
-  fromMs: options.from,
-  toMs: options.to,
-  depositUsdt: options.deposit,
-  predictionsFile: options.predictions,
-  settings: settingsOf({ ...options }),
-  onSymbol: ({ done, of, symbol }: { readonly done: number; readonly of: number; readonly symbol: string }) =>
-    progress.show(`${done}/${of} ${symbol}`),
-});
+export function tradedRangeOf(options: TradedRangeOptions, progress: ProgressLine) {
+  const timeLeft = createTimeLeft();
+  return {
+    dataFolder: options.data,
+    modelsFolder: options.models,
+    symbols: options.symbols,
+    fromMs: options.from,
+    toMs: options.to,
+    depositUsdt: options.deposit,
+    predictionsFile: options.predictions,
+    settings: settingsOf({ ...options }),
+    onSymbol: ({
+      done,
+      of,
+      symbol,
+    }: {
+      readonly done: number;
+      readonly of: number;
+      readonly symbol: string;
+    }) => progress.show(`${done}/${of} ${symbol}${timeLeft({ done, of })}`),
+  };
+}
 
 /** One option for each setting, without a default: what is not given stays as released. */
 export function addSettingsOptions(command: Command): Command {

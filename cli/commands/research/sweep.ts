@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { parseVaried, type VariedSetting } from '../../../lib/research/sweep/grid.ts';
 import { toCommandError, UsageError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
+import { createTimeLeft } from '../../format/time-left.ts';
 import { addReportOptions, checkBarRange, parseCount, type ReportOptions } from '../../options.ts';
 import {
   addSettingsOptions,
@@ -46,12 +47,18 @@ async function runSweep(options: SweepOptions): Promise<void> {
     throw new UsageError('--vary names a setting twice: list all its values once');
   const { sweepFolder } = await import('../../../lib/runtime/compose/research/sweep.ts');
   const progress = await createProgressLine();
+  const traded = tradedRangeOf(options, progress);
+  let trialsLeft = createTimeLeft();
   const swept = await sweepFolder({
-    ...tradedRangeOf(options, progress),
+    ...traded,
     varied: options.vary,
     chooseDays: options.chooseDays,
     judgeDays: options.judgeDays,
-    onTrial: ({ done, of }) => progress.show(`trial ${done}/${of}`),
+    onSymbol: (symbol) => {
+      traded.onSymbol(symbol);
+      if (symbol.done === symbol.of) trialsLeft = createTimeLeft();
+    },
+    onTrial: ({ done, of }) => progress.show(`trial ${done}/${of}${trialsLeft({ done, of })}`),
   }).finally(progress.end);
   if (!swept.ok) throw toCommandError(swept.error);
   await report(swept.value, options, async () => ({

@@ -43,8 +43,8 @@ export interface Predictions {
 
 /** Answers of earlier runs, each under a hash of everything that determines it. */
 export interface PredictionCache {
-  get(symbol: string, key: string): Predictions | undefined;
-  put(predictions: Predictions, key: string): void;
+  get(symbol: string, key: string): Promise<Predictions | undefined>;
+  put(predictions: Predictions, key: string): Promise<void>;
 }
 
 export const allocatePredictions = (
@@ -118,10 +118,10 @@ export async function predictOnce(
   input: { candles: CandleSeries; range: OpenTimeRange; cache: PredictionCache | undefined },
 ): Promise<Result<Predictions, string>> {
   const key = input.cache && keyOf(loaded, symbol, input);
-  const known = key === undefined ? undefined : input.cache?.get(symbol, key);
+  const known = key === undefined ? undefined : await input.cache?.get(symbol, key);
   if (known !== undefined) return success(known);
   const predictions = await predictSymbol(loaded, symbol, input);
-  if (predictions.ok && key !== undefined) input.cache?.put(predictions.value, key);
+  if (predictions.ok && key !== undefined) await input.cache?.put(predictions.value, key);
   return predictions;
 }
 

@@ -6,6 +6,7 @@ import { BAR_MS } from '../../market/candle.ts';
 import { type CandleSeries, countUntil } from '../../market/candle-series.ts';
 import { type EquityCurve, monthlyReturns } from '../../risk/equity-curve.ts';
 import type { TradeRecord } from '../../risk/records.ts';
+import type { BacktestRun } from '../backtest-run.ts';
 import { holdMarket } from '../hold-market.ts';
 import { dailyReturnInterval, sharpeInterval } from '../metrics/daily-intervals.ts';
 import { performanceOf } from '../metrics/performance.ts';
@@ -19,7 +20,6 @@ import type {
   ReportedTrade,
   TradeGroup,
 } from './backtest-report.ts';
-import type { BacktestRun } from './run-backtest.ts';
 
 export interface ReportContext
   extends Pick<
@@ -52,7 +52,7 @@ export function reportBacktest(run: BacktestRun, context: ReportContext): Backte
   return {
     ...rest,
     range,
-    inSample: range.fromMs > trainedToMs ? false : range.toMs - BAR_MS <= trainedToMs ? true : 'partly',
+    inSample: inSampleOf(range, trainedToMs),
     symbols: [...series.keys()],
     bars: (range.toMs - range.fromMs) / BAR_MS,
     resolutionMs: BAR_MS,
@@ -73,6 +73,13 @@ export function reportBacktest(run: BacktestRun, context: ReportContext): Backte
     benchmarks: holdMarket(series, { timeMs: curve.timeMs, startUsdt: curve.equityUsdt[0]! }),
   };
 }
+
+/** @param trainedToMs newest bar that any serving model was trained on */
+export const inSampleOf = (
+  { fromMs, toMs }: BacktestReport['range'],
+  trainedToMs: number,
+): BacktestReport['inSample'] =>
+  fromMs > trainedToMs ? false : toMs - BAR_MS <= trainedToMs ? true : 'partly';
 
 const order = (a: { symbol: string }, b: { symbol: string }): number => (a.symbol < b.symbol ? -1 : 1);
 
@@ -197,8 +204,8 @@ function monthsOf(trades: readonly ReportedTrade[], curve: EquityCurve): Backtes
   });
 }
 
-function ledgerOf({ bookedLedger, snapshots }: BacktestRun): LedgerFigures {
-  const { depositMicroUsdt, realisedMicroUsdt, feesMicroUsdt, fundingMicroUsdt } = bookedLedger.ledger;
+function ledgerOf({ ledger, snapshots }: BacktestRun): LedgerFigures {
+  const { depositMicroUsdt, realisedMicroUsdt, feesMicroUsdt, fundingMicroUsdt } = ledger;
   const equityMicroUsdt = snapshots.at(-1)!.equityMicroUsdt;
   const closed = depositMicroUsdt + realisedMicroUsdt - feesMicroUsdt + fundingMicroUsdt;
   return {

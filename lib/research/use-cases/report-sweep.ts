@@ -2,14 +2,17 @@
 
 import { failure, type Result } from '../../core/result.ts';
 import type { DrawIndex, Interval } from '../../core/statistics/block-bootstrap.ts';
-import { dailyReturns, type PeriodReturn } from '../../risk/equity-curve.ts';
+import { MICRO } from '../../core/units.ts';
+import type { PeriodReturn } from '../../risk/equity-curve.ts';
+import type { BacktestRun } from '../backtest-run.ts';
 import { type BacktestSettings, describeSettings } from '../backtest-settings.ts';
 import type { InSample } from '../evaluation.ts';
 import { dailyReturnInterval } from '../metrics/daily-intervals.ts';
-import { ANNUALISED_DAYS_MIN, dailySharpe } from '../metrics/performance.ts';
+import { ANNUALISED_DAYS_MIN, dailySharpe, performanceOf } from '../metrics/performance.ts';
+import { tradeStatistics } from '../metrics/trade-statistics.ts';
 import { compound, type Fold, walkForward } from '../sweep/walk-forward.ts';
 import type { SymbolProblem } from '../symbol-problem.ts';
-import type { BacktestReport } from './backtest-report.ts';
+import type { BacktestReport, BacktestSummary } from './backtest-report.ts';
 import { deflateTrials, type TrialLog } from './trial-log.ts';
 
 type Figure = number | undefined;
@@ -61,15 +64,30 @@ export interface SweepReport {
 }
 
 /** What a sweep keeps of each run. */
-export type SweptRun = Pick<BacktestReport, 'settings' | 'summary'> & {
+export interface SweptRun {
+  readonly settings: BacktestSettings;
+  readonly summary: Pick<
+    BacktestSummary,
+    'trades' | 'totalReturn' | 'maxDrawdown' | 'winRate' | 'profitFactor'
+  >;
   readonly daily: readonly PeriodReturn[];
-};
+}
 
-export const sweptRun = ({ settings, summary, equity }: BacktestReport): SweptRun => ({
-  settings,
-  summary,
-  daily: dailyReturns(equity),
-});
+/** As a report's summary says it, without the figures that a sweep has no use for. */
+export function sweptRun({ trades, snapshots }: BacktestRun, settings: BacktestSettings): SweptRun {
+  const closed = trades.map(({ openedAtMs, closedAtMs, profitMicroUsdt }) => ({
+    openedMs: openedAtMs,
+    closedMs: closedAtMs,
+    profitUsdt: profitMicroUsdt / MICRO,
+  }));
+  const { winRate, profitFactor } = tradeStatistics(closed);
+  const { totalReturn, maxDrawdown, dailyReturns } = performanceOf({
+    timeMs: snapshots.map(({ atMs }) => atMs),
+    equityUsdt: snapshots.map(({ equityMicroUsdt }) => equityMicroUsdt / MICRO),
+  });
+  const summary = { trades: trades.length, totalReturn, maxDrawdown, winRate, profitFactor };
+  return { settings, summary, daily: dailyReturns };
+}
 
 /** @param runs the base first */
 export function reportSweep(

@@ -3,7 +3,7 @@ import { failure, type Result, success } from '../../../core/result.ts';
 import { DAY_MS } from '../../../core/units.ts';
 import { type BacktestSettings, releasedSettings } from '../../../research/backtest-settings.ts';
 import { expandGrid, type VariedSetting } from '../../../research/sweep/grid.ts';
-import type { BacktestReport } from '../../../research/use-cases/backtest-report.ts';
+import { inSampleOf } from '../../../research/use-cases/report-backtest.ts';
 import {
   reportSweep,
   type SweepReport,
@@ -12,13 +12,9 @@ import {
 } from '../../../research/use-cases/report-sweep.ts';
 import { readTrialLog } from '../../../research/use-cases/trial-log.ts';
 import { seededDraws } from '../seeded-draws.ts';
-import {
-  type BacktestError,
-  type BacktestQuery,
-  type ReplayInput,
-  replayPast,
-  withPast,
-} from './backtest.ts';
+import { type BacktestQuery, replayUseCases } from './backtest.ts';
+import { type BacktestError, type ReplayInput, withPast } from './past.ts';
+import { playTrials } from './play-trials.ts';
 
 export interface SweepQuery extends Omit<BacktestQuery, 'withBreaker' | 'settings'> {
   /** Of every trial, where the grid does not say otherwise. */
@@ -50,17 +46,29 @@ async function sweepPast(
   const base = { ...releasedSettings(input.ensemble), ...query.settings };
   const grid = expandGrid(base, query.varied);
   if (!grid.ok) return failure({ code: 'input_unusable', message: grid.error });
+  const { fromMs, toMs, depositUsdt } = query;
+  const { past, ensemble, trainedToMs } = input;
+  const { series, decided, symbolProblems } = past;
+  const trials = { fromMs, toMs, depositUsdt, past: { series, decided }, ensemble };
+  const played = await playTrials(trials, grid.value, (done) =>
+    query.onTrial({ done, of: grid.value.length }),
+  );
   const runs: SweptRun[] = [];
-  let last: BacktestReport | undefined;
-  for (const settings of grid.value) {
-    last = await replayPast({ ...query, withBreaker: false, settings }, input);
-    runs.push(sweptRun(last));
-    query.onTrial({ done: runs.length, of: grid.value.length });
+  for (const [index, settings] of grid.value.entries()) {
+    const trial = played[index]!;
+    if (trial.ok) runs.push(trial.value);
+    else runs.push(sweptRun(await replayUseCases({ ...query, settings }, input), settings));
   }
-  const { ensembleId, range, inSample, symbols, symbolProblems } = last!;
+  const about = {
+    ensembleId: ensemble.id,
+    range: { fromMs, toMs },
+    inSample: inSampleOf({ fromMs, toMs }, trainedToMs),
+    symbols: [...series.keys()],
+    symbolProblems,
+  };
   return success(
     reportSweep(runs, {
-      ...{ ensembleId, range, inSample, symbols, symbolProblems },
+      ...about,
       chooseDays: query.chooseDays,
       judgeDays: query.judgeDays,
       log: await readTrialLog(input.objects),
