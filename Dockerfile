@@ -16,9 +16,9 @@ RUN mkdir /state && chown 1000:1000 /state
 # Everything but /state and /tmp may be read-only.
 VOLUME /state
 USER 1000:1000
-EXPOSE 8424
+EXPOSE 8420
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=60s --timeout=10s --start-period=300s --retries=3 \
-  CMD ["node", "bin/healthcheck.mjs", "/state", "8424"]
+  CMD ["node", "bin/healthcheck.mjs", "/state", "8420"]
 ENTRYPOINT ["node", "bin/qtrader.mjs"]
 CMD ["start", "--state", "/state", "--port", "8420", "--exchange", "binanceusdm"]

@@ -5,8 +5,10 @@ import { invariant } from '../lib/core/invariant.ts';
 import { BAR_MS } from '../lib/market/candle.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../lib/market/candle-series.ts';
 import { ROW_WINDOW_BARS, SEQUENCE_STEPS } from '../lib/market/grid.ts';
+import { OUTPUT_WIDTH } from '../lib/models/model-output.ts';
 import { createEnsembleProvider } from '../lib/models/use-cases/load-ensemble.ts';
 import type { LoadedEnsemble } from '../lib/models/use-cases/loaded-ensemble.ts';
+import { decideBars } from '../lib/research/replay/decided-bars.ts';
 import { type Predictions, predictSymbol } from '../lib/research/use-cases/predictions.ts';
 import { replayPast } from '../lib/runtime/compose/research/backtest.ts';
 import { openModels } from '../lib/runtime/compose/research/recorded-input.ts';
@@ -111,11 +113,12 @@ function answersOf(
   const first = countUntil(candles, FROM_MS - 1);
   const members = loaded.ensemble.members.length;
   const close = candles.close.slice(first);
-  const probabilities = new Float64Array(close.length * members * 3);
+  const answers = new Float64Array(close.length * members * OUTPUT_WIDTH);
   for (let row = 0; row < close.length; row++) {
     const acts = (row * 7 + index * 131) % ACTS_EVERY === 0;
-    const answer = acts ? [0.05, 0.05, 0.9] : [0.33, 0.33, 0.34];
-    for (let member = 0; member < members; member++) probabilities.set(answer, (row * members + member) * 3);
+    const answer = acts ? [0.05, 0.05, 0.9, 0.85, 0.5] : [0.33, 0.33, 0.34, 0.01, 0.8];
+    for (let member = 0; member < members; member++)
+      answers.set(answer, (row * members + member) * OUTPUT_WIDTH);
   }
   return {
     symbol,
@@ -123,7 +126,7 @@ function answersOf(
     close,
     atr: close.map((price) => price / 300),
     stopAtr: close.map((price) => price / 30),
-    probabilities,
+    answers,
     abstentions: new Uint8Array(close.length * members),
   };
 }
@@ -147,12 +150,16 @@ async function timeReplay(
     }),
   );
   const startMs = performance.now();
+  const decided = names.map((symbol, index) =>
+    decideBars(past.predictions[index]!, series.get(symbol)!, loaded.ensemble),
+  );
   const report = await replayPast(
     { fromMs: FROM_MS, toMs, depositUsdt: 10_000, withBreaker: false },
     {
       past: {
         series,
-        predictions: past.predictions.slice(0, context.symbols),
+        decided,
+        predictions: async () => past.predictions.slice(0, context.symbols),
         abstentions: {},
         symbolProblems: [],
       },

@@ -24,7 +24,7 @@ async function problem(state, port) {
     : undefined;
 }
 
-const [state = '/state', port = '8424'] = process.argv.slice(2);
+const [state = '/state', port = '8420'] = process.argv.slice(2);
 const wrong = await problem(state, port).catch((error) => `no answer: ${error.message}`);
 if (wrong !== undefined) console.error(wrong);
 process.exitCode = wrong === undefined ? 0 : 1;

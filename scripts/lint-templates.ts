@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { synthesise } from '../test/support/infra/synthesised-stage.ts';
+import { BASE_IMAGES, synthesise } from '../test/support/infra/synthesised-stage.ts';
 import { preparePythonTools } from './python-tools.ts';
 
 /** CDK names a role's policy as what a function depends on; the reference to the role that W3005 finds beside it does no harm. */
@@ -21,7 +21,7 @@ const STAGES = [
     apiAuthorisation: 'iam',
     externalPositions: 'leave-and-halt',
     network: {},
-    retraining: {},
+    retraining: BASE_IMAGES,
     universe: { asOf: '2024-01-01', symbols: ['BTCUSDT'] },
   },
 ];

@@ -22,7 +22,7 @@ export function Account({
   trades: readonly Trade[];
 }) {
   const { scope } = status;
-  const trigger = status.lastBar?.barOpenTimeMs;
+  const trigger = `${status.lastBar?.barOpenTimeMs} ${positions.length} ${trades[0]?.closedAtMs}`;
   const equity = usePolled(
     scope,
     (cancelled) => read(token, '/api/equity', { scope, count: SNAPSHOTS }, cancelled),

@@ -1,8 +1,8 @@
-// A button that acts, after a dialog that says what it does and asks why. Its answer tells done, refused and unknown apart. Shown only
-// to those whose token allows it.
+// A button that acts, after a dialog. Shown only to those whose token allows it.
 import { createContext } from 'preact';
-import { useContext, useEffect, useRef, useState } from 'preact/hooks';
-import { type ActionRequest, act, type Me, Refusal } from './api.ts';
+import { useContext, useState } from 'preact/hooks';
+import { type ActionRequest, act, type Me } from './api.ts';
+import { type Outcome, outcomeOf, ReasonDialog } from './dialog.tsx';
 
 type Act = ActionRequest['act'];
 /** An action but for its reason, which the dialog asks for. */
@@ -15,6 +15,8 @@ export interface Asked {
   readonly request: Unreasoned<ActionRequest>;
   /** It opens something. */
   readonly isRisky?: boolean;
+  /** The dialog asks for the `value` of the request, which says what stands there now. */
+  readonly value?: { readonly pattern: string; readonly allowed: string };
 }
 
 /** Whose token it is, which says what it allows; and what opens the dialog. */
@@ -22,11 +24,6 @@ export const Operator = createContext<{ me: Me | undefined; ask: (asked: Asked) 
   me: undefined,
   ask: () => undefined,
 });
-
-interface Outcome {
-  readonly kind: 'done' | 'refused' | 'unknown';
-  readonly lines: readonly string[];
-}
 
 const APPROVALS: readonly Act[] = ['approve_reset', 'sign_off'];
 
@@ -54,87 +51,71 @@ export function ActionDialog({
   token,
   me,
   asked,
+  onClose,
   onActed,
 }: {
   token: string;
   me: Me | undefined;
-  /** Another one opens the dialog. */
+  /** undefined: nothing is asked. */
   asked: Asked | undefined;
+  onClose: () => void;
   onActed: () => void;
 }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const [reason, setReason] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<Outcome | undefined>();
-  useEffect(() => {
-    if (asked === undefined) return;
-    setOutcome(undefined);
-    setReason('');
-    dialog.current!.showModal();
-  }, [asked]);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setBusy(true);
-    setOutcome(undefined);
-    setOutcome(await perform(token, { ...asked!.request, reason: reason.trim() } as ActionRequest));
-    setBusy(false);
-    onActed();
-  };
-  const isDone = outcome?.kind === 'done';
+  const [value, setValue] = useState<{ of: Asked; text: string } | undefined>();
+  // What was asked last stays while the dialog closes.
+  const [shown, setShown] = useState<Asked | undefined>();
+  if (asked !== undefined && asked !== shown) setShown(asked);
+  const text =
+    value !== undefined && value.of === shown
+      ? value.text
+      : shown !== undefined && 'value' in shown.request
+        ? shown.request.value
+        : '';
   return (
-    <dialog ref={dialog} aria-label={asked?.title ?? 'Action'} class="act">
-      <form onSubmit={submit}>
-        <h2>{asked?.title}</h2>
-        <p>{asked?.meaning}</p>
+    <ReasonDialog
+      isOpen={asked !== undefined}
+      title={shown?.title ?? 'Action'}
+      meaning={shown?.meaning ?? ''}
+      kind="act"
+      submitLabel="Confirm"
+      busyLabel="Working …"
+      perform={(reason) =>
+        perform(token, {
+          ...{ ...shown!.request, reason },
+          ...(shown!.value !== undefined && { value: text }),
+        } as ActionRequest)
+      }
+      onClose={onClose}
+      onPerformed={onActed}
+    >
+      {shown?.value !== undefined && (
         <label>
-          Reason
+          Value: {shown.value.allowed}
           <input
             required
-            maxLength={500}
-            pattern=".*\S.*"
-            value={reason}
-            disabled={isDone}
-            onInput={({ currentTarget }) => setReason(currentTarget.value)}
+            inputMode="decimal"
+            pattern={shown.value.pattern.slice(1, -1)}
+            value={text}
+            onInput={({ currentTarget }) => setValue({ of: shown, text: currentTarget.value })}
           />
         </label>
-        <p class="soft">Recorded in the audit trail as {me?.name}.</p>
-        <div role="alert" class={`outcome ${outcome?.kind ?? ''}`}>
-          {outcome?.lines.map((line) => (
-            <p key={line}>{line}</p>
-          ))}
-        </div>
-        <div class="buttons">
-          <button type="button" onClick={() => dialog.current!.close()}>
-            {isDone ? 'Close' : 'Cancel'}
-          </button>
-          {!isDone && (
-            <button type="submit" class={asked?.isRisky ? 'risky' : 'primary'} disabled={busy}>
-              {busy ? 'Working …' : 'Confirm'}
-            </button>
-          )}
-        </div>
-      </form>
-    </dialog>
+      )}
+      <p class="soft">Recorded in the audit trail as {me?.name}.</p>
+    </ReasonDialog>
   );
 }
 
-async function perform(token: string, request: ActionRequest): Promise<Outcome> {
-  try {
-    const { outcome, done, refused, failures } = await act(token, request);
-    if (outcome === 'done') return { kind: 'done', lines: ['Done.', ...done] };
-    if (outcome === 'refused')
-      return { kind: 'refused', lines: [`Refused, nothing was changed: ${refused}`] };
-    return {
-      kind: 'unknown',
-      lines: ['Not known to be complete. Look before you repeat it:', ...failures, ...done],
-    };
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return error instanceof Refusal && error.status < 500
-      ? { kind: 'refused', lines: [`Refused, nothing was changed: ${message}`] }
-      : {
-          kind: 'unknown',
-          lines: [`No answer: ${message}`, 'It may have been done. Look before you repeat it.'],
-        };
-  }
-}
+const perform = (token: string, request: ActionRequest): Promise<Outcome> =>
+  outcomeOf(
+    async () => {
+      const { outcome, done, refused, failures } = await act(token, request);
+      if (outcome === 'done') return { kind: 'done', lines: ['Done.', ...done] };
+      if (outcome === 'refused')
+        return { kind: 'refused', lines: [`Refused, nothing was changed: ${refused}`] };
+      return {
+        kind: 'unknown',
+        lines: ['Not known to be complete. Look before you repeat it:', ...failures, ...done],
+      };
+    },
+    { undone: 'nothing was changed', advice: 'It may have been done. Look before you repeat it.' },
+  );

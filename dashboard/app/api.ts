@@ -12,6 +12,7 @@ import type {
   tradesAnswerSchema,
 } from '../../lib/api/read-model/account.ts';
 import type { auditAnswerSchema } from '../../lib/api/read-model/audit.ts';
+import type { barsAnswerSchema } from '../../lib/api/read-model/bars.ts';
 import type { candlesAnswerSchema } from '../../lib/api/read-model/candles.ts';
 import type { modelsAnswerSchema } from '../../lib/api/read-model/models.ts';
 import type { positionsAnswerSchema } from '../../lib/api/read-model/positions.ts';
@@ -28,6 +29,7 @@ export type Order = z.infer<typeof ordersAnswerSchema>['orders'][number];
 export type Equity = z.infer<typeof equityAnswerSchema>;
 export type Day = z.infer<typeof daysAnswerSchema>['days'][number];
 export type Position = z.infer<typeof positionsAnswerSchema>['positions'][number];
+export type Bar = z.infer<typeof barsAnswerSchema>['bars'][number];
 export type Candles = z.infer<typeof candlesAnswerSchema>;
 export type Models = z.infer<typeof modelsAnswerSchema>;
 export type Rollout = z.infer<typeof rolloutAnswerSchema>;
@@ -43,6 +45,7 @@ export interface Reads {
   '/api/me': Me;
   '/api/status': Status;
   '/api/signals': z.infer<typeof signalsAnswerSchema>;
+  '/api/bars': z.infer<typeof barsAnswerSchema>;
   '/api/trades': z.infer<typeof tradesAnswerSchema>;
   '/api/orders': z.infer<typeof ordersAnswerSchema>;
   '/api/equity': Equity;

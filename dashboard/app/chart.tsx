@@ -15,6 +15,7 @@ export interface Colours {
   readonly loss: string;
   readonly accent: string;
   readonly muted: string;
+  readonly warn: string;
 }
 
 /** Of values in percent. */
@@ -36,6 +37,7 @@ function coloursNow(): Colours {
     loss: of('loss'),
     accent: of('accent'),
     muted: of('muted'),
+    warn: of('warn'),
   };
 }
 

@@ -1,4 +1,5 @@
 // What an operator controls: the flags, the circuit breaker's trip and reset. Who may not act sees the values alone.
+import { FLAGS, type FlagName } from '../../lib/risk/flags.ts';
 import { Action } from './action.tsx';
 import type { Status } from './api.ts';
 import { actor, instant } from './format.ts';
@@ -12,11 +13,20 @@ const SAFE: Readonly<Record<string, boolean>> = {
   CIRCUIT_BREAKER_TRIGGERED: true,
 };
 
+/** Of the flags that are numbers: what may be typed. */
+const LIMITS: Readonly<Record<string, { readonly pattern: string; readonly allowed: string }>> = {
+  QT_MAX_CAPITAL_ALLOCATION: FLAGS.QT_MAX_CAPITAL_ALLOCATION,
+  QT_MAX_POSITIONS: FLAGS.QT_MAX_POSITIONS,
+};
+
 const MEANING: Readonly<Record<string, string>> = {
   QT_ENABLE_EXECUTION: 'Whether entries may go to the real account.',
   QT_ENABLE_AI_TRADING: 'Whether signals may open positions at all.',
   QT_PAPER_TRADING: 'Whether trading is on paper.',
   EMERGENCY_MODE: 'While true nothing new is opened.',
+  QT_MAX_CAPITAL_ALLOCATION:
+    'The share of the equity that may be traded with; a capital level may allow less.',
+  QT_MAX_POSITIONS: 'How many positions may be open at once; a capital level may allow less.',
   CIRCUIT_BREAKER_TRIGGERED: 'Mirror of the latch; it stays closed after a reset until an operator opens it.',
 };
 
@@ -27,6 +37,18 @@ export function Flags({ flags }: { flags: Status['flags'] }) {
         <div key={name} class="flag">
           <dt>{name}</dt>
           <dd class={typeof value === 'string' ? 'loss' : ''}>{String(value)}</dd>
+          {name in LIMITS && (
+            <dd class="set">
+              <Action
+                label="Change"
+                title={`Change ${name}`}
+                meaning={`${MEANING[name]} It holds from the next decision on, and closes no position.`}
+                request={{ act: 'set_flag', name: name as FlagName, value: String(value).slice(0, 20) }}
+                value={LIMITS[name]!}
+                isRisky
+              />
+            </dd>
+          )}
           {name in SAFE &&
             [true, false]
               // A flag that says nothing usable can be set to either.

@@ -11,7 +11,7 @@ const barAgeMs = ({ atMs, lastBar }: Status): number | undefined =>
   lastBar === null ? undefined : atMs - (lastBar.barOpenTimeMs + BAR_MS);
 
 export function Header({ status, behindMs }: { status: Status; behindMs: number | undefined }) {
-  const { mode, level, equity, breaker, atMs } = status;
+  const { mode, level, equity, allowance, breaker, atMs } = status;
   const barAge = barAgeMs(status);
   const snapshotAge = equity === null ? undefined : atMs - equity.atMs;
   const tripped = breaker?.latch === 'TRIPPED';
@@ -25,7 +25,14 @@ export function Header({ status, behindMs }: { status: Status; behindMs: number 
       </div>
       <dl class="facts">
         <Fact name="Equity" value={equity === null ? 'none yet' : `${usdt(equity.equityMicroUsdt)} USDT`} />
-        <Fact name="Positions" value={`${status.positions.length}`} />
+        <Fact
+          name="Capital"
+          value={allowance === null ? 'unknown' : `${usdt(allowance.capitalMicroUsdt)} USDT`}
+        />
+        <Fact
+          name="Positions"
+          value={`${status.positions.length} of ${allowance === null ? 'unknown' : allowance.positions}`}
+        />
         <Fact
           name="Circuit breaker"
           value={breaker === null ? 'unknown' : breaker.latch}

@@ -9,11 +9,14 @@ import { Header, Reasons, Summary } from './header.tsx';
 import { Market } from './market.tsx';
 import { LogView, ModelsView, RolloutView } from './models.tsx';
 import { EmergencyStop } from './stop.tsx';
+import { useEvents } from './use-events.ts';
 import { usePolled } from './use-polled.ts';
 
 const STORED = 'qt-token';
-const STATUS_EVERY_MS = 3_000;
-const DATA_EVERY_MS = 15_000;
+/** While nothing tells of what is new. */
+const ASKING = { statusMs: 3_000, dataMs: 15_000 };
+/** In case that something was not told. */
+const LISTENING = { statusMs: 10_000, dataMs: 60_000 };
 const ME_EVERY_MS = 60_000;
 const TRADES = 200;
 /** A page that has not been updated for so long says so. */
@@ -81,9 +84,11 @@ function SignIn({ onToken }: { onToken: (token: string) => void }) {
 function Dashboard({ token, onForget }: { token: string; onForget: () => void }) {
   const [tab, setTab] = useState<Tab>('Market');
   const [stops, setStops] = useState(0);
+  const news = useEvents(token);
+  const pace = news.isLive ? LISTENING : ASKING;
   const status = usePolled('status', (cancelled) => read(token, '/api/status', {}, cancelled), {
-    everyMs: STATUS_EVERY_MS,
-    trigger: stops,
+    everyMs: pace.statusMs,
+    trigger: stops + news.count,
   });
   const me = usePolled(token, (cancelled) => read(token, '/api/me', {}, cancelled), {
     everyMs: ME_EVERY_MS,
@@ -92,11 +97,11 @@ function Dashboard({ token, onForget }: { token: string; onForget: () => void })
   const operator = useMemo(() => ({ me, ask: setAsked }), [me]);
   const onActed = () => setStops((last) => last + 1);
   const known = status.data;
-  const trigger = `${known?.lastBar?.barOpenTimeMs} ${known?.positions.length} ${stops}`;
+  const trigger = `${known?.lastBar?.barOpenTimeMs} ${known?.positions.length} ${stops + news.trades}`;
   const decided = usePolled(
     known === undefined ? undefined : 'signals',
     (cancelled) => read(token, '/api/signals', {}, cancelled),
-    { everyMs: DATA_EVERY_MS, trigger },
+    { everyMs: pace.dataMs, trigger },
   );
   const account = usePolled(
     known?.scope,
@@ -108,7 +113,7 @@ function Dashboard({ token, onForget }: { token: string; onForget: () => void })
       ]);
       return { positions, trades };
     },
-    { everyMs: DATA_EVERY_MS, trigger },
+    { everyMs: pace.dataMs, trigger },
   );
   const behindMs = useAge(status.readAtMs);
   useEffect(() => {
@@ -165,7 +170,7 @@ function Dashboard({ token, onForget }: { token: string; onForget: () => void })
           </>
         )}
       </main>
-      <ActionDialog token={token} me={me} asked={asked} onActed={onActed} />
+      <ActionDialog {...{ token, me, asked, onActed }} onClose={() => setAsked(undefined)} />
       <footer>
         <button type="button" class="link" onClick={forget(onForget)}>
           Use another token
@@ -175,6 +180,9 @@ function Dashboard({ token, onForget }: { token: string; onForget: () => void })
             Signed in as {me.name}, {me.role}
           </span>
         )}
+        <span data-live={news.isLive}>
+          {news.isLive ? 'Shown as it happens' : `Asked for every ${ASKING.statusMs / 1_000} s`}
+        </span>
         <span>
           Charts: <a href="https://www.tradingview.com/">TradingView</a> Lightweight Charts™, © TradingView,
           Inc.

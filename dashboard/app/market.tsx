@@ -16,6 +16,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { type Candles, type Position, read, type Signal, type Status, type Trade } from './api.ts';
 import { Chart, type Colours, PERCENT, timeOf } from './chart.tsx';
 import { bps, figure, instant, percent, words } from './format.ts';
+import { Overview } from './overview.tsx';
 import { usePolled } from './use-polled.ts';
 
 const CANDLES = 288;
@@ -70,22 +71,25 @@ export function Market({
   }, [chosen, isLoaded, worthSeeing]);
   const symbol = chosen ?? worthSeeing;
   return (
-    <div class="market">
-      <SymbolList rows={rows} chosen={symbol} onChoose={setChosen} positions={positions} />
-      {symbol === undefined ? (
-        <p class="empty">Nothing has been decided yet. The first bar is decided within five minutes.</p>
-      ) : (
-        <SymbolView
-          key={symbol}
-          token={token}
-          symbol={symbol}
-          status={status}
-          row={rows.find((row) => row.symbol === symbol)}
-          position={positions.find((position) => position.symbol === symbol)}
-          trades={trades}
-        />
-      )}
-    </div>
+    <>
+      <div class="market">
+        <SymbolList rows={rows} chosen={symbol} onChoose={setChosen} positions={positions} />
+        {symbol === undefined ? (
+          <p class="empty">Nothing has been decided yet. The first bar is decided within five minutes.</p>
+        ) : (
+          <SymbolView
+            key={symbol}
+            token={token}
+            symbol={symbol}
+            status={status}
+            row={rows.find((row) => row.symbol === symbol)}
+            position={positions.find((position) => position.symbol === symbol)}
+            trades={trades}
+          />
+        )}
+      </div>
+      <Overview token={token} status={status} />
+    </>
   );
 }
 

@@ -2,7 +2,7 @@
 // invocation never fails: errors are answers.
 import { z } from 'zod';
 import { readDashboard } from '../../dashboard/page.ts';
-import type { ApiRequest } from '../../lib/api/api-call.ts';
+import type { ApiAnswer, ApiRequest } from '../../lib/api/api-call.ts';
 import { type ApiComposition, composeApi } from '../../lib/runtime/compose/api.ts';
 import { apiSettings } from '../../lib/runtime/config/function-settings.ts';
 import { onLambda } from '../../lib/runtime/lambda.ts';
@@ -28,6 +28,7 @@ export interface HttpResult {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  readonly stream?: ApiAnswer['stream'];
 }
 
 /** The handler over a composition; `handler` below is the one that Lambda calls. Rejects an event that is not API Gateway's. */
@@ -36,8 +37,8 @@ export function createApiHandler(
   scheme: 'https' | 'http' = 'https',
 ) {
   return async (event: unknown): Promise<HttpResult> => {
-    const { status, headers, body } = await answer(readRequest(httpEventSchema.parse(event), scheme));
-    return { statusCode: status, headers, body };
+    const { status, ...answered } = await answer(readRequest(httpEventSchema.parse(event), scheme));
+    return { statusCode: status, ...answered };
   };
 }
 

@@ -97,6 +97,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
       'order_quarantine',
       'read_exchange_keys',
       'change_risk',
+      'read_risk_lists',
       'notify',
     ],
   },

@@ -3,7 +3,7 @@
 import { Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
-import { SIGNALS_TABLE } from '../../lib/adapters/aws/resources.ts';
+import { RISK_TABLE, SIGNALS_TABLE } from '../../lib/adapters/aws/resources.ts';
 import type { ActFunction } from '../../lib/api/operator/operator-acts.ts';
 import { EMERGENCY_FLAGS } from '../../lib/execution/use-cases/emergency-stop.ts';
 import { UNIVERSE_KEY } from '../../lib/market/universe.ts';
@@ -106,7 +106,7 @@ const GRANTS = {
   read_signals: ({ signalsTable }) => [
     {
       actions: ['dynamodb:Query'],
-      resources: [signalsTable, `${signalsTable}/index/${SIGNALS_TABLE.byBar.name}`],
+      resources: [signalsTable, `${signalsTable}/index/${SIGNALS_TABLE.index.name}`],
     },
   ],
   /** Gate, latch and orders. */
@@ -114,6 +114,10 @@ const GRANTS = {
   /** Removes the record of a closed position. */
   close_positions: onRisk('DeleteItem'),
   read_risk: onRisk('GetItem', 'Query'),
+  /** Orders and the audit trail in order of time. */
+  read_risk_lists: ({ riskTable }) => [
+    { actions: ['dynamodb:Query'], resources: [`${riskTable}/index/${RISK_TABLE.index.name}`] },
+  ],
   // The latch of a gate, and no other attribute. Closing it stops entries; opening it takes what this does not allow to write.
   close_latch: ({ riskTable }) => [
     {
@@ -202,6 +206,7 @@ const READER_GRANTS = [
   'read_candles',
   'read_signals',
   'read_risk',
+  'read_risk_lists',
 ] as const satisfies readonly GrantName[];
 
 /** The emergency stop, and what closes the gate when the function that stops does not answer. */
@@ -224,6 +229,7 @@ export const PEOPLE_GRANTS = {
     'write_candles',
     'read_signals',
     'read_risk',
+    'read_risk_lists',
     'call_operate',
     'call_emergency_stop',
     'close_latch',

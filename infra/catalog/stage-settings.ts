@@ -7,6 +7,15 @@ import { exchangeSchema } from '../../lib/runtime/config/function-settings.ts';
 import { LOCAL_STAGE, stageNameSchema } from '../../lib/runtime/config/stage.ts';
 import { liveRefusal } from '../../lib/runtime/config/venue.ts';
 
+/** An image by its digest: a tag can be moved to another image. */
+const imageSchema = (example: string) =>
+  z
+    .string()
+    .regex(
+      /^[a-z0-9./:_-]+@sha256:[0-9a-f]{64}$/,
+      `must name the image by its digest, as ${example}@sha256:<64 hex digits>`,
+    );
+
 const stageSettingsSchema = z.strictObject({
   exchange: exchangeSchema,
   /** A stage on spot market data cannot trade live; that this is known has to be said. @default false */
@@ -20,6 +29,9 @@ const stageSettingsSchema = z.strictObject({
   /** Weekly retraining in a container; deploying it needs Docker. @default none */
   retraining: z
     .strictObject({
+      /** What the container is built from. */
+      nodeImage: imageSchema('node:24.11.1-bookworm-slim'),
+      pythonImage: imageSchema('python:3.11.14-slim-bookworm'),
       /** UTC; on Sunday night the day's collection is complete. */
       cron: z
         .string()

@@ -62,7 +62,7 @@ export class DataStack extends Stack {
   }
 
   private createTable(id: string, tableName: string, definition: TableDefinition): Table {
-    const { partitionKey, sortKey, byBar, timeToLiveAttribute } = definition;
+    const { partitionKey, sortKey, index, timeToLiveAttribute } = definition;
     const table = new Table(this, id, {
       tableName,
       partitionKey: attribute(partitionKey),
@@ -73,11 +73,11 @@ export class DataStack extends Stack {
       removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
       ...(timeToLiveAttribute !== undefined && { timeToLiveAttribute }),
     });
-    if (byBar !== undefined)
+    if (index !== undefined)
       table.addGlobalSecondaryIndex({
-        indexName: byBar.name,
-        partitionKey: attribute(byBar.partitionKey),
-        sortKey: attribute(byBar.sortKey),
+        indexName: index.name,
+        partitionKey: attribute(index.partitionKey),
+        sortKey: attribute(index.sortKey),
         projectionType: ProjectionType.ALL,
       });
     return table;

@@ -50,7 +50,7 @@ export class RetrainingStack extends Stack {
     super(scope, id, props);
     const { stage, retraining } = props;
     this.stage = stage;
-    const machine = this.createStateMachine(this.createVpc(), this.createTask(retraining.trainArguments));
+    const machine = this.createStateMachine(this.createVpc(), this.createTask(retraining));
     this.createSchedule(machine, retraining.cron);
   }
 
@@ -72,7 +72,7 @@ export class RetrainingStack extends Stack {
     return vpc as IVpc;
   }
 
-  private createTask(trainArguments: readonly string[]): FargateTaskDefinition {
+  private createTask(retraining: RetrainingStackProps['retraining']): FargateTaskDefinition {
     const logGroup = new LogGroup(this, 'Log', {
       logGroupName: `/qt/${this.stage}/${RETRAINING}`,
       retention: RetentionDays.THREE_MONTHS,
@@ -97,8 +97,9 @@ export class RetrainingStack extends Stack {
       image: ContainerImage.fromAsset(PROJECT, {
         file: 'training/Dockerfile',
         platform: Platform.LINUX_AMD64,
+        buildArgs: { NODE_IMAGE: retraining.nodeImage, PYTHON_IMAGE: retraining.pythonImage },
       }),
-      command: [...trainArguments],
+      command: [...retraining.trainArguments],
       environment: { QT_STAGE: this.stage, AWS_REGION: this.region },
       logging: LogDrivers.awsLogs({ streamPrefix: RETRAINING, logGroup }),
     });

@@ -11,6 +11,7 @@ import { type ApiAnswer, type ApiCall, type ApiRequest, answerJson, answerWith }
 import { API_ROUTES, type ApiRouteName } from './api-contract.ts';
 import { API_ERRORS, ApiRefusal } from './api-error.ts';
 import { type ApiToken, createTokenCheck, type TokenHolder } from './api-token.ts';
+import type { EventStreams } from './events/event-streams.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { findRoute, readInput } from './read-request.ts';
 import type { ReadDependencies } from './serve-reads.ts';
@@ -23,9 +24,13 @@ export interface ApiDependencies extends StopDependencies, ReadDependencies, Act
   readonly readTokens: () => Promise<readonly ApiToken[]>;
   /** The dashboard, with the headers that it needs. */
   readonly page: Pick<ApiAnswer, 'headers' | 'body'>;
+  /** undefined: none are served. */
+  readonly events: Pick<EventStreams, 'open'> | undefined;
 }
 /** A stop is not limited: no other caller may use up the calls of an operator who has to stop. */
 const READS_PER_MINUTE = 120;
+/** A page that follows a replay reads more often, and costs nothing. */
+const LOCAL_READS_PER_MINUTE = 600;
 const REFUSALS_PER_MINUTE = 10;
 
 /** Keeps nothing between calls but the token's hash and the counts of the rate limits. The answer never rejects. */
@@ -82,9 +87,14 @@ interface Admission {
 /** Throws ApiRefusal. */
 type Admit = (name: ApiRouteName, request: ApiRequest) => Promise<Admission>;
 
-function createAdmission({ stopwatchMs, authorisation, risk, readTokens }: ApiDependencies): Admit {
+function createAdmission(dependencies: ApiDependencies): Admit {
+  const { stopwatchMs, authorisation, isLocal, risk, readTokens } = dependencies;
   const token = createTokenCheck({ readTokens, risk, stopwatchMs });
-  const limitReads = createRateLimit({ count: READS_PER_MINUTE, windowMs: MINUTE_MS, stopwatchMs });
+  const limitReads = createRateLimit({
+    count: isLocal ? LOCAL_READS_PER_MINUTE : READS_PER_MINUTE,
+    windowMs: MINUTE_MS,
+    stopwatchMs,
+  });
   const limitRefusals = createRateLimit({ count: REFUSALS_PER_MINUTE, windowMs: MINUTE_MS, stopwatchMs });
   const limit = (waitS: number) => {
     if (waitS > 0) throw new ApiRefusal('too_many_requests', undefined, { 'retry-after': String(waitS) });
@@ -139,11 +149,24 @@ async function serve(
       return answerJson(200, holder);
     case 'page':
       return answerWith({ status: 200, ...dependencies.page });
+    case 'events':
+      return openEvents(dependencies.events, request);
     case 'document':
       return answerJson(200, (await import('./api-document.ts')).describeApi());
     default:
       return (await import('./serve-reads.ts')).serveRead(dependencies, name, request);
   }
+}
+
+/** Throws ApiRefusal. */
+function openEvents(events: ApiDependencies['events'], { method }: ApiRequest): ApiAnswer {
+  if (events === undefined) throw new ApiRefusal('not_found');
+  const headers = { 'content-type': 'text/event-stream' };
+  if (method === 'HEAD') return answerWith({ status: 200, headers, body: '' });
+  const stream = events.open();
+  if (stream === undefined)
+    throw new ApiRefusal('too_many_requests', 'too many streams', { 'retry-after': '60' });
+  return answerWith({ status: 200, headers, body: '', stream });
 }
 
 const actorOf = ({ name }: TokenHolder): Actor => ({ name, proven: true, via: 'token of the HTTP API' });

@@ -20,6 +20,8 @@ export interface ApiAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Follows instead of the body, on this machine alone. */
+  readonly stream?: AsyncIterable<string>;
 }
 
 /** For log and metrics. */
@@ -47,10 +49,9 @@ const HEADERS = {
 } as const;
 
 /** An answer with the headers that every one has. `headers` override them. */
-export const answerWith = ({ status, headers, body }: ApiAnswer): ApiAnswer => ({
-  status,
+export const answerWith = ({ headers, ...answer }: ApiAnswer): ApiAnswer => ({
+  ...answer,
   headers: { ...HEADERS, ...headers },
-  body,
 });
 
 export const answerJson = (status: number, body: unknown, headers: ApiAnswer['headers'] = {}): ApiAnswer =>

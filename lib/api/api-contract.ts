@@ -3,6 +3,7 @@
 import type { z } from 'zod';
 import { actionRequestSchema } from './actions/action-schema.ts';
 import { type ApiRoute, GUARDED } from './api-route.ts';
+import { EVENT_KINDS } from './events/event-streams.ts';
 import { READ_ROUTES } from './read-routes.ts';
 import { stopRequestSchema } from './stop-schema.ts';
 
@@ -54,6 +55,21 @@ export const API_ROUTES = {
     errors: GUARDED,
   },
   ...READ_ROUTES,
+  events: {
+    method: 'GET',
+    path: '/api/events',
+    summary:
+      'Tells when there is something new, as long as the caller listens; on one machine only, a stage on AWS answers not_found.',
+    needsToken: true,
+    answers: [
+      {
+        status: 200,
+        meaning: `Server-sent events of the type change; data is a list of ${EVENT_KINDS.join(', ')}`,
+        content: 'events',
+      },
+    ],
+    errors: [...GUARDED, 'not_found'],
+  },
   document: {
     method: 'GET',
     path: '/api/openapi.json',

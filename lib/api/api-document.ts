@@ -69,6 +69,7 @@ const schemaPath = (name: string): string => `#/components/schemas/${name}`;
 function contentOf(content: RouteAnswer['content']): JsonObject {
   if (content === 'html') return { 'text/html': { schema: { type: 'string' } } };
   if (content === 'text') return { 'text/plain': { schema: { type: 'string' } } };
+  if (content === 'events') return { 'text/event-stream': { schema: { type: 'string' } } };
   if (content === 'json') return { 'application/json': { schema: { type: 'object' } } };
   return { 'application/json': { schema: { $ref: schemaPath(content) } } };
 }

@@ -6,7 +6,7 @@ import type { SchemaName } from './named-schemas.ts';
 export interface RouteAnswer {
   readonly status: number;
   readonly meaning: string;
-  readonly content: SchemaName | 'html' | 'json' | 'text';
+  readonly content: SchemaName | 'html' | 'json' | 'text' | 'events';
 }
 
 export interface ApiRoute {

@@ -9,6 +9,7 @@ import {
   tradesAnswerSchema,
 } from './read-model/account.ts';
 import { auditAnswerSchema } from './read-model/audit.ts';
+import { barsAnswerSchema } from './read-model/bars.ts';
 import { candlesAnswerSchema } from './read-model/candles.ts';
 import { modelsAnswerSchema } from './read-model/models.ts';
 import { positionsAnswerSchema } from './read-model/positions.ts';
@@ -28,6 +29,7 @@ export const NAMED_SCHEMAS = {
   Status: statusAnswerSchema,
   Signal: signalSchema,
   Signals: signalsAnswerSchema,
+  Bars: barsAnswerSchema,
   Trades: tradesAnswerSchema,
   Orders: ordersAnswerSchema,
   Equity: equityAnswerSchema,

@@ -9,6 +9,8 @@ const COUNT_MAX = 1_000;
 const PAGE_COUNT = 100;
 /** A day has 1440. */
 const SNAPSHOTS_MAX = 5_000;
+/** A day. */
+const BARS_MAX = 288;
 /** What one request to the exchange gives. */
 const CANDLES_MAX = 998;
 const CANDLES = 288;
@@ -74,6 +76,10 @@ export const candlesQuerySchema = z.strictObject({
 });
 
 const symbolQuery = { symbol: symbolSchema.optional().describe('Only of this symbol.') };
+
+export const barsQuerySchema = z.strictObject({
+  count: countUpTo(BARS_MAX).default(PAGE_COUNT).describe(`At most this many; ${PAGE_COUNT} without it.`),
+});
 
 export const tradesQuerySchema = z.strictObject({ ...spanQuery(), ...symbolQuery });
 export const ordersQuerySchema = z.strictObject({ ...spanQuery(), ...symbolQuery });

@@ -2,6 +2,7 @@
 import { type ApiRoute, GUARDED, type RouteAnswer } from './api-route.ts';
 import {
   auditQuerySchema,
+  barsQuerySchema,
   candlesQuerySchema,
   daysQuerySchema,
   equityQuerySchema,
@@ -40,6 +41,13 @@ export const READ_ROUTES = {
     summary: 'Signals of a symbol, of a bar, or of a symbol at a bar; without either, of the newest bar.',
     query: signalsQuerySchema,
     answers: answers('Signals', 'The signals, none when there are none'),
+  },
+  bars: {
+    ...read,
+    path: '/api/bars',
+    summary: 'What was decided of all symbols, bar by bar, the newest first.',
+    query: barsQuerySchema,
+    answers: answers('Bars', 'The bars, none when none was decided'),
   },
   trades: {
     ...read,

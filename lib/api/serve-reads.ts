@@ -8,6 +8,7 @@ import { type ApiAnswer, type ApiRequest, answerJson, answerWith } from './api-c
 import type { ApiInput } from './api-contract.ts';
 import { readDays, readEquity, readOrders, readTrades } from './read-model/account.ts';
 import { readAudit } from './read-model/audit.ts';
+import { readBars } from './read-model/bars.ts';
 import { readCandles } from './read-model/candles.ts';
 import { formatMetrics, METRICS_CONTENT_TYPE } from './read-model/metrics.ts';
 import { readModels } from './read-model/models.ts';
@@ -38,6 +39,7 @@ const READERS: {
   status: readStatus,
   metrics: async (sources) => formatMetrics(await readStatus(sources), sources.clock.nowMs()),
   signals: readSignals,
+  bars: readBars,
   trades: readTrades,
   positions: readPositions,
   orders: readOrders,

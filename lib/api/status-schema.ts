@@ -36,6 +36,10 @@ export const statusAnswerSchema = z.strictObject({
     })
     .nullable(),
   missedBars: z.array(z.string()).describe('Bars of the last hour that a shard has no run of.'),
+  allowance: z
+    .strictObject({ capitalMicroUsdt: z.int(), positions: z.int() })
+    .nullable()
+    .describe('The most that flags and level let be traded with; null while a part of that is not known.'),
   equity: equitySnapshotSchema.nullable(),
   positions: z.array(positionRecordSchema),
   unread: z.array(z.string()).describe('What could not be read.'),

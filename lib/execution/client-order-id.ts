@@ -1,7 +1,7 @@
 // The name of an order, made from the decision alone: the same decision always has the same id, so that a repeated event, a
 // second process or a restart after a crash cannot order twice.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Scope } from '../risk/gate.ts';
 import type { OrderSide } from './order.ts';
 
@@ -32,5 +32,5 @@ export function clientOrderId(decision: OrderDecision): string {
     leg,
     ...(sequence > 0 ? [sequence] : []),
   ]);
-  return `qt-${createHash('sha256').update(text).digest('base64url').slice(0, 33)}`;
+  return `qt-${hash('sha256', text, 'base64url').slice(0, 33)}`;
 }

@@ -41,7 +41,7 @@ export type PreTradeDenial = keyof typeof PRE_TRADE_DENIALS;
 
 export interface EntryRequest {
   readonly scope: Scope;
-  readonly signal: Signal;
+  readonly signal: Pick<Signal, 'symbol' | 'action' | 'barOpenTimeMs' | 'close' | 'stopAtr' | 'ensembleId'>;
   /** Current price of the symbol. */
   readonly price: number;
   readonly volatilityPerBar: number;
@@ -56,7 +56,7 @@ export interface EntryRequest {
     readonly exposureMicroUsdt: number;
     readonly positionCount: number;
     /** Symbols that hold a reservation. */
-    readonly reservedSymbols: ReadonlySet<string>;
+    readonly reservedSymbols: Pick<ReadonlySet<string>, 'has'>;
     /** Entries authorised within the last 60 s. */
     readonly ordersLastMinute: number;
   };
@@ -161,11 +161,10 @@ export function planEntry(request: EntryRequest): Result<EntryOrder, readonly Pr
   const { action } = request.signal;
   if (action === 'HOLD') return failure(['signal_hold']);
   const barrier = entryBarrier(request.filters, request.nowMs);
-  const denials = [
-    ...timingDenials(request),
-    ...accountDenials(request),
-    ...(barrier === undefined ? [] : [barrier]),
-    ...priceDenials(request),
-  ];
+  const denials = timingDenials(request).concat(
+    accountDenials(request),
+    barrier === undefined ? [] : [barrier],
+    priceDenials(request),
+  );
   return denials.length > 0 ? failure(denials) : sizedOrder(action, request);
 }

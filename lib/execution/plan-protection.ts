@@ -146,8 +146,12 @@ function exitReason(
     entry.authorisedEpoch < epoch.number &&
     (entry.filledAtMs ?? position.openedAtMs) > epoch.sinceMs;
   if (isWithdrawn) return 'withdrawn';
-  return nowMs >= position.exitDueMs ? 'horizon' : undefined;
+  return isHorizonOver(position, nowMs) ? 'horizon' : undefined;
 }
+
+/** Whether a position has been open for as long as its label looks ahead. */
+export const isHorizonOver = ({ exitDueMs }: Pick<PositionRecord, 'exitDueMs'>, nowMs: number): boolean =>
+  nowMs >= exitDueMs;
 
 /** The list of open stops outranks the lookup; without the list, a stop that was just found open is one. */
 function stopState(facts: ProtectionFacts, position: PositionRecord): StopState {

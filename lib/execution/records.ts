@@ -79,6 +79,7 @@ export const ORDERS: KeyedKind<OrderRecord> = {
   schema: orderRecordSchema,
   idOf: ({ clientOrderId }) => clientOrderId,
   keptMs: PASSING_KEPT_MS,
+  listedAtMs: ({ createdAtMs }) => createdAtMs,
 };
 
 export const POSITIONS: KeyedKind<PositionRecord> = {

@@ -5,10 +5,25 @@ import { microUsdt } from '../core/money.ts';
 import type { TradeRecord } from '../risk/records.ts';
 import type { OrderRecord, PositionRecord } from './records.ts';
 
-export interface EndedTrade {
-  readonly entry: OrderRecord;
-  readonly legs: readonly OrderRecord[];
-  readonly position: PositionRecord;
+/** What the record of an order tells of the trade. */
+export type TradedOrder = Pick<
+  OrderRecord,
+  | 'clientOrderId'
+  | 'symbol'
+  | 'leg'
+  | 'side'
+  | 'ensembleId'
+  | 'state'
+  | 'bookedFeeMicroUsdt'
+  | 'note'
+  | 'filledAtMs'
+  | 'updatedAtMs'
+>;
+
+export interface EndedTrade<Order extends TradedOrder = OrderRecord> {
+  readonly entry: Order;
+  readonly legs: readonly Order[];
+  readonly position: Pick<PositionRecord, 'openedAtMs'>;
 }
 
 /** What the records of orders do not tell. */
@@ -31,7 +46,7 @@ export interface ByOthers {
 export const NO_COSTS: TradeCosts = { otherFeesMicroUsdt: 0, unpricedFees: {}, others: undefined };
 
 /** Base asset that these orders have filled. */
-const filledBy = (orders: readonly OrderRecord[]): number =>
+const filledBy = (orders: readonly TradedOrder[]): number =>
   orders.reduce((sum, { state }) => sum + state.filledQuantity, 0);
 
 /** Finer than any exchange's step. */
@@ -41,10 +56,10 @@ const QUANTITY_DUST = 5e-9;
 export const isClosedByUs = ({ entry, legs }: Pick<EndedTrade, 'entry' | 'legs'>): boolean =>
   filledBy(legs) >= entry.state.filledQuantity - QUANTITY_DUST;
 
-const lastFillMs = ({ filledAtMs, updatedAtMs }: OrderRecord): number => filledAtMs ?? updatedAtMs;
+const lastFillMs = ({ filledAtMs, updatedAtMs }: TradedOrder): number => filledAtMs ?? updatedAtMs;
 
 /** Throws when the entry has no price: then there was no trade. */
-export function tradeOf(trade: EndedTrade, costs: TradeCosts): TradeRecord {
+export function tradeOf(trade: EndedTrade<TradedOrder>, costs: TradeCosts): TradeRecord {
   const { entry, legs, position } = trade;
   const { others, otherFeesMicroUsdt, unpricedFees } = costs;
   const { averagePrice, filledQuantity } = entry.state;

@@ -1,7 +1,7 @@
 // Candles of one symbol as columns: the form that features are computed from, fast to scan and cheap to slice.
 
 import { failure, type Result, success } from '../core/result.ts';
-import { type Candle, type CandleProblem, findCandleProblem } from './candle.ts';
+import { BAR_MS, type Candle, type CandleProblem, findCandleProblem } from './candle.ts';
 
 /** Valid candles, strictly increasing in time; gaps are possible. All columns have the same length. */
 export interface CandleSeries {
@@ -25,6 +25,25 @@ export function allocateSeries(length: number): CandleSeries {
     low: column(),
     close: column(),
     volume: column(),
+  };
+}
+
+/** A copy in memory that threads share. */
+export function shareSeries(series: CandleSeries): CandleSeries {
+  const share = (column: Float64Array) => {
+    const shared = new Float64Array(new SharedArrayBuffer(column.byteLength));
+    shared.set(column);
+    return shared;
+  };
+  const { length, openTimeMs, open, high, low, close, volume } = series;
+  return {
+    length,
+    openTimeMs: share(openTimeMs),
+    open: share(open),
+    high: share(high),
+    low: share(low),
+    close: share(close),
+    volume: share(volume),
   };
 }
 
@@ -73,6 +92,15 @@ export function sliceSeries(series: CandleSeries, from: number, to: number): Can
     volume: series.volume.subarray(from, to),
   };
 }
+
+/**
+ * The price at a moment, of `closed` bars that have closed by then (at least one): of the bar being formed only its open can be
+ * known.
+ */
+export const lastPrice = (series: CandleSeries, closed: number, nowMs: number): number =>
+  series.openTimeMs[closed] === Math.floor(nowMs / BAR_MS) * BAR_MS
+    ? series.open[closed]!
+    : series.close[closed - 1]!;
 
 export function candleAt(series: CandleSeries, index: number): Candle {
   return {

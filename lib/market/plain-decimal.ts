@@ -6,6 +6,24 @@ export function plainDecimal(value: number): string {
   return text.includes('e') ? value.toFixed(20).replace(/\.?0+$/, '') : text;
 }
 
+/** Above this, a power of ten times a price need not be whole to the last digit. */
+const EXACT_MAX = 2 ** 52;
+/** Below this JavaScript writes an exponent. */
+const PLAIN_MIN = 1e-6;
+
 /** Most decimals seen among the values; 0 when there are none. */
-export const decimalPlaces = (values: Float64Array): number =>
-  values.reduce((most, value) => Math.max(most, plainDecimal(value).split('.')[1]?.length ?? 0), 0);
+export function decimalPlaces(values: Float64Array): number {
+  let most = 0;
+  let power = 1;
+  for (const value of values) {
+    const units = Math.round(value * power);
+    // It has no more decimals than seen so far: then its text need not be made.
+    const isPlain = value === 0 || value >= PLAIN_MIN;
+    if (isPlain && most <= 22 && units < EXACT_MAX && units / power === value) continue;
+    const places = plainDecimal(value).split('.')[1]?.length ?? 0;
+    if (places <= most) continue;
+    most = places;
+    power = 10 ** most;
+  }
+  return most;
+}

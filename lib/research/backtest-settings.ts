@@ -145,7 +145,7 @@ export interface AppliedSettings {
   readonly costs: PaperCosts;
   readonly flags: Readonly<Partial<Record<FlagName, string>>>;
   readonly limits: TradingLimits;
-  readonly policy: (signal: Signal) => number;
+  readonly policy: (signal: Pick<Signal, 'action'>) => number;
 }
 
 /**

@@ -84,11 +84,11 @@ export interface AuthorisationContext {
 }
 
 const FLAGS_AGE_MS_MAX = 1_000;
-const ID_MEMORY_MS = 24 * HOUR_MS;
+export const ID_MEMORY_MS = 24 * HOUR_MS;
 /** 2,000 ids take about 150 KB of DynamoDB's 400 KB. */
-const IDS_MAX = 2_000;
+export const IDS_MAX = 2_000;
 /** Keeps one update expression well under 4 KB; the rest goes with the next write. */
-const FORGET_MAX = 50;
+export const FORGET_MAX = 50;
 
 /** Longest a client order id may be on the exchange. */
 const CLIENT_ORDER_ID = /^[A-Za-z0-9_-]{1,36}$/;
@@ -209,6 +209,10 @@ export function planBreakerWrite(change: {
     conditions: [
       { path: ['breaker', 'revision'], equals: previous.revision, denial: 'breaker_moved' },
       { path: ['epoch'], equals: previous.epoch, denial: 'breaker_moved' },
+      // Whoever has closed the latch alone since, in an emergency, has changed nothing else: it must not be opened again.
+      ...(current.latch === 'ARMED'
+        ? [{ path: ['latch'] as const, equals: previous.latch, denial: 'breaker_moved' as const }]
+        : []),
     ],
     changes: [
       { path: ['latch'], set: current.latch },

@@ -19,7 +19,7 @@ export interface Versioned<T> {
 
 export type RecordCondition = { readonly ifAbsent: true } | { readonly ifRevision: number };
 
-/** Records of one listing: those that could be read, by key, and what is wrong with each of the others. */
+/** Records of one listing: those that could be read, by the key they are listed under, and what is wrong with each of the others. */
 export interface RecordList<T> {
   readonly records: readonly (Versioned<T> & { readonly key: string })[];
   readonly problems: readonly RecordProblem[];
@@ -44,6 +44,8 @@ export interface RecordQuery {
   /** Exclusive; bounds the newer end. */
   readonly beforeKey?: string;
   readonly newestFirst?: boolean;
+  /** Of the records that were written with `listedAs`, and by that instead of the key. A write of this moment may lack. @default false */
+  readonly listed?: boolean;
   /** Most records to look at, readable or not. */
   readonly count?: number;
 }
@@ -55,12 +57,13 @@ export interface RecordStore {
   /**
    * Writes under the condition; `conflict` when it does not hold.
    * @param how.keptMs how long the record has to stay at least; @default for ever
+   * @param how.listedAs a second key, for reading in another order; @default none
    */
   put(
     scope: Scope,
     key: string,
     value: unknown,
-    how: RecordCondition & { readonly keptMs?: number },
+    how: RecordCondition & { readonly keptMs?: number; readonly listedAs?: string },
   ): Promise<'written' | 'conflict'>;
   remove(
     scope: Scope,

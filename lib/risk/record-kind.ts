@@ -9,6 +9,8 @@ export interface RecordKind<T> {
   readonly schema: z.ZodType<T>;
   /** How long a record stays after it was last written. @default for ever */
   readonly keptMs?: number;
+  /** Of a kind whose ids say nothing of time: the time by which its records can be read in order. It never changes. @default none */
+  listedAtMs?(record: T): number;
 }
 
 /** Many records, each under an id that it holds itself. */

@@ -127,7 +127,11 @@ export const POSITION_MANAGER: RecordKind<PositionManagerRecord> = {
 };
 
 /** By an id that begins with who acted, `<who>#…`. */
-export const AUDIT: RecordKind<AuditRecord> = { name: 'audit', schema: auditRecordSchema };
+export const AUDIT: RecordKind<AuditRecord> = {
+  name: 'audit',
+  schema: auditRecordSchema,
+  listedAtMs: ({ atMs }) => atMs,
+};
 
 /** The rollout's state, of the scope `live`. */
 export const ROLLOUT: RecordKind<RolloutState> = { name: 'rollout', schema: rolloutStateSchema };

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { openEmbeddedDynamoDb } from './dynamodb/embedded-dynamodb.ts';
 import { FaultPlan } from './host/fault-plan.ts';
-import { type ClaimedPort, claimPort } from './host/http-listener.ts';
+import { type ClaimedPort, claimPort, type LocalService } from './host/http-listener.ts';
 import { accessKeyIdOf, newRunSecret, secretHeaderOf } from './host/local-door.ts';
 import { lockStateFolder } from './host/state-lock.ts';
 import { openEmbeddedS3 } from './s3/embedded-s3.ts';
@@ -22,6 +22,8 @@ export interface EmbeddedAws {
   readonly runId: string;
   /** Faults to inject, per service. */
   readonly faults: Readonly<Record<EmbeddedService, FaultPlan>>;
+  /** Calls back after each request that changed something. */
+  onWrite(written: () => void): void;
   /** Finishes what is being served, then gives the folder up. */
   close(): Promise<void>;
 }
@@ -69,17 +71,22 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
     closers.push(lock.release);
     options.prepareState?.();
     const open = { dynamodb: openEmbeddedDynamoDb, s3: openEmbeddedS3, ssm: openEmbeddedSsm };
+    const listeners: (() => void)[] = [];
+    const written = () => {
+      for (const listener of listeners) listener();
+    };
     for (const name of SERVICES) {
       const opened = await open[name](`${stateDir}/${name}`, faults[name]);
       // After its port, before the lock.
       closers.splice(-1, 0, opened.close);
-      ports[name].serve(opened.service, { faults: faults[name], door, runId });
+      ports[name].serve(noticing(opened.service, written), { faults: faults[name], door, runId });
     }
     const { dynamodb, s3, ssm } = ports;
     return {
       endpoints: { dynamodb: dynamodb.endpoint, s3: s3.endpoint, ssm: ssm.endpoint, accessKeyId },
       runId,
       faults,
+      onWrite: (listener) => void listeners.push(listener),
       close,
     };
   } catch (error) {
@@ -87,3 +94,14 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
     throw error;
   }
 }
+
+const WRITES = /^(Put|Update|Delete|TransactWrite|BatchWrite)/;
+
+const noticing = (service: LocalService, written: () => void): LocalService => ({
+  ...service,
+  async answer(request) {
+    const reply = await service.answer(request);
+    if (reply.status < 300 && WRITES.test(service.operationOf(request))) written();
+    return reply;
+  },
+});

@@ -1,12 +1,22 @@
 // How an answer goes over the wire, whole or malformed, and how a request comes from it.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { damage, damageFile } from './damaged-response.ts';
 import type { AnswerFault } from './faults.ts';
 import { type ExchangeReply, JsonText, refuse } from './route.ts';
 
 const BODY_BYTES_MAX = 65_536;
 
-export function send(response: ServerResponse, { status, body }: ExchangeReply): void {
+/** Where an answer goes: to a connection, or to a client in the same process. */
+export interface AnswerSink {
+  setHeader(name: string, value: string): void;
+  writeHead(status: number, headers: Readonly<Record<string, string | number>>): void;
+  write(text: string): void;
+  end(body: string | Uint8Array): void;
+  /** Tears the connection down. */
+  reset(): void;
+}
+
+export function send(response: AnswerSink, { status, body }: ExchangeReply): void {
   if (body instanceof Uint8Array) {
     response.writeHead(status, { 'Content-Type': 'application/octet-stream' });
     response.end(body);
@@ -20,7 +30,7 @@ const bodyOf = ({ body }: ExchangeReply): unknown =>
   body instanceof JsonText ? JSON.parse(body.text) : body;
 
 export function sendSpoiled(
-  response: ServerResponse,
+  response: AnswerSink,
   context: { fault: AnswerFault; answer: ExchangeReply; nowMs: number; path: string; pick: number },
 ): void {
   const { fault, answer } = context;
@@ -46,19 +56,15 @@ export function sendSpoiled(
 }
 
 /** The request was carried out; its answer is lost. */
-export function loseAnswer(
-  how: 'timeout' | 'reset' | 'server_error',
-  incoming: IncomingMessage,
-  response: ServerResponse,
-): void {
-  if (how === 'reset') incoming.socket.destroy();
+export function loseAnswer(how: 'timeout' | 'reset' | 'server_error', response: AnswerSink): void {
+  if (how === 'reset') response.reset();
   // Binance's words for: whether this was executed is not known.
   const unknown = 'Unknown error, please check your request or try again later.';
   if (how === 'server_error') send(response, refuse(-1000, unknown, 503));
 }
 
 /** The refusal that a fault stands for; undefined for one that damages a response instead. */
-export function refusalOf(fault: AnswerFault, response: ServerResponse): ExchangeReply | undefined {
+export function refusalOf(fault: AnswerFault, response: AnswerSink): ExchangeReply | undefined {
   if (fault.kind === 'server_error') return refuse(-1001, 'Internal error; unable to process.', fault.status);
   if (fault.kind === 'overloaded') {
     const exempt = 'Reduce-only/close-position orders are exempt. Please try again.';
@@ -70,7 +76,7 @@ export function refusalOf(fault: AnswerFault, response: ServerResponse): Exchang
 }
 
 export function tooMany(
-  response: ServerResponse,
+  response: AnswerSink,
   kind: 'rate_limited' | 'banned',
   retryAfterSeconds: number,
 ): ExchangeReply {

@@ -2,6 +2,7 @@
 // callers by the API's token, after the check that every local listener makes.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import { createApiHandler, type HttpEvent } from '../../functions/api/handler.ts';
 import type { ApiComposition } from '../../lib/runtime/compose/api.ts';
 import { FaultPlan } from '../aws/host/fault-plan.ts';
@@ -41,8 +42,8 @@ export function serveApi(api: Pick<ApiComposition, 'answer'>, port: ClaimedPort)
       // A client that broke off reads no answer.
       const body = await readBody(request, BODY_BYTES_MAX).catch(() => undefined);
       if (body === undefined) return refuse(413, { message: 'Request Entity Too Large' });
-      const { statusCode, headers, body: answer } = await handle(eventOf(request, body));
-      return { status: statusCode, headers, body: answer };
+      const { statusCode, headers, body: answer, stream } = await handle(eventOf(request, body));
+      return { status: statusCode, headers, body: stream === undefined ? answer : Readable.from(stream) };
     },
   };
   port.serve(service, { faults: new FaultPlan({ nowMs: Date.now }), door: { servesPages: true } });

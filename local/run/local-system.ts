@@ -52,7 +52,7 @@ import type { Job } from './schedule.ts';
 
 export interface LocalSystemOptions {
   readonly stateDir: string;
-  /** First of five consecutive ports: DynamoDB, S3, Parameter Store, exchange, HTTP API. 0: any free ones. */
+  /** Of the dashboard and the HTTP API; the next four: DynamoDB, S3, Parameter Store, exchange. 0: any free ones. */
   readonly port: number;
   readonly clock: ReplayClock;
   /** `named`: the user chose the symbols, and no refresh of the universe changes them. */
@@ -99,7 +99,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const [dynamodb, s3, ssm, exchangePort, apiPort] = [0, 1, 2, 3, 4].map((offset) =>
+    const [apiPort, dynamodb, s3, ssm, exchangePort] = [0, 1, 2, 3, 4].map((offset) =>
       port === 0 ? 0 : port + offset,
     ) as [number, number, number, number, number];
     const api = await claimApiPort(apiPort, options.apiHost);
@@ -187,8 +187,8 @@ async function startApi(context: FunctionContext, port: ClaimedPort): Promise<vo
   await issueApiToken(LOCAL_STAGE, { name: 'operator', role: 'operator', token }, aws.endpoints);
   const configuration = localApiSettings(stateDir, marketOf(context));
   buildPage();
-  const api = composeApi(configuration, readDashboard(), overridesOf(context, 'api'));
-  closers.push(api.close, port.close);
+  const api = composeApi(configuration, readDashboard(), overridesOf(context, 'api'), aws.onWrite);
+  closers.push(api.close, port.close, api.endEvents);
   serveApi(api, port);
 }
 

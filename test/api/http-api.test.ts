@@ -22,7 +22,7 @@ import { BROKER_START_MS } from '../support/execution/broker-market.ts';
 import { runOf, signalOf } from '../support/inference/sample-signals.ts';
 
 const BAR_MS = 300_000;
-const READS_PER_MINUTE = 120;
+const READS_PER_MINUTE = 600;
 const STOP = '/api/emergency/stop';
 
 let stage: ApiStage;
@@ -464,19 +464,20 @@ describe('the document', () => {
     await ask(200, '/api/signals?symbol=AUSDT');
     const reads = [
       ...['metrics', 'trades', 'positions', 'orders', 'equity', 'equity/days', 'candles?symbol=BTCUSDT'],
-      ...['universe', 'models', 'rollout', 'audit'],
+      ...['universe', 'models', 'rollout', 'audit', 'bars'],
     ].map((name) => `/api/${name}`);
     for (const path of reads) await ask(200, path);
     for (const name of ['trades', 'positions', 'orders', 'equity', 'equity/days', 'audit'])
       for (const query of ['odd=1', 'scope=both', 'count=0', 'count=99999', 'before=x'])
         await ask(400, `/api/${name}?${query}`);
     await ask(400, '/api/candles');
+    await ask(400, '/api/bars?count=289');
     await ask(400, '/api/signals?bar=1');
     await ask(404, '/api/candles?symbol=NOSUCHUSDT');
     await ask(400, STOP, { body: '{}' });
     await ask(413, STOP, { body: 'x'.repeat(5_000) });
     await ask(415, STOP, { headers: { 'content-type': 'text/plain' } });
-    for (const path of ['/api/status', '/api/signals', ...reads, STOP]) {
+    for (const path of ['/api/status', '/api/signals', '/api/events', ...reads, STOP]) {
       // Refusals are limited.
       await stage.restart();
       await ask(401, path, { token: null });
@@ -497,6 +498,7 @@ describe('the document', () => {
       'models',
       'rollout',
       'audit',
+      'bars',
     ])
       await ask(503, `/api/${path}`);
     await ask(200, '/api/metrics');

@@ -3,6 +3,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExecuteHandler } from '../../functions/execute/handler.ts';
 import { createManagePositionsHandler } from '../../functions/manage-positions/handler.ts';
+import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
+import { readOrders } from '../../lib/api/read-model/account.ts';
+import { readAudit } from '../../lib/api/read-model/audit.ts';
+import { readBars } from '../../lib/api/read-model/bars.ts';
+import { ordersQuerySchema } from '../../lib/api/read-queries.ts';
 import { unproven } from '../../lib/core/actor.ts';
 import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import type { OrderRecord } from '../../lib/execution/records.ts';
@@ -13,6 +18,7 @@ import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { quarantineKey } from '../../lib/models/ensemble.ts';
 import { readCurrentEnsemble } from '../../lib/models/use-cases/read-ensemble.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
+import type { RiskStore } from '../../lib/risk/ports.ts';
 import { keyOf, seriesId } from '../../lib/risk/record-kind.ts';
 import { dayId, type EquitySnapshot, TRADES, type TradeRecord } from '../../lib/risk/records.ts';
 import { tickBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
@@ -48,6 +54,8 @@ async function readPages(path: string, list: string) {
   }
   return pages;
 }
+
+const AT = BROKER_START_MS;
 
 const records = () => executionRecords(stage.system.risk);
 
@@ -203,8 +211,6 @@ describe('a position', () => {
 });
 
 describe('pages', () => {
-  const AT = BROKER_START_MS;
-
   it.each([1, 2, 3, 7, 8])(
     'of %i trades miss none and repeat none, also of the same moment',
     async (count) => {
@@ -280,6 +286,35 @@ describe('pages', () => {
     // The breaker's arming is the first.
     expect(entries.map(({ what }) => what).slice(0, 2)).toEqual(['a test', 'a test']);
     expect(entries).toHaveLength(3);
+  });
+
+  it('of orders and audit entries read no more than they show, however long the history', async () => {
+    for (let index = 0; index < 40; index++) {
+      const atMs = AT + index * 1_000;
+      await records().orders.put('paper', orderOf(atMs, `o${index}`), { ifAbsent: true });
+      const entry = { atMs, what: 'a test', by: unproven('ada'), message: '' };
+      await records().audit.add('paper', `api#${index}`, entry);
+    }
+    let looked = 0;
+    const { risk } = stage.system;
+    const counting: RiskStore = {
+      ...risk,
+      async list(query, schema) {
+        const list = await risk.list(query, schema);
+        looked += list.records.length + list.problems.length;
+        return list;
+      },
+    };
+    const page = { scope: 'paper', count: 3 } as const;
+    const first = await readOrders({ risk: counting }, page);
+    expect(first.orders.map(({ clientOrderId }) => clientOrderId)).toEqual(['o39', 'o38', 'o37']);
+    const { before } = ordersQuerySchema.parse({ before: first.next! });
+    const second = await readOrders({ risk: counting }, { ...page, before });
+    expect(second.orders.map(({ clientOrderId }) => clientOrderId)).toEqual(['o36', 'o35', 'o34']);
+    const { entries } = await readAudit({ risk: counting }, page);
+    expect(entries.map(({ atMs }) => (atMs - AT) / 1_000)).toEqual([39, 38, 37]);
+    // One more than is shown tells whether there is a next page.
+    expect(looked).toBe(3 * 4);
   });
 
   it.each([
@@ -361,6 +396,48 @@ describe('the market', () => {
     const universe = { schemaVersion: 1, asOf: '2024-01-02', symbols: ['BTCUSDT', 'ETHUSDT'] } as const;
     await writeUniverse(stage.system.objects, { ...universe, symbols: [...universe.symbols] });
     expect(await get('/api/universe')).toEqual({ universe, change: null });
+  });
+});
+
+describe('bars', () => {
+  it('count what was decided of all symbols, and weigh the consensus by the signals', async () => {
+    const { signals } = stage.system;
+    expect((await get('/api/bars')).bars).toEqual([]);
+    const abstention = { symbol: 'S', barOpenTimeMs: AT, message: '' };
+    const actions = { BUY: 3, SELL: 1, HOLD: 6 };
+    const run = {
+      ...{ actions, meanConsensus: 0.5 },
+      abstentions: [
+        { ...abstention, abstained: 'stale' as const },
+        { ...abstention, abstained: 'stale' as const },
+        { ...abstention, abstained: 'illiquid' as const },
+      ],
+    };
+    await signals.putRun(runOf(AT, run));
+    await signals.putRun(runOf(AT + BAR_MS, { actions: { BUY: 0, SELL: 0, HOLD: 0 }, meanConsensus: null }));
+    const decided = {
+      ...{ barOpenTimeMs: AT, actions, abstained: 3, abstentions: { stale: 2, illiquid: 1 } },
+      ...{ meanConsensus: 0.5, missingShards: 0 },
+    };
+    const { bars } = await get('/api/bars');
+    expect(bars).toMatchObject([{ barOpenTimeMs: AT + BAR_MS, abstained: 1, meanConsensus: null }, decided]);
+    expect((await get('/api/bars?count=1')).bars).toHaveLength(1);
+
+    const shard = {
+      ...run,
+      shard: 1,
+      shardCount: 2,
+      meanConsensus: 0.9,
+      actions: { BUY: 30, SELL: 0, HOLD: 0 },
+    };
+    const split = createMemorySignalStore();
+    await split.putRun(runOf(AT, { ...run, shardCount: 2 }));
+    await split.putRun(runOf(AT, shard));
+    await split.putRun(runOf(AT - BAR_MS, shard));
+    const both = await readBars({ signals: split, shards: 2 }, { count: 2 });
+    expect(both.bars[0]).toMatchObject({ actions: { BUY: 33, SELL: 1, HOLD: 6 }, abstained: 6 });
+    expect(both.bars[0]!.meanConsensus).toBeCloseTo((10 * 0.5 + 30 * 0.9) / 40, 12);
+    expect(both.bars.map(({ missingShards }) => missingShards)).toEqual([0, 1]);
   });
 });
 

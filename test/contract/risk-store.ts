@@ -283,6 +283,51 @@ export function describeRiskStoreContract(
         });
       });
 
+      it('lists what was written with a second key by that one, newest first, and what it became since', async () => {
+        const at = (time: number, id: string) => `order#${String(time).padStart(13, '0')}#${id}`;
+        const put = (id: string, value: unknown, listedAs?: string) =>
+          store.put('paper', `order#${id}`, value, { ifAbsent: true, ...(listedAs && { listedAs }) });
+        for (const [id, time] of [
+          ['z', 10],
+          ['a', 20],
+          ['m', 20],
+        ] as const)
+          await put(id, { id }, at(time, id));
+        await put('unlisted', {});
+        await store.put('live', 'order#l', {}, { ifAbsent: true, listedAs: at(15, 'l') });
+        await store.put('paper', 'audit#x', {}, { ifAbsent: true, listedAs: 'audit#0000000000015#x' });
+        const listed = (query: { fromKey?: string; beforeKey?: string; count?: number }) =>
+          store.list(
+            { scope: 'paper', prefix: 'order#', newestFirst: true, listed: true, ...query },
+            anything,
+          );
+        const keys = async (query = {}) => (await listed(query)).records.map(({ key }) => key);
+        // An index may be a moment behind.
+        await expect.poll(keys, { timeout: 30_000 }).toEqual([at(20, 'm'), at(20, 'a'), at(10, 'z')]);
+        expect(await keys({ count: 2 })).toEqual([at(20, 'm'), at(20, 'a')]);
+        expect(await keys({ beforeKey: at(20, 'a') })).toEqual([at(10, 'z')]);
+        expect(await keys({ fromKey: 'order#0000000000011' })).toEqual([at(20, 'm'), at(20, 'a')]);
+
+        const { revision } = (await store.get('paper', 'order#a', anything))!;
+        await store.put(
+          'paper',
+          'order#a',
+          { id: 'a', new: 1 },
+          { ifRevision: revision, listedAs: at(20, 'a') },
+        );
+        const newest = async () => (await listed({ beforeKey: at(20, 'm'), count: 1 })).records[0]?.value;
+        await expect.poll(newest, { timeout: 30_000 }).toEqual({ id: 'a', new: 1 });
+        const strict = await store.list(
+          { scope: 'paper', prefix: 'order#', listed: true },
+          z.strictObject({ id: z.string() }),
+        );
+        expect(strict.problems).toMatchObject([
+          { key: at(20, 'a'), message: expect.stringMatching(/paper\/order#a/), revision: revision + 1 },
+        ]);
+        await store.remove('paper', 'order#a', { ifRevision: revision + 1 });
+        await expect.poll(keys, { timeout: 30_000 }).toEqual([at(20, 'm'), at(10, 'z')]);
+      });
+
       it('names the record and the field of one that breaks its schema', async () => {
         await store.put('paper', 'order#x', { state: { status: 'lost' } }, { ifAbsent: true });
         const schema = z.object({ state: z.object({ status: z.enum(['filled']) }) });

@@ -79,7 +79,9 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
 
   it('shows mode, reasons, account and the age of everything, from a link that gives its token away to nobody', async () => {
     await open();
-    await see('header').toMatch(/^PAPER paper account, level PAPER Equity 10,003\.00 USDT Positions 0/);
+    await see('header').toMatch(
+      /^PAPER paper account, level PAPER Equity 10,003\.00 USDT Capital 10,003\.00 USDT Positions 0 of 10/,
+    );
     await see('header').toContain('Circuit breaker ARMED Last bar 5 s ago Snapshot 1 min ago');
     await see('.summary').toMatch(
       /^New positions may be opened on the simulated account\. The bar of .* gave/,
@@ -129,6 +131,7 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
   it('follows the system: a new bar, a trade and a trip show by themselves', async () => {
     await open();
     await see('header').toContain('PAPER');
+    await see('footer').toContain('Shown as it happens');
     const { signals, risk, codeVersion } = stage.system;
     stage.advance(BAR_MS);
     await signals.put(signalOf('BTCUSDT', BROKER_START_MS));
@@ -151,6 +154,26 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
     await see('header').toMatch(/^OFF .* Circuit breaker TRIPPED/);
     await see('.reasons').toContain('by another hand');
     await expect.poll(() => page.title(), SOON).toBe('OFF – Quantum Trader');
+  });
+
+  it('asks by itself while it is told nothing, and listens again as soon as it can', async () => {
+    await open({}, '');
+    await page.route('**/api/events', (route) => route.abort());
+    await page.getByLabel('Token').fill(TOKEN);
+    await page.getByRole('button', { name: 'Show' }).click();
+    await see('footer').toContain('Asked for every 3 s');
+    const { signals, codeVersion } = stage.system;
+    stage.advance(BAR_MS);
+    await signals.put(signalOf('BTCUSDT', BROKER_START_MS));
+    await signals.putRun(runOf(BROKER_START_MS, { codeVersion }));
+    await see('.symbols ul').toMatch(/^BTCUSDT BUY/);
+    await see('footer').toContain('Asked for every 3 s');
+    await page.unroute('**/api/events');
+    await see('footer').toContain('Shown as it happens');
+    // A server that goes away takes its stream along.
+    await stage.api.close();
+    await see('footer').toContain('Asked for every 3 s');
+    expect(complaints).toEqual([]);
   });
 
   it('stops everything once it is asked twice, and says what was done', async () => {
@@ -220,6 +243,51 @@ describe.skipIf(CHROMIUM === undefined)(browserSuite('the dashboard in a browser
     await see('[aria-label="Audit trail"]').toContain(
       'set flag ada QT_ENABLE_AI_TRADING false: seen on the page',
     );
+    expect(complaints).toEqual([]);
+  });
+
+  it('changes capital and positions, to nothing but what the gate takes', async () => {
+    await open();
+    await choose('Go live');
+    await page.getByRole('button', { name: 'Change QT_MAX_POSITIONS' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Change QT_MAX_POSITIONS' });
+    expect(await dialog.getByLabel('Value').inputValue()).toBe('10');
+    await dialog.getByLabel('Reason').fill('a calm start');
+    const positions = async () =>
+      (await stage.system.flags.read(['QT_MAX_POSITIONS'])).get('QT_MAX_POSITIONS');
+    for (const wrong of ['101', '-1', '3 ', 'ten', '']) {
+      await dialog.getByLabel('Value').fill(wrong);
+      await dialog.getByRole('button', { name: 'Confirm' }).click();
+    }
+    // Not sent.
+    expect(await positions()).toEqual({ kind: 'text', text: '10' });
+    await dialog.getByLabel('Value').fill('3');
+    await dialog.getByRole('button', { name: 'Confirm' }).click();
+    await see('dialog[open] .outcome').toBe('Done. QT_MAX_POSITIONS: 10 -> 3');
+    expect(await positions()).toEqual({ kind: 'text', text: '3' });
+    await see('header').toContain('Positions 0 of 3');
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Change QT_MAX_CAPITAL_ALLOCATION' }).click();
+    const capital = page.getByRole('dialog', { name: 'Change QT_MAX_CAPITAL_ALLOCATION' });
+    expect(await capital.getByLabel('Value').inputValue()).toBe('1');
+    await capital.getByLabel('Value').fill('0.25');
+    await capital.getByLabel('Reason').fill('a calm start');
+    await capital.getByRole('button', { name: 'Confirm' }).click();
+    await see('dialog[open] .outcome').toMatch(/^Done\./);
+    await see('header').toContain('Capital 2,500.75 USDT');
+    expect(complaints).toEqual([]);
+  });
+
+  it('shows the whole market bar by bar', async () => {
+    const { signals, codeVersion } = stage.system;
+    const actions = { BUY: 1, SELL: 2, HOLD: 16 };
+    await signals.putRun(runOf(LAST_BAR_MS - BAR_MS, { codeVersion, actions }));
+    await open();
+    await see('[aria-label="Whole market"]').toContain(
+      'BUY 0 %, SELL 0 %, HOLD 50 %, abstaining 50 % (1 illiquid); mean consensus 75 %.',
+    );
+    const chart = page.getByRole('img', { name: /^Decisions by bar over the last 2 bars/ });
+    await expect.poll(() => chart.locator('canvas').count(), SOON).toBeGreaterThan(0);
     expect(complaints).toEqual([]);
   });
 

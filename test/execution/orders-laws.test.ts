@@ -167,7 +167,22 @@ describe('a stop', () => {
           expect(roundToStep(stop.value, request.tickSize, 'down')).toBe(stop.value);
         },
       ),
-      { numRuns: 3_000 },
+      {
+        numRuns: 3_000,
+        // Where neighbouring numbers are 4 apart, the sum of the two prices is off by as much.
+        examples: [
+          [{ side: 'SELL', entryPrice: 3.6e16, atr: 3.3e16, atrMultiple: 1.2, tickSize: 0.01 }],
+          [
+            {
+              side: 'SELL',
+              entryPrice: 4379417657220154,
+              atr: 2.092286653694911e16,
+              atrMultiple: 1.2,
+              tickSize: 0.01,
+            },
+          ],
+        ],
+      },
     );
     expect(stops).toBeGreaterThan(100);
   });

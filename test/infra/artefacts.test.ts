@@ -32,6 +32,7 @@ import { type SimulatedExchange, startSimulatedExchange } from '../../local/exch
 import { generateMarket } from '../../local/market/generated-market.ts';
 import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
 import { type GuardedAws, guardAws } from '../support/infra/guarded-aws.ts';
+import { type HttpParts, httpEvent } from '../support/infra/http-event.ts';
 import {
   type EmulatedFunction,
   installLambdaNode,
@@ -338,29 +339,6 @@ describe.runIf(runsLambdaNode)('the HTTP API on Node 24, with the permissions of
       text: 'true',
     });
   });
-});
-
-interface HttpParts {
-  readonly token?: string;
-  readonly body?: string;
-  readonly query?: Readonly<Record<string, string>>;
-}
-
-/** As API Gateway hands a call over. */
-const httpEvent = (method: string, path: string, { token, body, query }: HttpParts = {}) => ({
-  version: '2.0',
-  rawPath: path,
-  ...(query !== undefined && { queryStringParameters: query }),
-  headers: {
-    'content-type': 'application/json',
-    ...(token !== undefined && { authorization: `Bearer ${token}` }),
-  },
-  ...(body !== undefined && { body, isBase64Encoded: false }),
-  requestContext: {
-    domainName: 'abc.execute-api.eu-central-1.amazonaws.com',
-    requestId: 'r1',
-    http: { method, path, sourceIp: '192.0.2.1' },
-  },
 });
 
 interface Figure {

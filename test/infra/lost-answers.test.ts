@@ -11,6 +11,10 @@ import { readCurrentEnsemble } from '../../lib/models/use-cases/read-ensemble.ts
 import { countShadowBars } from '../../lib/models/use-cases/shadow-bars.ts';
 import { keyOf } from '../../lib/risk/record-kind.ts';
 import { POSITION_MANAGER } from '../../lib/risk/records.ts';
+import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
+import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
+import { issueApiToken } from '../../lib/runtime/compose/api-tokens.ts';
+import { openRiskStore } from '../../lib/runtime/compose/stores.ts';
 import type { FunctionName } from '../../lib/runtime/config/function-settings.ts';
 import { resourcesOfStage } from '../../lib/runtime/config/stage.ts';
 import type { SimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
@@ -23,9 +27,10 @@ import {
   startExchange,
   startMs,
 } from '../support/infra/filled-stage.ts';
+import { httpEvent, operatorEvent } from '../support/infra/http-event.ts';
 import { installLambdaNode, runsLambdaNode } from '../support/infra/lambda-emulator.ts';
 import { StageFunctions } from '../support/infra/stage-functions.ts';
-import { type SynthesisedStage, synthesise } from '../support/infra/synthesised-stage.ts';
+import { ACCOUNT, type SynthesisedStage, synthesise } from '../support/infra/synthesised-stage.ts';
 
 const SHADOW_ID = 'e20240801_000000';
 const { signalsTable, riskTable } = resourcesOfStage('dev');
@@ -34,6 +39,7 @@ let stage: SynthesisedStage;
 let target: EmbeddedTarget;
 let exchange: SimulatedExchange;
 let functions: StageFunctions;
+let clockOffsetMs: number;
 
 beforeAll(async () => {
   if (runsLambdaNode) installLambdaNode();
@@ -48,7 +54,7 @@ beforeAll(async () => {
   await objects.put(SHADOW_KEY, encodeJson({ ensembleId: SHADOW_ID, audit: 'audit/none' }));
   const symbols = market.symbols.slice(0, 3);
   await writeUniverse(objects, { schemaVersion: 1, asOf: '2024-01-01', symbols });
-  const clockOffsetMs = startMs - Date.now();
+  clockOffsetMs = startMs - Date.now();
   exchange = await startExchange(() => clockOffsetMs);
   const { endpoints } = target.aws;
   functions = new StageFunctions({
@@ -101,6 +107,40 @@ describe.runIf(runsLambdaNode)('with every first answer to a write lost', () => 
       'dynamodb:UpdateItem',
       'ssm:PutParameter',
     ]);
+    expect(await run('notify')).toMatchObject({ receivers: [{ receiver: 'email' }], problems: [] });
+    expect(lostBy('notify')).toEqual(['dynamodb:PutItem']);
+  });
+
+  it('what people ask for is done once, and its record says so', async () => {
+    const act = (name: FunctionName, person: string, asked: object) =>
+      run(name, operatorEvent(`arn:aws:iam::${ACCOUNT}:user/${person}`, asked, Date.now() + clockOffsetMs));
+    const scope = 'paper';
+    const transfer = {
+      act: 'declare_transfer',
+      scope: 'live',
+      amountMicroUsdt: 1_000_000,
+      reason: 'capital',
+    };
+    expect(await act('operate', 'ann', transfer)).toMatchObject({ statusCode: 200 });
+    const reset = { act: 'request_reset', scope, reason: 'a test' };
+    expect(await act('operate', 'ann', reset)).toMatchObject({ statusCode: 200 });
+    expect(lostBy('operate')).toEqual(['dynamodb:PutItem', 'dynamodb:UpdateItem']);
+    expect(await act('approve', 'ben', { act: 'sign_off', role: 'risk_manager' })).toMatchObject({
+      statusCode: 200,
+    });
+    expect(lostBy('approve')).toContain('dynamodb:PutItem');
+    const stop = { act: 'emergency_stop', reason: 'a test', keepPositions: true };
+    expect(await act('emergency-stop', 'erin', stop)).toMatchObject({ statusCode: 200 });
+    expect(lostBy('emergency-stop')).toContain('ssm:PutParameter');
+    const token = 'a-token-of-the-right-length-0123456789abcdef';
+    await issueApiToken('dev', { name: 'ada', role: 'operator', token }, target.aws.endpoints);
+    const body = JSON.stringify({ reason: 'a test' });
+    const call = httpEvent('POST', '/api/emergency/stop', { token, body });
+    expect(await run('api', call)).toMatchObject({ statusCode: 200 });
+    expect(lostBy('api')).toContain('dynamodb:PutItem');
+    const risk = openRiskStore({ clients: target.clients, clock: { nowMs: Date.now } }, { riskTable });
+    const declared = await allValues(await riskRecords(risk).audit.all('live', 'operator#'));
+    expect(declared).toMatchObject([{ what: 'transfer_declared', by: { name: 'ann', proven: true } }]);
   });
 });
 

@@ -1,6 +1,6 @@
 // The weekly retraining, where it is switched on: what a deploy would create, and its steps with the permissions of its role.
 import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -21,6 +21,7 @@ import { type EmbeddedTarget, openEmbedded } from '../support/aws-target.ts';
 import { type GuardedAws, guardAws } from '../support/infra/guarded-aws.ts';
 import {
   ACCOUNT,
+  BASE_IMAGES,
   permissionsByRole,
   REGION,
   type Statement,
@@ -36,7 +37,7 @@ let roles: ReadonlyMap<string, readonly Statement[]>;
 
 beforeAll(async () => {
   stage = await synthesise({
-    settings: { retraining: { trainArguments: ['--folds', '4'] } },
+    settings: { retraining: { ...BASE_IMAGES, trainArguments: ['--folds', '4'] } },
     bundle: false,
   });
   roles = permissionsByRole(stage);
@@ -91,6 +92,22 @@ describe('the retraining', () => {
     expect(container.Environment).toContainEqual({ Name: 'QT_STAGE', Value: 'dev' });
   });
 
+  it('is built from images that no other can take the place of: by digest', async () => {
+    const files = (await readdir(stage.folder)).filter((name) => name.endsWith('.assets.json'));
+    const manifests = await Promise.all(files.map((name) => readFile(join(stage.folder, name), 'utf8')));
+    const images = manifests.flatMap((manifest) => Object.values(JSON.parse(manifest).dockerImages ?? {}));
+    expect(images).toMatchObject([
+      {
+        source: {
+          dockerBuildArgs: { NODE_IMAGE: BASE_IMAGES.nodeImage, PYTHON_IMAGE: BASE_IMAGES.pythonImage },
+        },
+      },
+    ]);
+    expect(await readFile('training/Dockerfile', 'utf8')).not.toMatch(
+      /^FROM (?!\$\{[A-Z]+_IMAGE\})|^ARG \w+=/m,
+    );
+  });
+
   it('calls people when it fails, is stopped, comes too late or cannot be started', () => {
     const alarms = stage.ofType('AWS::CloudWatch::Alarm').map(({ properties }) => properties);
     const failed = alarms.find(({ AlarmName }) => AlarmName === 'qt-dev-retraining-failed')!;
@@ -119,7 +136,10 @@ async function collect(objects: ObjectStore, symbol: string, seed: number): Prom
   expect(await opened.value.save()).toBe(true);
 }
 
-describe('the steps of the retraining, with the permissions of its role', () => {
+describe.each([
+  ['', false],
+  [', and every first answer to a write lost', true],
+])('the steps of the retraining, with the permissions of its role%s', (_, losesAnswers) => {
   let target: EmbeddedTarget;
   let aws: GuardedAws;
   let folder: string;
@@ -143,7 +163,7 @@ describe('the steps of the retraining, with the permissions of its role', () => 
     await buildModelFolder({ store: objects, ensemble: { id: CHAMPION }, members });
     await collect(objects, 'AAAUSDT', 1);
     await collect(objects, 'BBUSDT', 2);
-    aws = await guardAws(target.aws.endpoints, roles.get('TaskRole')!);
+    aws = await guardAws(target.aws.endpoints, roles.get('TaskRole')!, { losesAnswers });
     folder = await mkdtemp(join(tmpdir(), 'qt-retraining-'));
     // Training takes minutes and Python; here its part is to bring what it would have brought, if it is asked rightly.
     const trained = join(folder, 'trained');
@@ -176,6 +196,7 @@ describe('the steps of the retraining, with the permissions of its role', () => 
     const pointer = await objects.get(POINTER_KEY);
     const { stdout } = await retrain('first');
     expect(aws.denied).toEqual([]);
+    expect(aws.lost.length > 0).toBe(losesAnswers);
     expect(stdout).toMatch(/4 files of collected candles[\s\S]*e20240801_000000 runs as the shadow/);
     const out = join(folder, 'first');
     expect((await readFile(join(folder, 'asked'), 'utf8')).trim().split('\n')).toEqual(

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { expect, it } from 'vitest';
-import { synthesise } from '../support/infra/synthesised-stage.ts';
+import { BASE_IMAGES, synthesise } from '../support/infra/synthesised-stage.ts';
 
 it('every alarm has its runbook in docs/OPERATIONS.md, and every runbook its alarm', async () => {
-  const stage = await synthesise({ settings: { retraining: {} }, bundle: false });
+  const stage = await synthesise({ settings: { retraining: BASE_IMAGES }, bundle: false });
   await rm(stage.folder, { recursive: true });
   const runbooks = stage
     .ofType('AWS::CloudWatch::Alarm')

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readStageSettings } from '../../infra/catalog/stage-settings.ts';
+import { BASE_IMAGES } from '../support/infra/synthesised-stage.ts';
 
 const good = { exchange: 'binanceusdm', shards: 2, symbols: 50 };
 const read = (settings: unknown, stage: unknown = 'dev') =>
@@ -57,6 +58,12 @@ describe('settings of a stage', () => {
       /symbols\.0/,
     ],
     ['a region that is none', { ...good, region: 'Frankfurt' }, /stages\.dev\.region/],
+    ['a retraining without images', { ...good, retraining: {} }, /retraining\.nodeImage[\s\S]*pythonImage/],
+    [
+      'an image by its tag',
+      { ...good, retraining: { ...BASE_IMAGES, nodeImage: 'node:24' } },
+      /nodeImage: must name the image by its digest/,
+    ],
     ['no settings at all', null, /stages\.dev/],
   ])('are refused with %s, by name', (_, settings, message) => {
     expect(() => read(settings)).toThrow(message);

@@ -72,6 +72,7 @@ const READ_SIGNALS = [
 const CHANGE_RISK = ['GetItem', 'PutItem', 'Query', 'UpdateItem'].map(
   (verb) => `dynamodb:${verb} table/qt-dev-risk`,
 );
+const READ_RISK_LISTS = 'dynamodb:Query table/qt-dev-risk/index/listed';
 const READ_KEYS = ['api-key', 'secret'].map((name) => `ssm:GetParameter parameter/qt/dev/exchange/${name}`);
 const READ_ENSEMBLE = [`s3:GetObject ${BUCKET}/ensembles/*`, `s3:ListBucket ${BUCKET}`];
 const RECEIVERS = ['email', 'webhook', 'telegram', 'slack', 'discord'].map(
@@ -109,6 +110,7 @@ const READ_ALL = [
   ...READ_SIGNALS,
   'dynamodb:GetItem table/qt-dev-risk',
   'dynamodb:Query table/qt-dev-risk',
+  READ_RISK_LISTS,
 ];
 /** Through its URL alone. */
 const callOf = (name: string) => [
@@ -159,6 +161,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...READ_FLAGS,
     ...READ_KEYS,
     ...CHANGE_RISK,
+    READ_RISK_LISTS,
     ...FLAG_NAMES.map((name) => `ssm:GetParameterHistory ${flag(name)}`),
     ...FLAG_NAMES.map((name) => `ssm:PutParameter ${flag(name)}`),
     ...['audit', 'quarantine'].flatMap((folder) => [

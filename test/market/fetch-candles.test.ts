@@ -1,6 +1,7 @@
 // What an exchange has to say before its bars are taken for absent: an answer that was cut short is no proof.
 import { describe, expect, it } from 'vitest';
 import { success } from '../../lib/core/result.ts';
+import { HOUR_MS } from '../../lib/core/units.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { seriesFromCandles } from '../../lib/market/candle-series.ts';
 import type { CandleRequest } from '../../lib/market/ports.ts';
@@ -56,5 +57,41 @@ describe('bars before the first one that an exchange gives', () => {
   it('come piece by piece when its answers are cut to two', async () => {
     const { candles, absent, problem } = await askFor(FROM_MS - BARS * BAR_MS, (count) => Math.min(2, count));
     expect({ bars: candles.size, absent, problem }).toEqual({ bars: BARS, absent: [], problem: undefined });
+  });
+});
+
+describe('a hole in an answer', () => {
+  const HOLE_MS = FROM_MS + 20 * BAR_MS;
+  const market = {
+    closedCandles: async ({ count, lastOpenTimeMs }: CandleRequest) => {
+      const times = Array.from(
+        { length: count },
+        (_, index) => lastOpenTimeMs - (count - 1 - index) * BAR_MS,
+      );
+      const series = seriesFromCandles(
+        times.filter((ms) => ms !== HOLE_MS).map((openTimeMs) => ({ openTimeMs, ...candle })),
+      );
+      if (!series.ok) throw new Error(series.error.problem);
+      return success(series.value);
+    },
+  };
+  const absentAt = async (nowMs: number) =>
+    (
+      await fetchCandles(
+        { market, archive: { candles: async () => success(undefined) } },
+        {
+          symbol: 'AUSDT',
+          month: '2024-07',
+          missing: [{ fromMs: FROM_MS, toMs: BRACKET_MS }],
+          known: [BRACKET_MS],
+          nowMs,
+        },
+      )
+    ).absent;
+
+  it('may still be filled for an hour, and is absent from then on', async () => {
+    const hole = { fromMs: HOLE_MS, toMs: HOLE_MS + BAR_MS };
+    expect(await absentAt(hole.toMs + HOUR_MS - 1)).toEqual([]);
+    expect(await absentAt(hole.toMs + HOUR_MS)).toEqual([hole]);
   });
 });

@@ -189,9 +189,10 @@ describe('any market', () => {
   const past = (candlesOf: (symbol: string) => CandleSeries = (symbol) => market.candles(symbol)) =>
     Object.fromEntries(
       market.symbols.map((symbol, index) => {
-        const original = answersOf(symbol, market.candles(symbol), wishesOf(index));
-        const atr = original.close.map((close) => close / 400);
-        return [symbol, { candles: candlesOf(symbol), predictions: { ...original, atr } }];
+        const candles = candlesOf(symbol);
+        const answers = answersOf(symbol, candles, wishesOf(index));
+        const atr = answers.close.map((close) => close / 400);
+        return [symbol, { candles, predictions: { ...answers, atr, stopAtr: atr } }];
       }),
     );
 

@@ -290,6 +290,8 @@ describe('a reset', () => {
       highWaterMicroUsdt: 8_000_000_000,
     });
     expect(effects.map((effect) => effect.kind)).toEqual(['write_state', 'audit', 'notify']);
+    // Whether the circuit breaker is alive only its own tick says.
+    expect(effects[0]).toEqual({ kind: 'write_state', leaseUntilMs: undefined });
     expect(effects[1]).toMatchObject({
       what: 'reset',
       by: unproven('ada and grace'),

@@ -11,6 +11,7 @@ import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { initialRollout, type RolloutState } from '../../lib/risk/level.ts';
 import { keyOf } from '../../lib/risk/record-kind.ts';
 import { ROLLOUT } from '../../lib/risk/records.ts';
+import { readLevel } from '../../lib/risk/use-cases/read-level.ts';
 import { allValues } from '../../lib/risk/use-cases/typed-records.ts';
 import { assessRollout, reportGoNoGo } from '../../lib/rollout/use-cases/assess-rollout.ts';
 import { verifyEvidence } from '../../lib/rollout/use-cases/evidence-bundle.ts';
@@ -132,6 +133,9 @@ describe('the hourly evaluation', () => {
   it('takes a rollout that cannot be read back to paper', async () => {
     const system = await open(goodDay(), { level: 'EVERYTHING' } as never);
     expect(await system.stateNow()).toBe('state_unreadable');
+    // Neither a level nor paper: what may trade under it cannot be told.
+    expect(await readLevel(system.risk)).toBeUndefined();
+    expect((await reportGoNoGo(system, { hours: 24, nowMs: NOW_MS })).level).toBeUndefined();
     const signed = await signOffRollout(system.risk, {
       role: 'technical_lead',
       by: unproven('Ada'),
@@ -227,6 +231,22 @@ describe('the way up', () => {
     await system.objects.put(key, Buffer.from(tamper(body)));
     expect(await system.advance('Ada')).toMatchObject({ ok: false, error: [{ code: 'evidence_invalid' }] });
     expect(await verifyEvidence(system.objects, { key, sha256: undefined })).toMatchObject({ ok: false });
+    expect(await system.stateNow()).toMatchObject({ level: 'PAPER' });
+  });
+
+  it('is closed on a GO that names the evidence of another decision', async () => {
+    const system = await open();
+    await system.assess();
+    await system.signBoth();
+    const other = await reportGoNoGo(system, { hours: 24, nowMs: NOW_MS + 1_000 });
+    expect(other.decision.verdict).toBe('GO');
+    const { goNoGo } = rolloutRecords(system.risk);
+    const { value, revision } = (await goNoGo.get('live'))!;
+    const { key: evidenceKey, sha256: evidenceSha256 } = other.stored;
+    await goNoGo.put('live', { ...value, evidenceKey, evidenceSha256 }, { ifRevision: revision });
+    const moved = await system.advance('Ada');
+    expect(moved).toMatchObject({ ok: false, error: [{ code: 'evidence_invalid' }] });
+    expect(moved.ok ? '' : moved.error[0]!.message).toContain('of another decision');
     expect(await system.stateNow()).toMatchObject({ level: 'PAPER' });
   });
 

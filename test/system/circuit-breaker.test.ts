@@ -448,6 +448,27 @@ describe('circuit breaker', () => {
     expect(await risk.readGate('paper')).toMatchObject({ latch: 'TRIPPED', epoch: 2 });
   });
 
+  it('does not open again a latch that somebody closes while a tick decides', async () => {
+    await healthy();
+    await tick();
+    await later();
+    let isFirst = true;
+    const closedMeanwhile: RiskStore = {
+      ...risk,
+      commit: async (scope, plan) => {
+        if (isFirst) {
+          isFirst = false;
+          expect(await risk.closeLatch(scope)).toBe('closed');
+        }
+        return risk.commit(scope, plan);
+      },
+    };
+    const outcome = await tickBreaker({ ...dependencies, risk: closedMeanwhile }, 'paper');
+    expect(outcome).toMatchObject({ latched: true, failures: [] });
+    expect(outcome.transition?.current).toMatchObject({ latch: 'TRIPPED', causes: [{ code: 'operator' }] });
+    expect(await risk.readGate('paper')).toMatchObject({ latch: 'TRIPPED', epoch: 2 });
+  });
+
   it('gives up on a gate that moves all the time, and says so', async () => {
     await healthy();
     const restless: RiskStore = {

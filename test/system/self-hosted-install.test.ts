@@ -113,7 +113,7 @@ describe('the image', () => {
     expect(instructions('USER')).toEqual(['1000:1000']);
     expect(instructions('ENTRYPOINT')).toEqual(['["node", "bin/qtrader.mjs"]']);
     expect(instructions('HEALTHCHECK')[0]).toMatch(
-      /CMD \["node", "bin\/healthcheck.mjs", "\/state", "8424"\]$/,
+      /CMD \["node", "bin\/healthcheck.mjs", "\/state", "8420"\]$/,
     );
   });
 

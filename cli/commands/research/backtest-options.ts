@@ -6,6 +6,7 @@ import {
   parseSetting,
   SETTING_NAMES,
 } from '../../../lib/research/backtest-settings.ts';
+import type { ProgressLine } from '../../format/progress-line.ts';
 import {
   addRecordedModelsOptions,
   parseCount,
@@ -29,6 +30,20 @@ export const addTradedRangeOptions = (command: Command): Command =>
     .option('--deposit <usdt>', 'initial deposit of the account', parseCount, DEPOSIT_USDT)
     .option('--predictions <file>', "cache of the models' answers, reused when it fits");
 
+/** The options as both use cases take them. */
+export const tradedRangeOf = (options: TradedRangeOptions, progress: ProgressLine) => ({
+  dataFolder: options.data,
+  modelsFolder: options.models,
+  symbols: options.symbols,
+  fromMs: options.from,
+  toMs: options.to,
+  depositUsdt: options.deposit,
+  predictionsFile: options.predictions,
+  settings: settingsOf({ ...options }),
+  onSymbol: ({ done, of, symbol }: { readonly done: number; readonly of: number; readonly symbol: string }) =>
+    progress.show(`${done}/${of} ${symbol}`),
+});
+
 /** One option for each setting, without a default: what is not given stays as released. */
 export function addSettingsOptions(command: Command): Command {
   for (const name of SETTING_NAMES) {
@@ -45,7 +60,7 @@ export function addSettingsOptions(command: Command): Command {
 }
 
 /** @param options as commander read them: under the names of the options */
-export function settingsOf(options: Readonly<Record<string, unknown>>): Partial<BacktestSettings> {
+function settingsOf(options: Readonly<Record<string, unknown>>): Partial<BacktestSettings> {
   const given = SETTING_NAMES.flatMap((name) => {
     const value = options[new Option(`--${BACKTEST_SETTINGS[name].option}`).attributeName()];
     return value === undefined ? [] : [[name, value] as const];

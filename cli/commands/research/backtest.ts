@@ -6,8 +6,8 @@ import { addReportOptions, checkBarRange, parseSymbols, type ReportOptions } fro
 import {
   addSettingsOptions,
   addTradedRangeOptions,
-  settingsOf,
   type TradedRangeOptions,
+  tradedRangeOf,
 } from './backtest-options.ts';
 import { addCompareCommand } from './compare.ts';
 import { report } from './report.ts';
@@ -37,16 +37,8 @@ async function runBacktest(options: BacktestOptions): Promise<void> {
   const { backtestFolder } = await import('../../../lib/runtime/compose/research/backtest.ts');
   const progress = await createProgressLine();
   const tested = await backtestFolder({
-    dataFolder: options.data,
-    modelsFolder: options.models,
-    symbols: options.symbols,
-    fromMs: options.from,
-    toMs: options.to,
-    depositUsdt: options.deposit,
+    ...tradedRangeOf(options, progress),
     withBreaker: options.breaker,
-    settings: settingsOf({ ...options }),
-    predictionsFile: options.predictions,
-    onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}`),
   }).finally(progress.end);
   if (!tested.ok) throw toCommandError(tested.error);
   const { report: figures, past, replayMs } = tested.value;

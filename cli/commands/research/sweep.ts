@@ -7,8 +7,8 @@ import { addReportOptions, checkBarRange, parseCount, type ReportOptions } from 
 import {
   addSettingsOptions,
   addTradedRangeOptions,
-  settingsOf,
   type TradedRangeOptions,
+  tradedRangeOf,
 } from './backtest-options.ts';
 import { report } from './report.ts';
 
@@ -47,18 +47,10 @@ async function runSweep(options: SweepOptions): Promise<void> {
   const { sweepFolder } = await import('../../../lib/runtime/compose/research/sweep.ts');
   const progress = await createProgressLine();
   const swept = await sweepFolder({
-    dataFolder: options.data,
-    modelsFolder: options.models,
-    symbols: options.symbols,
-    fromMs: options.from,
-    toMs: options.to,
-    depositUsdt: options.deposit,
-    predictionsFile: options.predictions,
-    settings: settingsOf({ ...options }),
+    ...tradedRangeOf(options, progress),
     varied: options.vary,
     chooseDays: options.chooseDays,
     judgeDays: options.judgeDays,
-    onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}`),
     onTrial: ({ done, of }) => progress.show(`trial ${done}/${of}`),
   }).finally(progress.end);
   if (!swept.ok) throw toCommandError(swept.error);

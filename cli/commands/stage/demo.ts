@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { parseCount } from '../../options.ts';
-import { parsePort, parseSpeed, runStart } from './start.ts';
+import { PORT_MEANING, parsePort, parseSpeed, runStart } from './start.ts';
 
 interface DemoOptions {
   readonly bars: number;
@@ -26,7 +26,7 @@ export function addDemoCommand(program: Command): void {
     )
     .option('--bars <n>', 'stop after n bars', parseCount, BARS_DEFAULT)
     .option('--speed <x>', 'multiple of real time, or "max"', parseSpeed, SPEED_DEFAULT)
-    .option('--port <n>', 'first of five consecutive ports; 0 for any free ones', parsePort, 0)
+    .option('--port <n>', PORT_MEANING, parsePort, 0)
     .action(async (options: DemoOptions) => {
       const state = await mkdtemp(join(tmpdir(), 'qtrader-demo-'));
       await runStart({ ...options, symbols: SYMBOLS, exchange: 'simulated', state });

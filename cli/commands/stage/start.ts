@@ -63,7 +63,7 @@ export function addStartCommand(program: Command): void {
       false,
     )
     .option('--state <dir>', 'state folder', '.qt')
-    .option('--port <n>', 'first of five consecutive ports; 0 for any free ones', parsePort, 0)
+    .option('--port <n>', PORT_MEANING, parsePort, 0)
     .action(runStart);
 }
 
@@ -146,6 +146,9 @@ function parseSeed(text: string): number {
     throw new InvalidArgumentError('It must be a 32-bit whole number.');
   return seed;
 }
+
+export const PORT_MEANING =
+  'port of the dashboard and the API; the next four are taken too; 0 for any free ones';
 
 export function parsePort(text: string): number {
   const port = Number(text);

@@ -56,6 +56,7 @@ function format(status: SystemStatus, seen: Seen): string {
         ? 'no snapshot yet'
         : `${formatUsdt(equity.equityMicroUsdt)} at ${formatSecond(equity.atMs)} UTC${describeAge(equity.atMs, seen)}`,
     ],
+    ['capital', describeAllowance(status)],
     ['positions', String(status.positions.length)],
     ...status.positions.map(({ symbol, side, quantity, entryPrice, stopPrice }): [string, string] => [
       `  ${symbol}`,
@@ -89,6 +90,11 @@ function describeBreaker({ breaker, epoch, reasons }: SystemStatus): [string, st
     ...causes.map(({ code, message }): [string, string] => ['  cause', `${code}: ${message}`]),
   ];
 }
+
+const describeAllowance = ({ allowance }: SystemStatus): string =>
+  allowance === null
+    ? 'unknown'
+    : `${formatUsdt(allowance.capitalMicroUsdt)} to trade with, in ${allowance.positions} positions at most`;
 
 function describeLease({ leaseUntilMs }: SystemStatus, { origin, nowMs }: Seen): string {
   if (leaseUntilMs === null) return 'none';

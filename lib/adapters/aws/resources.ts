@@ -20,8 +20,8 @@ interface KeyAttribute {
 export interface TableDefinition {
   readonly partitionKey: KeyAttribute;
   readonly sortKey: KeyAttribute;
-  /** Global secondary index with all attributes. */
-  readonly byBar?: {
+  /** Global secondary index with all attributes, of the items that have its keys. */
+  readonly index?: {
     readonly name: string;
     readonly partitionKey: KeyAttribute;
     readonly sortKey: KeyAttribute;
@@ -36,13 +36,16 @@ const barOpenTimeMs = { name: 'barOpenTimeMs', type: 'N' } as const;
 export const SIGNALS_TABLE = {
   partitionKey: symbol,
   sortKey: barOpenTimeMs,
-  byBar: { name: 'byBar', partitionKey: barOpenTimeMs, sortKey: symbol },
+  index: { name: 'byBar', partitionKey: barOpenTimeMs, sortKey: symbol },
   timeToLiveAttribute: 'expiresAt',
 } as const satisfies TableDefinition;
 
+const scope = { name: 'scope', type: 'S' } as const;
+
 export const RISK_TABLE = {
-  partitionKey: { name: 'scope', type: 'S' },
+  partitionKey: scope,
   sortKey: { name: 'sk', type: 'S' },
+  index: { name: 'listed', partitionKey: scope, sortKey: { name: 'listedAs', type: 'S' } },
   timeToLiveAttribute: 'expiresAt',
 } as const satisfies TableDefinition;
 
@@ -70,12 +73,12 @@ export async function ensureLocalResources(clients: AwsClients, names: ResourceN
 async function ensureTable(
   { dynamodb }: AwsClients,
   name: string,
-  { partitionKey, sortKey, byBar, timeToLiveAttribute }: TableDefinition,
+  { partitionKey, sortKey, index, timeToLiveAttribute }: TableDefinition,
 ): Promise<void> {
   const attributes = [
     partitionKey,
     sortKey,
-    ...(byBar === undefined ? [] : [byBar.partitionKey, byBar.sortKey]),
+    ...(index === undefined ? [] : [index.partitionKey, index.sortKey]),
   ];
   const types = new Map(attributes.map((attribute) => [attribute.name, attribute.type]));
   const keySchema = (partition: KeyAttribute, sort: KeyAttribute) => [
@@ -90,11 +93,11 @@ async function ensureTable(
       AttributeType,
     })),
     KeySchema: keySchema(partitionKey, sortKey),
-    ...(byBar !== undefined && {
+    ...(index !== undefined && {
       GlobalSecondaryIndexes: [
         {
-          IndexName: byBar.name,
-          KeySchema: keySchema(byBar.partitionKey, byBar.sortKey),
+          IndexName: index.name,
+          KeySchema: keySchema(index.partitionKey, index.sortKey),
           Projection: { ProjectionType: 'ALL' },
         },
       ],

@@ -5,7 +5,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { MarketDataErrorCode } from '../../market/ports.ts';
 import { createRedactor } from '../redact.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
-import { type CcxtRequestInit, exchangeFetch } from './exchange-http.ts';
+import { type CcxtRequestInit, exchangeFetch, type Transport } from './exchange-http.ts';
 
 export type CcxtExchangeId = 'binanceusdm' | 'binance';
 
@@ -20,6 +20,8 @@ interface CcxtClientOptions {
   readonly baseUrl: string | undefined;
   /** Of one request, from connecting to the last byte of the body. */
   readonly timeoutMs: number;
+  /** @default the network */
+  readonly transport?: Transport | undefined;
   /** Only for signed requests. */
   readonly signing?: {
     readonly credentials: ExchangeCredentials;
@@ -72,7 +74,7 @@ export async function openCcxtClient(options: CcxtClientOptions) {
   const { BaseError } = await import('../../../node_modules/ccxt/js/src/base/errors.js');
   const answeredAtMs = new WeakMap<object, number>();
   const wanted = new AsyncLocalStorage<() => boolean>();
-  const { signing } = options;
+  const { signing, transport } = options;
   const redact = createRedactor(signing === undefined ? [] : Object.values(signing.credentials));
 
   class RedirectedExchange extends Base {
@@ -96,7 +98,7 @@ export async function openCcxtClient(options: CcxtClientOptions) {
     fetchImplementation: (url: string, init: CcxtRequestInit) => {
       if (wanted.getStore()?.() === false)
         throw new ExchangeFault('rejected', NOT_WANTED, { isUnsent: true });
-      return exchangeFetch(url, init, redact);
+      return exchangeFetch(url, init, { redact, transport });
     },
     options: {
       fetchCurrencies: false,

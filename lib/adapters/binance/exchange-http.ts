@@ -10,6 +10,8 @@ const BAN_MS_DEFAULT = 2 * MINUTE_MS;
 const RATE_LIMIT_MS_DEFAULT = 10_000;
 /** Binance's longest ban; a longer Retry-After is a mistake or an attack. */
 const PAUSE_MS_MAX = 3 * DAY_MS;
+/** The rules of all symbols of Binance USDT-M, by far its longest answer, have 1 to 2 MB. */
+const ANSWER_BYTES_MAX = 32 * 2 ** 20;
 
 export interface CcxtRequestInit {
   readonly method: string;
@@ -25,15 +27,28 @@ interface CcxtResponse {
   text(): Promise<string>;
 }
 
+/** Carries one request over: the platform's `fetch`, or what stands in for the network. */
+export type Transport = (
+  url: string,
+  init: SentRequest & { readonly redirect: 'error' },
+) => Promise<TransportAnswer>;
+
+/** What is used of a `Response`. */
+export interface TransportAnswer extends Pick<Response, 'ok' | 'status' | 'statusText' | 'headers'> {
+  readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | null;
+}
+
 /** Throws ExchangeFault for everything but an answer that ccxt is to judge: 2xx, and 4xx that carry Binance's error body. */
 export async function exchangeFetch(
   url: string,
   init: CcxtRequestInit,
-  redact: (text: string) => string,
+  { redact, transport = fetch }: { redact: (text: string) => string; transport?: Transport | undefined },
 ): Promise<CcxtResponse> {
   const { method, headers, signal } = init;
   const request = { method, headers, signal, body: init.body ?? null };
-  const { response, body } = await send(url, request, { read: (answer) => answer.text(), redact });
+  const read = async (answer: TransportAnswer) =>
+    new TextDecoder().decode(await readBody(answer, { url, bytesMax: ANSWER_BYTES_MAX }));
+  const { response, body } = await send(url, request, { read, redact, transport });
   if (!response.ok && !body.trimStart().startsWith('{')) {
     const { host, pathname } = new URL(url);
     const why = `${host} refused ${method} ${pathname} with ${response.status}: ${excerpt(redact(body))}`;
@@ -49,8 +64,8 @@ export async function fetchFile(
   { timeoutMs, bytesMax }: { timeoutMs: number; bytesMax: number },
 ): Promise<Uint8Array | undefined> {
   const request = { method: 'GET', signal: AbortSignal.timeout(timeoutMs) };
-  const read = (answer: Response) => readBody(answer, bytesMax);
-  const { response, body } = await send(url, request, { read, redact: createRedactor([]) });
+  const read = (answer: TransportAnswer) => readBody(answer, { url, bytesMax });
+  const { response, body } = await send(url, request, { read, redact: createRedactor([]), transport: fetch });
   if (response.status === 404) return undefined;
   if (response.ok) return body;
   const { host, pathname } = new URL(url);
@@ -61,7 +76,10 @@ export async function fetchFile(
  * Counts what arrives, unpacked: a declared length need not be true, and few bytes unpack to many. Of an answer that is no file, such
  * as a page that bans us, its start is enough.
  */
-async function readBody(answer: Response, bytesMax: number): Promise<Uint8Array> {
+async function readBody(
+  answer: TransportAnswer,
+  { url, bytesMax }: { url: string; bytesMax: number },
+): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of answer.body ?? []) {
@@ -69,7 +87,7 @@ async function readBody(answer: Response, bytesMax: number): Promise<Uint8Array>
     if (answer.ok && length > bytesMax)
       throw new ExchangeFault(
         'invalid_response',
-        `${new URL(answer.url).host} answered more than ${bytesMax} bytes`,
+        `${new URL(url).host} answered more than ${bytesMax} bytes`,
       );
     parts.push(part);
     if (length > bytesMax) break;
@@ -77,16 +95,20 @@ async function readBody(answer: Response, bytesMax: number): Promise<Uint8Array>
   return Buffer.concat(parts);
 }
 
-interface SentRequest extends Omit<RequestInit, 'signal'> {
+export interface SentRequest extends Omit<RequestInit, 'signal'> {
   readonly method: string;
   readonly signal: AbortSignal;
 }
 
-async function send<Body extends string | Uint8Array>(
+async function send<Answer extends TransportAnswer, Body extends string | Uint8Array>(
   url: string,
   init: SentRequest,
-  answer: { read: (response: Response) => Promise<Body>; redact: (text: string) => string },
-): Promise<{ response: Response; body: Body }> {
+  answer: {
+    transport: (...request: Parameters<Transport>) => Promise<Answer>;
+    read: (response: Answer) => Promise<Body>;
+    redact: (text: string) => string;
+  },
+): Promise<{ response: Answer; body: Body }> {
   const { host, pathname } = new URL(url);
   const request = `${init.method} ${pathname}`;
   // Node's fetch holds the signal weakly: after a garbage collection it would wait for a stalled body for ever.
@@ -94,10 +116,10 @@ async function send<Body extends string | Uint8Array>(
     init.signal.addEventListener('abort', () => reject(init.signal.reason), { once: true });
   });
   broken.catch(() => {});
-  let response: Response;
+  let response: Answer;
   let body: Body;
   try {
-    response = await Promise.race([fetch(url, { ...init, redirect: 'error' }), broken]);
+    response = await Promise.race([answer.transport(url, { ...init, redirect: 'error' }), broken]);
     body = await Promise.race([answer.read(response), broken]);
   } catch (cause) {
     if (cause instanceof ExchangeFault) throw cause;

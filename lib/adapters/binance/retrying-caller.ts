@@ -2,6 +2,7 @@
 // time is up. A client keeps to its own share of the request limit, and to what its address has left.
 import { failure, type Result, success } from '../../core/result.ts';
 import { ExchangeFault } from './exchange-fault.ts';
+import type { Transport } from './exchange-http.ts';
 import { admitToAll, RequestBudget } from './request-budget.ts';
 
 export interface CallerOptions {
@@ -16,6 +17,8 @@ export interface CallerOptions {
   readonly random?: () => number;
   /** Shared by whoever counts as one address. @default one for each host and process */
   readonly address?: RequestBudget;
+  /** @default the network */
+  readonly transport?: Transport;
 }
 
 const BACKOFF_MS_FIRST = 250;

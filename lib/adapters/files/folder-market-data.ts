@@ -3,8 +3,8 @@
 import type { Clock } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { DAY_MS } from '../../core/units.ts';
-import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
-import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
+import { lastClosedOpenTimeMs } from '../../market/candle.ts';
+import { type CandleSeries, countUntil, lastPrice, sliceSeries } from '../../market/candle-series.ts';
 import { deriveFilters } from '../../market/derive-filters.ts';
 import type { MarketData, MarketDataError } from '../../market/ports.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
@@ -24,12 +24,7 @@ export function createRecordedMarket(folder: CandleFolder, clock: Clock): Market
     serverTimeMs: async () => success(clock.nowMs()),
     closedCandles: (request) => closedCandles(market, request),
     prices: (symbols = folder.symbols) =>
-      perSymbol(market, symbols, (series, closed) =>
-        // Of the bar being formed only its open can be known.
-        series.openTimeMs[closed] === Math.floor(clock.nowMs() / BAR_MS) * BAR_MS
-          ? series.open[closed]!
-          : series.close[closed - 1]!,
-      ),
+      perSymbol(market, symbols, (series, closed) => lastPrice(series, closed, clock.nowMs())),
     async filters() {
       const day = Math.floor(clock.nowMs() / DAY_MS);
       if (filters?.day === day) return success(filters.bySymbol);

@@ -10,11 +10,15 @@ import { isStorable } from '../../risk/storable.ts';
 
 const FIRST_REVISION = 1;
 
-/** One scope's records, and their keys in order: a list then costs what it returns. */
+/** One scope's records, their keys in order, and the keys they are listed under: a list then costs what it returns. */
 interface Records {
-  readonly byKey: Map<string, Versioned<unknown>>;
+  readonly byKey: Map<string, Versioned<unknown> & { readonly listedAs: string | undefined }>;
   readonly keys: string[];
+  readonly listed: string[];
+  readonly keyOfListed: Map<string, string>;
 }
+
+const noRecords = (): Records => ({ byKey: new Map(), keys: [], listed: [], keyOfListed: new Map() });
 
 export const createMemoryRiskStore = (): RiskStore => ({ ...createMemoryGates(), ...createMemoryRecords() });
 
@@ -45,8 +49,8 @@ function createMemoryGates(): Pick<RiskStore, 'readGate' | 'createGate' | 'close
 
 function createMemoryRecords(): RecordStore {
   const scopes: Record<Scope, Records> = {
-    paper: { byKey: new Map(), keys: [] },
-    live: { byKey: new Map(), keys: [] },
+    paper: noRecords(),
+    live: noRecords(),
   };
   return {
     async get(scope, key, schema) {
@@ -55,38 +59,63 @@ function createMemoryRecords(): RecordStore {
       if (!record.ok) throw new StoreError(record.error, { retryable: false });
       return record.value;
     },
-    async put(scope, key, value, condition) {
+    async put(scope, key, value, { listedAs, ...condition }) {
       invariant(isJson(value), `${scope}/${key} is not JSON`);
       invariant(isStorable(value), `${scope}/${key} has a name that cannot be stored`);
-      const { byKey, keys } = scopes[scope];
-      const record = byKey.get(key);
+      const records = scopes[scope];
+      const record = records.byKey.get(key);
       if (!holds(record, condition)) return 'conflict';
-      if (record === undefined) keys.splice(firstAtOrAfter(keys, key), 0, key);
+      if (record === undefined) insert(records.keys, key);
+      if (record?.listedAs !== listedAs) relist(records, key, { from: record?.listedAs, to: listedAs });
       const revision = record === undefined ? FIRST_REVISION : record.revision + 1;
-      byKey.set(key, { value: structuredClone(value), revision });
+      records.byKey.set(key, { value: structuredClone(value), revision, listedAs });
       return 'written';
     },
     async remove(scope, key, condition) {
-      const { byKey, keys } = scopes[scope];
-      if (!holds(byKey.get(key), condition)) return 'conflict';
-      byKey.delete(key);
-      keys.splice(firstAtOrAfter(keys, key), 1);
+      const records = scopes[scope];
+      const record = records.byKey.get(key);
+      if (!holds(record, condition)) return 'conflict';
+      relist(records, key, { from: record?.listedAs, to: undefined });
+      records.byKey.delete(key);
+      records.keys.splice(firstAtOrAfter(records.keys, key), 1);
       return 'removed';
     },
     async list(query, schema) {
-      const { byKey, keys } = scopes[query.scope];
-      const looked = chooseKeys(keys, query).map((key) => ({
-        key,
-        record: readRecord(scopes[query.scope], { scope: query.scope, key, schema }),
-      }));
+      const { scope } = query;
+      const { byKey, keys, listed, keyOfListed } = scopes[scope];
+      const looked = chooseKeys(query.listed ? listed : keys, query).map((chosen) => {
+        const key = query.listed ? keyOfListed.get(chosen)! : chosen;
+        const { value, revision } = byKey.get(key)!;
+        return { chosen, value, revision, record: readRecord(scopes[scope], { scope, key, schema }) };
+      });
       return {
-        records: looked.flatMap(({ key, record }) => (record.ok ? [{ key, ...record.value }] : [])),
-        problems: looked.flatMap(({ key, record }) =>
-          record.ok ? [] : [{ key, message: record.error, ...structuredClone(byKey.get(key)!) }],
+        records: looked.flatMap(({ chosen, record }) =>
+          record.ok ? [{ key: chosen, ...record.value }] : [],
+        ),
+        problems: looked.flatMap(({ chosen, value, revision, record }) =>
+          record.ok ? [] : [{ key: chosen, message: record.error, value: structuredClone(value), revision }],
         ),
       };
     },
   };
+}
+
+const insert = (sorted: string[], key: string): void => {
+  sorted.splice(firstAtOrAfter(sorted, key), 0, key);
+};
+
+function relist(
+  { listed, keyOfListed }: Records,
+  key: string,
+  { from, to }: { from: string | undefined; to: string | undefined },
+): void {
+  if (from !== undefined) {
+    listed.splice(firstAtOrAfter(listed, from), 1);
+    keyOfListed.delete(from);
+  }
+  if (to === undefined) return;
+  insert(listed, to);
+  keyOfListed.set(to, key);
 }
 
 const holds = (record: Versioned<unknown> | undefined, condition: RecordCondition): boolean =>

@@ -13,7 +13,7 @@ import type {
   ordersQuerySchema,
   tradesQuerySchema,
 } from '../read-queries.ts';
-import { nextSchema, readSpan, sortedPage } from './page.ts';
+import { nextSchema, readSpan } from './page.ts';
 
 interface Source {
   readonly risk: RiskStore;
@@ -35,13 +35,12 @@ export async function readTrades(
 
 export const ordersAnswerSchema = z.strictObject({ orders: z.array(orderRecordSchema), next: nextSchema });
 
-/** By the time of writing them down. Reads every order that is kept. Throws StoreError. */
+/** By the time of writing them down. Throws StoreError. */
 export async function readOrders(
   { risk }: Source,
   query: z.infer<typeof ordersQuerySchema>,
 ): Promise<z.infer<typeof ordersAnswerSchema>> {
-  const orders = await executionRecords(risk).orders.all(query.scope);
-  const { items, next } = sortedPage(orders, ({ createdAtMs }) => createdAtMs, query, isOf(query.symbol));
+  const { items, next } = await readSpan(executionRecords(risk).orders, query, isOf(query.symbol));
   return { orders: [...items], next };
 }
 

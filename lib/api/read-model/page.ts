@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Scope } from '../../risk/gate.ts';
 import { sortable } from '../../risk/record-kind.ts';
-import { allRecords, type KindList, type RecordSeries } from '../../risk/use-cases/typed-records.ts';
+import { allRecords, type RecordSeries } from '../../risk/use-cases/typed-records.ts';
 import { encodeCursor } from '../read-queries.ts';
 
 export const nextSchema = z.string().nullable().describe('Cursor of the next page; null on the last page.');
@@ -30,7 +30,7 @@ const SIEVED_AT_ONCE = 1_000;
 
 /** A page of records in order of time. @param keep which are wanted. @default all. Throws StoreError. */
 export async function readSpan<T>(
-  series: RecordSeries<T>,
+  series: Pick<RecordSeries<T>, 'newestBefore'>,
   { scope, count, before, fromMs = 0, toMs }: SpanRequest,
   keep?: (record: T) => boolean,
 ): Promise<Page<T>> {
@@ -45,21 +45,6 @@ export async function readSpan<T>(
     beforeId = records.at(-1)!.id;
   }
   return cutPage(found, count);
-}
-
-/** A page of records whose ids say nothing of their time, out of all of them. Throws StoreError. */
-export function sortedPage<T>(
-  list: KindList<T>,
-  timeOf: (record: T) => number,
-  { count, before, fromMs = 0, toMs = Number.POSITIVE_INFINITY }: SpanRequest,
-  keep: (record: T) => boolean = () => true,
-): Page<T> {
-  const newestFirst = allRecords(list)
-    .filter(({ value }) => timeOf(value) >= fromMs && timeOf(value) < toMs && keep(value))
-    .map(({ id, value }) => ({ sortKey: `${sortable(timeOf(value))}#${id}`, value }))
-    .filter(({ sortKey }) => before === undefined || sortKey < before)
-    .sort((a, b) => (a.sortKey < b.sortKey ? 1 : -1));
-  return cutPage(newestFirst, count);
 }
 
 interface Keyed<T> {

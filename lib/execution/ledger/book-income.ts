@@ -26,7 +26,7 @@ const isOfTrade = ({ kind, tradeId }: Income): boolean =>
 export function bookIncome(
   bookedLedger: BookedLedger,
   rows: readonly Income[],
-  about: { readonly inDoubt: ReadonlySet<string>; readonly nowMs: number },
+  about: { readonly inDoubt: Pick<ReadonlySet<string>, 'has'>; readonly nowMs: number },
 ): BookedLedger {
   const { allKindsFromMs } = bookedLedger;
   if (allKindsFromMs === undefined)

@@ -49,12 +49,12 @@ export const newLedger = (depositMicroUsdt: number): Ledger => ({
 const exactQuantity = (quantity: number): number => Number(quantity.toFixed(8)) + 0;
 
 const integer = (value: number, what: string): number => {
-  invariant(Number.isSafeInteger(value), `${what} ${value} is not a whole number of micro-USDT`);
+  invariant(Number.isSafeInteger(value), () => `${what} ${value} is not a whole number of micro-USDT`);
   return value + 0;
 };
 
 const marketValue = (quantity: number, price: number): number =>
-  integer(Math.round(quantity * price * MICRO), `value of ${quantity} at ${price}`);
+  integer(Math.round(quantity * price * MICRO), 'value');
 
 /** Position and profit after `quantity` (signed) was traded for `costMicroUsdt` (signed alike). */
 function traded(
@@ -89,10 +89,10 @@ function traded(
 
 /** The ledger after a fill. Throws for a fill that is not one: the caller checks what the exchange reports. */
 export function bookFill(ledger: Ledger, fill: Fill): Ledger {
-  invariant(fill.quantity > 0 && fill.price > 0, `not a fill: ${fill.quantity} at ${fill.price}`);
+  invariant(fill.quantity > 0 && fill.price > 0, () => `not a fill: ${fill.quantity} at ${fill.price}`);
   const sign = fill.side === 'BUY' ? 1 : -1;
   const quantity = sign * exactQuantity(fill.quantity);
-  invariant(quantity !== 0, `a fill of ${fill.quantity} is finer than 8 decimals`);
+  invariant(quantity !== 0, () => `a fill of ${fill.quantity} is finer than 8 decimals`);
   const costMicroUsdt = marketValue(quantity, fill.price);
   const { [fill.symbol]: before, ...others } = ledger.positions;
   const { position, realisedMicroUsdt } = traded(before, { quantity, costMicroUsdt });

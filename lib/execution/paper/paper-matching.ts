@@ -113,25 +113,54 @@ export function followCandles(
   let current = account;
   const from = account.followed[symbol]?.nextOpenTimeMs;
   if (from === undefined) return account;
+  let stops = openStops(account, symbol);
   for (let index = countUntil(candles, from - 1); index < candles.length; index++) {
     const openTimeMs = candles.openTimeMs[index]!;
     const closeTimeMs = openTimeMs + BAR_MS;
-    if (closeTimeMs > nowMs || current.followed[symbol] === undefined) break;
-    current = payFunding(current, symbol, { untilMs: openTimeMs, costs });
+    if (closeTimeMs > nowMs) break;
     const bar = {
       openTimeMs,
       open: candles.open[index]!,
       low: candles.low[index]!,
       high: candles.high[index]!,
     };
-    current = triggerStops(current, symbol, { bar, costs });
-    const followed = current.followed[symbol];
-    if (followed === undefined) break;
-    const seen = { ...followed, nextOpenTimeMs: closeTimeMs, markPrice: candles.close[index]! };
-    current = { ...current, followed: { ...current.followed, [symbol]: seen } };
+    const seen = { nextOpenTimeMs: closeTimeMs, markPrice: candles.close[index]! };
+    const isDue = nextFundingMs(current.followed[symbol]!.fundedUntilMs) <= closeTimeMs;
+    if (!isDue && !stops.some((stop) => isReached(stop, bar))) {
+      current = withFollowed(current, symbol, seen);
+      continue;
+    }
+    current = payFunding(current, symbol, { untilMs: openTimeMs, costs });
+    current = triggerStops(current, symbol, { stops, bar, costs });
+    if (current.followed[symbol] === undefined) break;
+    current = withFollowed(current, symbol, seen);
     current = payFunding(current, symbol, { untilMs: closeTimeMs, costs });
+    stops = openStops(current, symbol);
   }
   return current;
+}
+
+/** The first funding time after this one. */
+export const nextFundingMs = (fundedUntilMs: number): number =>
+  (Math.floor(fundedUntilMs / FUNDING_MS) + 1) * FUNDING_MS;
+
+/** Whether a bar's range triggers a stop. */
+export function isReached(
+  { side, stopPrice, createdAtMs }: Pick<PaperOrder, 'side' | 'stopPrice' | 'createdAtMs'>,
+  bar: { readonly openTimeMs: number; readonly low: number; readonly high: number },
+): boolean {
+  // A stop placed within the bar is judged by all of it: what came before its placing cannot be told apart.
+  if (stopPrice === null || bar.openTimeMs + BAR_MS <= createdAtMs) return false;
+  return side === 'SELL' ? bar.low <= stopPrice : bar.high >= stopPrice;
+}
+
+function withFollowed(
+  account: PaperAccount,
+  symbol: string,
+  seen: { readonly nextOpenTimeMs: number; readonly markPrice: number },
+): PaperAccount {
+  const followed = { ...account.followed[symbol]!, ...seen };
+  return { ...account, followed: { ...account.followed, [symbol]: followed } };
 }
 
 /** Reductions of what is there, entries of what the exchange accepts; both on the symbol's grid. */
@@ -163,19 +192,17 @@ function triggerStops(
   account: PaperAccount,
   symbol: string,
   context: {
+    readonly stops: readonly PaperOrder[];
     readonly bar: { openTimeMs: number; open: number; low: number; high: number };
     readonly costs: PaperCosts;
   },
 ): PaperAccount {
-  const { bar, costs } = context;
+  const { stops, bar, costs } = context;
   let current = account;
-  for (const order of openStops(account, symbol)) {
+  for (const order of stops) {
+    if (!isReached(order, bar)) continue;
     const { side, createdAtMs } = order;
     const trigger = order.stopPrice!;
-    // A stop placed within the bar is judged by all of it: what came before its placing cannot be told apart.
-    if (bar.openTimeMs + BAR_MS <= createdAtMs) continue;
-    const reached = side === 'SELL' ? bar.low <= trigger : bar.high >= trigger;
-    if (!reached) continue;
     const gapped = side === 'SELL' ? bar.open < trigger : bar.open > trigger;
     const base = gapped && bar.openTimeMs >= createdAtMs ? bar.open : trigger;
     const price = worse(base, side, costs.slippageBps);
@@ -214,10 +241,14 @@ function execute(
     updatedAtMs: atMs,
   };
   const trade = { tradeId: order.clientOrderId, symbol, atMs, realisedMicroUsdt, feeMicroUsdt };
-  const trades = [...account.trades, trade]
-    .filter((one) => one.atMs > atMs - INCOME_MEMORY_MS)
-    .slice(-TRADES_MAX);
+  const trades = recentTrades([...account.trades, trade], atMs);
   return withOrder({ ...account, ledger, trades }, filled);
+}
+
+function recentTrades(trades: PaperAccount['trades'], nowMs: number): PaperAccount['trades'] {
+  const isRecent = ({ atMs }: PaperAccount['trades'][number]) => atMs > nowMs - INCOME_MEMORY_MS;
+  const recent = trades.every(isRecent) ? trades : trades.filter(isRecent);
+  return recent.length > TRADES_MAX ? recent.slice(-TRADES_MAX) : recent;
 }
 
 /** Books every funding time after the last one paid, up to `untilMs` inclusive. */
@@ -227,11 +258,11 @@ function payFunding(
   { untilMs, costs }: { untilMs: number; costs: PaperCosts },
 ): PaperAccount {
   const followed = account.followed[symbol];
-  invariant(followed !== undefined, `${symbol} is not followed`);
+  invariant(followed !== undefined, () => `${symbol} is not followed`);
+  let atMs = nextFundingMs(followed.fundedUntilMs);
+  if (atMs > untilMs) return account;
   let ledger: Ledger = account.ledger;
   const funding = [...account.funding];
-  let atMs = (Math.floor(followed.fundedUntilMs / FUNDING_MS) + 1) * FUNDING_MS;
-  if (atMs > untilMs) return account;
   for (; atMs <= untilMs; atMs += FUNDING_MS) {
     const booked = bookFunding(ledger, {
       symbol,

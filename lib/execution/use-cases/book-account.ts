@@ -38,6 +38,8 @@ export interface AccountView extends AccountReading {
  */
 const READ_LAG_MS = 45_000;
 
+const EVERY_SYMBOL = { has: () => true };
+
 const overtaken = () =>
   failure<ViewFailure>({ code: 'overtaken', message: 'the ledger was changed by another run' });
 
@@ -105,6 +107,7 @@ async function compare(
       : await writeLedger(context, bookedLedger, { ...bookedLedger.value, ledger });
     return written && { bookedLedger: written, differences: [], walletDifference: undefined };
   }
+  if (view.hasUnreadOrders) return { bookedLedger, differences: [], walletDifference: undefined };
   const unbooked = symbolsInDoubt(context, view);
   const differences = positionDifferences(bookedLedger.value.ledger, statement)
     .filter(({ symbol }) => !unbooked.has(symbol))
@@ -170,7 +173,8 @@ async function book(
   const looked = {
     orders: new Map([...orders].map(([id, order]) => [id, withBooked(order, withFills.orders[id])])),
   };
-  const inDoubt = symbolsInDoubt(context, { ...reading, ...looked });
+  // While an order of ours cannot be read its trades would pass for those of others, and be booked twice once it can.
+  const inDoubt = reading.hasUnreadOrders ? EVERY_SYMBOL : symbolsInDoubt(context, { ...reading, ...looked });
   const withIncome = income.ok ? bookIncome(withFills, income.value.rows, { inDoubt, nowMs }) : withFills;
   const { bookedLedger: after, unexplained } = await explain(context, withIncome);
   const written = await writeLedger(context, before, after);

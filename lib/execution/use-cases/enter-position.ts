@@ -14,21 +14,20 @@
 // more, and a process held up for more than 2 s between asking and the wire does not send (send-window.ts).
 
 import { failure, type Result, success } from '../../core/result.ts';
-import { MINUTE_MS } from '../../core/units.ts';
 import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import type { Signal } from '../../inference/signal.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { versionDifferences } from '../../risk/code-version.ts';
 import { authorise, type GateItem, planRelease, prunableIds, type RiskApproved } from '../../risk/gate.ts';
-import type { Level } from '../../risk/level.ts';
 import type { EquitySnapshot } from '../../risk/records.ts';
 import { type ModeNow, type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
 import type { FlagReader } from '../../risk/use-cases/recent-flags.ts';
+import { allowance, exitDueMs, usage, volatilityPerBar } from '../entry-account.ts';
 import type { DecisionOutcome } from '../execute-report.ts';
-import { allocation, exposureLimit, type TradingLimits } from '../limits.ts';
+import { exposureLimit, type TradingLimits } from '../limits.ts';
 import type { EntryOrder } from '../order.ts';
-import { type EntryRequest, planEntry } from '../plan-entry.ts';
+import { planEntry } from '../plan-entry.ts';
 import type { OrderRecord } from '../records.ts';
 import { SEND_WINDOW_MS } from '../send-window.ts';
 import { executionRecords } from './execution-records.ts';
@@ -152,9 +151,9 @@ async function planNow(
   const position = await executionRecords(risk).positions.get(broker.scope, signal.symbol);
   if (position !== undefined) return failure(['position_open']);
   const now = await readMode(session.modes, () => session.flagsOf('recent'));
-  const given = allowance(now, equity);
-  if (given === undefined || now.scope !== broker.scope) return failure(['mode_off']);
-  const { gate, account } = given;
+  const account = allowance(now, equity.equityMicroUsdt);
+  const { gate } = now;
+  if (account === undefined || gate === undefined || now.scope !== broker.scope) return failure(['mode_off']);
   const differences = versionDifferences(session.codeVersion, [
     ['infer', signal.codeVersion],
     ['manage-positions', equity.codeVersion],
@@ -178,46 +177,6 @@ async function planNow(
   return success({ order: planned.value, now, gate, limits });
 }
 
-type Allowance = Pick<EntryRequest['account'], 'equityMicroUsdt' | 'allocatedMicroUsdt' | 'positions'>;
-
-/** What may be traded with; undefined while nothing may. */
-function allowance(
-  { mode, flags, gate, level }: ModeNow,
-  { equityMicroUsdt }: EquitySnapshot,
-): { readonly gate: GateItem; readonly account: Allowance } | undefined {
-  const { QT_MAX_CAPITAL_ALLOCATION: capital, QT_MAX_POSITIONS: positions } = flags;
-  if (mode === 'OFF' || gate === undefined || level === undefined) return undefined;
-  if (capital.state !== 'value' || positions.state !== 'value') return undefined;
-  return {
-    gate,
-    account: {
-      equityMicroUsdt,
-      ...allocation({
-        equityMicroUsdt,
-        capitalFraction: capital.value,
-        positions: positions.value,
-        level: level satisfies Level,
-      }),
-    },
-  };
-}
-
-/** What is taken of it already. */
-function usage(gate: GateItem, nowMs: number): Omit<EntryRequest['account'], keyof Allowance> {
-  return {
-    exposureMicroUsdt: gate.exposureMicroUsdt,
-    positionCount: gate.positionCount,
-    reservedSymbols: new Set(Object.keys(gate.reserved)),
-    ordersLastMinute: Object.values(gate.authorised).filter(({ atMs }) => atMs > nowMs - MINUTE_MS).length,
-  };
-}
-
-/**
- * Standard deviation of a bar's log return, from the average true range: the range of a Brownian path is √(8/π) ≈ 1.596 times
- * its standard deviation on average (Feller 1951, Ann. Math. Stat. 22).
- */
-const volatilityPerBar = ({ atr, close }: Signal): number => atr / close / Math.sqrt(8 / Math.PI);
-
 /** From here on only the process that the gate has let through acts, or the position manager after it. */
 async function send(
   session: EntrySession,
@@ -235,7 +194,7 @@ async function send(
     leg: 'entry',
     barOpenTimeMs,
     ensembleId,
-    exitDueMs: barOpenTimeMs + (1 + ensemble.horizonBars) * BAR_MS,
+    exitDueMs: exitDueMs(barOpenTimeMs, ensemble.horizonBars),
     authorisedEpoch: authorised.epoch,
     note: '',
     // The time allowed for sending runs from the gate's write.

@@ -2,10 +2,10 @@
 // it, compare it with the exchange and record the equity. Nothing of it asks the gate: reducing risk is always possible. A run
 // may be cut off anywhere and repeated; its own record comes last, and says whether everything was done.
 import { messageOf } from '../../core/message-of.ts';
-import { microUsdt } from '../../core/money.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import type { Scope } from '../../risk/gate.ts';
 import { dayId, type EquitySnapshot } from '../../risk/records.ts';
+import { exposureMicroUsdt, unrealisedMicroUsdt } from '../ledger/account-equity.ts';
 import { SEND_MS_MAX } from '../send-window.ts';
 import type { AccountView } from './book-account.ts';
 import { executionRecords } from './execution-records.ts';
@@ -192,19 +192,19 @@ async function snapshot(
   const unmarked = [...held.values()].filter(({ markPrice }) => markPrice === null);
   const last = unmarked.length === 0 ? undefined : await broker.prices(unmarked.map(({ symbol }) => symbol));
   const atMs = clock.nowMs();
-  let unrealisedMicroUsdt = 0;
-  let exposureMicroUsdt = 0;
+  let unrealised = 0;
+  let exposure = 0;
   for (const { symbol, quantity, entryPrice, markPrice } of held.values()) {
     const price = markPrice ?? (last?.ok ? last.value.get(symbol) : undefined);
     if (entryPrice === null || price === undefined) return failure(`equity: ${symbol} has no price`);
-    unrealisedMicroUsdt += microUsdt(quantity * (price - entryPrice));
-    exposureMicroUsdt += microUsdt(Math.abs(quantity) * price);
+    unrealised += unrealisedMicroUsdt({ quantity, entryPrice, price });
+    exposure += exposureMicroUsdt({ quantity, price });
   }
   const equity: EquitySnapshot = {
     atMs,
-    equityMicroUsdt: walletMicroUsdt + unrealisedMicroUsdt,
+    equityMicroUsdt: walletMicroUsdt + unrealised,
     walletMicroUsdt,
-    exposureMicroUsdt,
+    exposureMicroUsdt: exposure,
     positions: held.size,
     codeVersion,
   };

@@ -29,6 +29,8 @@ export interface AccountReading {
   readonly unreadableRecords: ReadonlyMap<string, UnreadablePosition>;
   /** By client order id: every order that a reservation, a position or the ledger names, as the exchange has it now. */
   readonly orders: ReadonlyMap<string, OrderRecord>;
+  /** Of an order that something names the record could not be read: which trades are ours is not known. */
+  readonly hasUnreadOrders: boolean;
   /** By client order id: the orders that were looked up. */
   readonly found: ReadonlyMap<string, FoundOrder>;
   readonly held: ReadonlyMap<string, BrokerPosition>;
@@ -69,6 +71,7 @@ export async function readAccount(
   const faults = [...gateRead.faults, ...recorded.problems.map(({ message }) => message)];
   // What the gate would have named is then found among all orders.
   const knowsGate = gateRead.faults.length === 0;
+  const readable = faults.length;
   const orders =
     thorough || !knowsGate
       ? await allOrders(context, faults)
@@ -78,6 +81,7 @@ export async function readAccount(
           positions,
           ledgerOrders: Object.keys(ledger.stored?.value.orders ?? {}),
         });
+  const hasUnreadOrders = faults.length > readable || recorded.problems.length > 0;
   // A stop that triggers in between is then seen as open, and its position as gone: never as a position without a stop.
   const [resting, stops] = await Promise.all([broker.openOrders(), broker.openStops()]);
   const openOrders = [...rowsOf(resting), ...rowsOf(stops)];
@@ -99,6 +103,7 @@ export async function readAccount(
     positions,
     unreadableRecords: new Map(recorded.problems.map((problem) => [problem.id, problem])),
     orders,
+    hasUnreadOrders,
     found: looked.found,
     held: new Map(held.value.rows.map((position) => [position.symbol, position])),
     unreadablePositions: held.value.problems,

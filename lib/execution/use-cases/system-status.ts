@@ -14,6 +14,7 @@ import type { Level } from '../../risk/level.ts';
 import type { EquitySnapshot } from '../../risk/records.ts';
 import { type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
 import { allValues } from '../../risk/use-cases/typed-records.ts';
+import { allocation } from '../limits.ts';
 import type { PositionRecord } from '../records.ts';
 import { executionRecords } from './execution-records.ts';
 
@@ -44,6 +45,8 @@ export interface SystemStatus {
   /** One line for each bar of the last hour that a shard has no run of. */
   readonly missedBars: readonly string[];
   readonly equity: EquitySnapshot | null;
+  /** The most that flags and level let be traded with, whatever the mode; null while a part of that is not known. */
+  readonly allowance: { readonly capitalMicroUsdt: number; readonly positions: number } | null;
   readonly positions: readonly PositionRecord[];
   /** One line each: what could not be read. */
   readonly unread: readonly string[];
@@ -101,9 +104,24 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
       ({ barOpenTimeMs, shard }) => `${new Date(barOpenTimeMs).toISOString()}, shard ${shard}`,
     ),
     equity: equity ?? null,
+    allowance: allowanceOf(flags, level, equity),
     positions: positions ?? [],
     unread,
   };
+}
+
+function allowanceOf(
+  { QT_MAX_CAPITAL_ALLOCATION: capital, QT_MAX_POSITIONS: positions }: FlagsState,
+  level: Level | undefined,
+  equity: EquitySnapshot | undefined,
+): SystemStatus['allowance'] {
+  if (capital.state !== 'value' || positions.state !== 'value') return null;
+  if (level === undefined || equity === undefined) return null;
+  const { equityMicroUsdt } = equity;
+  const allowed = allocation({
+    ...{ equityMicroUsdt, capitalFraction: capital.value, positions: positions.value, level },
+  });
+  return { capitalMicroUsdt: allowed.allocatedMicroUsdt, positions: allowed.positions };
 }
 
 const newestRuns = (signals: SignalStore, shards: number) =>

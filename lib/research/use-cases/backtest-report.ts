@@ -4,12 +4,12 @@
 import type { Interval } from '../../core/statistics/block-bootstrap.ts';
 import type { PaperCosts } from '../../execution/paper/paper-matching.ts';
 import type { Drawdown } from '../../risk/drawdown.ts';
+import type { BacktestRun } from '../backtest-run.ts';
 import type { BacktestSettings } from '../backtest-settings.ts';
 import type { AbstentionCounts } from '../count-abstentions.ts';
 import type { Benchmark } from '../hold-market.ts';
 import type { TradeStatistics } from '../metrics/trade-statistics.ts';
 import type { SymbolProblem } from '../symbol-problem.ts';
-import type { BacktestRun } from './run-backtest.ts';
 
 export type Figure = number | undefined;
 

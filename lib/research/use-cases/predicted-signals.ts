@@ -8,6 +8,7 @@ import type { SignalStore } from '../../inference/ports.ts';
 import type { Signal } from '../../inference/signal.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
+import { REPLAY_VERSION } from '../backtest-run.ts';
 import { type Predictions, signalOfRow } from './predictions.ts';
 
 /** What the infer runs of all bars have in common. */
@@ -19,9 +20,6 @@ interface PredictedRelease {
 
 /** When infer runs after a bar's close, in a replay. */
 const INFER_MS = 2_000;
-
-/** In a replay one process plays all functions. */
-export const REPLAY_VERSION = 'replay';
 
 /** @param predictions in order of symbols */
 export function createPredictedSignals(

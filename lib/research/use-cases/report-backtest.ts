@@ -6,6 +6,7 @@ import { BAR_MS } from '../../market/candle.ts';
 import { type CandleSeries, countUntil } from '../../market/candle-series.ts';
 import { type EquityCurve, monthlyReturns } from '../../risk/equity-curve.ts';
 import type { TradeRecord } from '../../risk/records.ts';
+import type { BacktestRun } from '../backtest-run.ts';
 import { holdMarket } from '../hold-market.ts';
 import { dailyReturnInterval, sharpeInterval } from '../metrics/daily-intervals.ts';
 import { performanceOf } from '../metrics/performance.ts';
@@ -19,7 +20,6 @@ import type {
   ReportedTrade,
   TradeGroup,
 } from './backtest-report.ts';
-import type { BacktestRun } from './run-backtest.ts';
 
 export interface ReportContext
   extends Pick<
@@ -197,8 +197,8 @@ function monthsOf(trades: readonly ReportedTrade[], curve: EquityCurve): Backtes
   });
 }
 
-function ledgerOf({ bookedLedger, snapshots }: BacktestRun): LedgerFigures {
-  const { depositMicroUsdt, realisedMicroUsdt, feesMicroUsdt, fundingMicroUsdt } = bookedLedger.ledger;
+function ledgerOf({ ledger, snapshots }: BacktestRun): LedgerFigures {
+  const { depositMicroUsdt, realisedMicroUsdt, feesMicroUsdt, fundingMicroUsdt } = ledger;
   const equityMicroUsdt = snapshots.at(-1)!.equityMicroUsdt;
   const closed = depositMicroUsdt + realisedMicroUsdt - feesMicroUsdt + fundingMicroUsdt;
   return {

@@ -7,10 +7,8 @@ import { invariant } from '../../core/invariant.ts';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
 import { HOUR_MS } from '../../core/units.ts';
 import type { DecisionOutcome } from '../../execution/execute-report.ts';
-import type { BookedLedger } from '../../execution/ledger/booked-ledger.ts';
 import type { TradingLimits } from '../../execution/limits.ts';
 import type { Broker } from '../../execution/ports.ts';
-import type { PositionRecord } from '../../execution/records.ts';
 import type { Policy } from '../../execution/use-cases/enter-position.ts';
 import { execute } from '../../execution/use-cases/execute.ts';
 import { executionRecords } from '../../execution/use-cases/execution-records.ts';
@@ -20,16 +18,22 @@ import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import type { HoldReason, Signal } from '../../inference/signal.ts';
 import { BAR_MS } from '../../market/candle.ts';
-import type { Action } from '../../models/vote.ts';
 import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
 import { firstArmed } from '../../risk/breaker/state.ts';
 import { newGate, planBreakerWrite } from '../../risk/gate.ts';
 import { LEASE_MS } from '../../risk/latch.ts';
 import type { FlagStore, RiskStore } from '../../risk/ports.ts';
-import type { EquitySnapshot, TradeRecord } from '../../risk/records.ts';
+import type { EquitySnapshot } from '../../risk/records.ts';
 import { tickBreaker } from '../../risk/use-cases/circuit-breaker.ts';
 import { allValues } from '../../risk/use-cases/typed-records.ts';
-import { REPLAY_VERSION } from './predicted-signals.ts';
+import {
+  type BacktestRun,
+  BREAKER_MS,
+  EXECUTE_MS,
+  POSITION_MANAGER_MS,
+  REPLAY_VERSION,
+  SETTLE_MS,
+} from '../backtest-run.ts';
 
 /** A clock that only `set` moves. */
 export interface SimulatedClock extends Clock {
@@ -59,34 +63,6 @@ export interface BacktestRequest {
   readonly policy: Policy;
 }
 
-/** What was decided at all bars: by action, and why nothing was to be done; a HOLD may have several reasons. */
-export interface SignalCounts {
-  readonly actions: Readonly<Record<Action, number>>;
-  readonly holdReasons: Readonly<Partial<Record<HoldReason, number>>>;
-}
-
-/** What happened, as the records tell it. */
-export interface BacktestRun {
-  /** In order of closing. */
-  readonly trades: readonly TradeRecord[];
-  readonly open: readonly (PositionRecord & { readonly markPrice: number })[];
-  /** Equity at the start and at every bar's close, without gaps. */
-  readonly snapshots: readonly { readonly atMs: number; readonly equityMicroUsdt: number }[];
-  readonly bookedLedger: BookedLedger;
-  readonly signals: SignalCounts;
-  /** Outcomes of BUY and SELL signals; a signal denied for several reasons counts for each. */
-  readonly outcomes: Readonly<Partial<Record<DecisionOutcome, number>>>;
-  readonly trip: { readonly atMs: number; readonly message: string } | undefined;
-  /** One line each: what the position manager could not do, and where ledger and account differed. */
-  readonly problems: readonly string[];
-}
-
-/** After a bar's close: first the position manager, so that closed positions make room, then the breaker, then execute. */
-const POSITION_MANAGER_MS = 1_000;
-const BREAKER_MS = 2_000;
-const EXECUTE_MS = 3_000;
-/** The position manager's next minute settles its orders; further ones would see nothing new before the next close. */
-const SETTLE_MS = 61_000;
 const FORGET_EVERY_MS = 6 * HOUR_MS;
 
 export async function runBacktest(
@@ -241,7 +217,7 @@ class RunningBacktest {
         markPrice: markPrices.get(position.symbol) ?? Number.NaN,
       })),
       snapshots: this.#snapshots,
-      bookedLedger: bookedLedger.value,
+      ledger: bookedLedger.value.ledger,
       signals: { actions: this.#actions, holdReasons: this.#holdReasons },
       outcomes: this.#outcomes,
       trip: this.#trip,

@@ -215,6 +215,10 @@ async function moveState(
     const write = moved.effects.find((effect) => effect.kind === 'write_state');
     if (write === undefined) return moved;
     const { previous, current } = moved;
+    // Nobody would write it later: a reset is on record before it takes place. What closes the gate is closed first.
+    if (previous.latch === 'TRIPPED' && current.latch === 'ARMED')
+      for (const effect of moved.effects)
+        if (effect.kind === 'audit') await recordAct({ risk, clock }, scope, effect);
     try {
       const { leaseUntilMs: untilMs } = write;
       const lease = untilMs === undefined ? undefined : { untilMs, codeVersion };
@@ -268,12 +272,8 @@ async function carryOut(
     case 'close_flags':
       failures.push(...(await writeFlags(flags, CLOSED_FLAGS)));
       return;
-    case 'audit': {
-      const { key, what, by, message } = effect;
-      const record = { atMs: clock.nowMs(), what, by, message };
-      await riskRecords(risk).audit.add(scope, AUDIT_ID_START + key, record);
-      return;
-    }
+    case 'audit':
+      return recordAct({ risk, clock }, scope, effect);
     case 'notify': {
       const subject = `Quantum Trader (${scope}): ${effect.text.split('.')[0]}`;
       await notifier.notify({ subject, text: effect.text });
@@ -281,6 +281,15 @@ async function carryOut(
       await moveState(dependencies, scope, { eventOf: async () => event }, failures);
     }
   }
+}
+
+async function recordAct(
+  { risk, clock }: Pick<BreakerDependencies, 'risk' | 'clock'>,
+  scope: Scope,
+  { key, what, by, message }: Extract<BreakerEffect, { kind: 'audit' }>,
+): Promise<void> {
+  const record = { atMs: clock.nowMs(), what, by, message };
+  await riskRecords(risk).audit.add(scope, AUDIT_ID_START + key, record);
 }
 
 /**

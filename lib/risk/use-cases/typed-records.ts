@@ -1,7 +1,7 @@
 // Reads and writes the records of one kind. Keys are made here and nowhere else. What could not be read back is not written, and
 // what cannot be read keeps nothing else of its kind from being read. Everything here throws StoreError.
 import { z } from 'zod';
-import { InvariantError } from '../../core/invariant.ts';
+import { InvariantError, invariant } from '../../core/invariant.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { Scope } from '../gate.ts';
 import type { RecordCondition, RecordProblem, RecordQuery, RecordStore, Versioned } from '../ports.ts';
@@ -30,11 +30,24 @@ export function allRecords<T>({ records, problems }: KindList<T>): KindList<T>['
 /** What the records of a list say. Throws StoreError when one of them could not be read. */
 export const allValues = <T>(list: KindList<T>): T[] => allRecords(list).map(({ value }) => value);
 
-interface IdRange extends Pick<RecordQuery, 'newestFirst' | 'count'> {
+interface IdRange extends Pick<RecordQuery, 'newestFirst' | 'listed' | 'count'> {
   readonly idStart?: string;
   readonly fromId?: string | undefined;
   readonly beforeId?: string | undefined;
 }
+
+interface NewestBefore {
+  readonly count: number;
+  readonly fromMs?: number;
+  /** undefined: the newest of all. */
+  readonly beforeId: string | undefined;
+}
+
+const newestFirst = (count: number, fromMs: number | undefined): IdRange => ({
+  newestFirst: true,
+  count,
+  fromId: fromMs === undefined ? undefined : sortable(fromMs),
+});
 
 class RecordsOfKind<T, Kind extends RecordKind<T>> {
   readonly #store: RecordStore;
@@ -60,7 +73,7 @@ class RecordsOfKind<T, Kind extends RecordKind<T>> {
     value: T,
     condition: RecordCondition,
   ): Promise<'written' | 'conflict'> {
-    const { name, schema, keptMs } = this.kind;
+    const { name, schema, keptMs, listedAtMs } = this.kind;
     const key = keyOf(this.kind, id);
     const issue = schema.safeParse(value).error?.issues[0];
     if (issue !== undefined) {
@@ -69,7 +82,11 @@ class RecordsOfKind<T, Kind extends RecordKind<T>> {
         `${name} record ${scope}/${key} cannot be written: ${field}: ${issue.message}`,
       );
     }
-    return this.#store.put(scope, key, value, { ...condition, ...(keptMs !== undefined && { keptMs }) });
+    return this.#store.put(scope, key, value, {
+      ...condition,
+      ...(keptMs !== undefined && { keptMs }),
+      ...(listedAtMs !== undefined && { listedAs: keyOf(this.kind, `${sortable(listedAtMs(value))}#${id}`) }),
+    });
   }
 
   protected async list(
@@ -89,6 +106,15 @@ class RecordsOfKind<T, Kind extends RecordKind<T>> {
       records: records.map(({ key, value, revision }) => ({ id: idOf(key), value, revision })),
       problems: problems.map((problem) => ({ id: idOf(problem.key), ...problem })),
     };
+  }
+
+  /**
+   * Newest first, from this time on and before this id; at most `count`. Ids begin with the time: those of a kind that is listed by
+   * it are `<13-digit ms>#<id>` here. What was written in the last moment may lack.
+   */
+  newestBefore(scope: Scope, { count, fromMs, beforeId }: NewestBefore): Promise<KindList<T>> {
+    invariant(this.kind.listedAtMs !== undefined, `${this.kind.name} records are not listed by time`);
+    return this.list(scope, { ...newestFirst(count, fromMs), listed: true, beforeId });
   }
 
   protected delete(scope: Scope, id: string, ifRevision: number): Promise<'removed' | 'conflict'> {
@@ -193,18 +219,13 @@ export class RecordSeries<T> extends RecordsOfKind<T, SeriesKind<T>> {
     return this.list(scope, { newestFirst: true, count });
   }
 
-  /** Newest first, from this time on and before this id; at most `count`. @default any */
-  newestBefore(
-    scope: Scope,
-    { count, fromMs, beforeId }: { count: number; fromMs?: number; beforeId: string | undefined },
-  ): Promise<KindList<T>> {
-    const fromId = fromMs === undefined ? undefined : sortable(fromMs);
-    return this.list(scope, { newestFirst: true, count, fromId, beforeId });
+  /** Strongly consistent: its keys are in order of time. */
+  override newestBefore(scope: Scope, { count, fromMs, beforeId }: NewestBefore): Promise<KindList<T>> {
+    return this.list(scope, { ...newestFirst(count, fromMs), beforeId });
   }
 
   /** The newest one, if it is of this time or later. Throws StoreError when it cannot be read. @param fromMs @default any time */
   async latest(scope: Scope, fromMs?: number): Promise<T | undefined> {
-    const fromId = fromMs === undefined ? undefined : sortable(fromMs);
-    return allValues(await this.list(scope, { newestFirst: true, count: 1, fromId }))[0];
+    return allValues(await this.list(scope, newestFirst(1, fromMs)))[0];
   }
 }

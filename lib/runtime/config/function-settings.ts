@@ -58,14 +58,12 @@ export const evaluateRolloutSettings = defineSettings({
 });
 export type EvaluateRolloutSettings = SettingsOf<typeof evaluateRolloutSettings>;
 
+/** Of all functions through which people act. */
+const acting = { stage, ...market, signalsTable, riskTable, shards, notify };
+
 export const apiSettings = defineSettings({
-  stage,
-  ...market,
+  ...acting,
   bucket,
-  signalsTable,
-  riskTable,
-  shards,
-  notify,
   /** Who may call: whoever has the token, or whom AWS lets through by signature. */
   authorisation: required('QT_API_AUTHORISATION', z.enum(['token', 'iam'])),
 });
@@ -74,28 +72,11 @@ export type ApiSettings = SettingsOf<typeof apiSettings>;
 /** Whose principals the operators' functions believe. */
 const account = required('QT_ACCOUNT', z.string().regex(/^\d{12}$/, 'must be an account id'));
 
-export const emergencyStopSettings = defineSettings({
-  stage,
-  ...market,
-  signalsTable,
-  riskTable,
-  shards,
-  notify,
-  account,
-});
+export const emergencyStopSettings = defineSettings({ ...acting, account });
 export type EmergencyStopSettings = SettingsOf<typeof emergencyStopSettings>;
 
 /** Of operate and approve. */
-export const operateSettings = defineSettings({
-  stage,
-  ...market,
-  bucket,
-  signalsTable,
-  riskTable,
-  shards,
-  notify,
-  account,
-});
+export const operateSettings = defineSettings({ ...acting, bucket, account });
 export type OperateSettings = SettingsOf<typeof operateSettings>;
 
 export const refreshUniverseSettings = defineSettings({

@@ -1,6 +1,10 @@
 // The real ccxt client against a misbehaving exchange: every fault ends in a typed error or in recovery, never in a wrong candle.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type CcxtMarketDataOptions,
@@ -118,6 +122,37 @@ describe('a fault that lasts', () => {
     expect(answer).toMatchObject({ ok: false, error: { code, retryable: false } });
     expect(!answer.ok && answer.error.message).toMatch(new RegExp(`${status}.*<!DOCTYPE.{0,40}…$`));
     expect(time.sleptMs).toEqual([]);
+  });
+
+  it('an answer without end is given up, and so is one that unpacks to a hundred times its size', async () => {
+    const packed = gzipSync(Buffer.alloc(64 * 2 ** 20, ' '));
+    let sent = 0;
+    const server = createServer(({ url }, response) => {
+      if (url!.includes('klines')) {
+        response.writeHead(200, { 'content-encoding': 'gzip' }).end(packed);
+        return;
+      }
+      const chunk = Buffer.alloc(2 ** 20, ' ');
+      const more = () => {
+        while (response.write(chunk)) sent += chunk.length;
+        sent += chunk.length;
+      };
+      response.on('drain', more);
+      more();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { marketData } = openClient({ baseUrl, attempts: 1, timeoutMs: 60_000 });
+    const tooLong = {
+      ok: false,
+      error: { code: 'invalid_response', message: expect.stringMatching(/answered more than \d+ bytes/) },
+    };
+    expect(await marketData.closedCandles(request)).toMatchObject(tooLong);
+    expect(await marketData.pairs()).toMatchObject(tooLong);
+    expect(sent).toBeLessThan(64 * 2 ** 20);
+    server.closeAllConnections();
+    server.close();
   });
 
   it('a body that stalls ends at the deadline although garbage is collected meanwhile', async () => {

@@ -25,6 +25,11 @@ describe('reading klines', () => {
     expect([...series.close]).toEqual([2.5, 2.123456789]);
   });
 
+  it('drops what opened after the bar that is asked for', () => {
+    const series = readKlines([row(9), row(10), row(11), row(12)], { ...wanted, count: 2 });
+    expect([...series.openTimeMs]).toEqual([9 * BAR_MS, 10 * BAR_MS]);
+  });
+
   it.each([
     [''],
     [' '],

@@ -93,13 +93,17 @@ describe('candles', () => {
   });
 });
 
-test('predictions that a header announces and the file does not hold are not made room for', async () => {
-  const header = { symbol: 'BTCUSDT', key: 'k', rows: 500_000_000, members: 4, sha256: '' };
+test('predictions that a directory announces and the file does not hold are not made room for', async () => {
+  const block = { symbol: 'BTCUSDT', key: 'k', offset: 0, rows: 500_000_000, members: 4, sha256: '' };
+  const directory = Buffer.from(JSON.stringify({ symbols: [block] }));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(directory.length));
   const file = join(folder, 'predictions');
-  await writeFile(file, `${JSON.stringify({ schemaVersion: 1, symbols: [header] })}\n`);
+  await writeFile(file, Buffer.concat([directory, length, Buffer.from('qtrader predictions 3\n')]));
   const opened = await expectCheap(() => openPredictionFile(file));
   if (!opened.ok) throw new Error(opened.error);
-  expect(opened.value.get('BTCUSDT', 'k')).toBeUndefined();
+  expect(await opened.value.get('BTCUSDT', 'k')).toBeUndefined();
+  await opened.value.close();
 });
 
 describe('documents', () => {

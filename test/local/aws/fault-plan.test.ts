@@ -55,7 +55,7 @@ const inIndex = async () =>
     await clients.dynamodb.send(
       new QueryCommand({
         TableName,
-        IndexName: SIGNALS_TABLE.byBar.name,
+        IndexName: SIGNALS_TABLE.index.name,
         KeyConditionExpression: 'barOpenTimeMs = :bar',
         ExpressionAttributeValues: { ':bar': BAR },
       }),

@@ -8,6 +8,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MINUTE_MS } from '../../../lib/core/units.ts';
 import { type EmbeddedAws, startEmbeddedAws } from '../../../local/aws/embedded-aws.ts';
 import { LocalStartError } from '../../../local/aws/host/local-start-error.ts';
+import { startLocalSystem } from '../../../local/run/local-system.ts';
+import { createReplayClock } from '../../../local/run/replay-clock.ts';
 import { saveReplayPosition } from '../../../local/run/replay-position.ts';
 import { runLocalSystem } from '../../../local/run/run-local-system.ts';
 import {
@@ -15,6 +17,7 @@ import {
   findRunningSystem,
   withdrawRunningSystem,
 } from '../../../local/run/running-system.ts';
+import { BROKER_START_MS, brokerMarket } from '../../support/execution/broker-market.ts';
 import { qtrader } from '../../support/qtrader.ts';
 
 let stateDir: string;
@@ -147,4 +150,36 @@ describe('a start that fails', () => {
     const [archived] = await readdir(`${stateDir}/archive`);
     expect(await readFile(`${stateDir}/archive/${archived}/account`, 'utf8')).toBe('the old one');
   });
+});
+
+it('has its dashboard on the port that was asked for, and the rest on the four after it', async () => {
+  const startAt = async (attemptsLeft: number): Promise<{ port: number; apiUrl: string }> => {
+    const { port } = await listenOn(() => {});
+    await closers.pop()!();
+    try {
+      const { apiUrl, close } = await startLocalSystem({
+        ...{ stateDir, port, clock: createReplayClock(BROKER_START_MS, 'max'), warn: () => undefined },
+        exchange: { simulated: brokerMarket, named: true },
+      });
+      closers.push(close);
+      return { port, apiUrl };
+    } catch (error) {
+      // Somebody has one of the five.
+      if (attemptsLeft === 0 || !(error instanceof LocalStartError)) throw error;
+      return startAt(attemptsLeft - 1);
+    }
+  };
+  const { port, apiUrl } = await startAt(10);
+  expect(apiUrl).toBe(`http://127.0.0.1:${port}`);
+  expect(await (await fetch(`${apiUrl}/`)).text()).toContain('<title>Quantum Trader</title>');
+  const { endpoints, simulatedExchange } = (await findRunningSystem(stateDir))!;
+  const others = [endpoints.dynamodb, endpoints.s3, endpoints.ssm, simulatedExchange!.url];
+  expect(others.map((url) => Number(new URL(url).port) - port)).toEqual([1, 2, 3, 4]);
+
+  const token = (await readFile(`${stateDir}/api-token`, 'utf8')).trim();
+  const events = await fetch(`${apiUrl}/api/events`, { headers: { authorization: `Bearer ${token}` } });
+  expect(events.status).toBe(200);
+  // It ends although somebody listens, and tells the listener so.
+  await closers.pop()!();
+  await events.text();
 });

@@ -126,18 +126,24 @@ async function serveStage({
   });
   const settings = localApiSettings(stateDir, { exchange: 'binanceusdm', exchangeUrl: exchange.url });
   buildPage();
-  const composed = composeApi(settings, readDashboard(), {
-    endpoints: aws.endpoints,
-    clock,
-    logOutput,
-    unlimitedRequests: true,
-  });
+  const composed = composeApi(
+    settings,
+    readDashboard(),
+    {
+      endpoints: aws.endpoints,
+      clock,
+      logOutput,
+      unlimitedRequests: true,
+    },
+    aws.onWrite,
+  );
   const port = await claimApiPort(0);
   serveApi(composed, port);
   return {
     endpoint: port.endpoint,
     log,
     close: async () => {
+      await composed.endEvents();
       await port.close();
       await composed.close();
     },

@@ -7,6 +7,11 @@ import { createStage, type DeployTarget } from '../../../infra/create-stage.ts';
 
 export const ACCOUNT = '123456789012';
 export const REGION = 'eu-central-1';
+/** Of the retraining; their digests are made up. */
+export const BASE_IMAGES = {
+  nodeImage: `node:24.11.1-bookworm-slim@sha256:${'a1'.repeat(32)}`,
+  pythonImage: `python:3.11.14-slim-bookworm@sha256:${'b2'.repeat(32)}`,
+};
 const PSEUDO: Readonly<Record<string, string>> = {
   'AWS::AccountId': ACCOUNT,
   'AWS::Region': REGION,

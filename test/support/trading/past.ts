@@ -4,12 +4,10 @@ import { FEATURE_SET_HASH } from '../../../lib/features/feature-set.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { type CandleSeries, seriesFromCandles } from '../../../lib/market/candle-series.ts';
 import { type Ensemble, ensembleKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
+import { decideBars } from '../../../lib/research/replay/decided-bars.ts';
 import { allocatePredictions, type Predictions } from '../../../lib/research/use-cases/predictions.ts';
-import {
-  type BacktestQuery,
-  type ReplayInput,
-  replayPast,
-} from '../../../lib/runtime/compose/research/backtest.ts';
+import { type BacktestQuery, replayPast } from '../../../lib/runtime/compose/research/backtest.ts';
+import type { ReplayInput } from '../../../lib/runtime/compose/research/past.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 
 export const FROM_MS = Date.UTC(2024, 0, 2);
@@ -61,7 +59,7 @@ function seriesOf(bars: readonly Bar[], firstMs: number): CandleSeries {
 export const pastOf = (bars: readonly Bar[]): CandleSeries =>
   seriesOf([...HISTORY, ...bars], FROM_MS - HISTORY.length * BAR_MS);
 
-/** Answers at every bar from `fromMs` on: both models sure of the wish, or leaning too little to pay the costs. ATR is 1. */
+/** Answers at every bar from `fromMs` on: both models sure of the wish, or leaning too little to pay the costs. Both ATRs are 1. */
 export function answersOf(
   symbol: string,
   candles: CandleSeries,
@@ -74,31 +72,32 @@ export function answersOf(
     predictions.openTimeMs[row] = candles.openTimeMs[skipped + row]!;
     predictions.close[row] = candles.close[skipped + row]!;
     predictions.atr[row] = 1;
+    predictions.stopAtr[row] = 1;
     const wish = wishes[row];
     const answer =
-      wish === undefined ? [0.33, 0.33, 0.34] : wish === 'BUY' ? [0.1, 0.1, 0.8] : [0.8, 0.1, 0.1];
-    predictions.probabilities.set([...answer, ...answer], row * 6);
+      wish === undefined
+        ? [0.33, 0.33, 0.34, 0.01, 0.8]
+        : wish === 'BUY'
+          ? [0.1, 0.1, 0.8, 0.7, 0.6]
+          : [0.8, 0.1, 0.1, -0.7, 0.6];
+    predictions.answers.set([...answer, ...answer], row * 10);
   }
   return predictions;
 }
 
-/** Trades a past of some symbols, over all bars from FROM_MS on unless told otherwise. */
-export async function replay(
-  symbols: Readonly<Record<string, { candles: CandleSeries; predictions: Predictions }>>,
-  query: Partial<Pick<BacktestQuery, 'fromMs' | 'toMs' | 'withBreaker' | 'settings'>> & {
-    trainedToMs?: number;
-  } = {},
-) {
+type SymbolPasts = Readonly<Record<string, { candles: CandleSeries; predictions: Predictions }>>;
+
+/** What a replay of these symbols reads. */
+export async function replayInputOf(symbols: SymbolPasts, trainedToMs = 0): Promise<ReplayInput> {
   const objects = createMemoryObjectStore({ versioned: false });
   const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   await objects.put(ensembleKey(ENSEMBLE.id), json(ENSEMBLE));
   await objects.put(POINTER_KEY, json({ ensembleId: ENSEMBLE.id }));
-  const candles = Object.values(symbols)[0]!.candles;
-  const { trainedToMs = 0, ...range } = query;
-  const input: ReplayInput = {
+  return {
     past: {
       series: new Map(Object.entries(symbols).map(([symbol, past]) => [symbol, past.candles])),
-      predictions: Object.values(symbols).map(({ predictions }) => predictions),
+      decided: Object.values(symbols).map((past) => decideBars(past.predictions, past.candles, ENSEMBLE)),
+      predictions: async () => Object.values(symbols).map(({ predictions }) => predictions),
       abstentions: {},
       symbolProblems: [],
     },
@@ -108,6 +107,20 @@ export async function replay(
     trainedToMs,
     objects,
   };
+}
+
+/** Trades a past of some symbols, over all bars from FROM_MS on unless told otherwise. */
+export async function replay(
+  symbols: SymbolPasts,
+  query: Partial<Pick<BacktestQuery, 'fromMs' | 'toMs' | 'withBreaker' | 'settings'>> & {
+    trainedToMs?: number;
+  } = {},
+) {
+  const candles = Object.values(symbols)[0]!.candles;
+  const { trainedToMs, ...range } = query;
   const toMs = candles.openTimeMs[candles.length - 1]! + BAR_MS;
-  return replayPast({ fromMs: FROM_MS, toMs, depositUsdt: 10_000, withBreaker: false, ...range }, input);
+  return replayPast(
+    { fromMs: FROM_MS, toMs, depositUsdt: 10_000, withBreaker: false, ...range },
+    await replayInputOf(symbols, trainedToMs),
+  );
 }

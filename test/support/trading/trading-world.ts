@@ -70,6 +70,8 @@ export function signalOf(
     action,
     confidence: 0.7,
     probabilities: { sell: 0.1, hold: 0.2, buy: 0.7 },
+    expectedMoveBps: 30,
+    moveDeviationBps: 40,
     expectedEdgeBps: 30,
     votes: [],
     consensusFraction: 1,
@@ -145,6 +147,8 @@ export class TradingWorld {
   /** Which code each function runs. */
   readonly versions = { infer: VERSION, execute: VERSION, managePositions: VERSION, breaker: VERSION };
   readonly clock = { nowMs: () => this.nowMs };
+  /** Monotonic clock of execute. */
+  stopwatchMs = this.clock.nowMs;
   readonly risk = createMemoryRiskStore();
   readonly signals = createMemorySignalStore();
   readonly objects = createMemoryObjectStore({ versioned: false });
@@ -226,7 +230,7 @@ export class TradingWorld {
         brokerOf: () => broker,
         policy: FULL_SIZE,
         codeVersion: this.versions.execute,
-        stopwatchMs: this.clock.nowMs,
+        stopwatchMs: () => this.stopwatchMs(),
       },
       request,
     );

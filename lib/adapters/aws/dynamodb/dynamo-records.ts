@@ -31,6 +31,7 @@ import {
 /** Above every character of a key. */
 const AFTER_ALL_KEYS = '\u{10FFFF}';
 const FIRST_REVISION = 1;
+const LISTED_AS = RISK_TABLE.index.sortKey.name;
 
 const itemSchema = z.object({ sk: z.string(), revision: z.int().min(FIRST_REVISION), value: z.unknown() });
 
@@ -47,7 +48,7 @@ export function createDynamoRecords(riskTable: RiskTable, clock: Clock): RecordS
       return record.value;
     },
 
-    async put(scope, key, value, { keptMs, ...condition }) {
+    async put(scope, key, value, { keptMs, listedAs, ...condition }) {
       const name = nameOf(riskTable, scope, key);
       invariant(z.json().safeParse(value).success, `${name} is not JSON`);
       invariant(isStorable(value), `${name} has a name that cannot be stored`);
@@ -56,6 +57,7 @@ export function createDynamoRecords(riskTable: RiskTable, clock: Clock): RecordS
         TableName: table,
         Item: {
           ...{ scope, sk: key, value, revision: nextRevision(condition), [WRITE_ID]: writeId },
+          ...(listedAs !== undefined && { [LISTED_AS]: listedAs }),
           ...expiry(clock, keptMs),
         },
         ...conditionExpressions(condition),
@@ -78,13 +80,13 @@ export function createDynamoRecords(riskTable: RiskTable, clock: Clock): RecordS
       const records: (Versioned<z.infer<typeof schema>> & { readonly key: string })[] = [];
       const problems: RecordProblem[] = [];
       for (const item of await queryItems(riskTable, { scope, ...query })) {
-        const key = String(item.sk);
+        const key = String(item[query.listed ? LISTED_AS : 'sk']);
         const record = parseItem(item, schema);
         if (record.ok) records.push({ key, ...record.value });
         else
           problems.push({
             key,
-            message: describeMalformed(nameOf(riskTable, scope, key), record.error),
+            message: describeMalformed(nameOf(riskTable, scope, String(item.sk)), record.error),
             value: item.value,
             revision: itemSchema.safeParse(item).data?.revision,
           });
@@ -105,29 +107,32 @@ function parseItem<T>(item: Record<string, unknown>, schema: z.ZodType<T>): Resu
 /** Throws StoreError. */
 async function queryItems(
   riskTable: RiskTable,
-  { scope, prefix, fromKey = prefix, beforeKey, newestFirst = false, count }: RecordQuery,
+  { scope, prefix, fromKey = prefix, beforeKey, newestFirst = false, listed = false, count }: RecordQuery,
 ): Promise<Record<string, unknown>[]> {
   for (const key of [fromKey, beforeKey ?? prefix])
     invariant(key.startsWith(prefix), `${key} does not start with ${prefix}`);
   const toKey = beforeKey ?? prefix + AFTER_ALL_KEYS;
   if ((count !== undefined && count <= 0) || fromKey >= toKey) return [];
   const { client, table } = riskTable;
+  const key = listed ? LISTED_AS : RISK_TABLE.sortKey.name;
   const pages = paginateQuery(
     { client, ...(count !== undefined && { pageSize: count }) },
     {
       TableName: table,
-      KeyConditionExpression: '#scope = :scope AND sk BETWEEN :from AND :to',
-      ExpressionAttributeNames: { '#scope': 'scope' },
+      ...(listed && { IndexName: RISK_TABLE.index.name }),
+      KeyConditionExpression: '#scope = :scope AND #key BETWEEN :from AND :to',
+      ExpressionAttributeNames: { '#scope': 'scope', '#key': key },
       ExpressionAttributeValues: { ':scope': scope, ':from': fromKey, ':to': toKey },
       ScanIndexForward: !newestFirst,
-      ConsistentRead: true,
+      // Of an index DynamoDB gives no other.
+      ConsistentRead: !listed,
     },
   );
   const items: Record<string, unknown>[] = [];
   try {
     for await (const page of pages) {
       // BETWEEN includes its end.
-      items.push(...(page.Items ?? []).filter(({ sk }) => sk !== beforeKey));
+      items.push(...(page.Items ?? []).filter((item) => item[key] !== beforeKey));
       if (count !== undefined && items.length >= count) return items.slice(0, count);
     }
     return items;

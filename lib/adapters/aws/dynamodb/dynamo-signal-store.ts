@@ -64,7 +64,7 @@ export function createDynamoSignalStore(settings: {
         settings,
         { parse: parseSignal, what },
         {
-          IndexName: SIGNALS_TABLE.byBar.name,
+          IndexName: SIGNALS_TABLE.index.name,
           KeyConditionExpression: 'barOpenTimeMs = :bar AND symbol >= :afterRuns',
           ExpressionAttributeValues: { ':bar': barOpenTimeMs, ':afterRuns': AFTER_RUNS },
         },
@@ -86,7 +86,7 @@ export function createDynamoSignalStore(settings: {
         settings,
         { parse: parseRun, what },
         {
-          IndexName: SIGNALS_TABLE.byBar.name,
+          IndexName: SIGNALS_TABLE.index.name,
           KeyConditionExpression: 'barOpenTimeMs = :bar AND symbol < :afterRuns',
           ExpressionAttributeValues: { ':bar': barOpenTimeMs, ':afterRuns': AFTER_RUNS },
         },

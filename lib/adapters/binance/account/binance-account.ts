@@ -101,10 +101,12 @@ export class BinanceAccount {
   }
 
   async #open(options: BinanceAccountOptions): Promise<Client> {
-    const { baseUrl, credentials, timeoutMs = 5_000, recvWindowMs = 5_000 } = options;
+    const { baseUrl, credentials, timeoutMs = 5_000, recvWindowMs = 5_000, transport } = options;
     const timestampMs = () => this.#caller.nowMs() + (this.#clockOffsetMs ?? 0);
     const signing = { credentials, recvWindowMs, timestampMs };
-    const { client, call } = await openCcxtClient({ exchange: 'binanceusdm', baseUrl, timeoutMs, signing });
+    const { client, call } = await openCcxtClient({
+      ...{ exchange: 'binanceusdm', baseUrl, timeoutMs, signing, transport },
+    });
     return {
       request: ({ method, path, version = 1, parameters = {} }, stillWanted) =>
         call(

@@ -1,5 +1,6 @@
 // The public calls of an exchange that market data needs: raw answers, in the exchange's own shape and symbols.
 import { type CcxtExchangeId, openCcxtClient } from '../ccxt-client.ts';
+import type { Transport } from '../exchange-http.ts';
 
 /** Every call throws ExchangeFault. */
 export interface CcxtExchange {
@@ -31,6 +32,7 @@ export async function openCcxtExchange(options: {
   exchange: CcxtExchangeId;
   baseUrl: string | undefined;
   timeoutMs: number;
+  transport: Transport | undefined;
 }): Promise<CcxtExchange> {
   const { client, call, answeredAtMs } = await openCcxtClient(options);
   const spot = options.exchange === 'binance';

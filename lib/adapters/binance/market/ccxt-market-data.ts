@@ -53,12 +53,12 @@ type Ask = <T>(
 
 /** Nothing is loaded or sent before the first call. All instances of a process share the request budget of their host. */
 export function createCcxtMarketData(options: CcxtMarketDataOptions): MarketData {
-  const { exchange, baseUrl, timeoutMs = 5_000 } = options;
+  const { exchange, baseUrl, timeoutMs = 5_000, transport } = options;
   const caller = new RetryingCaller(
     {
       weightPerMinute: options.weightPerMinute ?? WEIGHT_PER_MINUTE[exchange],
       address: budgetOfHost(hostOf(exchange, baseUrl)),
-      open: () => openCcxtExchange({ exchange, baseUrl, timeoutMs }),
+      open: () => openCcxtExchange({ exchange, baseUrl, timeoutMs, transport }),
     },
     options,
   );

@@ -53,6 +53,7 @@ export async function studyFolderStops(
       await loaded.release();
     }
   } finally {
+    await cache?.close();
     await ensembles.close();
   }
 }

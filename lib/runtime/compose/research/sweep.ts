@@ -12,13 +12,8 @@ import {
 } from '../../../research/use-cases/report-sweep.ts';
 import { readTrialLog } from '../../../research/use-cases/trial-log.ts';
 import { seededDraws } from '../seeded-draws.ts';
-import {
-  type BacktestError,
-  type BacktestQuery,
-  type ReplayInput,
-  replayPast,
-  withPast,
-} from './backtest.ts';
+import { type BacktestQuery, replayPast } from './backtest.ts';
+import { type BacktestError, type ReplayInput, withPast } from './past.ts';
 
 export interface SweepQuery extends Omit<BacktestQuery, 'withBreaker' | 'settings'> {
   /** Of every trial, where the grid does not say otherwise. */

@@ -1,0 +1,52 @@
+// What an entry is sized and checked with: how much may be traded with now, how much of it is taken, and how much the symbol moves.
+import { MINUTE_MS } from '../core/units.ts';
+import type { Signal } from '../inference/signal.ts';
+import { BAR_MS } from '../market/candle.ts';
+import type { Mode } from '../risk/effective-mode.ts';
+import type { FlagsState } from '../risk/flags.ts';
+import type { GateItem } from '../risk/gate.ts';
+import type { Level } from '../risk/level.ts';
+import { allocation } from './limits.ts';
+import type { EntryRequest } from './plan-entry.ts';
+
+export type Allowance = Pick<EntryRequest['account'], 'equityMicroUsdt' | 'allocatedMicroUsdt' | 'positions'>;
+
+/** What may be traded with; undefined while nothing may. */
+export function allowance(
+  {
+    mode,
+    flags,
+    level,
+  }: { readonly mode: Mode; readonly flags: FlagsState; readonly level: Level | undefined },
+  equityMicroUsdt: number,
+): Allowance | undefined {
+  const { QT_MAX_CAPITAL_ALLOCATION: capital, QT_MAX_POSITIONS: positions } = flags;
+  if (mode === 'OFF' || level === undefined) return undefined;
+  if (capital.state !== 'value' || positions.state !== 'value') return undefined;
+  const given = { equityMicroUsdt, capitalFraction: capital.value, positions: positions.value, level };
+  return { equityMicroUsdt, ...allocation(given) };
+}
+
+/** What is taken of it already. */
+export function usage(
+  gate: Pick<GateItem, 'exposureMicroUsdt' | 'positionCount' | 'reserved' | 'authorised'>,
+  nowMs: number,
+): Omit<EntryRequest['account'], keyof Allowance> {
+  return {
+    exposureMicroUsdt: gate.exposureMicroUsdt,
+    positionCount: gate.positionCount,
+    reservedSymbols: new Set(Object.keys(gate.reserved)),
+    ordersLastMinute: Object.values(gate.authorised).filter(({ atMs }) => atMs > nowMs - MINUTE_MS).length,
+  };
+}
+
+/**
+ * Standard deviation of a bar's log return, from the average true range: the range of a Brownian path is √(8/π) ≈ 1.596 times
+ * its standard deviation on average (Feller 1951, Ann. Math. Stat. 22).
+ */
+export const volatilityPerBar = ({ atr, close }: Pick<Signal, 'atr' | 'close'>): number =>
+  atr / close / Math.sqrt(8 / Math.PI);
+
+/** When the position that a bar's signal opens is closed at the latest. */
+export const exitDueMs = (barOpenTimeMs: number, horizonBars: number): number =>
+  barOpenTimeMs + (1 + horizonBars) * BAR_MS;

@@ -1,0 +1,52 @@
+// What must hold in every run, in words, and how often each was put to the test.
+
+export const INVARIANTS = {
+  closed_gate: 'no entry leaves while a gate has been closed for longer than an approval is good for',
+  authorised_entry: 'no entry leaves that the gate does not hold authorised, under the epoch of now',
+  fresh_signal: 'no entry leaves on a signal of another bar, or older than 120 s',
+  one_order: 'a decision leads to one entry at most',
+  sent_once: 'no order is sent a second time once the exchange may have read it',
+  protected:
+    'a position of ours has its stop, or is gone, after two undisturbed runs of the position manager',
+  abandoned: 'a position without a stop for 200 s has tripped the circuit breaker, where it lives',
+  within_limits: 'exposure and count of what the gate holds stay within the limits of level and flags',
+  reserved: 'the gate counts what it holds, and never less than the entries under way',
+  trips_in_time: 'a condition that stood when an undisturbed tick began has tripped by its end',
+  trips_for_cause: 'each trip has a cause in what has happened',
+  latched: 'the latch opens by a reset of two people after the cooldown alone, and each move is a new epoch',
+  audited: 'each trip and each reset has its record with person and reason',
+  decided: 'each run of execute leaves a report with an outcome for each acting signal',
+  stop_flattens: 'an undisturbed emergency stop leaves no position behind',
+  ledger: 'after quiet the ledger is what the exchange holds',
+  equity: 'after quiet wallet and equity are, to the cent, what the ledger adds up to',
+  no_rest: 'after quiet no reservation, order or record is left of what is over',
+  recovers: 'after quiet the functions run, the lease is in force and nothing is unprotected, without help',
+  trades_again: 'after quiet, with every gate open, new entries are made',
+} as const;
+export type InvariantName = keyof typeof INVARIANTS;
+
+export interface Violation {
+  readonly invariant: InvariantName;
+  readonly atMs: number;
+  readonly message: string;
+}
+
+export class Register {
+  readonly tested = new Map<InvariantName, number>();
+  readonly violations: Violation[] = [];
+  readonly #nowMs: () => number;
+  readonly #onViolation: () => void;
+
+  constructor(nowMs: () => number, onViolation: () => void) {
+    this.#nowMs = nowMs;
+    this.#onViolation = onViolation;
+  }
+
+  /** @param message of what is wrong, made only then */
+  check(invariant: InvariantName, holds: boolean, message: () => string): void {
+    this.tested.set(invariant, (this.tested.get(invariant) ?? 0) + 1);
+    if (holds) return;
+    this.violations.push({ invariant, atMs: this.#nowMs(), message: message() });
+    this.#onViolation();
+  }
+}

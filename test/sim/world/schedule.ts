@@ -1,0 +1,70 @@
+// What starts the functions: EventBridge Scheduler and infer's successes. Events come late, twice or not at all.
+import { SECOND_MS } from '../../../lib/core/units.ts';
+import { BAR_MS } from '../../../lib/market/candle.ts';
+import { between } from '../kernel/draws.ts';
+import type { Lambda } from './lambda.ts';
+import type { Stage } from './stage.ts';
+
+/** Of a schedule: Scheduler starts within the minute. */
+const OFFSET_S: Readonly<Record<'infer' | 'manage-positions' | 'circuit-breaker', number>> = {
+  infer: 3,
+  'manage-positions': 20,
+  'circuit-breaker': 30,
+};
+
+export class Schedule {
+  readonly #stage: Stage;
+  readonly #lambda: Lambda;
+
+  constructor(stage: Stage, lambda: Lambda) {
+    this.#stage = stage;
+    this.#lambda = lambda;
+  }
+
+  /** Everything of one minute. */
+  minute(minuteMs: number): void {
+    if (minuteMs % BAR_MS === 0) {
+      const { shards } = this.#stage.deployed;
+      for (let shard = 0; shard < shards; shard++)
+        this.#start('infer', minuteMs, `.${shard}`, { shard, shardCount: shards });
+    }
+    this.#start('manage-positions', minuteMs, '', undefined);
+    this.#start('circuit-breaker', minuteMs, '', undefined);
+  }
+
+  #start(name: keyof typeof OFFSET_S, minuteMs: number, tail: string, event: unknown): void {
+    const label = new Date(minuteMs).toISOString().slice(5, 16);
+    const key = `${name}@${label}${tail}`;
+    const dueMs = minuteMs + OFFSET_S[name] * SECOND_MS;
+    this.#deliver(key, dueMs, 40 * SECOND_MS, (copy) => {
+      const run = this.#lambda.invoke(name, `${key}${copy}`, event);
+      if (name !== 'infer') return;
+      void run.then((outcome) => {
+        if (outcome.outcome === 'done') this.#startExecute(`execute of ${key}${copy}`, outcome.result);
+      });
+    });
+  }
+
+  #startExecute(key: string, responsePayload: unknown): void {
+    const soonMs = this.#stage.timeline.nowMs + 300;
+    this.#deliver(key, soonMs, 100 * SECOND_MS, (copy) => {
+      void this.#lambda.invoke('execute', `${key}${copy}`, { responsePayload });
+    });
+  }
+
+  /** @param start with what tells a second delivery from the first */
+  #deliver(key: string, dueMs: number, lateMsMax: number, start: (copy: string) => void): void {
+    const { timeline, faults } = this.#stage;
+    const draw = faults.drawAt(key);
+    const jitterMs = between(draw, 0, 3 * SECOND_MS);
+    const pick = draw() / (faults.weather(dueMs).share * 4 + 0.002);
+    const at = (atMs: number, copy: string) => timeline.at(atMs, () => start(copy));
+    const happens = (kind: 'event_lost' | 'event_late' | 'event_duplicated') =>
+      faults.happens({ key: `${kind} ${key}`, kind, atMs: dueMs });
+    if (pick < 0.2 && happens('event_lost')) return;
+    const isLate = pick >= 0.2 && pick < 0.6 && happens('event_late');
+    at(dueMs + jitterMs + (isLate ? draw() * lateMsMax : 0), '');
+    if (pick >= 0.6 && pick < 1 && happens('event_duplicated'))
+      at(dueMs + jitterMs + between(draw, 0, lateMsMax / 2), '+');
+  }
+}

@@ -1,0 +1,133 @@
+// What a stage of the product is made of while it is simulated: one exchange, the stores, what is deployed, and who watches.
+import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
+import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
+import type { ObjectStore } from '../../../lib/core/ports.ts';
+import { FLAG_NAMES, type FlagName } from '../../../lib/risk/flags.ts';
+import type { GateItem, Scope } from '../../../lib/risk/gate.ts';
+import type { RiskStore } from '../../../lib/risk/ports.ts';
+import { ExchangeCore } from '../../../local/exchange/exchange-core.ts';
+import { KIND, UNKIND } from '../../../local/exchange/unkindness.ts';
+import type { MarketSource } from '../../../local/market/market-source.ts';
+import { createMemoryObjectStore } from '../../support/models/memory-object-store.ts';
+import { putEnsemble } from '../../support/trading/trading-world.ts';
+import type { Environment, Kernel } from '../kernel/environment.ts';
+import type { ExchangeWatch } from './exchange-port.ts';
+import { FlagTable } from './store-ports.ts';
+
+export const SCOPE: Scope = 'live';
+export const DEPOSIT_USDT = 10_000;
+export const OPEN_FLAGS: Readonly<Record<FlagName, string>> = {
+  QT_ENABLE_EXECUTION: 'true',
+  QT_ENABLE_AI_TRADING: 'true',
+  QT_PAPER_TRADING: 'false',
+  EMERGENCY_MODE: 'false',
+  CIRCUIT_BREAKER_TRIGGERED: 'false',
+  QT_MAX_CAPITAL_ALLOCATION: '1',
+  QT_MAX_POSITIONS: '10',
+};
+const COSTS = { impactBps: 5, takerFeeBps: 4, fundingRatePer8h: 0.0001 };
+
+/** What is told of a run, at the moment at which it happens. */
+export interface StageWatch extends ExchangeWatch {
+  gateMoved(before: GateItem | undefined, after: GateItem, by: string): void;
+  flagsMoved(name: string): void;
+  recordWritten(key: string, value: unknown): void;
+}
+
+export interface Deployment {
+  readonly codeVersion: string;
+  readonly shards: number;
+}
+
+export interface Stage extends Kernel {
+  readonly seed: number;
+  readonly market: MarketSource;
+  readonly symbols: readonly string[];
+  readonly core: ExchangeCore;
+  readonly risk: RiskStore;
+  readonly signals: ReturnType<typeof createMemorySignalStore>;
+  /** By `<symbol or #shard/shards>@<bar>`. */
+  readonly signalsWrittenAtMs: Map<string, number>;
+  readonly objects: ObjectStore;
+  readonly flags: FlagTable;
+  watch: StageWatch;
+  deployed: Deployment;
+  /** As the keys stand in the parameter store. */
+  keys: { apiKey: string; secret: string };
+  /** Symbols whose filters have become coarser. */
+  readonly coarsened: Set<string>;
+  /** When the exchange is down as a whole, as it was on the day. */
+  readonly outages: readonly { readonly fromMs: number; readonly untilMs: number }[];
+  /** Paths that do not answer, until when. */
+  outage: { readonly paths: readonly string[]; readonly untilMs: number };
+}
+
+const KEYS = { apiKey: 'key-1', secret: 'secret-1' };
+const SILENT: StageWatch = {
+  sent: () => undefined,
+  answered: () => undefined,
+  gateMoved: () => undefined,
+  flagsMoved: () => undefined,
+  recordWritten: () => undefined,
+};
+
+export async function openStage(
+  kernel: Kernel,
+  {
+    seed,
+    market,
+    outages,
+    isUnkind,
+  }: { seed: number; market: MarketSource; outages: Stage['outages']; isUnkind: boolean },
+): Promise<Stage> {
+  const { timeline } = kernel;
+  const clock = { nowMs: () => timeline.nowMs };
+  const core = new ExchangeCore({
+    ...{ market, clock, faultSeed: seed, unkind: isUnkind ? { ...UNKIND, bnbFees: undefined } : KIND },
+    account: { ...KEYS, depositUsdt: DEPOSIT_USDT, costs: COSTS },
+  });
+  const flags = new FlagTable();
+  for (const name of FLAG_NAMES) flags.texts.set(name, OPEN_FLAGS[name]);
+  const objects = createMemoryObjectStore({ versioned: false });
+  await putEnsemble(objects);
+  return {
+    ...kernel,
+    ...{ seed, market, outages, symbols: market.symbols, core, flags, objects, keys: KEYS },
+    risk: createMemoryRiskStore(),
+    signals: createMemorySignalStore(),
+    signalsWrittenAtMs: new Map(),
+    watch: SILENT,
+    deployed: { codeVersion: 'v1', shards: 1 },
+    coarsened: new Set(),
+    outage: { paths: [], untilMs: 0 },
+  };
+}
+
+/** Whether the exchange is down, or in part, at any time from then until now. */
+export const wasOutSince = ({ outage, outages, timeline }: Stage, sinceMs: number): boolean =>
+  outage.untilMs > sinceMs ||
+  outages.some(({ fromMs, untilMs }) => fromMs <= timeline.nowMs && untilMs > sinceMs);
+
+/** The risk table as one environment writes it, told to whoever watches. */
+export function watchedRisk(stage: Stage, environment: Environment): RiskStore {
+  const { risk, watch } = stage;
+  const told = async <T>(scope: Scope, write: () => Promise<T>): Promise<T> => {
+    const before = await risk.readGate(scope);
+    const result = await write();
+    const after = await risk.readGate(scope);
+    if (scope === SCOPE && after !== undefined && after !== before)
+      watch.gateMoved(before, after, environment.name);
+    return result;
+  };
+  return {
+    ...risk,
+    createGate: (scope, gate) => told(scope, () => risk.createGate(scope, gate)),
+    closeLatch: (scope) => told(scope, () => risk.closeLatch(scope)),
+    commit: (scope, plan) => told(scope, () => risk.commit(scope, plan)),
+    put: async (scope, key, value, how) => {
+      const outcome = await risk.put(scope, key, value, how);
+      if (outcome === 'written') watch.recordWritten(key, value);
+      return outcome;
+    },
+  };
+}
