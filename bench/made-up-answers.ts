@@ -2,6 +2,7 @@
 import { FEATURE_SET_HASH } from '../lib/features/feature-set.ts';
 import { type CandleSeries, countUntil } from '../lib/market/candle-series.ts';
 import type { Ensemble } from '../lib/models/ensemble.ts';
+import { OUTPUT_WIDTH } from '../lib/models/model-output.ts';
 import type { Predictions } from '../lib/research/use-cases/predictions.ts';
 
 const MEMBERS = ['lightgbm', 'lstm', 'patchtst', 'xgboost'].map((name) => ({
@@ -12,6 +13,11 @@ const MEMBERS = ['lightgbm', 'lstm', 'patchtst', 'xgboost'].map((name) => ({
   versionId: null,
   weight: 1,
 }));
+
+// Probabilities of sell, hold and buy, expected move and its deviation.
+const BUY = [0.05, 0.05, 0.9, 0.85, 0.5];
+const SELL = [0.9, 0.05, 0.05, -0.85, 0.5];
+const UNDECIDED = [0.33, 0.33, 0.34, 0.01, 0.8];
 
 /** As the starter, with a horizon of an hour. */
 export const MADE_UP_ENSEMBLE: Ensemble = {
@@ -36,12 +42,13 @@ export function makeAnswers(
   const first = countUntil(candles, fromMs - 1);
   const members = MEMBERS.length;
   const close = candles.close.slice(first);
-  const probabilities = new Float64Array(close.length * members * 3);
+  const answers = new Float64Array(close.length * members * OUTPUT_WIDTH);
   for (let row = 0; row < close.length; row++) {
     const draw = Math.imul(row * 7 + index * 131 + 1, 0x9e3779b1) >>> 0;
     const side = draw % (2 * actsEvery);
-    const answer = side === 0 ? [0.05, 0.05, 0.9] : side === 1 ? [0.9, 0.05, 0.05] : [0.33, 0.33, 0.34];
-    for (let member = 0; member < members; member++) probabilities.set(answer, (row * members + member) * 3);
+    const answer = side === 0 ? BUY : side === 1 ? SELL : UNDECIDED;
+    for (let member = 0; member < members; member++)
+      answers.set(answer, (row * members + member) * OUTPUT_WIDTH);
   }
   return {
     symbol,
@@ -49,7 +56,7 @@ export function makeAnswers(
     close,
     atr: close.map((price) => price / 300),
     stopAtr: close.map((price) => price / 300),
-    probabilities,
+    answers,
     abstentions: new Uint8Array(close.length * members),
   };
 }

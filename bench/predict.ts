@@ -67,7 +67,7 @@ async function compare(folder: string): Promise<Record<string, number>> {
     const session = await createOnnxModelRuntime().createSession({
       bytes: readFileSync(join(folder, `${name}.onnx`)),
       input: { kind: 'tabular', name: 'features', columns: [...FEATURE_NAMES] },
-      outputName: 'probabilities',
+      outputName: 'answers',
     });
     invariant(session.ok, `${name} cannot be served`);
     const expected = readFloats(join(folder, `${name}.f32`));
@@ -76,7 +76,7 @@ async function compare(folder: string): Promise<Record<string, number>> {
       const timesMs: number[] = [];
       for (let run = 0; run < RUNS; run++) {
         const startedMs = performance.now();
-        const found = await session.value.probabilities(batch, rows);
+        const found = await session.value.answers(batch, rows);
         timesMs.push(performance.now() - startedMs);
         const same = found.every((value, at) => Math.abs(value - expected[at]!) <= DIFFERENCE_MAX);
         invariant(same, `${name} computes something else than its library`);

@@ -38,9 +38,10 @@ def main(arguments: list[str]) -> int:
 
 def _add_train(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", type=Path, required=True, help="folder that `qtrader dataset build` wrote")
+    command.add_argument("--earlier", type=Path, help="dataset of an older regime: learned from in every fold, evaluated in none")
     command.add_argument("--out", type=Path, required=True, help="where models/ and ensembles/ go, e.g. models/starter")
     command.add_argument("--work", type=Path, default=Path(".qt/training"), help="trials so far; a run resumes from here")
-    command.add_argument("--horizon", default="auto", choices=["auto", "3", "6", "12", "36"])
+    command.add_argument("--horizon", default="auto", choices=["auto", "3", "6", "12"])
     command.add_argument("--models", type=_models, default=tuple(TRAINERS), help=f"of {','.join(TRAINERS)}")
     command.add_argument("--version", type=_version, help="e.g. v20240728_000000; default: the dataset's last bar")
     command.add_argument("--seed", type=int, default=7)
@@ -54,6 +55,7 @@ def _train(given: argparse.Namespace) -> None:
     train(
         Request(
             data=given.data,
+            earlier=given.earlier,
             out=given.out,
             work=given.work,
             horizon=None if given.horizon == "auto" else int(given.horizon),

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from training.dataset import CLASSES, F32, F64
+from training.trainer import OUTPUT_NAME
 
 VERSION_PATTERN = re.compile(r"v\d{8}_\d{6}")
 MODEL_BYTES_MAX = 2_000_000  # four models together stay under 6 MB, nets included
@@ -43,14 +44,14 @@ def sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def golden_vectors(inputs: F32, probabilities: F64) -> dict[str, Any]:
-    """inputs [rows, …], probabilities [rows, 3] from the trainer's own library, nine digits."""
+def golden_vectors(inputs: F32, answers: F64) -> dict[str, Any]:
+    """inputs [rows, …], answers [rows, 5] from the trainer's own library, nine digits."""
     if len(inputs) < 32:
         raise ArtefactError(f"{len(inputs)} golden rows are too few: 32 at least")
     return {
         "rows": len(inputs),
         "inputsBase64": base64.b64encode(np.ascontiguousarray(inputs, dtype="<f4").tobytes()).decode("ascii"),
-        "probabilities": [[round(float(p), 9) for p in row] for row in probabilities],
+        "answers": [[round(float(value), 9) for value in row] for row in answers],
     }
 
 
@@ -71,7 +72,7 @@ class ModelArtefact:
             "file": "model.onnx",
             "sha256": sha256(self.onnx),
             "bytes": len(self.onnx),
-            "output": {"name": "probabilities", "classes": list(CLASSES)},
+            "output": {"name": OUTPUT_NAME, "columns": [*CLASSES, "expected_move", "move_deviation"]},
         } | self.description
 
 

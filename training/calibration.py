@@ -8,7 +8,7 @@ becomes part of the ONNX graph, so its matrix is float32 from the start.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from training.dataset import F32, F64, I32
 from training.metrics import log_loss
 
 KINDS = ("none", "temperature", "vector_scaling")
+RANGE_FLOOR = float(np.float32(0.05))  # barriers: a market that hardly moves is not certain
 FIT_ROWS_MAX = 300_000  # three numbers need no more; evenly spaced rows keep the fit quick and repeatable
 
 
@@ -28,6 +29,14 @@ class Calibration:
     side_scale: float
     move_scale: float
     move_shift: float
+    expected_scale: float = 1.0
+    deviation_scale: float = 1.0
+
+    def answers(self, margins: F64) -> F64:
+        """margins [n, 5] → [n, 5]: probabilities, then the expected move and its standard deviation, in barriers."""
+        expected = margins[:, 3] * np.float64(np.float32(self.expected_scale))
+        deviation = np.maximum(margins[:, 4], np.float64(RANGE_FLOOR)) * np.float64(np.float32(self.deviation_scale))
+        return np.concatenate([self.probabilities(margins), expected[:, None], deviation[:, None]], axis=1)
 
     def matrix(self) -> F32:
         """[3, 3]: logits = margins · matrix + shift. side = buy − sell, move = (sell + buy) / 2 − hold; hold's logit is 0."""
@@ -38,7 +47,7 @@ class Calibration:
         return np.array([self.move_shift, 0, self.move_shift], dtype=np.float32)
 
     def probabilities(self, margins: F64) -> F64:
-        """margins [n, 3] → [n, 3], in float64: the reference that the ONNX graph must reproduce."""
+        """margins [n, 3 or more] → [n, 3], in float64: the reference that the ONNX graph must reproduce."""
         matrix, shift = self.matrix().astype(np.float64), self.shift().astype(np.float64)
         # Summed by hand: a BLAS product may round differently for another number of rows.
         logits = sum(margins[:, [k]] * matrix[k] for k in range(3)) + shift
@@ -50,6 +59,8 @@ class Calibration:
             "sideScale": self.side_scale,
             "moveScale": self.move_scale,
             "moveShift": self.move_shift,
+            "expectedScale": self.expected_scale,
+            "deviationScale": self.deviation_scale,
         }
 
 
@@ -92,6 +103,23 @@ def _unpack(theta: F64) -> tuple[float, float, float]:
     return (float(theta[0]), float(theta[0]), 0.0) if len(theta) == 1 else (float(theta[0]), float(theta[1]), float(theta[2]))
 
 
+def fit_moves(calibration: Calibration, margins: F64, moves: F32) -> Calibration:
+    """Scales the expected move so that it is right on average, and its deviation so that it is as large as the errors are.
+
+    A scale above 1 would claim more than was learned from; an expected move that foretells nothing is scaled away.
+    """
+    if len(moves) == 0:
+        return calibration
+    y, predicted = moves.astype(np.float64), margins[:, 3]
+    power = float((predicted * predicted).sum())
+    scale = float(np.clip((predicted * y).sum() / power, 0.0, 1.0)) if power > 0 else 0.0
+    expected_scale = float(f"{scale:.4e}")
+    spread = np.maximum(margins[:, 4], RANGE_FLOOR)
+    error = y - expected_scale * predicted
+    deviation_scale = float(f"{np.sqrt((error * error).mean() / (spread * spread).mean()):.4e}")
+    return replace(calibration, expected_scale=expected_scale, deviation_scale=max(deviation_scale, 1e-3))
+
+
 @dataclass(frozen=True)
 class Calibrated:
     """A trial's folds after calibration."""
@@ -101,7 +129,7 @@ class Calibrated:
     log_loss_by_kind: dict[str, float]
 
 
-def calibrate_forward(margins: list[F64], label: list[I32]) -> Calibrated:
+def calibrate_forward(margins: list[F64], label: list[I32], moves: list[F32]) -> Calibrated:
     """Chooses the kind by log-loss on folds that its fit had not seen."""
     by_kind: dict[str, list[Calibration]] = {}
     scores: dict[str, float] = {}
@@ -113,4 +141,8 @@ def calibrate_forward(margins: list[F64], label: list[I32]) -> Calibrated:
         forward = [c.probabilities(m) for c, m in zip(by_kind[kind], margins, strict=True)]
         scores[kind] = log_loss(np.concatenate(forward), np.concatenate(label))
     chosen = min(KINDS, key=lambda kind: scores[kind])
-    return Calibrated(fit_calibration(chosen, np.concatenate(margins), np.concatenate(label)), by_kind[chosen], scores)
+    final = fit_calibration(chosen, np.concatenate(margins), np.concatenate(label))
+    before = [
+        fit_moves(c, np.concatenate(margins[:k]), np.concatenate(moves[:k])) if k else c for k, c in enumerate(by_kind[chosen])
+    ]
+    return Calibrated(fit_moves(final, np.concatenate(margins), np.concatenate(moves)), before, scores)

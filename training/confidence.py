@@ -23,11 +23,9 @@ DENSER = 0.6  # each group from the median up holds this share of what is still 
 SPREAD_MIN = 1e-6  # as in lib/models/profit-probability.ts
 
 
-def edge_scores(probabilities: F64, costs_in_barriers: F64) -> F64:
-    """[n] (|p_buy − p_sell| − costs) ÷ standard deviation, in barriers; what serving computes."""
-    mean = np.abs(probabilities[:, 2] - probabilities[:, 0])
-    spread = np.sqrt(np.maximum(0.0, probabilities[:, 0] + probabilities[:, 2] - mean * mean))
-    return np.asarray((mean - costs_in_barriers) / np.maximum(spread, SPREAD_MIN))
+def edge_scores(expected: F64, deviation: F64, costs_in_barriers: F64) -> F64:
+    """[n] (|expected move| − costs) ÷ its standard deviation, in barriers; what serving computes."""
+    return np.asarray((np.abs(expected) - costs_in_barriers) / np.maximum(deviation, SPREAD_MIN))
 
 
 @dataclass(frozen=True)

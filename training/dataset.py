@@ -44,7 +44,7 @@ class Targets:
     market_move: F32  # mean over the symbols of the bar of barrier_moves
 
     def barrier_moves(self) -> F32:
-        """[rows] the forward return in barriers, cut off at three so that no crash outweighs all other bars."""
+        """[rows] the return over the horizon in barriers, cut off at four so that no crash outweighs all other bars."""
         return barrier_moves(self.forward_return, self.barrier_bps)
 
     def move_bps(self, rows: I64) -> F64:
@@ -66,6 +66,8 @@ class Dataset:
     # [rows] the 95 rows before are the 95 bars before, of the same symbol. Only these rows are trained and evaluated on, by
     # trees as well, so that all models answer for the same rows.
     has_sequence: Mask
+    # Folds are cut from here on; earlier rows, of other regimes, are learned from in every fold and evaluated in none.
+    folds_from_ms: int
 
     @property
     def bar_ms(self) -> int:
@@ -107,14 +109,47 @@ def load_dataset(folder: Path) -> Dataset:
         targets=targets,
         sequence_columns=np.array([names.index(c) for c in meta["sequenceColumns"]], dtype=np.int64),
         has_sequence=_has_sequence(ts, symbol_index, int(meta["barMs"])),
+        folds_from_ms=int(ts.min()),
     )
+
+
+EARLIER_WEIGHT = np.float32(0.5)  # what happened years ago counts half of what happened last
+
+
+def with_earlier(data: Dataset, earlier: Dataset) -> Dataset:
+    """The rows of an older regime before those of the dataset. Raises DatasetError unless both mean the same by every column."""
+    for key in ("featureSetHash", "featureNames", "sequenceColumns", "barMs", "costs", "horizons", "labels"):
+        if data.meta[key] != earlier.meta[key]:
+            raise DatasetError(f"the earlier dataset has another {key}")
+    if int(earlier.ts.max()) >= data.folds_from_ms:
+        raise DatasetError("the earlier dataset must end before the other begins")
+    symbols = tuple(dict.fromkeys([*earlier.symbols, *data.symbols]))
+    position = np.array([symbols.index(s) for s in [*earlier.symbols, *data.symbols]], dtype=np.int32)
+    joined = {name: np.concatenate([getattr(earlier, name), getattr(data, name)]) for name in ("ts", "features", "has_sequence")}
+    return Dataset(
+        meta=data.meta | {"sha256": hashlib.sha256((earlier.meta["sha256"] + data.meta["sha256"]).encode()).hexdigest()},
+        symbols=symbols,
+        symbol_index=np.concatenate([position[earlier.symbol_index], position[data.symbol_index + len(earlier.symbols)]]),
+        targets={h: _joined_targets(earlier.targets[h], data.targets[h]) for h in data.targets},
+        sequence_columns=data.sequence_columns,
+        folds_from_ms=data.folds_from_ms,
+        **joined,
+    )
+
+
+def _joined_targets(earlier: Targets, now: Targets) -> Targets:
+    columns = {
+        name: np.concatenate([getattr(earlier, name), getattr(now, name)])
+        for name in ("label", "barrier_bps", "forward_return", "market_move")
+    }
+    return Targets(now.horizon_bars, weight=np.concatenate([earlier.weight * EARLIER_WEIGHT, now.weight]), **columns)
 
 
 TARGET_COLUMNS = ("label", "weight", "barrier_bps", "forward_return")
 
 
 def barrier_moves(forward_return: F32, barrier_bps: F32) -> F32:
-    return np.clip(forward_return / (barrier_bps / np.float32(1e4)), np.float32(-3), np.float32(3))
+    return np.asarray(np.clip(np.expm1(forward_return) / (barrier_bps / np.float32(1e4)), -4, 4), dtype=np.float32)
 
 
 def _targets(horizon_bars: int, columns: list[npt.NDArray[Any]], ts: I64) -> Targets:

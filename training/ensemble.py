@@ -30,8 +30,8 @@ class EnsembleError(Exception):
 
 
 def model_weights(trials: list[Trial]) -> list[float]:
-    """By log-loss gained over the prior out of fold, none below a tenth of an equal share's scale; they add up to 1."""
-    gains = np.array([max(0.0, float(t.out_of_fold["priorLogLoss"] or 0) - float(t.out_of_fold["logLoss"] or 0)) for t in trials])
+    """By what the expected moves explained out of fold, none below a tenth of an equal share's scale; they add up to 1."""
+    gains = np.array([max(0.0, float(t.out_of_fold["moveGain"] or 0)) for t in trials])
     shares = gains / gains.sum() if gains.sum() > 0 else np.full(len(trials), 1 / len(trials))
     floored = np.maximum(shares, WEIGHT_FLOOR)
     return [round(float(w), 4) for w in floored / floored.sum()]
@@ -60,7 +60,7 @@ def decide(data: Dataset, trials: list[Trial], weights: list[float], calibration
     if len(trials) < MIN_MODELS:
         raise EnsembleError(f"an ensemble of {len(trials)} models would answer HOLD forever: it needs at least {MIN_MODELS}")
     targets = trials[0].targets
-    total = np.zeros((len(data.ts), 3))
+    total = np.zeros((len(data.ts), 2))  # expected move, and its second moment
     weight = np.zeros(len(data.ts))
     active = np.zeros(len(data.ts), dtype=np.int64)
     balance = np.zeros(len(data.ts), dtype=np.int64)  # models leaning to buy less those leaning to sell
@@ -68,30 +68,32 @@ def decide(data: Dataset, trials: list[Trial], weights: list[float], calibration
     fold_of = np.full(len(data.ts), -1, dtype=np.int64)
     for trial, w, calibration in zip(trials, weights, calibrations, strict=True):
         for number, (rows, margins) in enumerate(zip(trial.rows, trial.margins, strict=True)):
-            p = calibration.probabilities(margins)
-            side = np.sign(p[:, 2] - p[:, 0]).astype(np.int64)
-            total[rows] += w * p
+            expected, deviation = calibration.answers(margins)[:, 3:].T
+            side = np.sign(expected).astype(np.int64)
+            total[rows] += w * np.stack([expected, deviation**2 + expected**2], axis=1)
             weight[rows] += w
             active[rows] += 1
             balance[rows] += side
             leaning[rows] += side != 0
             fold_of[rows] = number
     rows = np.flatnonzero(active >= MIN_MODELS)
-    p = total[rows] / weight[rows, None]
-    return _decisions(data, targets, rows, p, fold_of[rows], active[rows], balance[rows], leaning[rows])
+    moments = total[rows] / weight[rows, None]
+    return _decisions(data, targets, rows, moments, fold_of[rows], active[rows], balance[rows], leaning[rows])
 
 
 def _decisions(
-    data: Dataset, targets: Targets, rows: I64, p: F64, fold: I64, active: I64, balance: I64, leaning: I64
+    data: Dataset, targets: Targets, rows: I64, moments: F64, fold: I64, active: I64, balance: I64, leaning: I64
 ) -> Decisions:
-    side = np.sign(p[:, 2] - p[:, 0])
+    expected = moments[:, 0]
+    deviation = np.sqrt(np.maximum(0.0, moments[:, 1] - expected**2))
+    side = np.sign(expected)
     barrier_bps = targets.barrier_bps[rows].astype(np.float64)
     with_it = (leaning + side.astype(np.int64) * balance) // 2  # models that lean to the mean's side
     return Decisions(
         ts=data.ts[rows],
         fold=fold,
-        edge_bps=expected_edge_bps(p, barrier_bps, data.round_trip_bps),
-        edge_score=edge_scores(p, data.round_trip_bps / barrier_bps),
+        edge_bps=expected_edge_bps(expected, barrier_bps, data.round_trip_bps),
+        edge_score=edge_scores(expected, deviation, data.round_trip_bps / barrier_bps),
         agreed=(side != 0) & (with_it >= CONSENSUS * active - 1e-9),
         gross_bps=side * targets.move_bps(rows),
     )

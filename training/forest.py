@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from training.calibration import Calibration
+from training.calibration import RANGE_FLOOR, Calibration
 from training.dataset import F32, FEATURES, I64, Mask
 from training.trainer import INPUT_NAMES, OUTPUT_NAME
 
@@ -43,7 +43,7 @@ def largest_float32_at_most(value: float) -> np.float32:
 
 
 def forest_to_onnx(forest: Forest, calibration: Calibration) -> bytes:
-    """features [N, 49] → TreeEnsembleClassifier → margins → calibration → softmax → probabilities [N, 3]."""
+    """features [N, 49] → TreeEnsembleClassifier → margins → calibration → answers [N, 5]."""
     first_of_tree = np.flatnonzero(np.r_[True, np.diff(forest.tree) != 0])
     local = np.arange(len(forest.tree)) - first_of_tree[forest.tree]
     is_leaf = forest.feature < 0
@@ -56,7 +56,7 @@ def forest_to_onnx(forest: Forest, calibration: Calibration) -> bytes:
         ["label", "margins"],
         domain="ai.onnx.ml",
         post_transform="NONE",
-        classlabels_int64s=[0, 1, 2],
+        classlabels_int64s=[0, 1, 2, 3, 4],
         base_values=forest.base.tolist(),
         nodes_treeids=forest.tree.tolist(),
         nodes_nodeids=local.tolist(),
@@ -75,7 +75,7 @@ def forest_to_onnx(forest: Forest, calibration: Calibration) -> bytes:
         [trees, *calibration_nodes("margins")],
         "model",
         [helper.make_tensor_value_info(INPUT_NAMES["tabular"], TensorProto.FLOAT, ["N", FEATURES])],
-        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", 3])],
+        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", 5])],
         calibration_tensors(calibration),
     )
     opsets = [helper.make_opsetid("" if domain == "ai.onnx" else domain, v) for domain, v in OPSET.items()]
@@ -85,16 +85,25 @@ def forest_to_onnx(forest: Forest, calibration: Calibration) -> bytes:
 
 
 def calibration_nodes(margins: str) -> list[onnx.NodeProto]:
-    """Nodes from margins [N, 3] to the calibrated output; every model's graph ends with them."""
+    """Nodes from margins [N, 5] to the calibrated output; every model's graph ends with them."""
     return [
-        helper.make_node("MatMul", [margins, "calibration_matrix"], ["scaled"]),
+        helper.make_node("Split", [margins, "calibration_parts"], ["scores", "expected", "range"], axis=1),
+        helper.make_node("MatMul", ["scores", "calibration_matrix"], ["scaled"]),
         helper.make_node("Add", ["scaled", "calibration_shift"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], [OUTPUT_NAME], axis=1),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        helper.make_node("Mul", ["expected", "expected_scale"], ["expected_move"]),
+        helper.make_node("Max", ["range", "range_floor"], ["floored_range"]),
+        helper.make_node("Mul", ["floored_range", "deviation_scale"], ["move_deviation"]),
+        helper.make_node("Concat", ["probabilities", "expected_move", "move_deviation"], [OUTPUT_NAME], axis=1),
     ]
 
 
 def calibration_tensors(calibration: Calibration) -> list[onnx.TensorProto]:
     return [
+        helper.make_tensor("calibration_parts", TensorProto.INT64, [3], [3, 1, 1]),
+        helper.make_tensor("expected_scale", TensorProto.FLOAT, [1], [calibration.expected_scale]),
+        helper.make_tensor("deviation_scale", TensorProto.FLOAT, [1], [calibration.deviation_scale]),
+        helper.make_tensor("range_floor", TensorProto.FLOAT, [1], [RANGE_FLOOR]),
         helper.make_tensor("calibration_matrix", TensorProto.FLOAT, [3, 3], calibration.matrix().ravel().tolist()),
         helper.make_tensor("calibration_shift", TensorProto.FLOAT, [3], calibration.shift().tolist()),
     ]

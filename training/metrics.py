@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.dataset import F64, I32, I64, Dataset, Mask, Targets
+from training.dataset import F32, F64, I32, I64, Dataset, Targets
 
 MIN_SYMBOLS = 5  # a rank correlation of fewer symbols is mostly ties and noise
 ECE_BINS = 15
-TOP_FRACTION = 0.01
 DAY_MS = 86_400_000
 
 Metrics = dict[str, float | int | None]
@@ -127,48 +126,48 @@ def earnings(ts: I64, gross_bps: F64, round_trip_bps: float) -> Earnings:
     return Earnings(n, len(days), float(gross_bps.mean()), mean, error, without)
 
 
-def expected_edge_bps(probabilities: F64, barrier_bps: F64, round_trip_bps: float) -> F64:
-    """[n] |p_buy − p_sell| × barrier − costs: what the ensemble's threshold is compared with when serving."""
-    return np.asarray(np.abs(probabilities[:, 2] - probabilities[:, 0]) * barrier_bps - round_trip_bps)
+def expected_edge_bps(expected: F64, barrier_bps: F64, round_trip_bps: float) -> F64:
+    """[n] |expected move| × barrier − costs: what the ensemble's threshold is compared with when serving."""
+    return np.asarray(np.abs(expected) * barrier_bps - round_trip_bps)
 
 
-def judge(data: Dataset, targets: Targets, rows: list[I64], probabilities: list[F64], priors: list[F64]) -> Metrics:
-    """Metrics of calibrated probabilities over one fold or several: per fold rows [n], probabilities [n, 3], prior [3].
+def move_gain(moves: F32, expected: F64) -> float:
+    """Share of the squared moves that the expected ones explain; below 0 where they are worse than expecting nothing."""
+    y = moves.astype(np.float64)
+    power = float((y * y).sum())
+    return float((2 * y * expected - expected * expected).sum() / power) if power > 0 else 0.0
 
-    The top signals are those of each fold: the folds' calibrations differ, and so the scale of their edges.
+
+def judge(data: Dataset, targets: Targets, rows: list[I64], answers: list[F64], priors: list[F64]) -> Metrics:
+    """Metrics of calibrated answers over one fold or several: per fold rows [n], answers [n, 5], prior [3].
+
+    Acted on is every row whose expected edge is above its costs.
     """
-    top = np.concatenate([_top(data, targets, r, p) for r, p in zip(rows, probabilities, strict=True)])
     prior = np.concatenate([np.tile(p, (len(r), 1)) for p, r in zip(priors, rows, strict=True)])
-    return _judge(data, targets, np.concatenate(rows), np.concatenate(probabilities), prior, top)
+    return _judge(data, targets, np.concatenate(rows), np.concatenate(answers), prior)
 
 
-def _top(data: Dataset, targets: Targets, rows: I64, probabilities: F64) -> Mask:
-    """[n] the hundredth of the rows with the highest expected edge, as far as they lean to a side."""
-    edge = expected_edge_bps(probabilities, targets.barrier_bps[rows].astype(np.float64), data.round_trip_bps)
-    top: Mask = np.zeros(len(rows), dtype=np.bool_)
-    top[np.argsort(-edge, kind="stable")[: max(1, int(len(rows) * TOP_FRACTION))]] = True
-    return np.asarray(top & (probabilities[:, 2] != probabilities[:, 0]))
-
-
-def _judge(data: Dataset, targets: Targets, rows: I64, probabilities: F64, prior: F64, top: Mask) -> Metrics:
+def _judge(data: Dataset, targets: Targets, rows: I64, answers: F64, prior: F64) -> Metrics:
+    probabilities, lean = answers[:, :3], answers[:, 3]
     label = targets.label[rows]
     ts = data.ts[rows]
     moves = targets.move_bps(rows)
-    lean = probabilities[:, 2] - probabilities[:, 0]
     ic, ic_t = rank_ic(ts, lean, moves, targets.horizon_bars)
-    best = earnings(ts[top], np.sign(lean[top]) * moves[top], data.round_trip_bps)
+    acts = expected_edge_bps(lean, targets.barrier_bps[rows].astype(np.float64), data.round_trip_bps) > 0
+    acted = earnings(ts[acts], np.sign(lean[acts]) * moves[acts], data.round_trip_bps)
     return {
         "rows": len(rows),
         "logLoss": log_loss(probabilities, label),
         "priorLogLoss": log_loss(prior, label),
         "brier": brier(probabilities, label),
         "ece": calibration_error(probabilities, label),
+        "moveGain": move_gain(targets.barrier_moves()[rows], lean),
         "rankIc": ic,
         "rankIcT": ic_t,
-        "topSignals": best.signals,
-        "topDays": best.days,
-        "topGrossBps": best.gross_bps,
-        "topNetBps": best.net_bps,
-        "topNetStandardErrorBps": best.net_standard_error_bps,
-        "topNetWithoutBestDayBps": best.net_without_best_day_bps,
+        "actedSignals": acted.signals,
+        "actedDays": acted.days,
+        "actedGrossBps": acted.gross_bps,
+        "actedNetBps": acted.net_bps,
+        "actedNetStandardErrorBps": acted.net_standard_error_bps,
+        "actedNetWithoutBestDayBps": acted.net_without_best_day_bps,
     }

@@ -1,7 +1,7 @@
-"""What the two nets share: the scaler, the two heads, how they learn, and their export.
+"""What the two nets share: the scaler, the heads, how they learn, and their export.
 
-A net reads [N, 96, 8] and learns what the tree pairs learn, the move and the side, from one body with two outputs. Windows
-are gathered per batch from the dataset's rows: all of them at once would take 96 times the memory.
+A net reads [N, 96, 8] and learns what the trees learn from one body with four outputs. Windows are gathered per batch from
+the dataset's rows: all of them at once would take 96 times the memory.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training.calibration import Calibration
 from training.dataset import F32, F64, I64, SEQUENCE_COLUMNS, SEQUENCE_STEPS, Dataset
 from training.forest import IR_VERSION, OPSET, calibration_nodes, calibration_tensors
-from training.trainer import INPUT_NAMES, OUTPUT_NAME, Examples, Params, Run, binary_targets, library_versions
-from training.tree_pair import MOVE, SHARED_BY_TWO, SIDE
+from training.trainer import INPUT_NAMES, OUTPUT_NAME, Examples, Params, Run, library_versions, parts_of
+from training.tree_set import EXPECTED, MOVE, RANGE, SHARED_BY_TWO, SIDE
 
 MAX_EPOCHS = 10
 PATIENCE = 1
@@ -38,7 +38,7 @@ CLIP_QUANTILES = (0.001, 0.999)
 AVERAGE_DECAY = 0.99  # weights are averaged over about 100 steps, so that no learning-rate schedule must know the end
 GRADIENT_NORM_MAX = 1.0
 
-# (body parameters, horizon in bars) → [N, 8, 96] scaled, channels first → [N, 2] logits of move and side
+# (body parameters, horizon in bars) → [N, 8, 96] scaled, channels first → [N, 4] logits of move and side, expected move and range
 BodyBuilder = Callable[[Params, int], nn.Module]
 
 
@@ -69,23 +69,23 @@ class Scaler(nn.Module):
 
 
 class Net(nn.Module):
-    """Scaler, body, and the margins of sell, hold and buy that a tree pair has. [N, 96, 8] → [N, 3]"""
+    """Scaler, body, and the margins that trees have. [N, 96, 8] → [N, 5]"""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
         self.scaler = Scaler()
         self.body = body
-        self.register_buffer("to_margins", torch.tensor(np.stack([MOVE, SIDE])))  # [2, 3]
+        self.register_buffer("to_margins", torch.tensor(np.stack([MOVE, SIDE, EXPECTED, RANGE])))  # [4, 5]
         self.register_buffer("base", torch.tensor(-SHARED_BY_TWO * MOVE))
-        self.register_buffer("prior", torch.zeros(2))  # logits of the training part's mean move and side
+        self.register_buffer("prior", torch.zeros(4))  # the training part's means: of move and side as logits
 
-    def logits(self, x: Tensor) -> Tensor:
-        """[N, 96, 8] → [N, 2] move and side"""
+    def heads(self, x: Tensor) -> Tensor:
+        """[N, 96, 8] → [N, 4]"""
         scores: Tensor = self.body(self.scaler(x).transpose(1, 2))
         return scores + self.get_buffer("prior")
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.logits(x) @ self.get_buffer("to_margins") + self.get_buffer("base")
+        return self.heads(x) @ self.get_buffer("to_margins") + self.get_buffer("base")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class FittedNet:
         with torch.no_grad():
             for at in range(0, len(inputs), FORWARD_ROWS):
                 chunks.append(self.net(torch.from_numpy(inputs[at : at + FORWARD_ROWS])).numpy())
-        return np.concatenate(chunks).astype(np.float64) if chunks else np.empty((0, 3))
+        return np.concatenate(chunks).astype(np.float64) if chunks else np.empty((0, 5))
 
     def export(self, calibration: Calibration) -> bytes:
         return net_to_onnx(self.net, calibration)
@@ -126,7 +126,7 @@ class NetTrainer:
     candidates: tuple[Params, ...]
     build_body: BodyBuilder
     kind: str = "sequence"
-    revision: int = 2
+    revision: int = 3
 
     def libraries(self) -> dict[str, str]:
         return library_versions(torch, np)
@@ -188,7 +188,7 @@ def _run_epoch(
         if len(batch) < 2:  # batch normalisation has nothing to normalise one row by
             break
         x = torch.from_numpy(fit.data.inputs("sequence", fit.rows[batch]))
-        losses = binary_cross_entropy_with_logits(net.logits(x), targets[batch], reduction="none").sum(dim=1)
+        losses = _losses(net.heads(x), targets[batch])
         loss = (losses * weight[batch]).sum() / weight[batch].sum()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -205,12 +205,18 @@ def _averaged(average: AveragedModel) -> Net:
     return net
 
 
+def _losses(heads: Tensor, targets: Tensor) -> Tensor:
+    """[n] both classifications in nats, both regressions as half squared errors."""
+    classes = binary_cross_entropy_with_logits(heads[:, :2], targets[:, :2], reduction="none").sum(dim=1)
+    return classes + (heads[:, 2:] - targets[:, 2:]).square().sum(dim=1) / 2
+
+
 def _loss(net: Net, examples: Examples, targets: Tensor) -> float:
     net.eval()
     weight = torch.from_numpy(examples.weight).double()
     with torch.no_grad():
-        logits = torch.cat([net.logits(x) for x in _batches(examples)]).double()
-    losses = binary_cross_entropy_with_logits(logits, targets.double(), reduction="none").sum(dim=1)
+        heads = torch.cat([net.heads(x) for x in _batches(examples)]).double()
+    losses = _losses(heads, targets.double())
     return float((losses * weight).sum() / weight.sum())
 
 
@@ -220,14 +226,14 @@ def _batches(examples: Examples) -> Iterator[Tensor]:
 
 
 def _targets(examples: Examples, params: Params) -> Tensor:
-    """[n, 2] move and side"""
-    move, side = binary_targets(float(params["market_kept"]))
-    return torch.from_numpy(np.stack([move(examples), side(examples)], axis=1))
+    """[n, 4] in the order of the parts"""
+    return torch.from_numpy(np.stack([part.target(examples) for part in parts_of(float(params["market_kept"]))], axis=1))
 
 
 def _prior(targets: Tensor, weight: F32) -> Tensor:
     w = torch.from_numpy(weight).double()[:, None]
-    return torch.logit((targets.double() * w).sum(dim=0) / w.sum(), eps=1e-3).float()
+    means = (targets.double() * w).sum(dim=0) / w.sum()
+    return torch.cat([torch.logit(means[:2], eps=1e-3), means[2:]]).float()
 
 
 def _columns(data: Dataset, rows: I64) -> F32:
@@ -240,7 +246,7 @@ def _evenly(rows: I64, count: int) -> I64:
 
 
 def net_to_onnx(net: Net, calibration: Calibration) -> bytes:
-    """sequence [N, 96, 8] → scaler → net → margins → calibration → softmax → probabilities [N, 3].
+    """sequence [N, 96, 8] → scaler → net → margins → calibration → answers [N, 5].
 
     The tracing exporter needs no further package, and without its notes on where it was run it writes the same bytes always.
     """
@@ -265,7 +271,7 @@ def net_to_onnx(net: Net, calibration: Calibration) -> bytes:
         [*traced.node, *calibration_nodes("margins")],
         "model",
         [helper.make_tensor_value_info(INPUT_NAMES["sequence"], TensorProto.FLOAT, ["N", SEQUENCE_STEPS, SEQUENCE_COLUMNS])],
-        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", 3])],
+        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", 5])],
         [*traced.initializer, *calibration_tensors(calibration)],
     )
     opsets = [helper.make_opsetid("", OPSET["ai.onnx"])]

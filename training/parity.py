@@ -38,10 +38,10 @@ def _session(model: bytes) -> ort.InferenceSession:
 
 
 def _run(session: ort.InferenceSession, inputs: F32) -> F32:
-    """[n, 3]"""
+    """[n, 5]"""
     name, step = session.get_inputs()[0].name, SERVED_ROWS[inputs.ndim]
     chunks = [session.run([OUTPUT_NAME], {name: inputs[at : at + step]})[0] for at in range(0, len(inputs), step)]
-    return np.concatenate(chunks) if chunks else np.empty((0, 3), dtype=np.float32)
+    return np.concatenate(chunks) if chunks else np.empty((0, 5), dtype=np.float32)
 
 
 def check_parity(model: FittedModel, onnx_model: bytes, calibration: Calibration, real: F32, seed: int) -> Parity:
@@ -51,7 +51,7 @@ def check_parity(model: FittedModel, onnx_model: bytes, calibration: Calibration
     session = _session(onnx_model)
     worst = 0.0
     for inputs in (real, probes):
-        expected = calibration.probabilities(model.margins(inputs)) if len(inputs) else np.empty((0, 3))
+        expected = calibration.answers(model.margins(inputs)) if len(inputs) else np.empty((0, 5))
         worst = max(worst, _difference(expected, _run(session, inputs)))
         for row in range(min(SINGLE_ROWS, len(inputs))):
             worst = max(worst, _difference(expected[row : row + 1], _run(session, inputs[row : row + 1])))

@@ -19,13 +19,13 @@ from training.train_xgboost import XgBoostTrainer
 from training.trainer import Examples, FittedModel, Run
 
 HORIZON_BARS = 12
-ROUNDS = (200, 40)  # of the move and the side
+ROUNDS = (200, 40, 60, 60)  # of the move, the side, the expected move and its range
 ROWS = 10_000  # of input; a batch is the first of them
 RUNS = 51
 
 
 def measure(data_folder: Path, out: Path, batches: list[int], run: Run) -> None:
-    """Writes into `out` NAME.onnx, inputs.f32 [ROWS, 49], NAME.f32 [ROWS, 3] probabilities, and speed.json with the median
+    """Writes into `out` NAME.onnx, inputs.f32 [ROWS, 49], NAME.f32 [ROWS, 5] answers, and speed.json with the median
     milliseconds per model and batch."""
     data = load_dataset(data_folder)
     examples = Examples(data, data.targets[HORIZON_BARS], np.flatnonzero(data.has_sequence))
@@ -37,8 +37,8 @@ def measure(data_folder: Path, out: Path, batches: list[int], run: Run) -> None:
     for trainer in (XgBoostTrainer(run), LightGbmTrainer(run)):
         model = trainer.fit(trainer.candidates[0], examples, None, ROUNDS)
         write_atomically(out / f"{trainer.name}.onnx", model.export(IDENTITY))
-        probabilities = IDENTITY.probabilities(model.margins(inputs)).astype(np.float32)
-        write_atomically(out / f"{trainer.name}.f32", probabilities.tobytes())
+        answers = IDENTITY.answers(model.margins(inputs)).astype(np.float32)
+        write_atomically(out / f"{trainer.name}.f32", answers.tobytes())
         speed[trainer.name] = {str(rows): _median_ms(model, inputs[:rows]) for rows in batches}
     write_atomically(out / "speed.json", json.dumps(speed).encode("utf-8"))
 

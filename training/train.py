@@ -14,7 +14,7 @@ import onnx
 import onnxruntime
 
 from training.artefacts import ModelArtefact, canonical_json, golden_vectors, write_atomically, write_ensemble, write_models
-from training.dataset import F32, I64, load_dataset
+from training.dataset import F32, I64, load_dataset, with_earlier
 from training.ensemble import choose_threshold, decide, model_weights, profit_curve
 from training.folds import FoldPlan
 from training.forest import OPSET
@@ -36,6 +36,7 @@ TRAINERS: dict[str, Callable[[Run], Trainer]] = {
 SCOUT = "lightgbm"  # quickest to fit: it alone tries every horizon
 STOP = {"stopAtrMultiple": 1.2, "stopAtrTimeframe": "1d"}  # docs/STOPS.md
 PARITY_ROWS = 10_000
+HORIZONS = (3, 6, 12)  # bars; at 36 no fold has ever shown direction
 GOLDEN_REAL_ROWS = 32
 GOLDEN_PROBE_ROWS = 16
 
@@ -45,6 +46,7 @@ class Request:
     """One invocation of `python -m training train`."""
 
     data: Path
+    earlier: Path | None  # a dataset of an older regime
     out: Path
     work: Path
     horizon: int | None  # None: chosen on validation
@@ -58,6 +60,8 @@ class Request:
 def train(request: Request) -> None:
     """Raises DatasetError, ParityError, ArtefactError or EnsembleError; then nothing is written, and the pointer stays."""
     data = load_dataset(request.data)
+    if request.earlier is not None:
+        data = with_earlier(data, load_dataset(request.earlier))
     print(f"{len(data.symbols)} symbols, {len(data.ts)} rows, dataset {data.meta['sha256'][:12]}", flush=True)
     study = Study(data, request.plan, request.run, request.row_stride, request.work)
     trainers = {name: TRAINERS[name](request.run) for name in request.models}
@@ -127,7 +131,7 @@ def _choose_horizon(study: Study, trainers: dict[str, Trainer], fixed: int | Non
     if fixed is not None:
         return HorizonChoice(fixed, "given by the operator", []), []
     scout = trainers.get(SCOUT) or next(iter(trainers.values()))
-    trials = [run_trial(study, scout, scout.candidates[0], h) for h in sorted(study.data.targets)]
+    trials = [run_trial(study, scout, scout.candidates[0], h) for h in HORIZONS]
     for trial in trials:
         _print_trial(trial)
     return choose_horizon(trials), trials
@@ -171,7 +175,7 @@ def _export(study: Study, trainer: Trainer, trial: Trial, version: str, trial_co
         "calibration": trial.calibration.as_json() | {"fittedOnRows": sum(len(r) for r in trial.rows)},
         "libraries": trainer.libraries()
         | {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__, "python": platform.python_version()},
-        "goldenVectors": golden_vectors(golden, trial.calibration.probabilities(model.margins(golden))),
+        "goldenVectors": golden_vectors(golden, trial.calibration.answers(model.margins(golden))),
     }
     return ModelArtefact(trial.model, version, body, description), parity
 

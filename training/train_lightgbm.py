@@ -11,11 +11,10 @@ import numpy as np
 
 from training.dataset import F32, F64
 from training.forest import Forest, largest_float32_at_most
-from training.trainer import Examples, Params, Run, binary_targets, library_versions
-from training.tree_pair import TreePair, saved_texts
+from training.trainer import Examples, Params, Part, Run, library_versions, parts_of
+from training.tree_set import MAX_ROUNDS, TreeSet, rounds_without_stop, saved_texts
 
 ZERO = np.float32(1e-35)  # LightGBM's kZeroThreshold: nearer to zero than this is read as 0 in prediction
-MAX_ROUNDS = 200
 PATIENCE = 20
 
 
@@ -43,36 +42,44 @@ class LightGbmTrainer:
     run: Run
     name: str = "lightgbm"
     kind: str = "tabular"
-    revision: int = 3
+    revision: int = 4
     candidates: tuple[Params, ...] = (
-        {"num_leaves": 31, "learning_rate": 0.05, "min_leaf_fraction": 1e-3, "feature_fraction": 0.5, "market_kept": 0.0},
-        {"num_leaves": 31, "learning_rate": 0.05, "min_leaf_fraction": 1e-3, "feature_fraction": 0.5, "market_kept": 0.3},
+        {
+            "num_leaves": 31,
+            "learning_rate": 0.05,
+            "min_leaf_fraction": 1e-3,
+            "feature_fraction": 0.5,
+            "market_kept": 0.3,
+            "regression_rounds": 150,
+        },
     )
 
     def libraries(self) -> dict[str, str]:
         return library_versions(lgb, np)
 
-    def fit(self, params: Params, fit: Examples, stop: Examples | None, rounds: tuple[int, ...] | None) -> TreePair:
+    def fit(self, params: Params, fit: Examples, stop: Examples | None, rounds: tuple[int, ...] | None) -> TreeSet:
         kept = float(params["market_kept"])
-        settings = self._settings(params, len(fit.rows))
         fit_inputs = fit.inputs(self.kind)  # [n, 49]
         stop_inputs = None if stop is None else stop.inputs(self.kind)
         trees = []
-        for part, target in enumerate(binary_targets(kept)):
-            train = lgb.Dataset(fit_inputs, target(fit), weight=fit.weight, params=settings)
-            if stop is None:
-                booster = lgb.train(settings, train, num_boost_round=rounds[part] if rounds else MAX_ROUNDS)
+        for number, part in enumerate(parts_of(kept)):
+            settings = self._settings(params, part, len(fit.rows))
+            train = lgb.Dataset(fit_inputs, part.target(fit), weight=fit.weight, params=settings)
+            if stop is None or not part.is_binary:
+                booster = lgb.train(
+                    settings, train, num_boost_round=rounds[number] if rounds else rounds_without_stop(params, part)
+                )
             else:
-                watch = train.create_valid(stop_inputs, target(stop), weight=stop.weight)
+                watch = train.create_valid(stop_inputs, part.target(stop), weight=stop.weight)
                 stopping = lgb.early_stopping(PATIENCE, verbose=False)
                 booster = lgb.train(settings, train, num_boost_round=MAX_ROUNDS, valid_sets=[watch], callbacks=[stopping])
             trees.append(LightGbmTrees(_cut(booster, booster.best_iteration or booster.current_iteration())))
-        return TreePair(*trees)
+        return TreeSet(*trees)
 
-    def _settings(self, params: Params, rows: int) -> dict[str, Any]:
+    def _settings(self, params: Params, part: Part, rows: int) -> dict[str, Any]:
         return {
-            "objective": "binary",
-            "metric": "binary_logloss",
+            "objective": "binary" if part.is_binary else "regression",
+            "metric": "binary_logloss" if part.is_binary else "l2",
             "num_leaves": params["num_leaves"],
             "learning_rate": params["learning_rate"],
             "feature_fraction": params["feature_fraction"],
@@ -88,8 +95,8 @@ class LightGbmTrainer:
             "verbose": -1,
         }
 
-    def load(self, path: Path) -> TreePair:
-        return TreePair(*(LightGbmTrees(lgb.Booster(model_str=text)) for text in saved_texts(path)))
+    def load(self, path: Path) -> TreeSet:
+        return TreeSet(*(LightGbmTrees(lgb.Booster(model_str=text)) for text in saved_texts(path)))
 
 
 def _cut(booster: lgb.Booster, rounds: int) -> lgb.Booster:

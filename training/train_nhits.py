@@ -38,7 +38,7 @@ CANDIDATES: tuple[Params, ...] = (
         "learning_rate": 1e-3,
         "weight_decay": 0.01,
         "epoch_share": 0.25,
-        "market_kept": 0.0,
+        "market_kept": 0.3,
     },
 )
 
@@ -73,13 +73,13 @@ class Block(nn.Module):
 
 
 class NHits(nn.Module):
-    """[N, 8, 96] → [N, 2]"""
+    """[N, 8, 96] → [N, 4]"""
 
     def __init__(self, params: Params, horizon_bars: int) -> None:
         super().__init__()
         hidden, dropout = int(params["hidden"]), float(params["dropout"])
         self.blocks = nn.ModuleList(Block(rate, horizon_bars, hidden, dropout) for rate in RATES)
-        self.head = nn.Linear(SEQUENCE_COLUMNS * horizon_bars, 2)
+        self.head = nn.Linear(SEQUENCE_COLUMNS * horizon_bars, 4)
 
     def path(self, x: Tensor) -> Tensor:
         """[N, 8, 96] → [N, 8, horizon]: the sum of the stacks' forecasts, each made of what the ones before left unexplained."""

@@ -31,7 +31,7 @@ CANDIDATES: tuple[Params, ...] = (
         "learning_rate": 1e-3,
         "weight_decay": 0.01,
         "epoch_share": 0.1,
-        "market_kept": 0.0,
+        "market_kept": 0.3,
     },
 )
 
@@ -92,7 +92,7 @@ class EncoderLayer(nn.Module):
 
 
 class PatchTst(nn.Module):
-    """[N, 8, 96] → [N, 2]"""
+    """[N, 8, 96] → [N, 4]"""
 
     def __init__(self, params: Params, _horizon_bars: int) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class PatchTst(nn.Module):
                 for _ in range(int(params["layers"]))
             )
         )
-        self.head = nn.Linear(SEQUENCE_COLUMNS * PATCHES * width, 2)
+        self.head = nn.Linear(SEQUENCE_COLUMNS * PATCHES * width, 4)
 
     def tokens(self, x: Tensor) -> Tensor:
         """[N, 8, 96] → [N × 8, 12, width]: from here to the head no column knows of another."""

@@ -12,10 +12,9 @@ import xgboost as xgb
 
 from training.dataset import F32, F64
 from training.forest import Forest
-from training.trainer import Examples, Params, Run, binary_targets, library_versions
-from training.tree_pair import TreePair, saved_texts
+from training.trainer import Examples, Params, Part, Run, library_versions, parts_of
+from training.tree_set import MAX_ROUNDS, TreeSet, rounds_without_stop, saved_texts
 
-MAX_ROUNDS = 200
 PATIENCE = 20
 MAX_BIN = 128
 
@@ -44,27 +43,35 @@ class XgBoostTrainer:
     run: Run
     name: str = "xgboost"
     kind: str = "tabular"
-    revision: int = 3
+    revision: int = 4
     candidates: tuple[Params, ...] = (
-        {"max_depth": 5, "eta": 0.06, "min_leaf_fraction": 1e-3, "colsample_bynode": 0.5, "market_kept": 0.0},
-        {"max_depth": 5, "eta": 0.06, "min_leaf_fraction": 1e-3, "colsample_bynode": 0.5, "market_kept": 0.3},
+        {
+            "max_depth": 5,
+            "eta": 0.06,
+            "min_leaf_fraction": 1e-3,
+            "colsample_bynode": 0.5,
+            "market_kept": 0.3,
+            "regression_rounds": 120,
+        },
     )
 
     def libraries(self) -> dict[str, str]:
         return library_versions(xgb, np)
 
-    def fit(self, params: Params, fit: Examples, stop: Examples | None, rounds: tuple[int, ...] | None) -> TreePair:
+    def fit(self, params: Params, fit: Examples, stop: Examples | None, rounds: tuple[int, ...] | None) -> TreeSet:
         kept = float(params["market_kept"])
-        settings = self._settings(params, float(fit.weight.sum()))
         fit_inputs = fit.inputs(self.kind)  # [n, 49]
         stop_inputs = None if stop is None else stop.inputs(self.kind)
         trees = []
-        for part, target in enumerate(binary_targets(kept)):
-            train = xgb.QuantileDMatrix(fit_inputs, target(fit), weight=fit.weight, max_bin=MAX_BIN)
-            if stop is None:
-                booster = xgb.train(settings, train, num_boost_round=rounds[part] if rounds else MAX_ROUNDS)
+        for number, part in enumerate(parts_of(kept)):
+            settings = self._settings(params, part, float(fit.weight.sum()))
+            train = xgb.QuantileDMatrix(fit_inputs, part.target(fit), weight=fit.weight, max_bin=MAX_BIN)
+            if stop is None or not part.is_binary:
+                booster = xgb.train(
+                    settings, train, num_boost_round=rounds[number] if rounds else rounds_without_stop(params, part)
+                )
             else:
-                watch = xgb.QuantileDMatrix(stop_inputs, target(stop), weight=stop.weight, max_bin=MAX_BIN, ref=train)
+                watch = xgb.QuantileDMatrix(stop_inputs, part.target(stop), weight=stop.weight, max_bin=MAX_BIN, ref=train)
                 booster = xgb.train(
                     settings,
                     train,
@@ -75,34 +82,35 @@ class XgBoostTrainer:
                 )
                 booster = booster[: int(booster.best_iteration) + 1]
             trees.append(XgBoostTrees(booster))
-        return TreePair(*trees)
+        return TreeSet(*trees)
 
-    def _settings(self, params: Params, weight: float) -> dict[str, Any]:
+    def _settings(self, params: Params, part: Part, weight: float) -> dict[str, Any]:
         return {
-            "objective": "binary:logistic",
-            "eval_metric": "logloss",
+            "objective": "binary:logistic" if part.is_binary else "reg:squarederror",
+            "eval_metric": "logloss" if part.is_binary else "rmse",
             "tree_method": "hist",
             "max_bin": MAX_BIN,
             "max_depth": params["max_depth"],
             "eta": params["eta"],
             "colsample_bynode": params["colsample_bynode"],
-            # A sum of hessians: about a quarter of the weight per row.
-            "min_child_weight": max(1.0, float(params["min_leaf_fraction"]) * weight / 4),
+            # A sum of hessians: about a quarter of the weight per row in a classification, all of it in a regression.
+            "min_child_weight": max(1.0, float(params["min_leaf_fraction"]) * weight / (4 if part.is_binary else 1)),
             "lambda": 5.0,
             "subsample": 0.7,
             "seed": self.run.seed,
             "nthread": self.run.threads,
         }
 
-    def load(self, path: Path) -> TreePair:
+    def load(self, path: Path) -> TreeSet:
         texts = (text.encode("utf-8") for text in saved_texts(path))
-        return TreePair(*(XgBoostTrees(xgb.Booster(model_file=bytearray(text))) for text in texts))
+        return TreeSet(*(XgBoostTrees(xgb.Booster(model_file=bytearray(text))) for text in texts))
 
 
 def xgboost_forest(booster: xgb.Booster) -> Forest:
-    """Goes left where x < split_condition, a float32. base_score is a probability; the trees add to its logit."""
+    """Goes left where x < split_condition, a float32. The trees add to base_score, or its logit if a probability."""
     learner = json.loads(bytes(booster.save_raw("json")))["learner"]
     model = learner["gradient_booster"]["model"]
+    is_binary = learner["objective"]["name"] == "binary:logistic"
     base_score = np.array(json.loads(learner["learner_model_param"]["base_score"]), dtype=np.float64).ravel()
     columns: dict[str, list[Any]] = {k: [] for k in ("tree", "feature", "threshold", "left", "right", "missing", "leaf")}
     for tree, nodes in enumerate(model["trees"]):
@@ -120,7 +128,7 @@ def xgboost_forest(booster: xgb.Booster) -> Forest:
             columns["leaf"].append(0.0 if split else nodes["split_conditions"][at])
     return Forest(
         mode="BRANCH_LT",
-        base=np.log(base_score / (1 - base_score)).astype(np.float32),
+        base=(np.log(base_score / (1 - base_score)) if is_binary else base_score).astype(np.float32),
         tree=np.array(columns["tree"], dtype=np.int64),
         tree_weights=np.ones((len(model["trees"]), 1), dtype=np.float32),
         feature=np.array(columns["feature"], dtype=np.int64),

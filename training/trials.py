@@ -46,7 +46,7 @@ class Trial:
     targets: Targets
     folds: list[Fold]
     rows: list[I64]  # per fold: positions of the test rows within the dataset
-    margins: list[F64]  # per fold [n, 3], from a model that had seen nothing of it
+    margins: list[F64]  # per fold [n, 5], from a model that had seen nothing of it
     calibration_before: list[Calibration]  # per fold, fitted on earlier folds alone
     metrics: list[Metrics]
     out_of_fold: Metrics
@@ -74,12 +74,14 @@ def run_trial(study: Study, trainer: Trainer, params: Params, horizon: int) -> T
     """Folds already in the work folder are read back instead of fitted again."""
     data, targets = study.data, study.data.targets[horizon]
     key = trial_key(study, trainer, params, horizon)
-    folds = walk_forward(data.ts, horizon, data.bar_ms, study.plan)
+    folds = walk_forward(data.ts[data.ts >= data.folds_from_ms], horizon, data.bar_ms, study.plan)
     usable = data.has_sequence
     rows, margins, priors, seconds = [], [], [], 0.0
     rounds: list[tuple[int, ...]] = []
     for number, fold in enumerate(folds):
-        test = np.flatnonzero(usable & fold.test(data.ts))
+        # A net takes as long for a row as a forest for a thousand: it is evaluated on the bars that are learned from.
+        asked = usable & study.fit_mask() if trainer.kind == "sequence" else usable
+        test = np.flatnonzero(asked & fold.test(data.ts))
         if len(test) == 0:
             raise ValueError(f"fold {number} has no rows to test {trainer.name} on")
         path = study.work / key / f"fold-{number}.npz"
@@ -95,9 +97,10 @@ def run_trial(study: Study, trainer: Trainer, params: Params, horizon: int) -> T
             f"  {trainer.name} h={horizon} {key} fold {number + 1}/{len(folds)}: {rounds[-1]} rounds, {len(test)} rows",
             flush=True,
         )
-    calibrated = calibrate_forward(margins, [targets.label[r] for r in rows])
-    probabilities = [c.probabilities(m) for c, m in zip(calibrated.before, margins, strict=True)]
-    metrics = [judge(data, targets, [r], [p], [f]) for r, p, f in zip(rows, probabilities, priors, strict=True)]
+    all_moves = targets.barrier_moves()
+    calibrated = calibrate_forward(margins, [targets.label[r] for r in rows], [all_moves[r] for r in rows])
+    answers = [c.answers(m) for c, m in zip(calibrated.before, margins, strict=True)]
+    metrics = [judge(data, targets, [r], [a], [f]) for r, a, f in zip(rows, answers, priors, strict=True)]
     trial = Trial(
         key=key,
         model=trainer.name,
@@ -109,7 +112,7 @@ def run_trial(study: Study, trainer: Trainer, params: Params, horizon: int) -> T
         margins=margins,
         calibration_before=calibrated.before,
         metrics=metrics,
-        out_of_fold=judge(data, targets, rows, probabilities, priors),
+        out_of_fold=judge(data, targets, rows, answers, priors),
         rounds=rounds,
         calibration=calibrated.final,
         calibration_log_loss=calibrated.log_loss_by_kind,

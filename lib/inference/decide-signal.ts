@@ -2,17 +2,10 @@
 // paper and backtest all come through here. A model that abstained never counts, in either direction.
 import { invariant } from '../core/invariant.ts';
 import type { Ensemble } from '../models/ensemble.ts';
-import { edgeScore, profitProbability } from '../models/profit-probability.ts';
-import { ACTIONS, CLASSES, type Probabilities, type Vote } from '../models/vote.ts';
-import {
-  allHoldBits,
-  costsBps,
-  decideVotes,
-  entryStop,
-  HOLD,
-  holdReasonsOf,
-  VoteOutcome,
-} from './decide-votes.ts';
+import { OUTPUT_WIDTH } from '../models/model-output.ts';
+import { profitProbability } from '../models/profit-probability.ts';
+import { ACTIONS, type Vote } from '../models/vote.ts';
+import { allHoldBits, decideVotes, entryStop, HOLD, holdReasonsOf, VoteOutcome } from './decide-votes.ts';
 import type { Signal } from './signal.ts';
 
 export interface DecisionInput {
@@ -52,8 +45,10 @@ export function decideSignal(input: DecisionInput): Signal {
     symbol,
     barOpenTimeMs,
     action,
-    confidence: probabilities === null ? 0 : confidenceOf(probabilities, outcome, ensemble),
+    confidence: hasProbabilities ? profitProbability(ensemble.confidence, outcome.score) : 0,
     probabilities,
+    expectedMoveBps: hasProbabilities ? outcome.moveBps : null,
+    moveDeviationBps: hasProbabilities ? outcome.deviationBps : null,
     expectedEdgeBps: hasProbabilities ? outcome.edgeBps : null,
     votes,
     consensusFraction: activeModels === 0 ? 0 : outcome.onSide / activeModels,
@@ -69,15 +64,14 @@ export function decideSignal(input: DecisionInput): Signal {
 }
 
 function columnsOf(votes: readonly Vote[]) {
-  const probabilities = new Float64Array(votes.length * CLASSES.length);
+  const answers = new Float64Array(votes.length * OUTPUT_WIDTH);
   votes.forEach((vote, member) => {
-    if ('probabilities' in vote)
-      probabilities.set(
-        CLASSES.map((name) => vote.probabilities[name]),
-        member * CLASSES.length,
-      );
+    if ('abstained' in vote) return;
+    const { sell, hold, buy } = vote.probabilities;
+    const { expected, deviation } = vote.move;
+    answers.set([sell, hold, buy, expected, deviation], member * OUTPUT_WIDTH);
   });
-  return { probabilities, abstentions: Uint8Array.from(votes, (vote) => ('abstained' in vote ? 1 : 0)) };
+  return { answers, abstentions: Uint8Array.from(votes, (vote) => ('abstained' in vote ? 1 : 0)) };
 }
 
 /** The votes by model name: sums then have one order, and the signal one text, however the votes arrived. */
@@ -92,11 +86,3 @@ function votesOfMembers({ votes, ensemble }: DecisionInput): Vote[] {
   invariant(complete, `the votes are not one per member of ensemble ${ensemble.id}`);
   return sorted;
 }
-
-/** That an entry on the side that the probabilities lean to ends with a net profit. */
-const confidenceOf = (
-  probabilities: Probabilities,
-  { barrierBps }: VoteOutcome,
-  ensemble: Ensemble,
-): number =>
-  profitProbability(ensemble.confidence, edgeScore(probabilities, costsBps(ensemble) / barrierBps));

@@ -3,7 +3,9 @@
 import { invariant } from '../core/invariant.ts';
 import type { Ensemble } from '../models/ensemble.ts';
 import { barrierFraction } from '../models/label-definition.ts';
-import { ACTIONS, CLASSES } from '../models/vote.ts';
+import { OUTPUT_WIDTH } from '../models/model-output.ts';
+import { edgeScore } from '../models/profit-probability.ts';
+import { ACTIONS, type ExpectedMove } from '../models/vote.ts';
 import type { HoldReason } from './signal.ts';
 
 const ACTIVE_MODELS_MIN = 2;
@@ -33,8 +35,8 @@ export const holdReasonsOf = (bits: number): HoldReason[] =>
 
 /** Votes of many bars as columns, members by name. */
 export interface VoteColumns {
-  /** [rows, members, 3]: sell, hold, buy. */
-  readonly probabilities: Float64Array;
+  /** [rows, members, 5] as `OUTPUT_COLUMNS` says. */
+  readonly answers: Float64Array;
   /** [rows, members]: 0 where the member answered. */
   readonly abstentions: Uint8Array;
 }
@@ -51,13 +53,16 @@ export class VoteOutcome {
   /** Active models on the side that most of them lean to. */
   onSide = 0;
   side = HOLD;
-  /** Probabilities, lean and edge say nothing when it holds for lack of models. */
+  /** Probabilities, lean, move and edge say nothing when it holds for lack of models. */
   sell = 0;
   hold = 0;
   buy = 0;
   lean = HOLD;
-  barrierBps = 0;
+  moveBps = 0;
+  deviationBps = 0;
   edgeBps = 0;
+  /** Edge in units of its deviation: what the confidence is read off. */
+  score = 0;
   /** Reasons that no threshold or stop changes. */
   holdBits = 0;
 
@@ -66,7 +71,8 @@ export class VoteOutcome {
   }
 }
 
-const leanOf = (sell: number, buy: number): number => (buy > sell ? BUY : sell > buy ? SELL : HOLD);
+/** The side of an expected move. */
+const leanOf = (move: number): number => (move > 0 ? BUY : move < 0 ? SELL : HOLD);
 
 const weightsByEnsemble = new WeakMap<Ensemble, Float64Array>();
 
@@ -82,7 +88,7 @@ function weightsOf(ensemble: Ensemble): Float64Array {
 
 export function decideVotes(
   outcome: VoteOutcome,
-  { probabilities, abstentions }: VoteColumns,
+  { answers, abstentions }: VoteColumns,
   bar: VotedBar,
   ensemble: Ensemble,
 ): void {
@@ -90,22 +96,22 @@ export function decideVotes(
   const members = weights.length;
   let [active, buys, sells] = [0, 0, 0];
   let [sell, hold, buy, weightSum] = [0, 0, 0, 0];
+  let [expected, square] = [0, 0];
   for (let member = 0; member < members; member++) {
     const position = bar.row * members + member;
     if (abstentions[position] !== 0) continue;
-    const start = position * CLASSES.length;
-    const [pSell, pHold, pBuy] = [
-      probabilities[start]!,
-      probabilities[start + 1]!,
-      probabilities[start + 2]!,
-    ];
-    const lean = leanOf(pSell, pBuy);
+    const start = position * OUTPUT_WIDTH;
+    const move = answers[start + 3]!;
+    const deviation = answers[start + 4]!;
+    const lean = leanOf(move);
     if (lean === BUY) buys++;
     else if (lean === SELL) sells++;
     const weight = weights[member]!;
-    sell += weight * pSell;
-    hold += weight * pHold;
-    buy += weight * pBuy;
+    sell += weight * answers[start]!;
+    hold += weight * answers[start + 1]!;
+    buy += weight * answers[start + 2]!;
+    expected += weight * move;
+    square += weight * (deviation * deviation + move * move);
     weightSum += weight;
     active++;
   }
@@ -121,22 +127,36 @@ export function decideVotes(
   outcome.sell = sell / weightSum;
   outcome.hold = hold / weightSum;
   outcome.buy = buy / weightSum;
-  outcome.lean = leanOf(outcome.sell, outcome.buy);
-  outcome.barrierBps = barrierBpsOf(bar, ensemble);
-  outcome.edgeBps = Math.abs(outcome.buy - outcome.sell) * outcome.barrierBps - costsBps(ensemble);
+  const mean = expected / weightSum;
+  outcome.lean = leanOf(mean);
+  // Of the mixture: what the models differ by adds to what each is uncertain of.
+  const deviation = Math.sqrt(Math.max(0, square / weightSum - mean * mean));
+  priceMove(outcome, { expected: mean, deviation }, bar, ensemble);
   // In integers: 2 of 3 must pass exactly.
   const isAgreed = 3 * outcome.onSide >= 2 * active;
   const isDivided = outcome.lean === HOLD || outcome.lean !== outcome.side;
   outcome.holdBits = (isAgreed ? 0 : NO_CONSENSUS) | (isDivided ? ENSEMBLE_DISAGREES : 0);
 }
 
-/** Entry and exit each pay fee and slippage. */
-export const costsBps = ({ costs }: Ensemble): number => 2 * (costs.feeBps + costs.slippageBps);
+/** Below it what the models expect has no spread to speak of, and would be as good as certain. */
+const DEVIATION_MIN = 1e-6;
 
-function barrierBpsOf({ close, atr }: VotedBar, ensemble: Ensemble): number {
+function priceMove(
+  outcome: VoteOutcome,
+  { expected, deviation }: ExpectedMove,
+  { close, atr }: VotedBar,
+  ensemble: Ensemble,
+): void {
+  const { feeBps, slippageBps } = ensemble.costs;
   const barrierBps = 10_000 * barrierFraction(atr / close, ensemble.label);
   invariant(Number.isFinite(barrierBps), () => `ATR ${atr} at a close of ${close} is no distance`);
-  return barrierBps;
+  // Entry and exit each pay fee and slippage.
+  const costsBps = 2 * (feeBps + slippageBps);
+  const certain = { expected, deviation: Math.max(deviation, DEVIATION_MIN) };
+  outcome.moveBps = expected * barrierBps;
+  outcome.deviationBps = deviation * barrierBps;
+  outcome.edgeBps = Math.abs(expected) * barrierBps - costsBps;
+  outcome.score = edgeScore(certain, costsBps / barrierBps);
 }
 
 /** Protective stop for an entry at the close; NaN where none can stand. */

@@ -7,7 +7,7 @@ import { ACTIONS, probabilitiesSchema, probability, voteSchema } from '../models
 const HOLD_REASONS = {
   insufficient_models: 'fewer than 2 models answered',
   no_consensus: 'fewer than two thirds of the active models lean to the same side',
-  ensemble_disagrees: 'the weighted probabilities do not lean to the side that most models lean to',
+  ensemble_disagrees: 'the expected move is not to the side that most models lean to',
   edge_below_threshold: "the expected edge net of costs is not above the ensemble's threshold",
   stop_invalid: 'no protective stop fits between zero and the close, or beyond it for a short',
 } as const;
@@ -22,7 +22,10 @@ export const signalSchema = z.object({
   confidence: probability,
   /** Weighted mean over the models that answered; null when fewer than 2 did. */
   probabilities: probabilitiesSchema.nullable(),
-  /** |p_buy − p_sell| × barrier distance − fees − slippage, basis points; null without probabilities. */
+  /** Expected move over the label's horizon, up positive, and its standard deviation, basis points; null without probabilities. */
+  expectedMoveBps: z.number().nullable(),
+  moveDeviationBps: z.number().min(0).nullable(),
+  /** |expected move| − fees − slippage, basis points; null without probabilities. */
   expectedEdgeBps: z.number().nullable(),
   votes: z.array(voteSchema),
   /** Share of the active models that lean to the side most of them lean to, 0…1; 0 without active models. */

@@ -3,10 +3,9 @@
 import { failure, type Result, success } from '../core/result.ts';
 import { type ModelProblem, valuesPerRow } from './check-manifest.ts';
 import type { ModelManifest } from './manifest.ts';
-import { readProbabilities } from './model-output.ts';
-import { CLASSES } from './vote.ts';
+import { OUTPUT_COLUMNS, OUTPUT_WIDTH, readAnswers } from './model-output.ts';
 
-/** Largest allowed difference of one probability between trainer and ONNX Runtime. */
+/** Largest allowed difference of one value between trainer and ONNX Runtime. */
 const GOLDEN_TOLERANCE = 1e-5;
 const FLOAT32_BYTES = 4;
 
@@ -14,13 +13,13 @@ interface GoldenVectors {
   readonly rows: number;
   /** float32, row-major: [rows, 49] or [rows, 96, 8]. */
   readonly input: Float32Array;
-  /** float64 [rows, 3]: what the trainer's library answered. */
-  readonly probabilities: Float64Array;
+  /** float64 [rows, 5]: what the trainer's library answered. */
+  readonly answers: Float64Array;
 }
 
 /** Decodes the manifest's golden vectors; fails with one line when lengths disagree or an input is not finite. */
 export function decodeGoldenVectors(manifest: ModelManifest): Result<GoldenVectors, string> {
-  const { rows, inputsBase64, probabilities } = manifest.goldenVectors;
+  const { rows, inputsBase64, answers } = manifest.goldenVectors;
   const bytes = Buffer.from(inputsBase64, 'base64');
   const values = rows * valuesPerRow(manifest.input);
   if (bytes.length !== values * FLOAT32_BYTES) {
@@ -28,46 +27,49 @@ export function decodeGoldenVectors(manifest: ModelManifest): Result<GoldenVecto
       `goldenVectors.inputsBase64 holds ${bytes.length} bytes, must be ${values * FLOAT32_BYTES}`,
     );
   }
-  if (probabilities.length !== rows) {
-    return failure(`goldenVectors.probabilities has ${probabilities.length} rows, must be ${rows}`);
+  if (answers.length !== rows) {
+    return failure(`goldenVectors.answers has ${answers.length} rows, must be ${rows}`);
   }
   // Value by value: the format is little-endian on every machine.
   const input = Float32Array.from({ length: values }, (_, index) => bytes.readFloatLE(index * FLOAT32_BYTES));
   if (!input.every(Number.isFinite))
     return failure('goldenVectors.inputsBase64 holds a value that is not finite');
-  return success({ rows, input, probabilities: Float64Array.from(probabilities.flat()) });
+  return success({ rows, input, answers: Float64Array.from(answers.flat()) });
 }
 
-/** Compares a session's answers to the golden inputs with the trainer's. @param output float32 [rows, 3] */
+/** Compares a session's answers to the golden inputs with the trainer's. @param output float32 [rows, 5] */
 export function findGoldenProblem(golden: GoldenVectors, output: Float32Array): ModelProblem | undefined {
-  if (output.length !== golden.probabilities.length) {
+  if (output.length !== golden.answers.length) {
     return { reason: 'invalid_output', message: `${output.length} output values for ${golden.rows} rows` };
   }
   for (let index = 0; index < output.length; index++) {
-    const difference = Math.abs(output[index]! - golden.probabilities[index]!);
+    const difference = Math.abs(output[index]! - golden.answers[index]!);
     // Negated, so that NaN fails.
     if (!(difference <= GOLDEN_TOLERANCE)) return describeDifference(golden, output, index);
   }
-  const invalid = readProbabilities(output, golden.rows).indexOf(undefined);
+  const invalid = readAnswers(output, golden.rows).indexOf(undefined);
   if (invalid >= 0) {
-    return { reason: 'invalid_output', message: `golden row ${invalid} is not a probability vector` };
+    return {
+      reason: 'invalid_output',
+      message: `golden row ${invalid} is not a probability vector and a move`,
+    };
   }
-  const constant = output.every((value, index) => value === output[index % CLASSES.length]);
+  const constant = output.every((value, index) => value === output[index % OUTPUT_WIDTH]);
   if (constant) {
     return {
       reason: 'degenerate_output',
-      message: `all ${golden.rows} golden inputs give the same probabilities`,
+      message: `all ${golden.rows} golden inputs give the same answers`,
     };
   }
   return undefined;
 }
 
 function describeDifference(golden: GoldenVectors, output: Float32Array, index: number): ModelProblem {
-  const row = Math.floor(index / CLASSES.length);
+  const row = Math.floor(index / OUTPUT_WIDTH);
   const got = output[index]!;
-  const wanted = golden.probabilities[index]!;
+  const wanted = golden.answers[index]!;
   return {
     reason: 'golden_mismatch',
-    message: `golden row ${row}, ${CLASSES[index % CLASSES.length]}: got ${got}, the trainer's is ${wanted} (allowed ±${GOLDEN_TOLERANCE})`,
+    message: `golden row ${row}, ${OUTPUT_COLUMNS[index % OUTPUT_WIDTH]}: got ${got}, the trainer's is ${wanted} (allowed ±${GOLDEN_TOLERANCE})`,
   };
 }

@@ -1,6 +1,7 @@
 // The manifest that stands beside every model.onnx: what the model reads, what it was trained on, and the golden vectors
 // that prove it computes here what it computed there. Written by training/, checked at publish and at every load.
 import { z } from 'zod';
+import { OUTPUT_COLUMNS } from './model-output.ts';
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits');
 export const modelNameSchema = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, 'must be lower case, e.g. xgboost');
@@ -55,9 +56,12 @@ export const manifestSchema = z.strictObject({
   /** ONNX operator set per domain, e.g. { "ai.onnx": 17, "ai.onnx.ml": 3 }. */
   opset: z.record(z.string(), z.int().positive()),
   input: inputSchema,
+  /** float32 [rows, 5]: class probabilities, then the expected move and its standard deviation, both in barriers. */
   output: z.strictObject({
     name: z.string(),
-    classes: z.tuple([z.literal('sell'), z.literal('hold'), z.literal('buy')]),
+    columns: z.array(z.string()).refine((columns) => columns.join() === OUTPUT_COLUMNS.join(), {
+      error: `must be ${OUTPUT_COLUMNS.join(', ')}`,
+    }),
   }),
   featureSetHash: sha256Schema,
   label: labelSchema,
@@ -83,8 +87,8 @@ export const manifestSchema = z.strictObject({
     rows: z.int().min(32),
     /** float32 little-endian, row-major, base64: rows × 49, or rows × 96 × 8. */
     inputsBase64: z.string(),
-    /** The trainer's own probabilities (from its library, not from ONNX), [rows][3]. */
-    probabilities: z.array(z.tuple([z.number(), z.number(), z.number()])),
+    /** The trainer's own answers (from its library, not from ONNX), [rows][5]. */
+    answers: z.array(z.array(z.number()).length(OUTPUT_COLUMNS.length)),
   }),
 });
 export type ModelManifest = z.infer<typeof manifestSchema>;

@@ -1,20 +1,31 @@
-// Reads a model's output: a row is a probability vector, or it does not count as an answer.
+// Reads a model's output: a row is a probability vector and a move that can be, or it does not count as an answer.
 import { invariant } from '../core/invariant.ts';
-import { CLASSES, type Probabilities } from './vote.ts';
+import type { Answer, Probabilities } from './vote.ts';
+
+/** Columns of every model's output: the classes' probabilities, then the move over the horizon in barriers. */
+export const OUTPUT_COLUMNS = ['sell', 'hold', 'buy', 'expected_move', 'move_deviation'] as const;
+export const OUTPUT_WIDTH = OUTPUT_COLUMNS.length;
 
 const RANGE_TOLERANCE = 1e-6;
 const SUM_TOLERANCE = 1e-4;
+/** In barriers. Models learn from moves of at most 4. */
+const MOVE_MAX = 100;
 
 /**
- * @param output float32 [rows, 3]: sell, hold, buy
- * @returns one entry per row; undefined where a value is not finite, lies outside [0,1] (±1e-6), or the sum is not 1
- * (±1e-4). The rest is rescaled to add up to 1 in float64, as float32 cannot.
+ * @param output float32 [rows, 5]
+ * @returns one entry per row; undefined where a value is not finite, a probability lies outside [0,1] (±1e-6), their sum is not 1
+ * (±1e-4), the deviation is not above 0, or the move is beyond reason. Probabilities are rescaled to add up to 1 in float64, as
+ * float32 cannot.
  */
-export function readProbabilities(output: Float32Array, rows: number): (Probabilities | undefined)[] {
-  invariant(output.length === rows * CLASSES.length, `${output.length} outputs for ${rows} rows`);
+export function readAnswers(output: Float32Array, rows: number): (Answer | undefined)[] {
+  invariant(output.length === rows * OUTPUT_WIDTH, `${output.length} outputs for ${rows} rows`);
   return Array.from({ length: rows }, (_, row) => {
-    const [sell, hold, buy] = output.subarray(row * CLASSES.length);
-    return normalise({ sell: sell!, hold: hold!, buy: buy! });
+    const [sell, hold, buy, expected, deviation] = output.subarray(row * OUTPUT_WIDTH);
+    const probabilities = normalise({ sell: sell!, hold: hold!, buy: buy! });
+    // Negated, so that NaN is no answer.
+    const isMove = Math.abs(expected!) <= MOVE_MAX && deviation! > 0 && deviation! <= MOVE_MAX;
+    if (probabilities === undefined || !isMove) return undefined;
+    return { probabilities, move: { expected: expected!, deviation: deviation! } };
   });
 }
 

@@ -7,8 +7,8 @@ import type { ModelInput } from './manifest.ts';
 
 /** One loaded model. Not to be used after `release`. */
 export interface ModelSession {
-  /** @param input float32, row-major [rows, …]; @returns float32 [rows, 3]: sell, hold, buy. Throws when the runtime fails. */
-  probabilities(input: Float32Array, rows: number): Promise<Float32Array>;
+  /** @param input float32, row-major [rows, …]; @returns float32 [rows, 5] as `OUTPUT_COLUMNS` says. Throws when the runtime fails. */
+  answers(input: Float32Array, rows: number): Promise<Float32Array>;
   release(): Promise<void>;
 }
 

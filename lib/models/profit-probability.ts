@@ -1,7 +1,7 @@
 // How likely a decision ends with a net profit: a curve from the expected edge in units of its uncertainty to the share of past decisions
 // that earned more than their costs. It is fitted out of sample by training/confidence.py and belongs to the ensemble.
 import { z } from 'zod';
-import type { Probabilities } from './vote.ts';
+import type { ExpectedMove } from './vote.ts';
 
 const ascending = (values: readonly number[]): boolean =>
   values.every((value, index) => index === 0 || value >= values[index - 1]!);
@@ -24,17 +24,9 @@ export const profitCurveSchema = z
   });
 export type ProfitCurve = z.infer<typeof profitCurveSchema>;
 
-/** Below it three outcomes have no spread to speak of, and the score is as good as certain. */
-const SPREAD_MIN = 1e-6;
-
-/**
- * Of entering at the side that the probabilities lean to. Sell, hold and buy stand for a move of one barrier down, none, one barrier up.
- * @param costsInBarriers round trip, as a share of the barrier's distance
- */
-export function edgeScore({ sell, buy }: Probabilities, costsInBarriers: number): number {
-  const mean = Math.abs(buy - sell);
-  const spread = Math.sqrt(Math.max(0, sell + buy - mean * mean));
-  return (mean - costsInBarriers) / Math.max(spread, SPREAD_MIN);
+/** Of entering at the side of an expected move. @param costs round trip, in barriers like the move */
+export function edgeScore({ expected, deviation }: ExpectedMove, costs: number): number {
+  return (Math.abs(expected) - costs) / deviation;
 }
 
 /** Between two points of the curve on the line that joins them; beyond its ends what its ends say, for nothing more was ever seen. */

@@ -6,14 +6,14 @@ export interface ModelIdentity {
   readonly version: string;
 }
 
-/** The side with the larger of p_buy and p_sell; HOLD when they are equal. */
-export function leanOf({ sell, buy }: Probabilities): Action {
-  if (buy > sell) return 'BUY';
-  return sell > buy ? 'SELL' : 'HOLD';
+/** The side of an expected move; HOLD where none is expected. */
+export function leanOf(expectedMove: number): Action {
+  if (expectedMove > 0) return 'BUY';
+  return expectedMove < 0 ? 'SELL' : 'HOLD';
 }
 
-export function castVote({ name, version }: ModelIdentity, probabilities: Probabilities): Vote {
-  return { model: name, version, action: leanOf(probabilities), probabilities };
+export function castVote({ name, version }: ModelIdentity, { probabilities, move }: Answer): Vote {
+  return { model: name, version, action: leanOf(move.expected), probabilities, move };
 }
 
 export function abstain({ name, version }: ModelIdentity, abstained: ModelAbstentionReason): Vote {
@@ -34,6 +34,16 @@ export const probabilitiesSchema = z.strictObject({ sell: probability, hold: pro
 /** Calibrated class probabilities; they add up to 1. */
 export type Probabilities = z.infer<typeof probabilitiesSchema>;
 
+/** Move over the label's horizon in barriers, up positive, and the standard deviation of what it will really be. */
+const moveSchema = z.strictObject({ expected: z.number(), deviation: z.number().positive() });
+export type ExpectedMove = z.infer<typeof moveSchema>;
+
+/** What a model says of one row. */
+export interface Answer {
+  readonly probabilities: Probabilities;
+  readonly move: ExpectedMove;
+}
+
 /** Why a model gave no vote. Closed; the model's abstention never counts towards consensus or confidence. */
 export const MODEL_ABSTENTION_REASONS = {
   quarantined_by_operator: 'an operator took this version out of service',
@@ -47,7 +57,7 @@ export const MODEL_ABSTENTION_REASONS = {
   session_failed: 'ONNX Runtime refuses the model',
   golden_mismatch: "the model does not reproduce its trainer's own probabilities",
   degenerate_output: 'the model gives the same answer whatever the input',
-  invalid_output: 'the output is not a probability vector',
+  invalid_output: 'the output is not a probability vector and a move',
   sequence_incomplete: 'one of the 96 rows that a sequence model reads does not exist',
   inference_failed: 'ONNX Runtime failed on this input',
 } as const;
@@ -58,9 +68,10 @@ export const voteSchema = z.union([
   z.strictObject({
     model: z.string(),
     version: z.string(),
-    /** The side the model leans to: BUY when p_buy > p_sell, SELL when less, HOLD when equal. */
+    /** The side the model leans to: that of its expected move. */
     action: z.enum(ACTIONS),
     probabilities: probabilitiesSchema,
+    move: moveSchema,
   }),
   z.strictObject({
     model: z.string(),

@@ -28,7 +28,7 @@ export interface ProbabilityFigures {
   readonly brier: Figure;
   readonly ece: Figure;
   readonly auc: Readonly<Record<'sell' | 'hold' | 'buy', Figure>>;
-  /** Mean per-bar Spearman correlation across symbols of p_buy − p_sell and forward return. */
+  /** Mean per-bar Spearman correlation across symbols of expected move, in barriers, and forward return. */
   readonly rankIc: Figure;
   readonly rankIcT: Figure;
   readonly rankIcTKind: 'by_day' | 'newey_west' | undefined;

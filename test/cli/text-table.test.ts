@@ -78,6 +78,7 @@ describe('the table of signals', () => {
         version: 'v1',
         action: 'SELL' as const,
         probabilities: { sell: 0.5, hold: 0.3, buy: 0.2 },
+        move: { expected: -0.3, deviation: 0.8 },
       },
     ];
     const signal = {

@@ -48,9 +48,9 @@ describe('a session', () => {
     const net = rsiNet(kind, 0.1);
     const values = ramp(rows * net.weights.length);
     const session = await open(buildLinearModel(net), input);
-    const output = await session.probabilities(values, rows);
+    const output = await session.answers(values, rows);
     await session.release();
-    expect(output).toHaveLength(rows * 3);
+    expect(output).toHaveLength(rows * 5);
     const expected = answerLinear(net, values, rows).flat();
     const largestDifference = Math.max(...expected.map((value, index) => Math.abs(value - output[index]!)));
     expect(largestDifference).toBeLessThan(1e-5);
@@ -60,33 +60,35 @@ describe('a session', () => {
     const net = rsiNet('sequence', 0.1);
     const values = ramp(30 * net.weights.length);
     const session = await open(buildLinearModel(net), SEQUENCE);
-    const batch = await session.probabilities(values, 30);
-    const alone = await session.probabilities(values.subarray(27 * 768, 28 * 768), 1);
+    const batch = await session.answers(values, 30);
+    const alone = await session.answers(values.subarray(27 * 768, 28 * 768), 1);
     await session.release();
-    expect([...alone]).toEqual([...batch.subarray(27 * 3, 28 * 3)]);
+    expect([...alone]).toEqual([...batch.subarray(27 * 5, 28 * 5)]);
   });
 
   test('answers no rows with no rows', async () => {
     const session = await open(buildLinearModel(rsiNet('tabular', 0.1)), TABULAR);
-    expect(await session.probabilities(new Float32Array(0), 0)).toHaveLength(0);
+    expect(await session.answers(new Float32Array(0), 0)).toHaveLength(0);
     await session.release();
   });
 
-  test('runs a tree ensemble with a label output beside the probabilities, thresholds included on the left', async () => {
+  test('runs a tree ensemble with a label output beside the answers, thresholds included on the left', async () => {
     const stump = { columns: FEATURE_COUNT, column: 6, threshold: 50 };
     const bytes = buildTreeModel({ ...stump, below: [0.5, 0.25, 0.25], above: [0.25, 0.25, 0.5] });
     const session = await open(bytes, TABULAR);
     const values = new Float32Array(2 * FEATURE_COUNT);
     values[6] = 50;
     values[FEATURE_COUNT + 6] = 50.000004;
-    expect([...(await session.probabilities(values, 2))]).toEqual([0.5, 0.25, 0.25, 0.25, 0.25, 0.5]);
+    expect([...(await session.answers(values, 2))]).toEqual([
+      0.5, 0.25, 0.25, -0.25, 1, 0.25, 0.25, 0.5, 0.25, 1,
+    ]);
     await session.release();
   });
 
   test('throws one line after its release', async () => {
     const session = await open(buildLinearModel(rsiNet('tabular', 0.1)), TABULAR);
     await session.release();
-    const error: Error = await session.probabilities(ramp(FEATURE_COUNT), 1).then(
+    const error: Error = await session.answers(ramp(FEATURE_COUNT), 1).then(
       () => expect.unreachable(),
       (reason) => reason,
     );
@@ -95,7 +97,7 @@ describe('a session', () => {
 
   test('refuses an input of another length than its rows need', async () => {
     const session = await open(buildLinearModel(rsiNet('tabular', 0.1)), TABULAR);
-    await expect(session.probabilities(ramp(48), 1)).rejects.toThrow('48 input values for 1 rows of 49');
+    await expect(session.answers(ramp(48), 1)).rejects.toThrow('48 input values for 1 rows of 49');
     await session.release();
   });
 });
@@ -142,7 +144,7 @@ describe('what is not the declared model is refused in one line', () => {
 
   test('an output that is not there', async () => {
     expect(await refusal(valid, { outputName: 'scores' })).toBe(
-      "the model's outputs are probabilities, the manifest declares scores",
+      "the model's outputs are answers, the manifest declares scores",
     );
   });
 
@@ -150,7 +152,7 @@ describe('what is not the declared model is refused in one line', () => {
     const stump = { columns: FEATURE_COUNT, column: 6, threshold: 50 };
     const tree = buildTreeModel({ ...stump, below: [1, 0, 0], above: [0, 0, 1] });
     expect(await refusal(tree, { outputName: 'label' })).toBe(
-      'label is int64 [rows], must be float32 [rows,3]',
+      'label is int64 [rows], must be float32 [rows,5]',
     );
   });
 

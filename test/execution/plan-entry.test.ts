@@ -14,6 +14,8 @@ const signal: Signal = {
   action: 'BUY',
   confidence: 0.7,
   probabilities: { sell: 0.1, hold: 0.2, buy: 0.7 },
+  expectedMoveBps: 30,
+  moveDeviationBps: 40,
   expectedEdgeBps: 12,
   votes: [],
   consensusFraction: 1,

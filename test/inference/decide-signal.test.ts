@@ -5,6 +5,7 @@ import type { Signal } from '../../lib/inference/signal.ts';
 import type { Ensemble } from '../../lib/models/ensemble.ts';
 import type { Probabilities, Vote } from '../../lib/models/vote.ts';
 import { abstain, castVote, leanOf } from '../../lib/models/vote.ts';
+import { answerOf } from '../support/models/answer.ts';
 
 const version = 'v20240728_000000';
 const NAMES = ['a', 'b', 'c', 'd'];
@@ -46,7 +47,7 @@ function decide(
   const { stopAtr = atr } = changed;
   const votes = answers.map((answer, index): Vote => {
     const model = { name: NAMES[index]!, version };
-    return answer === null ? abstain(model, 'model_missing') : castVote(model, answer);
+    return answer === null ? abstain(model, 'model_missing') : castVote(model, answerOf(answer));
   });
   return decideSignal({ symbol: 'BTCUSDT', barOpenTimeMs: 300_000, close, atr, stopAtr, votes, ensemble });
 }
@@ -103,6 +104,18 @@ describe('confidence', () => {
     expect(decide([BUY, BUY], { ensemble: narrow }).confidence).toBe(0.7);
     expect(decide([EVEN, EVEN], { ensemble: narrow }).confidence).toBe(0.3);
   });
+});
+
+test('models that differ add to the uncertainty of their mean', () => {
+  const move = (expected: number) => ({ probabilities: EVEN, move: { expected, deviation: 0.3 } });
+  const votes = [castVote({ name: 'a', version }, move(0.9)), castVote({ name: 'b', version }, move(0.1))];
+  const { symbol, ...market } = { symbol: 'X', barOpenTimeMs: 0, close: 1000, atr: 4, stopAtr: 4 };
+  const signal = decideSignal({ symbol, ...market, votes, ensemble: ensembleOf(2) });
+  // Barriers of 80 bps; the mixture's variance is 0.3² + 0.4².
+  expect(signal.expectedMoveBps).toBeCloseTo(40, 9);
+  expect(signal.moveDeviationBps).toBeCloseTo(80 * 0.5, 9);
+  expect(signal.confidence).toBeCloseTo(0.5 + (0.2 * (0.5 - 14 / 80)) / 0.5, 12);
+  expect(signal).toMatchObject({ action: 'BUY', probabilities: EVEN });
 });
 
 describe('consensus', () => {
@@ -180,7 +193,10 @@ describe('the stop', () => {
 });
 
 describe('broken invariants throw', () => {
-  const votes = [castVote({ name: 'a', version }, BUY), castVote({ name: 'b', version }, BUY)];
+  const votes = [
+    castVote({ name: 'a', version }, answerOf(BUY)),
+    castVote({ name: 'b', version }, answerOf(BUY)),
+  ];
   const input = {
     symbol: 'X',
     barOpenTimeMs: 0,
@@ -198,18 +214,16 @@ describe('broken invariants throw', () => {
     ["a stop's ATR that is no number", { stopAtr: Number.NaN }],
     ['a missing vote', { votes: votes.slice(1) }],
     ['a vote twice', { votes: [votes[0]!, votes[0]!] }],
-    ['a stranger', { votes: [votes[0]!, castVote({ name: 'z', version }, BUY)] }],
-    ['another version', { votes: [votes[0]!, castVote({ name: 'b', version: 'v20200101_000000' }, BUY)] }],
+    ['a stranger', { votes: [votes[0]!, castVote({ name: 'z', version }, answerOf(BUY))] }],
+    [
+      'another version',
+      { votes: [votes[0]!, castVote({ name: 'b', version: 'v20200101_000000' }, answerOf(BUY))] },
+    ],
   ])('%s', (_, change) => {
     expect(() => decideSignal({ ...input, ...change })).toThrow();
   });
 });
 
-test('a lean is the larger side, hold or not', () => {
-  expect([BUY, SELL, EVEN, { sell: 0.1, hold: 0.79, buy: 0.11 }].map(leanOf)).toEqual([
-    'BUY',
-    'SELL',
-    'HOLD',
-    'BUY',
-  ]);
+test('a lean is the side of the expected move, whatever the probabilities say', () => {
+  expect([0.5, -0.5, 0, 0.01].map(leanOf)).toEqual(['BUY', 'SELL', 'HOLD', 'BUY']);
 });

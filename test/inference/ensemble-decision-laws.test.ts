@@ -12,6 +12,7 @@ import {
   type Probabilities,
   type Vote,
 } from '../../lib/models/vote.ts';
+import { answerOf } from '../support/models/answer.ts';
 
 const probabilities: fc.Arbitrary<Probabilities> = fc
   .tuple(fc.nat(1000), fc.nat(1000), fc.nat(1000))
@@ -70,7 +71,9 @@ function inputOf(
   };
   const votes = named.map(
     (model): Vote =>
-      typeof model.answer === 'string' ? abstain(model, model.answer) : castVote(model, model.answer),
+      typeof model.answer === 'string'
+        ? abstain(model, model.answer)
+        : castVote(model, answerOf(model.answer)),
   );
   return {
     symbol: 'BTCUSDT',
@@ -175,8 +178,7 @@ describe('decideSignal', () => {
       expect(3 * leaning).toBeGreaterThanOrEqual(2 * signal.activeModels);
       expect(signal.activeModels).toBeGreaterThanOrEqual(2);
       expect(signal.expectedEdgeBps!).toBeGreaterThan(given.edgeThresholdBps);
-      const { sell, buy } = signal.probabilities!;
-      expect(signal.action === 'BUY' ? buy > sell : sell > buy).toBe(true);
+      expect(signal.action === 'BUY' ? signal.expectedMoveBps! > 0 : signal.expectedMoveBps! < 0).toBe(true);
       expect(signal.stopPrice! < signal.close).toBe(signal.action === 'BUY');
     });
   });

@@ -38,12 +38,12 @@ function countedRuntime() {
         const created = await onnx.createSession(model);
         if (!created.ok) return created;
         counted.open++;
-        const { probabilities, release } = created.value;
+        const { answers, release } = created.value;
         const countedRelease = () => {
           counted.open--;
           return release();
         };
-        return { ok: true, value: { probabilities, release: countedRelease } };
+        return { ok: true, value: { answers, release: countedRelease } };
       },
     } satisfies ModelRuntime,
   };

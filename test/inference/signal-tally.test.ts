@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { SignalTally } from '../../lib/inference/signal-tally.ts';
 import type { Action, Vote } from '../../lib/models/vote.ts';
+import { answerOf } from '../support/models/answer.ts';
 
 const PROBABILITIES = { sell: 0.2, hold: 0.3, buy: 0.5 };
 const vote = (model: string, action: Action): Vote => ({
   model,
   version: 'v20240728_000000',
   action,
-  probabilities: PROBABILITIES,
+  ...answerOf(PROBABILITIES),
 });
 const abstention = (model: string): Vote => ({
   model,

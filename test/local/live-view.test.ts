@@ -37,6 +37,8 @@ const signal = (symbol: string, action: Signal['action']): Signal => ({
   action,
   confidence: 0.612,
   probabilities: { sell: 0.1, hold: 0.288, buy: 0.612 },
+  expectedMoveBps: 26.34,
+  moveDeviationBps: 50,
   expectedEdgeBps: 12.34,
   votes: [
     {
@@ -44,6 +46,7 @@ const signal = (symbol: string, action: Signal['action']): Signal => ({
       version: 'v20240728_000000',
       action: 'BUY',
       probabilities: { sell: 0.1, hold: 0.3, buy: 0.6 },
+      move: { expected: 0.5, deviation: 0.7 },
     },
     { model: 'xgboost', version: 'v20240728_000000', abstained: 'sha256_mismatch' },
   ],

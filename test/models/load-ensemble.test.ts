@@ -30,12 +30,12 @@ function countingRuntime() {
       const session = await onnx.createSession(model);
       if (!session.ok) return session;
       counts.created++;
-      const { probabilities, release } = session.value;
+      const { answers, release } = session.value;
       const countedRelease = () => {
         counts.released++;
         return release();
       };
-      return { ok: true, value: { probabilities, release: countedRelease } };
+      return { ok: true, value: { answers, release: countedRelease } };
     },
   };
   return { runtime, counts };
@@ -344,11 +344,11 @@ describe('predictions', () => {
         async createSession(model) {
           const session = await onnx.createSession(model);
           if (!session.ok) return session;
-          const { probabilities, release } = session.value;
+          const { answers, release } = session.value;
           const fail = () => Promise.reject(new Error('out of\nmemory'));
           return {
             ok: true,
-            value: { release, probabilities: (...args) => (broken ? fail() : probabilities(...args)) },
+            value: { release, answers: (...args) => (broken ? fail() : answers(...args)) },
           };
         },
       },

@@ -31,7 +31,7 @@ describe('list and verify', () => {
       { name: 'nhits', bytes: null, featureSet: 'ok', problem: { reason: 'model_missing' } },
       { name: 'patchtst', featureSet: 'unknown', problem: { reason: 'sha256_mismatch' } },
       { name: 'xgboost', version: 'v20240101_000000', weight: null, featureSet: 'ok', problem: undefined },
-      { name: 'xgboost', version: VERSION, weight: 1, bytes: 842, featureSet: 'ok', problem: undefined },
+      { name: 'xgboost', version: VERSION, weight: 1, bytes: 1055, featureSet: 'ok', problem: undefined },
     ]);
   });
 

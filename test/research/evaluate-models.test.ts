@@ -283,7 +283,7 @@ describe('what cannot be known', () => {
   test.each([
     ['{', /cannot be read/],
     [{ trials: [{ key: 'a' }] }, /lists no trials/],
-    [{ trials: [{ outOfFold: { topNetBps: null } }] }, /1 of 1 logged trials/],
+    [{ trials: [{ outOfFold: { actedNetBps: null } }] }, /1 of 1 logged trials/],
   ])('a log of trials that does not say enough (%j) is named', async (log, why) => {
     const store = await buildStore();
     await store.put(
@@ -297,8 +297,8 @@ describe('what cannot be known', () => {
 
   test("the deflated Sharpe ratio reckons with every logged trial's ratio per day, and with the strategy's own", async () => {
     // Net 3 ± 2 over 25 days: t 1.5, and 0.3 a day.
-    const outOfFold = { topNetBps: 3, topNetStandardErrorBps: 2, topDays: 25 };
-    const log = { trials: [{ outOfFold }, { outOfFold: { ...outOfFold, topNetBps: -1 } }] };
+    const outOfFold = { actedNetBps: 3, actedNetStandardErrorBps: 2, actedDays: 25 };
+    const log = { trials: [{ outOfFold }, { outOfFold: { ...outOfFold, actedNetBps: -1 } }] };
     const { strategy } = await evaluated(await buildStore({ log }));
     const returns = strategy.daily.map(({ value }) => value);
     const trialSharpes = [0.3, -0.1, dailySharpe(returns)!];

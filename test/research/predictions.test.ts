@@ -92,9 +92,9 @@ test('nothing that happens later changes an answer', async () => {
   const rows = before.openTimeMs.length;
   expect(rows).toBe(140);
   expect(after.close.subarray(0, rows)).toEqual(before.close);
-  expect(after.probabilities.subarray(0, before.probabilities.length)).toEqual(before.probabilities);
-  expect(after.probabilities.subarray(before.probabilities.length)).not.toEqual(
-    (await predict()).probabilities.subarray(before.probabilities.length),
+  expect(after.answers.subarray(0, before.answers.length)).toEqual(before.answers);
+  expect(after.answers.subarray(before.answers.length)).not.toEqual(
+    (await predict()).answers.subarray(before.answers.length),
   );
 });
 

@@ -13,9 +13,9 @@ import { replayColumns, replayPast, replayUseCases } from '../../lib/runtime/com
 import { replayInputOf } from '../support/trading/past.ts';
 
 const SAMPLE = resolve(import.meta.dirname, '../../samples/crash-2024-08-05');
-/** With a time of funding and a change of day. */
+/** With two times of funding and a change of day. */
 const FROM_MS = Date.UTC(2024, 7, 4, 22);
-const TO_MS = Date.UTC(2024, 7, 5, 4);
+const TO_MS = Date.UTC(2024, 7, 5, 9);
 
 const recorded = new Map<string, CandleSeries>();
 beforeAll(async () => {
@@ -52,14 +52,15 @@ function answersTo(
     answers.openTimeMs[row] = candles.openTimeMs[candle]!;
     answers.close[row] = candles.close[candle]!;
     answers.atr[row] = range.reduce((sum, of) => sum + of, 0) / 14;
-    answers.stopAtr[row] = answers.atr[row]!;
+    answers.stopAtr[row] = 3 * answers.atr[row]!;
     const draw = drawOf(about.index, row);
     const strength = 0.5 + 0.4 * drawOf(about.index, row + 100_000);
     const [sell, buy] = draw < about.acts / 2 ? [strength, 0.05] : [0.05, strength];
-    const leans = draw < about.acts ? [sell, 1 - sell - buy, buy] : [0.33, 0.33, 0.34];
-    answers.probabilities.set([...leans, ...leans], row * 6);
+    const leans =
+      draw < about.acts ? [sell, 1 - sell - buy, buy, buy - sell, 0.6] : [0.33, 0.33, 0.34, 0.01, 0.8];
+    answers.answers.set([...leans, ...leans], row * 10);
     if (draw > 0.97) answers.abstentions[row * 2] = 13;
-    else if (draw > 0.95) answers.probabilities.set([0.6, 0.2, 0.2], row * 6);
+    else if (draw > 0.95) answers.answers.set([0.6, 0.2, 0.2, -0.4, 0.7], row * 10);
   }
   return answers;
 }
@@ -100,18 +101,18 @@ async function playBoth(
 
 describe('on recorded candles of a crash', () => {
   test.each<[string, { acts: number; trades: number; deposit?: number }, Partial<BacktestSettings>]>([
-    ['as released, many signals', { acts: 0.2, trades: 120 }, {}],
-    ['every symbol at once', { acts: 0.6, trades: 250 }, { positionsMax: 20, positionFractionMax: 0.05 }],
-    ['few signals', { acts: 0.004, trades: 1 }, {}],
-    ['no shorts', { acts: 0.2, trades: 50 }, { longOnly: true }],
-    ['stops in the next tick', { acts: 0.3, trades: 250 }, { stopAtrMultiple: 0.2, positionsMax: 30 }],
-    ['stops out of reach', { acts: 0.3, trades: 120 }, { stopAtrMultiple: 50, positionsMax: 15 }],
+    ['as released, many signals', { acts: 0.2, trades: 250 }, {}],
+    ['every symbol at once', { acts: 0.6, trades: 500 }, { positionsMax: 20, positionFractionMax: 0.05 }],
+    ['few signals', { acts: 0.004, trades: 3 }, {}],
+    ['no shorts', { acts: 0.2, trades: 100 }, { longOnly: true }],
+    ['stops in the next tick', { acts: 0.3, trades: 500 }, { stopAtrMultiple: 0.2, positionsMax: 30 }],
+    ['stops out of reach', { acts: 0.3, trades: 250 }, { stopAtrMultiple: 50, positionsMax: 15 }],
     [
       'dear funding, dear fills, half the capital',
-      { acts: 0.1, trades: 40 },
+      { acts: 0.1, trades: 80 },
       { fundingBpsPer8h: 40, feeBps: 9, slippageBps: 6, capitalFraction: 0.5, positionsMax: 8 },
     ],
-    ['funding that is received', { acts: 0.1, trades: 40 }, { fundingBpsPer8h: -15, longOnly: true }],
+    ['funding that is received', { acts: 0.1, trades: 80 }, { fundingBpsPer8h: -15, longOnly: true }],
     [
       'an account too small for most orders',
       { acts: 0.3, trades: 1, deposit: 60 },
@@ -119,7 +120,7 @@ describe('on recorded candles of a crash', () => {
     ],
     [
       'a high threshold, large positions',
-      { acts: 0.5, trades: 15 },
+      { acts: 0.5, trades: 30 },
       { edgeThresholdBps: 40, positionFractionMax: 1 },
     ],
     ['no position allowed', { acts: 0.2, trades: 0 }, { positionsMax: 0 }],

@@ -46,5 +46,5 @@ def test_without_rows_nothing_is_ever_likely() -> None:
 
 
 def test_the_score_is_the_edge_after_costs_in_units_of_its_deviation() -> None:
-    scores = edge_scores(np.array([[0.125, 0.25, 0.625], [0.625, 0.25, 0.125]]), np.full(2, 14 / 80))
-    assert np.allclose(scores, (0.5 - 14 / 80) / np.sqrt(0.5))
+    scores = edge_scores(np.array([0.5, -0.5]), np.full(2, 0.8), np.full(2, 14 / 80))
+    assert np.allclose(scores, (0.5 - 14 / 80) / 0.8)

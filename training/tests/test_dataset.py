@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from training.dataset import Dataset, DatasetError, load_dataset
+from training.dataset import Dataset, DatasetError, load_dataset, with_earlier
+from training.folds import FoldPlan, walk_forward
 from training.tests.conftest import BAR_MS, write_dataset
 from training.trainer import Examples
 
@@ -84,3 +86,23 @@ def test_spoiled_dataset_is_refused(tmp_path: Path, spoil: Callable[[Path], obje
     spoil(tmp_path)
     with pytest.raises(DatasetError):
         load_dataset(tmp_path)
+
+
+def test_an_older_regime_is_learned_from_at_half_weight_and_never_evaluated(tmp_path: Path) -> None:
+    older = load_dataset(write_dataset(tmp_path / "older", symbols=2, bars=1_400))
+    shifted = replace(older, ts=older.ts + 10_000 * older.bar_ms, folds_from_ms=older.folds_from_ms + 10_000 * older.bar_ms)
+    joined = with_earlier(shifted, older)
+    n = len(older.ts)
+    assert len(joined.ts) == 2 * n and joined.symbols == older.symbols
+    assert np.array_equal(joined.features[:n], joined.features[n:])
+    assert np.array_equal(joined.symbol_index[:n], joined.symbol_index[n:])
+    now, before = joined.targets[6].weight[n:], joined.targets[6].weight[:n]
+    assert np.array_equal(before, now / 2)
+    folds = walk_forward(joined.ts[joined.ts >= joined.folds_from_ms], 6, joined.bar_ms, FoldPlan(folds=4))
+    assert all(fold.fit(joined.ts)[:n].all() and not fold.test(joined.ts)[:n].any() for fold in folds)
+    assert np.array_equal(np.flatnonzero(joined.has_sequence[n:]), np.flatnonzero(older.has_sequence))
+    with pytest.raises(DatasetError, match="must end before"):
+        with_earlier(older, shifted)
+    other = replace(shifted, meta=shifted.meta | {"featureSetHash": "0" * 64})
+    with pytest.raises(DatasetError, match="another featureSetHash"):
+        with_earlier(other, older)

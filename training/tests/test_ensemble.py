@@ -19,12 +19,12 @@ def trial(data: Dataset, rows: list[int], probabilities: list[list[float]], gain
     return SimpleNamespace(
         targets=data.targets[6],
         rows=[np.array(rows)],
-        margins=[np.log(np.array(probabilities))],
-        out_of_fold={"priorLogLoss": 1.0, "logLoss": 1.0 - gain},
+        margins=[np.array([[*np.log(p), p[2] - p[0], np.sqrt(p[0] + p[2] - (p[2] - p[0]) ** 2)] for p in probabilities])],
+        out_of_fold={"moveGain": gain},
     )
 
 
-def test_weights_follow_the_gain_over_the_prior_with_a_floor(data: Dataset) -> None:
+def test_weights_follow_the_gain_of_the_expected_moves_with_a_floor(data: Dataset) -> None:
     p = [[0.2, 0.5, 0.3]]
     weights = model_weights([trial(data, [0], p, 0.06), trial(data, [0], p, 0.04), trial(data, [0], p, -0.5)])
     assert sum(weights) == pytest.approx(1.0, abs=1e-3)

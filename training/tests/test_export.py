@@ -17,17 +17,17 @@ from training.parity import TOLERANCE, ParityError, check_parity
 from training.train_lightgbm import LightGbmTrainer, LightGbmTrees
 from training.train_xgboost import XgBoostTrainer
 from training.trainer import Examples, Run
-from training.tree_pair import BinaryTrees, TreePair
+from training.tree_set import Trees, TreeSet
 
 CALIBRATION = Calibration("vector_scaling", side_scale=0.8, move_scale=1.1, move_shift=0.1)
 TRAINERS: dict[str, Callable[[Run], LightGbmTrainer | XgBoostTrainer]] = {"lightgbm": LightGbmTrainer, "xgboost": XgBoostTrainer}
 
 
 @pytest.fixture(scope="module", params=sorted(TRAINERS))
-def fitted(request: pytest.FixtureRequest, data: Dataset) -> tuple[str, TreePair, Forest]:
+def fitted(request: pytest.FixtureRequest, data: Dataset) -> tuple[str, TreeSet, Forest]:
     trainer = TRAINERS[request.param](Run(seed=7, threads=1))
     examples = Examples(data, data.targets[6], np.arange(0, len(data.ts), 2))
-    model = trainer.fit(trainer.candidates[0], examples, None, (20, 20))
+    model = trainer.fit(trainer.candidates[0], examples, None, (20,) * 4)
     return request.param, model, model.forest()
 
 
@@ -45,7 +45,7 @@ def walked(forest: Forest, inputs: F32) -> F64:
     return margins
 
 
-def test_parity_at_one_ulp_around_every_threshold(fitted: tuple[str, TreePair, Forest], data: Dataset) -> None:
+def test_parity_at_one_ulp_around_every_threshold(fitted: tuple[str, TreeSet, Forest], data: Dataset) -> None:
     _, model, forest = fitted
     parity = check_parity(model, model.export(CALIBRATION), CALIBRATION, data.features[:10_000], seed=7)
     assert parity.probe_rows == 3 * (forest.feature >= 0).sum() > 500
@@ -53,7 +53,7 @@ def test_parity_at_one_ulp_around_every_threshold(fitted: tuple[str, TreePair, F
     assert parity.max_abs_difference <= TOLERANCE / 10
 
 
-def test_every_probe_sits_at_its_own_split(fitted: tuple[str, TreePair, Forest], data: Dataset) -> None:
+def test_every_probe_sits_at_its_own_split(fitted: tuple[str, TreeSet, Forest], data: Dataset) -> None:
     """The two probes on either side of a threshold end in different leaves of that tree: the split was really reached."""
     _, _, forest = fitted
     probes = threshold_probes(forest, data.features[:2_000], 7, 10**6)
@@ -77,13 +77,13 @@ def test_every_probe_sits_at_its_own_split(fitted: tuple[str, TreePair, Forest],
     assert parted == len(inner)
 
 
-def test_arrays_say_what_the_library_computes(fitted: tuple[str, TreePair, Forest], data: Dataset) -> None:
+def test_arrays_say_what_the_library_computes(fitted: tuple[str, TreeSet, Forest], data: Dataset) -> None:
     _, model, forest = fitted
     probes = model.probe_inputs(data.features[:2_000], 9, 3_000)
     assert np.abs(walked(forest, probes) - model.margins(probes)).max() < 1e-5
 
 
-def test_a_wrong_split_rule_is_refused(fitted: tuple[str, TreePair, Forest], data: Dataset) -> None:
+def test_a_wrong_split_rule_is_refused(fitted: tuple[str, TreeSet, Forest], data: Dataset) -> None:
     _, model, forest = fitted
     wrong = replace(forest, mode="BRANCH_LT" if forest.mode == "BRANCH_LEQ" else "BRANCH_LEQ")
     with pytest.raises(ParityError):
@@ -91,15 +91,15 @@ def test_a_wrong_split_rule_is_refused(fitted: tuple[str, TreePair, Forest], dat
 
 
 @pytest.fixture(scope="module")
-def lightgbm_model(data: Dataset) -> TreePair:
+def lightgbm_model(data: Dataset) -> TreeSet:
     trainer = LightGbmTrainer(Run(seed=7, threads=1))
-    return trainer.fit(trainer.candidates[0], Examples(data, data.targets[6], np.arange(0, len(data.ts), 2)), None, (20, 20))
+    return trainer.fit(trainer.candidates[0], Examples(data, data.targets[6], np.arange(0, len(data.ts), 2)), None, (20,) * 4)
 
 
-def test_naive_rounding_of_lightgbm_thresholds_is_refused(lightgbm_model: TreePair) -> None:
+def test_naive_rounding_of_lightgbm_thresholds_is_refused(lightgbm_model: TreeSet) -> None:
     """Right on random rows, wrong at the thresholds: the error that random data never shows."""
     forest = lightgbm_model.forest()
-    exact = [node["threshold"] for node in [*_nodes(lightgbm_model.move), *_nodes(lightgbm_model.side)]]
+    exact = [node["threshold"] for trees in _forests(lightgbm_model) for node in _nodes(trees)]
     naive = forest.threshold.copy()
     naive[forest.feature >= 0] = np.array(exact).astype(np.float32)
     wrong = replace(forest, threshold=naive)
@@ -109,7 +109,7 @@ def test_naive_rounding_of_lightgbm_thresholds_is_refused(lightgbm_model: TreePa
         check_parity(lightgbm_model, forest_to_onnx(wrong, CALIBRATION), CALIBRATION, rows, seed=7)
 
 
-def test_lightgbm_reads_what_is_next_to_zero_as_zero(lightgbm_model: TreePair, data: Dataset) -> None:
+def test_lightgbm_reads_what_is_next_to_zero_as_zero(lightgbm_model: TreeSet, data: Dataset) -> None:
     """Splits beside zero have thresholds of ±1e-35, where comparing as written goes astray on one side."""
     forest = lightgbm_model.forest()
     beside_zero = np.flatnonzero((forest.feature >= 0) & (np.abs(forest.threshold) < 1e-30))
@@ -121,7 +121,11 @@ def test_lightgbm_reads_what_is_next_to_zero_as_zero(lightgbm_model: TreePair, d
         assert np.abs(walked(forest, rows) - lightgbm_model.margins(rows)).max() < 1e-5
 
 
-def _nodes(trees: BinaryTrees) -> list[dict[str, Any]]:
+def _forests(model: TreeSet) -> tuple[Trees, ...]:
+    return (model.move, model.side, model.expected, model.range)
+
+
+def _nodes(trees: Trees) -> list[dict[str, Any]]:
     """Inner nodes in the order in which lightgbm_forest lists them: root, left branch, right branch."""
 
     def walk(node: dict[str, Any]) -> list[dict[str, Any]]:
@@ -140,12 +144,12 @@ def test_largest_float32_at_most_keeps_every_comparison() -> None:
 
 
 def test_graph_shows_the_probabilities_alone_and_no_trace_of_its_making(
-    fitted: tuple[str, TreePair, Forest],
+    fitted: tuple[str, TreeSet, Forest],
 ) -> None:
     _, model, _ = fitted
     body = model.export(CALIBRATION)
     graph = onnx.load_from_string(body)
-    assert [o.name for o in graph.graph.output] == ["probabilities"]
+    assert [o.name for o in graph.graph.output] == ["answers"]
     assert [i.name for i in graph.graph.input] == ["features"]
     assert {o.domain: o.version for o in graph.opset_import} == {"": 17, "ai.onnx.ml": 3}
     assert not graph.metadata_props and not graph.producer_name and not graph.doc_string

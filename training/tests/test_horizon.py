@@ -14,9 +14,10 @@ def trial(horizon: int, ics: list[float], t: float, net: float | None, gain: flo
         "rankIcT": t,
         "priorLogLoss": 1.0,
         "logLoss": 1.0 - gain,
-        "topGrossBps": None if net is None else net + 14,
-        "topNetBps": net,
-        "topNetStandardErrorBps": 2.0,
+        "actedGrossBps": None if net is None else net + 14,
+        "actedNetBps": net,
+        "actedNetStandardErrorBps": 2.0,
+        "actedSignals": 0 if net is None else 400,
     }
     return SimpleNamespace(
         targets=SimpleNamespace(horizon_bars=horizon), metrics=[{"rankIc": ic} for ic in ics], out_of_fold=total

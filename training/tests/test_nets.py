@@ -136,7 +136,7 @@ def test_graph_is_clean_and_its_bytes_repeat_in_another_process(model: FittedNet
     assert {o.domain: o.version for o in graph.opset_import} == {"": 17}
     assert not graph.metadata_props and not graph.producer_name and not graph.doc_string and not graph.functions
     assert not any(node.doc_string or node.metadata_props for node in graph.graph.node)
-    assert [i.name for i in graph.graph.input] == ["sequence"] and [o.name for o in graph.graph.output] == ["probabilities"]
+    assert [i.name for i in graph.graph.input] == ["sequence"] and [o.name for o in graph.graph.output] == ["answers"]
     assert [d.dim_param or d.dim_value for d in graph.graph.input[0].type.tensor_type.shape.dim] == ["N", 96, 8]
     assert all(t.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.INT64) for t in graph.graph.initializer)
     for trace in (str(ROOT).encode(), b".py", b"site-packages", b"/home", b"/tmp"):

@@ -7,11 +7,13 @@ import {
   formatPercent,
   NOT_AVAILABLE,
 } from '../../../lib/core/format-figure.ts';
+import { DAY_MS } from '../../../lib/core/units.ts';
 import { type CriterionResult, GO_CRITERIA, type GoCriterion } from '../../../lib/rollout/go-no-go.ts';
 import type { GoNoGoReport } from '../../../lib/rollout/use-cases/assess-rollout.ts';
-import { CommandFailure, UsageError } from '../../command-error.ts';
+import { CommandFailure, toCommandError, UsageError } from '../../command-error.ts';
+import { createProgressLine } from '../../format/progress-line.ts';
 import { formatTable } from '../../format/text-table.ts';
-import { parseCount } from '../../options.ts';
+import { parseCount, parseFolder, parseInstant, parseSymbols } from '../../options.ts';
 import { print, printJson } from '../../output.ts';
 import { writeReport } from '../../reports/write-report.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
@@ -21,6 +23,12 @@ interface GoNoGoOptions extends SystemOptions {
   readonly verify?: string;
   readonly json: boolean;
   readonly report?: string;
+  readonly data?: string;
+  readonly from?: number;
+  readonly to?: number;
+  readonly symbols?: readonly string[];
+  readonly models?: string;
+  readonly predictions?: string;
 }
 
 const HOURS_DEFAULT = 24;
@@ -30,18 +38,29 @@ const EXIT_NO_GO = 1;
 
 export function addGoNoGoCommand(program: Command): void {
   addSystemOptions(program.command('gonogo'))
-    .description('assess the last hours of paper trading; exit code 0 for GO, 1 for NO_GO')
+    .description(
+      'assess the last hours of paper trading; exit code 0 for GO, 1 for NO_GO; with --data, how the criteria did on the past',
+    )
     .option('--hours <n>', 'hours to assess; GO needs 24 to 48', parseCount, HOURS_DEFAULT)
     .option(
       '--verify <key>',
       'verify stored evidence instead: its bytes, and that its verdict follows from it',
     )
+    .option('--data <dir>', 'replay recorded candles instead, day by day from --from to --to', parseFolder)
+    .option('--from <iso>', 'first day of the replay', parseInstant)
+    .option('--to <iso>', 'end of the replay, exclusive', parseInstant)
+    .option('--symbols <list>', 'of the replay, such as BTCUSDT,ETHUSDT (default: all)', parseSymbols)
+    .option('--models <dir>', 'of the replay (default: the starter models)', parseFolder)
+    .option('--predictions <file>', "cache of the models' answers of the replay, reused when it fits")
     .option('--json', 'print JSON', false)
     .option('--report <file>', 'write a page to this HTML file')
     .action(runGoNoGo);
 }
 
 async function runGoNoGo(options: GoNoGoOptions): Promise<void> {
+  if (options.data !== undefined) return replay(options, options.data);
+  if (options.from !== undefined || options.to !== undefined)
+    throw new UsageError('--from and --to belong to a replay: name its candles with --data');
   if (options.verify !== undefined) return verify(options, options.verify);
   if (options.hours > HOURS_MAX) throw new UsageError(`--hours must be at most ${HOURS_MAX}`);
   const { reportGoNoGo } = await import('../../../lib/rollout/use-cases/assess-rollout.ts');
@@ -61,6 +80,32 @@ async function runGoNoGo(options: GoNoGoOptions): Promise<void> {
     await writeReport(options.report, formatGoNoGoPage(report, { criteria, drift }));
   }
   if (report.decision.verdict === 'NO_GO') process.exitCode = EXIT_NO_GO;
+}
+
+async function replay(options: GoNoGoOptions, dataFolder: string): Promise<void> {
+  const { from, to } = options;
+  if (from === undefined || to === undefined) throw new UsageError('a replay needs --from and --to');
+  if (from % DAY_MS !== 0 || to % DAY_MS !== 0 || from >= to)
+    throw new UsageError(
+      'a replay is of whole UTC days: --from and --to must be midnights, --from the earlier',
+    );
+  if (options.verify !== undefined || options.report !== undefined)
+    throw new UsageError('a replay has neither --verify nor --report');
+  const { replayGoNoGo } = await import('../../../lib/runtime/compose/research/replay-gonogo.ts');
+  const progress = await createProgressLine();
+  const replayed = await replayGoNoGo({
+    dataFolder,
+    modelsFolder: options.models,
+    symbols: options.symbols,
+    fromMs: from,
+    toMs: to,
+    predictionsFile: options.predictions,
+    onSymbol: ({ done, of, symbol }) => progress.show(`${done}/${of} ${symbol}`),
+  }).finally(progress.end);
+  if (!replayed.ok) throw toCommandError(replayed.error);
+  if (options.json) return printJson(replayed.value);
+  const { formatGoNoGoReplay } = await import('../../reports/gonogo-replay-text.ts');
+  print(formatGoNoGoReplay(replayed.value));
 }
 
 async function verify(options: GoNoGoOptions, key: string): Promise<void> {

@@ -9,13 +9,14 @@ import { z } from 'zod';
 import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { MIB } from '../../core/units.ts';
+import { OUTPUT_WIDTH } from '../../models/model-output.ts';
 import {
   allocatePredictions,
   type PredictionCache,
   type Predictions,
 } from '../../research/use-cases/predictions.ts';
 
-const MAGIC = 'qtrader predictions 2\n';
+const MAGIC = 'qtrader predictions 3\n';
 const TRAILER_BYTES = 8 + MAGIC.length;
 const DIRECTORY_BYTES_MAX = 16 * MIB;
 
@@ -155,13 +156,13 @@ class OpenFile implements PredictionFile {
   }
 }
 
-const COLUMNS = ['openTimeMs', 'close', 'atr', 'stopAtr', 'probabilities', 'abstentions'] as const;
+const COLUMNS = ['openTimeMs', 'close', 'atr', 'stopAtr', 'answers', 'abstentions'] as const;
 
 const bytesOf = (column: Float64Array | Uint8Array): Uint8Array =>
   new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
 
 /** float64 of time, close and two ATRs; of each member three classes and whether it abstained. */
-const bytesIn = ({ rows, members }: Block): number => rows * (4 * 8 + members * (3 * 8 + 1));
+const bytesIn = ({ rows, members }: Block): number => rows * (4 * 8 + members * (OUTPUT_WIDTH * 8 + 1));
 
 /** undefined for a file that is something else. What the file does not hold is not listed. */
 async function readDirectory(handle: FileHandle): Promise<Block[] | undefined> {

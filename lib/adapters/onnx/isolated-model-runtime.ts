@@ -56,7 +56,7 @@ async function createSession(
   }
   const width = valuesPerRow(model.input);
   return success({
-    async probabilities(input, rows) {
+    async answers(input, rows) {
       invariant(input.length === rows * width, `${input.length} input values for ${rows} rows of ${width}`);
       return isolated.ask({ order: 'run', input, rows }, limits.callMs);
     },

@@ -36,7 +36,7 @@ let session: ModelSession | undefined;
 async function answer(order: ModelOrder): Promise<ModelAnswer> {
   await watching;
   if (order.order === 'start') return {};
-  if (order.order === 'run') return { output: await session!.probabilities(order.input, order.rows) };
+  if (order.order === 'run') return { output: await session!.answers(order.input, order.rows) };
   const opened = await createOnnxModelRuntime().createSession(order);
   if (!opened.ok) return { problem: opened.error };
   session = opened.value;

@@ -6,8 +6,8 @@ import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { valuesPerRow } from '../../models/check-manifest.ts';
 import type { ModelInput } from '../../models/manifest.ts';
+import { OUTPUT_WIDTH } from '../../models/model-output.ts';
 import type { ModelRuntime, ModelSession } from '../../models/ports.ts';
-import { CLASSES } from '../../models/vote.ts';
 import { inspectModel } from './inspect-model.ts';
 import { dimensionsPerRow, findShapeProblem } from './model-shape.ts';
 
@@ -67,22 +67,20 @@ function wrapSession(session: InferenceSession, { input, outputName }: DeclaredM
     const feeds = { [input.name]: new Tensor('float32', values, [rows, ...dimensionsPerRow(input)]) };
     const output = (await session.run(feeds, [outputName]))[outputName]!;
     const { type, dims, data } = output;
-    if (type !== 'float32' || dims.length !== 2 || dims[0] !== rows || dims[1] !== CLASSES.length) {
-      throw new Error(
-        `output ${outputName} is ${type} [${dims}], must be float32 [${rows},${CLASSES.length}]`,
-      );
+    if (type !== 'float32' || dims.length !== 2 || dims[0] !== rows || dims[1] !== OUTPUT_WIDTH) {
+      throw new Error(`output ${outputName} is ${type} [${dims}], must be float32 [${rows},${OUTPUT_WIDTH}]`);
     }
     return data as Float32Array;
   };
   return {
-    async probabilities(values, rows) {
+    async answers(values, rows) {
       invariant(values.length === rows * width, `${values.length} input values for ${rows} rows of ${width}`);
       const chunkRows = chunkRowsOf(input);
-      const output = new Float32Array(rows * CLASSES.length);
+      const output = new Float32Array(rows * OUTPUT_WIDTH);
       for (let row = 0; row < rows; row += chunkRows) {
         const count = Math.min(chunkRows, rows - row);
         const chunk = values.subarray(row * width, (row + count) * width);
-        output.set(await run(chunk, count).catch(rethrowOneLine), row * CLASSES.length);
+        output.set(await run(chunk, count).catch(rethrowOneLine), row * OUTPUT_WIDTH);
       }
       return output;
     },
@@ -103,7 +101,7 @@ function findUndeclared(session: InferenceSession, { input, outputName }: Declar
   return (
     findShapeProblem(inputMetadata[0]!, dimensionsPerRow(input)) ??
     // An exporter may leave the output's width open; every run checks it.
-    findShapeProblem(output, [CLASSES.length], { widthMayBeOpen: true })
+    findShapeProblem(output, [OUTPUT_WIDTH], { widthMayBeOpen: true })
   );
 }
 

@@ -160,7 +160,7 @@ async function startSession(
   });
   if (!created.ok) return problem('session_failed', created.error);
   const session = created.value;
-  const goldenProblem = await session.probabilities(golden.value.input, golden.value.rows).then(
+  const goldenProblem = await session.answers(golden.value.input, golden.value.rows).then(
     (output) => findGoldenProblem(golden.value, output),
     (error): ModelProblem => ({ reason: 'inference_failed', message: `golden vectors: ${messageOf(error)}` }),
   );

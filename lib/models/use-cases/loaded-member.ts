@@ -5,7 +5,7 @@ import { messageOf } from '../../core/message-of.ts';
 import { valuesPerRow } from '../check-manifest.ts';
 import type { EnsembleMember } from '../ensemble.ts';
 import type { ModelInput } from '../manifest.ts';
-import { readProbabilities } from '../model-output.ts';
+import { readAnswers } from '../model-output.ts';
 import type { ModelSession } from '../ports.ts';
 import { abstain, castVote, type ModelAbstentionReason, type Vote } from '../vote.ts';
 
@@ -74,19 +74,19 @@ export function toLoadedMember(
       );
       let output: Float32Array;
       try {
-        output = await shared.session.probabilities(values, rows);
+        output = await shared.session.answers(values, rows);
       } catch (error) {
         const votes = Array.from({ length: rows }, () => abstain(member, 'inference_failed'));
         return { votes, failed: fail('inference_failed', messageOf(error)) };
       }
-      const answers = readProbabilities(output, rows);
+      const answers = readAnswers(output, rows);
       const unanswered = rows > 0 && answers.every((answer) => answer === undefined);
       return {
         votes: answers.map((answer) =>
           answer ? castVote(member, answer) : abstain(member, 'invalid_output'),
         ),
         failed: unanswered
-          ? fail('invalid_output', `none of ${rows} rows is a probability vector`)
+          ? fail('invalid_output', `none of ${rows} rows is a probability vector and a move`)
           : undefined,
       };
     },

@@ -27,6 +27,8 @@ export interface EvaluatedRows {
   readonly forwardReturns: Float32Array;
   /** [rows, 3] row-major: sell, hold, buy. */
   readonly probabilities: Float32Array;
+  /** Expected move of each row, any unit that is the same within a bar of the clock and symbol. */
+  readonly expectedMoves: Float32Array;
 }
 
 export type ClassPrior = readonly [sell: number, hold: number, buy: number];
@@ -143,13 +145,10 @@ function weekScores(weekStartMs: number, { scores }: { scores: ClassificationSco
 }
 
 function evaluateDirection(
-  { barOpenTimeMs, probabilities, forwardReturns }: EvaluatedRows,
+  { barOpenTimeMs, expectedMoves, forwardReturns }: EvaluatedRows,
   horizonBars: number,
 ): Pick<ProbabilityEvaluation, 'direction' | 'directionT' | 'directionTKind'> {
-  const score = Float64Array.from(
-    forwardReturns,
-    (_, row) => probabilities[row * 3 + 2]! - probabilities[row * 3]!,
-  );
+  const score = Float64Array.from(expectedMoves);
   const direction = informationCoefficient(
     { barOpenTimeMs, score, forwardReturn: forwardReturns },
     { horizonBars, symbolsMin: SYMBOLS_PER_BAR_MIN },

@@ -24,8 +24,8 @@ export class ProfitReliabilityTally {
   }
 
   /** @param forwardReturn ln(close[t+h] / close[t]) */
-  add(signal: Pick<Signal, 'action' | 'confidence' | 'probabilities'>, forwardReturn: number): void {
-    const lean = signal.probabilities === null ? 'HOLD' : leanOf(signal.probabilities);
+  add(signal: Pick<Signal, 'action' | 'confidence' | 'expectedMoveBps'>, forwardReturn: number): void {
+    const lean = leanOf(signal.expectedMoveBps ?? 0);
     if (lean === 'HOLD') return;
     const moveBps = 10_000 * Math.expm1(forwardReturn);
     const isProfitable = (lean === 'BUY' ? moveBps : -moveBps) > this.#costsBps;

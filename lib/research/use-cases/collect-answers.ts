@@ -49,6 +49,8 @@ export interface CollectRequest {
 interface Answered {
   /** [rows, 3]; zeros where `isAnswered` is 0. */
   readonly probabilities: Float32Array;
+  /** In barriers. */
+  readonly expectedMoves: Float32Array;
   readonly isAnswered: Uint8Array;
 }
 
@@ -138,7 +140,7 @@ async function collectSymbol(
       block.tally.add(signal);
       into.confidence.add(signal, bars.forwardReturns[rows[position]!]!);
       for (const tally of into.votes.values()) tally.add(signal);
-      keepAnswers(block, position, signal);
+      keepAnswers(block, position, { signal, barrierBps: bars.barrierBps[rows[position]!]! });
       if (signal.action === 'HOLD') return;
       const { candidate, edge } = followDecision(bars, rows[position]!, { signal, symbolIndex, ensemble });
       into.edge.add(edge);
@@ -163,6 +165,7 @@ function allocateBlock(
 ): AnswerBlock {
   const answered = () => ({
     probabilities: new Float32Array(rows.length * 3),
+    expectedMoves: new Float32Array(rows.length),
     isAnswered: new Uint8Array(rows.length),
   });
   return {
@@ -178,16 +181,23 @@ function allocateBlock(
   };
 }
 
-function keepAnswers({ voters }: AnswerBlock, row: number, signal: Signal): void {
-  const keep = (voter: string, { sell, hold, buy }: Probabilities) => {
-    const { probabilities, isAnswered } = voters.get(voter)!;
+function keepAnswers(
+  { voters }: AnswerBlock,
+  row: number,
+  { signal, barrierBps }: { signal: Signal; barrierBps: number },
+): void {
+  const keep = (voter: string, { sell, hold, buy }: Probabilities, expectedMove: number) => {
+    const { probabilities, expectedMoves, isAnswered } = voters.get(voter)!;
+    expectedMoves[row] = expectedMove;
     probabilities[row * 3] = sell;
     probabilities[row * 3 + 1] = hold;
     probabilities[row * 3 + 2] = buy;
     isAnswered[row] = 1;
   };
-  for (const vote of signal.votes) if ('probabilities' in vote) keep(vote.model, vote.probabilities);
-  if (signal.probabilities !== null) keep(ENSEMBLE_VOTER, signal.probabilities);
+  for (const vote of signal.votes)
+    if ('probabilities' in vote) keep(vote.model, vote.probabilities, vote.move.expected);
+  if (signal.probabilities !== null && signal.expectedMoveBps !== null)
+    keep(ENSEMBLE_VOTER, signal.probabilities, signal.expectedMoveBps / barrierBps);
 }
 
 function followDecision(
@@ -229,16 +239,18 @@ export function rowsAnsweredBy(blocks: readonly AnswerBlock[], voter: string): E
     labels: new Uint8Array(count),
     forwardReturns: new Float32Array(count),
     probabilities: new Float32Array(count * 3),
+    expectedMoves: new Float32Array(count),
   };
   let next = 0;
   blocks.forEach((block, symbol) => {
-    const { probabilities, isAnswered } = block.voters.get(voter)!;
+    const { probabilities, expectedMoves, isAnswered } = block.voters.get(voter)!;
     for (let row = 0; row < isAnswered.length; row++) {
       if (isAnswered[row] === 0) continue;
       rows.barOpenTimeMs[next] = block.openTimeMs[row]!;
       rows.symbols[next] = symbol;
       rows.labels[next] = block.labels[row]!;
       rows.forwardReturns[next] = block.forwardReturns[row]!;
+      rows.expectedMoves[next] = expectedMoves[row]!;
       rows.probabilities.set(probabilities.subarray(row * 3, row * 3 + 3), next * 3);
       next++;
     }

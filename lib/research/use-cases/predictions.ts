@@ -11,10 +11,10 @@ import type { OpenTimeRange } from '../../market/bar-range.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
 import { checkBars } from '../../market/grid.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
+import { OUTPUT_WIDTH } from '../../models/model-output.ts';
 import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
 import {
   abstain,
-  CLASSES,
   castVote,
   MODEL_ABSTENTION_REASONS,
   type ModelAbstentionReason,
@@ -35,8 +35,8 @@ export interface Predictions {
   readonly atr: Float64Array;
   /** Of the ensemble's stop timeframe. */
   readonly stopAtr: Float64Array;
-  /** [rows, members, 3]: sell, hold, buy; zeros where the member abstained. */
-  readonly probabilities: Float64Array;
+  /** [rows, members, 5] as `OUTPUT_COLUMNS` says; zeros where the member abstained. */
+  readonly answers: Float64Array;
   /** [rows, members]: 0 where the member answered, else one more than the index of its reason. */
   readonly abstentions: Uint8Array;
 }
@@ -56,7 +56,7 @@ export const allocatePredictions = (
   close: new Float64Array(rows),
   atr: new Float64Array(rows),
   stopAtr: new Float64Array(rows),
-  probabilities: new Float64Array(rows * members * CLASSES.length),
+  answers: new Float64Array(rows * members * OUTPUT_WIDTH),
   abstentions: new Uint8Array(rows * members),
 });
 
@@ -105,9 +105,9 @@ function keepSignal(predictions: Predictions, row: number, signal: Signal): void
       predictions.abstentions[position] = REASONS.indexOf(vote.abstained) + 1;
       return;
     }
-    CLASSES.forEach((name, index) => {
-      predictions.probabilities[position * CLASSES.length + index] = vote.probabilities[name];
-    });
+    const { probabilities, move } = vote;
+    const { sell, hold, buy } = probabilities;
+    predictions.answers.set([sell, hold, buy, move.expected, move.deviation], position * OUTPUT_WIDTH);
   });
 }
 
@@ -170,14 +170,17 @@ function membersByName(ensemble: Ensemble): Ensemble['members'] {
 }
 
 function voteOf(
-  { probabilities, abstentions, openTimeMs }: Predictions,
+  { answers, abstentions, openTimeMs }: Predictions,
   row: number,
   { member, index }: { member: Ensemble['members'][number]; index: number },
 ): Vote {
   const position = row * (abstentions.length / openTimeMs.length) + index;
   const abstention = abstentions[position]!;
   if (abstention > 0) return abstain(member, REASONS[abstention - 1]!);
-  const start = position * CLASSES.length;
-  const [sell, hold, buy] = [probabilities[start]!, probabilities[start + 1]!, probabilities[start + 2]!];
-  return castVote(member, { sell, hold, buy });
+  const start = position * OUTPUT_WIDTH;
+  const [sell, hold, buy, expected, deviation] = answers.subarray(start, start + OUTPUT_WIDTH);
+  return castVote(member, {
+    probabilities: { sell: sell!, hold: hold!, buy: buy! },
+    move: { expected: expected!, deviation: deviation! },
+  });
 }

@@ -12,7 +12,7 @@ const figure = z.number().nullable().optional();
 const trialLogSchema = z.looseObject({
   trials: z.array(
     z.looseObject({
-      outOfFold: z.looseObject({ topNetBps: figure, topNetStandardErrorBps: figure, topDays: figure }),
+      outOfFold: z.looseObject({ actedNetBps: figure, actedNetStandardErrorBps: figure, actedDays: figure }),
     }),
   ),
 });
@@ -35,7 +35,7 @@ export async function readTrialLog(store: ObjectStore): Promise<Result<TrialLog,
     if (!parsed.success) return failure(`${TRIAL_LOG_KEY} lists no trials as training writes them`);
     const { trials } = parsed.data;
     const dailySharpes = trials.flatMap(({ outOfFold }) => {
-      const { topNetBps: net, topNetStandardErrorBps: error, topDays: days } = outOfFold;
+      const { actedNetBps: net, actedNetStandardErrorBps: error, actedDays: days } = outOfFold;
       return typeof net === 'number' && error && days ? [net / error / Math.sqrt(days)] : [];
     });
     return success({ trials: trials.length, dailySharpes });

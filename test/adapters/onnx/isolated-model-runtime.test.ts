@@ -43,7 +43,7 @@ function busyModel(): Uint8Array {
     initializers: [
       floatTensor('widen', [FEATURE_COUNT, side], Array(FEATURE_COUNT * side).fill(0.01)),
       floatTensor('square', [side, side], Array(side * side).fill(0.001)),
-      floatTensor('narrow', [side, 3], Array(side * 3).fill(0.01)),
+      floatTensor('narrow', [side, 5], Array(side * 5).fill(0.01)),
     ],
     nodes: [
       { opType: 'MatMul', input: [INPUT_NAME, 'widen'], output: ['grown'] },
@@ -58,8 +58,8 @@ test('answers as in process, bit for bit, and refuses what that refuses', {
 }, async () => {
   const isolated = await open(createIsolatedModelRuntime(LIMITS));
   const here = await open(createOnnxModelRuntime());
-  expect(await isolated.probabilities(values, 3)).toEqual(await here.probabilities(values, 3));
-  await expect(isolated.probabilities(values, 2)).rejects.toThrow('147 input values for 2 rows of 49');
+  expect(await isolated.answers(values, 3)).toEqual(await here.answers(values, 3));
+  await expect(isolated.answers(values, 2)).rejects.toThrow('147 input values for 2 rows of 49');
   const other = await createIsolatedModelRuntime(LIMITS).createSession({
     bytes: linear,
     input,
@@ -67,7 +67,7 @@ test('answers as in process, bit for bit, and refuses what that refuses', {
   });
   expect(other).toEqual({
     ok: false,
-    error: "the model's outputs are probabilities, the manifest declares scores",
+    error: "the model's outputs are answers, the manifest declares scores",
   });
 });
 
@@ -84,6 +84,6 @@ test('ends one that takes too long, with the reason, and stays ended', { timeout
   const session = await open(createIsolatedModelRuntime({ ...LIMITS, callMs: 5_000 }), busyModel());
   const rows = 200_000;
   const many = new Float32Array(rows * FEATURE_COUNT);
-  await expect(session.probabilities(many, rows)).rejects.toThrow('it took longer than 5 s, and was ended');
-  await expect(session.probabilities(values, 3)).rejects.toThrow('it took longer than 5 s, and was ended');
+  await expect(session.answers(many, rows)).rejects.toThrow('it took longer than 5 s, and was ended');
+  await expect(session.answers(values, 3)).rejects.toThrow('it took longer than 5 s, and was ended');
 });

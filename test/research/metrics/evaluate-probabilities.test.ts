@@ -16,6 +16,7 @@ const ROWS = {
   labels: Uint8Array.from([2, 0, 1, 2]),
   forwardReturns: Float32Array.from([0.01, -0.01, 0, 0.02]),
   probabilities: Float32Array.from([0.25, 0.25, 0.5, 0.5, 0.25, 0.25, 0.25, 0.5, 0.25, 0.5, 0.25, 0.25]),
+  expectedMoves: Float32Array.from([0.25, -0.25, 0.25, 0]),
 };
 const PRIOR = [0.25, 0.25, 0.5] as const;
 
@@ -74,6 +75,7 @@ test('a score that ranks the symbols as they then moved has a coefficient of 1, 
     probabilities: Float32Array.from(
       bars.flatMap(() => symbols.flatMap((symbol) => [0.4 - symbol / 20, 0.3, 0.3 + symbol / 20])),
     ),
+    expectedMoves: Float32Array.from(bars.flatMap(() => symbols.map((symbol) => symbol / 10 - 0.1))),
   };
   const options = { prior: PRIOR, horizonBars: 3 };
   expect(evaluateProbabilities(rows, options)!.direction.mean).toBeCloseTo(1, 12);
@@ -90,6 +92,7 @@ test('nothing answered is nothing judged', () => {
     labels: new Uint8Array(0),
     forwardReturns: new Float32Array(0),
     probabilities: new Float32Array(0),
+    expectedMoves: new Float32Array(0),
   };
   expect(evaluateProbabilities(none, { prior: PRIOR, horizonBars: 3 })).toBeUndefined();
   expect(classFrequencies(none.labels)).toBeUndefined();

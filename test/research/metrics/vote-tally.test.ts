@@ -5,10 +5,13 @@ import type { Vote } from '../../../lib/models/vote.ts';
 import { abstain, castVote } from '../../../lib/models/vote.ts';
 import { ActedEdgeTally } from '../../../lib/research/metrics/acted-edge.ts';
 import { VoteTally } from '../../../lib/research/metrics/vote-tally.ts';
+import { answerOf } from '../../support/models/answer.ts';
 
 const VERSION = 'v20240728_000000';
-const buy = (name: string): Vote => castVote({ name, version: VERSION }, { sell: 0.1, hold: 0.3, buy: 0.6 });
-const sell = (name: string): Vote => castVote({ name, version: VERSION }, { sell: 0.7, hold: 0.2, buy: 0.1 });
+const buy = (name: string): Vote =>
+  castVote({ name, version: VERSION }, answerOf({ sell: 0.1, hold: 0.3, buy: 0.6 }));
+const sell = (name: string): Vote =>
+  castVote({ name, version: VERSION }, answerOf({ sell: 0.7, hold: 0.2, buy: 0.1 }));
 
 test('counts sides, confidence and standing with the majority', () => {
   const tally = new VoteTally('a');

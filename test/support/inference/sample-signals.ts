@@ -12,6 +12,8 @@ export function signalOf(symbol: string, barOpenTimeMs: number, more: Partial<Si
     action: 'BUY',
     confidence: 0.1 + 0.2,
     probabilities: { sell: 0.2, hold: 1.401298464324817e-45, buy: 0.8 },
+    expectedMoveBps: 1.65432109876,
+    moveDeviationBps: 20.123456789,
     expectedEdgeBps: -12.345678901234567,
     votes: [
       {
@@ -19,6 +21,7 @@ export function signalOf(symbol: string, barOpenTimeMs: number, more: Partial<Si
         version: 'v20240728_000000',
         action: 'BUY',
         probabilities: { sell: 0, hold: 0, buy: 1 },
+        move: { expected: 0.1 + 0.2, deviation: 1.401298464324817e-45 },
       },
       { model: 'lightgbm', version: 'v20240728_000000', abstained: 'sha256_mismatch' },
     ],

@@ -17,6 +17,7 @@ import {
   POINTER_KEY,
 } from '../../../lib/models/ensemble.ts';
 import type { ModelManifest } from '../../../lib/models/manifest.ts';
+import { OUTPUT_COLUMNS } from '../../../lib/models/model-output.ts';
 import { answerLinear, buildLinearModel, INPUT_NAME, type LinearNet, OUTPUT_NAME } from './build-model.ts';
 
 export interface MemberPlan {
@@ -30,8 +31,8 @@ export interface MemberPlan {
   readonly gain?: number;
   /** Replaces the net's bytes; the manifest then describes (and hashes) these. */
   readonly bytes?: Uint8Array;
-  /** Golden answers of the replaced bytes, [rows][3] for the golden inputs; the net's own without it. */
-  readonly golden?: (input: Float32Array, rows: number) => [number, number, number][];
+  /** Golden answers of the replaced bytes, [rows][5] for the golden inputs; the net's own without it. */
+  readonly golden?: (input: Float32Array, rows: number) => number[][];
   /** Last change to the manifest before it is hashed into the ensemble; whatever JSON can hold. */
   readonly manifest?: (manifest: ModelManifest) => unknown;
 }
@@ -134,7 +135,7 @@ function describeModel(model: {
       kind === 'tabular'
         ? { kind, name: INPUT_NAME, columns: [...FEATURE_NAMES] }
         : { kind, name: INPUT_NAME, columns: [...SEQUENCE_COLUMNS], steps: SEQUENCE_STEPS },
-    output: { name: OUTPUT_NAME, classes: ['sell', 'hold', 'buy'] },
+    output: { name: OUTPUT_NAME, columns: [...OUTPUT_COLUMNS] },
     featureSetHash: FEATURE_SET_HASH,
     label,
     training: {
@@ -152,7 +153,7 @@ function describeModel(model: {
     goldenVectors: {
       rows: GOLDEN_ROWS,
       inputsBase64: encodeFloats(input),
-      probabilities: golden(input, GOLDEN_ROWS),
+      answers: golden(input, GOLDEN_ROWS),
     },
   };
 }

@@ -25,7 +25,8 @@ const OPSET = 17;
 const ML_OPSET = 3;
 
 export const INPUT_NAME = 'features';
-export const OUTPUT_NAME = 'probabilities';
+export const OUTPUT_NAME = 'answers';
+const OUTPUT_WIDTH = 5;
 
 type Dimension = number | string;
 interface GraphParts {
@@ -37,7 +38,7 @@ interface GraphParts {
   readonly functions?: object[];
 }
 
-/** Any graph from the input to the probabilities, written as it is. */
+/** Any graph from the input to the answers, written as it is. */
 export function encodeModel({
   nodes,
   initializers = [],
@@ -60,7 +61,7 @@ export function encodeModel({
       node: nodes,
       initializer: initializers,
       input: [tensorValue(INPUT_NAME, FLOAT, inputShape)],
-      output: outputs ?? [tensorValue(OUTPUT_NAME, FLOAT, ['rows', 3])],
+      output: outputs ?? [tensorValue(OUTPUT_NAME, FLOAT, ['rows', OUTPUT_WIDTH])],
     },
   };
   return Model.encode(Model.fromObject(model)).finish();
@@ -85,7 +86,7 @@ export interface LinearNet {
   readonly bias: readonly [number, number, number];
 }
 
-/** softmax(flatten(x) · weights + bias). `rows` fixes the batch size, `opset` claims another operator set. */
+/** softmax(flatten(x) · weights + bias), the difference of buy and sell as the expected move, and a deviation of 1. `rows` fixes the batch size, `opset` claims another operator set. */
 export function buildLinearModel(
   net: LinearNet,
   options: { rows?: number; opset?: number } = {},
@@ -97,17 +98,27 @@ export function buildLinearModel(
     initializers: [
       floatTensor('weights', [weights.length, 3], weights.flat()),
       floatTensor('bias', [3], bias),
+      floatTensor('difference', [3, 1], [-1, 0, 1]),
+      floatTensor('ones', [3, 1], [1, 1, 1]),
     ],
     nodes: [
       { opType: 'Flatten', input: [INPUT_NAME], output: ['flat'] },
       { opType: 'Gemm', input: ['flat', 'weights', 'bias'], output: ['logits'] },
-      { opType: 'Softmax', input: ['logits'], output: [OUTPUT_NAME] },
+      { opType: 'Softmax', input: ['logits'], output: ['probabilities'] },
+      { opType: 'MatMul', input: ['probabilities', 'difference'], output: ['expected'] },
+      { opType: 'MatMul', input: ['probabilities', 'ones'], output: ['deviation'] },
+      {
+        opType: 'Concat',
+        input: ['probabilities', 'expected', 'deviation'],
+        output: [OUTPUT_NAME],
+        attribute: [{ name: 'axis', i: 1, type: 2 }],
+      },
     ],
   });
 }
 
-/** The same net in float64 over float32 weights, as a trainer's library would answer. @returns [rows][3] */
-export function answerLinear(net: LinearNet, input: Float32Array, rows: number): [number, number, number][] {
+/** The same net in float64 over float32 weights, as a trainer's library would answer. @returns [rows][5] */
+export function answerLinear(net: LinearNet, input: Float32Array, rows: number): number[][] {
   const { weights, bias } = net;
   return Array.from({ length: rows }, (_, row) => {
     const logits = bias.map((offset, side) =>
@@ -119,7 +130,8 @@ export function answerLinear(net: LinearNet, input: Float32Array, rows: number):
     const largest = Math.max(...logits);
     const exponentials = logits.map((logit) => Math.exp(logit - largest));
     const sum = exponentials.reduce((total, value) => total + value, 0);
-    return exponentials.map((value) => value / sum) as [number, number, number];
+    const [sell, hold, buy] = exponentials.map((value) => value / sum) as [number, number, number];
+    return [sell, hold, buy, buy - sell, 1];
   });
 }
 
@@ -146,17 +158,17 @@ export function buildTreeModel(
     nodes_featureids: [column, 0, 0],
     nodes_truenodeids: [1, 0, 0],
     nodes_falsenodeids: [2, 0, 0],
-    class_treeids: [0, 0, 0, 0, 0, 0],
-    class_nodeids: [1, 1, 1, 2, 2, 2],
-    class_ids: [0, 1, 2, 0, 1, 2],
-    classlabels_int64s: [0, 1, 2],
+    class_treeids: Array(2 * OUTPUT_WIDTH).fill(0),
+    class_nodeids: [1, 1, 1, 1, 1, 2, 2, 2, 2, 2],
+    class_ids: [0, 1, 2, 3, 4, 0, 1, 2, 3, 4],
+    classlabels_int64s: [0, 1, 2, 3, 4],
   };
   edit(integers);
   const attribute = [
     ...Object.entries(integers).map(([name, values]) => ints(name, values)),
     { name: 'nodes_modes', strings: modes, type: 8 },
     floats('nodes_values', [threshold, 0, 0]),
-    floats('class_weights', [...below, ...above]),
+    floats('class_weights', [...below, below[2] - below[0], 1, ...above, above[2] - above[0], 1]),
     { name: 'post_transform', s: Buffer.from('NONE'), type: 3 },
   ];
   return encodeModel({
@@ -170,18 +182,18 @@ export function buildTreeModel(
         attribute,
       },
     ],
-    outputs: [tensorValue('label', INT64, ['rows']), tensorValue(OUTPUT_NAME, FLOAT, ['rows', 3])],
+    outputs: [tensorValue('label', INT64, ['rows']), tensorValue(OUTPUT_NAME, FLOAT, ['rows', OUTPUT_WIDTH])],
   });
 }
 
-/** Gives back three of its inputs as they are: an output that need not be a probability vector. */
+/** Gives back five of its inputs as they are: an output that need not be a probability vector. */
 export function buildEchoModel(columns: number): Uint8Array {
   const echo = Array.from({ length: columns }, (_, index) =>
-    [0, 1, 2].map((side) => (side === index ? 1 : 0)),
+    Array.from({ length: OUTPUT_WIDTH }, (_, output) => (output === index ? 1 : 0)),
   );
   return encodeModel({
     inputShape: ['rows', columns],
-    initializers: [floatTensor('weights', [columns, 3], echo.flat())],
+    initializers: [floatTensor('weights', [columns, OUTPUT_WIDTH], echo.flat())],
     nodes: [{ opType: 'MatMul', input: [INPUT_NAME, 'weights'], output: [OUTPUT_NAME] }],
   });
 }

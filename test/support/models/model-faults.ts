@@ -62,8 +62,7 @@ export const DESCRIBED_FAULTS: [string, Partial<MemberPlan>, ModelAbstentionReas
       bytes: buildEchoModel(FEATURE_COUNT),
       golden: (input, rows) =>
         Array.from({ length: rows }, (_, row) => {
-          const [a, b, c] = input.subarray(row * FEATURE_COUNT);
-          return [a!, b!, c!];
+          return [...input.subarray(row * FEATURE_COUNT, row * FEATURE_COUNT + 5)];
         }),
     },
     'invalid_output',
@@ -110,7 +109,7 @@ export const DESCRIBED_FAULTS: [string, Partial<MemberPlan>, ModelAbstentionReas
   ],
   [
     'few golden vectors',
-    { manifest: golden(({ probabilities }) => ({ probabilities: probabilities.slice(1) })) },
+    { manifest: golden(({ answers }) => ({ answers: answers.slice(1) })) },
     'manifest_invalid',
     /31 rows, must be 32/,
   ],

@@ -1,5 +1,6 @@
 // A day of paper trading on which everything went well, as infer, guard and the parity proofs would have recorded it; tests
 // damage one thing each.
+
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../lib/core/units.ts';
@@ -13,6 +14,7 @@ import type { RiskStore } from '../../../lib/risk/ports.ts';
 import type { EquitySnapshot, TradeRecord } from '../../../lib/risk/records.ts';
 import { rolloutRecords } from '../../../lib/rollout/use-cases/rollout-records.ts';
 import { runOf, signalOf } from '../inference/sample-signals.ts';
+import { answerOf } from '../models/answer.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 /** A moment after an hour has begun: the day before it is judged. */
 export const NOW_MS = Date.UTC(2024, 7, 6, 12, 0, 10);
@@ -33,7 +35,7 @@ const vote = (model: string, action: Signal['action']) => ({
   model,
   version: 'v20240728_000000',
   action,
-  probabilities: { sell: 0.1, hold: 0.2, buy: 0.7 },
+  ...answerOf({ sell: 0.1, hold: 0.2, buy: 0.7 }),
 });
 
 /** Votes of XGBoost and LightGBM. */

@@ -75,8 +75,12 @@ export function answersOf(
     predictions.stopAtr[row] = 1;
     const wish = wishes[row];
     const answer =
-      wish === undefined ? [0.33, 0.33, 0.34] : wish === 'BUY' ? [0.1, 0.1, 0.8] : [0.8, 0.1, 0.1];
-    predictions.probabilities.set([...answer, ...answer], row * 6);
+      wish === undefined
+        ? [0.33, 0.33, 0.34, 0.01, 0.8]
+        : wish === 'BUY'
+          ? [0.1, 0.1, 0.8, 0.7, 0.6]
+          : [0.8, 0.1, 0.1, -0.7, 0.6];
+    predictions.answers.set([...answer, ...answer], row * 10);
   }
   return predictions;
 }

@@ -70,6 +70,8 @@ export function signalOf(
     action,
     confidence: 0.7,
     probabilities: { sell: 0.1, hold: 0.2, buy: 0.7 },
+    expectedMoveBps: 30,
+    moveDeviationBps: 40,
     expectedEdgeBps: 30,
     votes: [],
     consensusFraction: 1,
