@@ -58,7 +58,6 @@ const RULES: Record<string, Rule> = {
   'npm run pictures': { notHere: 'writes docs/images' },
   'npm run mutants': LONG,
   'npm run sim -- --runs 10': LONG,
-  'npm run sim:mutants': LONG,
   'npm run chaos': LONG,
   'npm run bench -- predict': PYTHON,
   'npm run synth': { notHere: 'test/infra/ synthesises all stacks' },

@@ -35,6 +35,7 @@ const ensembleAnswerSchema = ensembleSchema
     label: true,
     costs: true,
     edgeThresholdBps: true,
+    confidence: true,
     stopAtrMultiple: true,
     stopAtrTimeframe: true,
   })
