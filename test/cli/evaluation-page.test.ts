@@ -82,7 +82,7 @@ describe('a page', () => {
     const blocks = onTerminal(80, () => formatEvaluation({ ...evaluation, ensemble })).split('\n\n');
     // The first two blocks and the one of the account are sentences.
     const tables = blocks.filter((block, index) => index > 1 && !block.includes('simulated account'));
-    expect(tables).toHaveLength(6);
+    expect(tables).toHaveLength(7);
     for (const line of tables.join('\n').split('\n')) expect([line, line.length <= 80]).toEqual([line, true]);
   });
 
