@@ -1,18 +1,11 @@
 // Answers of four models as a backtest reads them, made up: its time depends on how often they act, not on what they are.
-import { FEATURE_SET_HASH } from '../lib/features/feature-set.ts';
 import { type CandleSeries, countUntil } from '../lib/market/candle-series.ts';
 import type { Ensemble } from '../lib/models/ensemble.ts';
 import { OUTPUT_WIDTH } from '../lib/models/model-output.ts';
 import type { Predictions } from '../lib/research/use-cases/predictions.ts';
+import { ENSEMBLE, memberOf } from '../test/support/trading/past.ts';
 
-const MEMBERS = ['lightgbm', 'lstm', 'patchtst', 'xgboost'].map((name) => ({
-  name,
-  version: 'v20240101_000000',
-  sha256: '0'.repeat(64),
-  manifestSha256: '0'.repeat(64),
-  versionId: null,
-  weight: 1,
-}));
+const MEMBERS = ['lightgbm', 'nhits', 'patchtst', 'xgboost'].map(memberOf);
 
 // Probabilities of sell, hold and buy, expected move and its deviation.
 const BUY = [0.05, 0.05, 0.9, 0.85, 0.5];
@@ -21,16 +14,9 @@ const UNDECIDED = [0.33, 0.33, 0.34, 0.01, 0.8];
 
 /** As the starter, with a horizon of an hour. */
 export const MADE_UP_ENSEMBLE: Ensemble = {
-  schemaVersion: 1,
-  id: 'e20240101_000000',
-  featureSetHash: FEATURE_SET_HASH,
-  label: { kind: 'triple_barrier', horizonBars: 12, atrMultiple: 2, minBarrierBps: 30 },
+  ...ENSEMBLE,
+  label: { ...ENSEMBLE.label, horizonBars: 12 },
   members: MEMBERS,
-  costs: { feeBps: 5, slippageBps: 2 },
-  edgeThresholdBps: 0,
-  confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1_000, days: 30 },
-  stopAtrMultiple: 1.2,
-  stopAtrTimeframe: '5m',
 };
 
 /** Answers from `fromMs` on, of which one in `actsEvery` acts; the others lean too little to pay the costs. */

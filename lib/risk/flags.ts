@@ -95,3 +95,11 @@ export function parseFlags(readings: ReadonlyMap<string, FlagReading>): FlagsSta
     FLAG_NAMES.map((name) => [name, stateOf(name, readings.get(name))]),
   ) as unknown as FlagsState;
 }
+
+const OPENS_LIVE: Partial<Record<FlagName, string>> = {
+  QT_PAPER_TRADING: 'false',
+  QT_ENABLE_EXECUTION: 'true',
+};
+
+/** Whether this value of the flag lets entries go to the real account. */
+export const opensLive = (name: FlagName, value: string): boolean => OPENS_LIVE[name] === value;

@@ -31,19 +31,12 @@ import { STARTER_MODELS_FOLDER } from '../../lib/runtime/config/starter-models.t
 import type { SimulatedExchange } from '../exchange/simulated-exchange.ts';
 import { withActingEnsemble } from './acting-ensemble.ts';
 import type { Draw } from './fault-plan.ts';
+import { OPEN_FLAGS } from './open-flags.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
 
 export const REHEARSAL_KEYS = { apiKey: 'rehearsal-key', secret: 'rehearsal-secret' } as const;
 
-const OPEN_FLAGS: Readonly<Partial<Record<FlagName, string>>> = {
-  QT_ENABLE_EXECUTION: 'true',
-  QT_ENABLE_AI_TRADING: 'true',
-  QT_PAPER_TRADING: 'false',
-  EMERGENCY_MODE: 'false',
-  CIRCUIT_BREAKER_TRIGGERED: 'false',
-  QT_MAX_CAPITAL_ALLOCATION: '1',
-  QT_MAX_POSITIONS: '20',
-};
+const FLAGS = { ...OPEN_FLAGS, QT_MAX_POSITIONS: '20' };
 /** Real time; no fault of a rehearsal waits for it. */
 const TIMEOUT_MS = 10_000;
 const SCOPE = 'live';
@@ -64,7 +57,7 @@ export async function openRehearsedSystem({ exchange, clock, symbols, draw }: Re
   const codeVersion = CODE_VERSION;
   const risk = createMemoryRiskStore();
   const signals = createMemorySignalStore();
-  const flags = createMemoryFlagStore(OPEN_FLAGS);
+  const flags = createMemoryFlagStore(FLAGS);
   const objects = await withActingEnsemble(
     createFolderObjectStore(STARTER_MODELS_FOLDER),
     EDGE_THRESHOLD_BPS,
@@ -117,7 +110,7 @@ export async function openRehearsedSystem({ exchange, clock, symbols, draw }: Re
         operator: unproven('second operator'),
       });
       if (approved.transition?.current.latch !== 'ARMED') return false;
-      const reopened = Object.keys(CLOSED_FLAGS).map((name) => [name, OPEN_FLAGS[name as FlagName]!]);
+      const reopened = Object.keys(CLOSED_FLAGS).map((name) => [name, FLAGS[name as FlagName]]);
       await writeFlags(flags, Object.fromEntries(reopened));
       return true;
     },

@@ -1,15 +1,9 @@
 // `qtrader flags`: the operator's switches. A value that the gate would not accept is refused before it is written.
 import { Argument, type Command } from 'commander';
-import { FLAG_NAMES, type FlagName, parseFlag, parseFlags } from '../../../lib/risk/flags.ts';
+import { FLAG_NAMES, type FlagName, opensLive, parseFlag, parseFlags } from '../../../lib/risk/flags.ts';
 import { UsageError } from '../../command-error.ts';
 import { print, printJson } from '../../output.ts';
 import { addSystemOptions, requireLiveVenue, type SystemOptions, withSystem } from '../../system.ts';
-
-/** The value of a flag that lets entries go to the real account. */
-const OPENS_LIVE: Partial<Record<FlagName, string>> = {
-  QT_PAPER_TRADING: 'false',
-  QT_ENABLE_EXECUTION: 'true',
-};
 
 export function addFlagsCommand(program: Command): void {
   const flags = program.command('flags').description("the operator's flags: get, set");
@@ -45,7 +39,7 @@ async function setFlag(flag: FlagName, value: string, options: SystemOptions): P
   const before = await withSystem(options, async (system) => {
     const { flags } = system;
     // Only what opens is refused: closing needs to know nothing.
-    if (OPENS_LIVE[flag] === value) await requireLiveVenue(system);
+    if (opensLive(flag, value)) await requireLiveVenue(system);
     const reading = (await flags.read([flag])).get(flag);
     await flags.write(flag, value);
     return reading?.kind === 'text' ? reading.text : reading?.kind;

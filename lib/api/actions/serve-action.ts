@@ -3,7 +3,7 @@
 import type { Actor } from '../../core/actor.ts';
 import { messageOf } from '../../core/message-of.ts';
 import { setQuarantine } from '../../models/use-cases/release-quarantine.ts';
-import { type FlagName, parseFlag } from '../../risk/flags.ts';
+import { type FlagName, opensLive, parseFlag } from '../../risk/flags.ts';
 import { sortable } from '../../risk/record-kind.ts';
 import { riskRecords } from '../../risk/use-cases/risk-records.ts';
 import { type ApiAnswer, type ApiCall, type ApiRequest, answerJson } from '../api-call.ts';
@@ -130,19 +130,13 @@ function actOf(input: RiskAction): OperatorAct {
 
 const refusal = (refused: string): Outcome => ({ done: [], refused, failures: [] });
 
-/** The values that let entries go to the real account. */
-const OPENS_LIVE: Partial<Record<FlagName, string>> = {
-  QT_PAPER_TRADING: 'false',
-  QT_ENABLE_EXECUTION: 'true',
-};
-
 async function setFlag(
   { flags, venueRefusal }: ActionDependencies,
   { name, value }: Extract<ActionRequest, { act: 'set_flag' }>,
 ): Promise<Outcome> {
   const parsed = parseFlag(name, value);
   if (!parsed.ok) return refusal(parsed.error);
-  if (OPENS_LIVE[name] === value && venueRefusal !== undefined) return refusal(venueRefusal);
+  if (opensLive(name, value) && venueRefusal !== undefined) return refusal(venueRefusal);
   const before = (await flags.read([name])).get(name);
   await flags.write(name, value);
   const was = before?.kind === 'text' ? before.text : (before?.kind ?? 'missing');

@@ -18,7 +18,7 @@ const HISTORY = Array.from({ length: 10 }, () => [100, 100.25, 99.75, 100] as co
 export type Bar = readonly [open: number, high: number, low: number, close: number];
 export type Wish = 'BUY' | 'SELL';
 
-const member = (name: string) => ({
+export const memberOf = (name: string) => ({
   name,
   version: 'v20240101_000000',
   sha256: '0'.repeat(64),
@@ -32,7 +32,7 @@ export const ENSEMBLE: Ensemble = {
   id: 'e20240101_000000',
   featureSetHash: FEATURE_SET_HASH,
   label: { kind: 'triple_barrier', horizonBars: 3, atrMultiple: 2, minBarrierBps: 30 },
-  members: [member('lightgbm'), member('xgboost')],
+  members: [memberOf('lightgbm'), memberOf('xgboost')],
   costs: { feeBps: 5, slippageBps: 2 },
   edgeThresholdBps: 0,
   confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },

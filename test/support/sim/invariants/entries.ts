@@ -7,8 +7,9 @@ import { BAR_MS } from '../../../../lib/market/candle.ts';
 import { parseFlags } from '../../../../lib/risk/flags.ts';
 import type { GateItem } from '../../../../lib/risk/gate.ts';
 import type { EquitySnapshot } from '../../../../lib/risk/records.ts';
+import { OPEN_FLAGS } from '../../../../local/rehearsal/open-flags.ts';
 import type { SentRequest } from '../world/exchange-port.ts';
-import { OPEN_FLAGS, type Stage } from '../world/stage.ts';
+import type { Stage } from '../world/stage.ts';
 import { FLAGS_LAG_MS } from '../world/store-ports.ts';
 import type { Register } from './register.ts';
 

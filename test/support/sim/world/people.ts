@@ -1,12 +1,14 @@
 // People: operators who look after the stage, and some who should not; a person who trades the account; and what the exchange does to it.
+
 import { unproven } from '../../../../lib/core/actor.ts';
 import { MINUTE_MS, SECOND_MS } from '../../../../lib/core/units.ts';
 import type { FlagName } from '../../../../lib/risk/flags.ts';
 import { ExternalActError } from '../../../../local/exchange/external-acts.ts';
+import { OPEN_FLAGS } from '../../../../local/rehearsal/open-flags.ts';
 import { type Draw, oneOf } from '../kernel/draws.ts';
 import type { FaultKind } from '../kernel/fault-plan.ts';
 import type { Lambda } from './lambda.ts';
-import { OPEN_FLAGS, SCOPE, type Stage } from './stage.ts';
+import { SCOPE, type Stage } from './stage.ts';
 
 const OPERATORS = ['ada', 'grace', 'edsger'] as const;
 /** An operator looks at the stage this often. */

@@ -2,12 +2,13 @@
 import { createMemoryRiskStore } from '../../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../../lib/adapters/memory/memory-signal-store.ts';
 import type { ObjectStore } from '../../../../lib/core/ports.ts';
-import { FLAG_NAMES, type FlagName } from '../../../../lib/risk/flags.ts';
+import { FLAG_NAMES } from '../../../../lib/risk/flags.ts';
 import type { GateItem, Scope } from '../../../../lib/risk/gate.ts';
 import type { RiskStore } from '../../../../lib/risk/ports.ts';
 import { ExchangeCore } from '../../../../local/exchange/exchange-core.ts';
 import { KIND, UNKIND } from '../../../../local/exchange/unkindness.ts';
 import type { MarketSource } from '../../../../local/market/market-source.ts';
+import { OPEN_FLAGS } from '../../../../local/rehearsal/open-flags.ts';
 import { createMemoryObjectStore } from '../../models/memory-object-store.ts';
 import { putEnsemble } from '../../trading/trading-world.ts';
 import type { Environment, Kernel } from '../kernel/environment.ts';
@@ -17,15 +18,6 @@ import { FlagTable } from './store-ports.ts';
 
 export const SCOPE: Scope = 'live';
 export const DEPOSIT_USDT = 10_000;
-export const OPEN_FLAGS: Readonly<Record<FlagName, string>> = {
-  QT_ENABLE_EXECUTION: 'true',
-  QT_ENABLE_AI_TRADING: 'true',
-  QT_PAPER_TRADING: 'false',
-  EMERGENCY_MODE: 'false',
-  CIRCUIT_BREAKER_TRIGGERED: 'false',
-  QT_MAX_CAPITAL_ALLOCATION: '1',
-  QT_MAX_POSITIONS: '10',
-};
 const COSTS = { impactBps: 5, takerFeeBps: 4, fundingRatePer8h: 0.0001 };
 
 /** What is told of a run, at the moment at which it happens. */
