@@ -98,7 +98,14 @@ export type ForcedClosing = 'liquidated' | 'auto_deleveraged' | 'settled';
 
 /** Closed list of why a broker could not answer or act. */
 export interface BrokerError {
-  readonly code: 'unavailable' | 'rate_limited' | 'unauthorised' | 'refused' | 'invalid_response';
+  /** `unknown_symbol`: the exchange has no such contract, or has it no longer: it answers so for ever. */
+  readonly code:
+    | 'unavailable'
+    | 'rate_limited'
+    | 'unauthorised'
+    | 'refused'
+    | 'unknown_symbol'
+    | 'invalid_response';
   readonly message: string;
   readonly retryable: boolean;
 }
