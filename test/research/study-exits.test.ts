@@ -65,6 +65,7 @@ describe('a study of stops', () => {
   it.each([
     ['a folder without candles', { dataFolder: 'docs' }, 'input_unusable'],
     ['a symbol that is not there', { symbols: ['NOPEUSDT'] }, 'input_unusable'],
+    ['a range without a bar', { range: { fromMs: 0, toMs: 300_000 } }, 'input_unusable'],
     ['a folder without models', { modelsFolder: 'docs' }, 'no_models'],
   ] as const)('refuses %s, in one line', async (_, more, code) => {
     const refused = await study(more);

@@ -4,6 +4,7 @@ import { createOnnxModelRuntime } from '../../../adapters/onnx/onnx-model-runtim
 import { failure, type Result, success } from '../../../core/result.ts';
 import type { OpenTimeRange } from '../../../market/bar-range.ts';
 import { createEnsembleProvider } from '../../../models/use-cases/load-ensemble.ts';
+import { describeNothing } from '../../../research/symbol-problem.ts';
 import { predictOnce } from '../../../research/use-cases/predictions.ts';
 import { type ExitQuestion, type ExitStudy, studyExits } from '../../../research/use-cases/study-exits.ts';
 import { seededDraws } from '../seeded-draws.ts';
@@ -50,7 +51,12 @@ export async function studyFolderExits(
         },
       });
       const saved = await cache?.save();
-      return saved?.ok === false ? refuse(saved.error) : success(study);
+      if (saved?.ok === false) return refuse(saved.error);
+      if (study.decided === 0)
+        return refuse(
+          `no bar to decide (${describeNothing([], study.symbolProblems)}): check --from, --to and --symbols`,
+        );
+      return success(study);
     } finally {
       await loaded.release();
     }
