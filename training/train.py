@@ -20,12 +20,13 @@ from training.folds import FoldPlan
 from training.forest import OPSET
 from training.horizon import HorizonChoice, choose_horizon
 from training.parity import Parity, check_parity
+from training.search import score, search
 from training.train_lightgbm import LightGbmTrainer
 from training.train_nhits import nhits_trainer
 from training.train_patchtst import patchtst_trainer
 from training.train_xgboost import XgBoostTrainer
 from training.trainer import INPUT_NAMES, FittedModel, Run, Trainer
-from training.trials import Study, Trial, fit_final, run_trial, trial_key
+from training.trials import Study, Trial, fit_final, run_trial
 
 TRAINERS: dict[str, Callable[[Run], Trainer]] = {
     "xgboost": XgBoostTrainer,
@@ -55,6 +56,7 @@ class Request:
     run: Run
     plan: FoldPlan
     row_stride: int
+    tries: int = 0  # of a search for each tree trainer's parameters
 
 
 def train(request: Request) -> None:
@@ -70,13 +72,10 @@ def train(request: Request) -> None:
     choice, trials = _choose_horizon(study, trainers, request.horizon)
     best = []
     for trainer in trainers.values():
-        done = {t.key: t for t in trials}
-        of_model = []
-        for params in trainer.candidates:
-            scouted = done.get(trial_key(study, trainer, params, choice.horizon_bars))
-            of_model.append(scouted or run_trial(study, trainer, params, choice.horizon_bars))
-            trials += [] if scouted else of_model[-1:]
-        best.append(min(of_model, key=lambda t: float(t.out_of_fold["logLoss"] or 0.0)))
+        of_model = search(study, trainer, choice.horizon_bars, request.tries)
+        scouted = {t.key for t in trials}
+        trials += [t for t in of_model if t.key not in scouted]
+        best.append(max(of_model, key=score))
         _print_trial(best[-1])
 
     weights = model_weights(best)
@@ -103,7 +102,12 @@ def train(request: Request) -> None:
         "weights": dict(zip([t.model for t in best], weights, strict=True)),
         "threshold": threshold.as_json(),
         "exports": parities,
-        "settings": {"plan": vars(request.plan), "run": vars(request.run), "rowStride": request.row_stride},
+        "settings": {
+            "plan": vars(request.plan),
+            "run": vars(request.run),
+            "rowStride": request.row_stride,
+            "tries": request.tries,
+        },
     }
     log_body = canonical_json(log)
     members = write_models(request.out, models)
