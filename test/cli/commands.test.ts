@@ -299,7 +299,7 @@ describe('qtrader infer', () => {
   it('abstains with the reason of a broken model, and says which symbol is unknown', async () => {
     const broken = join(folder, 'broken');
     await buildModelFolder({ store: createFolderObjectStore(broken) });
-    const file = join(broken, 'models/xgboost/v20240728_000000/model.onnx');
+    const file = join(broken, 'models/xgboost/v20240728_205500/model.onnx');
     await writeFile(file, (await readFile(file)).subarray(0, 100));
     const { exitCode, stdout, stderr } = await qtrader(
       'infer',
@@ -316,7 +316,7 @@ describe('qtrader infer', () => {
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout).votes).toContainEqual({
       model: 'xgboost',
-      version: 'v20240728_000000',
+      version: 'v20240728_205500',
       abstained: 'sha256_mismatch',
     });
     expect(stderr).toMatch(/xgboost .*sha256_mismatch/);

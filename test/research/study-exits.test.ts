@@ -34,7 +34,7 @@ describe('a study of stops', () => {
     const { value } = first;
     expect(symbols).toEqual(['ETHUSDT', 'WIFUSDT']);
     expect(value).toMatchObject({
-      ensembleId: 'e20240728_000000',
+      ensembleId: 'e20240728_205500',
       symbols: 2,
       excluded: 0,
       days: 1,
