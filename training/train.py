@@ -15,7 +15,7 @@ import onnxruntime
 
 from training.artefacts import ModelArtefact, canonical_json, golden_vectors, write_atomically, write_ensemble, write_models
 from training.dataset import F32, I64, load_dataset, with_earlier
-from training.ensemble import choose_threshold, decide, model_weights, profit_curve
+from training.ensemble import choose_hold, model_weights, profit_curve
 from training.folds import FoldPlan
 from training.forest import OPSET
 from training.horizon import HorizonChoice, choose_horizon
@@ -79,9 +79,9 @@ def train(request: Request) -> None:
         _print_trial(best[-1])
 
     weights = model_weights(best)
-    known_before = [decide(data, best, weights, [t.calibration_before[k] for t in best]) for k in range(1, request.plan.folds)]
-    served = decide(data, best, weights, [t.calibration for t in best])
-    threshold = choose_threshold(served, known_before, data.round_trip_bps)
+    hold, held = choose_hold(data, best, weights, [bars for bars in HORIZONS if bars >= choice.horizon_bars])
+    for each in held:
+        print(f"  held {each.bars} bars: walk-forward {each.threshold.walk_forward.as_json()}", flush=True)
     models, parities = [], {}
     for trial in best:
         artefact, parity = _export(study, trainers[trial.model], trial, version, len(trials))
@@ -100,7 +100,9 @@ def train(request: Request) -> None:
         "trials": [t.summary() for t in trials],
         "served": {t.model: t.key for t in best},
         "weights": dict(zip([t.model for t in best], weights, strict=True)),
-        "threshold": threshold.as_json(),
+        "holdBars": hold.bars,
+        "threshold": hold.threshold.as_json(),
+        "held": {each.bars: each.threshold.walk_forward.as_json() for each in held},
         "exports": parities,
         "settings": {
             "plan": vars(request.plan),
@@ -121,13 +123,14 @@ def train(request: Request) -> None:
             "label": data.meta["labels"][str(choice.horizon_bars)],
             "members": [m | {"weight": w} for m, w in zip(members, weights, strict=True)],
             "costs": {k: data.meta["costs"][k] for k in ("feeBps", "slippageBps")},
-            "edgeThresholdBps": threshold.edge_bps,
-            "confidence": profit_curve(served, data.round_trip_bps).as_json(),
+            "edgeThresholdBps": hold.threshold.edge_bps,
+            "confidence": profit_curve(hold.served, data.round_trip_bps).as_json(),
+            "holdBars": hold.bars,
         }
         | STOP,
     )
     print(f"horizon {choice.horizon_bars}: {choice.reason}")
-    print(f"threshold {threshold.edge_bps} bps; walk-forward {threshold.walk_forward.as_json()}")
+    print(f"threshold {hold.threshold.edge_bps} bps, held {hold.bars} bars")
     print(f"wrote {request.out} ({version})", flush=True)
 
 

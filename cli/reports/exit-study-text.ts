@@ -83,7 +83,7 @@ const TABLES: readonly (readonly Column[])[] = [
 export const COLUMNS = TABLES.flat();
 
 export function describeStudy(study: ExitStudy): string[] {
-  const { fromMs, toMs, costs, horizonBars, busiestDay } = study;
+  const { fromMs, toMs, costs, holdBars, busiestDay } = study;
   const range =
     fromMs === undefined || toMs === undefined
       ? 'no bar'
@@ -96,7 +96,7 @@ export function describeStudy(study: ExitStudy): string[] {
       : [
           `busiest day ${formatDay(busiestDay.startMs)} with ${busiestDay.trades} of them; "other days" is the net without that day`,
         ]),
-    `entry at the next open, exit after ${horizonBars} bars unless ${study.question === 'stops' ? 'stopped' : 'the rule says otherwise, and at the active stop at the latest'}; each side costs ${costs.feeBps} bps fee and ${costs.slippageBps} bps slippage`,
+    `entry at the next open, exit after ${holdBars} bars unless ${study.question === 'stops' ? 'stopped' : 'the rule says otherwise, and at the active stop at the latest'}; each side costs ${costs.feeBps} bps fee and ${costs.slippageBps} bps slippage`,
     'per trade, in bps of the entry price; 95 % intervals from days drawn with replacement; the first row is the active rule',
   ];
 }

@@ -299,7 +299,7 @@ describe('qtrader infer', () => {
   it('abstains with the reason of a broken model, and says which symbol is unknown', async () => {
     const broken = join(folder, 'broken');
     await buildModelFolder({ store: createFolderObjectStore(broken) });
-    const file = join(broken, 'models/xgboost/v20240728_205500/model.onnx');
+    const file = join(broken, 'models/xgboost/v20240728_000000/model.onnx');
     await writeFile(file, (await readFile(file)).subarray(0, 100));
     const { exitCode, stdout, stderr } = await qtrader(
       'infer',
@@ -316,7 +316,7 @@ describe('qtrader infer', () => {
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout).votes).toContainEqual({
       model: 'xgboost',
-      version: 'v20240728_205500',
+      version: 'v20240728_000000',
       abstained: 'sha256_mismatch',
     });
     expect(stderr).toMatch(/xgboost .*sha256_mismatch/);
@@ -443,7 +443,7 @@ describe('the local system', () => {
       /rehearsal: the paper account is charged 1[\d.]+ USDT, as by qtrader local shock/,
     );
     expect(run.stdout.trimEnd().split('\n').at(-1)).toMatch(
-      /^From 2024-08-05 00:\d\d to 2024-08-05 01:\d\d UTC: \d+ positions were entered, the first at 01:\d\d \(\w+USDT, bought at [\d.]+\)\..* The circuit breaker tripped at 01:\d\d \(daily_loss: .*\): since then nothing is entered\. The paper account is worth 8[\d.]+ USDT, 1[\d.]+ % less than at the start\.$/,
+      /^From 2024-08-05 00:\d\d to 2024-08-05 01:\d\d UTC: \d+ positions were entered, the first at 01:\d\d \(\w+USDT, bought at [\d.]+\)\..* The circuit breaker tripped at 01:\d\d \(.*daily_loss: .*\): since then nothing is entered\. The paper account is worth 8[\d.]+ USDT, 1[\d.]+ % less than at the start\.$/,
     );
     const state = / --state (\S+)\)/.exec(run.stdout)![1]!;
     expect(

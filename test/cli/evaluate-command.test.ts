@@ -57,7 +57,7 @@ describe('qtrader evaluate', () => {
     expect(evaluation.strategy.deflatedSharpe).toBeNull();
     expect(evaluation.models.nhits.agreementXgbLgbm).toBeNull();
     expect(evaluation).toMatchObject({
-      ensembleId: 'e20240728_205500',
+      ensembleId: 'e20240728_000000',
       symbols: SYMBOLS,
       range: { from: '2024-01-04T11:20:00.000Z' },
       // The fixture says that it was trained from April 2024 on.

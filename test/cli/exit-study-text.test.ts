@@ -26,7 +26,7 @@ const rule: RuleReport = {
 const study: ExitStudy = {
   question: 'stops',
   ensembleId: 'e20240728_000000',
-  horizonBars: 12,
+  holdBars: 12,
   costs: { feeBps: 5, slippageBps: 2 },
   fromMs: 0,
   toMs: 300_000,

@@ -138,7 +138,7 @@ const unknown = { meanBps: undefined, interval: undefined, family: undefined };
 const stopStudyPage = () =>
   formatExitStudyPage({
     question: 'stops',
-    ...{ ensembleId: ENSEMBLE.id, horizonBars: 12, costs: { feeBps: 5, slippageBps: 2 }, symbols: 3 },
+    ...{ ensembleId: ENSEMBLE.id, holdBars: 12, costs: { feeBps: 5, slippageBps: 2 }, symbols: 3 },
     ...{ fromMs: FROM_MS, toMs: FROM_MS + DAY_MS, decided: 1_000, acted: 100, excluded: 1, days: 6 },
     ...{ busiestDay: { startMs: FROM_MS, trades: 50 }, symbolProblems: [] },
     rules: ['1.2 x ATR 5m', 'no stop'].map((name) => ({

@@ -64,7 +64,7 @@ afterEach(async () => {
 
 const newestRun = async () => (await system.signals.lastRuns({ shard: 0, shardCount: 1, count: 1 }))[0]!;
 const modelFile = (name: string) =>
-  `${target.stateDir}/s3/${LOCAL_BUCKET}/${modelKey({ name, version: 'v20240728_205500' })}`;
+  `${target.stateDir}/s3/${LOCAL_BUCKET}/${modelKey({ name, version: 'v20240728_000000' })}`;
 
 describe('the infer function', () => {
   it('decides one signal per symbol from all four models, for the bar that has just closed', async () => {

@@ -25,7 +25,7 @@ export interface ExitRule {
 export interface ActiveExit {
   readonly stopAtrMultiple: number;
   readonly stopAtrTimeframe: StopTimeframe;
-  readonly label: { readonly horizonBars: number };
+  readonly holdBars: number;
 }
 
 const nameDistance = ({ multiple, timeframe }: AtrDistance): string => `${multiple} x ATR ${timeframe}`;
@@ -40,7 +40,7 @@ const STOP_MULTIPLES = [1, 1.2, 1.5, 2, 3];
 /** Every multiple at every timeframe, and no stop; first the active rule, which the others are compared with. */
 export function stopRules(active: ActiveExit): readonly ExitRule[] {
   const own = activeStop(active);
-  const holdBars = active.label.horizonBars;
+  const { holdBars } = active;
   const multiples = [...new Set([...STOP_MULTIPLES, own.multiple])].sort((a, b) => a - b);
   const others = STOP_TIMEFRAME_NAMES.flatMap((timeframe) =>
     multiples.map((multiple) => ({ multiple, timeframe })),
@@ -51,8 +51,8 @@ export function stopRules(active: ActiveExit): readonly ExitRule[] {
   ];
 }
 
-const HELD_HORIZONS = [1 / 3, 2 / 3, 2, 4, 8];
-const FADED_HORIZONS = [1, 4, 8];
+const HELD_BARS = [1, 2, 3, 6, 12, 24];
+const FADED_BARS = [3, 6, 12, 24];
 const TARGETS: readonly AtrDistance[] = [
   { multiple: 0.5, timeframe: '1h' },
   { multiple: 1, timeframe: '1h' },
@@ -71,23 +71,12 @@ const TRAILS: readonly AtrDistance[] = [
 /** The active stop with another time, a target, a trailing stop, or until the signal fades; first the active rule. */
 export function exitRules(active: ActiveExit): readonly ExitRule[] {
   const stop = activeStop(active);
-  const { horizonBars } = active.label;
-  const after = (horizons: number) => Math.max(1, Math.round(horizons * horizonBars));
+  const { holdBars } = active;
+  const others = HELD_BARS.filter((bars) => bars !== holdBars);
   return [
-    { name: `${horizonBars} bars`, stop, holdBars: horizonBars },
-    ...HELD_HORIZONS.map(after).map((holdBars) => ({ name: `${holdBars} bars`, stop, holdBars })),
-    ...TARGETS.map((target) => ({
-      name: `target ${nameDistance(target)}`,
-      stop,
-      target,
-      holdBars: horizonBars,
-    })),
-    ...TRAILS.map((trail) => ({ name: `trail ${nameDistance(trail)}`, stop, trail, holdBars: horizonBars })),
-    ...FADED_HORIZONS.map(after).map((holdBars) => ({
-      name: `fade, ${holdBars} bars`,
-      stop,
-      fades: true,
-      holdBars,
-    })),
+    ...[holdBars, ...others].map((bars) => ({ name: `${bars} bars`, stop, holdBars: bars })),
+    ...TARGETS.map((target) => ({ name: `target ${nameDistance(target)}`, stop, target, holdBars })),
+    ...TRAILS.map((trail) => ({ name: `trail ${nameDistance(trail)}`, stop, trail, holdBars })),
+    ...FADED_BARS.map((bars) => ({ name: `fade, ${bars} bars`, stop, fades: true, holdBars: bars })),
   ];
 }

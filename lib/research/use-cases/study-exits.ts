@@ -37,7 +37,7 @@ export interface ExitStudyRequest {
 export interface ExitStudy {
   readonly question: ExitQuestion;
   readonly ensembleId: string;
-  readonly horizonBars: number;
+  readonly holdBars: number;
   readonly costs: TradingCosts;
   /** Open times of the first and last bar decided; undefined without any. */
   readonly fromMs: number | undefined;
@@ -78,7 +78,7 @@ export async function studyExits(request: ExitStudyRequest): Promise<ExitStudy> 
   return {
     question: request.question,
     ensembleId: ensemble.id,
-    horizonBars: ensemble.label.horizonBars,
+    holdBars: ensemble.holdBars,
     costs: ensemble.costs,
     fromMs: Number.isFinite(fromMs) ? fromMs : undefined,
     toMs: Number.isFinite(toMs) ? toMs : undefined,

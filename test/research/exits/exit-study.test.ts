@@ -148,19 +148,19 @@ describe('other ways out', () => {
   });
 });
 
-const label = { horizonBars: 3 };
+const holdBars = 3;
 
 test('the rules are every multiple at every timeframe, once, and no stop; the active one first', () => {
-  const names = stopRules({ stopAtrMultiple: 1.3, stopAtrTimeframe: '4h', label }).map(({ name }) => name);
+  const names = stopRules({ stopAtrMultiple: 1.3, stopAtrTimeframe: '4h', holdBars }).map(({ name }) => name);
   expect(names[0]).toBe('1.3 x ATR 4h');
   expect(names.at(-1)).toBe('no stop');
   expect(new Set(names).size).toBe(names.length);
   expect(names).toHaveLength(6 * 5 + 1);
-  expect(stopRules({ stopAtrMultiple: 1.2, stopAtrTimeframe: '1d', label })).toHaveLength(5 * 5 + 1);
+  expect(stopRules({ stopAtrMultiple: 1.2, stopAtrTimeframe: '1d', holdBars })).toHaveLength(5 * 5 + 1);
 });
 
 test('the exits keep the active stop and differ in when they leave; the active one first', () => {
-  const rules = exitRules({ stopAtrMultiple: 1.2, stopAtrTimeframe: '1d', label });
+  const rules = exitRules({ stopAtrMultiple: 1.2, stopAtrTimeframe: '1d', holdBars });
   expect(rules[0]).toEqual({ name: '3 bars', stop: { multiple: 1.2, timeframe: '1d' }, holdBars: 3 });
   expect(new Set(rules.map(({ name }) => name)).size).toBe(rules.length);
   for (const { stop } of rules) expect(stop).toEqual(rules[0]!.stop);
@@ -237,7 +237,7 @@ describe('conclusions', () => {
 
   test('says that nothing can be said of no trades, and of too few days', () => {
     const empty = new ExitStudyTally({
-      rules: stopRules({ stopAtrMultiple: 1.2, stopAtrTimeframe: '1d', label }),
+      rules: stopRules({ stopAtrMultiple: 1.2, stopAtrTimeframe: '1d', holdBars }),
       costs: COSTS,
     }).summary(draws());
     expect(empty.rules[0]!.signals).toEqual({
