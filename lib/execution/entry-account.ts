@@ -48,5 +48,5 @@ export const volatilityPerBar = ({ atr, close }: Pick<Signal, 'atr' | 'close'>):
   atr / close / Math.sqrt(8 / Math.PI);
 
 /** When the position that a bar's signal opens is closed at the latest. */
-export const exitDueMs = (barOpenTimeMs: number, horizonBars: number): number =>
-  barOpenTimeMs + (1 + horizonBars) * BAR_MS;
+export const exitDueMs = (barOpenTimeMs: number, holdBars: number): number =>
+  barOpenTimeMs + (1 + holdBars) * BAR_MS;

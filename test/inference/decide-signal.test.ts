@@ -35,6 +35,7 @@ function ensembleOf(members: number, change: Partial<Ensemble> = {}): Ensemble {
     confidence: CURVE,
     stopAtrMultiple: 1.5,
     stopAtrTimeframe: '5m',
+    holdBars: 12,
     ...change,
   };
 }

@@ -54,7 +54,7 @@ export interface EntrySession {
   readonly context: ExecutionContext;
   /** Monotonic, ms: for durations only. */
   readonly stopwatchMs: () => number;
-  readonly ensemble: { readonly id: string; readonly stopAtrMultiple: number; readonly horizonBars: number };
+  readonly ensemble: { readonly id: string; readonly stopAtrMultiple: number; readonly holdBars: number };
   /** undefined when there is no fresh mark. */
   readonly equity: EquitySnapshot | undefined;
   readonly filters: ReadonlyMap<string, SymbolFilters>;
@@ -194,7 +194,7 @@ async function send(
     leg: 'entry',
     barOpenTimeMs,
     ensembleId,
-    exitDueMs: exitDueMs(barOpenTimeMs, ensemble.horizonBars),
+    exitDueMs: exitDueMs(barOpenTimeMs, ensemble.holdBars),
     authorisedEpoch: authorised.epoch,
     note: '',
     // The time allowed for sending runs from the gate's write.

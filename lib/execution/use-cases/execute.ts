@@ -116,7 +116,7 @@ async function decideAll(
     return all('feature_set_mismatch', `the event says ${request.featureSetHash}`);
   const current = await readCurrentEnsemble(dependencies.objects);
   if (!current.ok) return all('ensemble_unavailable', current.error.message);
-  const { id, stopAtrMultiple, label } = current.value.ensemble;
+  const { id, stopAtrMultiple, holdBars } = current.value.ensemble;
   if (request.ensembleId !== id) return all('ensemble_mismatch', `${id} is active`);
   const { risk, clock, brokerOf } = dependencies;
   const broker = await brokerOf(now.scope);
@@ -129,7 +129,7 @@ async function decideAll(
     policy: dependencies.policy,
     limits: dependencies.limits ?? TRADING_LIMITS,
     context,
-    ensemble: { id, stopAtrMultiple, horizonBars: label.horizonBars },
+    ensemble: { id, stopAtrMultiple, holdBars },
     codeVersion: dependencies.codeVersion,
     stopwatchMs: dependencies.stopwatchMs,
     equity:

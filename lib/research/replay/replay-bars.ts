@@ -231,7 +231,7 @@ class RunningReplay {
     const most = { exposureMicroUsdt: exposureLimit(allowed, limits), positions };
     const denial = this.#gate.authorise(planned.value, { limits: most, nowMs });
     if (denial !== undefined) return [denial];
-    const dueMs = exitDueMs(signal.barOpenTimeMs, ensemble.label.horizonBars);
+    const dueMs = exitDueMs(signal.barOpenTimeMs, ensemble.holdBars);
     this.#account.enter(signal.index, planned.value, { nowMs, exitDueMs: dueMs });
     return ENTERED;
   }

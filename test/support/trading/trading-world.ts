@@ -52,6 +52,7 @@ const ensemble: Ensemble = {
   confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },
   stopAtrMultiple: 1.2,
   stopAtrTimeframe: '5m',
+  holdBars: HORIZON_BARS,
 };
 
 /** Of all functions, as long as the test does not say otherwise. */

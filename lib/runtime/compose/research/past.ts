@@ -14,7 +14,7 @@ import type { QuarantinedModel } from '../../../models/use-cases/loaded-member.t
 import { type AbstentionCounts, countAbstentions } from '../../../research/count-abstentions.ts';
 import { gridBefore } from '../../../research/grid-before.ts';
 import { type DecidedBars, decideBars } from '../../../research/replay/decided-bars.ts';
-import type { SymbolProblem } from '../../../research/symbol-problem.ts';
+import { describeNothing, type SymbolProblem } from '../../../research/symbol-problem.ts';
 import {
   type PredictionCache,
   type Predictions,
@@ -55,7 +55,10 @@ export async function withPast<T>(
       const past = await predictAll(query, { ...input.value, loaded, cache: file?.value });
       const saved = await file?.value.save();
       if (saved?.ok === false) return refuse(saved.error);
-      if (past.series.size === 0) return refuse(`no candles of the range: check --from, --to and --symbols`);
+      if (past.series.size === 0)
+        return refuse(
+          `no candles of the range (${describeNothing([], past.symbolProblems)}): check --from, --to and --symbols`,
+        );
       if (past.decided.every(({ candle }) => candle.length === 0))
         return failure({ code: 'no_decisions', message: describeNoDecision(past.abstentions) });
       const { ensemble, serving, quarantined } = loaded;

@@ -1,7 +1,7 @@
 // The path of a signal, on candles small enough to follow by hand.
 import { expect, test } from 'vitest';
 import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
-import { type FollowedSignal, followSignal } from '../../../lib/research/stops/follow-signal.ts';
+import { type FollowedSignal, followSignal } from '../../../lib/research/exits/follow-signal.ts';
 
 type Bar = readonly [open: number, high: number, low: number, close: number];
 

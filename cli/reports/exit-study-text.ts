@@ -1,4 +1,4 @@
-// A study of stops as tables for a terminal and as a page, with its conclusion.
+// A study of stops or other exits as tables for a terminal and as a page, with its conclusion.
 import {
   formatDay,
   formatFigure,
@@ -7,42 +7,49 @@ import {
   NOT_AVAILABLE,
 } from '../../lib/core/format-figure.ts';
 import type { Interval } from '../../lib/core/statistics/block-bootstrap.ts';
-import type { RuleReport } from '../../lib/research/stops/stop-study.ts';
-import type { StopStudy } from '../../lib/research/use-cases/study-stops.ts';
+import type { RuleReport } from '../../lib/research/exits/exit-study.ts';
+import type { ExitStudy } from '../../lib/research/use-cases/study-exits.ts';
 import { formatTable } from '../format/text-table.ts';
 
-/** Tables of the signals under each stop, of the coin, and of what the stop does against the active one and the coin. */
-export function formatStopStudy(study: StopStudy): string {
+/** Tables of the signals under each rule, of the coin, and of what the rule does against the active one and the coin. */
+export function formatExitStudy(study: ExitStudy): string {
   const table = (columns: readonly Column[]) =>
     formatTable({
-      head: ['stop', ...columns.map(({ head }) => head)],
+      head: [SUBJECTS[study.question].one, ...columns.map(({ head }) => head)],
       rows: study.rules.map((rule) => [rule.name, ...columns.map(({ cell }) => cell(rule))]),
     });
   return [describeStudy(study).join('\n'), ...TABLES.map(table), study.conclusion.text].join('\n\n');
 }
 
-export const STOP_NOTES = [
+/** What the rules of a question are called. */
+export const SUBJECTS = {
+  stops: { one: 'stop', many: 'stops' },
+  exits: { one: 'exit', many: 'exits' },
+} as const;
+
+export const STUDY_NOTES = [
   'a rule survives costs when the whole interval of its mean net, widened for all rules at once, lies above zero',
-  'the coin enters at the same bars of the same symbols with a side drawn by a seeded generator: what a stop does to a trade without information',
+  'the coin enters at the same bars of the same symbols with a side drawn by a seeded generator: what a rule does to a trade without information',
   'every signal is followed on its own, also where the executor would already have a position; days are drawn whole, so that overlapping trades do not count as independent',
 ] as const;
 
 /** The same as a page to keep: Markdown. @param dataFolder as it was given */
-export function formatStopPage(study: StopStudy, dataFolder: string): string {
+export function formatExitPage(study: ExitStudy, dataFolder: string): string {
   const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const { one } = SUBJECTS[study.question];
   return [
-    '# Which stop survives costs',
+    `# Which ${one} survives costs`,
     '',
     `**${study.conclusion.text}**`,
     '',
     ...describeStudy(study).map((line) => `- ${line}`),
-    ...STOP_NOTES.map((note) => `- ${note}`),
+    ...STUDY_NOTES.map((note) => `- ${note}`),
     '',
-    row(['stop', ...COLUMNS.map(({ head }) => head)]),
+    row([one, ...COLUMNS.map(({ head }) => head)]),
     row(['---', ...COLUMNS.map(() => '---:')]),
     ...study.rules.map((rule) => row([rule.name, ...COLUMNS.map(({ cell }) => cell(rule))])),
     '',
-    `Made by \`qtrader study stops --data ${dataFolder} --report FILE\`, range and symbols as above.`,
+    `Made by \`qtrader study ${study.question} --data ${dataFolder} --report FILE\`, range and symbols as above.`,
     '',
   ].join('\n');
 }
@@ -75,8 +82,8 @@ const TABLES: readonly (readonly Column[])[] = [
 
 export const COLUMNS = TABLES.flat();
 
-export function describeStudy(study: StopStudy): string[] {
-  const { fromMs, toMs, costs, horizonBars, busiestDay } = study;
+export function describeStudy(study: ExitStudy): string[] {
+  const { fromMs, toMs, costs, holdBars, busiestDay } = study;
   const range =
     fromMs === undefined || toMs === undefined
       ? 'no bar'
@@ -89,7 +96,7 @@ export function describeStudy(study: StopStudy): string[] {
       : [
           `busiest day ${formatDay(busiestDay.startMs)} with ${busiestDay.trades} of them; "other days" is the net without that day`,
         ]),
-    `entry at the next open, exit after ${horizonBars} bars unless stopped; each side costs ${costs.feeBps} bps fee and ${costs.slippageBps} bps slippage`,
+    `entry at the next open, exit after ${holdBars} bars unless ${study.question === 'stops' ? 'stopped' : 'the rule says otherwise, and at the active stop at the latest'}; each side costs ${costs.feeBps} bps fee and ${costs.slippageBps} bps slippage`,
     'per trade, in bps of the entry price; 95 % intervals from days drawn with replacement; the first row is the active rule',
   ];
 }

@@ -1,13 +1,14 @@
-// A study of stops as one HTML page.
+// A study of stops or other exits as one HTML page.
 import { formatFigure, formatPercent } from '../../lib/core/format-figure.ts';
-import type { StopStudy } from '../../lib/research/use-cases/study-stops.ts';
+import type { ExitStudy } from '../../lib/research/use-cases/study-exits.ts';
+import { COLUMNS, describeStudy, STUDY_NOTES, SUBJECTS } from './exit-study-text.ts';
 import { formatHtmlTable, formatNote, formatSection } from './html.ts';
 import { drawn, placePlot, plotLines } from './plots.ts';
 import { formatPage, type Verdict } from './report-page.ts';
-import { COLUMNS, describeStudy, STOP_NOTES } from './stop-study-text.ts';
 
-export function formatStopStudyPage(study: StopStudy): string {
-  const { rules, conclusion } = study;
+export function formatExitStudyPage(study: ExitStudy): string {
+  const { rules, conclusion, question } = study;
+  const { one, many } = SUBJECTS[question];
   const active = rules[0]!;
   const of = (read: (rule: (typeof rules)[number]) => number | undefined) =>
     rules.map((rule) => read(rule) ?? null);
@@ -36,11 +37,11 @@ export function formatStopStudyPage(study: StopStudy): string {
     ],
     {
       id: 'net',
-      summary: 'Mean net result of a trade under each stop, its 95 % interval, and that of a coin',
+      summary: `Mean net result of a trade under each ${one}, its 95 % interval, and that of a coin`,
     },
   );
   return formatPage({
-    title: `Stops of ensemble ${study.ensembleId}`,
+    title: `${one === 'stop' ? 'Stops' : 'Exits'} of ensemble ${study.ensembleId}`,
     verdict: verdictOf(study),
     summary: conclusion.text,
     facts: [
@@ -49,33 +50,33 @@ export function formatStopStudyPage(study: StopStudy): string {
       {
         name: `Net with ${active.name}, bps`,
         value: formatFigure(active.signals.netBps, 1),
-        note: 'the active stop',
+        note: `the active ${one}`,
         signed: true,
       },
-      { name: 'Stopped', value: formatPercent(active.signals.stopHitRate), note: 'by the active stop' },
+      { name: 'Stopped', value: formatPercent(active.signals.stopHitRate), note: `by the active ${one}` },
     ],
     plots: drawn([plot]),
     body: [
-      formatSection('Net result of a trade under each stop', placePlot(plot)),
+      formatSection(`Net result of a trade under each ${one}`, placePlot(plot)),
       formatSection(
-        'All stops',
+        `All ${many}`,
         formatHtmlTable({
-          label: 'All stops',
-          head: ['stop', ...COLUMNS.map(({ head }) => head)],
+          label: `All ${many}`,
+          head: [one, ...COLUMNS.map(({ head }) => head)],
           rows: rules.map((rule) => [rule.name, ...COLUMNS.map(({ cell }) => cell(rule))]),
           signed: ['gross', 'net', 'other days', 'coin net'],
         }),
       ),
-      formatSection('About these figures', ...[...describeStudy(study), ...STOP_NOTES].map(formatNote)),
+      formatSection('About these figures', ...[...describeStudy(study), ...STUDY_NOTES].map(formatNote)),
     ],
   });
 }
 
-function verdictOf({ conclusion, rules }: StopStudy): Verdict {
+function verdictOf({ conclusion, rules, question }: ExitStudy): Verdict {
   const { code, survivors } = conclusion;
   if (code === 'no_trades' || code === 'too_few_days') return { text: 'no conclusion', tone: 'bad' };
   return {
-    text: `${survivors.length} of ${rules.length} stops survive their costs`,
+    text: `${survivors.length} of ${rules.length} ${SUBJECTS[question].many} survive their costs`,
     tone: survivors.length > 0 ? 'good' : 'bad',
   };
 }

@@ -1,8 +1,8 @@
-// The conclusion of a study of stops, from its figures alone. A rule survives costs when its mean net is above zero with 95 %
+// The conclusion of a study of stops or other exits, from its figures alone. A rule survives costs when its mean net is above zero with 95 %
 // confidence for all rules at once: otherwise the best of many would be found by luck.
-import type { BusiestDay, RuleReport } from './stop-study.ts';
+import type { BusiestDay, RuleReport } from './exit-study.ts';
 
-export interface StopConclusion {
+export interface StudyConclusion {
   readonly code: 'no_trades' | 'too_few_days' | 'none_survives' | 'some_survive';
   /** Names of the rules that survive costs, best first. */
   readonly survivors: readonly string[];
@@ -13,13 +13,13 @@ export interface StopConclusion {
 }
 
 /** @param study.rules the active rule first */
-export function concludeStops({
+export function concludeStudy({
   rules,
   busiestDay,
 }: {
   readonly rules: readonly RuleReport[];
   readonly busiestDay: BusiestDay | undefined;
-}): StopConclusion {
+}): StudyConclusion {
   const active = rules[0]!;
   const nothing = { survivors: [], better: [], worse: [] };
   if (active.signals.trades === 0)

@@ -1,4 +1,4 @@
-// Use case: follow the ensemble's BUY and SELL signals under every stop rule, on recorded candles.
+// Use case: follow the ensemble's BUY and SELL signals under every rule of a question, on recorded candles.
 
 import { type Result, success } from '../../core/result.ts';
 import type { DrawIndex } from '../../core/statistics/block-bootstrap.ts';
@@ -9,16 +9,21 @@ import type { CandleGrid } from '../../market/grid.ts';
 import type { CandleSource } from '../../market/ports.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
 import { STOP_TIMEFRAME_NAMES, type StopTimeframe } from '../../models/stop-timeframe.ts';
+import { concludeStudy, type StudyConclusion } from '../exits/conclude-study.ts';
+import { type ExitRule, exitRules, stopRules } from '../exits/exit-rule.ts';
+import { type BusiestDay, ExitStudyTally, type RuleReport } from '../exits/exit-study.ts';
 import { gridBefore } from '../grid-before.ts';
 import type { TradingCosts } from '../labels/triple-barrier.ts';
-import { concludeStops, type StopConclusion } from '../stops/conclude-stops.ts';
-import { stopRules } from '../stops/stop-rule.ts';
-import { type BusiestDay, type RuleReport, StopStudyTally } from '../stops/stop-study.ts';
 import type { SymbolProblem } from '../symbol-problem.ts';
 import { type Predictions, signalOfRow } from './predictions.ts';
 import { longerAtrs } from './served-rows.ts';
 
-export interface StopStudyRequest {
+/** Which stop, or which other way out beside the active stop. */
+export type ExitQuestion = 'stops' | 'exits';
+const RULES = { stops: stopRules, exits: exitRules };
+
+export interface ExitStudyRequest {
+  readonly question: ExitQuestion;
   readonly source: CandleSource;
   readonly ensemble: Ensemble;
   readonly symbols: readonly string[];
@@ -29,9 +34,10 @@ export interface StopStudyRequest {
   readonly drawIndex: DrawIndex;
 }
 
-export interface StopStudy {
+export interface ExitStudy {
+  readonly question: ExitQuestion;
   readonly ensembleId: string;
-  readonly horizonBars: number;
+  readonly holdBars: number;
   readonly costs: TradingCosts;
   /** Open times of the first and last bar decided; undefined without any. */
   readonly fromMs: number | undefined;
@@ -45,13 +51,14 @@ export interface StopStudy {
   readonly days: number;
   readonly busiestDay: BusiestDay | undefined;
   readonly rules: readonly RuleReport[];
-  readonly conclusion: StopConclusion;
+  readonly conclusion: StudyConclusion;
   readonly symbolProblems: readonly SymbolProblem[];
 }
 
-export async function studyStops(request: StopStudyRequest): Promise<StopStudy> {
+export async function studyExits(request: ExitStudyRequest): Promise<ExitStudy> {
   const { ensemble, symbols, drawIndex } = request;
-  const tally = new StopStudyTally({ rules: stopRules(ensemble), costs: ensemble.costs });
+  const compared = RULES[request.question](ensemble);
+  const tally = new ExitStudyTally({ rules: compared, costs: ensemble.costs });
   const symbolProblems: SymbolProblem[] = [];
   const counts = { decided: 0, acted: 0, excluded: 0 };
   let [fromMs, toMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
@@ -65,12 +72,13 @@ export async function studyStops(request: StopStudyRequest): Promise<StopStudy> 
     const { openTimeMs } = predictions;
     fromMs = Math.min(fromMs, openTimeMs[0] ?? fromMs);
     toMs = Math.max(toMs, openTimeMs.at(-1) ?? toMs);
-    addSymbol(tally, { grid, predictions, ensemble, drawIndex, counts });
+    addSymbol(tally, { grid, predictions, ensemble, rules: compared, drawIndex, counts });
   }
   const { days, busiestDay, rules } = tally.summary(drawIndex);
   return {
+    question: request.question,
     ensembleId: ensemble.id,
-    horizonBars: ensemble.label.horizonBars,
+    holdBars: ensemble.holdBars,
     costs: ensemble.costs,
     fromMs: Number.isFinite(fromMs) ? fromMs : undefined,
     toMs: Number.isFinite(toMs) ? toMs : undefined,
@@ -79,13 +87,13 @@ export async function studyStops(request: StopStudyRequest): Promise<StopStudy> 
     days,
     busiestDay,
     rules,
-    conclusion: concludeStops({ rules, busiestDay }),
+    conclusion: concludeStudy({ rules, busiestDay }),
     symbolProblems,
   };
 }
 
 async function readPast(
-  { source, range, predict }: StopStudyRequest,
+  { source, range, predict }: ExitStudyRequest,
   symbol: string,
 ): Promise<Result<{ grid: CandleGrid; predictions: Predictions }, string>> {
   const candles = await source.read(symbol);
@@ -97,37 +105,45 @@ async function readPast(
 }
 
 function addSymbol(
-  tally: StopStudyTally,
+  tally: ExitStudyTally,
   context: {
     readonly grid: CandleGrid;
     readonly predictions: Predictions;
     readonly ensemble: Ensemble;
+    readonly rules: readonly ExitRule[];
     readonly drawIndex: DrawIndex;
     readonly counts: { decided: number; acted: number; excluded: number };
   },
 ): void {
-  const { grid, predictions, ensemble, drawIndex, counts } = context;
-  const { horizonBars } = ensemble.label;
+  const { grid, predictions, ensemble, rules, drawIndex, counts } = context;
+  // The longest of all, so that every rule is tried on the same entries.
+  const pathBars = Math.max(...rules.map(({ holdBars }) => holdBars));
   const atrAt = longerAtrs(grid);
+  const barOf = (row: number) => (predictions.openTimeMs[row]! - grid.openTimeMs[0]!) / BAR_MS;
+  const expectedMove = new Float64Array(grid.length).fill(Number.NaN);
+  const entries: { readonly bar: number; readonly side: 'BUY' | 'SELL'; readonly atr: number }[] = [];
   for (let row = 0; row < predictions.openTimeMs.length; row++) {
-    counts.decided++;
-    const { action: side, atr: own } = signalOfRow(predictions, row, ensemble);
-    if (side === 'HOLD') continue;
-    counts.acted++;
-    const bar = (predictions.openTimeMs[row]! - grid.openTimeMs[0]!) / BAR_MS;
+    const { action, atr, expectedMoveBps } = signalOfRow(predictions, row, ensemble);
+    const bar = barOf(row);
+    expectedMove[bar] = expectedMoveBps ?? Number.NaN;
+    if (action !== 'HOLD') entries.push({ bar, side: action, atr });
+  }
+  counts.decided += predictions.openTimeMs.length;
+  counts.acted += entries.length;
+  for (const { bar, side, atr: own } of entries) {
     // Of 5 minutes it is the signal's own.
     const atr = Object.fromEntries(
       STOP_TIMEFRAME_NAMES.map((timeframe) => [timeframe, timeframe === '5m' ? own : atrAt(timeframe, bar)]),
     ) as Record<StopTimeframe, number>;
     // Drawn for every signal, so that excluding one does not change the coins of the others.
     const coin = drawIndex(2) === 0 ? 'BUY' : 'SELL';
-    if (hasPath(grid, bar, horizonBars) && STOP_TIMEFRAME_NAMES.every((timeframe) => atr[timeframe] > 0))
-      tally.add(grid, { bar, side, atr, horizonBars }, coin);
+    if (hasPath(grid, bar, pathBars) && STOP_TIMEFRAME_NAMES.every((timeframe) => atr[timeframe] > 0))
+      tally.add(grid, { bar, side, atr, expectedMove }, coin);
     else counts.excluded++;
   }
 }
 
-function hasPath(grid: CandleGrid, bar: number, horizonBars: number): boolean {
-  if (bar + horizonBars >= grid.length) return false;
-  return !grid.filled.subarray(bar + 1, bar + horizonBars + 1).includes(1);
+function hasPath(grid: CandleGrid, bar: number, bars: number): boolean {
+  if (bar + bars >= grid.length) return false;
+  return !grid.filled.subarray(bar + 1, bar + bars + 1).includes(1);
 }

@@ -1,22 +1,24 @@
-// The study of stops over a folder of recorded candles.
+// A study of stops or other exits over a folder of recorded candles.
 import { openPredictionFile } from '../../../adapters/files/prediction-file.ts';
 import { createOnnxModelRuntime } from '../../../adapters/onnx/onnx-model-runtime.ts';
 import { failure, type Result, success } from '../../../core/result.ts';
 import type { OpenTimeRange } from '../../../market/bar-range.ts';
 import { createEnsembleProvider } from '../../../models/use-cases/load-ensemble.ts';
+import { describeNothing } from '../../../research/symbol-problem.ts';
 import { predictOnce } from '../../../research/use-cases/predictions.ts';
-import { type StopStudy, studyStops } from '../../../research/use-cases/study-stops.ts';
+import { type ExitQuestion, type ExitStudy, studyExits } from '../../../research/use-cases/study-exits.ts';
 import { seededDraws } from '../seeded-draws.ts';
 import { type FolderQuery, type InputUnusable, openInput, openModels } from './recorded-input.ts';
 
 /** @param query.predictionsFile kept and used again; undefined keeps none. Fails with one line. */
-export async function studyFolderStops(
+export async function studyFolderExits(
   query: FolderQuery & {
+    readonly question: ExitQuestion;
     readonly range: OpenTimeRange;
     readonly predictionsFile: string | undefined;
     readonly onSymbol: (progress: { done: number; of: number; symbol: string }) => void;
   },
-): Promise<Result<StopStudy, InputUnusable | { readonly code: 'no_models'; readonly message: string }>> {
+): Promise<Result<ExitStudy, InputUnusable | { readonly code: 'no_models'; readonly message: string }>> {
   const input = await openInput(query);
   if (!input.ok) return input;
   const { folder, symbols } = input.value;
@@ -35,7 +37,8 @@ export async function studyFolderStops(
     const loaded = current.value;
     try {
       let done = 0;
-      const study = await studyStops({
+      const study = await studyExits({
+        question: query.question,
         source: folder,
         ensemble: loaded.ensemble,
         symbols,
@@ -48,7 +51,12 @@ export async function studyFolderStops(
         },
       });
       const saved = await cache?.save();
-      return saved?.ok === false ? refuse(saved.error) : success(study);
+      if (saved?.ok === false) return refuse(saved.error);
+      if (study.decided === 0)
+        return refuse(
+          `no bar to decide (${describeNothing([], study.symbolProblems)}): check --from, --to and --symbols`,
+        );
+      return success(study);
     } finally {
       await loaded.release();
     }

@@ -1,12 +1,12 @@
-// Which stop distance survives costs: every entry is followed once per stop, so that all stops are compared on the same entries.
-// The control enters at the same bars with a random side: it shows what a stop does to a trade without information.
+// Which way out survives costs: every entry is followed once per rule, so that all rules are compared on the same entries.
+// The control enters at the same bars with a random side: it shows what a rule does to a trade without information.
 import { blockBootstrap, type DrawIndex, type Interval } from '../../core/statistics/block-bootstrap.ts';
 import { DAY_MS } from '../../core/units.ts';
 import type { CandleSeries } from '../../market/candle-series.ts';
 
 import type { TradingCosts } from '../labels/triple-barrier.ts';
-import { followStop, type StopOutcome, type StudiedEntry } from './follow-stop.ts';
-import { nameRule, type StopRule } from './stop-rule.ts';
+import type { ExitRule } from './exit-rule.ts';
+import { type ExitOutcome, followExit, type StudiedEntry } from './follow-exit.ts';
 
 /** Enough for the tails of a family-wise interval. */
 const DRAWS = 10_000;
@@ -20,7 +20,7 @@ interface PairedDifference {
 }
 
 /** Undefined without trades; intervals below 5 days. */
-export interface StopFigures {
+export interface ExitFigures {
   readonly trades: number;
   readonly stopHitRate: number | undefined;
   readonly grossBps: number | undefined;
@@ -42,11 +42,10 @@ export interface BusiestDay {
 }
 
 export interface RuleReport {
-  readonly rule: StopRule;
   readonly name: string;
-  readonly signals: StopFigures;
+  readonly signals: ExitFigures;
   /** The same entries with a random side. */
-  readonly control: StopFigures;
+  readonly control: ExitFigures;
   /** Net of the signals: this rule less the active rule; all undefined for the active rule itself. */
   readonly versusActive: PairedDifference;
   /** Net: the signals less the control. */
@@ -57,7 +56,7 @@ const COLUMNS = ['trades', 'gross', 'net', 'stopped', 'adverse', 'won', 'lost'] 
 type Sums = Record<(typeof COLUMNS)[number], number>;
 const newSums = (): Sums => ({ trades: 0, gross: 0, net: 0, stopped: 0, adverse: 0, won: 0, lost: 0 });
 
-function addOutcome(sums: Sums, { grossBps, netBps, stopped, adverseBps }: StopOutcome): void {
+function addOutcome(sums: Sums, { grossBps, netBps, stopped, adverseBps }: ExitOutcome): void {
   sums.trades++;
   sums.gross += grossBps;
   sums.net += netBps;
@@ -68,12 +67,12 @@ function addOutcome(sums: Sums, { grossBps, netBps, stopped, adverseBps }: StopO
 }
 
 /** Sums by rule and UTC day; memory does not grow with the entries. */
-export class StopStudyTally {
-  readonly #rules: readonly StopRule[];
+export class ExitStudyTally {
+  readonly #rules: readonly ExitRule[];
   readonly #costs: TradingCosts;
   readonly #days = new Map<number, { signals: readonly Sums[]; control: readonly Sums[] }>();
 
-  constructor(study: { readonly rules: readonly StopRule[]; readonly costs: TradingCosts }) {
+  constructor(study: { readonly rules: readonly ExitRule[]; readonly costs: TradingCosts }) {
     this.#rules = study.rules;
     this.#costs = study.costs;
   }
@@ -87,12 +86,12 @@ export class StopStudyTally {
       this.#days.set(dayNumber, day);
     }
     for (const [index, rule] of this.#rules.entries()) {
-      const own = followStop(series, entry, { rule, costs: this.#costs });
+      const own = followExit(series, entry, { rule, costs: this.#costs });
       addOutcome(day.signals[index]!, own);
       const tossed =
         coin === entry.side
           ? own
-          : followStop(series, { ...entry, side: coin }, { rule, costs: this.#costs });
+          : followExit(series, { ...entry, side: coin }, { rule, costs: this.#costs });
       addOutcome(day.control[index]!, tossed);
     }
   }
@@ -132,8 +131,7 @@ export class StopStudyTally {
         const less = (other: (day: number) => Sums) =>
           estimate(signals.map((sums, day) => [sums.net - other(day).net, sums.trades]));
         return {
-          rule,
-          name: nameRule(rule),
+          name: rule.name,
           signals: figuresOf(signals, { busiest, estimate }),
           control: figuresOf(control, { busiest, estimate }),
           versusActive: index === 0 ? NO_DIFFERENCE : less((day) => days[day]!.signals[0]!),
@@ -155,7 +153,7 @@ function figuresOf(
     busiest,
     estimate,
   }: { busiest: number; estimate: (rows: readonly (readonly [number, number])[]) => PairedDifference },
-): StopFigures {
+): ExitFigures {
   const total = newSums();
   for (const day of days) for (const column of COLUMNS) total[column] += day[column];
   const mean = (column: keyof Sums) => ratio([total[column], total.trades]);
