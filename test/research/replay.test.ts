@@ -150,14 +150,16 @@ describe('on recorded candles of a crash', () => {
 test('a gap at a time of funding is left to the use cases, and their trades are reported', async () => {
   const atMs = Date.UTC(2024, 7, 4, 23, 55);
   const gappy = new Map(
-    [...recorded].slice(0, 3).map(([symbol, candles]) => {
-      const gap = countUntil(candles, atMs - 1);
-      const without = (column: Float64Array) => column.filter((_, candle) => candle !== gap);
-      const { openTimeMs, open, high, low, close, volume } = candles;
-      const columns = { openTimeMs, open, high, low, close, volume };
-      const kept = Object.entries(columns).map(([name, column]) => [name, without(column)]);
-      return [symbol, { ...Object.fromEntries(kept), length: candles.length - 1 } as CandleSeries];
-    }),
+    [...recorded]
+      .filter(([symbol], index) => index < 3 || symbol === 'BTCUSDT')
+      .map(([symbol, candles]) => {
+        const gap = countUntil(candles, atMs - 1);
+        const without = (column: Float64Array) => column.filter((_, candle) => candle !== gap);
+        const { openTimeMs, open, high, low, close, volume } = candles;
+        const columns = { openTimeMs, open, high, low, close, volume };
+        const kept = Object.entries(columns).map(([name, column]) => [name, without(column)]);
+        return [symbol, { ...Object.fromEntries(kept), length: candles.length - 1 } as CandleSeries];
+      }),
   );
   const input = await inputOf(0.5, gappy);
   const query = { fromMs: FROM_MS, toMs: Date.UTC(2024, 7, 5, 1), depositUsdt: 10_000, settings: {} };

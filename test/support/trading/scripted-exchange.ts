@@ -5,6 +5,7 @@ import { microUsdt } from '../../../lib/core/money.ts';
 import { failure, type Result, success } from '../../../lib/core/result.ts';
 import { bookFill, type Ledger, newLedger } from '../../../lib/execution/ledger/ledger.ts';
 import type { EntryOrder, OrderSide, ReduceOrder } from '../../../lib/execution/order.ts';
+import { PAPER_BRACKETS } from '../../../lib/execution/paper/paper-brackets.ts';
 import type { Broker, Fill, Income, OpenOrder, OrderReport } from '../../../lib/execution/ports.ts';
 import { RiskApproved } from '../../../lib/risk/gate.ts';
 
@@ -164,6 +165,8 @@ export class ScriptedExchange {
     fills: async ({ clientOrderId }) => this.#unlessDown(this.#orders.get(clientOrderId)?.fills ?? []),
     incomeSince: async (sinceMs) =>
       this.#unlessDown({ rows: this.#income.filter(({ atMs }) => atMs >= sinceMs), problems: [] }),
+    leverageBrackets: async (symbols) =>
+      this.#unlessDown(new Map(symbols.map((symbol) => [symbol, PAPER_BRACKETS]))),
     forcedClosing: async () => this.#unlessDown(undefined),
   };
 
