@@ -123,6 +123,8 @@ describe('on recorded candles of a crash', () => {
       { acts: 0.5, trades: 30 },
       { edgeThresholdBps: 40, positionFractionMax: 1 },
     ],
+    ['a narrow book', { acts: 0.5, trades: 30 }, { sideFractionMax: 0.15, positionsMax: 20 }],
+    ['hardly any net beta', { acts: 0.5, trades: 30 }, { netBetaFractionMax: 0.05, positionsMax: 20 }],
     ['no position allowed', { acts: 0.2, trades: 0 }, { positionsMax: 0 }],
     ['no capital allowed', { acts: 0.2, trades: 0 }, { capitalFraction: 0 }],
   ])(
@@ -140,6 +142,8 @@ describe('on recorded candles of a crash', () => {
       expect(quick.trades).toEqual(byUseCases.trades);
       expect(quick.snapshots).toEqual(byUseCases.snapshots);
       expect(quick.ledger).toEqual(byUseCases.ledger);
+      if ('sideFractionMax' in settings) expect(quick.outcomes.side_limit).toBeGreaterThan(20);
+      if ('netBetaFractionMax' in settings) expect(quick.outcomes.beta_limit).toBeGreaterThan(20);
       expect(byUseCases.open).toEqual(quick.open.map((open) => expect.objectContaining(open)));
       expect(byId(orders)).toEqual(byId(expectedOrders));
     },

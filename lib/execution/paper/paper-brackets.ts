@@ -1,3 +1,4 @@
+// The leverage brackets of the simulated account.
 import type { LeverageBracket } from '../leverage-brackets.ts';
 
 /**
