@@ -159,7 +159,9 @@ describe('an entry into a book', () => {
     const report = await world.execute(requestOf(bar));
     expect(outcomes(report, 'BTCUSDT')).toEqual(['exited']);
     expect(outcomes(report, 'SOLUSDT')).toEqual(['brackets_unknown']);
-    expect(world.exchange.bracketsAsked.at(-1)).toEqual({ symbols: ['SOLUSDT'], sentBefore: sentBefore + 1 });
+    expect(world.exchange.bracketsAsked.slice(1)).toEqual([
+      { symbols: ['SOLUSDT'], sentBefore: sentBefore + 1 },
+    ]);
   });
 
   it.each([null, Number.NaN])('is denied with a beta of %s', async (betaToBitcoin) => {
