@@ -82,6 +82,7 @@ function inputOf(
     close,
     atr: atrPct * close,
     stopAtr: atrPct * close,
+    betaToBitcoin: () => 1,
     votes,
     ensemble,
   };

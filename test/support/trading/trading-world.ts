@@ -80,6 +80,7 @@ export function signalOf(
     close,
     atr,
     stopAtr: atr,
+    betaToBitcoin: action === 'HOLD' ? null : 1,
     stopPrice: action === 'HOLD' ? null : close,
     ensembleId: ENSEMBLE_ID,
     featureSetHash: FEATURE_SET_HASH,
