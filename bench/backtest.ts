@@ -136,6 +136,8 @@ export function pastOf(
         {
           past: {
             series: new Map(past.map(({ symbol, traded }) => [symbol, traded])),
+            // The first symbol stands in for Bitcoin.
+            bitcoin: past[0]?.traded,
             decided: past.map(({ answers, traded }) => decideBars(answers, traded, MADE_UP_ENSEMBLE)),
           },
           ensemble: MADE_UP_ENSEMBLE,
