@@ -119,6 +119,7 @@ def train(request: Request) -> None:
             "costs": {k: data.meta["costs"][k] for k in ("feeBps", "slippageBps")},
             "edgeThresholdBps": threshold.edge_bps,
             "confidence": profit_curve(served, data.round_trip_bps).as_json(),
+            "sizingPolicy": None,  # `python -m training sizing` may find one
         }
         | STOP,
     )

@@ -9,6 +9,7 @@ import type { BarDecided } from '../../inference/infer-events.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import type { Signal } from '../../inference/signal.ts';
 import { readCurrentEnsemble } from '../../models/use-cases/read-ensemble.ts';
+import type { SizingPolicies } from '../../models/use-cases/sizing-policies.ts';
 import { versionDifferences } from '../../risk/code-version.ts';
 import type { Scope } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
@@ -27,6 +28,7 @@ import {
   originDenial,
   type Policy,
 } from './enter-position.ts';
+import { openSizing } from './entry-share.ts';
 import { executionRecords } from './execution-records.ts';
 import { sendExit } from './positions/protect-position.ts';
 import { readDecidedSignals } from './read-decided-signals.ts';
@@ -42,6 +44,8 @@ export interface ExecuteDependencies extends ModeSources {
   /** Rejects when the account cannot be opened at all. */
   readonly brokerOf: (scope: Scope) => Broker | Promise<Broker>;
   readonly policy: Policy;
+  /** What the ensemble's entries are sized by. */
+  readonly policies: SizingPolicies;
   /** @default TRADING_LIMITS; a backtest may ask what others would have done */
   readonly limits?: TradingLimits;
   /** Of this function. */
@@ -123,7 +127,7 @@ async function decideAll(
   const context: ExecutionContext = { risk, clock, broker };
   const market = await readMarket(broker, acting);
   if (!market.ok) return all('exchange_unavailable', market.error);
-  const session: EntrySession = {
+  const session: Omit<EntrySession, 'sizing'> = {
     modes: dependencies,
     flagsOf,
     policy: dependencies.policy,
@@ -139,9 +143,16 @@ async function decideAll(
   const decisions: Decision[] = [];
   const { against, free } = await splitByPosition(context, acting);
   for (const { signal, position } of against) decisions.push(await leave(session, signal, position));
-  for (const signal of free) {
-    const { outcomes, message } = await enterPosition(session, signal);
-    decisions.push(decided(signal, outcomes, message));
+  if (free.length === 0) return decisions;
+  // After the exits: none of them waits for what sizes entries.
+  const sizing = await openSizing(dependencies, current.value.ensemble, { ...now, nowMs: clock.nowMs() });
+  try {
+    for (const signal of free) {
+      const { outcomes, message } = await enterPosition({ ...session, sizing }, signal);
+      decisions.push(decided(signal, outcomes, message));
+    }
+  } finally {
+    if (sizing.policy.ok) await sizing.policy.value?.release();
   }
   return decisions;
 }
@@ -179,7 +190,7 @@ async function splitByPosition({ risk, broker }: ExecutionContext, acting: reado
 
 /** Closes a position that the signal is against. Nothing of it needs the gate. */
 async function leave(
-  session: EntrySession,
+  session: Omit<EntrySession, 'sizing'>,
   signal: ActingSignal,
   position: Versioned<PositionRecord>,
 ): Promise<Decision> {

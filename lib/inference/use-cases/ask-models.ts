@@ -26,6 +26,8 @@ export interface SymbolRow {
 }
 
 const ATR_COLUMN = FEATURE_NAMES.indexOf('atr_14_pct');
+const ATR_RATIO_COLUMN = FEATURE_NAMES.indexOf('atr_ratio');
+const SPREAD_COLUMN = FEATURE_NAMES.indexOf('corwin_schultz_20');
 const SEQUENCE_COLUMN_INDEXES = SEQUENCE_COLUMNS.map((name) => FEATURE_NAMES.indexOf(name));
 
 /**
@@ -82,10 +84,15 @@ export async function askModels(
       ballots[index]!.push(vote);
     });
   }
-  const signals = rows.map(({ symbol, barOpenTimeMs, close, atr, stopAtrOf }, index) => {
-    const stopAtr = stopAtrOf(ensemble.stopAtrTimeframe);
-    return decideSignal({ symbol, barOpenTimeMs, close, atr, stopAtr, votes: ballots[index]!, ensemble });
-  });
+  const signals = rows.map(({ symbol, barOpenTimeMs, close, atr, stopAtrOf, tabular }, index) =>
+    decideSignal({
+      ...{ symbol, barOpenTimeMs, close, atr, ensemble },
+      stopAtr: stopAtrOf(ensemble.stopAtrTimeframe),
+      atrRatio: tabular[ATR_RATIO_COLUMN]!,
+      spreadBps: tabular[SPREAD_COLUMN]! * 10_000,
+      votes: ballots[index]!,
+    }),
+  );
   return { signals, quarantined: silent };
 }
 

@@ -3,12 +3,14 @@
 import { createRecordedMarket } from '../../../adapters/files/folder-market-data.ts';
 import { createMemoryFlagStore } from '../../../adapters/memory/memory-flag-store.ts';
 import { createMemoryRiskStore } from '../../../adapters/memory/memory-risk-store.ts';
+import { createLazyModelRuntime } from '../../../adapters/onnx/lazy-model-runtime.ts';
 import { createPaperBroker } from '../../../adapters/paper/paper-broker.ts';
 import { microUsdt } from '../../../core/money.ts';
 import type { ObjectStore } from '../../../core/ports.ts';
-import { type Result, success } from '../../../core/result.ts';
+import { failure, type Result, success } from '../../../core/result.ts';
 import type { PaperOrder } from '../../../execution/paper/paper-account.ts';
 import { type Ensemble, ensembleKey } from '../../../models/ensemble.ts';
+import { createSizingPolicies } from '../../../models/use-cases/sizing-policies.ts';
 import type { BacktestRun } from '../../../research/backtest-run.ts';
 import {
   applySettings,
@@ -85,6 +87,7 @@ export async function replayColumns(
   }: Pick<ReplayInput, 'ensemble'> & { readonly past: Pick<Past, 'series' | 'decided'> },
   onOrder?: (order: PaperOrder) => void,
 ): Promise<Result<BacktestRun, string>> {
+  if (released.sizingPolicy !== null) return failure('the entries are sized by a policy');
   const { flags, ...applied } = applySettings({ ...releasedSettings(released), ...settings }, released);
   const readings = await createMemoryFlagStore(flags).read(FLAG_NAMES);
   const candles = [...past.series.values()];
@@ -119,9 +122,10 @@ export async function replayUseCases(
     servedModels,
     quarantined: [...quarantined],
   });
+  const policies = createSizingPolicies({ store: objects, runtime: createLazyModelRuntime() });
   return runBacktest(
     {
-      ...{ signals, risk, broker, clock },
+      ...{ signals, risk, broker, clock, policies },
       objects: servingEnsemble(objects, ensemble),
       flags: createMemoryFlagStore(flags),
     },
@@ -129,7 +133,7 @@ export async function replayUseCases(
       ...{ ensembleId: ensemble.id, horizonBars: ensemble.label.horizonBars },
       ...{ fromMs, toMs, withBreaker, limits, policy },
     },
-  );
+  ).finally(policies.close);
 }
 
 /** The store with the ensemble as the settings change it: decisions and orders then follow the same one. */
