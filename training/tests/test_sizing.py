@@ -24,7 +24,7 @@ SIGNAL = ["expected_edge_bps", "move_deviation_bps", "confidence", "consensus", 
 STATE = [*SIGNAL, *ACCOUNT_COLUMNS, "hour_sin", "hour_cos"]
 
 
-def write_episodes(folder: Path, good_bps: float, bad_bps: float, rows: int = 3_000, **changes: Any) -> Path:
+def write_episodes(folder: Path, good_bps: float, bad_bps: float, rows: int = 1_600, **changes: Any) -> Path:
     """Half of the entries, told by their spread, return `good_bps` on average, the others `bad_bps`."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(3)
@@ -74,7 +74,7 @@ def write_models(folder: Path) -> Path:
 
 
 def run(episodes: Path, models: Path) -> bool:
-    return train_sizing(SizingRequest((episodes,), models, None, seed=7, updates=12))
+    return train_sizing(SizingRequest((episodes,), models, None, seed=7, updates=8))
 
 
 @pytest.fixture(scope="module")
