@@ -132,6 +132,8 @@ function pastOf({ symbols, series }: Market, size: { symbols: number; bars: numb
         {
           past: {
             series: new Map(past.map(({ symbol, traded }) => [symbol, traded])),
+            // The first symbol stands in for Bitcoin.
+            bitcoin: past[0]?.traded,
             decided: past.map(({ answers, traded }) => decideBars(answers, traded, MADE_UP_ENSEMBLE)),
           },
           ensemble: MADE_UP_ENSEMBLE,

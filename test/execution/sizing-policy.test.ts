@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { MINUTE_MS } from '../../lib/core/units.ts';
 import { sizeEntry } from '../../lib/execution/sizing.ts';
+import type { Signal } from '../../lib/inference/signal.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { ensembleKey } from '../../lib/models/ensemble.ts';
 import type { NamedPolicy } from '../../lib/models/sizing-policy.ts';
@@ -26,7 +27,7 @@ async function setHighWater(world: TradingWorld, highWaterMicroUsdt: number | nu
   await world.risk.commit('paper', planBreakerWrite({ previous: breaker, current, lease: undefined }));
 }
 
-async function worldWith(plan: PolicyPlan | undefined, ...signals: Parameters<typeof TradingWorld.open>) {
+async function worldWith(plan: PolicyPlan | undefined, ...signals: readonly Signal[]) {
   const world = await TradingWorld.open(...signals);
   await setHighWater(world, 20_000_000_000);
   const named = plan && (await writePolicy(world.objects, plan));

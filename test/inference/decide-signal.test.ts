@@ -36,6 +36,7 @@ function ensembleOf(members: number, change: Partial<Ensemble> = {}): Ensemble {
     stopAtrMultiple: 1.5,
     stopAtrTimeframe: '5m',
     sizingPolicy: null,
+    holdBars: 12,
     ...change,
   };
 }
@@ -50,7 +51,15 @@ function decide(
     const model = { name: NAMES[index]!, version };
     return answer === null ? abstain(model, 'model_missing') : castVote(model, answerOf(answer));
   });
-  const market = { barOpenTimeMs: 300_000, close, atr, stopAtr, atrRatio: 1, spreadBps: 2 };
+  const market = {
+    barOpenTimeMs: 300_000,
+    close,
+    atr,
+    stopAtr,
+    atrRatio: 1,
+    spreadBps: 2,
+    betaToBitcoin: () => 1,
+  };
   return decideSignal({ symbol: 'BTCUSDT', ...market, votes, ensemble });
 }
 
@@ -119,13 +128,14 @@ test('models that differ add to the uncertainty of their mean', () => {
     stopAtr: 4,
     atrRatio: 1,
     spreadBps: 2,
+    betaToBitcoin: () => 0.8,
   };
   const signal = decideSignal({ symbol, ...market, votes, ensemble: ensembleOf(2) });
   // Barriers of 80 bps; the mixture's variance is 0.3² + 0.4².
   expect(signal.expectedMoveBps).toBeCloseTo(40, 9);
   expect(signal.moveDeviationBps).toBeCloseTo(80 * 0.5, 9);
   expect(signal.confidence).toBeCloseTo(0.5 + (0.2 * (0.5 - 14 / 80)) / 0.5, 12);
-  expect(signal).toMatchObject({ action: 'BUY', probabilities: EVEN });
+  expect(signal).toMatchObject({ action: 'BUY', probabilities: EVEN, betaToBitcoin: 0.8 });
 });
 
 describe('consensus', () => {
@@ -215,6 +225,7 @@ describe('broken invariants throw', () => {
     stopAtr: 1,
     atrRatio: 1,
     spreadBps: 2,
+    betaToBitcoin: () => null,
     votes,
     ensemble: ensembleOf(2),
   };

@@ -69,6 +69,7 @@ function inputOf(
     stopAtrMultiple,
     stopAtrTimeframe: '5m',
     sizingPolicy: null,
+    holdBars: 12,
   };
   const votes = named.map(
     (model): Vote =>
@@ -84,6 +85,7 @@ function inputOf(
     stopAtr: atrPct * close,
     atrRatio: 1,
     spreadBps: 2,
+    betaToBitcoin: () => 1,
     votes,
     ensemble,
   };

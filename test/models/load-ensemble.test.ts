@@ -383,6 +383,7 @@ describe('predictions', () => {
       stopAtr: 1,
       atrRatio: 1,
       spreadBps: 2,
+      betaToBitcoin: () => null,
       votes: [...answered, ...abstained],
       ensemble: loaded.ensemble,
     });

@@ -172,7 +172,7 @@ describe('the circuit breaker', () => {
 
 describe('any market', () => {
   const BARS = 240;
-  const WARM_UP = 20;
+  const WARM_UP = 900;
   const market = generateMarket({
     seed: 11,
     symbols: 6,

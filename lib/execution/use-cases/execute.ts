@@ -102,6 +102,9 @@ const decided = (signal: ActingSignal, outcomes: readonly DecisionOutcome[], mes
   message,
 });
 
+/** What exits and entries of a run have in common; the rest is asked for when there is something to enter. */
+type RunSession = Omit<EntrySession, 'brackets' | 'sizing'>;
+
 async function decideAll(
   dependencies: ExecuteDependencies,
   run: {
@@ -120,20 +123,20 @@ async function decideAll(
     return all('feature_set_mismatch', `the event says ${request.featureSetHash}`);
   const current = await readCurrentEnsemble(dependencies.objects);
   if (!current.ok) return all('ensemble_unavailable', current.error.message);
-  const { id, stopAtrMultiple, label } = current.value.ensemble;
+  const { id, stopAtrMultiple, holdBars } = current.value.ensemble;
   if (request.ensembleId !== id) return all('ensemble_mismatch', `${id} is active`);
   const { risk, clock, brokerOf } = dependencies;
   const broker = await brokerOf(now.scope);
   const context: ExecutionContext = { risk, clock, broker };
   const market = await readMarket(broker, acting);
   if (!market.ok) return all('exchange_unavailable', market.error);
-  const session: Omit<EntrySession, 'sizing'> = {
+  const session: RunSession = {
     modes: dependencies,
     flagsOf,
     policy: dependencies.policy,
     limits: dependencies.limits ?? TRADING_LIMITS,
     context,
-    ensemble: { id, stopAtrMultiple, horizonBars: label.horizonBars },
+    ensemble: { id, stopAtrMultiple, holdBars },
     codeVersion: dependencies.codeVersion,
     stopwatchMs: dependencies.stopwatchMs,
     equity:
@@ -144,11 +147,12 @@ async function decideAll(
   const { against, free } = await splitByPosition(context, acting);
   for (const { signal, position } of against) decisions.push(await leave(session, signal, position));
   if (free.length === 0) return decisions;
-  // After the exits: none of them waits for what sizes entries.
+  // Asked for after the exits: no exit waits for what only entries need.
+  const brackets = await readBrackets(broker, free);
   const sizing = await openSizing(dependencies, current.value.ensemble, { ...now, nowMs: clock.nowMs() });
   try {
     for (const signal of free) {
-      const { outcomes, message } = await enterPosition({ ...session, sizing }, signal);
+      const { outcomes, message } = await enterPosition({ ...session, brackets, sizing }, signal);
       decisions.push(decided(signal, outcomes, message));
     }
   } finally {
@@ -171,6 +175,16 @@ async function readMarket(
     : failure(prices.error.message);
 }
 
+/** Where they cannot be read, no symbol has any, and nothing is entered. */
+async function readBrackets(
+  broker: Broker,
+  free: readonly ActingSignal[],
+): Promise<EntrySession['brackets']> {
+  if (free.length === 0) return new Map();
+  const read = await broker.leverageBrackets(free.map(({ symbol }) => symbol));
+  return read.ok ? read.value : new Map();
+}
+
 /** A snapshot older than this says nothing: the position manager is silent. */
 const EQUITY_AGE_MS_MAX = 150 * SECOND_MS;
 
@@ -190,7 +204,7 @@ async function splitByPosition({ risk, broker }: ExecutionContext, acting: reado
 
 /** Closes a position that the signal is against. Nothing of it needs the gate. */
 async function leave(
-  session: Omit<EntrySession, 'sizing'>,
+  session: RunSession,
   signal: ActingSignal,
   position: Versioned<PositionRecord>,
 ): Promise<Decision> {

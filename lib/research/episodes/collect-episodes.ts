@@ -1,10 +1,13 @@
 // Every entry that signals of a range call for, with the state that a sizing policy would read of it and what became of it. In order
 // of time, the largest expected edge first, as execute takes them. How the sizes of one bear on the account of the next is not in them:
 // that follows from the policy, and is added up by whoever plays the episodes.
+import { invariant } from '../../core/invariant.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { ACCOUNT_COLUMNS, signalState, volatilityPerBar } from '../../execution/entry-account.ts';
 import type { EntryOrder } from '../../execution/order.ts';
+import { PAPER_BRACKETS } from '../../execution/paper/paper-brackets.ts';
 import { planEntry } from '../../execution/plan-entry.ts';
+import { sizeEntry } from '../../execution/sizing.ts';
 import type { Signal } from '../../inference/signal.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import { type CandleSeries, countUntil, lastPrice } from '../../market/candle-series.ts';
@@ -24,13 +27,13 @@ export const SIGNAL_COLUMNS = SIZING_COLUMNS.filter(
   (column): column is keyof SignalState => !ACCOUNT_COLUMNS.some((name) => name === column),
 );
 
-export interface EpisodeSymbol {
+interface EpisodeSymbol {
   readonly series: CandleSeries;
   readonly decided: DecidedBars;
   readonly predictions: Predictions;
 }
 
-export interface EpisodeTerms extends Omit<CandidateTerms, 'symbol' | 'series' | 'filters'> {
+interface EpisodeTerms extends Omit<CandidateTerms, 'symbol' | 'series' | 'filters'> {
   readonly fromMs: number;
 }
 
@@ -116,7 +119,7 @@ function episodeOf(
       openTimeMs: signal.barOpenTimeMs,
       side: entry.value.side,
       state: signalState(signal),
-      fullShare: entry.value.notionalMicroUsdt / DEPOSIT_MICRO_USDT,
+      fullShare: fullShareOf(signal, terms.limits),
       barsHeld: followed.barsHeld,
       isStopped: followed.reason === 'stop',
       path: followed.path,
@@ -125,6 +128,21 @@ function episodeOf(
     if (error instanceof Unplayable) return failure('unplayable');
     throw error;
   }
+}
+
+/** As sizing has it, before it is rounded to the symbol's steps. */
+function fullShareOf(signal: Signal, limits: CandidateTerms['limits']): number {
+  const size = sizeEntry({
+    allocatedMicroUsdt: DEPOSIT_MICRO_USDT,
+    volatilityPerBar: volatilityPerBar(signal),
+    targetDailyVolatility: limits.targetDailyVolatility,
+    policy: 1,
+    positionFractionMax: limits.positionFractionMax,
+    exposureMicroUsdtMax: DEPOSIT_MICRO_USDT,
+    exposureMicroUsdt: 0,
+  });
+  invariant(size.ok, () => `an entry of ${signal.symbol} was planned that has no size`);
+  return size.value / DEPOSIT_MICRO_USDT;
 }
 
 /** The entry at its full size, in an account that holds nothing. */
@@ -138,14 +156,17 @@ function plan(
   if (known === undefined) return failure('not_listed');
   const closed = countUntil(series, nowMs - BAR_MS);
   const planned = planEntry({
-    ...{ scope: 'paper', signal, filters: known, limits, nowMs },
+    ...{ scope: 'paper', filters: known, brackets: PAPER_BRACKETS, limits, nowMs },
+    // Limits of the book are no part of what one entry returns.
+    signal: { ...signal, betaToBitcoin: 0 },
     price: closed === 0 ? Number.NaN : lastPrice(series, closed, nowMs),
     volatilityPerBar: volatilityPerBar(signal),
     policy: 1,
     stopAtrMultiple: ensemble.stopAtrMultiple,
     account: {
       ...{ equityMicroUsdt: DEPOSIT_MICRO_USDT, allocatedMicroUsdt: DEPOSIT_MICRO_USDT, positions: 1 },
-      ...{ exposureMicroUsdt: 0, positionCount: 0, reservedSymbols: new Set<string>(), ordersLastMinute: 0 },
+      ...{ exposureMicroUsdt: 0, sideMicroUsdt: { BUY: 0, SELL: 0 }, netBetaMicroUsdt: 0 },
+      ...{ oldestBetaAtMs: nowMs, positionCount: 0, reservedSymbols: new Set<string>(), ordersLastMinute: 0 },
     },
   });
   return planned.ok ? planned : failure(planned.error[0]!);

@@ -19,6 +19,7 @@ export interface EpisodesDescription {
   readonly fromMs: number;
   readonly toMs: number;
   readonly barMs: number;
+  /** For how long an entry is held at most. */
   readonly horizonBars: number;
   /** Of the whole state; those of the signal are columns of the file, the others follow from the sizes chosen. */
   readonly stateColumns: readonly string[];
@@ -55,7 +56,7 @@ export const describeEpisodes = (
     ensembleId: ensemble.id,
     members: ensemble.members.map(({ name, version, sha256 }) => ({ name, version, sha256 })),
     edgeThresholdBps: ensemble.edgeThresholdBps,
-    ...{ trainedToMs, fromMs, toMs, barMs: BAR_MS, horizonBars: ensemble.label.horizonBars },
+    ...{ trainedToMs, fromMs, toMs, barMs: BAR_MS, horizonBars: ensemble.holdBars },
     stateColumns: SIZING_COLUMNS,
     signalColumns: SIGNAL_COLUMNS,
     stopHitsWindowMs: STOP_HITS_WINDOW_MS,

@@ -25,7 +25,7 @@ export interface CandidateTerms {
   readonly toMs: number;
 }
 
-export interface FollowedCandidate {
+interface FollowedCandidate {
   /** Bars from the decision to the exit: 1 is the bar in which it was entered. */
   readonly barsHeld: number;
   readonly reason: string;
@@ -43,20 +43,20 @@ export function followCandidate(
   againstMs: number | undefined,
 ): FollowedCandidate | undefined {
   const decidedMs = entry.barOpenTimeMs + BAR_MS;
-  const { horizonBars } = ensemble.label;
+  const { holdBars } = ensemble;
   const account = new ReplayedAccount([{ symbol, series }], {
     ...{ depositMicroUsdt: DEPOSIT_MICRO_USDT, costs, filters },
   });
   account.enter(0, entry, {
     nowMs: decidedMs + EXECUTE_MS,
-    exitDueMs: exitDueMs(entry.barOpenTimeMs, horizonBars),
+    exitDueMs: exitDueMs(entry.barOpenTimeMs, holdBars),
   });
-  const path = new Float32Array(horizonBars);
+  const path = new Float32Array(holdBars);
   const returned = (atMs: number) =>
     (account.equityMicroUsdt(atMs) - DEPOSIT_MICRO_USDT) / entry.notionalMicroUsdt;
-  for (let bars = 1; bars <= horizonBars; bars++) {
+  for (let bars = 1; bars <= holdBars; bars++) {
     const closeMs = decidedMs + bars * BAR_MS;
-    if (closeMs >= toMs) return undefined;
+    if (closeMs > toMs) return undefined;
     const nowMs = closeMs + POSITION_MANAGER_MS;
     account.followBar(closeMs, nowMs);
     account.leaveDue(nowMs);

@@ -11,13 +11,13 @@ import { BAR_MS } from '../../market/candle.ts';
 import type { CandleSource } from '../../market/ports.ts';
 import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
 import type { Probabilities } from '../../models/vote.ts';
+import { followSignal, type SignalPath } from '../exits/follow-signal.ts';
 import type { DropCounts } from '../labels/dataset-rows.ts';
 import { ActedEdgeTally } from '../metrics/acted-edge.ts';
 import type { EvaluatedRows } from '../metrics/evaluate-probabilities.ts';
 import { ProfitReliabilityTally } from '../metrics/profit-reliability.ts';
 import { VoteTally } from '../metrics/vote-tally.ts';
 import type { CandidateTrade } from '../run-portfolio.ts';
-import { followSignal, type SignalPath } from '../stops/follow-signal.ts';
 import type { SymbolProblem } from '../symbol-problem.ts';
 import { type LabelledBars, labelledBars } from './labelled-bars.ts';
 

@@ -32,6 +32,7 @@ export function signalOf(symbol: string, barOpenTimeMs: number, more: Partial<Si
     stopAtr: 0,
     atrRatio: 1,
     spreadBps: 2,
+    betaToBitcoin: -0.1234,
     stopPrice: 0.00001,
     ensembleId: 'e20240728_000000',
     featureSetHash: 'ab'.repeat(32),

@@ -77,6 +77,7 @@ export async function buildModelFolder(plan: ModelFolderPlan): Promise<Ensemble>
     stopAtrMultiple: 1.2,
     stopAtrTimeframe: '5m',
     sizingPolicy: null,
+    holdBars: 12,
     ...plan.ensemble,
   };
   await plan.store.put(ensembleKey(ensemble.id), toJson(ensemble));

@@ -55,6 +55,7 @@ const ensemble: Ensemble = {
   stopAtrMultiple: 1.2,
   stopAtrTimeframe: '5m',
   sizingPolicy: null,
+  holdBars: HORIZON_BARS,
 };
 
 /** Of all functions, as long as the test does not say otherwise. */
@@ -84,6 +85,7 @@ export function signalOf(
     stopAtr: atr,
     atrRatio: 1,
     spreadBps: 2,
+    betaToBitcoin: action === 'HOLD' ? null : 1,
     stopPrice: action === 'HOLD' ? null : close,
     ensembleId: ENSEMBLE_ID,
     featureSetHash: FEATURE_SET_HASH,

@@ -12,7 +12,7 @@ const BROKER_CODE: Readonly<Record<MarketDataErrorCode, BrokerError['code']>> = 
   banned: 'rate_limited',
   invalid_response: 'invalid_response',
   invalid_candle: 'invalid_response',
-  unknown_symbol: 'refused',
+  unknown_symbol: 'unknown_symbol',
   rejected: 'refused',
   unauthorised: 'unauthorised',
 };

@@ -1,7 +1,7 @@
 // What a trade has cost that the records of its orders do not tell. Asked for after protection and booking only.
 import { microUsdt } from '../../../core/money.ts';
 import type { Result } from '../../../core/result.ts';
-import type { Fill, Income } from '../../ports.ts';
+import type { BrokerError, Fill, Income } from '../../ports.ts';
 import { type EndedTrade, isClosedByUs, NO_COSTS, type TradeCosts } from '../../trade-of.ts';
 import { type ExecutionContext, referenceOf } from '../send-order.ts';
 
@@ -10,14 +10,14 @@ export async function tradeCosts({ broker }: ExecutionContext, trade: EndedTrade
   const { entry, legs, position } = trade;
   const orders = [entry, ...legs].filter(({ state }) => state.filledQuantity > 0);
   const fills = (
-    await Promise.all(orders.map(async (order) => answered(await broker.fills(referenceOf(order)))))
+    await Promise.all(orders.map(async (order) => known(await broker.fills(referenceOf(order))) ?? []))
   ).flat();
   const fees = await otherFees({ broker }, fills);
   if (isClosedByUs(trade)) return { ...fees, others: undefined };
   const { symbol } = entry;
   const { openedAtMs } = position;
   const income = answered(await broker.incomeSince(openedAtMs)).rows;
-  const closing = answered(await broker.forcedClosing(symbol, openedAtMs));
+  const closing = known(await broker.forcedClosing(symbol, openedAtMs));
   const own = new Set(fills.map(({ tradeId }) => tradeId));
   const rows = income.filter(
     (row) => row.symbol === symbol && row.asset === 'USDT' && !(row.tradeId !== null && own.has(row.tradeId)),
@@ -33,10 +33,14 @@ export async function tradeCosts({ broker }: ExecutionContext, trade: EndedTrade
   return { ...fees, others };
 }
 
-function answered<T>(answer: Result<T, { readonly message: string }>): T {
+function answered<T>(answer: Result<T, BrokerError>): T {
   if (answer.ok) return answer.value;
   throw new Error(answer.error.message);
 }
+
+/** undefined for a contract that the exchange has taken off its list: no later run would learn more. */
+const known = <T>(answer: Result<T, BrokerError>): T | undefined =>
+  !answer.ok && answer.error.code === 'unknown_symbol' ? undefined : answered(answer);
 
 /** A fee whose asset has no price stays in its asset. */
 async function otherFees(

@@ -9,6 +9,7 @@ import { microUsdt } from '../../../core/money.ts';
 import type { ObjectStore } from '../../../core/ports.ts';
 import { failure, type Result, success } from '../../../core/result.ts';
 import type { PaperOrder } from '../../../execution/paper/paper-account.ts';
+import { betaToBitcoin } from '../../../market/beta.ts';
 import { type Ensemble, ensembleKey } from '../../../models/ensemble.ts';
 import { createSizingPolicies } from '../../../models/use-cases/sizing-policies.ts';
 import type { BacktestRun } from '../../../research/backtest-run.ts';
@@ -84,7 +85,7 @@ export async function replayColumns(
   {
     past,
     ensemble: released,
-  }: Pick<ReplayInput, 'ensemble'> & { readonly past: Pick<Past, 'series' | 'decided'> },
+  }: Pick<ReplayInput, 'ensemble'> & { readonly past: Pick<Past, 'series' | 'bitcoin' | 'decided'> },
   onOrder?: (order: PaperOrder) => void,
 ): Promise<Result<BacktestRun, string>> {
   if (released.sizingPolicy !== null) return failure('the entries are sized by a policy');
@@ -95,6 +96,7 @@ export async function replayColumns(
   const depositMicroUsdt = microUsdt(depositUsdt);
   return replayBars(symbols, {
     ...{ ...applied, flags: parseFlags(readings), fromMs, toMs, depositMicroUsdt, onOrder },
+    bitcoin: past.bitcoin,
   });
 }
 
@@ -121,6 +123,10 @@ export async function replayUseCases(
     ensemble,
     servedModels,
     quarantined: [...quarantined],
+    betas: (symbol, barOpenTimeMs) =>
+      past.bitcoin === undefined
+        ? null
+        : betaToBitcoin(past.series.get(symbol)!, past.bitcoin, barOpenTimeMs),
   });
   const policies = createSizingPolicies({ store: objects, runtime: createLazyModelRuntime() });
   return runBacktest(

@@ -14,7 +14,7 @@ import { collectEpisodes } from '../../../research/episodes/collect-episodes.ts'
 import { describeEpisodes, type EpisodesDescription } from '../../../research/episodes/describe-episodes.ts';
 import { type BacktestError, type PastQuery, type ReplayInput, withPast } from './past.ts';
 
-export interface EpisodesQuery extends PastQuery {
+interface EpisodesQuery extends PastQuery {
   readonly outFolder: string;
   /** Replace other episodes in `outFolder`. */
   readonly replace: boolean;
@@ -22,7 +22,7 @@ export interface EpisodesQuery extends PastQuery {
   readonly settings: Partial<BacktestSettings>;
 }
 
-export type EpisodesError =
+type EpisodesError =
   | BacktestError
   | { readonly code: 'no_episodes' | 'output_unusable'; readonly message: string };
 
