@@ -61,8 +61,10 @@ export async function replayPast(
   const { past, ensemble: released, trainedToMs } = input;
   const settings = { ...releasedSettings(released), ...query.settings };
   const { ensemble, costs } = applySettings(settings, released);
-  const quick = withBreaker ? undefined : await replayColumns(query, input);
-  const run = quick?.ok ? quick.value : await replayUseCases(query, input);
+  const quick = withBreaker
+    ? failure('the circuit breaker evaluates every bar')
+    : await replayColumns(query, input);
+  const run = quick.ok ? quick.value : await replayUseCases(query, input);
   return reportBacktest(run, {
     ensembleId: ensemble.id,
     range: { fromMs, toMs },
@@ -71,6 +73,7 @@ export async function replayPast(
     decisions: past.decided.reduce((sum, { candle }) => sum + candle.length, 0),
     costs,
     withBreaker,
+    slowReplay: quick.ok ? undefined : quick.error,
     abstentions: past.abstentions,
     symbolProblems: past.symbolProblems,
     trainedToMs,
