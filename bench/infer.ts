@@ -4,6 +4,7 @@ import { createOnnxModelRuntime } from '../lib/adapters/onnx/onnx-model-runtime.
 import { invariant } from '../lib/core/invariant.ts';
 import { computeFeatures } from '../lib/features/compute-features.ts';
 import { askModels, type SymbolRow, toSymbolRow } from '../lib/inference/use-cases/ask-models.ts';
+import { betaToBitcoin } from '../lib/market/beta.ts';
 import type { CandleSeries } from '../lib/market/candle-series.ts';
 import { checkWindow, REQUEST_BARS, SEQUENCE_STEPS } from '../lib/market/grid.ts';
 import { timeframeAtr } from '../lib/market/timeframe-atr.ts';
@@ -112,6 +113,7 @@ function toRow(symbol: string, series: CandleSeries): SymbolRow {
     barOpenTimeMs: grid.openTimeMs[newest]!,
     close: grid.close[newest]!,
     longerAtrOf: (timeframe) => timeframeAtr(grid, STOP_TIMEFRAMES[timeframe])[newest]!,
+    betaToBitcoin: () => betaToBitcoin(series, series, grid.openTimeMs[newest]!),
   });
 }
 

@@ -48,6 +48,7 @@ def _add_train(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=_positive, default=2, help="a repeat must use the same number")
     command.add_argument("--folds", type=int, default=5, choices=range(4, 13), metavar="4…12")
     command.add_argument("--row-stride", type=_positive, default=3, help="fit on every n-th bar; evaluated on all")
+    command.add_argument("--search", type=_whole, default=0, metavar="N", help="tries for better parameters of each tree model")
     command.set_defaults(act=_train)
 
 
@@ -64,6 +65,7 @@ def _train(given: argparse.Namespace) -> None:
             run=Run(seed=given.seed, threads=given.threads),
             plan=FoldPlan(folds=given.folds),
             row_stride=given.row_stride,
+            tries=given.search,
         )
     )
 
@@ -85,6 +87,12 @@ def _models(text: str) -> tuple[str, ...]:
 
 def _batches(text: str) -> list[int]:
     return [_positive(rows) for rows in text.split(",")]
+
+
+def _whole(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError("must be a whole number")
+    return int(text)
 
 
 def _positive(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Weights of the models and the edge threshold, both from validation folds alone.
+"""Weights of the models, the bars that a position is held, and the edge threshold: all from validation folds alone.
 
 The rule here is the one that serving applies: weighted mean of the models that answered, two thirds of them leaning to its
 side, expected edge net of costs above the threshold.
@@ -6,6 +6,7 @@ side, expected edge net of costs above the threshold.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -46,16 +47,19 @@ class Decisions:
     edge_bps: F64
     edge_score: F64  # the edge in units of its uncertainty
     agreed: Mask  # the consensus rule holds
-    gross_bps: F64  # side × move over the horizon
+    gross_bps: F64  # side × move over the bars it is held
 
     def of(self, among: Mask) -> Decisions:
         return Decisions(*(getattr(self, field.name)[among] for field in fields(self)))
 
 
-def decide(data: Dataset, trials: list[Trial], weights: list[float], calibrations: list[Calibration]) -> Decisions:
-    """All trials have the same horizon and folds; a model without an input for a row abstains there.
+def decide(
+    data: Dataset, trials: list[Trial], weights: list[float], calibrations: list[Calibration], hold_bars: int
+) -> Decisions:
+    """What is decided by the label's horizon, and what it earned when it was held for `hold_bars`.
 
-    One calibration per model for all folds: a threshold on edges means nothing across folds whose edges are scaled apart.
+    All trials have the same horizon and folds; a model without an input for a row abstains there. One calibration per model for
+    all folds: a threshold on edges means nothing across folds whose edges are scaled apart.
     """
     if len(trials) < MIN_MODELS:
         raise EnsembleError(f"an ensemble of {len(trials)} models would answer HOLD forever: it needs at least {MIN_MODELS}")
@@ -78,11 +82,20 @@ def decide(data: Dataset, trials: list[Trial], weights: list[float], calibration
             fold_of[rows] = number
     rows = np.flatnonzero(active >= MIN_MODELS)
     moments = total[rows] / weight[rows, None]
-    return _decisions(data, targets, rows, moments, fold_of[rows], active[rows], balance[rows], leaning[rows])
+    held_bps = data.targets[hold_bars].move_bps(rows)
+    return _decisions(data, targets, rows, moments, held_bps, fold_of[rows], active[rows], balance[rows], leaning[rows])
 
 
 def _decisions(
-    data: Dataset, targets: Targets, rows: I64, moments: F64, fold: I64, active: I64, balance: I64, leaning: I64
+    data: Dataset,
+    targets: Targets,
+    rows: I64,
+    moments: F64,
+    held_bps: F64,
+    fold: I64,
+    active: I64,
+    balance: I64,
+    leaning: I64,
 ) -> Decisions:
     expected = moments[:, 0]
     deviation = np.sqrt(np.maximum(0.0, moments[:, 1] - expected**2))
@@ -95,7 +108,7 @@ def _decisions(
         edge_bps=expected_edge_bps(expected, barrier_bps, data.round_trip_bps),
         edge_score=edge_scores(expected, deviation, data.round_trip_bps / barrier_bps),
         agreed=(side != 0) & (with_it >= CONSENSUS * active - 1e-9),
-        gross_bps=side * targets.move_bps(rows),
+        gross_bps=side * held_bps,
     )
 
 
@@ -146,6 +159,26 @@ def choose_threshold(served: Decisions, known_before: list[Decisions], round_tri
         walk_forward=earnings(ts, gross, round_trip_bps),
         walk_forward_by_fold=by_fold,
     )
+
+
+@dataclass(frozen=True)
+class Hold:
+    """How long a position is held, and the threshold that goes with it."""
+
+    bars: int
+    served: Decisions
+    threshold: Threshold
+
+
+def choose_hold(data: Dataset, trials: list[Trial], weights: list[float], candidates: Sequence[int]) -> tuple[Hold, list[Hold]]:
+    """The one that earned most in folds that its thresholds were not chosen on; then all that were tried."""
+    folds = len(trials[0].calibration_before)
+    tried = []
+    for bars in candidates:
+        before = [decide(data, trials, weights, [t.calibration_before[k] for t in trials], bars) for k in range(1, folds)]
+        served = decide(data, trials, weights, [t.calibration for t in trials], bars)
+        tried.append(Hold(bars, served, choose_threshold(served, before, data.round_trip_bps)))
+    return max(tried, key=lambda hold: hold.threshold.walk_forward.score), tried
 
 
 def best_threshold(decisions: Decisions, round_trip_bps: float) -> float:

@@ -89,7 +89,7 @@ def rank_ic(ts: I64, score: F64, outcome: F64, horizon_bars: int) -> tuple[float
 
 @dataclass(frozen=True)
 class Earnings:
-    """What acting on some rows would have earned per trade, held for the horizon, in basis points."""
+    """What acting on some rows would have earned per trade, held for some bars, in basis points."""
 
     signals: int
     days: int
@@ -97,6 +97,13 @@ class Earnings:
     net_bps: float | None
     net_standard_error_bps: float | None  # clustered by UTC day: signals of one day share their market
     net_without_best_day_bps: float | None
+
+    @property
+    def score(self) -> float:
+        """Mean net less one standard error, times the root of the signals: more of them, as steady, are worth more."""
+        if self.net_bps is None:
+            return float("-inf")
+        return float((self.net_bps - (self.net_standard_error_bps or 0.0)) * np.sqrt(self.signals))
 
     def as_json(self) -> Metrics:
         return {
@@ -110,7 +117,7 @@ class Earnings:
 
 
 def earnings(ts: I64, gross_bps: F64, round_trip_bps: float) -> Earnings:
-    """gross_bps [signals]: side × move over the horizon."""
+    """gross_bps [signals]: side × move over the bars it is held."""
     n = len(gross_bps)
     if n == 0:
         return Earnings(0, 0, None, None, None, None)

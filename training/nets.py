@@ -25,7 +25,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training.calibration import Calibration
 from training.dataset import F32, F64, I64, SEQUENCE_COLUMNS, SEQUENCE_STEPS, Dataset
 from training.forest import IR_VERSION, OPSET, calibration_nodes, calibration_tensors
-from training.trainer import INPUT_NAMES, OUTPUT_NAME, Examples, Params, Run, library_versions, parts_of
+from training.trainer import INPUT_NAMES, OUTPUT_NAME, Examples, Params, Run, Space, library_versions, parts_of
 from training.tree_set import EXPECTED, MOVE, RANGE, SHARED_BY_TWO, SIDE
 
 MAX_EPOCHS = 10
@@ -127,6 +127,10 @@ class NetTrainer:
     build_body: BodyBuilder
     kind: str = "sequence"
     revision: int = 3
+
+    @property
+    def space(self) -> Space:
+        return {}
 
     def libraries(self) -> dict[str, str]:
         return library_versions(torch, np)

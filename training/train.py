@@ -15,17 +15,18 @@ import onnxruntime
 
 from training.artefacts import ModelArtefact, canonical_json, golden_vectors, write_atomically, write_ensemble, write_models
 from training.dataset import F32, I64, load_dataset, with_earlier
-from training.ensemble import choose_threshold, decide, model_weights, profit_curve
+from training.ensemble import choose_hold, model_weights, profit_curve
 from training.folds import FoldPlan
 from training.forest import OPSET
 from training.horizon import HorizonChoice, choose_horizon
 from training.parity import Parity, check_parity
+from training.search import score, search
 from training.train_lightgbm import LightGbmTrainer
 from training.train_nhits import nhits_trainer
 from training.train_patchtst import patchtst_trainer
 from training.train_xgboost import XgBoostTrainer
 from training.trainer import INPUT_NAMES, FittedModel, Run, Trainer
-from training.trials import Study, Trial, fit_final, run_trial, trial_key
+from training.trials import Study, Trial, fit_final, run_trial
 
 TRAINERS: dict[str, Callable[[Run], Trainer]] = {
     "xgboost": XgBoostTrainer,
@@ -55,6 +56,7 @@ class Request:
     run: Run
     plan: FoldPlan
     row_stride: int
+    tries: int = 0  # of a search for each tree trainer's parameters
 
 
 def train(request: Request) -> None:
@@ -70,19 +72,16 @@ def train(request: Request) -> None:
     choice, trials = _choose_horizon(study, trainers, request.horizon)
     best = []
     for trainer in trainers.values():
-        done = {t.key: t for t in trials}
-        of_model = []
-        for params in trainer.candidates:
-            scouted = done.get(trial_key(study, trainer, params, choice.horizon_bars))
-            of_model.append(scouted or run_trial(study, trainer, params, choice.horizon_bars))
-            trials += [] if scouted else of_model[-1:]
-        best.append(min(of_model, key=lambda t: float(t.out_of_fold["logLoss"] or 0.0)))
+        of_model = search(study, trainer, choice.horizon_bars, request.tries)
+        scouted = {t.key for t in trials}
+        trials += [t for t in of_model if t.key not in scouted]
+        best.append(max(of_model, key=score))
         _print_trial(best[-1])
 
     weights = model_weights(best)
-    known_before = [decide(data, best, weights, [t.calibration_before[k] for t in best]) for k in range(1, request.plan.folds)]
-    served = decide(data, best, weights, [t.calibration for t in best])
-    threshold = choose_threshold(served, known_before, data.round_trip_bps)
+    hold, held = choose_hold(data, best, weights, [bars for bars in HORIZONS if bars >= choice.horizon_bars])
+    for each in held:
+        print(f"  held {each.bars} bars: walk-forward {each.threshold.walk_forward.as_json()}", flush=True)
     models, parities = [], {}
     for trial in best:
         artefact, parity = _export(study, trainers[trial.model], trial, version, len(trials))
@@ -101,9 +100,16 @@ def train(request: Request) -> None:
         "trials": [t.summary() for t in trials],
         "served": {t.model: t.key for t in best},
         "weights": dict(zip([t.model for t in best], weights, strict=True)),
-        "threshold": threshold.as_json(),
+        "holdBars": hold.bars,
+        "threshold": hold.threshold.as_json(),
+        "held": {each.bars: each.threshold.walk_forward.as_json() for each in held},
         "exports": parities,
-        "settings": {"plan": vars(request.plan), "run": vars(request.run), "rowStride": request.row_stride},
+        "settings": {
+            "plan": vars(request.plan),
+            "run": vars(request.run),
+            "rowStride": request.row_stride,
+            "tries": request.tries,
+        },
     }
     log_body = canonical_json(log)
     members = write_models(request.out, models)
@@ -117,13 +123,14 @@ def train(request: Request) -> None:
             "label": data.meta["labels"][str(choice.horizon_bars)],
             "members": [m | {"weight": w} for m, w in zip(members, weights, strict=True)],
             "costs": {k: data.meta["costs"][k] for k in ("feeBps", "slippageBps")},
-            "edgeThresholdBps": threshold.edge_bps,
-            "confidence": profit_curve(served, data.round_trip_bps).as_json(),
+            "edgeThresholdBps": hold.threshold.edge_bps,
+            "confidence": profit_curve(hold.served, data.round_trip_bps).as_json(),
+            "holdBars": hold.bars,
         }
         | STOP,
     )
     print(f"horizon {choice.horizon_bars}: {choice.reason}")
-    print(f"threshold {threshold.edge_bps} bps; walk-forward {threshold.walk_forward.as_json()}")
+    print(f"threshold {hold.threshold.edge_bps} bps, held {hold.bars} bars")
     print(f"wrote {request.out} ({version})", flush=True)
 
 

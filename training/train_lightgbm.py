@@ -11,7 +11,7 @@ import numpy as np
 
 from training.dataset import F32, F64
 from training.forest import Forest, largest_float32_at_most
-from training.trainer import Examples, Params, Part, Run, library_versions, parts_of
+from training.trainer import Examples, Params, Part, Run, Space, library_versions, parts_of
 from training.tree_set import MAX_ROUNDS, TreeSet, rounds_without_stop, saved_texts
 
 ZERO = np.float32(1e-35)  # LightGBM's kZeroThreshold: nearer to zero than this is read as 0 in prediction
@@ -53,6 +53,17 @@ class LightGbmTrainer:
             "regression_rounds": 150,
         },
     )
+
+    @property
+    def space(self) -> Space:
+        return {
+            "num_leaves": (15, 63),
+            "learning_rate": (0.02, 0.1),
+            "min_leaf_fraction": (3e-4, 5e-3),
+            "feature_fraction": (0.25, 0.8),
+            "market_kept": (0.0, 0.6),
+            "regression_rounds": (60, 300),
+        }
 
     def libraries(self) -> dict[str, str]:
         return library_versions(lgb, np)

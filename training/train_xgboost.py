@@ -12,7 +12,7 @@ import xgboost as xgb
 
 from training.dataset import F32, F64
 from training.forest import Forest
-from training.trainer import Examples, Params, Part, Run, library_versions, parts_of
+from training.trainer import Examples, Params, Part, Run, Space, library_versions, parts_of
 from training.tree_set import MAX_ROUNDS, TreeSet, rounds_without_stop, saved_texts
 
 PATIENCE = 20
@@ -54,6 +54,17 @@ class XgBoostTrainer:
             "regression_rounds": 120,
         },
     )
+
+    @property
+    def space(self) -> Space:
+        return {
+            "max_depth": (3, 7),
+            "eta": (0.02, 0.12),
+            "min_leaf_fraction": (3e-4, 5e-3),
+            "colsample_bynode": (0.25, 0.8),
+            "market_kept": (0.0, 0.6),
+            "regression_rounds": (60, 300),
+        }
 
     def libraries(self) -> dict[str, str]:
         return library_versions(xgb, np)

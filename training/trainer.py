@@ -17,6 +17,7 @@ OUTPUT_NAME = "answers"
 PREDICT_ROWS = {"tabular": 200_000, "sequence": 8_192}  # rows per chunk, so that memory stays bounded
 
 Params = dict[str, float | int | str]
+Space = dict[str, tuple[float, float]]  # of each parameter the least and the most; whole numbers where both are
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,10 @@ class Trainer(Protocol):
     @property
     def candidates(self) -> tuple[Params, ...]:
         """The first one is tried at every horizon."""
+
+    @property
+    def space(self) -> Space:
+        """Of all parameters, for a search; empty where a try takes too long for one."""
 
     def libraries(self) -> dict[str, str]: ...
 

@@ -50,6 +50,7 @@ export function formatEnsembleCard(card: EnsembleCard): string {
     ['costs', `${ensemble.costs.feeBps} bps fee and ${ensemble.costs.slippageBps} bps slippage each side`],
     ['acts above', `${ensemble.edgeThresholdBps} bps expected net edge`],
     ['stop', `${ensemble.stopAtrMultiple} ATR ${ensemble.stopAtrTimeframe}`],
+    ['held', `${ensemble.holdBars} bars`],
     ['features', ensemble.featureSetHash],
     ['as a shadow', `${card.shadowBars} bars recorded`],
     ...(pointer === null

@@ -34,6 +34,14 @@ export function Header({ status, behindMs }: { status: Status; behindMs: number 
           value={`${status.positions.length} of ${allowance === null ? 'unknown' : allowance.positions}`}
         />
         <Fact
+          name="Net beta"
+          value={
+            status.book === null
+              ? 'unknown'
+              : `${usdt(status.book.netBetaMicroUsdt)} of ${allowance === null ? 'unknown' : usdt(allowance.netBetaMicroUsdt)} USDT`
+          }
+        />
+        <Fact
           name="Circuit breaker"
           value={breaker === null ? 'unknown' : breaker.latch}
           alarm={breaker === null || tripped}

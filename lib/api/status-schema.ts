@@ -36,8 +36,17 @@ export const statusAnswerSchema = z.strictObject({
     })
     .nullable(),
   missedBars: z.array(z.string()).describe('Bars of the last hour that a shard has no run of.'),
+  book: z
+    .strictObject({ longMicroUsdt: z.int(), shortMicroUsdt: z.int(), netBetaMicroUsdt: z.int() })
+    .nullable()
+    .describe('What the gate counts of the book; net beta is side × notional × beta to Bitcoin, summed.'),
   allowance: z
-    .strictObject({ capitalMicroUsdt: z.int(), positions: z.int() })
+    .strictObject({
+      capitalMicroUsdt: z.int(),
+      positions: z.int(),
+      sideMicroUsdt: z.int(),
+      netBetaMicroUsdt: z.int(),
+    })
     .nullable()
     .describe('The most that flags and level let be traded with; null while a part of that is not known.'),
   equity: equitySnapshotSchema.nullable(),

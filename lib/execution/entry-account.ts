@@ -29,11 +29,18 @@ export function allowance(
 
 /** What is taken of it already. */
 export function usage(
-  gate: Pick<GateItem, 'exposureMicroUsdt' | 'positionCount' | 'reserved' | 'authorised'>,
+  gate: Omit<GateItem, 'latch' | 'epoch' | 'leaseUntilMs' | 'leaseCodeVersion' | 'breaker'>,
   nowMs: number,
 ): Omit<EntryRequest['account'], keyof Allowance> {
+  // An id that is forgotten was authorised a day ago or longer.
+  const reservedAtMs = Object.values(gate.reserved).map(
+    ({ clientOrderId }) => gate.authorised[clientOrderId]?.atMs ?? Number.NaN,
+  );
   return {
     exposureMicroUsdt: gate.exposureMicroUsdt,
+    sideMicroUsdt: gate.sideMicroUsdt,
+    netBetaMicroUsdt: gate.netBetaMicroUsdt,
+    oldestBetaAtMs: Math.min(nowMs, ...reservedAtMs),
     positionCount: gate.positionCount,
     reservedSymbols: new Set(Object.keys(gate.reserved)),
     ordersLastMinute: Object.values(gate.authorised).filter(({ atMs }) => atMs > nowMs - MINUTE_MS).length,
@@ -48,5 +55,5 @@ export const volatilityPerBar = ({ atr, close }: Pick<Signal, 'atr' | 'close'>):
   atr / close / Math.sqrt(8 / Math.PI);
 
 /** When the position that a bar's signal opens is closed at the latest. */
-export const exitDueMs = (barOpenTimeMs: number, horizonBars: number): number =>
-  barOpenTimeMs + (1 + horizonBars) * BAR_MS;
+export const exitDueMs = (barOpenTimeMs: number, holdBars: number): number =>
+  barOpenTimeMs + (1 + holdBars) * BAR_MS;

@@ -22,6 +22,8 @@ export interface EntryOrder extends OrderCommon {
   readonly referencePrice: number;
   /** quantity × referencePrice, rounded up: what the gate counts. */
   readonly notionalMicroUsdt: number;
+  /** Side × notional × the symbol's beta to Bitcoin: likewise. */
+  readonly betaMicroUsdt: number;
   /** Trigger of the stop that goes with it, a multiple of the symbol's tick. */
   readonly stopPrice: number;
 }

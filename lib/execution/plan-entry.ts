@@ -3,14 +3,15 @@
 
 import { microUsdt } from '../core/money.ts';
 import { failure, type Result, success } from '../core/result.ts';
-import { MICRO } from '../core/units.ts';
+import { HOUR_MS, MICRO } from '../core/units.ts';
 import type { Signal } from '../inference/signal.ts';
 import { BAR_MS } from '../market/candle.ts';
 import { entryBarrier, type SymbolFilters } from '../market/symbol-filters.ts';
 import type { Scope } from '../risk/gate.ts';
 import { CLOCK_SKEW_MS_MAX } from '../risk/latch.ts';
 import { clientOrderId } from './client-order-id.ts';
-import { exposureLimit, type TradingLimits } from './limits.ts';
+import { type LeverageBracket, notionalCapUsdt } from './leverage-brackets.ts';
+import { bookLimits, exposureLimit, type TradingLimits } from './limits.ts';
 import type { EntryOrder, OrderSide } from './order.ts';
 import { roundToStep } from './round-to-step.ts';
 import { SIZING_DENIALS, sizeEntry } from './sizing.ts';
@@ -36,24 +37,38 @@ export const PRE_TRADE_DENIALS = {
   max_position: 'the position would be over its limit',
   total_exposure: 'total exposure would be over its share of the allocated equity',
   leverage_cap: "total exposure would be over the account's leverage cap",
+  brackets_unknown: "the symbol's leverage brackets are not known, or not to be trusted",
+  bracket_cap: 'the position would be larger than the exchange lets the symbol be held at this leverage',
+  beta_unknown: 'the beta to Bitcoin of the symbol is not known, or that of an open position is too old',
+  side_limit: 'exposure on one side would be over its share of the allocated equity',
+  beta_limit: "the book's net beta to Bitcoin would be over its share of the allocated equity",
 } as const;
 export type PreTradeDenial = keyof typeof PRE_TRADE_DENIALS;
 
 export interface EntryRequest {
   readonly scope: Scope;
-  readonly signal: Pick<Signal, 'symbol' | 'action' | 'barOpenTimeMs' | 'close' | 'stopAtr' | 'ensembleId'>;
+  readonly signal: Pick<
+    Signal,
+    'symbol' | 'action' | 'barOpenTimeMs' | 'close' | 'stopAtr' | 'ensembleId' | 'betaToBitcoin'
+  >;
   /** Current price of the symbol. */
   readonly price: number;
   readonly volatilityPerBar: number;
   readonly policy: number;
   readonly stopAtrMultiple: number;
   readonly filters: SymbolFilters;
+  /** The symbol's, smallest first; undefined when the exchange has not said them. */
+  readonly brackets: readonly LeverageBracket[] | undefined;
   readonly account: {
     readonly equityMicroUsdt: number;
     readonly allocatedMicroUsdt: number;
     readonly positions: number;
     /** Of the gate item. */
     readonly exposureMicroUsdt: number;
+    readonly sideMicroUsdt: Readonly<Record<OrderSide, number>>;
+    readonly netBetaMicroUsdt: number;
+    /** When the oldest beta among the reservations was measured; NaN when that is not known. */
+    readonly oldestBetaAtMs: number;
     readonly positionCount: number;
     /** Symbols that hold a reservation. */
     readonly reservedSymbols: Pick<ReadonlySet<string>, 'has'>;
@@ -107,10 +122,49 @@ function quantityFor(
   });
 }
 
-/** Says again of the finished order what sizing should have seen to: a fault in one is caught by the other. */
-function limitDenials(notionalMicroUsdt: number, { account, limits }: EntryRequest): PreTradeDenial[] {
-  const exposure = account.exposureMicroUsdt + notionalMicroUsdt;
+/** An open position whose beta was measured longer ago may have become another risk. */
+const BETA_AGE_MS_MAX = 24 * HOUR_MS;
+
+/** Side × notional × beta, rounded away from zero; NaN when the beta is not known. */
+function betaOf(side: OrderSide, notionalMicroUsdt: number, beta: number | null): number {
+  const risk = notionalMicroUsdt * (beta ?? Number.NaN);
+  const rounded = Math.sign(risk) * Math.ceil(Math.abs(risk));
+  return side === 'BUY' ? rounded : -rounded;
+}
+
+/** What stands against the order in the book that it would join. */
+function bookDenials(order: BookedSize, { account, limits, nowMs }: EntryRequest): PreTradeDenial[] {
+  const { side, notionalMicroUsdt, betaMicroUsdt } = order;
+  const { sideMicroUsdt, netBetaMicroUsdt } = bookLimits(account, limits);
   const denials: PreTradeDenial[] = [];
+  if (!(account.sideMicroUsdt[side] + notionalMicroUsdt <= sideMicroUsdt)) denials.push('side_limit');
+  const isKnown = Number.isSafeInteger(betaMicroUsdt) && nowMs - account.oldestBetaAtMs < BETA_AGE_MS_MAX;
+  if (!isKnown) return [...denials, 'beta_unknown'];
+  const after = account.netBetaMicroUsdt + betaMicroUsdt;
+  // What brings the book closer to none is let through wherever the book stands.
+  const fits =
+    betaMicroUsdt > 0 ? after <= netBetaMicroUsdt : betaMicroUsdt === 0 || after >= -netBetaMicroUsdt;
+  return fits ? denials : [...denials, 'beta_limit'];
+}
+
+/** What stands against it at the exchange. A symbol that is entered holds nothing else: the order is the whole position. */
+function bracketDenials(
+  notionalMicroUsdt: number,
+  { brackets = [], limits }: EntryRequest,
+): PreTradeDenial[] {
+  const capUsdt = notionalCapUsdt(brackets, limits.symbolLeverage);
+  if (capUsdt === undefined) return ['brackets_unknown'];
+  return notionalMicroUsdt <= capUsdt * MICRO ? [] : ['bracket_cap'];
+}
+
+type BookedSize = Pick<EntryOrder, 'side' | 'notionalMicroUsdt' | 'betaMicroUsdt'>;
+
+/** Says again of the finished order what sizing should have seen to, for a fault in one is caught by the other; then what it has not. */
+function limitDenials(order: BookedSize, request: EntryRequest): PreTradeDenial[] {
+  const { account, limits } = request;
+  const { notionalMicroUsdt } = order;
+  const exposure = account.exposureMicroUsdt + notionalMicroUsdt;
+  const denials = [...bracketDenials(notionalMicroUsdt, request), ...bookDenials(order, request)];
   if (!(notionalMicroUsdt <= account.allocatedMicroUsdt * limits.positionFractionMax))
     denials.push('max_position');
   if (!(exposure <= account.allocatedMicroUsdt * limits.exposureFractionMax)) denials.push('total_exposure');
@@ -132,7 +186,9 @@ function sizedOrder(side: OrderSide, request: EntryRequest): Result<EntryOrder, 
   if (!size.ok) return failure([size.error]);
   const fitted = quantityFor(size.value, request);
   if (!fitted.ok) return failure([fitted.error]);
-  const denials = limitDenials(fitted.value.notionalMicroUsdt, request);
+  const { notionalMicroUsdt } = fitted.value;
+  const betaMicroUsdt = betaOf(side, notionalMicroUsdt, signal.betaToBitcoin);
+  const denials = limitDenials({ side, notionalMicroUsdt, betaMicroUsdt }, request);
   const { stopAtr, symbol, barOpenTimeMs, ensembleId } = signal;
   const stop = stopPrice({
     side,
@@ -149,6 +205,7 @@ function sizedOrder(side: OrderSide, request: EntryRequest): Result<EntryOrder, 
     symbol,
     side,
     ...fitted.value,
+    betaMicroUsdt,
     barOpenTimeMs,
     ensembleId,
     referencePrice: price,

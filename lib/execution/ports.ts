@@ -3,6 +3,7 @@ import type { Result } from '../core/result.ts';
 import type { SymbolFilters } from '../market/symbol-filters.ts';
 import type { RiskApproved, Scope } from '../risk/gate.ts';
 import type { Income } from './ledger/income.ts';
+import type { LeverageBrackets } from './leverage-brackets.ts';
 import type { EntryOrder, OrderSide, ReduceOrder } from './order.ts';
 
 export type { Income, IncomeKind } from './ledger/income.ts';
@@ -146,6 +147,8 @@ export interface Broker {
   filters(options?: {
     readonly fresh?: boolean;
   }): Promise<Result<ReadonlyMap<string, SymbolFilters>, BrokerError>>;
+  /** Leverage brackets of these symbols. A symbol whose table cannot be read is left out. */
+  leverageBrackets(symbols: readonly string[]): Promise<Result<LeverageBrackets, BrokerError>>;
   /** The trades of one of our orders, oldest first, all pages; empty while the exchange lists none yet. */
   fills(order: OrderReference): Promise<Result<readonly Fill[], BrokerError>>;
   /** Everything that changed the wallet since then, oldest first, all pages. */

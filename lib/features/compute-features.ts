@@ -3,17 +3,20 @@ import { invariant } from '../core/invariant.ts';
 import { BAR_MS } from '../market/candle.ts';
 import { type CandleSeries, sliceSeries } from '../market/candle-series.ts';
 import { FEATURE_COUNT } from './feature-set.ts';
-import { writeMicrostructure } from './microstructure.ts';
-import { writeMomentum } from './momentum.ts';
-import { writePattern } from './pattern.ts';
-import { writePrice } from './price.ts';
-import { type FeatureRows, FIRST_ROW, prepareBars } from './shared-columns.ts';
-import { writeTrend } from './trend.ts';
-import { writeVolatility } from './volatility.ts';
-import { writeVolume } from './volume.ts';
+import { microstructureGroup } from './microstructure.ts';
+import { momentumGroup } from './momentum.ts';
+import { patternGroup } from './pattern.ts';
+import { priceGroup } from './price.ts';
+import { COLUMN_BARS, releaseColumns } from './scratch-columns.ts';
+import { FIRST_ROW, prepareBars } from './shared-columns.ts';
+import { trendGroup } from './trend.ts';
+import { volatilityGroup } from './volatility.ts';
+import { volumeGroup } from './volume.ts';
 
-/** Rows computed at a time: what this many need in between stays in the processor's cache. */
-const ROWS_AT_A_TIME = 2160;
+/** Rows computed at a time. */
+const ROWS_AT_A_TIME = COLUMN_BARS - FIRST_ROW;
+/** Rows that stay in the processor's first cache while each group writes its part of them. */
+const ROWS_WRITTEN_AT_A_TIME = 96;
 
 /**
  * Features of the bars `from` (inclusive, ≥ 879) to `to` (exclusive) of a complete grid: float32, row-major
@@ -41,13 +44,24 @@ export function computeFeatures(
 }
 
 /** Writes the row of every bar that has 879 bars before it. */
-function writeRows(series: CandleSeries, rows: FeatureRows): void {
+function writeRows(series: CandleSeries, rows: Float32Array): void {
+  releaseColumns();
   const bars = prepareBars(series);
-  writePrice(bars, rows);
-  writeMomentum(bars, rows);
-  writeTrend(bars, rows);
-  writeVolatility(bars, rows);
-  writeVolume(bars, rows);
-  writePattern(bars, rows);
-  writeMicrostructure(bars, rows);
+  const price = priceGroup(bars);
+  const momentum = momentumGroup(bars);
+  const trend = trendGroup(bars);
+  const volatility = volatilityGroup(bars);
+  const volume = volumeGroup(bars);
+  const pattern = patternGroup(bars);
+  const microstructure = microstructureGroup(bars);
+  for (let from = FIRST_ROW; from < bars.length; from += ROWS_WRITTEN_AT_A_TIME) {
+    const to = Math.min(from + ROWS_WRITTEN_AT_A_TIME, bars.length);
+    price(rows, from, to);
+    momentum(rows, from, to);
+    trend(rows, from, to);
+    volatility(rows, from, to);
+    volume(rows, from, to);
+    pattern(rows, from, to);
+    microstructure(rows, from, to);
+  }
 }

@@ -1,6 +1,7 @@
 // Microstructure group: moves in units of ATR, the Corwin–Schultz (2012) spread, and where in its range a bar closed.
 import { columnOf, FEATURE_COUNT } from './feature-set.ts';
-import { type FeatureBars, type FeatureRows, FIRST_ROW } from './shared-columns.ts';
+import { takeColumn } from './scratch-columns.ts';
+import { type FeatureBars, FIRST_ROW, type RowWriter } from './shared-columns.ts';
 import { windowSums } from './window-sums.ts';
 
 const MOMENTUM_5 = columnOf('momentum_5');
@@ -9,21 +10,28 @@ const ACCELERATION = columnOf('acceleration');
 const CORWIN_SCHULTZ_20 = columnOf('corwin_schultz_20');
 const CLOSE_LOCATION = columnOf('close_location');
 
-export function writeMicrostructure(bars: FeatureBars, rows: FeatureRows): void {
-  const { high, low, close, atr, firstIndex } = bars;
-  const spreadSum20 = windowSums(spreads(bars, FIRST_ROW - 19), { window: 20, from: FIRST_ROW, firstIndex });
-  for (let bar = FIRST_ROW, row = 0; bar < bars.length; bar++, row += FEATURE_COUNT) {
-    const c = close[bar]!;
-    const range = high[bar]! - low[bar]!;
-    const unit = atr[bar]!;
-    const move5 = c - close[bar - 5]!;
-    const earlierMove5 = close[bar - 1]! - close[bar - 6]!;
-    rows[row + MOMENTUM_5] = unit > 0 ? move5 / unit : 0;
-    rows[row + MOMENTUM_20] = unit > 0 ? (c - close[bar - 20]!) / unit : 0;
-    rows[row + ACCELERATION] = unit > 0 ? (move5 - earlierMove5) / unit : 0;
-    rows[row + CORWIN_SCHULTZ_20] = spreadSum20[bar]! / 20;
-    rows[row + CLOSE_LOCATION] = range > 0 ? (c - low[bar]!) / range : 0.5;
-  }
+export function microstructureGroup(bars: FeatureBars): RowWriter {
+  const { high, low, close, atr, firstIndex, length } = bars;
+  const spreadSum20 = windowSums(spreads(bars, FIRST_ROW - 19), {
+    window: 20,
+    from: FIRST_ROW,
+    to: length,
+    firstIndex,
+  });
+  return (rows, from, to) => {
+    for (let bar = from, row = (from - FIRST_ROW) * FEATURE_COUNT; bar < to; bar++, row += FEATURE_COUNT) {
+      const c = close[bar]!;
+      const range = high[bar]! - low[bar]!;
+      const unit = atr[bar]!;
+      const move5 = c - close[bar - 5]!;
+      const earlierMove5 = close[bar - 1]! - close[bar - 6]!;
+      rows[row + MOMENTUM_5] = unit > 0 ? move5 / unit : 0;
+      rows[row + MOMENTUM_20] = unit > 0 ? (c - close[bar - 20]!) / unit : 0;
+      rows[row + ACCELERATION] = unit > 0 ? (move5 - earlierMove5) / unit : 0;
+      rows[row + CORWIN_SCHULTZ_20] = spreadSum20[bar]! / 20;
+      rows[row + CLOSE_LOCATION] = range > 0 ? (c - low[bar]!) / range : 0.5;
+    }
+  };
 }
 
 /**
@@ -32,16 +40,14 @@ export function writeMicrostructure(bars: FeatureBars, rows: FeatureRows): void 
  * α = (√(2β) − √β)/(3 − 2√2) − √(γ/(3 − 2√2)) equals (√β − ln(H/L))/(√2 − 1), since 3 − 2√2 = (√2 − 1)².
  */
 function spreads({ high, low, length }: FeatureBars, from: number): Float64Array {
-  const spread = new Float64Array(length);
+  const spread = takeColumn();
   let previousLog = Math.log(high[from - 1]! / low[from - 1]!);
   for (let bar = from; bar < length; bar++) {
     const log = Math.log(high[bar]! / low[bar]!);
     const bothLog = Math.log(Math.max(high[bar]!, high[bar - 1]!) / Math.min(low[bar]!, low[bar - 1]!));
     const alpha = (Math.sqrt(log * log + previousLog * previousLog) - bothLog) / (Math.SQRT2 - 1);
-    if (alpha > 0) {
-      const growth = Math.exp(alpha);
-      spread[bar] = (2 * (growth - 1)) / (1 + growth);
-    }
+    const growth = alpha > 0 ? Math.exp(alpha) : 1;
+    spread[bar] = (2 * (growth - 1)) / (1 + growth);
     previousLog = log;
   }
   return spread;

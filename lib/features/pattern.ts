@@ -1,6 +1,6 @@
 // Pattern group: candlestick shapes (Nison 1991) as flags −1, 0, +1, and gaps between neighbouring bars.
 import { columnOf, FEATURE_COUNT } from './feature-set.ts';
-import { type FeatureBars, type FeatureRows, FIRST_ROW } from './shared-columns.ts';
+import { type FeatureBars, FIRST_ROW, type RowWriter } from './shared-columns.ts';
 
 const IS_DOJI = columnOf('is_doji');
 const IS_HAMMER = columnOf('is_hammer');
@@ -8,52 +8,29 @@ const IS_ENGULFING = columnOf('is_engulfing');
 const GAP_UP = columnOf('gap_up');
 const GAP_DOWN = columnOf('gap_down');
 
-interface Shape {
-  readonly open: number;
-  readonly high: number;
-  readonly low: number;
-  readonly close: number;
-}
+// A shape comes and goes from bar to bar, so that no processor could foresee a branch: the conditions are numbers, 0 or 1.
 
-export function writePattern(bars: FeatureBars, rows: FeatureRows): void {
-  const shapeAt = (bar: number): Shape => ({
-    open: bars.open[bar]!,
-    high: bars.high[bar]!,
-    low: bars.low[bar]!,
-    close: bars.close[bar]!,
-  });
-  for (let bar = FIRST_ROW, row = 0; bar < bars.length; bar++, row += FEATURE_COUNT) {
-    const now = shapeAt(bar);
-    const before = shapeAt(bar - 1);
-    rows[row + IS_DOJI] = isDoji(now) ? 1 : 0;
-    rows[row + IS_HAMMER] = hammer(now);
-    rows[row + IS_ENGULFING] = engulfing(now, before);
-    rows[row + GAP_UP] = Math.max(0, now.low - before.high) / now.close;
-    rows[row + GAP_DOWN] = Math.max(0, before.low - now.high) / now.close;
-  }
-}
-
-function isDoji({ open, high, low, close }: Shape): boolean {
-  return high > low && Math.abs(close - open) <= 0.1 * (high - low);
-}
-
-/** +1 hammer, −1 shooting star. */
-function hammer({ open, high, low, close }: Shape): number {
-  const body = Math.abs(close - open);
-  const upperWick = high - Math.max(open, close);
-  const lowerWick = Math.min(open, close) - low;
-  if (lowerWick > 2 * body && upperWick < body) return 1;
-  if (upperWick > 2 * body && lowerWick < body) return -1;
-  return 0;
-}
-
-/** +1 bullish, −1 bearish. */
-function engulfing(now: Shape, before: Shape): number {
-  if (now.close > now.open && before.close < before.open) {
-    return now.open <= before.close && now.close >= before.open ? 1 : 0;
-  }
-  if (now.close < now.open && before.close > before.open) {
-    return now.open >= before.close && now.close <= before.open ? -1 : 0;
-  }
-  return 0;
+export function patternGroup({ open, high, low, close }: FeatureBars): RowWriter {
+  return (rows, from, to) => {
+    for (let bar = from, row = (from - FIRST_ROW) * FEATURE_COUNT; bar < to; bar++, row += FEATURE_COUNT) {
+      const o = open[bar]!;
+      const h = high[bar]!;
+      const l = low[bar]!;
+      const c = close[bar]!;
+      const o1 = open[bar - 1]!;
+      const c1 = close[bar - 1]!;
+      const body = Math.abs(c - o);
+      const upperWick = h - Math.max(o, c);
+      const lowerWick = Math.min(o, c) - l;
+      const hammer = +(lowerWick > 2 * body) & +(upperWick < body);
+      const shootingStar = +(upperWick > 2 * body) & +(lowerWick < body);
+      const bullish = +(c > o) & +(c1 < o1) & +(o <= c1) & +(c >= o1);
+      const bearish = +(c < o) & +(c1 > o1) & +(o >= c1) & +(c <= o1);
+      rows[row + IS_DOJI] = +(h > l) & +(body <= 0.1 * (h - l));
+      rows[row + IS_HAMMER] = hammer - shootingStar;
+      rows[row + IS_ENGULFING] = bullish - bearish;
+      rows[row + GAP_UP] = Math.max(0, l - high[bar - 1]!) / c;
+      rows[row + GAP_DOWN] = Math.max(0, low[bar - 1]! - h) / c;
+    }
+  };
 }

@@ -5,6 +5,7 @@ import { BAR_MS } from '../market/candle.ts';
 import type { CandleSeries } from '../market/candle-series.ts';
 import { ROW_WINDOW_BARS } from '../market/grid.ts';
 import { anchoredBlocks } from './anchored-blocks.ts';
+import { takeColumn } from './scratch-columns.ts';
 import { windowSums } from './window-sums.ts';
 
 /** First bar that has a row. */
@@ -29,12 +30,15 @@ export interface FeatureBars extends CandleSeries {
   readonly volumeSum96: Float64Array;
 }
 
-/** Where rows go: row-major [rows, 49]; the row of bar b starts at (b − FIRST_ROW) × 49. */
-export type FeatureRows = Float32Array;
+/**
+ * Writes a group's columns of the rows of bars `from` (inclusive) to `to` (exclusive). Rows are row-major [rows, 49]; the row of bar b
+ * starts at (b − FIRST_ROW) × 49.
+ */
+export type RowWriter = (rows: Float32Array, from: number, to: number) => void;
 
 export function prepareBars(bars: CandleSeries): FeatureBars {
   const firstIndex = bars.openTimeMs[0]! / BAR_MS;
-  const change = closeChanges(bars.close);
+  const change = closeChanges(bars);
   const trueRange = trueRanges(bars);
   // Listed one by one: a spread may give each object another hidden class, and every loop would be compiled for each.
   return {
@@ -48,22 +52,22 @@ export function prepareBars(bars: CandleSeries): FeatureBars {
     firstIndex,
     change,
     trueRange,
-    logReturn: logReturns(bars.close, FIRST_ROW - 95),
-    atr: averageTrueRange(trueRange, firstIndex),
-    closeSum20: windowSums(bars.close, { window: 20, from: FIRST_ROW, firstIndex }),
-    volumeSum20: windowSums(bars.volume, { window: 20, from: FIRST_ROW, firstIndex }),
-    volumeSum96: windowSums(bars.volume, { window: 96, from: FIRST_ROW, firstIndex }),
+    logReturn: logReturns(bars, FIRST_ROW - 95),
+    atr: averageTrueRange(trueRange, firstIndex, bars.length),
+    closeSum20: windowSums(bars.close, { window: 20, from: FIRST_ROW, to: bars.length, firstIndex }),
+    volumeSum20: windowSums(bars.volume, { window: 20, from: FIRST_ROW, to: bars.length, firstIndex }),
+    volumeSum96: windowSums(bars.volume, { window: 96, from: FIRST_ROW, to: bars.length, firstIndex }),
   };
 }
 
-function closeChanges(close: Float64Array): Float64Array {
-  const change = new Float64Array(close.length);
-  for (let bar = 1; bar < close.length; bar++) change[bar] = close[bar]! - close[bar - 1]!;
+function closeChanges({ close, length }: CandleSeries): Float64Array {
+  const change = takeColumn();
+  for (let bar = 1; bar < length; bar++) change[bar] = close[bar]! - close[bar - 1]!;
   return change;
 }
 
 function trueRanges({ high, low, close, length }: CandleSeries): Float64Array {
-  const trueRange = new Float64Array(length);
+  const trueRange = takeColumn();
   for (let bar = 1; bar < length; bar++) {
     const previousClose = close[bar - 1]!;
     trueRange[bar] = Math.max(high[bar]!, previousClose) - Math.min(low[bar]!, previousClose);
@@ -71,19 +75,23 @@ function trueRanges({ high, low, close, length }: CandleSeries): Float64Array {
   return trueRange;
 }
 
-function logReturns(close: Float64Array, from: number): Float64Array {
-  const logReturn = new Float64Array(close.length);
-  for (let bar = from; bar < close.length; bar++) logReturn[bar] = Math.log(close[bar]! / close[bar - 1]!);
+function logReturns({ close, length }: CandleSeries, from: number): Float64Array {
+  const logReturn = takeColumn();
+  for (let bar = from; bar < length; bar++) logReturn[bar] = Math.log(close[bar]! / close[bar - 1]!);
   return logReturn;
 }
 
-function averageTrueRange(trueRange: Float64Array, firstIndex: number): Float64Array {
-  const atr = new Float64Array(trueRange.length);
-  for (const block of anchoredBlocks(firstIndex, FIRST_ROW, trueRange.length)) {
-    let average = trueRange[block.anchor]!;
-    for (let bar = block.anchor + 1; bar < block.to; bar++) {
-      average += (trueRange[bar]! - average) * (1 / 14);
-      if (bar >= block.from) atr[bar] = average;
+function averageTrueRange(trueRange: Float64Array, firstIndex: number, length: number): Float64Array {
+  const atr = takeColumn();
+  let older = 0;
+  let newer = 0;
+  for (const block of anchoredBlocks(firstIndex, FIRST_ROW, length)) {
+    older = newer;
+    newer = trueRange[block.from]!;
+    for (let bar = block.from; bar < block.to; bar++) {
+      older += (trueRange[bar]! - older) * (1 / 14);
+      newer += (trueRange[bar]! - newer) * (1 / 14);
+      atr[bar] = older;
     }
   }
   return atr;

@@ -6,6 +6,8 @@
 /** Bars in a truncated average. */
 const LENGTH = 800;
 
+import { takeColumn } from './scratch-columns.ts';
+
 /** weights[k] = decay^k, k = 0…800. */
 function powers(decay: number): Float64Array {
   const weights = new Float64Array(LENGTH + 1);
@@ -14,28 +16,37 @@ function powers(decay: number): Float64Array {
   return weights;
 }
 
+const WEIGHTS = { 50: weightsOf(50), 200: weightsOf(200) } as const;
+
+function weightsOf(period: number) {
+  const decay = (period - 1) / (period + 1);
+  const weights = powers(decay);
+  const weightSum = weights.subarray(0, LENGTH).reduceRight((sum, weight) => sum + weight, 0);
+  return { decay, weights, weightSum };
+}
+
+/** suffixes[j]: weighted sum of the older block from its value j on. */
+const suffixes = new Float64Array(LENGTH + 1);
+
 /**
- * EMA(period) of the last 800 values, by bar; valid from bar `from` ≥ 799 on.
+ * EMA(period) of the last 800 values, by bar; valid for the bars `from` (inclusive, ≥ 799) to `to` (exclusive).
  * Averages distances to the first value of the newer block, so that a flat series has exactly its own value as average.
  * @param firstIndex absolute index of bar 0
  */
 export function truncatedEma(
   values: Float64Array,
-  { period, from, firstIndex }: { period: number; from: number; firstIndex: number },
+  { period, from, to, firstIndex }: { period: 50 | 200; from: number; to: number; firstIndex: number },
 ): Float64Array {
-  const decay = (period - 1) / (period + 1);
-  const weights = powers(decay);
-  const weightSum = weights.subarray(0, LENGTH).reduceRight((sum, weight) => sum + weight, 0);
-  const averages = new Float64Array(values.length);
-  const suffixes = new Float64Array(LENGTH + 1);
-  for (let bar = from; bar < values.length; ) {
+  const { decay, weights, weightSum } = WEIGHTS[period];
+  const averages = takeColumn();
+  for (let bar = from; bar < to; ) {
     const start = Math.floor((firstIndex + bar) / LENGTH) * LENGTH - firstIndex;
     const origin = values[start]!;
-    fillSuffixes(suffixes, values, { start, oldest: bar - LENGTH + 1, origin, weights });
+    fillSuffixes(values, { start, oldest: bar - LENGTH + 1, origin, weights });
 
     let prefix = 0;
     for (let past = start; past < bar; past++) prefix = prefix * decay + (values[past]! - origin);
-    const end = Math.min(start + LENGTH, values.length);
+    const end = Math.min(start + LENGTH, to);
     for (; bar < end; bar++) {
       prefix = prefix * decay + (values[bar]! - origin);
       const inBlock = bar - start + 1;
@@ -47,7 +58,6 @@ export function truncatedEma(
 
 /** suffixes[j] = weighted sum of the block before `start` from its bar j on, newest weight 1; down to bar `oldest`. */
 function fillSuffixes(
-  suffixes: Float64Array,
   values: Float64Array,
   block: { start: number; oldest: number; origin: number; weights: Float64Array },
 ): void {

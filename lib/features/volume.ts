@@ -1,7 +1,8 @@
 // Volume group: activity against its recent mean, and volume signed or weighted by the move (OBV, VPT) over a window, as a
 // share of the window's volume, so that no cumulative total enters a row.
 import { columnOf, FEATURE_COUNT } from './feature-set.ts';
-import { type FeatureBars, type FeatureRows, FIRST_ROW } from './shared-columns.ts';
+import { takeColumn } from './scratch-columns.ts';
+import { type FeatureBars, FIRST_ROW, type RowWriter } from './shared-columns.ts';
 import { windowSums } from './window-sums.ts';
 
 const VOLUME_RATIO_20 = columnOf('volume_ratio_20');
@@ -10,24 +11,28 @@ const OBV_20 = columnOf('obv_20');
 const OBV_96 = columnOf('obv_96');
 const VPT_96 = columnOf('vpt_96');
 
-export function writeVolume(bars: FeatureBars, rows: FeatureRows): void {
-  const { volume, volumeSum20, volumeSum96, firstIndex } = bars;
+export function volumeGroup(bars: FeatureBars): RowWriter {
+  const { volume, volumeSum20, volumeSum96, firstIndex, length } = bars;
   const { signed, weighted } = directedVolumes(bars);
-  const volumeSum5 = windowSums(volume, { window: 5, from: FIRST_ROW, firstIndex });
-  const volumeSum50 = windowSums(volume, { window: 50, from: FIRST_ROW, firstIndex });
-  const signedSum20 = windowSums(signed, { window: 20, from: FIRST_ROW, firstIndex });
-  const signedSum96 = windowSums(signed, { window: 96, from: FIRST_ROW, firstIndex });
-  const weightedSum96 = windowSums(weighted, { window: 96, from: FIRST_ROW, firstIndex });
-  for (let bar = FIRST_ROW, row = 0; bar < bars.length; bar++, row += FEATURE_COUNT) {
-    const sum20 = volumeSum20[bar]!;
-    const sum50 = volumeSum50[bar]!;
-    const sum96 = volumeSum96[bar]!;
-    rows[row + VOLUME_RATIO_20] = sum20 > 0 ? volume[bar]! / (sum20 / 20) : 0;
-    rows[row + VOLUME_TREND] = sum50 > 0 ? volumeSum5[bar]! / 5 / (sum50 / 50) : 0;
-    rows[row + OBV_20] = sum20 > 0 ? signedSum20[bar]! / sum20 : 0;
-    rows[row + OBV_96] = sum96 > 0 ? signedSum96[bar]! / sum96 : 0;
-    rows[row + VPT_96] = sum96 > 0 ? weightedSum96[bar]! / sum96 : 0;
-  }
+  const sumsOf = (values: Float64Array, window: number) =>
+    windowSums(values, { window, from: FIRST_ROW, to: length, firstIndex });
+  const volumeSum5 = sumsOf(volume, 5);
+  const volumeSum50 = sumsOf(volume, 50);
+  const signedSum20 = sumsOf(signed, 20);
+  const signedSum96 = sumsOf(signed, 96);
+  const weightedSum96 = sumsOf(weighted, 96);
+  return (rows, from, to) => {
+    for (let bar = from, row = (from - FIRST_ROW) * FEATURE_COUNT; bar < to; bar++, row += FEATURE_COUNT) {
+      const sum20 = volumeSum20[bar]!;
+      const sum50 = volumeSum50[bar]!;
+      const sum96 = volumeSum96[bar]!;
+      rows[row + VOLUME_RATIO_20] = sum20 > 0 ? volume[bar]! / (sum20 / 20) : 0;
+      rows[row + VOLUME_TREND] = sum50 > 0 ? volumeSum5[bar]! / 5 / (sum50 / 50) : 0;
+      rows[row + OBV_20] = sum20 > 0 ? signedSum20[bar]! / sum20 : 0;
+      rows[row + OBV_96] = sum96 > 0 ? signedSum96[bar]! / sum96 : 0;
+      rows[row + VPT_96] = sum96 > 0 ? weightedSum96[bar]! / sum96 : 0;
+    }
+  };
 }
 
 /** sign(c−c1)·v and ((c−c1)/c1)·v, by bar; as far back as the longest window reads. */
@@ -35,8 +40,8 @@ function directedVolumes({ change, close, volume, length }: FeatureBars): {
   signed: Float64Array;
   weighted: Float64Array;
 } {
-  const signed = new Float64Array(length);
-  const weighted = new Float64Array(length);
+  const signed = takeColumn();
+  const weighted = takeColumn();
   for (let bar = FIRST_ROW - 95; bar < length; bar++) {
     const move = change[bar]!;
     signed[bar] = move > 0 ? volume[bar]! : move < 0 ? -volume[bar]! : 0;

@@ -3,11 +3,24 @@
 // averages, a window is a suffix of one block and a prefix of the next (van Herk 1992), with blocks as long as the window
 // and aligned to the absolute bar index: nothing is ever subtracted, and the order of additions depends on the bar alone.
 
+import { takeColumn } from './scratch-columns.ts';
+
+/** Values in the longest window. */
+const WINDOW_MAX = 96;
+
+/** suffixes[j]: sum of the older block from its value j on. */
+const suffixes = new Float64Array(WINDOW_MAX + 1);
+const suffixMeans = new Float64Array(WINDOW_MAX + 1);
+const suffixSquares = new Float64Array(WINDOW_MAX + 1);
+const shares = Float64Array.from({ length: WINDOW_MAX + 1 }, (_, count) => 1 / count);
+
 interface WindowQuery {
   /** Values in a window, the bar's own the last of them. */
   readonly window: number;
-  /** First bar wanted, ≥ window − 1; earlier ones stay 0. */
+  /** First bar wanted, ≥ window − 1. */
   readonly from: number;
+  /** Bar after the last one wanted. */
+  readonly to: number;
   /** Absolute index of bar 0. */
   readonly firstIndex: number;
 }
@@ -19,11 +32,10 @@ function blockStart(bar: number, { window, firstIndex }: WindowQuery): number {
 
 /** Sums of the last `window` values, by bar. */
 export function windowSums(values: Float64Array, query: WindowQuery): Float64Array {
-  const { window, from } = query;
-  const sums = new Float64Array(values.length);
-  /** suffixes[j]: sum of the older block from its value j on. */
-  const suffixes = new Float64Array(window + 1);
-  for (let bar = from; bar < values.length; ) {
+  const { window, from, to } = query;
+  const sums = takeColumn();
+  suffixes[window] = 0;
+  for (let bar = from; bar < to; ) {
     const start = blockStart(bar, query);
     let suffix = 0;
     for (let past = start - 1; past > bar - window; past--) {
@@ -32,7 +44,7 @@ export function windowSums(values: Float64Array, query: WindowQuery): Float64Arr
     }
     let prefix = 0;
     for (let past = start; past < bar; past++) prefix += values[past]!;
-    const end = Math.min(start + window, values.length);
+    const end = Math.min(start + window, to);
     for (; bar < end; bar++) {
       prefix += values[bar]!;
       sums[bar] = suffixes[bar - start + 1]! + prefix;
@@ -47,12 +59,10 @@ export function windowSums(values: Float64Array, query: WindowQuery): Float64Arr
  * all values are equal the result is exactly 0.
  */
 export function windowSquares(values: Float64Array, query: WindowQuery): Float64Array {
-  const { window, from } = query;
-  const result = new Float64Array(values.length);
-  const shares = Float64Array.from({ length: window + 1 }, (_, count) => 1 / count);
-  const suffixMeans = new Float64Array(window + 1);
-  const suffixSquares = new Float64Array(window + 1);
-  for (let bar = from; bar < values.length; ) {
+  const { window, from, to } = query;
+  const result = takeColumn();
+  suffixSquares[window] = 0;
+  for (let bar = from; bar < to; ) {
     const start = blockStart(bar, query);
     let mean = 0;
     let squares = 0;
@@ -66,7 +76,7 @@ export function windowSquares(values: Float64Array, query: WindowQuery): Float64
     mean = 0;
     squares = 0;
     const first = bar;
-    const end = Math.min(start + window, values.length);
+    const end = Math.min(start + window, to);
     for (bar = start; bar < end; bar++) {
       const count = bar - start + 1;
       const distance = values[bar]! - mean;

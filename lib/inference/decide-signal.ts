@@ -17,6 +17,8 @@ export interface DecisionInput {
   readonly atr: number;
   /** Average true range of the ensemble's stop timeframe, ≥ 0, in the quote asset. */
   readonly stopAtr: number;
+  /** Beta of the symbol to Bitcoin at this bar, null where it cannot be told. Asked for where the signal acts. */
+  readonly betaToBitcoin: () => number | null;
   /** One vote per member of the ensemble, in any order. */
   readonly votes: readonly Vote[];
   readonly ensemble: Ensemble;
@@ -27,7 +29,7 @@ export interface DecisionInput {
  * invariants (a vote of a model that is no member, a missing member, a close that is not positive).
  */
 export function decideSignal(input: DecisionInput): Signal {
-  const { symbol, barOpenTimeMs, close, atr, stopAtr, ensemble } = input;
+  const { symbol, barOpenTimeMs, close, atr, stopAtr, betaToBitcoin, ensemble } = input;
   invariant(Number.isFinite(close) && close > 0, () => `close of ${symbol} is ${close}`);
   invariant(Number.isFinite(atr) && atr >= 0, () => `ATR of ${symbol} is ${atr}`);
   invariant(Number.isFinite(stopAtr) && stopAtr >= 0, () => `the stop's ATR of ${symbol} is ${stopAtr}`);
@@ -56,6 +58,7 @@ export function decideSignal(input: DecisionInput): Signal {
     close,
     atr,
     stopAtr,
+    betaToBitcoin: action === 'HOLD' ? null : betaToBitcoin(),
     stopPrice: action === 'HOLD' ? null : stopPrice,
     ensembleId: ensemble.id,
     featureSetHash: ensemble.featureSetHash,

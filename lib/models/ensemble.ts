@@ -36,6 +36,8 @@ export const ensembleSchema = z.strictObject({
   costs: z.strictObject({ feeBps: z.number().min(0), slippageBps: z.number().min(0) }),
   /** Expected edge net of costs above which a signal acts. */
   edgeThresholdBps: z.number(),
+  /** A position is closed this many bars after the one that decided: chosen by what it earned, not the label's horizon. */
+  holdBars: z.int().min(1).max(288),
   /** From the edge to the probability that a decision ends with a net profit: a signal's confidence. */
   confidence: profitCurveSchema,
   /** Distance of the protective stop: a multiple of the average true range of a timeframe. */

@@ -18,6 +18,8 @@ export interface BacktestSettings {
   readonly capitalFraction: number;
   readonly positionFractionMax: number;
   readonly targetDailyVolatility: number;
+  readonly sideFractionMax: number;
+  readonly netBetaFractionMax: number;
   readonly longOnly: boolean;
 }
 export type SettingName = keyof BacktestSettings;
@@ -84,6 +86,18 @@ export const BACKTEST_SETTINGS: Readonly<Record<SettingName, SettingDefinition>>
     min: 0.00001,
     max: 1,
   },
+  sideFractionMax: {
+    option: 'side-share',
+    meaning: 'largest exposure on one side, as a share of the equity to trade with',
+    min: 0,
+    max: 10,
+  },
+  netBetaFractionMax: {
+    option: 'net-beta',
+    meaning: 'largest net beta to Bitcoin, either way, as a share of the equity to trade with',
+    min: 0,
+    max: 10,
+  },
   longOnly: {
     option: 'long-only',
     meaning: 'open no short position; SELL signals only close',
@@ -113,6 +127,8 @@ export const releasedSettings = ({
   capitalFraction: Number(FLAGS.QT_MAX_CAPITAL_ALLOCATION.local),
   positionFractionMax: TRADING_LIMITS.positionFractionMax,
   targetDailyVolatility: TRADING_LIMITS.targetDailyVolatility,
+  sideFractionMax: TRADING_LIMITS.sideFractionMax,
+  netBetaFractionMax: TRADING_LIMITS.netBetaFractionMax,
   longOnly: false,
 });
 
@@ -171,6 +187,8 @@ export const applySettings = (settings: BacktestSettings, ensemble: Ensemble): A
     ...TRADING_LIMITS,
     positionFractionMax: settings.positionFractionMax,
     targetDailyVolatility: settings.targetDailyVolatility,
+    sideFractionMax: settings.sideFractionMax,
+    netBetaFractionMax: settings.netBetaFractionMax,
   },
   policy: ({ action }) => (settings.longOnly && action === 'SELL' ? 0 : 1),
 });

@@ -18,6 +18,8 @@ const settingsSchema = z.object({
   capitalFraction: z.number(),
   positionFractionMax: z.number(),
   targetDailyVolatility: z.number(),
+  sideFractionMax: z.number(),
+  netBetaFractionMax: z.number(),
   longOnly: z.boolean(),
 }) satisfies z.ZodType<BacktestSettings>;
 

@@ -5,3 +5,8 @@ export interface SymbolProblem {
   /** One line. */
   readonly message: string;
 }
+
+/** Why nothing could be read, in one line. */
+export const describeNothing = (reasons: readonly string[], problems: readonly SymbolProblem[]): string =>
+  [...reasons, ...problems.map(({ symbol, message }) => `${symbol}: ${message}`)].join(', ') ||
+  'the range holds no bar';

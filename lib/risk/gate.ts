@@ -26,6 +26,10 @@ export const gateItemSchema = z.object({
   leaseCodeVersion: z.string().optional(),
   /** Sum over `reserved`. */
   exposureMicroUsdt: z.int().min(0),
+  /** The same sum, by side … */
+  sideMicroUsdt: z.strictObject({ BUY: z.int().min(0), SELL: z.int().min(0) }),
+  /** … and of side × notional × beta to Bitcoin: above zero the book rises with Bitcoin. */
+  netBetaMicroUsdt: z.int(),
   /** Number of entries in `reserved`. */
   positionCount: z.int().min(0),
   /** Client order ids authorised in the last 24 h: none of them is ever authorised again. */
@@ -33,7 +37,12 @@ export const gateItemSchema = z.object({
   /** By symbol: what an entry holds of the limits until its position is closed. One entry per symbol. */
   reserved: z.record(
     mapName,
-    z.strictObject({ clientOrderId: z.string(), notionalMicroUsdt: z.int().positive() }),
+    z.strictObject({
+      clientOrderId: z.string(),
+      side: z.enum(['BUY', 'SELL']),
+      notionalMicroUsdt: z.int().positive(),
+      betaMicroUsdt: z.int(),
+    }),
   ),
   /** The breaker's own state; latch and epoch above mirror it, written with it. */
   breaker: breakerStateSchema,
@@ -56,6 +65,8 @@ export const GATE_DENIALS = {
   duplicate: 'this client order id was authorised before',
   symbol_reserved: 'the symbol has an open position or an order that will make one',
   exposure_limit: 'total exposure would be over its limit',
+  side_limit: 'exposure on one side would be over its share of the allocated equity',
+  beta_limit: "the book's net beta to Bitcoin would be over its share of the allocated equity",
   position_limit: 'the number of positions would be over its limit',
   ids_full: 'more orders were authorised in 24 h than the gate remembers',
 } as const;
@@ -66,7 +77,20 @@ export interface ExposureOrder {
   readonly scope: Scope;
   readonly clientOrderId: string;
   readonly symbol: string;
+  readonly side: 'BUY' | 'SELL';
   readonly notionalMicroUsdt: number;
+  /** Side × notional × the symbol's beta to Bitcoin. */
+  readonly betaMicroUsdt: number;
+}
+
+/** The largest that the sums over all reservations may become. */
+export interface BookLimits {
+  readonly exposureMicroUsdt: number;
+  /** Of the larger side. */
+  readonly sideMicroUsdt: number;
+  /** In either direction. */
+  readonly netBetaMicroUsdt: number;
+  readonly positions: number;
 }
 
 export interface AuthorisationContext {
@@ -77,7 +101,7 @@ export interface AuthorisationContext {
   readonly epoch: number;
   /** Of the function that asks. */
   readonly codeVersion: string;
-  readonly limits: { readonly exposureMicroUsdt: number; readonly positions: number };
+  readonly limits: BookLimits;
   /** Ids to forget with the same write, from `prunableIds`. */
   readonly forget: readonly string[];
   readonly nowMs: number;
@@ -100,6 +124,8 @@ export function newGate(breaker: BreakerState): GateItem {
     epoch: breaker.epoch,
     leaseUntilMs: 0,
     exposureMicroUsdt: 0,
+    sideMicroUsdt: { BUY: 0, SELL: 0 },
+    netBetaMicroUsdt: 0,
     positionCount: 0,
     authorised: {},
     reserved: {},
@@ -123,8 +149,9 @@ function contextDenial(order: ExposureOrder, context: AuthorisationContext): Gat
     isStorableName(order.symbol) &&
     Number.isSafeInteger(order.notionalMicroUsdt) &&
     order.notionalMicroUsdt > 0 &&
-    Number.isSafeInteger(limits.exposureMicroUsdt) &&
-    Number.isSafeInteger(limits.positions) &&
+    (order.side === 'BUY' || order.side === 'SELL') &&
+    Number.isSafeInteger(order.betaMicroUsdt) &&
+    Object.values(limits).every(Number.isSafeInteger) &&
     Number.isSafeInteger(context.epoch) &&
     Number.isSafeInteger(nowMs) &&
     context.forget.length <= FORGET_MAX;
@@ -134,7 +161,20 @@ function contextDenial(order: ExposureOrder, context: AuthorisationContext): Gat
   if (!(flagsAgeMs >= 0 && flagsAgeMs <= FLAGS_AGE_MS_MAX)) return 'flags_stale';
   // Also keeps the upper bounds of the conditions below from falling under the lower ones.
   if (order.notionalMicroUsdt > limits.exposureMicroUsdt) return 'exposure_limit';
+  if (order.notionalMicroUsdt > limits.sideMicroUsdt) return 'side_limit';
   return limits.positions < 1 ? 'position_limit' : undefined;
+}
+
+/**
+ * What the net beta may be before an order, so that the order does not take it over its limit. An order that brings the book closer
+ * to none is let through wherever the book stands: of the two bounds only the one that the order moves towards counts.
+ */
+function netBetaRoom(betaMicroUsdt: number, limitMicroUsdt: number): readonly [number, number] {
+  const { MAX_SAFE_INTEGER, MIN_SAFE_INTEGER } = Number;
+  if (betaMicroUsdt > 0) return [MIN_SAFE_INTEGER, limitMicroUsdt - betaMicroUsdt];
+  return betaMicroUsdt < 0
+    ? [-limitMicroUsdt - betaMicroUsdt, MAX_SAFE_INTEGER]
+    : [MIN_SAFE_INTEGER, MAX_SAFE_INTEGER];
 }
 
 /** The conditional write that authorises an order, or the denial that needs no look at the item. */
@@ -144,7 +184,7 @@ export function planAuthorisation(
 ): Result<GatePlan<GateDenial>, GateDenial> {
   const denial = contextDenial(order, context);
   if (denial !== undefined) return failure(denial);
-  const { clientOrderId, symbol, notionalMicroUsdt } = order;
+  const { clientOrderId, symbol, side, notionalMicroUsdt, betaMicroUsdt } = order;
   const { limits, nowMs } = context;
   const { earliestMs, latestMs } = leaseBounds(nowMs);
   return success({
@@ -162,14 +202,26 @@ export function planAuthorisation(
         between: [0, limits.exposureMicroUsdt - notionalMicroUsdt],
         denial: 'exposure_limit',
       },
+      {
+        path: ['sideMicroUsdt', side],
+        between: [0, limits.sideMicroUsdt - notionalMicroUsdt],
+        denial: 'side_limit',
+      },
+      {
+        path: ['netBetaMicroUsdt'],
+        between: netBetaRoom(betaMicroUsdt, limits.netBetaMicroUsdt),
+        denial: 'beta_limit',
+      },
       { path: ['positionCount'], between: [0, limits.positions - 1], denial: 'position_limit' },
       { path: ['authorised'], sizeBelow: IDS_MAX, denial: 'ids_full' },
     ],
     changes: [
       { path: ['exposureMicroUsdt'], add: notionalMicroUsdt },
+      { path: ['sideMicroUsdt', side], add: notionalMicroUsdt },
+      { path: ['netBetaMicroUsdt'], add: betaMicroUsdt },
       { path: ['positionCount'], add: 1 },
       { path: ['authorised', clientOrderId], set: { atMs: nowMs } },
-      { path: ['reserved', symbol], set: { clientOrderId, notionalMicroUsdt } },
+      { path: ['reserved', symbol], set: { clientOrderId, side, notionalMicroUsdt, betaMicroUsdt } },
       // An id both new and to be forgotten would be two changes of one path; the condition denies it as a duplicate.
       ...context.forget
         .filter((id) => id !== clientOrderId)
@@ -183,14 +235,18 @@ export function planAuthorisation(
  * second time it is denied (`not_reserved`), so exposure cannot be released twice. The id stays authorised.
  */
 export function planRelease(order: Omit<ExposureOrder, 'scope'>): GatePlan<'not_reserved'> {
-  const { clientOrderId, symbol, notionalMicroUsdt } = order;
+  const { clientOrderId, symbol, side, notionalMicroUsdt, betaMicroUsdt } = order;
+  const held = { clientOrderId, side, notionalMicroUsdt, betaMicroUsdt };
   return {
-    conditions: [
-      { path: ['reserved', symbol, 'clientOrderId'], equals: clientOrderId, denial: 'not_reserved' },
-      { path: ['reserved', symbol, 'notionalMicroUsdt'], equals: notionalMicroUsdt, denial: 'not_reserved' },
-    ],
+    conditions: (Object.keys(held) as (keyof typeof held)[]).map((name) => ({
+      path: ['reserved', symbol, name],
+      equals: held[name],
+      denial: 'not_reserved',
+    })),
     changes: [
       { path: ['exposureMicroUsdt'], add: -notionalMicroUsdt },
+      { path: ['sideMicroUsdt', side], add: -notionalMicroUsdt },
+      { path: ['netBetaMicroUsdt'], add: -betaMicroUsdt },
       { path: ['positionCount'], add: -1 },
       { path: ['reserved', symbol], remove: true },
     ],

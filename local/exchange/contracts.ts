@@ -39,6 +39,8 @@ export interface ContractTerms {
   readonly deliveryDateMs: number;
   /** USDT that may be held at leverage 20; half of it at twice the leverage. */
   readonly maxNotional: number;
+  /** How the exchange lists the leverage brackets that follow from it. */
+  readonly bracketTable: 'whole' | 'absent' | 'empty' | 'overlapping' | 'without_cap';
 }
 
 export interface Contract extends Filters, ContractTerms {
@@ -111,6 +113,7 @@ function contractOf(market: MarketSource, symbol: string): Contract {
     underlyingType: 'COIN',
     deliveryDateMs: DELIVERY_NEVER_MS,
     maxNotional: 1_000_000,
+    bracketTable: 'whole',
   };
 }
 

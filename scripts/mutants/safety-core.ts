@@ -8,6 +8,41 @@ const DECISIONS = 'test/system/trading/stale-facts.test.ts';
 
 export const SAFETY_CORE: readonly Mutant[] = [
   {
+    name: 'table-that-says-nothing-caps-nothing',
+    harm: 'enters a symbol whose leverage brackets cannot be trusted',
+    file: 'lib/execution/plan-entry.ts',
+    search: "if (capUsdt === undefined) return ['brackets_unknown'];",
+    replace: 'if (capUsdt === undefined) return [];',
+    test: 'test/execution/plan-entry.test.ts',
+  },
+  {
+    name: 'old-betas-count-as-known',
+    harm: 'the net beta is counted from betas of another day',
+    file: 'lib/execution/plan-entry.ts',
+    search: 'Number.isSafeInteger(betaMicroUsdt) && nowMs - account.oldestBetaAtMs < BETA_AGE_MS_MAX',
+    replace: 'Number.isSafeInteger(betaMicroUsdt)',
+    test: 'test/execution/plan-entry.test.ts',
+  },
+  {
+    name: 'net-beta-is-planned-and-not-authorised',
+    harm: 'two shards at once pass a limit that either of them keeps',
+    file: 'lib/risk/gate.ts',
+    search: 'between: netBetaRoom(betaMicroUsdt, limits.netBetaMicroUsdt),',
+    replace: 'between: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],',
+    test: 'test/risk/gate-laws.test.ts',
+  },
+  {
+    name: 'exits-wait-for-brackets',
+    harm: 'an exit is not sent before an answer that only entries need',
+    file: `${USE_CASES}/execute.ts`,
+    search:
+      'for (const { signal, position } of against) decisions.push(await leave(session, signal, position));',
+    replace:
+      'await readBrackets(broker, free);\n  for (const { signal, position } of against) decisions.push(await leave(session, signal, position));',
+    test: TRADING,
+    title: 'waits for brackets',
+  },
+  {
     name: 'second-plan-at-the-old-price',
     harm: 'enters 5 % away from the price that it decided on, instead of refusing with price_collar',
     file: `${USE_CASES}/enter-position.ts`,

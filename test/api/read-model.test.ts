@@ -445,7 +445,7 @@ describe('models and rollout', () => {
   it('tell who decides, who is out of service and why, and what live trading lacks', async () => {
     const { objects } = stage.system;
     const { active, shadow, problems } = await get('/api/models');
-    expect([active.id, shadow, problems]).toEqual(['e20240728_000000', null, []]);
+    expect([active.id, shadow, problems]).toEqual(['e20240728_205500', null, []]);
     expect(active.members.map(({ name }: { name: string }) => name).toSorted()).toEqual([
       ...['lightgbm', 'nhits', 'patchtst', 'xgboost'],
     ]);

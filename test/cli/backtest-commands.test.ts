@@ -108,3 +108,18 @@ describe('qtrader backtest', () => {
     expect(refused.stderr).toMatch(/cannot read .*none\.json \(ENOENT\): check the path/);
   });
 });
+
+test.each([
+  ['backtest', '--from', '2024-08-04', '--to', '2024-08-05'],
+  ['gonogo', '--from', '2024-08-04', '--to', '2024-08-05'],
+  ['evaluate'],
+  ['study', 'exits'],
+])('%s of a folder without one usable file names the file and what is wrong with it', async (...command) => {
+  writeFileSync(join(root, 'BTCUSDT.csv'), 'time,price\n1,2\n');
+  const refused = await qtrader(...command, '--data', root);
+  expect(refused.exitCode).not.toBe(0);
+  expect(refused.stdout).toBe('');
+  expect(refused.stderr).toMatch(
+    /^error: no .*BTCUSDT\.csv: the first line must be .*: check --from, --to and --symbols$/m,
+  );
+});

@@ -443,7 +443,7 @@ describe('the local system', () => {
       /rehearsal: the paper account is charged 1[\d.]+ USDT, as by qtrader local shock/,
     );
     expect(run.stdout.trimEnd().split('\n').at(-1)).toMatch(
-      /^From 2024-08-05 00:\d\d to 2024-08-05 01:\d\d UTC: \d+ positions were entered, the first at 01:\d\d \(\w+USDT, bought at [\d.]+\)\..* The circuit breaker tripped at 01:\d\d \(daily_loss: .*\): since then nothing is entered\. The paper account is worth 8[\d.]+ USDT, 1[\d.]+ % less than at the start\.$/,
+      /^From 2024-08-05 00:\d\d to 2024-08-05 01:\d\d UTC: \d+ positions were entered, the first at 01:\d\d \(\w+USDT, bought at [\d.]+\)\..* The circuit breaker tripped at 01:\d\d \(.*daily_loss: .*\): since then nothing is entered\. The paper account is worth 8[\d.]+ USDT, 1[\d.]+ % less than at the start\.$/,
     );
     const state = / --state (\S+)\)/.exec(run.stdout)![1]!;
     expect(

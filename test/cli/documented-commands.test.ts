@@ -23,7 +23,7 @@ const BUSY_MACHINE_MS = 900_000;
 
 const DOCUMENTS = ['README.md', 'docs/OPERATIONS.md', 'training/README.md'];
 const STAGE = 'doc';
-const ENSEMBLE = 'e20240728_000000';
+const ENSEMBLE = 'e20240728_205500';
 const SAMPLE = 'samples/crash-2024-08-05';
 const SPAN = '--from 2024-08-05T00:00Z --to 2024-08-05T02:00Z';
 
@@ -147,6 +147,7 @@ const RULES: Record<string, Rule> = {
   'qtrader evaluate --data DIR --from ISO --to ISO --report FILE.html --json': { more: '--symbols BTCUSDT' },
   'qtrader backtest --data DIR --from ISO --to ISO --report FILE.html --json': { more: '--symbols BTCUSDT' },
   'qtrader study stops --data DIR --report FILE.html': { more: `--symbols BTCUSDT ${SPAN}` },
+  'qtrader study exits --data DIR --report FILE.html': { more: `--symbols BTCUSDT ${SPAN}` },
   'qtrader dataset build --data DIR --out DIR': { more: '--symbols BTCUSDT', says: /rows of 1 symbols/ },
   'qtrader dataset build …': { notHere: 'is said in full below it' },
   'qtrader dataset build --data ../shared/data/binance_spot_2024 --out .qt/tiny --symbols BTCUSDT,ETHUSDT --from 2024-07-08 --to 2024-07-28':
@@ -166,15 +167,15 @@ const RULES: Record<string, Rule> = {
   'qtrader cost --symbols N --shards N --network --json': { says: /"totalUsd"/ },
   'qtrader cost --network': { says: /USD per month/ },
   'qtrader models verify .qt/tiny-models': PYTHON,
-  'qtrader models publish DIR': { says: /e20240728_000000/ },
+  'qtrader models publish DIR': { says: /e20240728_205500/ },
   'qtrader models shadow ID': { exit: 1, says: /^error: \w+: [^\n]+\n$/m },
   'qtrader models promote ID --data DIR --from ISO --to ISO': { exit: 1, says: /^error: \w+: [^\n]+\n$/m },
   'qtrader models rollback': { exit: 1, says: /^error: \w+: [^\n]+\n$/m },
   'qtrader models quarantine NAME/VERSION --reason TEXT': { says: /quarantine begins/ },
 
   // The first deploy of a stage, and its days afterwards.
-  'qtrader models publish models/starter --stage NAME': { says: /e20240728_000000/ },
-  "qtrader models promote e20240728_000000 --stage NAME --force --reason 'the first one'": { says: /active/ },
+  'qtrader models publish models/starter --stage NAME': { says: /e20240728_205500/ },
+  "qtrader models promote e20240728_205500 --stage NAME --force --reason 'the first one'": { says: /active/ },
   'qtrader api-token create ada --role operator --stage NAME': { says: /^[\w-]{43}\n$/ },
   'qtrader status --stage NAME': { says: /NOT_STARTED/ },
   'qtrader flags set QT_ENABLE_AI_TRADING true --stage NAME': { says: /-> true/ },
@@ -189,7 +190,7 @@ const RULES: Record<string, Rule> = {
     more: '--symbols BTCUSDT --bars 300',
     says: /report: \S+\.html/,
   },
-  'qtrader models list --stage NAME': { says: /active ensemble e20240728_000000/ },
+  'qtrader models list --stage NAME': { says: /active ensemble e20240728_205500/ },
   'qtrader models show ID --stage NAME': { says: /xgboost/ },
   'qtrader models verify --stage NAME': { says: /verified/ },
   'qtrader models promote ID --stage NAME --data DIR --by NAME': { exit: 1, says: /^error: \w+: [^\n]+\n$/m },
@@ -420,7 +421,7 @@ function fillIn(text: string): string {
     [/--stage NAME/g, `--stage ${STAGE}`],
     [/--by NAME/g, '--by ada'],
     [/--by OTHER/g, '--by grace'],
-    [/NAME\/VERSION/g, 'xgboost/v20240728_000000'],
+    [/NAME\/VERSION/g, 'xgboost/v20240728_205500'],
     [/set NAME VALUE/g, 'set QT_MAX_POSITIONS 9'],
     [/"TEXT"/g, '"a test"'],
     [/TEXT/g, "'a test'"],

@@ -19,14 +19,21 @@ import { LEASE_MS } from '../../lib/risk/latch.ts';
 import type { RiskStore } from '../../lib/risk/ports.ts';
 
 const NOW_MS = 1_722_816_000_000;
-const LIMITS = { exposureMicroUsdt: 1_000_000_000, positions: 5 };
+const LIMITS = {
+  exposureMicroUsdt: 1_000_000_000,
+  sideMicroUsdt: 950_000_000,
+  netBetaMicroUsdt: 800_000_000,
+  positions: 5,
+};
 const anything = z.unknown();
 
 export const orderOf = (over: Partial<ExposureOrder> = {}): ExposureOrder => ({
   scope: 'paper',
   clientOrderId: 'qt-1',
   symbol: 'BTCUSDT',
+  side: 'BUY',
   notionalMicroUsdt: 100_000_000,
+  betaMicroUsdt: 120_000_000,
   ...over,
 });
 export const contextOf = (over: Partial<AuthorisationContext> = {}): AuthorisationContext => ({
@@ -81,9 +88,18 @@ export function describeRiskStoreContract(
         const written = await store.commit('paper', planOf(orderOf(), contextOf({ forget: ['qt-old'] })));
         const expected = openGate({
           exposureMicroUsdt: 100_000_000,
+          sideMicroUsdt: { BUY: 100_000_000, SELL: 0 },
+          netBetaMicroUsdt: 120_000_000,
           positionCount: 1,
           authorised: { 'qt-1': { atMs: NOW_MS } },
-          reserved: { BTCUSDT: { clientOrderId: 'qt-1', notionalMicroUsdt: 100_000_000 } },
+          reserved: {
+            BTCUSDT: {
+              clientOrderId: 'qt-1',
+              side: 'BUY',
+              notionalMicroUsdt: 100_000_000,
+              betaMicroUsdt: 120_000_000,
+            },
+          },
         });
         expect(written).toEqual({ ok: true, value: expected });
         expect(await store.readGate('paper')).toEqual(expected);
@@ -95,7 +111,14 @@ export function describeRiskStoreContract(
         });
       });
 
-      const held = { ETHUSDT: { clientOrderId: 'qt-0', notionalMicroUsdt: 950_000_000 } };
+      const held = {
+        ETHUSDT: {
+          clientOrderId: 'qt-0',
+          side: 'SELL' as const,
+          notionalMicroUsdt: 950_000_000,
+          betaMicroUsdt: -950_000_000,
+        },
+      };
       const denied: [GateDenial, Partial<GateItem>, Partial<ExposureOrder>][] = [
         ['latch_tripped', { latch: 'TRIPPED', epoch: 9, leaseUntilMs: 0 }, {}],
         ['epoch_changed', { epoch: 2, leaseUntilMs: 0 }, {}],
@@ -103,6 +126,9 @@ export function describeRiskStoreContract(
         ['duplicate', { authorised: { 'qt-1': { atMs: 5 } }, positionCount: 5 }, {}],
         ['symbol_reserved', { reserved: held, positionCount: 5 }, { symbol: 'ETHUSDT' }],
         ['exposure_limit', { exposureMicroUsdt: 900_000_001, positionCount: 5 }, {}],
+        ['side_limit', { sideMicroUsdt: { BUY: 850_000_001, SELL: 0 }, positionCount: 5 }, {}],
+        ['beta_limit', { netBetaMicroUsdt: 680_000_001, positionCount: 5 }, {}],
+        ['beta_limit', { netBetaMicroUsdt: -700_000_000 }, { side: 'SELL', betaMicroUsdt: -100_000_001 }],
         ['position_limit', { positionCount: 5 }, {}],
         [
           'ids_full',

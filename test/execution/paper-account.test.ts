@@ -27,6 +27,7 @@ const entry = (side: OrderSide = 'BUY', quantity = 1): EntryOrder => ({
   ensembleId: 'e',
   referencePrice: 100,
   notionalMicroUsdt: 1,
+  betaMicroUsdt: 1,
   stopPrice: 95,
 });
 const reduction = (change: Partial<ReduceOrder> = {}): ReduceOrder => ({

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DAY_MS } from '../../lib/core/units.ts';
 import { allocation, exposureLimit, TRADING_LIMITS } from '../../lib/execution/limits.ts';
+import { PAPER_BRACKETS } from '../../lib/execution/paper/paper-brackets.ts';
 import { type EntryRequest, type PreTradeDenial, planEntry } from '../../lib/execution/plan-entry.ts';
 import type { Signal } from '../../lib/inference/signal.ts';
 
@@ -23,6 +24,7 @@ const signal: Signal = {
   close: 60_000,
   atr: 150,
   stopAtr: 150,
+  betaToBitcoin: 1,
   stopPrice: 59_820,
   ensembleId: 'e20240728_000000',
   featureSetHash: 'f',
@@ -35,6 +37,7 @@ const base: EntryRequest = {
   // 0.003 a day is targeted; at this volatility that is 6.8 % of the allocated equity.
   volatilityPerBar: 0.0026,
   policy: 1,
+  brackets: PAPER_BRACKETS,
   stopAtrMultiple: 1.2,
   filters: { tickSize: 0.1, stepSize: 0.001, minQuantity: 0.001, maxQuantity: 120, minNotionalUsdt: 100 },
   account: {
@@ -42,6 +45,9 @@ const base: EntryRequest = {
     allocatedMicroUsdt: 10_000 * USDT,
     positions: 5,
     exposureMicroUsdt: 0,
+    sideMicroUsdt: { BUY: 0, SELL: 0 },
+    netBetaMicroUsdt: 0,
+    oldestBetaAtMs: BAR_OPEN_MS,
     positionCount: 0,
     reservedSymbols: new Set(),
     ordersLastMinute: 0,
@@ -63,6 +69,13 @@ const plan = (over: Over = {}) =>
     filters: { ...base.filters, ...over.filters },
   });
 
+const denials = (over: Over = {}): readonly PreTradeDenial[] => {
+  const planned = plan(over);
+  return planned.ok ? [] : planned.error;
+};
+const notionalOf = (planned: ReturnType<typeof plan>): number =>
+  planned.ok ? planned.value.notionalMicroUsdt : Number.NaN;
+
 describe('planEntry', () => {
   it('makes a long: sized by volatility, rounded down, named, with its stop under the price', () => {
     const planned = plan();
@@ -77,6 +90,7 @@ describe('planEntry', () => {
         // 10,000 × 0.003 / (0.0026 × √288) = 679.9 USDT = 0.01133 BTC
         quantity: 0.011,
         notionalMicroUsdt: 660_110_000,
+        betaMicroUsdt: 660_110_000,
         barOpenTimeMs: BAR_OPEN_MS,
         ensembleId: 'e20240728_000000',
         referencePrice: 60_010,
@@ -191,5 +205,92 @@ describe('limits', () => {
     expect(exposureLimit(account, { ...TRADING_LIMITS, exposureFractionMax: 5, leverageMax: 1.5 })).toBe(
       1_500,
     );
+  });
+});
+
+describe('leverage brackets', () => {
+  it('lets a position be as large as the bracket of the leverage in use', () => {
+    const capUsdt = notionalOf(plan()) / USDT;
+    const table = (cap: number) => [
+      { notionalCapUsdt: cap / 2, leverageMax: 5 },
+      { notionalCapUsdt: cap, leverageMax: 1 },
+    ];
+    expect(plan({ brackets: table(capUsdt) }).ok).toBe(true);
+    expect(denials({ brackets: table(capUsdt - 0.01) })).toEqual(['bracket_cap']);
+    const limits = { ...TRADING_LIMITS, symbolLeverage: 2 };
+    expect(denials({ brackets: table(capUsdt), limits })).toEqual(['bracket_cap']);
+    expect(plan({ brackets: table(2 * capUsdt), limits }).ok).toBe(true);
+  });
+
+  it.each([
+    ['absent', undefined],
+    ['empty', []],
+    ['without a number', [{ notionalCapUsdt: Number.NaN, leverageMax: 1 }]],
+    ['of nothing', [{ notionalCapUsdt: 0, leverageMax: 1 }]],
+    ['without end', [{ notionalCapUsdt: Number.POSITIVE_INFINITY, leverageMax: 1 }]],
+    [
+      'out of order',
+      [
+        { notionalCapUsdt: 1e6, leverageMax: 1 },
+        { notionalCapUsdt: 5e6, leverageMax: 20 },
+      ],
+    ],
+  ])('denies with a table that is %s', (_, brackets) => {
+    expect(denials({ brackets })).toEqual(['brackets_unknown']);
+  });
+});
+
+describe('the book that the position would join', () => {
+  const allocated = 10_000 * USDT;
+  const notional = notionalOf(plan());
+  const side = (micro: number) => ({ BUY: micro, SELL: 0 });
+
+  it('has a limit to each side', () => {
+    const room = allocated * TRADING_LIMITS.sideFractionMax - notional;
+    expect(plan({ account: { sideMicroUsdt: side(room) } }).ok).toBe(true);
+    expect(denials({ account: { sideMicroUsdt: side(room + 1) } })).toEqual(['side_limit']);
+    expect(plan({ account: { sideMicroUsdt: { BUY: 0, SELL: allocated } } }).ok).toBe(true);
+    expect(denials({ account: { sideMicroUsdt: side(Number.NaN) } })).toEqual(['side_limit']);
+  });
+
+  it('has a limit to its net beta, either way', () => {
+    const limit = allocated * TRADING_LIMITS.netBetaFractionMax;
+    const room = limit - Math.ceil(notional * 1.5);
+    const betaToBitcoin = 1.5;
+    expect(plan({ signal: { betaToBitcoin }, account: { netBetaMicroUsdt: room } }).ok).toBe(true);
+    const over = { netBetaMicroUsdt: room + 1 };
+    expect(denials({ signal: { betaToBitcoin }, account: over })).toEqual(['beta_limit']);
+    const sell = { action: 'SELL' as const, betaToBitcoin };
+    expect(plan({ signal: sell, account: { netBetaMicroUsdt: -room } }).ok).toBe(true);
+    expect(denials({ signal: sell, account: { netBetaMicroUsdt: -room - 1 } })).toEqual(['beta_limit']);
+    expect(denials({ account: { netBetaMicroUsdt: Number.NaN } })).toEqual(['beta_limit']);
+  });
+
+  it('may be hedged wherever it stands', () => {
+    const lopsided = { netBetaMicroUsdt: 5 * allocated };
+    expect(plan({ signal: { action: 'SELL', betaToBitcoin: 1.2 }, account: lopsided }).ok).toBe(true);
+    expect(plan({ signal: { action: 'BUY', betaToBitcoin: -0.4 }, account: lopsided }).ok).toBe(true);
+    expect(denials({ signal: { action: 'BUY' }, account: lopsided })).toEqual(['beta_limit']);
+  });
+
+  it('says what the order adds to it, away from zero', () => {
+    const beta = (action: 'BUY' | 'SELL', betaToBitcoin: number) => {
+      const planned = plan({ signal: { action, betaToBitcoin } });
+      return planned.ok ? planned.value.betaMicroUsdt : undefined;
+    };
+    expect(beta('BUY', 1)).toBe(notional);
+    expect(beta('SELL', 1)).toBe(-notional);
+    expect(beta('BUY', -0.3333)).toBe(-Math.ceil(notional * 0.3333));
+    expect(beta('BUY', 0)).toBe(0);
+  });
+
+  it.each<[string, Over]>([
+    ['missing', { signal: { betaToBitcoin: null } }],
+    ['no number', { signal: { betaToBitcoin: Number.NaN } }],
+    ['endless', { signal: { betaToBitcoin: Number.POSITIVE_INFINITY } }],
+    ['a day old in an open position', { account: { oldestBetaAtMs: base.nowMs - DAY_MS } }],
+    ['of an unknown time in an open position', { account: { oldestBetaAtMs: Number.NaN } }],
+  ])('is not joined where a beta is %s', (_, over) => {
+    expect(denials(over)).toEqual(['beta_unknown']);
   });
 });

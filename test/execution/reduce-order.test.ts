@@ -13,6 +13,7 @@ const entry: EntryOrder = {
   ensembleId: 'e20240728_000000',
   referencePrice: 60_010,
   notionalMicroUsdt: 660_110_000,
+  betaMicroUsdt: 660_110_000,
   stopPrice: 59_830,
 };
 

@@ -2,10 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anchoredBlocks } from '../../lib/features/anchored-blocks.ts';
 import { computeFeatures } from '../../lib/features/compute-features.ts';
+import { FEATURE_COUNT } from '../../lib/features/feature-set.ts';
+import { COLUMN_BARS, fillColumns, releaseColumns } from '../../lib/features/scratch-columns.ts';
 import { truncatedEma } from '../../lib/features/truncated-ema.ts';
 import { highest14, lowest14 } from '../../lib/features/window-extremes.ts';
-import { windowSquares, windowSums } from '../../lib/features/window-sums.ts';
+import * as kernels from '../../lib/features/window-sums.ts';
 import { flatThen, seriesOfRows } from '../support/features/bars.ts';
+import { generateBars } from '../support/features/generated-bars.ts';
 
 const values = fc
   .array(fc.double({ min: -1e9, max: 1e9, noNaN: true }), { minLength: 40, maxLength: 120 })
@@ -13,6 +16,18 @@ const values = fc
 const windowLength = fc.integer({ min: 4, max: 30 });
 
 const firstIndex = fc.nat(6_000_000);
+
+/** A copy of what a kernel wrote for the bars of a list; its column is free again. */
+function copied(column: Float64Array, { length }: Float64Array): Float64Array {
+  releaseColumns();
+  return column.slice(0, length);
+}
+
+type Query = Omit<Parameters<typeof kernels.windowSums>[1], 'to'>;
+const windowSums = (list: Float64Array, query: Query) =>
+  copied(kernels.windowSums(list, { ...query, to: list.length }), list);
+const windowSquares = (list: Float64Array, query: Query) =>
+  copied(kernels.windowSquares(list, { ...query, to: list.length }), list);
 
 describe('window sums', () => {
   it('are the sums of the window, to the rounding of each addition', () => {
@@ -90,8 +105,8 @@ describe('extremes of 14 values', () => {
     fc.assert(
       fc.property(values, fc.nat(8), (list, later) => {
         const from = 13 + later;
-        const highest = highest14(list, from);
-        const lowest = lowest14(list, from);
+        const highest = copied(highest14(list, from, list.length), list);
+        const lowest = copied(lowest14(list, from, list.length), list);
         for (let bar = from; bar < list.length; bar++) {
           expect(highest[bar]).toBe(Math.max(...list.slice(bar - 13, bar + 1)));
           expect(lowest[bar]).toBe(Math.min(...list.slice(bar - 13, bar + 1)));
@@ -103,9 +118,11 @@ describe('extremes of 14 values', () => {
 
 describe('truncated average', () => {
   const list = Float64Array.from({ length: 2000 }, (_, i) => 100 + ((i * 7919) % 101) / 10);
+  const averagesOf = (values: Float64Array, period: 50 | 200, index: number) =>
+    copied(truncatedEma(values, { period, from: 799, to: values.length, firstIndex: index }), values);
 
   it('is the normalised weighted mean of 800 values, at every place in a block', () => {
-    const averages = truncatedEma(list, { period: 200, from: 799, firstIndex: 12_345 });
+    const averages = averagesOf(list, 200, 12_345);
     const decay = 199 / 201;
     for (let bar = 799; bar < list.length; bar += 13) {
       let weighted = 0;
@@ -119,31 +136,50 @@ describe('truncated average', () => {
   });
 
   it('has the same bits whatever stands before its 800 values', () => {
-    const whole = truncatedEma(list, { period: 50, from: 799, firstIndex: 0 });
+    const whole = averagesOf(list, 50, 0);
     for (const start of [1, 399, 800, 1200]) {
-      const late = truncatedEma(list.subarray(start), { period: 50, from: 799, firstIndex: start });
+      const late = averagesOf(list.subarray(start), 50, start);
       expect(late.slice(799)).toEqual(whole.slice(start + 799));
     }
   });
 });
 
 describe('anchored blocks', () => {
-  it('cover the bars once, in order, each seeded at the same absolute bar, 432 to 863 bars back', () => {
+  it('begin at the same absolute bars, follow one another, and seed each bar 432 to 863 bars before it', () => {
     fc.assert(
-      fc.property(fc.nat(6_000_000), fc.nat(3000), (firstIndex, length) => {
+      fc.property(fc.nat(6_000_000), fc.integer({ min: 1, max: 3000 }), (index, length) => {
         const from = 879;
-        let next = from;
-        for (const block of anchoredBlocks(firstIndex, from, from + length)) {
-          expect(block.from).toBe(next);
-          expect(block.to).toBeGreaterThan(block.from);
-          expect((firstIndex + block.anchor) % 432).toBe(0);
-          expect(block.from - block.anchor).toBeGreaterThanOrEqual(432);
-          expect(block.to - 1 - block.anchor).toBeLessThanOrEqual(863);
-          next = block.to;
+        const [seed, ...blocks] = anchoredBlocks(index, from, from + length);
+        let before = seed!;
+        expect(before.from).toBeGreaterThanOrEqual(0);
+        expect(blocks[0]!.from).toBeLessThanOrEqual(from);
+        for (const block of blocks) {
+          expect((index + block.from) % 432).toBe(0);
+          expect(block.from).toBe(before.to);
+          expect(block.from - before.from).toBe(432);
+          expect(block.to - 1 - before.from).toBeLessThanOrEqual(863);
+          before = block;
         }
-        expect(next).toBe(from + length);
+        expect(before.to).toBe(from + length);
       }),
     );
+  });
+});
+
+describe('what earlier calls have left in the columns', () => {
+  it('is never read', () => {
+    const market = { seed: 9, startPrice: 5, tick: 1e-4, move: 0.01, still: 0.2, silent: 0.1 };
+    const series = generateBars({ ...market, bars: COLUMN_BARS + 1500, firstIndex: 5_680_123 });
+    const rows = computeFeatures(series);
+    for (const [from, to] of [
+      [879, series.length],
+      [1300, 1301],
+      [series.length - 96, series.length],
+    ] as const) {
+      fillColumns(Number.NaN);
+      const poisoned = computeFeatures(series, { from, to });
+      expect(poisoned).toEqual(rows.slice((from - 879) * FEATURE_COUNT, (to - 879) * FEATURE_COUNT));
+    }
   });
 });
 

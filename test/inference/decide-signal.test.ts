@@ -35,6 +35,7 @@ function ensembleOf(members: number, change: Partial<Ensemble> = {}): Ensemble {
     confidence: CURVE,
     stopAtrMultiple: 1.5,
     stopAtrTimeframe: '5m',
+    holdBars: 12,
     ...change,
   };
 }
@@ -49,7 +50,8 @@ function decide(
     const model = { name: NAMES[index]!, version };
     return answer === null ? abstain(model, 'model_missing') : castVote(model, answerOf(answer));
   });
-  return decideSignal({ symbol: 'BTCUSDT', barOpenTimeMs: 300_000, close, atr, stopAtr, votes, ensemble });
+  const about = { symbol: 'BTCUSDT', barOpenTimeMs: 300_000, betaToBitcoin: () => 1 };
+  return decideSignal({ ...about, close, atr, stopAtr, votes, ensemble });
 }
 
 describe('the expected edge', () => {
@@ -110,12 +112,16 @@ test('models that differ add to the uncertainty of their mean', () => {
   const move = (expected: number) => ({ probabilities: EVEN, move: { expected, deviation: 0.3 } });
   const votes = [castVote({ name: 'a', version }, move(0.9)), castVote({ name: 'b', version }, move(0.1))];
   const { symbol, ...market } = { symbol: 'X', barOpenTimeMs: 0, close: 1000, atr: 4, stopAtr: 4 };
-  const signal = decideSignal({ symbol, ...market, votes, ensemble: ensembleOf(2) });
+  const signal = decideSignal({
+    ...{ symbol, ...market, betaToBitcoin: () => 0.8 },
+    votes,
+    ensemble: ensembleOf(2),
+  });
   // Barriers of 80 bps; the mixture's variance is 0.3² + 0.4².
   expect(signal.expectedMoveBps).toBeCloseTo(40, 9);
   expect(signal.moveDeviationBps).toBeCloseTo(80 * 0.5, 9);
   expect(signal.confidence).toBeCloseTo(0.5 + (0.2 * (0.5 - 14 / 80)) / 0.5, 12);
-  expect(signal).toMatchObject({ action: 'BUY', probabilities: EVEN });
+  expect(signal).toMatchObject({ action: 'BUY', probabilities: EVEN, betaToBitcoin: 0.8 });
 });
 
 describe('consensus', () => {
@@ -203,6 +209,7 @@ describe('broken invariants throw', () => {
     close: 1,
     atr: 1,
     stopAtr: 1,
+    betaToBitcoin: () => null,
     votes,
     ensemble: ensembleOf(2),
   };

@@ -68,6 +68,7 @@ function inputOf(
     confidence: { scores: [-1, 0, 1], probabilities: [0.2, 0.4, 0.8], rows: 1000, days: 30 },
     stopAtrMultiple,
     stopAtrTimeframe: '5m',
+    holdBars: 12,
   };
   const votes = named.map(
     (model): Vote =>
@@ -81,6 +82,7 @@ function inputOf(
     close,
     atr: atrPct * close,
     stopAtr: atrPct * close,
+    betaToBitcoin: () => 1,
     votes,
     ensemble,
   };

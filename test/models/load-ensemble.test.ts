@@ -381,6 +381,7 @@ describe('predictions', () => {
       close: 100,
       atr: 1,
       stopAtr: 1,
+      betaToBitcoin: () => null,
       votes: [...answered, ...abstained],
       ensemble: loaded.ensemble,
     });

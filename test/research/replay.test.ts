@@ -123,6 +123,8 @@ describe('on recorded candles of a crash', () => {
       { acts: 0.5, trades: 30 },
       { edgeThresholdBps: 40, positionFractionMax: 1 },
     ],
+    ['a narrow book', { acts: 0.5, trades: 30 }, { sideFractionMax: 0.15, positionsMax: 20 }],
+    ['hardly any net beta', { acts: 0.5, trades: 30 }, { netBetaFractionMax: 0.05, positionsMax: 20 }],
     ['no position allowed', { acts: 0.2, trades: 0 }, { positionsMax: 0 }],
     ['no capital allowed', { acts: 0.2, trades: 0 }, { capitalFraction: 0 }],
   ])(
@@ -140,6 +142,8 @@ describe('on recorded candles of a crash', () => {
       expect(quick.trades).toEqual(byUseCases.trades);
       expect(quick.snapshots).toEqual(byUseCases.snapshots);
       expect(quick.ledger).toEqual(byUseCases.ledger);
+      if ('sideFractionMax' in settings) expect(quick.outcomes.side_limit).toBeGreaterThan(20);
+      if ('netBetaFractionMax' in settings) expect(quick.outcomes.beta_limit).toBeGreaterThan(20);
       expect(byUseCases.open).toEqual(quick.open.map((open) => expect.objectContaining(open)));
       expect(byId(orders)).toEqual(byId(expectedOrders));
     },
@@ -150,14 +154,16 @@ describe('on recorded candles of a crash', () => {
 test('a gap at a time of funding is left to the use cases, and their trades are reported', async () => {
   const atMs = Date.UTC(2024, 7, 4, 23, 55);
   const gappy = new Map(
-    [...recorded].slice(0, 3).map(([symbol, candles]) => {
-      const gap = countUntil(candles, atMs - 1);
-      const without = (column: Float64Array) => column.filter((_, candle) => candle !== gap);
-      const { openTimeMs, open, high, low, close, volume } = candles;
-      const columns = { openTimeMs, open, high, low, close, volume };
-      const kept = Object.entries(columns).map(([name, column]) => [name, without(column)]);
-      return [symbol, { ...Object.fromEntries(kept), length: candles.length - 1 } as CandleSeries];
-    }),
+    [...recorded]
+      .filter(([symbol], index) => index < 3 || symbol === 'BTCUSDT')
+      .map(([symbol, candles]) => {
+        const gap = countUntil(candles, atMs - 1);
+        const without = (column: Float64Array) => column.filter((_, candle) => candle !== gap);
+        const { openTimeMs, open, high, low, close, volume } = candles;
+        const columns = { openTimeMs, open, high, low, close, volume };
+        const kept = Object.entries(columns).map(([name, column]) => [name, without(column)]);
+        return [symbol, { ...Object.fromEntries(kept), length: candles.length - 1 } as CandleSeries];
+      }),
   );
   const input = await inputOf(0.5, gappy);
   const query = { fromMs: FROM_MS, toMs: Date.UTC(2024, 7, 5, 1), depositUsdt: 10_000, settings: {} };

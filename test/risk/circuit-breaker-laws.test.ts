@@ -99,13 +99,21 @@ async function follow(steps: readonly (typeof step extends fc.Arbitrary<infer S>
   const attempt = async () => {
     const now = await readMode(dependencies);
     return authorise(
-      { scope: 'paper', clientOrderId: `qt-${orders}`, symbol: `S${orders++}`, notionalMicroUsdt: 1 },
+      {
+        ...{ scope: 'paper', clientOrderId: `qt-${orders}`, symbol: `S${orders++}` },
+        ...{ side: 'BUY', notionalMicroUsdt: 1, betaMicroUsdt: 1 },
+      },
       {
         mode: now.mode,
         flagsReadAtMs: now.flagsReadAtMs,
         epoch: now.gate?.epoch ?? 0,
         codeVersion: 'v1',
-        limits: { exposureMicroUsdt: 1_000_000, positions: 1_000 },
+        limits: {
+          exposureMicroUsdt: 1_000_000,
+          sideMicroUsdt: 1_000_000,
+          netBetaMicroUsdt: 1_000_000,
+          positions: 1_000,
+        },
         forget: [],
         nowMs,
       },

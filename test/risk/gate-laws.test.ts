@@ -27,15 +27,23 @@ const order = (over: Partial<ExposureOrder> = {}): ExposureOrder => ({
   scope: 'paper',
   clientOrderId: 'qt-1',
   symbol: 'BTCUSDT',
+  side: 'BUY',
   notionalMicroUsdt: 100_000_000,
+  betaMicroUsdt: 150_000_000,
   ...over,
 });
+const LIMITS_OF_CONTEXT = {
+  exposureMicroUsdt: 1_000_000_000,
+  sideMicroUsdt: 950_000_000,
+  netBetaMicroUsdt: 800_000_000,
+  positions: 5,
+};
 const context = (over: Partial<AuthorisationContext> = {}): AuthorisationContext => ({
   mode: 'PAPER',
   flagsReadAtMs: START_MS - 200,
   epoch: 1,
   codeVersion: 'v1',
-  limits: { exposureMicroUsdt: 1_000_000_000, positions: 5 },
+  limits: LIMITS_OF_CONTEXT,
   forget: [],
   nowMs: START_MS,
   ...over,
@@ -79,13 +87,29 @@ describe('authorise', () => {
     expect(store.gate).toEqual({
       ...openGate(),
       exposureMicroUsdt: 100_000_000,
+      sideMicroUsdt: { BUY: 100_000_000, SELL: 0 },
+      netBetaMicroUsdt: 150_000_000,
       positionCount: 1,
       authorised: { 'qt-1': { atMs: START_MS } },
-      reserved: { BTCUSDT: { clientOrderId: 'qt-1', notionalMicroUsdt: 100_000_000 } },
+      reserved: {
+        BTCUSDT: {
+          clientOrderId: 'qt-1',
+          side: 'BUY',
+          notionalMicroUsdt: 100_000_000,
+          betaMicroUsdt: 150_000_000,
+        },
+      },
     });
   });
 
-  const reserved = { ETHUSDT: { clientOrderId: 'qt-0', notionalMicroUsdt: 950_000_000 } };
+  const reserved = {
+    ETHUSDT: {
+      clientOrderId: 'qt-0',
+      side: 'SELL' as const,
+      notionalMicroUsdt: 950_000_000,
+      betaMicroUsdt: -900_000_000,
+    },
+  };
   const manyIds = Object.fromEntries(
     Array.from({ length: 2_000 }, (_, i) => [`qt-a${i}`, { atMs: START_MS }]),
   );
@@ -104,8 +128,25 @@ describe('authorise', () => {
     ['exposure_limit', [openGate({ exposureMicroUsdt: 900_000_001 })]],
     ['exposure_limit', [openGate({ exposureMicroUsdt: -1 })]],
     ['exposure_limit', [openGate(), order({ notionalMicroUsdt: 1_000_000_001 })]],
+    ['side_limit', [openGate({ sideMicroUsdt: { BUY: 850_000_001, SELL: 0 } })]],
+    ['side_limit', [openGate({ sideMicroUsdt: { BUY: -1, SELL: 0 } })]],
+    ['side_limit', [openGate(), order({ notionalMicroUsdt: 950_000_001, betaMicroUsdt: 0 })]],
+    ['beta_limit', [openGate({ netBetaMicroUsdt: 650_000_001 })]],
+    ['beta_limit', [openGate(), order({ betaMicroUsdt: 800_000_001 })]],
+    ['beta_limit', [openGate({ netBetaMicroUsdt: -700_000_000 }), order({ betaMicroUsdt: -100_000_001 })]],
+    ['request_invalid', [openGate(), order({ betaMicroUsdt: Number.NaN })]],
+    ['request_invalid', [openGate(), order({ betaMicroUsdt: 0.5 })]],
+    ['request_invalid', [openGate(), order({ side: 'HOLD' as 'BUY' })]],
+    [
+      'request_invalid',
+      [openGate(), order(), context({ limits: { ...LIMITS_OF_CONTEXT, netBetaMicroUsdt: Number.NaN } })],
+    ],
+    [
+      'request_invalid',
+      [openGate(), order(), context({ limits: { ...LIMITS_OF_CONTEXT, sideMicroUsdt: Number.NaN } })],
+    ],
     ['position_limit', [openGate({ positionCount: 5 })]],
-    ['position_limit', [openGate(), order(), context({ limits: { exposureMicroUsdt: 1e9, positions: 0 } })]],
+    ['position_limit', [openGate(), order(), context({ limits: { ...LIMITS_OF_CONTEXT, positions: 0 } })]],
     ['ids_full', [openGate({ authorised: manyIds })]],
     ['mode_mismatch', [openGate(), order(), context({ mode: 'OFF' })]],
     ['mode_mismatch', [openGate(), order(), context({ mode: 'LIVE' })]],
@@ -123,11 +164,11 @@ describe('authorise', () => {
     ['request_invalid', [openGate(), order({ symbol: 'S'.repeat(256) })]],
     [
       'request_invalid',
-      [openGate(), order(), context({ limits: { exposureMicroUsdt: Number.NaN, positions: 5 } })],
+      [openGate(), order(), context({ limits: { ...LIMITS_OF_CONTEXT, exposureMicroUsdt: Number.NaN } })],
     ],
     [
       'request_invalid',
-      [openGate(), order(), context({ limits: { exposureMicroUsdt: 1e9, positions: Infinity } })],
+      [openGate(), order(), context({ limits: { ...LIMITS_OF_CONTEXT, positions: Infinity } })],
     ],
     ['request_invalid', [openGate(), order(), context({ nowMs: Number.NaN })]],
   ];
@@ -239,7 +280,7 @@ describe('pruning', () => {
 });
 
 describe('any sequence of events', () => {
-  const LIMITS = { exposureMicroUsdt: 1_000, positions: 3 };
+  const LIMITS = { exposureMicroUsdt: 1_000, sideMicroUsdt: 700, netBetaMicroUsdt: 600, positions: 3 };
   const step = fc.oneof(
     {
       weight: 6,
@@ -248,6 +289,8 @@ describe('any sequence of events', () => {
         id: fc.integer({ min: 0, max: 12 }),
         symbol: fc.integer({ min: 0, max: 5 }),
         notional: fc.integer({ min: 1, max: 500 }),
+        side: fc.constantFrom('BUY' as const, 'SELL' as const),
+        betaMicroUsdt: fc.integer({ min: -600, max: 600 }),
         mode: fc.constantFrom(
           'PAPER' as const,
           'PAPER' as const,
@@ -307,7 +350,9 @@ describe('any sequence of events', () => {
             const plan = planRelease({
               symbol: `S${event.symbol}`,
               clientOrderId: held?.clientOrderId ?? 'none',
+              side: held?.side ?? 'BUY',
               notionalMicroUsdt: held?.notionalMicroUsdt ?? 1,
+              betaMicroUsdt: held?.betaMicroUsdt ?? 1,
             });
             const written = commitToItem(gate, plan);
             expect(written.ok).toBe(held !== undefined);
@@ -316,7 +361,13 @@ describe('any sequence of events', () => {
           if (event.kind === 'authorise') {
             const clientOrderId = `id-${event.id}`;
             const result = await authorise(
-              order({ clientOrderId, symbol: `S${event.symbol}`, notionalMicroUsdt: event.notional }),
+              order({
+                clientOrderId,
+                symbol: `S${event.symbol}`,
+                side: event.side,
+                notionalMicroUsdt: event.notional,
+                betaMicroUsdt: event.betaMicroUsdt,
+              }),
               {
                 mode: event.mode,
                 flagsReadAtMs: nowMs - event.flagsAgeMs,
@@ -338,11 +389,24 @@ describe('any sequence of events', () => {
               expect(seen.has(clientOrderId)).toBe(false);
               expect(gate.reserved[`S${event.symbol}`]).toBeUndefined();
               seen.add(clientOrderId);
+              // A release may leave the book lopsided; an approval may not make it more so.
+              const { netBetaMicroUsdt } = LIMITS;
+              const mostMicroUsdt = Math.max(netBetaMicroUsdt, Math.abs(gate.netBetaMicroUsdt));
+              expect(Math.abs(store.gate!.netBetaMicroUsdt)).toBeLessThanOrEqual(mostMicroUsdt);
             }
           }
           const held = Object.values(store.gate!.reserved);
           expect(store.gate!.exposureMicroUsdt).toBe(
             held.reduce((sum, entry) => sum + entry.notionalMicroUsdt, 0),
+          );
+          for (const side of ['BUY', 'SELL'] as const) {
+            const own = held.filter((entry) => entry.side === side);
+            const sum = own.reduce((total, entry) => total + entry.notionalMicroUsdt, 0);
+            expect(store.gate!.sideMicroUsdt[side]).toBe(sum);
+            expect(sum).toBeLessThanOrEqual(LIMITS.sideMicroUsdt);
+          }
+          expect(store.gate!.netBetaMicroUsdt).toBe(
+            held.reduce((sum, entry) => sum + entry.betaMicroUsdt, 0),
           );
           expect(store.gate!.positionCount).toBe(held.length);
           expect(store.gate!.exposureMicroUsdt).toBeLessThanOrEqual(LIMITS.exposureMicroUsdt);

@@ -89,7 +89,9 @@ const BROKEN: readonly (readonly [what: string, Invariant, Partial<Product>, Wor
   [
     'positions are not counted',
     'the limits hold, and what the gate counts is what it has reserved',
-    { planAuthorisation: authorisationWithout('position_limit', 'exposure_limit') },
+    {
+      planAuthorisation: authorisationWithout('position_limit', 'exposure_limit', 'side_limit', 'beta_limit'),
+    },
     WORLDS['and two decisions where the limits allow one'],
   ],
   [

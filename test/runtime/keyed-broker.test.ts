@@ -101,6 +101,7 @@ describe('every question', () => {
     ['positions', () => broker.positions()],
     ['walletMicroUsdt', () => broker.walletMicroUsdt()],
     ['incomeSince', () => broker.incomeSince(BROKER_START_MS)],
+    ['leverageBrackets', () => broker.leverageBrackets(['BTCUSDT'])],
     ['forcedClosing', () => broker.forcedClosing('BTCUSDT', BROKER_START_MS)],
   ];
 

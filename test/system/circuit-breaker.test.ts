@@ -111,14 +111,21 @@ describe('circuit breaker on the embedded services', () => {
         scope: 'paper',
         clientOrderId: `qt-${orders++}`,
         symbol: `S${orders}USDT`,
+        side: 'BUY',
         notionalMicroUsdt: 1_000_000,
+        betaMicroUsdt: 1_000_000,
       },
       {
         mode: 'PAPER',
         flagsReadAtMs: at,
         epoch: (await gateOf()).epoch,
         codeVersion: system.codeVersion,
-        limits: { exposureMicroUsdt: 1_000_000_000, positions: 50 },
+        limits: {
+          exposureMicroUsdt: 1_000_000_000,
+          sideMicroUsdt: 1_000_000_000,
+          netBetaMicroUsdt: 1_000_000_000,
+          positions: 50,
+        },
         forget: [],
         nowMs: at,
       },
@@ -222,13 +229,20 @@ describe('circuit breaker on the embedded services', () => {
     aws.faults.dynamodb.inject({ kind: 'error', times: 1_000 });
     await expect(tick()).rejects.toThrow(/paper\/gate/);
     const refused = authorise(
-      { scope: 'paper', clientOrderId: 'qt-x', symbol: 'XUSDT', notionalMicroUsdt: 1 },
+      {
+        scope: 'paper',
+        clientOrderId: 'qt-x',
+        symbol: 'XUSDT',
+        side: 'BUY',
+        notionalMicroUsdt: 1,
+        betaMicroUsdt: 1,
+      },
       {
         mode: 'PAPER',
         flagsReadAtMs: nowMs,
         epoch,
         codeVersion: system.codeVersion,
-        limits: { exposureMicroUsdt: 1_000, positions: 1 },
+        limits: { exposureMicroUsdt: 1_000, sideMicroUsdt: 1_000, netBetaMicroUsdt: 1_000, positions: 1 },
         forget: [],
         nowMs,
       },

@@ -37,7 +37,7 @@ const WEEK_BARS = 7 * 288;
 const BARS = WEEK_BARS + 879;
 const FROM_MS = Date.UTC(2024, 5, 1);
 const END_MS = FROM_MS + BARS * BAR_MS;
-const KEY = featureProfileKey('e20240728_000000');
+const KEY = featureProfileKey('e20240728_205500');
 
 const calm = generateMarket({ seed: 5, symbols: 12, fromMs: FROM_MS, bars: BARS });
 const change = (market: MarketSource, of: (series: CandleSeries, index: number) => CandleSeries) =>

@@ -87,6 +87,7 @@ async function enter(symbol: string): Promise<void> {
     ensembleId: 'e1',
     referencePrice: 50_000,
     notionalMicroUsdt: 500_000_000,
+    betaMicroUsdt: 500_000_000,
     stopPrice: 49_500,
   };
   const context = {
@@ -94,7 +95,7 @@ async function enter(symbol: string): Promise<void> {
     flagsReadAtMs: nowMs,
     epoch: (await system.risk.readGate('paper'))!.epoch,
     codeVersion: system.codeVersion,
-    limits: { exposureMicroUsdt: 1e10, positions: 10 },
+    limits: { exposureMicroUsdt: 1e10, sideMicroUsdt: 1e10, netBetaMicroUsdt: 1e10, positions: 10 },
     forget: [],
     nowMs,
   };

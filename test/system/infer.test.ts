@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createInferHandler } from '../../functions/infer/handler.ts';
 import { ensureLocalResources } from '../../lib/adapters/aws/resources.ts';
 import { createS3ObjectStore } from '../../lib/adapters/aws/s3/s3-object-store.ts';
+import { BETA_SYMBOL, betaToBitcoin } from '../../lib/market/beta.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
@@ -100,6 +101,34 @@ describe('the infer function', () => {
     expect(results[0]!.written + results[1]!.written).toBe(4);
     expect(await system.signals.ofBar(results[0]!.barOpenTimeMs)).toHaveLength(4);
     await expect(infer({ shard: 2, shardCount: 2 })).rejects.toThrow(/shard must be less than shardCount/);
+  });
+
+  it('measures each acting symbol against Bitcoin, also where Bitcoin is not decided', async () => {
+    const objects = createS3ObjectStore({ client: target.clients.s3, bucket: LOCAL_BUCKET });
+    const others = market.symbols.filter((symbol) => symbol !== BETA_SYMBOL);
+    await writeUniverse(objects, { schemaVersion: 1, asOf: '2024-01-01', symbols: others });
+    const { barOpenTimeMs } = await infer({});
+    const signals = await system.signals.ofBar(barOpenTimeMs);
+    expect(signals.map(({ symbol }) => symbol)).toEqual(others.toSorted());
+    const acting = signals.filter(({ action }) => action !== 'HOLD');
+    expect(acting.length).toBeGreaterThan(0);
+    for (const { symbol, betaToBitcoin: beta } of acting) {
+      expect(beta).not.toBeNull();
+      const bitcoin = market.candles(BETA_SYMBOL);
+      expect(beta).toBe(betaToBitcoin(market.candles(symbol), bitcoin, barOpenTimeMs));
+    }
+    expect(
+      signals.filter(({ action }) => action === 'HOLD').every((held) => held.betaToBitcoin === null),
+    ).toBe(true);
+  });
+
+  it("decides without Bitcoin's candles, and says of no symbol what its beta is", async () => {
+    exchange.faults.inject({ kind: 'nulls', path: '/fapi/v1/klines', symbol: BETA_SYMBOL });
+    const { barOpenTimeMs, written } = await infer({});
+    expect(written).toBe(3);
+    const acting = (await system.signals.ofBar(barOpenTimeMs)).filter(({ action }) => action !== 'HOLD');
+    expect(acting.length).toBeGreaterThan(0);
+    expect(acting.every((signal) => signal.betaToBitcoin === null)).toBe(true);
   });
 
   it.each([

@@ -338,10 +338,20 @@ describe('nobody', () => {
     const opened = (await risk.readGate(SCOPE))!;
     expect([opened.latch, opened.breaker.latch]).toEqual(['ARMED', 'TRIPPED']);
     const plan = planAuthorisation(
-      { scope: SCOPE, clientOrderId: 'qt-1', symbol: 'BTCUSDT', notionalMicroUsdt: 1 },
+      {
+        scope: SCOPE,
+        clientOrderId: 'qt-1',
+        symbol: 'BTCUSDT',
+        side: 'BUY',
+        notionalMicroUsdt: 1,
+        betaMicroUsdt: 1,
+      },
       {
         ...{ mode: 'PAPER', flagsReadAtMs: Date.now(), epoch: opened.epoch, codeVersion: 'v1', forget: [] },
-        ...{ limits: { exposureMicroUsdt: 10, positions: 1 }, nowMs: Date.now() },
+        ...{
+          limits: { exposureMicroUsdt: 10, sideMicroUsdt: 10, netBetaMicroUsdt: 10, positions: 1 },
+          nowMs: Date.now(),
+        },
       },
     );
     expect(plan.ok && (await risk.commit(SCOPE, plan.value))).toEqual({ ok: false, error: 'latch_tripped' });

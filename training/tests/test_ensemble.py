@@ -11,7 +11,7 @@ import pytest
 
 from training.calibration import IDENTITY
 from training.dataset import Dataset
-from training.ensemble import Decisions, EnsembleError, Threshold, choose_threshold, decide, model_weights
+from training.ensemble import Decisions, EnsembleError, Threshold, choose_hold, choose_threshold, decide, model_weights
 from training.metrics import DAY_MS
 
 
@@ -40,20 +40,46 @@ def test_consensus_counts_only_models_that_answered(data: Dataset) -> None:
         trial(data, [0, 1, 2, 4], [buy, buy, sell, even]),
         trial(data, [0, 1], [buy, sell]),
     ]
-    seen = decide(data, three, [0.5, 0.3, 0.2], [IDENTITY] * 3)
+    seen = decide(data, three, [0.5, 0.3, 0.2], [IDENTITY] * 3, 6)
     assert np.array_equal(seen.ts, data.ts[[0, 1, 2, 4]])  # row 3: one model alone decides nothing
     assert seen.agreed.tolist() == [True, True, False, False]  # 3 of 3; 2 of 3; 1 of 2; 1 of 2, the other leans nowhere
     lean = 0.5 * 0.4 + 0.3 * 0.4 + 0.2 * -0.4
     barrier = float(data.targets[6].barrier_bps[1])
     assert seen.edge_bps[1] == pytest.approx(lean * barrier - 2 * (2 + 1), rel=1e-6)
     assert seen.gross_bps[1] == pytest.approx(1e4 * np.expm1(float(data.targets[6].forward_return[1])), rel=1e-6)
-    down = decide(data, [trial(data, [7], [sell])] * 2, [0.5, 0.5], [IDENTITY] * 2)
+    down = decide(data, [trial(data, [7], [sell])] * 2, [0.5, 0.5], [IDENTITY] * 2, 6)
     assert down.gross_bps[0] == pytest.approx(-1e4 * np.expm1(float(data.targets[6].forward_return[7])), rel=1e-6)
+
+
+def test_what_is_held_is_judged_by_its_own_bars_and_the_best_is_kept(data: Dataset) -> None:
+    """Decided by the label of 3 bars; what was earned afterwards only grew until the sixth."""
+    rng = np.random.default_rng(2)
+    rows = np.arange(len(data.ts))
+    side = rng.choice([-1.0, 1.0], len(rows))
+    expected = side * rng.uniform(0.5, 1.0, len(rows))
+    margins = np.stack([-side, np.zeros(len(rows)), side, expected, np.ones(len(rows))], axis=1)
+    worth = {3: 30.0, 6: 60.0, 12: 10.0}
+    targets = {
+        h: replace(data.targets[h], forward_return=np.log1p(side * bps / 1e4).astype(np.float32)) for h, bps in worth.items()
+    }
+    moved = replace(data, targets=targets, ts=data.ts[0] + 5 * (data.ts - data.ts[0]))  # on more than ten days
+    fold_rows = np.array_split(rows, 4)
+    model = SimpleNamespace(
+        targets=targets[3],
+        rows=fold_rows,
+        margins=[margins[r] for r in fold_rows],
+        calibration=IDENTITY,
+        calibration_before=[IDENTITY] * 4,
+    )
+    hold, tried = choose_hold(moved, [model, model], [0.5, 0.5], [3, 6, 12])  # type: ignore[list-item]
+    assert [each.bars for each in tried] == [3, 6, 12]
+    assert hold.bars == 6
+    assert hold.served.gross_bps == pytest.approx(60.0, abs=0.1)
 
 
 def test_a_single_model_is_no_ensemble(data: Dataset) -> None:
     with pytest.raises(EnsembleError):
-        decide(data, [trial(data, [0], [[0.1, 0.4, 0.5]])], [1.0], [IDENTITY])
+        decide(data, [trial(data, [0], [[0.1, 0.4, 0.5]])], [1.0], [IDENTITY], 6)
 
 
 def decisions(rows: int, pays_above: float, agreed: bool = True, seed: int = 1) -> Decisions:

@@ -251,16 +251,14 @@ def test_patches_are_those_of_the_paper() -> None:
     assert np.array_equal(patch_positions(), expected.numpy().astype(np.int64))
 
 
-def test_patchtst_columns_know_nothing_of_each_other_and_share_weights() -> None:
+def test_a_patch_holds_all_columns_of_its_own_bars_and_no_other() -> None:
     net = untrained("patchtst").net.body
     assert isinstance(net, PatchTst)
     x = torch.randn(2, 8, 96, generator=torch.Generator().manual_seed(4))
-    changed = x.clone()
-    changed[:, 5] += 1
     with torch.no_grad():
-        before, after = (net.tokens(v).reshape(2, 8, PATCHES, -1) for v in (x, changed))
-        swapped = net.tokens(x[:, [1, 0, 2, 3, 4, 5, 6, 7]]).reshape(2, 8, PATCHES, -1)
-    others = [0, 1, 2, 3, 4, 6, 7]
-    assert torch.allclose(before[:, others], after[:, others], atol=1e-6)
-    assert not torch.allclose(before[:, 5], after[:, 5], atol=1e-2)
-    assert torch.allclose(swapped[:, [1, 0]], before[:, :2], atol=1e-6)
+        before = net.tokens(x)
+        for column in range(8):
+            changed = x.clone()
+            changed[:, column, 40] += 1  # in the patches that begin at bars 32 and 40
+            moved = (net.tokens(changed) - before).abs().amax(dim=(0, 2)) > 1e-4
+            assert torch.equal(moved.nonzero().ravel(), torch.tensor([4, 5]))

@@ -1,5 +1,6 @@
 // `qtrader study`: questions about the strategy, answered from recorded candles.
 import type { Command } from 'commander';
+import type { ExitQuestion } from '../../../lib/research/use-cases/study-exits.ts';
 import { toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
 import {
@@ -20,21 +21,29 @@ interface StudyOptions extends RecordedModelsOptions, ReportOptions {
 
 export function addStudyCommand(program: Command): void {
   const study = program.command('study').description('answer a question about the strategy');
-  const command = addRecordedModelsOptions(study.command('stops'))
-    .description('which stop, as a multiple of which ATR, survives costs on the entries of the ensemble')
-    .option('--from <iso>', 'first bar to decide; earlier bars feed the features', parseInstant)
-    .option('--to <iso>', 'end, exclusive; later candles are not read', parseInstant)
-    .option('--predictions <file>', "cache of the models' answers, reused when it fits");
-  addReportOptions(command, 'write a page to this HTML file, or Markdown where its name ends in .md').action(
-    runStops,
-  );
+  const questions = {
+    stops: 'which stop, as a multiple of which ATR, survives costs on the entries of the ensemble',
+    exits: 'which time, target, trailing stop or fading signal to leave at survives costs on these entries',
+  } as const;
+  for (const [question, description] of Object.entries(questions)) {
+    const command = addRecordedModelsOptions(study.command(question))
+      .description(description)
+      .option('--from <iso>', 'first bar to decide; earlier bars feed the features', parseInstant)
+      .option('--to <iso>', 'end, exclusive; later candles are not read', parseInstant)
+      .option('--predictions <file>', "cache of the models' answers, reused when it fits");
+    addReportOptions(
+      command,
+      'write a page to this HTML file, or Markdown where its name ends in .md',
+    ).action((options: StudyOptions) => runStudy(question as ExitQuestion, options));
+  }
 }
 
-async function runStops(options: StudyOptions): Promise<void> {
+async function runStudy(question: ExitQuestion, options: StudyOptions): Promise<void> {
   checkBarRange(options);
-  const { studyFolderStops } = await import('../../../lib/runtime/compose/research/study-stops.ts');
+  const { studyFolderExits } = await import('../../../lib/runtime/compose/research/study-exits.ts');
   const progress = await createProgressLine();
-  const studied = await studyFolderStops({
+  const studied = await studyFolderExits({
+    question,
     dataFolder: options.data,
     modelsFolder: options.models,
     symbols: options.symbols,
@@ -45,11 +54,11 @@ async function runStops(options: StudyOptions): Promise<void> {
   if (!studied.ok) throw toCommandError(studied.error);
   const isMarkdown = options.report?.endsWith('.md') === true;
   await report(studied.value, options, async () => {
-    const { formatStopPage, formatStopStudy } = await import('../../reports/stop-study-text.ts');
-    const { formatStopStudyPage } = await import('../../reports/stop-study-page.ts');
+    const { formatExitPage, formatExitStudy } = await import('../../reports/exit-study-text.ts');
+    const { formatExitStudyPage } = await import('../../reports/exit-study-page.ts');
     return {
-      text: formatStopStudy,
-      page: (study) => (isMarkdown ? formatStopPage(study, options.data) : formatStopStudyPage(study)),
+      text: formatExitStudy,
+      page: (study) => (isMarkdown ? formatExitPage(study, options.data) : formatExitStudyPage(study)),
     };
   });
 }

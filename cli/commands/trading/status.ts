@@ -57,6 +57,7 @@ function format(status: SystemStatus, seen: Seen): string {
         : `${formatUsdt(equity.equityMicroUsdt)} at ${formatSecond(equity.atMs)} UTC${describeAge(equity.atMs, seen)}`,
     ],
     ['capital', describeAllowance(status)],
+    ['book', describeBook(status)],
     ['positions', String(status.positions.length)],
     ...status.positions.map(({ symbol, side, quantity, entryPrice, stopPrice }): [string, string] => [
       `  ${symbol}`,
@@ -95,6 +96,15 @@ const describeAllowance = ({ allowance }: SystemStatus): string =>
   allowance === null
     ? 'unknown'
     : `${formatUsdt(allowance.capitalMicroUsdt)} to trade with, in ${allowance.positions} positions at most`;
+
+function describeBook({ book, allowance }: SystemStatus): string {
+  if (book === null) return 'unknown';
+  const most = (microUsdt: number | undefined) =>
+    microUsdt === undefined ? '' : ` of ${formatUsdt(microUsdt)} at most`;
+  const sides = `long ${formatUsdt(book.longMicroUsdt)}, short ${formatUsdt(book.shortMicroUsdt)}`;
+  const netBeta = `net beta to Bitcoin ${formatUsdt(book.netBetaMicroUsdt)}`;
+  return `${sides}${most(allowance?.sideMicroUsdt)}; ${netBeta}${most(allowance?.netBetaMicroUsdt)}`;
+}
 
 function describeLease({ leaseUntilMs }: SystemStatus, { origin, nowMs }: Seen): string {
   if (leaseUntilMs === null) return 'none';

@@ -282,6 +282,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map([
   ['Flatten', operator(flatten, 'axis')],
   ['Gather', operator(gather, 'axis')],
   ['Gemm', operator(gemm, 'alpha', 'beta', 'transA', 'transB')],
+  ['Identity', operator((call) => ({ outputs: [call.input(0)] }))],
   ['MatMul', operator(matMul)],
   ['Max', operator(elementwise())],
   [

@@ -5,6 +5,7 @@ import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
 import { HOUR_MS, MICRO } from '../../core/units.ts';
 import { type PaperAccount, type PaperOrder, walletOf } from '../../execution/paper/paper-account.ts';
+import { PAPER_BRACKETS } from '../../execution/paper/paper-brackets.ts';
 import {
   cancelOrder,
   PAPER_REJECTIONS,
@@ -87,6 +88,7 @@ export function createPaperBroker(options: PaperBrokerOptions): Broker {
       return prices.ok ? prices : failure(toBrokerError(prices.error));
     },
     filters,
+    leverageBrackets: async (symbols) => success(new Map(symbols.map((symbol) => [symbol, PAPER_BRACKETS]))),
     fills: (reference) => seek(reference, fillsOf),
     incomeSince: (sinceMs) =>
       look((current) => listingOf(incomeOf(current).filter(({ atMs }) => atMs >= sinceMs))),

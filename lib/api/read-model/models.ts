@@ -38,6 +38,7 @@ const ensembleAnswerSchema = ensembleSchema
     confidence: true,
     stopAtrMultiple: true,
     stopAtrTimeframe: true,
+    holdBars: true,
   })
   .extend({ members: z.array(memberSchema) });
 

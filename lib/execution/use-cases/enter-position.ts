@@ -19,13 +19,21 @@ import type { Signal } from '../../inference/signal.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { versionDifferences } from '../../risk/code-version.ts';
-import { authorise, type GateItem, planRelease, prunableIds, type RiskApproved } from '../../risk/gate.ts';
+import {
+  authorise,
+  type BookLimits,
+  type GateItem,
+  planRelease,
+  prunableIds,
+  type RiskApproved,
+} from '../../risk/gate.ts';
 import type { EquitySnapshot } from '../../risk/records.ts';
 import { type ModeNow, type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
 import type { FlagReader } from '../../risk/use-cases/recent-flags.ts';
 import { allowance, exitDueMs, usage, volatilityPerBar } from '../entry-account.ts';
 import type { DecisionOutcome } from '../execute-report.ts';
-import { exposureLimit, type TradingLimits } from '../limits.ts';
+import type { LeverageBrackets } from '../leverage-brackets.ts';
+import { bookLimits, type TradingLimits } from '../limits.ts';
 import type { EntryOrder } from '../order.ts';
 import { planEntry } from '../plan-entry.ts';
 import type { OrderRecord } from '../records.ts';
@@ -54,10 +62,12 @@ export interface EntrySession {
   readonly context: ExecutionContext;
   /** Monotonic, ms: for durations only. */
   readonly stopwatchMs: () => number;
-  readonly ensemble: { readonly id: string; readonly stopAtrMultiple: number; readonly horizonBars: number };
+  readonly ensemble: { readonly id: string; readonly stopAtrMultiple: number; readonly holdBars: number };
   /** undefined when there is no fresh mark. */
   readonly equity: EquitySnapshot | undefined;
   readonly filters: ReadonlyMap<string, SymbolFilters>;
+  /** Of the symbols that may be entered; one whose table the exchange has not said is not among them. */
+  readonly brackets: LeverageBrackets;
   /** As they were when the run began. */
   readonly prices: ReadonlyMap<string, number>;
 }
@@ -71,7 +81,7 @@ const outcome = (code: DecisionOutcome, message = ''): EntryOutcome => ({ outcom
 
 /** Why a signal may not act, on whichever side: it is not of this code and ensemble, or too old. */
 export function originDenial(
-  { ensemble, context, limits }: EntrySession,
+  { ensemble, context, limits }: Pick<EntrySession, 'ensemble' | 'context' | 'limits'>,
   signal: Signal,
 ): DecisionOutcome | undefined {
   if (signal.featureSetHash !== FEATURE_SET_HASH) return 'feature_set_mismatch';
@@ -133,7 +143,7 @@ interface PlannedEntry {
   readonly order: EntryOrder;
   readonly now: ModeNow;
   readonly gate: GateItem;
-  readonly limits: { readonly exposureMicroUsdt: number; readonly positions: number };
+  readonly limits: BookLimits;
 }
 
 /** The entry as flags, gate and rollout allow it now, or everything that stands against it. */
@@ -168,13 +178,13 @@ async function planNow(
     policy: policy(signal),
     stopAtrMultiple: ensemble.stopAtrMultiple,
     filters,
+    brackets: session.brackets.get(signal.symbol),
     account: { ...account, ...usage(gate, clock.nowMs()) },
     limits: session.limits,
     nowMs: clock.nowMs(),
   });
   if (!planned.ok) return planned;
-  const limits = { exposureMicroUsdt: exposureLimit(account, session.limits), positions: account.positions };
-  return success({ order: planned.value, now, gate, limits });
+  return success({ order: planned.value, now, gate, limits: bookLimits(account, session.limits) });
 }
 
 /** From here on only the process that the gate has let through acts, or the position manager after it. */
@@ -194,7 +204,7 @@ async function send(
     leg: 'entry',
     barOpenTimeMs,
     ensembleId,
-    exitDueMs: exitDueMs(barOpenTimeMs, ensemble.horizonBars),
+    exitDueMs: exitDueMs(barOpenTimeMs, ensemble.holdBars),
     authorisedEpoch: authorised.epoch,
     note: '',
     // The time allowed for sending runs from the gate's write.

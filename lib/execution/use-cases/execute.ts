@@ -116,20 +116,20 @@ async function decideAll(
     return all('feature_set_mismatch', `the event says ${request.featureSetHash}`);
   const current = await readCurrentEnsemble(dependencies.objects);
   if (!current.ok) return all('ensemble_unavailable', current.error.message);
-  const { id, stopAtrMultiple, label } = current.value.ensemble;
+  const { id, stopAtrMultiple, holdBars } = current.value.ensemble;
   if (request.ensembleId !== id) return all('ensemble_mismatch', `${id} is active`);
   const { risk, clock, brokerOf } = dependencies;
   const broker = await brokerOf(now.scope);
   const context: ExecutionContext = { risk, clock, broker };
   const market = await readMarket(broker, acting);
   if (!market.ok) return all('exchange_unavailable', market.error);
-  const session: EntrySession = {
+  const session: Omit<EntrySession, 'brackets'> = {
     modes: dependencies,
     flagsOf,
     policy: dependencies.policy,
     limits: dependencies.limits ?? TRADING_LIMITS,
     context,
-    ensemble: { id, stopAtrMultiple, horizonBars: label.horizonBars },
+    ensemble: { id, stopAtrMultiple, holdBars },
     codeVersion: dependencies.codeVersion,
     stopwatchMs: dependencies.stopwatchMs,
     equity:
@@ -139,8 +139,10 @@ async function decideAll(
   const decisions: Decision[] = [];
   const { against, free } = await splitByPosition(context, acting);
   for (const { signal, position } of against) decisions.push(await leave(session, signal, position));
+  // Asked for after the exits: no exit waits for what only entries need.
+  const brackets = await readBrackets(broker, free);
   for (const signal of free) {
-    const { outcomes, message } = await enterPosition(session, signal);
+    const { outcomes, message } = await enterPosition({ ...session, brackets }, signal);
     decisions.push(decided(signal, outcomes, message));
   }
   return decisions;
@@ -158,6 +160,16 @@ async function readMarket(
   return prices.ok
     ? success({ filters: filters.value, prices: prices.value })
     : failure(prices.error.message);
+}
+
+/** Where they cannot be read, no symbol has any, and nothing is entered. */
+async function readBrackets(
+  broker: Broker,
+  free: readonly ActingSignal[],
+): Promise<EntrySession['brackets']> {
+  if (free.length === 0) return new Map();
+  const read = await broker.leverageBrackets(free.map(({ symbol }) => symbol));
+  return read.ok ? read.value : new Map();
 }
 
 /** A snapshot older than this says nothing: the position manager is silent. */
@@ -179,7 +191,7 @@ async function splitByPosition({ risk, broker }: ExecutionContext, acting: reado
 
 /** Closes a position that the signal is against. Nothing of it needs the gate. */
 async function leave(
-  session: EntrySession,
+  session: Omit<EntrySession, 'brackets'>,
   signal: ActingSignal,
   position: Versioned<PositionRecord>,
 ): Promise<Decision> {

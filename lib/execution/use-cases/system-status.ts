@@ -14,7 +14,7 @@ import type { Level } from '../../risk/level.ts';
 import type { EquitySnapshot } from '../../risk/records.ts';
 import { type ModeSources, readMode } from '../../risk/use-cases/read-mode.ts';
 import { allValues } from '../../risk/use-cases/typed-records.ts';
-import { allocation } from '../limits.ts';
+import { allocation, bookLimits, TRADING_LIMITS } from '../limits.ts';
 import type { PositionRecord } from '../records.ts';
 import { executionRecords } from './execution-records.ts';
 
@@ -45,8 +45,22 @@ export interface SystemStatus {
   /** One line for each bar of the last hour that a shard has no run of. */
   readonly missedBars: readonly string[];
   readonly equity: EquitySnapshot | null;
+  /** What the gate counts of the book; null without a gate. */
+  readonly book: {
+    readonly longMicroUsdt: number;
+    readonly shortMicroUsdt: number;
+    /** Side × notional × beta to Bitcoin, summed. */
+    readonly netBetaMicroUsdt: number;
+  } | null;
   /** The most that flags and level let be traded with, whatever the mode; null while a part of that is not known. */
-  readonly allowance: { readonly capitalMicroUsdt: number; readonly positions: number } | null;
+  readonly allowance: {
+    readonly capitalMicroUsdt: number;
+    readonly positions: number;
+    /** Of either side. */
+    readonly sideMicroUsdt: number;
+    /** In either direction. */
+    readonly netBetaMicroUsdt: number;
+  } | null;
   readonly positions: readonly PositionRecord[];
   /** One line each: what could not be read. */
   readonly unread: readonly string[];
@@ -87,6 +101,7 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
     epoch: gate?.epoch ?? null,
     leaseUntilMs: gate?.leaseUntilMs ?? null,
     exposureMicroUsdt: gate?.exposureMicroUsdt ?? null,
+    book: gate === undefined ? null : bookOf(gate),
     lastBar:
       run === undefined
         ? null
@@ -121,8 +136,20 @@ function allowanceOf(
   const allowed = allocation({
     ...{ equityMicroUsdt, capitalFraction: capital.value, positions: positions.value, level },
   });
-  return { capitalMicroUsdt: allowed.allocatedMicroUsdt, positions: allowed.positions };
+  const { sideMicroUsdt, netBetaMicroUsdt } = bookLimits({ equityMicroUsdt, ...allowed }, TRADING_LIMITS);
+  return {
+    capitalMicroUsdt: allowed.allocatedMicroUsdt,
+    positions: allowed.positions,
+    sideMicroUsdt,
+    netBetaMicroUsdt,
+  };
 }
+
+const bookOf = ({ sideMicroUsdt, netBetaMicroUsdt }: GateItem): SystemStatus['book'] => ({
+  longMicroUsdt: sideMicroUsdt.BUY,
+  shortMicroUsdt: sideMicroUsdt.SELL,
+  netBetaMicroUsdt,
+});
 
 const newestRuns = (signals: SignalStore, shards: number) =>
   Promise.all(

@@ -19,6 +19,8 @@ export interface SymbolRow {
   readonly atr: number;
   /** Average true range of a stop's timeframe at this bar, price units. */
   readonly stopAtrOf: (timeframe: StopTimeframe) => number;
+  /** null where it cannot be told. */
+  readonly betaToBitcoin: () => number | null;
   /** float32 [49]: the newest row. */
   readonly tabular: Float32Array;
   /** float32 [96 × 8], oldest row first; undefined where one of the 96 rows does not exist. */
@@ -39,9 +41,10 @@ export function toSymbolRow(
     barOpenTimeMs: number;
     close: number;
     longerAtrOf: (timeframe: Exclude<StopTimeframe, '5m'>) => number;
+    betaToBitcoin: () => number | null;
   },
 ): SymbolRow {
-  const { barOpenTimeMs, close, longerAtrOf } = bar;
+  const { barOpenTimeMs, close, longerAtrOf, betaToBitcoin } = bar;
   const tabular = features.subarray(features.length - FEATURE_COUNT);
   const atr = tabular[ATR_COLUMN]! * close;
   const complete = features.length === SEQUENCE_STEPS * FEATURE_COUNT;
@@ -51,6 +54,7 @@ export function toSymbolRow(
     close,
     atr,
     stopAtrOf: (timeframe) => (timeframe === '5m' ? atr : longerAtrOf(timeframe)),
+    betaToBitcoin,
     tabular,
     sequence: complete ? selectSequence(features) : undefined,
   };
@@ -82,9 +86,10 @@ export async function askModels(
       ballots[index]!.push(vote);
     });
   }
-  const signals = rows.map(({ symbol, barOpenTimeMs, close, atr, stopAtrOf }, index) => {
+  const signals = rows.map(({ symbol, barOpenTimeMs, close, atr, stopAtrOf, betaToBitcoin }, index) => {
     const stopAtr = stopAtrOf(ensemble.stopAtrTimeframe);
-    return decideSignal({ symbol, barOpenTimeMs, close, atr, stopAtr, votes: ballots[index]!, ensemble });
+    const votes = ballots[index]!;
+    return decideSignal({ symbol, barOpenTimeMs, close, atr, stopAtr, betaToBitcoin, votes, ensemble });
   });
   return { signals, quarantined: silent };
 }

@@ -4,6 +4,8 @@ import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { computeFeatures } from '../../features/compute-features.ts';
 import type { Abstention, AbstentionReason } from '../../market/abstention.ts';
+import { BETA_SYMBOL, betaToBitcoin } from '../../market/beta.ts';
+import type { CandleSeries } from '../../market/candle-series.ts';
 import { checkWindow, SEQUENCE_STEPS } from '../../market/grid.ts';
 import type { MarketDataErrorCode } from '../../market/ports.ts';
 import { timeframeAtr } from '../../market/timeframe-atr.ts';
@@ -34,8 +36,9 @@ interface SymbolRows {
 export async function readRows(symbols: readonly string[], source: BarSource): Promise<SymbolRows> {
   const { barOpenTimeMs, obstacle } = source;
   const readings = new Map<string, WindowReading>();
+  const shared = obstacle === undefined ? withBitcoin(source) : undefined;
   const read = await Promise.all(
-    symbols.map((symbol) => (obstacle === undefined ? readRow(symbol, source, readings) : failure(obstacle))),
+    symbols.map((symbol) => (shared === undefined ? failure(obstacle!) : readRow(symbol, shared, readings))),
   );
   const rows: SymbolRow[] = [];
   const abstentions: Abstention[] = [];
@@ -50,6 +53,21 @@ export async function readRows(symbols: readonly string[], source: BarSource): P
       });
   }
   return { rows, abstentions, candleWindows: countReadings(readings) };
+}
+
+/** Bitcoin's window is read once for all, whether or not it is a symbol of the shard. */
+function withBitcoin(source: BarSource): BarSource & { readonly bitcoin: Promise<CandleSeries | undefined> } {
+  const { windows, barOpenTimeMs } = source;
+  const reading = windows.read({ symbol: BETA_SYMBOL, lastOpenTimeMs: barOpenTimeMs });
+  return {
+    ...source,
+    windows: { read: (request) => (request.symbol === BETA_SYMBOL ? reading : windows.read(request)) },
+    // Without it betas are not known, and nothing is entered; the signals are decided all the same.
+    bitcoin: reading.then(
+      (read) => (read.ok ? read.value.series : undefined),
+      () => undefined,
+    ),
+  };
 }
 
 function countReadings(readings: ReadonlyMap<string, WindowReading>): WindowReadings {
@@ -73,15 +91,17 @@ function reasonOf(code: MarketDataErrorCode): AbstentionReason {
 
 async function readRow(
   symbol: string,
-  { windows, watch, barOpenTimeMs }: BarSource,
+  { windows, watch, barOpenTimeMs, bitcoin }: ReturnType<typeof withBitcoin>,
   readings: Map<string, WindowReading>,
 ): Promise<Result<SymbolRow, RowFailure>> {
   try {
     const read = await windows.read({ symbol, lastOpenTimeMs: barOpenTimeMs });
     if (!read.ok) return failure({ reason: reasonOf(read.error.code), message: read.error.message });
     readings.set(symbol, read.value);
+    const { series } = read.value;
+    const bitcoinSeries = await bitcoin;
     return watch.timeSync('features', () => {
-      const window = checkWindow(read.value.series, barOpenTimeMs);
+      const window = checkWindow(series, barOpenTimeMs);
       if (!window.ok) return window;
       const { grid, hasSequence } = window.value;
       const features = computeFeatures(grid, {
@@ -91,7 +111,9 @@ async function readRow(
       const close = grid.close[grid.length - 1]!;
       const longerAtrOf = (timeframe: StopTimeframe) =>
         timeframeAtr(grid, STOP_TIMEFRAMES[timeframe]).at(-1)!;
-      return success(toSymbolRow(symbol, features, { barOpenTimeMs, close, longerAtrOf }));
+      const beta = () => (bitcoinSeries && betaToBitcoin(series, bitcoinSeries, barOpenTimeMs)) ?? null;
+      const bar = { barOpenTimeMs, close, longerAtrOf, betaToBitcoin: beta };
+      return success(toSymbolRow(symbol, features, bar));
     });
   } catch (error) {
     return failure({ reason: 'internal_error', message: messageOf(error) });

@@ -3,11 +3,14 @@
 import { failure, type Result, success } from '../../core/result.ts';
 import { type Allowance, allowance, exitDueMs, volatilityPerBar } from '../../execution/entry-account.ts';
 import type { DecisionOutcome } from '../../execution/execute-report.ts';
-import { exposureLimit, type TradingLimits } from '../../execution/limits.ts';
+import { bookLimits, type TradingLimits } from '../../execution/limits.ts';
 import type { PaperOrder } from '../../execution/paper/paper-account.ts';
+import { PAPER_BRACKETS } from '../../execution/paper/paper-brackets.ts';
 import type { PaperCosts } from '../../execution/paper/paper-matching.ts';
 import { planEntry } from '../../execution/plan-entry.ts';
+import { betaToBitcoin } from '../../market/beta.ts';
 import { BAR_MS } from '../../market/candle.ts';
+import type { CandleSeries } from '../../market/candle-series.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
 import { ACTIONS, type Action } from '../../models/vote.ts';
 import { effectiveMode } from '../../risk/effective-mode.ts';
@@ -28,6 +31,8 @@ export interface ReplayRequest {
   readonly costs: PaperCosts;
   readonly flags: FlagsState;
   readonly limits: TradingLimits;
+  /** Bitcoin's candles: without them no beta is known, and nothing is entered. */
+  readonly bitcoin: CandleSeries | undefined;
   readonly policy: (signal: { readonly action: Action }) => number;
   /** Called with every order of the paper account once it has ended, and at last with those still open. */
   readonly onOrder?: ((order: PaperOrder) => void) | undefined;
@@ -58,6 +63,8 @@ interface Acting {
   readonly stopAtr: number;
   readonly ensembleId: string;
   readonly edgeBps: number;
+  /** Computed when it is asked for: most signals are denied before. */
+  readonly betaToBitcoin: number | null;
 }
 
 class RunningReplay {
@@ -178,6 +185,7 @@ class RunningReplay {
   /** The largest expected edge first. */
   #signalsOf(bar: number): Acting[] {
     const { start, symbol, row } = this.#acting;
+    const { bitcoin } = this.#request;
     const acting: Acting[] = [];
     for (let place = start[bar]!; place < start[bar + 1]!; place++) {
       const { series, decided } = this.#symbols[symbol[place]!]!;
@@ -193,6 +201,9 @@ class RunningReplay {
         stopAtr: decided.stopAtr[own]!,
         ensembleId: this.#request.ensemble.id,
         edgeBps: decided.edgeBps[own]!,
+        get betaToBitcoin() {
+          return bitcoin === undefined ? null : betaToBitcoin(series, bitcoin, this.barOpenTimeMs);
+        },
       });
     }
     return acting.length < 2 ? acting : acting.sort((a, b) => b.edgeBps - a.edgeBps);
@@ -217,21 +228,24 @@ class RunningReplay {
       volatilityPerBar: volatilityPerBar(signal),
       policy: policy(signal),
       stopAtrMultiple: ensemble.stopAtrMultiple,
+      brackets: PAPER_BRACKETS,
       account: {
         equityMicroUsdt,
         allocatedMicroUsdt,
         positions,
         exposureMicroUsdt: used.exposureMicroUsdt,
+        sideMicroUsdt: used.sideMicroUsdt,
+        netBetaMicroUsdt: used.netBetaMicroUsdt,
+        oldestBetaAtMs: used.oldestReservationMs(nowMs),
         positionCount: used.positionCount,
         reservedSymbols: used.reservedSymbols,
         ordersLastMinute: used.ordersLastMinute,
       },
     });
     if (!planned.ok) return planned.error;
-    const most = { exposureMicroUsdt: exposureLimit(allowed, limits), positions };
-    const denial = this.#gate.authorise(planned.value, { limits: most, nowMs });
+    const denial = this.#gate.authorise(planned.value, { limits: bookLimits(allowed, limits), nowMs });
     if (denial !== undefined) return [denial];
-    const dueMs = exitDueMs(signal.barOpenTimeMs, ensemble.label.horizonBars);
+    const dueMs = exitDueMs(signal.barOpenTimeMs, ensemble.holdBars);
     this.#account.enter(signal.index, planned.value, { nowMs, exitDueMs: dueMs });
     return ENTERED;
   }

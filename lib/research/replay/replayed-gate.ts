@@ -19,6 +19,7 @@ import { REPLAY_VERSION } from '../backtest-run.ts';
 
 export class ReplayedGate {
   readonly #reserved = new Map<string, GateItem['reserved'][string]>();
+  readonly #reservedAtMs = new Map<string, number>();
   /** When the ids that the gate remembers were authorised, oldest first; those before `#forgotten` are forgotten. */
   readonly #authorisedMs: number[] = [];
   #forgotten = 0;
@@ -38,6 +39,18 @@ export class ReplayedGate {
 
   get exposureMicroUsdt(): number {
     return this.#item.exposureMicroUsdt;
+  }
+  get sideMicroUsdt(): GateItem['sideMicroUsdt'] {
+    return this.#item.sideMicroUsdt;
+  }
+  get netBetaMicroUsdt(): number {
+    return this.#item.netBetaMicroUsdt;
+  }
+  /** Now where nothing is reserved. */
+  oldestReservationMs(nowMs: number): number {
+    let oldestMs = nowMs;
+    for (const atMs of this.#reservedAtMs.values()) oldestMs = Math.min(oldestMs, atMs);
+    return oldestMs;
   }
   get positionCount(): number {
     return this.#item.positionCount;
@@ -65,6 +78,7 @@ export class ReplayedGate {
     this.#keep(order.symbol, written.value);
     this.#forgetIds(nowMs);
     this.#authorisedMs.push(nowMs);
+    this.#reservedAtMs.set(order.symbol, nowMs);
     this.#ordersNow++;
     return undefined;
   }
@@ -72,6 +86,7 @@ export class ReplayedGate {
   release(order: Omit<ExposureOrder, 'scope'>): void {
     const written = commitToItem(this.#itemOf(order.symbol), planRelease(order));
     invariant(written.ok, () => `the reservation of ${order.symbol} is gone`);
+    this.#reservedAtMs.delete(order.symbol);
     this.#keep(order.symbol, written.value);
   }
 

@@ -11,6 +11,7 @@ import type { EnsembleProvider } from '../../models/use-cases/load-ensemble.ts';
 import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { type ClassPrior, classFrequencies } from '../metrics/evaluate-probabilities.ts';
+import { describeNothing } from '../symbol-problem.ts';
 import { type CollectedAnswers, type CollectRequest, collectAnswers } from './collect-answers.ts';
 import { evaluateStrategy } from './evaluate-strategy.ts';
 import { combineInSample, evaluateEnsemble, evaluateMembers } from './evaluate-voters.ts';
@@ -91,9 +92,7 @@ function describeNoRows({ dropped, symbolProblems }: CollectedAnswers): string {
   const reasons = Object.entries(dropped)
     .filter(([, bars]) => bars > 0)
     .map(([reason, bars]) => `${reason} ${bars}`);
-  const unusable = symbolProblems.map(({ symbol, message }) => `${symbol}: ${message}`);
-  const why = [...reasons, ...unusable].join(', ') || 'the range holds no bar';
-  return `no bar to evaluate (${why}): check --from, --to and --symbols`;
+  return `no bar to evaluate (${describeNothing(reasons, symbolProblems)}): check --from, --to and --symbols`;
 }
 
 /** Of all evaluated rows: a prior that knows the range is harder to beat. */

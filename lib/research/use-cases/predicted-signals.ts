@@ -9,13 +9,14 @@ import type { Signal } from '../../inference/signal.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
 import { REPLAY_VERSION } from '../backtest-run.ts';
-import { type Predictions, signalOfRow } from './predictions.ts';
+import { type BetaSource, type Predictions, signalOfRow } from './predictions.ts';
 
 /** What the infer runs of all bars have in common. */
 interface PredictedRelease {
   readonly ensemble: Ensemble;
   readonly servedModels: number;
   readonly quarantined: InferRun['quarantined'];
+  readonly betas: BetaSource;
 }
 
 /** When infer runs after a bar's close, in a replay. */
@@ -35,7 +36,7 @@ export function createPredictedSignals(
       const row = findRow(of.openTimeMs, barOpenTimeMs, next[index]!);
       next[index] = row;
       return of.openTimeMs[row] === barOpenTimeMs
-        ? [{ ...signalOfRow(of, row, release.ensemble), codeVersion: REPLAY_VERSION }]
+        ? [{ ...signalOfRow(of, row, release.ensemble, release.betas), codeVersion: REPLAY_VERSION }]
         : [];
     });
     decided = { barOpenTimeMs, signals };

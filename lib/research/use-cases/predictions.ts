@@ -144,8 +144,19 @@ function keyOf(
   return hash.digest('hex');
 }
 
-/** The signal of one row, equal to the last bit to what asking the models at that bar gives. */
-export function signalOfRow(predictions: Predictions, row: number, ensemble: Ensemble): Signal {
+/** Beta to Bitcoin of a symbol at a bar. */
+export type BetaSource = (symbol: string, barOpenTimeMs: number) => number | null;
+
+/**
+ * The signal of one row, equal to the last bit to what asking the models at that bar gives.
+ * @param betas needed by those who trade on it. @default not known
+ */
+export function signalOfRow(
+  predictions: Predictions,
+  row: number,
+  ensemble: Ensemble,
+  betas: BetaSource = () => null,
+): Signal {
   const { symbol, openTimeMs, close, atr, stopAtr } = predictions;
   invariant(row >= 0 && row < openTimeMs.length, `${symbol} has no row ${row}`);
   return decideSignal({
@@ -154,6 +165,7 @@ export function signalOfRow(predictions: Predictions, row: number, ensemble: Ens
     close: close[row]!,
     atr: atr[row]!,
     stopAtr: stopAtr[row]!,
+    betaToBitcoin: () => betas(symbol, openTimeMs[row]!),
     votes: membersByName(ensemble).map((member, index) => voteOf(predictions, row, { member, index })),
     ensemble,
   });

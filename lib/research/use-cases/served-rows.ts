@@ -47,6 +47,8 @@ export function servedRows(
       barOpenTimeMs: grid.openTimeMs[bar]!,
       close: grid.close[bar]!,
       longerAtrOf: (timeframe) => atrAt(timeframe, bar),
+      // One symbol's candles do not tell it; a replay asks for it where it trades.
+      betaToBitcoin: () => null,
     });
   };
 }

@@ -28,6 +28,9 @@ const CLIENT_ORDER_ID = /^[.A-Z:/a-z0-9_-]{1,36}$/;
 /** Here nothing trades any more, or nothing yet. */
 const NOT_TRADED = new Set(['PENDING_TRADING', 'DELIVERING', 'DELIVERED', 'SETTLING', 'BREAK']);
 const LEVERAGE_OF_LIMIT = 20;
+/** What may be held at a leverage, USDT. */
+export const notionalCap = (maxNotional: number, leverage: number): number =>
+  (maxNotional * LEVERAGE_OF_LIMIT) / leverage;
 
 export const SYMBOL_IS_ENDING = refuse(
   -4108,
@@ -104,7 +107,7 @@ export function refuseMarketOrder(
   if (Math.ceil((opened / leverage) * MICRO) > availableMicroUsdt)
     return refuse(-2019, 'Margin is insufficient.');
   const after = Math.abs(exact(held + (side === 'BUY' ? quantity : -quantity))) * lastPrice;
-  if (after > (maxNotional * LEVERAGE_OF_LIMIT) / leverage && after > Math.abs(held) * lastPrice) {
+  if (after > notionalCap(maxNotional, leverage) && after > Math.abs(held) * lastPrice) {
     return refuse(-2027, 'Exceeded the maximum allowable position at current leverage.');
   }
   return undefined;

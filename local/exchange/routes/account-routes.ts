@@ -2,8 +2,16 @@
 import { DAY_MS } from '../../../lib/core/units.ts';
 import type { MatchingAccount } from '../account/matching-account.ts';
 import { type ExchangeReply, type Route, refuse, reply } from '../route.ts';
-import { amount, incomeBody, positionBody } from './bodies.ts';
-import { limitOf, type MakeRoute, missing, ofSymbol, type Question, windowOf } from './private-route.ts';
+import { amount, bracketBody, incomeBody, positionBody } from './bodies.ts';
+import {
+  INVALID_SYMBOL,
+  limitOf,
+  type MakeRoute,
+  missing,
+  ofSymbol,
+  type Question,
+  windowOf,
+} from './private-route.ts';
 
 const KEPT_MS = 90 * DAY_MS;
 const DONE = reply({ code: 200, msg: 'success' });
@@ -39,6 +47,7 @@ export function accountRoutes(account: MatchingAccount, route: MakeRoute): Route
         return reply([{ symbol, marginType, isAutoAddMargin: false, leverage, maxNotionalValue: '1000000' }]);
       }),
     ),
+    route('GET', 'leverageBracket', 1, (question) => brackets(account, question)),
     route(
       'POST',
       'leverage',
@@ -59,6 +68,15 @@ export function accountRoutes(account: MatchingAccount, route: MakeRoute): Route
       }),
     ),
   ];
+}
+
+/** Of one symbol it is no list, says the documentation. */
+function brackets(account: MatchingAccount, { parameters }: Question): ExchangeReply {
+  const wanted = parameters.get('symbol');
+  if (wanted !== null && !account.market.lists(wanted)) return INVALID_SYMBOL;
+  const symbols = wanted === null ? account.market.symbols() : [wanted];
+  const tables = symbols.flatMap((symbol) => bracketBody(account.contract(symbol)!));
+  return reply(wanted === null ? tables : (tables[0] ?? []));
 }
 
 function positions(account: MatchingAccount, { parameters, nowMs, asOf }: Question) {

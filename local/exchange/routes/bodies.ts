@@ -4,7 +4,9 @@ import { plainDecimal } from '../../../lib/market/plain-decimal.ts';
 import { E8, type Income } from '../account/funds.ts';
 import type { Order, Stop } from '../account/orders.ts';
 import type { Position } from '../account/positions.ts';
+import { notionalCap } from '../account/refusals.ts';
 import type { Trade } from '../account/trades.ts';
+import type { Contract } from '../contracts.ts';
 
 const AVERAGE_DECIMALS = 5;
 
@@ -115,6 +117,24 @@ export function positionBody({ symbol, quantity, costMicroUsdt }: Position, mark
     marginAsset: 'USDT',
     updateTime: atMs,
   };
+}
+
+/** Leverage that Binance offers at most, from the smallest positions to the largest. */
+const LEVERAGES = [125, 75, 50, 25, 20, 10, 5, 4, 3, 2, 1];
+
+/** Nothing for a symbol that the exchange leaves out. */
+export function bracketBody({ symbol, maxNotional, bracketTable }: Contract) {
+  if (bracketTable === 'absent') return [];
+  const caps = LEVERAGES.map((leverage) => notionalCap(maxNotional, leverage));
+  const brackets = LEVERAGES.map((initialLeverage, index) => ({
+    bracket: index + 1,
+    initialLeverage,
+    notionalCap: bracketTable === 'without_cap' && index === 3 ? null : caps[index]!,
+    notionalFloor: bracketTable === 'overlapping' && index === 5 ? 0 : (caps[index - 1] ?? 0),
+    maintMarginRatio: 0.5 / initialLeverage,
+    cum: 0,
+  }));
+  return [{ symbol, notionalCoef: 1, brackets: bracketTable === 'empty' ? [] : brackets }];
 }
 
 export const incomeBody = (row: Income) => ({

@@ -201,7 +201,7 @@ describe('refused with a reason, at no cost', () => {
 test.each(['xgboost', 'lightgbm', 'nhits', 'patchtst'])(
   '%s as trained has a tenth of what is allowed',
   (name) => {
-    const folder = `models/starter/models/${name}/v20240728_000000`;
+    const folder = `models/starter/models/${name}/v20240728_205500`;
     const { input } = manifestSchema.parse(JSON.parse(readFileSync(`${folder}/manifest.json`, 'utf8')));
     const cost = inspectModel(
       readFileSync(`${folder}/model.onnx`),

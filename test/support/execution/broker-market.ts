@@ -72,6 +72,7 @@ export async function approveEntry(
     ensembleId: 'e1',
     referencePrice: BTC_PRICE,
     notionalMicroUsdt: 500_000_000,
+    betaMicroUsdt: 500_000_000,
     stopPrice: 49_500,
     ...change,
   };
@@ -80,7 +81,7 @@ export async function approveEntry(
     flagsReadAtMs: 0,
     epoch: 0,
     codeVersion: 'local',
-    limits: { exposureMicroUsdt: 1e12, positions: 10 },
+    limits: { exposureMicroUsdt: 1e12, sideMicroUsdt: 1e12, netBetaMicroUsdt: 1e12, positions: 10 },
     forget: [],
     nowMs: 0,
   };

@@ -43,7 +43,12 @@ const VERSION = 'v1';
 const EPOCH_OF_TIME_MS = 1_722_816_000_000;
 const LIMITS: BreakerLimits = { ...BREAKER_LIMITS, cooldownMs: MINUTE_MS };
 /** One position, although the exposure would do for it and a half. */
-const GATE_LIMITS = { exposureMicroUsdt: 1.5 * NOTIONAL, positions: 1 };
+const GATE_LIMITS = {
+  exposureMicroUsdt: 1.5 * NOTIONAL,
+  sideMicroUsdt: 1.5 * NOTIONAL,
+  netBetaMicroUsdt: 2 * NOTIONAL,
+  positions: 1,
+};
 
 /** The same decision delivered twice; another one of the same symbol; one of another symbol. */
 const DECISIONS = {
@@ -55,7 +60,9 @@ type DecisionId = keyof typeof DECISIONS;
 const orderOf = (id: DecisionId) => ({
   ...DECISIONS[id],
   scope: 'paper' as const,
+  side: 'BUY' as const,
   notionalMicroUsdt: NOTIONAL,
+  betaMicroUsdt: 1.2 * NOTIONAL,
 });
 
 type Executor =
@@ -594,6 +601,8 @@ export const INVARIANTS = {
     const sum = reserved.reduce((total, { notionalMicroUsdt }) => total + notionalMicroUsdt, 0);
     return (
       gate.exposureMicroUsdt === sum &&
+      gate.sideMicroUsdt.BUY === sum &&
+      gate.netBetaMicroUsdt === 1.2 * sum &&
       gate.positionCount === reserved.length &&
       reserved.length <= GATE_LIMITS.positions &&
       held.length <= GATE_LIMITS.positions

@@ -12,8 +12,8 @@ import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 
 export const FROM_MS = Date.UTC(2024, 0, 2);
 export const FLAT = [100, 100, 100, 100] as const;
-/** Bars before the first one traded: two decimals in prices, three in volumes. */
-const HISTORY = Array.from({ length: 10 }, () => [100, 100.25, 99.75, 100] as const);
+/** Bars before the first one traded, as many as a beta needs: two decimals in prices, three in volumes. */
+const HISTORY = Array.from({ length: 900 }, () => [100, 100.25, 99.75, 100] as const);
 
 export type Bar = readonly [open: number, high: number, low: number, close: number];
 export type Wish = 'BUY' | 'SELL';
@@ -38,6 +38,7 @@ export const ENSEMBLE: Ensemble = {
   confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },
   stopAtrMultiple: 1.2,
   stopAtrTimeframe: '5m',
+  holdBars: 3,
 };
 
 function seriesOf(bars: readonly Bar[], firstMs: number): CandleSeries {
@@ -58,6 +59,15 @@ function seriesOf(bars: readonly Bar[], firstMs: number): CandleSeries {
 /** The first of `bars` opens at FROM_MS. */
 export const pastOf = (bars: readonly Bar[]): CandleSeries =>
   seriesOf([...HISTORY, ...bars], FROM_MS - HISTORY.length * BAR_MS);
+
+/** Moves up and down, for betas to be measured against: that of a symbol with a flat history is none. */
+const BITCOIN = seriesOf(
+  Array.from({ length: HISTORY.length + 2_000 }, (_, bar) => {
+    const [open, close] = [bar, bar + 1].map((at) => 50_000 + 500 * Math.sin(at / 7));
+    return [open!, Math.max(open!, close!), Math.min(open!, close!), close!] as const;
+  }),
+  FROM_MS - HISTORY.length * BAR_MS,
+);
 
 /** Answers at every bar from `fromMs` on: both models sure of the wish, or leaning too little to pay the costs. Both ATRs are 1. */
 export function answersOf(
@@ -95,6 +105,7 @@ export async function replayInputOf(symbols: SymbolPasts, trainedToMs = 0): Prom
   await objects.put(POINTER_KEY, json({ ensembleId: ENSEMBLE.id }));
   return {
     past: {
+      bitcoin: symbols.BTCUSDT?.candles ?? BITCOIN,
       series: new Map(Object.entries(symbols).map(([symbol, past]) => [symbol, past.candles])),
       decided: Object.values(symbols).map((past) => decideBars(past.predictions, past.candles, ENSEMBLE)),
       predictions: async () => Object.values(symbols).map(({ predictions }) => predictions),

@@ -5,6 +5,7 @@ import { microUsdt } from '../../../lib/core/money.ts';
 import { failure, type Result, success } from '../../../lib/core/result.ts';
 import { bookFill, type Ledger, newLedger } from '../../../lib/execution/ledger/ledger.ts';
 import type { EntryOrder, OrderSide, ReduceOrder } from '../../../lib/execution/order.ts';
+import { PAPER_BRACKETS } from '../../../lib/execution/paper/paper-brackets.ts';
 import type { Broker, Fill, Income, OpenOrder, OrderReport } from '../../../lib/execution/ports.ts';
 import { RiskApproved } from '../../../lib/risk/gate.ts';
 
@@ -104,6 +105,11 @@ export class ScriptedExchange {
   }
   readonly #income: Income[] = [];
 
+  /** Symbols whose brackets the exchange does not say. */
+  withoutBrackets: readonly string[] = [];
+  bracketsAreUnreadable = false;
+  readonly bracketsAsked: { readonly symbols: readonly string[]; readonly sentBefore: number }[] = [];
+
   readonly broker: Broker = {
     scope: 'paper',
     prepare: async () => this.#unlessDown(undefined),
@@ -164,6 +170,13 @@ export class ScriptedExchange {
     fills: async ({ clientOrderId }) => this.#unlessDown(this.#orders.get(clientOrderId)?.fills ?? []),
     incomeSince: async (sinceMs) =>
       this.#unlessDown({ rows: this.#income.filter(({ atMs }) => atMs >= sinceMs), problems: [] }),
+    leverageBrackets: async (symbols) => {
+      this.bracketsAsked.push({ symbols, sentBefore: this.sent.length });
+      const said = symbols.filter((symbol) => !this.withoutBrackets.includes(symbol));
+      const tables = new Map(said.map((symbol) => [symbol, PAPER_BRACKETS]));
+      const error = { code: 'invalid_response', message: 'no list', retryable: true } as const;
+      return this.bracketsAreUnreadable ? failure(error) : this.#unlessDown(tables);
+    },
     forcedClosing: async () => this.#unlessDown(undefined),
   };
 

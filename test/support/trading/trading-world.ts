@@ -52,6 +52,7 @@ const ensemble: Ensemble = {
   confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },
   stopAtrMultiple: 1.2,
   stopAtrTimeframe: '5m',
+  holdBars: HORIZON_BARS,
 };
 
 /** Of all functions, as long as the test does not say otherwise. */
@@ -79,6 +80,7 @@ export function signalOf(
     close,
     atr,
     stopAtr: atr,
+    betaToBitcoin: action === 'HOLD' ? null : 1,
     stopPrice: action === 'HOLD' ? null : close,
     ensembleId: ENSEMBLE_ID,
     featureSetHash: FEATURE_SET_HASH,

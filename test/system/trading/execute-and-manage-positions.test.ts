@@ -135,6 +135,60 @@ describe('a signal that acts', () => {
   });
 });
 
+describe('an entry into a book', () => {
+  it('is denied in a symbol whose brackets are not known, and in no other', async () => {
+    const world = await open();
+    world.exchange.withoutBrackets = ['ETHUSDT'];
+    const report = await world.execute();
+    expect(outcomes(report, 'BTCUSDT')).toEqual(['entered']);
+    expect(outcomes(report, 'ETHUSDT')).toEqual(['brackets_unknown']);
+  });
+
+  it('waits for brackets; an exit neither waits nor fails for them', async () => {
+    const world = await open();
+    await world.execute();
+    await world.minutes(4);
+    world.nowMs = START_MS + 300_000 + 3_000;
+    await world.renewLease();
+    await world.managePositions();
+    const bar = { barOpenTimeMs: BAR + 300_000 };
+    await world.signals.put(signalOf('BTCUSDT', 'SELL', bar));
+    await world.signals.put(signalOf('SOLUSDT', 'BUY', bar));
+    world.exchange.bracketsAreUnreadable = true;
+    const sentBefore = world.exchange.sent.length;
+    const report = await world.execute(requestOf(bar));
+    expect(outcomes(report, 'BTCUSDT')).toEqual(['exited']);
+    expect(outcomes(report, 'SOLUSDT')).toEqual(['brackets_unknown']);
+    expect(world.exchange.bracketsAsked.slice(1)).toEqual([
+      { symbols: ['SOLUSDT'], sentBefore: sentBefore + 1 },
+    ]);
+  });
+
+  it.each([null, Number.NaN])('is denied with a beta of %s', async (betaToBitcoin) => {
+    const world = await TradingWorld.open(signalOf('BTCUSDT', 'BUY', { betaToBitcoin }));
+    expect(outcomes(await world.execute(), 'BTCUSDT')).toEqual(['beta_unknown']);
+    expect(world.exchange.sent).toEqual([]);
+  });
+
+  it('is counted by side and by beta until its position is closed', async () => {
+    const world = await TradingWorld.open(
+      signalOf('BTCUSDT', 'BUY', { betaToBitcoin: 1 }),
+      signalOf('ETHUSDT', 'SELL', { betaToBitcoin: 1.5 }),
+    );
+    await world.execute();
+    const { reserved, sideMicroUsdt, netBetaMicroUsdt } = await world.gate();
+    const [btc, eth] = [reserved.BTCUSDT!.notionalMicroUsdt, reserved.ETHUSDT!.notionalMicroUsdt];
+    expect(sideMicroUsdt).toEqual({ BUY: btc, SELL: eth });
+    expect(netBetaMicroUsdt).toBe(btc - Math.ceil(1.5 * eth));
+    await world.minutes(20);
+    expect(await world.gate()).toMatchObject({
+      reserved: {},
+      sideMicroUsdt: { BUY: 0, SELL: 0 },
+      netBetaMicroUsdt: 0,
+    });
+  });
+});
+
 describe('a signal against an open position', () => {
   it('closes it and does not turn it around in the same bar', async () => {
     const world = await open();

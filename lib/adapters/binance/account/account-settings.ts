@@ -1,13 +1,14 @@
 // What an account and a symbol must be set to before anything is entered. Read first: only what differs is set, and what the
 // exchange says it did is read again, not taken for done.
 import { failure, type Result, success } from '../../../core/result.ts';
+import { SYMBOL_LEVERAGE } from '../../../execution/limits.ts';
 import type { BrokerError } from '../../../execution/ports.ts';
 import type { BinanceAccount } from './binance-account.ts';
 import { readHedgeMode, readMultiAssets, readSymbolConfig } from './binance-settings.ts';
 import { toAnswer } from './broker-error.ts';
 
 export interface SymbolSettings {
-  /** Whole number. @default 1 */
+  /** Whole number. @default SYMBOL_LEVERAGE */
   readonly leverage?: number | undefined;
   /** @default ISOLATED: what one position loses cannot take another's margin */
   readonly marginMode?: 'ISOLATED' | 'CROSSED' | undefined;
@@ -30,7 +31,10 @@ export class AccountSettings {
   readonly #marginMode: 'ISOLATED' | 'CROSSED';
   #modesVerified = false;
 
-  constructor(account: BinanceAccount, { leverage = 1, marginMode = 'ISOLATED' }: SymbolSettings) {
+  constructor(
+    account: BinanceAccount,
+    { leverage = SYMBOL_LEVERAGE, marginMode = 'ISOLATED' }: SymbolSettings,
+  ) {
     this.#account = account;
     this.#leverage = leverage;
     this.#marginMode = marginMode;

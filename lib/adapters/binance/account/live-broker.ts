@@ -12,6 +12,7 @@ import { readPositions, readWallet } from './binance-balances.ts';
 import { readOpenOrders, readOpenStops } from './binance-orders.ts';
 import { readDone } from './binance-settings.ts';
 import { toAnswer } from './broker-error.ts';
+import { readBrackets } from './leverage-brackets.ts';
 import { LiveOrders } from './live-orders.ts';
 
 export interface LiveBrokerOptions extends BinanceAccountOptions, SymbolSettings {
@@ -43,6 +44,8 @@ export function createLiveBroker(options: LiveBrokerOptions): Broker {
     prices: async (symbols) => toAnswer(await market.prices(symbols)),
     // Never remembered: what was fresh for one question may be old for the next.
     filters: async () => toAnswer(await market.filters()),
+    leverageBrackets: (symbols) =>
+      read({ path: 'leverageBracket', weight: 1 }, (body) => readBrackets(body, symbols)),
     fills: async (order) => toAnswer(await orders.fills(order)),
     incomeSince: async (sinceMs) => toAnswer(await incomeSince(account, sinceMs)),
     forcedClosing: async (symbol, sinceMs) => toAnswer(await forcedClosing(account, { symbol, sinceMs })),

@@ -75,6 +75,7 @@ export async function openKeyedBroker({
     walletMicroUsdt: () => ask((current) => current.walletMicroUsdt()),
     prices: (symbols) => ask((current) => current.prices(symbols)),
     filters: (options) => ask((current) => current.filters(options)),
+    leverageBrackets: (symbols) => ask((current) => current.leverageBrackets(symbols)),
     fills: (order) => ask((current) => current.fills(order)),
     incomeSince: (sinceMs) => ask((current) => current.incomeSince(sinceMs)),
     forcedClosing: (symbol, sinceMs) => ask((current) => current.forcedClosing(symbol, sinceMs)),

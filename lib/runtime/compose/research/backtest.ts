@@ -6,8 +6,9 @@ import { createMemoryRiskStore } from '../../../adapters/memory/memory-risk-stor
 import { createPaperBroker } from '../../../adapters/paper/paper-broker.ts';
 import { microUsdt } from '../../../core/money.ts';
 import type { ObjectStore } from '../../../core/ports.ts';
-import { type Result, success } from '../../../core/result.ts';
+import { failure, type Result, success } from '../../../core/result.ts';
 import type { PaperOrder } from '../../../execution/paper/paper-account.ts';
+import { betaToBitcoin } from '../../../market/beta.ts';
 import { type Ensemble, ensembleKey } from '../../../models/ensemble.ts';
 import type { BacktestRun } from '../../../research/backtest-run.ts';
 import {
@@ -58,8 +59,10 @@ export async function replayPast(
   const { past, ensemble: released, trainedToMs } = input;
   const settings = { ...releasedSettings(released), ...query.settings };
   const { ensemble, costs } = applySettings(settings, released);
-  const quick = withBreaker ? undefined : await replayColumns(query, input);
-  const run = quick?.ok ? quick.value : await replayUseCases(query, input);
+  const quick = withBreaker
+    ? failure('the circuit breaker evaluates every bar')
+    : await replayColumns(query, input);
+  const run = quick.ok ? quick.value : await replayUseCases(query, input);
   return reportBacktest(run, {
     ensembleId: ensemble.id,
     range: { fromMs, toMs },
@@ -68,6 +71,7 @@ export async function replayPast(
     decisions: past.decided.reduce((sum, { candle }) => sum + candle.length, 0),
     costs,
     withBreaker,
+    slowReplay: quick.ok ? undefined : quick.error,
     abstentions: past.abstentions,
     symbolProblems: past.symbolProblems,
     trainedToMs,
@@ -82,7 +86,7 @@ export async function replayColumns(
   {
     past,
     ensemble: released,
-  }: Pick<ReplayInput, 'ensemble'> & { readonly past: Pick<Past, 'series' | 'decided'> },
+  }: Pick<ReplayInput, 'ensemble'> & { readonly past: Pick<Past, 'series' | 'bitcoin' | 'decided'> },
   onOrder?: (order: PaperOrder) => void,
 ): Promise<Result<BacktestRun, string>> {
   const { flags, ...applied } = applySettings({ ...releasedSettings(released), ...settings }, released);
@@ -92,6 +96,7 @@ export async function replayColumns(
   const depositMicroUsdt = microUsdt(depositUsdt);
   return replayBars(symbols, {
     ...{ ...applied, flags: parseFlags(readings), fromMs, toMs, depositMicroUsdt, onOrder },
+    bitcoin: past.bitcoin,
   });
 }
 
@@ -118,6 +123,10 @@ export async function replayUseCases(
     ensemble,
     servedModels,
     quarantined: [...quarantined],
+    betas: (symbol, barOpenTimeMs) =>
+      past.bitcoin === undefined
+        ? null
+        : betaToBitcoin(past.series.get(symbol)!, past.bitcoin, barOpenTimeMs),
   });
   return runBacktest(
     {

@@ -5,8 +5,10 @@ import { createOnnxModelRuntime } from '../../../adapters/onnx/onnx-model-runtim
 import { invariant } from '../../../core/invariant.ts';
 import type { ObjectStore, StoredObject } from '../../../core/ports.ts';
 import { failure, type Result, success } from '../../../core/result.ts';
+import { BETA_SYMBOL } from '../../../market/beta.ts';
 import { type CandleSeries, countUntil, shareSeries, sliceSeries } from '../../../market/candle-series.ts';
 import { ROW_WINDOW_BARS } from '../../../market/grid.ts';
+import type { CandleSource } from '../../../market/ports.ts';
 import type { Ensemble } from '../../../models/ensemble.ts';
 import { createEnsembleProvider } from '../../../models/use-cases/load-ensemble.ts';
 import type { LoadedEnsemble } from '../../../models/use-cases/loaded-ensemble.ts';
@@ -14,7 +16,7 @@ import type { QuarantinedModel } from '../../../models/use-cases/loaded-member.t
 import { type AbstentionCounts, countAbstentions } from '../../../research/count-abstentions.ts';
 import { gridBefore } from '../../../research/grid-before.ts';
 import { type DecidedBars, decideBars } from '../../../research/replay/decided-bars.ts';
-import type { SymbolProblem } from '../../../research/symbol-problem.ts';
+import { describeNothing, type SymbolProblem } from '../../../research/symbol-problem.ts';
 import {
   type PredictionCache,
   type Predictions,
@@ -55,7 +57,10 @@ export async function withPast<T>(
       const past = await predictAll(query, { ...input.value, loaded, cache: file?.value });
       const saved = await file?.value.save();
       if (saved?.ok === false) return refuse(saved.error);
-      if (past.series.size === 0) return refuse(`no candles of the range: check --from, --to and --symbols`);
+      if (past.series.size === 0)
+        return refuse(
+          `no candles of the range (${describeNothing([], past.symbolProblems)}): check --from, --to and --symbols`,
+        );
       if (past.decided.every(({ candle }) => candle.length === 0))
         return failure({ code: 'no_decisions', message: describeNoDecision(past.abstentions) });
       const { ensemble, serving, quarantined } = loaded;
@@ -81,6 +86,8 @@ export async function withPast<T>(
 export interface Past {
   /** Up to the end of the range, by symbol in alphabetical order; only symbols that trade within it. */
   readonly series: ReadonlyMap<string, CandleSeries>;
+  /** What betas are measured against, also where it is not traded; undefined where the folder has none. */
+  readonly bitcoin: CandleSeries | undefined;
   /** Of the same symbols. */
   readonly decided: readonly DecidedBars[];
   /** What the models answered, of the same symbols: read or asked again, for the few replays that need it. */
@@ -98,7 +105,7 @@ function describeNoDecision(abstentions: AbstentionCounts): string {
 async function predictAll(
   { fromMs, toMs, onSymbol }: Pick<PastQuery, 'fromMs' | 'toMs' | 'onSymbol'>,
   input: {
-    readonly folder: { read(symbol: string): Promise<Result<CandleSeries, string>> };
+    readonly folder: CandleSource & { readonly symbols: readonly string[] };
     readonly symbols: readonly string[];
     readonly loaded: LoadedEnsemble;
     readonly cache: PredictionCache | undefined;
@@ -138,7 +145,19 @@ async function predictAll(
     }
     return all;
   };
-  return { ...past, predictions, abstentions, symbolProblems };
+  const bitcoin = past.series.get(BETA_SYMBOL) ?? (await readBitcoin(folder, toMs));
+  return { ...past, bitcoin, predictions, abstentions, symbolProblems };
+}
+
+async function readBitcoin(
+  folder: CandleSource & { readonly symbols: readonly string[] },
+  toMs: number,
+): Promise<CandleSeries | undefined> {
+  if (!folder.symbols.includes(BETA_SYMBOL)) return undefined;
+  const candles = await folder.read(BETA_SYMBOL);
+  return candles.ok
+    ? shareSeries(sliceSeries(candles.value, 0, countUntil(candles.value, toMs - 1)))
+    : undefined;
 }
 
 export interface ReplayInput {

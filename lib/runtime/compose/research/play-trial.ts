@@ -6,7 +6,7 @@ import { type BacktestQuery, replayColumns } from './backtest.ts';
 import type { ReplayInput } from './past.ts';
 
 export interface TrialInput extends Pick<BacktestQuery, 'fromMs' | 'toMs' | 'depositUsdt'> {
-  readonly past: Pick<ReplayInput['past'], 'series' | 'decided'>;
+  readonly past: Pick<ReplayInput['past'], 'series' | 'bitcoin' | 'decided'>;
   readonly ensemble: ReplayInput['ensemble'];
 }
 

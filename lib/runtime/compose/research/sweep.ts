@@ -48,8 +48,8 @@ async function sweepPast(
   if (!grid.ok) return failure({ code: 'input_unusable', message: grid.error });
   const { fromMs, toMs, depositUsdt } = query;
   const { past, ensemble, trainedToMs } = input;
-  const { series, decided, symbolProblems } = past;
-  const trials = { fromMs, toMs, depositUsdt, past: { series, decided }, ensemble };
+  const { series, bitcoin, decided, symbolProblems } = past;
+  const trials = { fromMs, toMs, depositUsdt, past: { series, bitcoin, decided }, ensemble };
   const played = await playTrials(trials, grid.value, (done) =>
     query.onTrial({ done, of: grid.value.length }),
   );

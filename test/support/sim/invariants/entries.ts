@@ -1,11 +1,11 @@
 // Whether every order that leaves may leave, and leaves once.
 
-import { allocation, exposureLimit, TRADING_LIMITS } from '../../../../lib/execution/limits.ts';
+import { allocation, bookLimits, TRADING_LIMITS } from '../../../../lib/execution/limits.ts';
 import type { OrderRecord } from '../../../../lib/execution/records.ts';
 import { ENTRY_WINDOW_MS, SEND_WINDOW_MS } from '../../../../lib/execution/send-window.ts';
 import { BAR_MS } from '../../../../lib/market/candle.ts';
 import { parseFlags } from '../../../../lib/risk/flags.ts';
-import type { GateItem } from '../../../../lib/risk/gate.ts';
+import type { BookLimits, GateItem } from '../../../../lib/risk/gate.ts';
 import type { EquitySnapshot } from '../../../../lib/risk/records.ts';
 import { OPEN_FLAGS } from '../../../../local/rehearsal/open-flags.ts';
 import type { SentRequest } from '../world/exchange-port.ts';
@@ -139,24 +139,34 @@ export class EntryWatch {
   #checkHoldings(before: GateItem | undefined, gate: GateItem): void {
     const reserved = Object.values(gate.reserved);
     const exposure = reserved.reduce((sum, { notionalMicroUsdt }) => sum + notionalMicroUsdt, 0);
+    const long = reserved.filter(({ side }) => side === 'BUY');
+    const netBeta = reserved.reduce((sum, { betaMicroUsdt }) => sum + betaMicroUsdt, 0);
     this.#register.check(
       'reserved',
-      gate.exposureMicroUsdt === exposure && gate.positionCount === reserved.length,
+      gate.exposureMicroUsdt === exposure &&
+        gate.positionCount === reserved.length &&
+        gate.sideMicroUsdt.BUY === long.reduce((sum, { notionalMicroUsdt }) => sum + notionalMicroUsdt, 0) &&
+        gate.sideMicroUsdt.BUY + gate.sideMicroUsdt.SELL === exposure &&
+        gate.netBetaMicroUsdt === netBeta,
       () =>
-        `the gate counts ${gate.positionCount} and ${gate.exposureMicroUsdt} of ${reserved.length} and ${exposure}`,
+        `the gate counts ${JSON.stringify({ ...gate, authorised: {}, breaker: {} })} of ${reserved.length} and ${exposure}`,
     );
     const isEntry = Object.keys(gate.authorised).some((id) => before?.authorised[id] === undefined);
     if (!isEntry) return;
     const limits = this.#loosestLimits();
     this.#register.check(
       'within_limits',
-      gate.exposureMicroUsdt <= limits.exposureMicroUsdt && gate.positionCount <= limits.positions,
+      gate.exposureMicroUsdt <= limits.exposureMicroUsdt &&
+        gate.positionCount <= limits.positions &&
+        Math.max(gate.sideMicroUsdt.BUY, gate.sideMicroUsdt.SELL) <= limits.sideMicroUsdt &&
+        Math.abs(gate.netBetaMicroUsdt) <=
+          Math.max(limits.netBetaMicroUsdt, Math.abs(before?.netBetaMicroUsdt ?? 0)),
       () => `${gate.positionCount} positions, ${gate.exposureMicroUsdt} of ${JSON.stringify(limits)}`,
     );
   }
 
   /** By the largest equity of the last minutes, and the flags of now or of a moment ago. */
-  #loosestLimits(): { exposureMicroUsdt: number; positions: number } {
+  #loosestLimits(): BookLimits {
     const { timeline, flags } = this.#stage;
     const recent = this.#snapshots.filter(({ atMs }) => atMs > timeline.nowMs - 4 * 60_000);
     const equityMicroUsdt = Math.max(0, ...recent.map((snapshot) => snapshot.equityMicroUsdt));
@@ -171,7 +181,7 @@ export class EntryWatch {
         ),
       );
       if (capital.state !== 'value' || positions.state !== 'value')
-        return { exposureMicroUsdt: 0, positions: 0 };
+        return { exposureMicroUsdt: 0, sideMicroUsdt: 0, netBetaMicroUsdt: 0, positions: 0 };
       const asked = {
         equityMicroUsdt,
         capitalFraction: capital.value,
@@ -179,12 +189,14 @@ export class EntryWatch {
         level: 'FULL',
       };
       const allowed = allocation(asked as Parameters<typeof allocation>[0]);
-      const exposureMicroUsdt = exposureLimit({ equityMicroUsdt, ...allowed }, TRADING_LIMITS);
-      return { exposureMicroUsdt, positions: allowed.positions };
+      return bookLimits({ equityMicroUsdt, ...allowed }, TRADING_LIMITS);
     });
+    const most = (name: keyof BookLimits) => Math.max(...options.map((option) => option[name]));
     return {
-      exposureMicroUsdt: Math.max(...options.map((option) => option.exposureMicroUsdt)),
-      positions: Math.max(...options.map((option) => option.positions)),
+      exposureMicroUsdt: most('exposureMicroUsdt'),
+      sideMicroUsdt: most('sideMicroUsdt'),
+      netBetaMicroUsdt: most('netBetaMicroUsdt'),
+      positions: most('positions'),
     };
   }
 }
