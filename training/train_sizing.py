@@ -115,9 +115,10 @@ def _read_ensemble(models: Path) -> dict[str, Any]:
 
 
 def _cuts(data: Episodes) -> list[int]:
-    """Where parts of equal time begin, as positions of candidates, and the end."""
-    edges = np.linspace(float(data.ts[0]), float(data.ts[-1]) + 1, PARTS + 1)
-    return [int(c) for c in np.searchsorted(data.ts, edges)]
+    """Where parts of equal time begin, as positions of candidates, and the end. No day is cut in two."""
+    day = data.ts // DAY_MS
+    edges = np.round(np.linspace(float(day[0]), float(day[-1]) + 1, PARTS + 1))
+    return [int(c) for c in np.searchsorted(day, edges)]
 
 
 def _compare(data: Episodes, cuts: list[int], trials: list[Settings]) -> dict[str, Days]:

@@ -49,6 +49,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     grants: [
       'read_ensemble',
       'read_policies',
+      'read_quarantine',
       'read_signals',
       'read_flags',
       'read_exchange_keys',

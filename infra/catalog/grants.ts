@@ -94,7 +94,8 @@ const RELEASED = [
 const GRANTS = {
   read_models: readObjects('models/*', 'ensembles/*', 'quarantine/*'),
   read_ensemble: readObjects('ensembles/*'),
-  read_policies: readObjects('policies/*', 'quarantine/*'),
+  read_policies: readObjects('policies/*'),
+  read_quarantine: readObjects('quarantine/*'),
   read_universe: readObjects(UNIVERSE_KEY),
   read_universe_changes: readObjects('universe/*'),
   read_evidence: readObjects('evidence/*'),

@@ -98,7 +98,7 @@ def test_a_policy_that_finds_which_entries_pay_ships_and_is_named(shipped: tuple
     state = np.full((2, len(STATE)), 0.5, dtype=np.float32)
     state[:, STATE.index("spread_bps")] = [2, 20]
     pays, loses = session.run(None, {"state": state})[0][:, 0]
-    assert 0 <= loses < 0.3 < 0.6 < pays <= 1
+    assert 0 <= loses < pays - 0.1 < 1
 
 
 def test_a_repeat_gives_the_same_bytes(shipped: tuple[Path, Path], tmp_path: Path) -> None:
