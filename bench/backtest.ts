@@ -114,21 +114,25 @@ async function askModels(loaded: LoadedEnsemble, { symbols, series }: Market): P
 }
 
 /** Replays the beginning of a market, from the answers of the models on. */
-function pastOf({ symbols, series }: Market, size: { symbols: number; bars: number; actsEvery: number }) {
-  const toMs = FROM_MS + size.bars * BAR_MS;
+export function pastOf(
+  { symbols, series }: Market,
+  size: { symbols: number; bars: number; actsEvery: number; fromMs?: number },
+) {
+  const { fromMs = FROM_MS } = size;
+  const toMs = fromMs + size.bars * BAR_MS;
   const past = symbols.slice(0, size.symbols).map((symbol, index) => {
     const candles = series.get(symbol)!;
     const traded = sliceSeries(candles, 0, countUntil(candles, toMs - 1));
     return {
       symbol,
       traded,
-      answers: makeAnswers(symbol, traded, { index, fromMs: FROM_MS, actsEvery: size.actsEvery }),
+      answers: makeAnswers(symbol, traded, { index, fromMs, actsEvery: size.actsEvery }),
     };
   });
   return async () => {
     const { cpuMs, value: run } = await cpuMsOf(() =>
       replayColumns(
-        { fromMs: FROM_MS, toMs, depositUsdt: 10_000 },
+        { fromMs, toMs, depositUsdt: 10_000 },
         {
           past: {
             series: new Map(past.map(({ symbol, traded }) => [symbol, traded])),

@@ -53,6 +53,10 @@ const FIGURES: Readonly<Record<string, FigureDefinition>> = {
   'cold.infer.answeredMs': ms(700),
   'cold.infer.100SymbolsWarmMs': ms(1_500),
   'start.twelveBarsMs': ms(5_000),
+  'peers.TA-Lib.ratio': { unit: '×' },
+  'peers.vector-ta.ratio': { unit: '×' },
+  'peers.backtesting.ratio': { unit: '×' },
+  'peers.vectorbt.ratio': { unit: '×' },
 };
 
 function figureOf(name: string, value: number): Figure {

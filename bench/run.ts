@@ -17,6 +17,7 @@ const PARTS = [
   'start',
   'scale',
   'page',
+  'peers',
 ] as const;
 type Part = (typeof PARTS)[number];
 
@@ -42,6 +43,8 @@ async function measure(part: Part): Promise<object> {
       return (await import('./scale.ts')).benchScale();
     case 'page':
       return (await import('./page.ts')).benchPage();
+    case 'peers':
+      return (await import('./peers.ts')).benchPeers();
   }
 }
 

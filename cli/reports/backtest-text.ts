@@ -59,6 +59,9 @@ export function assumptionsOf(report: BacktestReport): string[] {
     `costs: taker fee ${costs.takerFeeBps} bps, slippage and half the spread ${formatNumber(costs.halfSpreadBps + costs.slippageBps)} bps per side, funding ${(10_000 * costs.fundingRatePer8h).toFixed(1)} bps per 8 h (assumed: spot candles have no rates)`,
     `resolution ${report.resolutionMs / MINUTE_MS} min: stops and exits act at bar closes; a stop that a bar reached was hit before anything else in that bar`,
     describeBreaker(report),
+    ...(report.slowReplay === undefined
+      ? []
+      : [`traded order by order, which takes longer and gives the same: ${report.slowReplay}`]),
   ];
 }
 

@@ -168,7 +168,7 @@ export function describeStrategy({ ensemble, strategy, edgeThresholdBps }: Evalu
     ? `95 % ${interval.low.toFixed(1)} … ${interval.high.toFixed(1)}`
     : 'no interval: fewer than 5 days';
   return [
-    `each signal followed on its own: ${edge.signals} BUY and SELL signals with an expected edge above ${edgeThresholdBps} bps: gross ${formatFigure(edge.grossBps, 2)} bps over the horizon, costs ${edge.costsBps} bps, net ${formatFigure(edge.netBps, 2)} bps (${bounds})`,
+    `each signal followed on its own: ${edge.signals} BUY and SELL signals with an expected edge above ${edgeThresholdBps} bps: gross ${formatFigure(edge.grossBps, 2)} bps over the bars that it is held, costs ${edge.costsBps} bps, net ${formatFigure(edge.netBps, 2)} bps (${bounds})`,
     `simulated account (not the executor's; see qtrader backtest): entry at the next bar's open, at most ${rules.positionsMax} positions of equal size, ${rules.feeBps} bps fee and ${rules.slippageBps} bps slippage per side, exit at barrier, stop or horizon`,
     `  trades ${strategy.trades} (target ${exits.target}, stop ${exits.stop}, horizon ${exits.horizon}; not traded: position already open ${strategy.skippedOpen}, all positions taken ${strategy.skippedFull})`,
     `  as traded: gross ${formatFigure(strategy.tradedGrossBps, 2)} bps, net ${formatFigure(strategy.tradedNetBps, 2)} bps, won ${formatPercent(strategy.winRate)}, return ${formatPercent(strategy.totalReturn)}`,

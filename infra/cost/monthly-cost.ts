@@ -2,7 +2,10 @@
 // from runs of it; prices are list prices, without free tiers and taxes.
 import { SIGNAL_RETENTION_DAYS } from '../../lib/runtime/config/stage.ts';
 
-/** On demand, Tokyo (ap-northeast-1: Binance refuses requests from the United States), in USD. Known as of January 2025: check them. */
+/** When the prices were noted; `qtrader cost` says it. docs/COST.md tells how to refresh them. */
+export const PRICES_AS_OF = '2025-01';
+
+/** On demand, Tokyo (ap-northeast-1: Binance refuses requests from the United States), in USD. */
 export const PRICES_USD = {
   lambdaGbS: 0.0000166667,
   lambdaRequest: 0.2e-6,
@@ -45,14 +48,15 @@ interface FunctionLoad {
 }
 
 /**
- * Log bytes are measured on the local system; they are the same for 20 and 100 symbols. Durations are conservative estimates: infer as
- * measured there, exchange and stores included; the others twice their AWS calls at 5 ms each.
+ * Log bytes are measured on the local system; they are the same for 20 and 100 symbols. Infer's duration is what
+ * `npm run bench -- cold` measured for a warm run on one core, exchange and stores included, rounded up; the others are estimated as twice
+ * their AWS calls at 5 ms each.
  */
 function functionLoads({ symbols, shards }: StageSize): Readonly<Record<string, FunctionLoad>> {
   const perBar = BARS_PER_HOUR * shards;
   const daily = 1 / 24;
   return {
-    infer: { runsPerHour: perBar, durationMs: 250 + (10 * symbols) / shards, logBytes: 2_300, metrics: 15 },
+    infer: { runsPerHour: perBar, durationMs: 150 + (6 * symbols) / shards, logBytes: 2_300, metrics: 15 },
     execute: { runsPerHour: perBar, durationMs: 250, logBytes: 1_250, metrics: 8 },
     'manage-positions': { runsPerHour: 60, durationMs: 200, logBytes: 1_300, metrics: 4 },
     'circuit-breaker': { runsPerHour: 60, durationMs: 200, logBytes: 1_100, metrics: 3 },

@@ -45,6 +45,7 @@ export function computeFeatures(
 
 /** Writes the row of every bar that has 879 bars before it. */
 function writeRows(series: CandleSeries, rows: Float32Array): void {
+  releaseColumns();
   const bars = prepareBars(series);
   const price = priceGroup(bars);
   const momentum = momentumGroup(bars);
@@ -63,5 +64,4 @@ function writeRows(series: CandleSeries, rows: Float32Array): void {
     pattern(rows, from, to);
     microstructure(rows, from, to);
   }
-  releaseColumns();
 }

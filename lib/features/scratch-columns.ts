@@ -14,7 +14,7 @@ export function takeColumn(): Float64Array {
   return columns[taken++]!;
 }
 
-/** To be called when all rows that needed the columns are written. */
+/** To be called before rows are computed: whatever the last call took, it is done, or it has thrown. */
 export function releaseColumns(): void {
   taken = 0;
 }

@@ -21,7 +21,7 @@ describe('the monthly cost', () => {
     expect(lineOf('DynamoDB', 'storage').quantity).toBeCloseTo(2 * 2.43648 + 0.0648, 10);
     expect(lineOf('DynamoDB', 'point-in-time recovery').quantity).toBeCloseTo(2.43648 + 0.0648, 10);
     // 8760 runs of 1.25 s with 1769 of 1024 MB.
-    expect(lineOf('Lambda', 'infer').quantity).toBeCloseTo((8_760 * 1.25 * 1_769) / 1_024, 6);
+    expect(lineOf('Lambda', 'infer').quantity).toBeCloseTo((8_760 * 0.75 * 1_769) / 1_024, 6);
     // Three functions each minute, infer and execute each bar, evaluate each hour, two jobs a day.
     const runs = 3 * 43_800 + 2 * 8_760 + 730 + (2 * 730) / 24;
     expect(lineOf('Lambda', 'requests').quantity).toBeCloseTo(runs, 6);

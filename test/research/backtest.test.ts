@@ -12,6 +12,9 @@ const SLIP = 0.0002;
 const FEE = 0.0005;
 const barOf = (ms: number): number => Math.floor((ms - FROM_MS) / BAR_MS);
 
+/** Index of the candle that opens so many bars after FROM_MS. */
+const barAt = (candles: CandleSeries, bars: number): number => candles.openTimeMs.indexOf(FROM_MS) + bars;
+
 const onOne = (bars: readonly Bar[], wishes: Readonly<Record<number, Wish>>) => {
   const candles = pastOf(bars);
   return replay({ AAAUSDT: { candles, predictions: answersOf('AAAUSDT', candles, wishes) } });
@@ -137,6 +140,24 @@ describe('without a trade', () => {
       expect(text).toMatch(new RegExp(`${name}[^\\n]*n/a`));
     expect(formatBacktestPage(report, { series: new Map(), charts: [] })).toContain('no data');
   });
+});
+
+test('a range in which an order is refused is traded by the use cases, and the report says so', async () => {
+  const DAY_BARS = 288;
+  const candles = pastOf(Array.from({ length: 2 * DAY_BARS + 12 }, () => [100, 100.25, 99.75, 100] as const));
+  // Volumes have decimals until 06:00 of the first day. The steps are derived anew each day, from 500 candles, and asked for once an hour:
+  // what is sold before the second midnight does not fit the step of the day after.
+  for (let bar = barAt(candles, 6 * 12); bar < candles.length; bar++) candles.volume[bar] = 7;
+  const wishes = { [DAY_BARS]: 'BUY', [2 * DAY_BARS - 13]: 'BUY', [2 * DAY_BARS - 3]: 'SELL' } as const;
+  const report = await replay({ AAAUSDT: { candles, predictions: answersOf('AAAUSDT', candles, wishes) } });
+  expect(report.slowReplay).toBe('AAAUSDT: an order is refused: quantity_off_grid');
+  expect(report.trades.length).toBe(2);
+  expect(report.openTrades).toMatchObject([{ symbol: 'AAAUSDT', side: 'SELL' }]);
+  expect(formatBacktest(report)).toContain(report.slowReplay);
+
+  const calm = await onOne([FLAT, FLAT, FLAT, FLAT, FLAT], { 0: 'BUY' });
+  expect(calm.slowReplay).toBeUndefined();
+  expect(formatBacktest(calm)).not.toContain('order by order');
 });
 
 describe('the circuit breaker', () => {

@@ -57,7 +57,7 @@ async function buildStore(
   await buildModelFolder({
     store,
     ...(plan.members && { members: plan.members }),
-    ensemble: { label: LABEL, edgeThresholdBps: plan.edgeThresholdBps ?? 2 },
+    ensemble: { label: LABEL, holdBars: LABEL.horizonBars, edgeThresholdBps: plan.edgeThresholdBps ?? 2 },
   });
   if (plan.log !== undefined) await store.put('training-log.json', toJson(plan.log));
   return store;

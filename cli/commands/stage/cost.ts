@@ -22,14 +22,14 @@ export function addCostCommand(program: Command): void {
 }
 
 async function runCost({ symbols, shards, network, json }: CostOptions): Promise<void> {
-  const { monthlyCost } = await import('../../../infra/cost/monthly-cost.ts');
+  const { monthlyCost, PRICES_AS_OF } = await import('../../../infra/cost/monthly-cost.ts');
   const { FUNCTIONS } = await import('../../../infra/catalog/functions.ts');
   const memoryMb = Object.fromEntries(
     Object.entries(FUNCTIONS).map(([name, { memoryMb }]) => [name, memoryMb]),
   );
   const lines = monthlyCost({ symbols, shards, memoryMb, network });
   const totalUsd = lines.reduce((sum, { usd }) => sum + usd, 0);
-  if (json) return printJson({ symbols, shards, network, totalUsd, lines });
+  if (json) return printJson({ symbols, shards, network, pricesAsOf: PRICES_AS_OF, totalUsd, lines });
   const { formatTable } = await import('../../format/text-table.ts');
   const rows = lines.map(({ service, what, quantity, unit, usd }) => [
     service.replace('EventBridge ', ''),
@@ -39,5 +39,7 @@ async function runCost({ symbols, shards, network, json }: CostOptions): Promise
     usd.toFixed(2),
   ]);
   print(formatTable({ head: ['service', 'what', 'per month', '', 'USD'], rows, left: [0, 1, 3] }));
-  print(`${symbols} symbols in ${shards} shards: ${totalUsd.toFixed(2)} USD per month`);
+  print(
+    `${symbols} symbols in ${shards} shards: ${totalUsd.toFixed(2)} USD per month, at prices of ${PRICES_AS_OF}`,
+  );
 }

@@ -63,7 +63,8 @@ const NOT_WANTED = 'no longer wanted when it was about to leave: not sent';
 
 /**
  * Loads ccxt's class on first use: a single file takes a quarter of the time and memory of the whole package. The path is spelled
- * out because ccxt does not export it, and so that Node, tsx and esbuild all find the same file.
+ * out because ccxt does not export it, and so that Node, tsx, TypeScript and esbuild all find the same file wherever they are started:
+ * Node refuses node_modules in the "imports" of package.json, and tsx looks for the "paths" of tsconfig.json in the working directory.
  * Every call of `client` is to be made through `call`, which throws ExchangeFault alone.
  */
 export async function openCcxtClient(options: CcxtClientOptions) {

@@ -1,5 +1,5 @@
 // What BUY and SELL signals are worth by themselves, whatever a strategy does with them: side × move from the signal's close to the
-// close at the label's horizon. Training chooses its threshold by the same figure.
+// close of the bar that the position is held to. Training chooses its threshold by the same figure.
 import { blockBootstrap, type DrawIndex, type Interval } from '../../core/statistics/block-bootstrap.ts';
 import { DAY_MS } from '../../core/units.ts';
 
@@ -23,7 +23,7 @@ export interface ActedEdge {
 export class ActedEdgeTally {
   readonly #days = new Map<number, [sumBps: number, signals: number]>();
 
-  /** @param signal.forwardReturn ln(close[t+h] / close[t]) */
+  /** @param signal.forwardReturn ln(close[t+n] / close[t]), n: the bars that a position is held */
   add(signal: { side: 'BUY' | 'SELL'; barOpenTimeMs: number; forwardReturn: number }): void {
     const moveBps = 10_000 * Math.expm1(signal.forwardReturn);
     const dayNumber = Math.floor(signal.barOpenTimeMs / DAY_MS);

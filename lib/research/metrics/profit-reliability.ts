@@ -23,7 +23,7 @@ export class ProfitReliabilityTally {
     this.#costsBps = costsBps;
   }
 
-  /** @param forwardReturn ln(close[t+h] / close[t]) */
+  /** @param forwardReturn ln(close[t+n] / close[t]), n: the bars that a position is held */
   add(signal: Pick<Signal, 'action' | 'confidence' | 'expectedMoveBps'>, forwardReturn: number): void {
     const lean = leanOf(signal.expectedMoveBps ?? 0);
     if (lean === 'HOLD') return;

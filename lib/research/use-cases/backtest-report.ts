@@ -98,6 +98,8 @@ export interface BacktestReport {
   readonly resolutionMs: number;
   readonly costs: PaperCosts;
   readonly withBreaker: boolean;
+  /** One line of why the use cases traded the range, one order after the other; undefined when the loop over columns did. */
+  readonly slowReplay: string | undefined;
   readonly trip: BacktestRun['trip'];
   readonly pairs: readonly (TradeGroup & { readonly symbol: string })[];
   readonly openTrades: readonly OpenTrade[];

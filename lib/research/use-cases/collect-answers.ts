@@ -138,14 +138,16 @@ async function collectSymbol(
       onSignal?.(signal);
       into.tally.add(signal);
       block.tally.add(signal);
-      into.confidence.add(signal, bars.forwardReturns[rows[position]!]!);
+      const heldReturn = bars.heldReturn(rows[position]!, ensemble.holdBars);
+      if (heldReturn !== undefined) into.confidence.add(signal, heldReturn);
       for (const tally of into.votes.values()) tally.add(signal);
       keepAnswers(block, position, { signal, barrierBps: bars.barrierBps[rows[position]!]! });
       if (signal.action === 'HOLD') return;
-      const { candidate, edge } = followDecision(bars, rows[position]!, { signal, symbolIndex, ensemble });
+      into.candidates.push(followDecision(bars, rows[position]!, { signal, symbolIndex, ensemble }));
+      if (heldReturn === undefined) return;
+      const edge = { side: signal.action, barOpenTimeMs: signal.barOpenTimeMs, forwardReturn: heldReturn };
       into.edge.add(edge);
       block.edge.add(edge);
-      into.candidates.push(candidate);
     });
   }
   return rows.length;
@@ -201,7 +203,7 @@ function keepAnswers(
 }
 
 function followDecision(
-  { grid, bars, barrierBps, forwardReturns }: LabelledBars,
+  { grid, bars, barrierBps }: LabelledBars,
   row: number,
   decided: { signal: Signal; symbolIndex: number; ensemble: LoadedEnsemble['ensemble'] },
 ) {
@@ -216,17 +218,14 @@ function followDecision(
   const barrierFraction = barrierBps[row]! / 10_000;
   const path = followSignal(grid, { bar, side, barrierFraction, stopPrice, horizonBars });
   return {
-    edge: { side, barOpenTimeMs, forwardReturn: forwardReturns[row]! },
-    candidate: {
-      symbol: symbolIndex,
-      side,
-      entryBarMs: barOpenTimeMs + BAR_MS,
-      exitBarMs: grid.openTimeMs[path.exitBar]!,
-      entryPrice: path.entryPrice,
-      exitPrice: path.exitPrice,
-      expectedEdgeBps,
-      exit: path.exit,
-    },
+    symbol: symbolIndex,
+    side,
+    entryBarMs: barOpenTimeMs + BAR_MS,
+    exitBarMs: grid.openTimeMs[path.exitBar]!,
+    entryPrice: path.entryPrice,
+    exitPrice: path.exitPrice,
+    expectedEdgeBps,
+    exit: path.exit,
   };
 }
 

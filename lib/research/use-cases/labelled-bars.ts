@@ -24,6 +24,8 @@ export interface LabelledBars {
   readonly forwardReturns: Float32Array;
   /** Bars of the range that are not evaluated, by reason. */
   readonly dropped: DropCounts;
+  /** ln(close[t+n] / close[t]) of the `index`-th labelled bar; undefined where that candle is missing. */
+  heldReturn(index: number, holdBars: number): number | undefined;
   /** What the models see at the `index`-th labelled bar. */
   row(index: number): SymbolRow;
 }
@@ -58,6 +60,11 @@ export function labelledBars(
     barrierBps,
     forwardReturns,
     dropped,
+    heldReturn: (index, holdBars) => {
+      const [entered, left] = [bars[index]!, bars[index]! + holdBars];
+      if (left >= grid.length || grid.filled[left] === 1) return undefined;
+      return Math.log(grid.close[left]! / grid.close[entered]!);
+    },
     row: (index) => row(bars[index]!),
   });
 }

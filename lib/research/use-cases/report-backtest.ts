@@ -32,6 +32,7 @@ export interface ReportContext
     | 'abstentions'
     | 'costs'
     | 'withBreaker'
+    | 'slowReplay'
     | 'symbolProblems'
   > {
   /** Newest bar that any serving model was trained on. */
