@@ -42,6 +42,8 @@ export function makeAnswers(
     close,
     atr: close.map((price) => price / 300),
     stopAtr: close.map((price) => price / 300),
+    atrRatio: close.map(() => 1),
+    spreadBps: close.map(() => 0),
     answers,
     abstentions: new Uint8Array(close.length * members),
   };

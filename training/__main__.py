@@ -1,4 +1,4 @@
-"""`python -m training train …` and `python -m training predict-speed …`, from the project's root."""
+"""`python -m training train …`, `… sizing …` and `… predict-speed …`, from the project's root."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from training.folds import FoldPlan
 from training.parity import ParityError
 from training.predict_speed import measure
 from training.train import TRAINERS, Request, train
+from training.train_sizing import SizingRequest, train_sizing
 from training.trainer import Run
 
 
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m training")
     commands = parser.add_subparsers(required=True)
     _add_train(commands.add_parser("train", help="train, export and write an ensemble"))
+    _add_sizing(commands.add_parser("sizing", help="learn how large entries should be, and name the policy if it is worth it"))
     _add_predict_speed(commands.add_parser("predict-speed", help="time the trees' own libraries, for `npm run bench -- predict`"))
     given = parser.parse_args(arguments)
     try:
@@ -68,6 +70,19 @@ def _train(given: argparse.Namespace) -> None:
             tries=given.search,
         )
     )
+
+
+def _add_sizing(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--episodes", type=Path, nargs="+", required=True, help="from `qtrader dataset episodes`")
+    command.add_argument("--models", type=Path, required=True, help="where the ensemble is, and a policy that ships is written")
+    command.add_argument("--version", type=_version, help="default: the last candidate's bar")
+    command.add_argument("--seed", type=int, default=7)
+    command.add_argument("--updates", type=_positive, default=40, help="of the net in each trial")
+    command.set_defaults(act=_sizing)
+
+
+def _sizing(given: argparse.Namespace) -> None:
+    train_sizing(SizingRequest(tuple(given.episodes), given.models, given.version, given.seed, given.updates))
 
 
 def _add_predict_speed(command: argparse.ArgumentParser) -> None:

@@ -197,12 +197,12 @@ def _read_symbol(folder: Path, entry: dict[str, Any], meta: dict[str, Any]) -> d
             raise DatasetError(f"{path}: sha256 is {digest}, dataset.json says {entry['sha256']}")
         table = pq.read_table(path)
         marks = {k.decode(): v.decode() for k, v in (pq.read_metadata(path).metadata or {}).items()}
-        columns: dict[str, Any] = {"ts": _column(table, "ts", np.int64)}
+        columns: dict[str, Any] = {"ts": read_column(table, "ts", np.int64)}
         for horizon in meta["horizons"]:
-            columns[f"label_{horizon}"] = _column(table, f"label_{horizon}", np.int32)
+            columns[f"label_{horizon}"] = read_column(table, f"label_{horizon}", np.int32)
             for name in TARGET_COLUMNS[1:]:
-                columns[f"{name}_{horizon}"] = _column(table, f"{name}_{horizon}", np.float32)
-        columns["features"] = np.stack([_column(table, name, np.float32) for name in meta["featureNames"]], axis=1)
+                columns[f"{name}_{horizon}"] = read_column(table, f"{name}_{horizon}", np.float32)
+        columns["features"] = np.stack([read_column(table, name, np.float32) for name in meta["featureNames"]], axis=1)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{path}: not readable as rows of the dataset: {error!r}") from error
     for key, value in (("featureSetHash", meta["featureSetHash"]), ("symbol", entry["symbol"])):
@@ -212,7 +212,7 @@ def _read_symbol(folder: Path, entry: dict[str, Any], meta: dict[str, Any]) -> d
     return columns
 
 
-def _column(table: Any, name: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
+def read_column(table: Any, name: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
     column = table.column(name)
     if column.null_count:
         raise ValueError(f"column {name} has nulls")

@@ -126,6 +126,7 @@ def train(request: Request) -> None:
             "edgeThresholdBps": hold.threshold.edge_bps,
             "confidence": profit_curve(hold.served, data.round_trip_bps).as_json(),
             "holdBars": hold.bars,
+            "sizingPolicy": None,  # `python -m training sizing` may find one
         }
         | STOP,
     )

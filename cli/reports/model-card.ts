@@ -46,6 +46,7 @@ export function formatEnsembleCard(card: EnsembleCard): string {
     ['ensemble', ensemble.id],
     ['status', card.status.replace('_', ' ')],
     ...members.map((member, index): [string, string] => [index === 0 ? 'members' : '', member]),
+    ['sizes', describePolicy(ensemble, quarantined)],
     ['label', describeLabel(ensemble.label)],
     ['costs', `${ensemble.costs.feeBps} bps fee and ${ensemble.costs.slippageBps} bps slippage each side`],
     ['acts above', `${ensemble.edgeThresholdBps} bps expected net edge`],
@@ -61,6 +62,16 @@ export function formatEnsembleCard(card: EnsembleCard): string {
         ]),
   ]);
 }
+
+const describePolicy = (
+  { sizingPolicy }: EnsembleCard['ensemble'],
+  quarantined: ReadonlyMap<string, string>,
+): string => {
+  if (sizingPolicy === null) return 'constant';
+  const { name, version, versionId } = sizingPolicy;
+  const state = quarantined.has(name) ? `, in quarantine: ${quarantined.get(name)}` : '';
+  return `policy ${name} ${version} (S3 version ${versionId ?? 'none'})${state}`;
+};
 
 const LABEL_WIDTH = 13;
 const lines = (rows: [string, string][]): string =>

@@ -32,12 +32,20 @@ export function ModelsView({ token }: { token: string }) {
 
 const describeCalibration = (calibration: { readonly kind: string }): string => words(calibration.kind);
 
+function describeSizing({ sizingPolicy }: NonNullable<Models['active']>): string {
+  if (sizingPolicy === null) return 'Sizes: constant, every entry at its full size.';
+  const { name, version, quarantine } = sizingPolicy;
+  const state = quarantine === null ? 'in service' : `quarantined, so nothing is entered: ${quarantine}`;
+  return `Sizes: policy ${name} ${version}, ${state}.`;
+}
+
 function Ensemble({ title, ensemble }: { title: string; ensemble: Models['active'] }) {
   return (
     <section>
       <h2>
         {title} <span class="soft">{ensemble?.id ?? 'none'}</span>
       </h2>
+      {ensemble !== null && <p>{describeSizing(ensemble)}</p>}
       <Table
         label={title}
         rows={ensemble?.members ?? []}

@@ -41,11 +41,19 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
   },
   execute: {
     description: 'Turns the signals of a bar into orders, within the limits of the gate',
-    loadsModels: false,
+    // The sizing policy, where the ensemble names one.
+    loadsModels: true,
     memoryMb: 1024,
     timeoutS: 60,
     retry: { attempts: 2, ageMaxS: 120 },
-    grants: ['read_ensemble', 'read_signals', 'read_flags', 'read_exchange_keys', 'change_risk'],
+    grants: [
+      'read_ensemble',
+      'read_policies',
+      'read_signals',
+      'read_flags',
+      'read_exchange_keys',
+      'change_risk',
+    ],
   },
   'manage-positions': {
     description: 'Books, protects, closes and reconciles positions',
@@ -90,6 +98,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionDefinition>> = {
     grants: [
       'read_api_token',
       'read_models',
+      'read_policies',
       'read_universe_changes',
       'read_evidence',
       'read_signals',

@@ -83,6 +83,7 @@ const callFunction =
 const RELEASED = [
   'models/*',
   'ensembles/*',
+  'policies/*',
   'quarantine/*',
   'profiles/*',
   'audit/*',
@@ -93,6 +94,7 @@ const RELEASED = [
 const GRANTS = {
   read_models: readObjects('models/*', 'ensembles/*', 'quarantine/*'),
   read_ensemble: readObjects('ensembles/*'),
+  read_policies: readObjects('policies/*', 'quarantine/*'),
   read_universe: readObjects(UNIVERSE_KEY),
   read_universe_changes: readObjects('universe/*'),
   read_evidence: readObjects('evidence/*'),

@@ -24,6 +24,7 @@ const KEPT_FOREVER = [
   'candles',
   'models',
   'ensembles',
+  'policies',
   'quarantine',
   'profiles',
   'audit',

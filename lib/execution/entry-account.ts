@@ -1,12 +1,13 @@
 // What an entry is sized and checked with: how much may be traded with now, how much of it is taken, and how much the symbol moves.
-import { MINUTE_MS } from '../core/units.ts';
+import { DAY_MS, MINUTE_MS } from '../core/units.ts';
 import type { Signal } from '../inference/signal.ts';
 import { BAR_MS } from '../market/candle.ts';
+import type { SizingColumn, SizingState } from '../models/sizing-policy.ts';
 import type { Mode } from '../risk/effective-mode.ts';
 import type { FlagsState } from '../risk/flags.ts';
 import type { GateItem } from '../risk/gate.ts';
 import type { Level } from '../risk/level.ts';
-import { allocation } from './limits.ts';
+import { allocation, exposureLimit, type TradingLimits } from './limits.ts';
 import type { EntryRequest } from './plan-entry.ts';
 
 export type Allowance = Pick<EntryRequest['account'], 'equityMicroUsdt' | 'allocatedMicroUsdt' | 'positions'>;
@@ -57,3 +58,60 @@ export const volatilityPerBar = ({ atr, close }: Pick<Signal, 'atr' | 'close'>):
 /** When the position that a bar's signal opens is closed at the latest. */
 export const exitDueMs = (barOpenTimeMs: number, holdBars: number): number =>
   barOpenTimeMs + (1 + holdBars) * BAR_MS;
+
+/** What a sizing policy knows of the account. */
+export const ACCOUNT_COLUMNS = [
+  'exposure_used',
+  'positions_used',
+  'drawdown',
+  'stop_hits',
+] as const satisfies readonly SizingColumn[];
+type AccountColumn = (typeof ACCOUNT_COLUMNS)[number];
+
+export type SizedSignal = Pick<
+  Signal,
+  | 'barOpenTimeMs'
+  | 'expectedEdgeBps'
+  | 'moveDeviationBps'
+  | 'confidence'
+  | 'consensusFraction'
+  | 'close'
+  | 'atr'
+  | 'atrRatio'
+  | 'spreadBps'
+>;
+
+/** What a sizing policy knows of the signal; NaN for what it does not say. */
+export function signalState(signal: SizedSignal): Omit<SizingState, AccountColumn> {
+  const dayAngle = ((signal.barOpenTimeMs % DAY_MS) / DAY_MS) * 2 * Math.PI;
+  return {
+    expected_edge_bps: signal.expectedEdgeBps ?? Number.NaN,
+    move_deviation_bps: signal.moveDeviationBps ?? Number.NaN,
+    confidence: signal.confidence,
+    consensus: signal.consensusFraction,
+    atr_bps: (signal.atr / signal.close) * 10_000,
+    atr_ratio: signal.atrRatio,
+    spread_bps: signal.spreadBps,
+    hour_sin: Math.sin(dayAngle),
+    hour_cos: Math.cos(dayAngle),
+  };
+}
+
+/** What a sizing policy knows of the account; NaN for what is not known. */
+export function accountState(
+  account: Allowance & Pick<EntryRequest['account'], 'exposureMicroUsdt' | 'positionCount'>,
+  about: {
+    readonly limits: TradingLimits;
+    /** The circuit breaker's; null before its first. */
+    readonly highWaterMicroUsdt: number | null;
+    readonly stopHits: number;
+  },
+): Pick<SizingState, AccountColumn> {
+  const { limits, highWaterMicroUsdt, stopHits } = about;
+  return {
+    exposure_used: account.exposureMicroUsdt / exposureLimit(account, limits),
+    positions_used: account.positionCount / account.positions,
+    drawdown: Math.max(0, 1 - account.equityMicroUsdt / (highWaterMicroUsdt ?? Number.NaN)),
+    stop_hits: stopHits,
+  };
+}

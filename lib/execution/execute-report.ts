@@ -20,6 +20,7 @@ const DECISION_OUTCOMES = {
   ensemble_unavailable: 'the active ensemble cannot be read',
   equity_unknown: 'there is no fresh mark of the equity',
   exchange_unavailable: 'the exchange does not answer, or the symbol cannot be prepared',
+  policy_unavailable: "the ensemble's sizing policy cannot be used, or gives no share from 0 to 1",
   mode_off: 'the effective mode went OFF, or changed its scope, while the run was under way',
   ...PRE_TRADE_DENIALS,
   ...GATE_DENIALS,

@@ -17,6 +17,9 @@ export interface DecisionInput {
   readonly atr: number;
   /** Average true range of the ensemble's stop timeframe, ≥ 0, in the quote asset. */
   readonly stopAtr: number;
+  /** Passed on to the signal: ATR to its own mean, and the spread that highs and lows imply, basis points. */
+  readonly atrRatio: number;
+  readonly spreadBps: number;
   /** Beta of the symbol to Bitcoin at this bar, null where it cannot be told. Asked for where the signal acts. */
   readonly betaToBitcoin: () => number | null;
   /** One vote per member of the ensemble, in any order. */
@@ -29,7 +32,7 @@ export interface DecisionInput {
  * invariants (a vote of a model that is no member, a missing member, a close that is not positive).
  */
 export function decideSignal(input: DecisionInput): Signal {
-  const { symbol, barOpenTimeMs, close, atr, stopAtr, betaToBitcoin, ensemble } = input;
+  const { symbol, barOpenTimeMs, close, atr, stopAtr, atrRatio, spreadBps, betaToBitcoin, ensemble } = input;
   invariant(Number.isFinite(close) && close > 0, () => `close of ${symbol} is ${close}`);
   invariant(Number.isFinite(atr) && atr >= 0, () => `ATR of ${symbol} is ${atr}`);
   invariant(Number.isFinite(stopAtr) && stopAtr >= 0, () => `the stop's ATR of ${symbol} is ${stopAtr}`);
@@ -58,6 +61,8 @@ export function decideSignal(input: DecisionInput): Signal {
     close,
     atr,
     stopAtr,
+    atrRatio,
+    spreadBps,
     betaToBitcoin: action === 'HOLD' ? null : betaToBitcoin(),
     stopPrice: action === 'HOLD' ? null : stopPrice,
     ensembleId: ensemble.id,

@@ -36,6 +36,9 @@ export const signalSchema = z.object({
   atr: z.number().min(0),
   /** Average true range of the ensemble's stop timeframe, price units: what the stop's distance is a multiple of. */
   stopAtr: z.number().min(0),
+  /** ATR of the bar to its own mean, and the spread that highs and lows imply: features `atr_ratio` and `corwin_schultz_20`. */
+  atrRatio: z.number().min(0),
+  spreadBps: z.number().min(0),
   /** Slope of the symbol's hourly returns on Bitcoin's, over three days: null for HOLD, and where it cannot be told. */
   betaToBitcoin: z.number().nullable(),
   /** Protective stop, entry at close: null for HOLD. */

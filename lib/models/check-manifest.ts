@@ -4,6 +4,8 @@ import { FEATURE_NAMES, FEATURE_SET_HASH, SEQUENCE_COLUMNS } from '../features/f
 import { SEQUENCE_STEPS } from '../market/grid.ts';
 import type { Ensemble, EnsembleMember } from './ensemble.ts';
 import { labelSchema, type ModelInput, type ModelManifest } from './manifest.ts';
+import { OUTPUT_WIDTH } from './model-output.ts';
+import { SHARE_COLUMNS, type StateInput } from './sizing-policy.ts';
 import type { ModelAbstentionReason } from './vote.ts';
 
 const LABEL_FIELDS = labelSchema.keyof().options;
@@ -65,7 +67,15 @@ function expectedColumns(input: ModelInput): readonly string[] {
   return input.kind === 'tabular' ? FEATURE_NAMES : SEQUENCE_COLUMNS;
 }
 
-/** float32 values of one input row: 49, or 96 × 8. */
-export function valuesPerRow(input: ModelInput): number {
+/** What a session reads: a model rows of features, a sizing policy a state. */
+export type SessionInput = ModelInput | StateInput;
+
+/** float32 values of one input row: 49, or 96 × 8; of a state its columns. */
+export function valuesPerRow(input: SessionInput): number {
+  if (input.kind === 'state') return input.columns.length;
   return input.kind === 'tabular' ? FEATURE_NAMES.length : SEQUENCE_STEPS * SEQUENCE_COLUMNS.length;
 }
+
+/** float32 values of one output row. */
+export const outputWidthOf = ({ kind }: SessionInput): number =>
+  kind === 'state' ? SHARE_COLUMNS.length : OUTPUT_WIDTH;

@@ -1,12 +1,12 @@
 // Which models serve together, with which weights and threshold: `ensembles/<id>.json`, and the pointer
 // `ensembles/current.json` that names the active one.
 import { z } from 'zod';
-import { labelSchema, modelNameSchema, modelVersionSchema } from './manifest.ts';
+import { labelSchema, modelNameSchema, modelVersionSchema, sha256Schema } from './manifest.ts';
 import { profitCurveSchema } from './profit-probability.ts';
+import { sizingPolicySchema } from './sizing-policy.ts';
 import { STOP_TIMEFRAME_NAMES } from './stop-timeframe.ts';
 
 export const ensembleIdSchema = z.string().regex(/^e\d{8}_\d{6}$/, 'must look like e20240728_000000');
-const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 
 const memberSchema = z.strictObject({
   name: modelNameSchema,
@@ -43,6 +43,8 @@ export const ensembleSchema = z.strictObject({
   /** Distance of the protective stop: a multiple of the average true range of a timeframe. */
   stopAtrMultiple: z.number().positive(),
   stopAtrTimeframe: z.enum(STOP_TIMEFRAME_NAMES),
+  /** Scales every entry; null: every entry has its full size. */
+  sizingPolicy: sizingPolicySchema.nullable().default(null),
 });
 export type Ensemble = z.infer<typeof ensembleSchema>;
 

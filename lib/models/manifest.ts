@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { OUTPUT_COLUMNS } from './model-output.ts';
 
-const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits');
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits');
 export const modelNameSchema = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, 'must be lower case, e.g. xgboost');
 export const modelVersionSchema = z.string().regex(/^v\d{8}_\d{6}$/, 'must look like v20240728_000000');
 

@@ -14,6 +14,7 @@ import {
 } from './ensemble.ts';
 import { type ModelManifest, manifestSchema } from './manifest.ts';
 import { type QuarantineOrder, quarantineSchema } from './quarantine.ts';
+import { type PolicyManifest, policyManifestSchema } from './sizing-policy.ts';
 
 /** A manifest with a thousand golden sequences stays below; anything larger is not ours. */
 const DOCUMENT_BYTES_MAX = 8 * MIB;
@@ -21,6 +22,14 @@ const DOCUMENT_BYTES_MAX = 8 * MIB;
 /** @param subject how the error line starts, e.g. "manifest of xgboost v20240728_000000" */
 export function parseManifest(bytes: Uint8Array, subject: string): Result<ModelManifest, string> {
   return parseDocument(manifestSchema, bytes, { subject, remedy: 'export the model again with training/' });
+}
+
+/** @param subject how the error line starts, e.g. "manifest of sizing v20240728_000000" */
+export function parsePolicyManifest(bytes: Uint8Array, subject: string): Result<PolicyManifest, string> {
+  return parseDocument(policyManifestSchema, bytes, {
+    subject,
+    remedy: 'export the policy again with training/',
+  });
 }
 
 /** @param subject how the error line starts, e.g. "ensembles/e20240728_000000.json" */

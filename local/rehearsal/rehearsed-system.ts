@@ -6,6 +6,7 @@ import { createFolderObjectStore } from '../../lib/adapters/files/folder-object-
 import { createMemoryFlagStore } from '../../lib/adapters/memory/memory-flag-store.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal-store.ts';
+import { createLazyModelRuntime } from '../../lib/adapters/onnx/lazy-model-runtime.ts';
 import { createOnnxModelRuntime } from '../../lib/adapters/onnx/onnx-model-runtime.ts';
 import { unproven } from '../../lib/core/actor.ts';
 import type { ExecuteReport } from '../../lib/execution/execute-report.ts';
@@ -16,6 +17,7 @@ import { managePositions } from '../../lib/execution/use-cases/manage-positions.
 import { type InferOutcome, infer } from '../../lib/inference/use-cases/infer.ts';
 import { createCandleWindows } from '../../lib/market/use-cases/candle-windows.ts';
 import { createEnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
+import { createSizingPolicies } from '../../lib/models/use-cases/sizing-policies.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import type { FlagName } from '../../lib/risk/flags.ts';
@@ -77,6 +79,7 @@ export async function openRehearsedSystem({ exchange, clock, symbols, draw }: Re
   };
   const executing = {
     ...{ signals, objects, flags, risk, clock, codeVersion, policy: FULL_SIZE },
+    policies: createSizingPolicies({ store: objects, runtime: createLazyModelRuntime() }),
     ...{ brokerOf: () => broker, stopwatchMs: clock.nowMs },
   };
   const breaker = {

@@ -144,6 +144,8 @@ describe('a position', () => {
         close: 50_000,
         atr: 200,
         stopAtr: 200,
+        atrRatio: 1,
+        spreadBps: 2,
         ensembleId: id,
         codeVersion: system.codeVersion,
       };

@@ -39,6 +39,7 @@ type Rule = Run | { readonly notHere: string };
 
 const ACCOUNT = { notHere: 'needs an AWS account' };
 const EXCHANGE = { notHere: 'asks the real exchange' };
+const SIZES = { notHere: 'test/research/episodes.test.ts and .ci/run take the same steps' };
 const PYTHON = { notHere: 'needs Python; .ci/run runs it where there is one' };
 const CONTAINER = {
   notHere: 'needs a container runtime; test/system/self-hosted-install.test.ts takes the same steps',
@@ -152,6 +153,18 @@ const RULES: Record<string, Rule> = {
   'qtrader dataset build …': { notHere: 'is said in full below it' },
   'qtrader dataset build --data ../shared/data/binance_spot_2024 --out .qt/tiny --symbols BTCUSDT,ETHUSDT --from 2024-07-08 --to 2024-07-28':
     { notHere: '.ci/run runs it where there are recorded candles' },
+  'qtrader dataset episodes --data DIR --from ISO --to ISO --out DIR': {
+    notHere: 'test/research/episodes.test.ts runs it',
+  },
+  'qtrader dataset episodes --data CANDLES --models DIR --from DAY --to DAY --out EPISODES': SIZES,
+  'qtrader dataset episodes --data CANDLES --models models/starter --from DAY --to DAY --predictions .qt/answers --out .qt/episodes':
+    SIZES,
+  'qtrader dataset episodes --data ../shared/data/binance_spot_2024 --models .qt/tiny-models --symbols BTCUSDT,ETHUSDT --from 2024-07-29 --to 2024-08-06 --edge-bps -20 --out .qt/tiny-episodes':
+    SIZES,
+  'qtrader models verify models/starter': { says: /verified/ },
+  'qtrader backtest --data CANDLES --models models/starter --from DAY --to DAY --predictions .qt/answers':
+    SIZES,
+  'qtrader backtest --data CANDLES --models DIR --from DAY --to DAY': SIZES,
   'qtrader drift --data DIR': { more: '--symbols BTCUSDT --bars 300', says: /PSI/ },
   'qtrader drift profile --data DIR': { notHere: 'test/system/drift.test.ts runs it' },
   'qtrader drift profile --data CANDLES --models models/starter': {
@@ -235,6 +248,10 @@ const RULES: Record<string, Rule> = {
   'python3.11 -m venv .venv && .venv/bin/pip install -r training/requirements.txt': PYTHON,
   '.venv/bin/python -m training train --data DIR --out models/starter': PYTHON,
   '.venv/bin/python -m training train --data .qt/tiny --out .qt/tiny-models --work .qt/tiny-work --horizon 12 --folds 4 --row-stride 12':
+    PYTHON,
+  '.venv/bin/python -m training sizing --episodes EPISODES --models DIR': PYTHON,
+  '.venv/bin/python -m training sizing --episodes .qt/episodes --models models/starter': PYTHON,
+  '.venv/bin/python -m training sizing --episodes .qt/tiny-episodes --models .qt/tiny-models --updates 4':
     PYTHON,
   'ruff check training': PYTHON,
   'mypy --config-file training/pyproject.toml -p training': PYTHON,

@@ -24,6 +24,8 @@ const signal: Signal = {
   close: 60_000,
   atr: 150,
   stopAtr: 150,
+  atrRatio: 1,
+  spreadBps: 2,
   betaToBitcoin: 1,
   stopPrice: 59_820,
   ensembleId: 'e20240728_000000',

@@ -35,6 +35,7 @@ function ensembleOf(members: number, change: Partial<Ensemble> = {}): Ensemble {
     confidence: CURVE,
     stopAtrMultiple: 1.5,
     stopAtrTimeframe: '5m',
+    sizingPolicy: null,
     holdBars: 12,
     ...change,
   };
@@ -50,8 +51,16 @@ function decide(
     const model = { name: NAMES[index]!, version };
     return answer === null ? abstain(model, 'model_missing') : castVote(model, answerOf(answer));
   });
-  const about = { symbol: 'BTCUSDT', barOpenTimeMs: 300_000, betaToBitcoin: () => 1 };
-  return decideSignal({ ...about, close, atr, stopAtr, votes, ensemble });
+  const market = {
+    barOpenTimeMs: 300_000,
+    close,
+    atr,
+    stopAtr,
+    atrRatio: 1,
+    spreadBps: 2,
+    betaToBitcoin: () => 1,
+  };
+  return decideSignal({ symbol: 'BTCUSDT', ...market, votes, ensemble });
 }
 
 describe('the expected edge', () => {
@@ -111,12 +120,17 @@ describe('confidence', () => {
 test('models that differ add to the uncertainty of their mean', () => {
   const move = (expected: number) => ({ probabilities: EVEN, move: { expected, deviation: 0.3 } });
   const votes = [castVote({ name: 'a', version }, move(0.9)), castVote({ name: 'b', version }, move(0.1))];
-  const { symbol, ...market } = { symbol: 'X', barOpenTimeMs: 0, close: 1000, atr: 4, stopAtr: 4 };
-  const signal = decideSignal({
-    ...{ symbol, ...market, betaToBitcoin: () => 0.8 },
-    votes,
-    ensemble: ensembleOf(2),
-  });
+  const { symbol, ...market } = {
+    symbol: 'X',
+    barOpenTimeMs: 0,
+    close: 1000,
+    atr: 4,
+    stopAtr: 4,
+    atrRatio: 1,
+    spreadBps: 2,
+    betaToBitcoin: () => 0.8,
+  };
+  const signal = decideSignal({ symbol, ...market, votes, ensemble: ensembleOf(2) });
   // Barriers of 80 bps; the mixture's variance is 0.3² + 0.4².
   expect(signal.expectedMoveBps).toBeCloseTo(40, 9);
   expect(signal.moveDeviationBps).toBeCloseTo(80 * 0.5, 9);
@@ -209,6 +223,8 @@ describe('broken invariants throw', () => {
     close: 1,
     atr: 1,
     stopAtr: 1,
+    atrRatio: 1,
+    spreadBps: 2,
     betaToBitcoin: () => null,
     votes,
     ensemble: ensembleOf(2),

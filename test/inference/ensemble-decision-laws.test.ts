@@ -68,6 +68,7 @@ function inputOf(
     confidence: { scores: [-1, 0, 1], probabilities: [0.2, 0.4, 0.8], rows: 1000, days: 30 },
     stopAtrMultiple,
     stopAtrTimeframe: '5m',
+    sizingPolicy: null,
     holdBars: 12,
   };
   const votes = named.map(
@@ -82,6 +83,8 @@ function inputOf(
     close,
     atr: atrPct * close,
     stopAtr: atrPct * close,
+    atrRatio: 1,
+    spreadBps: 2,
     betaToBitcoin: () => 1,
     votes,
     ensemble,

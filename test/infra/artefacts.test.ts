@@ -145,14 +145,31 @@ function bytesIn(folder: string): number {
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 }
 
+/** What a module of a bundle imports before it runs, and all that these import. */
+function staticallyImported(folder: string, file: string, known = new Set<string>()): Set<string> {
+  const code = readFileSync(join(folder, file), 'utf8');
+  for (const [, from] of code.matchAll(/(?:^|[;}\n])(?:import|export)(?:[^"'();]*?from)?["']([^"']+)["']/g)) {
+    if (known.has(from!)) continue;
+    known.add(from!);
+    if (from!.startsWith('./')) staticallyImported(folder, from!, known);
+  }
+  return known;
+}
+
 describe('the bundles', () => {
-  it('are each below 60 MB unzipped, and only infer brings ONNX Runtime', () => {
+  it('are each below 60 MB unzipped, and only infer and execute bring ONNX Runtime', () => {
     for (const name of FUNCTION_NAMES)
       expect([name, bytesIn(folderOf(name)) < BYTES_MAX]).toEqual([name, true]);
     const withPackages = FUNCTION_NAMES.filter((name) =>
       readdirSync(folderOf(name)).includes('node_modules'),
     );
-    expect(withPackages).toEqual(['infer']);
+    expect(withPackages.toSorted()).toEqual(['execute', 'infer']);
+  });
+
+  it('of execute loads it when a policy has to be opened, and not before', () => {
+    const atStart = (name: FunctionName) => staticallyImported(folderOf(name), 'handler.mjs');
+    expect(atStart('infer')).toContain('onnxruntime-node');
+    expect(atStart('execute')).not.toContain('onnxruntime-node');
   });
 });
 

@@ -98,6 +98,7 @@ const READ_ALL = [
   ...[
     'models',
     'ensembles',
+    'policies',
     'quarantine',
     'profiles',
     'audit',
@@ -134,6 +135,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'execute/Role': [
     ...own('execute'),
     ...READ_ENSEMBLE,
+    `s3:GetObject ${BUCKET}/policies/*`,
+    `s3:GetObject ${BUCKET}/quarantine/*`,
     ...READ_SIGNALS,
     ...READ_FLAGS,
     ...READ_KEYS,
@@ -168,7 +171,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
       `s3:GetObject ${BUCKET}/${folder}/*`,
       `s3:PutObject ${BUCKET}/${folder}/*`,
     ]),
-    ...['ensembles', 'evidence', 'models', 'quarantine', 'universe'].map(
+    ...['ensembles', 'evidence', 'models', 'policies', 'quarantine', 'universe'].map(
       (folder) => `s3:GetObject ${BUCKET}/${folder}/*`,
     ),
     `s3:ListBucket ${BUCKET}`,
@@ -257,9 +260,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...READ_ALL,
     ...FLAG_NAMES.map((name) => `ssm:GetParameterHistory ${flag(name)}`),
     ...FLAG_NAMES.map((name) => `ssm:PutParameter ${flag(name)}`),
-    ...['models', 'ensembles', 'quarantine', 'profiles', 'audit', 'evidence', 'universe', 'candles'].flatMap(
-      (prefix) => `s3:PutObject ${BUCKET}/${prefix}/*`,
-    ),
+    ...[
+      ...['models', 'ensembles', 'policies', 'quarantine', 'profiles', 'audit', 'evidence', 'universe'],
+      'candles',
+    ].map((prefix) => `s3:PutObject ${BUCKET}/${prefix}/*`),
     ...callOf('operate'),
     ...callOf('emergency-stop'),
     CLOSE_LATCH,
@@ -340,6 +344,7 @@ describe('the roles', () => {
         'candles',
         'models',
         'ensembles',
+        'policies',
         'quarantine',
         'profiles',
         'audit',

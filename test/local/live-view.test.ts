@@ -55,6 +55,8 @@ const signal = (symbol: string, action: Signal['action']): Signal => ({
   close: 100,
   atr: 1,
   stopAtr: 1,
+  atrRatio: 1,
+  spreadBps: 2,
   betaToBitcoin: action === 'HOLD' ? null : 1.1,
   stopPrice: action === 'HOLD' ? null : 98.8,
   ensembleId: 'e20240728_000000',

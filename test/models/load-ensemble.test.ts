@@ -381,6 +381,8 @@ describe('predictions', () => {
       close: 100,
       atr: 1,
       stopAtr: 1,
+      atrRatio: 1,
+      spreadBps: 2,
       betaToBitcoin: () => null,
       votes: [...answered, ...abstained],
       ensemble: loaded.ensemble,

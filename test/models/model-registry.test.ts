@@ -54,6 +54,7 @@ describe('list and verify', () => {
       ensemble: { ok: false, error: { code: 'pointer_missing', message: expect.any(String) } },
       ensembles: [],
       models: [],
+      policies: [],
     });
   });
 });

@@ -9,6 +9,7 @@ import { describeProblems, failOnProblems, formatProgress } from '../../format/s
 import { formatTable } from '../../format/text-table.ts';
 import { addRecordedOptions, checkBarRange, parseInstant, type RecordedOptions } from '../../options.ts';
 import { print, printJson } from '../../output.ts';
+import { addEpisodesCommand } from './dataset-episodes.ts';
 import { addFetchCommand } from './dataset-fetch.ts';
 
 interface BuildOptions extends RecordedOptions {
@@ -22,6 +23,7 @@ interface BuildOptions extends RecordedOptions {
 export function addDatasetCommand(program: Command): void {
   const dataset = program.command('dataset').description('datasets for training');
   addFetchCommand(dataset);
+  addEpisodesCommand(dataset);
   addRecordedOptions(dataset.command('build'))
     .description('compute features and labels of recorded candles: OUT/SYMBOL.parquet and OUT/dataset.json')
     .requiredOption('--out <dir>', 'folder to write')

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { KIB } from '../../../lib/core/units.ts';
 import {
   type ListedModel,
+  type ListedPolicy,
   listModels,
   type ModelListing,
   type VerifiedModelRow,
@@ -34,7 +35,12 @@ export function addModelsCommand(program: Command): void {
 
 async function runList(options: ModelsOptions): Promise<void> {
   const listing = await withSystem(options, ({ objects }) => listModels(objects));
-  printListing(listing, options.json, ({ featureSet }) => `features ${featureSet}`);
+  printListing(
+    listing,
+    options.json,
+    ({ featureSet }) => `features ${featureSet}`,
+    () => '',
+  );
 }
 
 async function runVerify(folder: string | undefined, options: ModelsOptions): Promise<void> {
@@ -43,38 +49,46 @@ async function runVerify(folder: string | undefined, options: ModelsOptions): Pr
     folder === undefined
       ? await withSystem(options, ({ objects }) => verifyStoredModels(objects))
       : await verifyStoredModels(openModelsFolder(folder));
-  printListing(listing, options.json, describeVerdict);
-  const failed = listing.models.filter(({ problem }) => problem !== undefined).length;
+  printListing(listing, options.json, describeVerdict, describeVerdict);
+  const all = [...listing.models, ...listing.policies];
+  const failed = all.filter(({ problem }) => (problem ?? null) !== null).length;
   if (!listing.ensemble.ok) throw new CommandFailure(listing.ensemble.error.message);
   if (failed > 0)
-    throw new CommandFailure(
-      `${failed} of ${listing.models.length} models failed verification: see the list above`,
-    );
+    throw new CommandFailure(`${failed} of ${all.length} models failed verification: see the list above`);
 }
 
-const describeVerdict = ({ problem }: VerifiedModelRow): string =>
-  problem === undefined ? 'verified' : `${problem.reason}: ${problem.message}`;
+const describeVerdict = ({ problem }: Pick<VerifiedModelRow, 'problem'> | ListedPolicy): string =>
+  problem === undefined || problem === null ? 'verified' : `${problem.reason}: ${problem.message}`;
 
 function printListing<Row extends ListedModel>(
-  { ensemble, ensembles, models }: ModelListing<Row>,
+  { ensemble, ensembles, models, policies }: ModelListing<Row>,
   json: boolean,
   describe: (row: Row) => string,
+  describePolicy: (policy: ListedPolicy) => string,
 ): void {
   if (json) {
-    printJson({ ensemble: ensemble.ok ? ensemble.value : null, ensembles, models });
+    printJson({ ensemble: ensemble.ok ? ensemble.value : null, ensembles, models, policies });
     return;
   }
   print(
     ensemble.ok ? `active ensemble ${ensemble.value.id}` : `no active ensemble: ${ensemble.error.message}`,
   );
   for (const { id, status } of ensembles) if (status !== 'active') print(`${status} ensemble ${id}`);
-  const rows = models.map((row) => [
+  const rowOf = (row: ListedModel | ListedPolicy, part: string, state: string) => [
     row.name,
     row.version,
-    row.weight === null ? 'not active' : `weight ${row.weight.toFixed(3)}`,
+    part,
     row.bytes === null ? 'missing' : `${Math.ceil(row.bytes / KIB)} KiB`,
-    [...(row.quarantine === null ? [] : [`QUARANTINED: ${row.quarantine}`]), describe(row)].join('; '),
-  ]);
+    [...(row.quarantine === null ? [] : [`QUARANTINED: ${row.quarantine}`]), state]
+      .filter((text) => text !== '')
+      .join('; '),
+  ];
+  const rows = [
+    ...models.map((row) =>
+      rowOf(row, row.weight === null ? 'not active' : `weight ${row.weight.toFixed(3)}`, describe(row)),
+    ),
+    ...policies.map((row) => rowOf(row, row.isActive ? 'sizes entries' : 'not active', describePolicy(row))),
+  ];
   print(
     formatTable({ head: ['model', 'version', 'in the ensemble', 'size', 'state'], rows, left: [0, 1, 2, 4] }),
   );

@@ -5,6 +5,7 @@ import {
   type BacktestSettings,
   parseSetting,
   SETTING_NAMES,
+  type SettingName,
 } from '../../../lib/research/backtest-settings.ts';
 import type { ProgressLine } from '../../format/progress-line.ts';
 import { createTimeLeft } from '../../format/time-left.ts';
@@ -25,14 +26,21 @@ export interface TradedRangeOptions extends RecordedModelsOptions {
 const DEPOSIT_USDT = 10_000;
 
 export const addTradedRangeOptions = (command: Command): Command =>
+  addReplayedRangeOptions(command).option(
+    '--deposit <usdt>',
+    'initial deposit of the account',
+    parseCount,
+    DEPOSIT_USDT,
+  );
+
+export const addReplayedRangeOptions = (command: Command): Command =>
   addRecordedModelsOptions(command)
     .requiredOption('--from <iso>', 'first bar to trade; earlier bars feed the features', parseInstant)
     .requiredOption('--to <iso>', 'end, exclusive; later candles are not read', parseInstant)
-    .option('--deposit <usdt>', 'initial deposit of the account', parseCount, DEPOSIT_USDT)
     .option('--predictions <file>', "cache of the models' answers, reused when it fits");
 
 /** The options as both use cases take them. */
-export function tradedRangeOf(options: TradedRangeOptions, progress: ProgressLine) {
+export function tradedRangeOf(options: Omit<TradedRangeOptions, 'deposit'>, progress: ProgressLine) {
   const timeLeft = createTimeLeft();
   return {
     dataFolder: options.data,
@@ -40,7 +48,6 @@ export function tradedRangeOf(options: TradedRangeOptions, progress: ProgressLin
     symbols: options.symbols,
     fromMs: options.from,
     toMs: options.to,
-    depositUsdt: options.deposit,
     predictionsFile: options.predictions,
     settings: settingsOf({ ...options }),
     onSymbol: ({
@@ -56,8 +63,8 @@ export function tradedRangeOf(options: TradedRangeOptions, progress: ProgressLin
 }
 
 /** One option for each setting, without a default: what is not given stays as released. */
-export function addSettingsOptions(command: Command): Command {
-  for (const name of SETTING_NAMES) {
+export function addSettingsOptions(command: Command, names: readonly SettingName[] = SETTING_NAMES): Command {
+  for (const name of names) {
     const { option, meaning, yesOrNo } = BACKTEST_SETTINGS[name];
     if (yesOrNo) command.option(`--${option}`, meaning);
     else

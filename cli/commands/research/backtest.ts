@@ -38,6 +38,7 @@ async function runBacktest(options: BacktestOptions): Promise<void> {
   const progress = await createProgressLine();
   const tested = await backtestFolder({
     ...tradedRangeOf(options, progress),
+    depositUsdt: options.deposit,
     withBreaker: options.breaker,
   }).finally(progress.end);
   if (!tested.ok) throw toCommandError(tested.error);

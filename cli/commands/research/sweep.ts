@@ -47,7 +47,7 @@ async function runSweep(options: SweepOptions): Promise<void> {
     throw new UsageError('--vary names a setting twice: list all its values once');
   const { sweepFolder } = await import('../../../lib/runtime/compose/research/sweep.ts');
   const progress = await createProgressLine();
-  const traded = tradedRangeOf(options, progress);
+  const traded = { ...tradedRangeOf(options, progress), depositUsdt: options.deposit };
   let trialsLeft = createTimeLeft();
   const swept = await sweepFolder({
     ...traded,

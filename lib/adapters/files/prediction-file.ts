@@ -16,7 +16,7 @@ import {
   type Predictions,
 } from '../../research/use-cases/predictions.ts';
 
-const MAGIC = 'qtrader predictions 3\n';
+const MAGIC = 'qtrader predictions 4\n';
 const TRAILER_BYTES = 8 + MAGIC.length;
 const DIRECTORY_BYTES_MAX = 16 * MIB;
 
@@ -156,13 +156,22 @@ class OpenFile implements PredictionFile {
   }
 }
 
-const COLUMNS = ['openTimeMs', 'close', 'atr', 'stopAtr', 'answers', 'abstentions'] as const;
+const COLUMNS = [
+  'openTimeMs',
+  'close',
+  'atr',
+  'stopAtr',
+  'atrRatio',
+  'spreadBps',
+  'answers',
+  'abstentions',
+] as const;
 
 const bytesOf = (column: Float64Array | Uint8Array): Uint8Array =>
   new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
 
-/** float64 of time, close and two ATRs; of each member three classes and whether it abstained. */
-const bytesIn = ({ rows, members }: Block): number => rows * (4 * 8 + members * (OUTPUT_WIDTH * 8 + 1));
+/** float64 of time, close, two ATRs, their ratio and the spread; of each member three classes and whether it abstained. */
+const bytesIn = ({ rows, members }: Block): number => rows * (6 * 8 + members * (OUTPUT_WIDTH * 8 + 1));
 
 /** undefined for a file that is something else. What the file does not hold is not listed. */
 async function readDirectory(handle: FileHandle): Promise<Block[] | undefined> {

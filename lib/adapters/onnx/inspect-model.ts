@@ -2,7 +2,7 @@
 // once begun can be neither interrupted nor limited.
 import { messageOf } from '../../core/message-of.ts';
 import { MIB } from '../../core/units.ts';
-import type { ModelInput } from '../../models/manifest.ts';
+import type { SessionInput } from '../../models/check-manifest.ts';
 import { dimensionsPerRow, findShapeProblem } from './model-shape.ts';
 import { runNode } from './operators.ts';
 import { countOf, printable, readGraph, type Value } from './read-graph.ts';
@@ -25,7 +25,7 @@ export interface ModelCost {
  * Throws with one line when the model may not run.
  * @param rows of its largest batch
  */
-export function inspectModel(bytes: Uint8Array, input: ModelInput, rows: number): ModelCost {
+export function inspectModel(bytes: Uint8Array, input: SessionInput, rows: number): ModelCost {
   if (bytes.length > MODEL_BYTES_MAX)
     throw new Error(`it has ${bytes.length} bytes, at most ${MODEL_BYTES_MAX} are read`);
   const graph = readGraph(bytes);

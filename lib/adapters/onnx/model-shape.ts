@@ -1,5 +1,5 @@
 // The shapes of a model's values as its manifest declares them, and how they are told from others.
-import type { ModelInput } from '../../models/manifest.ts';
+import type { SessionInput } from '../../models/check-manifest.ts';
 
 /** What a graph or a session says of a value. */
 interface DeclaredValue {
@@ -30,6 +30,6 @@ export function findShapeProblem(
   return fits ? undefined : `${value.name} is ${type} [${shape.map((size) => size || '?')}], ${wanted}`;
 }
 
-export function dimensionsPerRow(input: ModelInput): readonly number[] {
-  return input.kind === 'tabular' ? [input.columns.length] : [input.steps, input.columns.length];
+export function dimensionsPerRow(input: SessionInput): readonly number[] {
+  return input.kind === 'sequence' ? [input.steps, input.columns.length] : [input.columns.length];
 }

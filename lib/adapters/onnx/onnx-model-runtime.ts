@@ -4,9 +4,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { invariant } from '../../core/invariant.ts';
 import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
-import { valuesPerRow } from '../../models/check-manifest.ts';
-import type { ModelInput } from '../../models/manifest.ts';
-import { OUTPUT_WIDTH } from '../../models/model-output.ts';
+import { outputWidthOf, type SessionInput, valuesPerRow } from '../../models/check-manifest.ts';
 import type { ModelRuntime, ModelSession } from '../../models/ports.ts';
 import { inspectModel } from './inspect-model.ts';
 import { dimensionsPerRow, findShapeProblem } from './model-shape.ts';
@@ -30,7 +28,7 @@ const SESSION_OPTIONS: InferenceSession.SessionOptions = {
 
 export interface DeclaredModel {
   readonly bytes: Uint8Array;
-  readonly input: ModelInput;
+  readonly input: SessionInput;
   readonly outputName: string;
 }
 
@@ -58,17 +56,18 @@ async function createSession(model: DeclaredModel): Promise<Result<ModelSession,
 }
 
 /** Rows of the largest batch that the runtime is given. */
-export const chunkRowsOf = ({ kind }: ModelInput): number =>
+export const chunkRowsOf = ({ kind }: SessionInput): number =>
   kind === 'sequence' ? SEQUENCE_CHUNK_ROWS : TABULAR_CHUNK_ROWS;
 
 function wrapSession(session: InferenceSession, { input, outputName }: DeclaredModel): ModelSession {
   const width = valuesPerRow(input);
+  const outputWidth = outputWidthOf(input);
   const run = async (values: Float32Array, rows: number): Promise<Float32Array> => {
     const feeds = { [input.name]: new Tensor('float32', values, [rows, ...dimensionsPerRow(input)]) };
     const output = (await session.run(feeds, [outputName]))[outputName]!;
     const { type, dims, data } = output;
-    if (type !== 'float32' || dims.length !== 2 || dims[0] !== rows || dims[1] !== OUTPUT_WIDTH) {
-      throw new Error(`output ${outputName} is ${type} [${dims}], must be float32 [${rows},${OUTPUT_WIDTH}]`);
+    if (type !== 'float32' || dims.length !== 2 || dims[0] !== rows || dims[1] !== outputWidth) {
+      throw new Error(`output ${outputName} is ${type} [${dims}], must be float32 [${rows},${outputWidth}]`);
     }
     return data as Float32Array;
   };
@@ -76,11 +75,11 @@ function wrapSession(session: InferenceSession, { input, outputName }: DeclaredM
     async answers(values, rows) {
       invariant(values.length === rows * width, `${values.length} input values for ${rows} rows of ${width}`);
       const chunkRows = chunkRowsOf(input);
-      const output = new Float32Array(rows * OUTPUT_WIDTH);
+      const output = new Float32Array(rows * outputWidth);
       for (let row = 0; row < rows; row += chunkRows) {
         const count = Math.min(chunkRows, rows - row);
         const chunk = values.subarray(row * width, (row + count) * width);
-        output.set(await run(chunk, count).catch(rethrowOneLine), row * OUTPUT_WIDTH);
+        output.set(await run(chunk, count).catch(rethrowOneLine), row * outputWidth);
       }
       return output;
     },
@@ -101,7 +100,7 @@ function findUndeclared(session: InferenceSession, { input, outputName }: Declar
   return (
     findShapeProblem(inputMetadata[0]!, dimensionsPerRow(input)) ??
     // An exporter may leave the output's width open; every run checks it.
-    findShapeProblem(output, [OUTPUT_WIDTH], { widthMayBeOpen: true })
+    findShapeProblem(output, [outputWidthOf(input)], { widthMayBeOpen: true })
   );
 }
 

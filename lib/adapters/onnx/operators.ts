@@ -303,6 +303,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map([
   ['ReduceSum', operator(reduceSum, 'keepdims', 'noop_with_empty_axes')],
   ['Relu', operator(same)],
   ['Reshape', operator(reshape, 'allowzero')],
+  ['Sigmoid', operator(same)],
   ['Shape', operator((call) => give({ dims: [call.input(0).dims.length], integers: call.input(0).dims }))],
   ['Slice', operator(slice)],
   ['Softmax', operator(same, 'axis')],

@@ -6,7 +6,8 @@ import { driftRecordSchema } from '../../models/drift-record.ts';
 import { type EnsembleMember, ensembleSchema, manifestKey, quarantineKey } from '../../models/ensemble.ts';
 import { manifestSchema } from '../../models/manifest.ts';
 import { parseManifest } from '../../models/parse-document.ts';
-import { findQuarantine } from '../../models/use-cases/load-model.ts';
+import type { NamedPolicy } from '../../models/sizing-policy.ts';
+import { findQuarantine, readQuarantine } from '../../models/use-cases/load-model.ts';
 import {
   type EnsembleFailure,
   readCurrentEnsemble,
@@ -28,6 +29,12 @@ const memberSchema = z.strictObject({
 });
 type Member = z.infer<typeof memberSchema>;
 
+const policySchema = z.strictObject({
+  name: z.string(),
+  version: z.string(),
+  quarantine: z.string().nullable().describe('Why an operator took it out of service: nothing is entered.'),
+});
+
 const ensembleAnswerSchema = ensembleSchema
   .pick({
     id: true,
@@ -40,7 +47,12 @@ const ensembleAnswerSchema = ensembleSchema
     stopAtrTimeframe: true,
     holdBars: true,
   })
-  .extend({ members: z.array(memberSchema) });
+  .extend({
+    members: z.array(memberSchema),
+    sizingPolicy: policySchema
+      .nullable()
+      .describe('What scales every entry, from nothing to its full size; null: a constant, the full size.'),
+  });
 
 export const modelsAnswerSchema = z.strictObject({
   active: ensembleAnswerSchema.nullable(),
@@ -79,9 +91,19 @@ async function readShadow(objects: ObjectStore) {
 }
 
 async function describeEnsemble(objects: ObjectStore, { ensemble }: StoredEnsemble) {
-  const { schemaVersion: _, members, ...rest } = ensemble;
-  return { ...rest, members: await Promise.all(members.map((member) => describeMember(objects, member))) };
+  const { schemaVersion: _, members, sizingPolicy, ...rest } = ensemble;
+  return {
+    ...rest,
+    members: await Promise.all(members.map((member) => describeMember(objects, member))),
+    sizingPolicy: sizingPolicy && (await describePolicy(objects, sizingPolicy)),
+  };
 }
+
+const describePolicy = async (objects: ObjectStore, { name, version }: NamedPolicy) => ({
+  name,
+  version,
+  quarantine: await readQuarantine(objects, { name, version }),
+});
 
 async function describeMember(objects: ObjectStore, member: EnsembleMember): Promise<Member> {
   const { name, version, weight } = member;

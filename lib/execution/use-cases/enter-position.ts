@@ -38,16 +38,17 @@ import type { EntryOrder } from '../order.ts';
 import { planEntry } from '../plan-entry.ts';
 import type { OrderRecord } from '../records.ts';
 import { SEND_WINDOW_MS } from '../send-window.ts';
+import { type EntrySizing, entryShare } from './entry-share.ts';
 import { executionRecords } from './execution-records.ts';
 import { openPosition, protect } from './positions/protect-position.ts';
 import { type ExecutionContext, newOrderRecord, refreshOrder, sendOrder } from './send-order.ts';
 
 export type ActingSignal = Signal & { readonly action: 'BUY' | 'SELL' };
 
-/** Scales an entry, 0…1. */
+/** Scales an entry, 0…1, beside the ensemble's sizing policy: a backtest may ask what others would have done. */
 export type Policy = (signal: Signal) => number;
 
-/** Until a policy is learned, every entry has its full size. */
+/** Entries have the size that limits and sizing policy give them. */
 export const FULL_SIZE: Policy = () => 1;
 
 /** What all entries of a run have in common. */
@@ -56,6 +57,7 @@ export interface EntrySession {
   /** Shared by the plans of a run; an approval is checked against a reading of its own. */
   readonly flagsOf: FlagReader;
   readonly policy: Policy;
+  readonly sizing: EntrySizing;
   readonly limits: TradingLimits;
   /** Of this function. */
   readonly codeVersion: string;
@@ -96,13 +98,13 @@ export async function enterPosition(session: EntrySession, signal: ActingSignal)
   if (denial !== undefined) return outcome(denial);
   // Planned once at the prices at hand, so that most denials cost the exchange nothing, then again at a fresh one.
   const first = await planNow(session, signal, session.prices.get(signal.symbol));
-  if (!first.ok) return { outcomes: first.error, message: '' };
+  if (!first.ok) return first.error;
   const prepared = await context.broker.prepare(signal.symbol);
   if (!prepared.ok) return outcome('exchange_unavailable', prepared.error.message);
   const fresh = await context.broker.prices([signal.symbol]);
   if (!fresh.ok) return outcome('exchange_unavailable', fresh.error.message);
   const planned = await planNow(session, signal, fresh.value.get(signal.symbol));
-  if (!planned.ok) return { outcomes: planned.error, message: '' };
+  if (!planned.ok) return planned.error;
 
   const { order, gate, now, limits } = planned.value;
   const nowMs = context.clock.nowMs();
@@ -151,31 +153,35 @@ async function planNow(
   session: EntrySession,
   signal: ActingSignal,
   price: number | undefined,
-): Promise<Result<PlannedEntry, readonly DecisionOutcome[]>> {
+): Promise<Result<PlannedEntry, EntryOutcome>> {
   const { context, equity, filters: allFilters, ensemble, policy } = session;
   const { risk, broker, clock } = context;
   const filters = allFilters.get(signal.symbol);
-  if (equity === undefined) return failure(['equity_unknown']);
-  if (filters === undefined) return failure(['not_listed']);
+  if (equity === undefined) return failure(outcome('equity_unknown'));
+  if (filters === undefined) return failure(outcome('not_listed'));
   // A position without a reservation: one that the position manager has adopted.
   const position = await executionRecords(risk).positions.get(broker.scope, signal.symbol);
-  if (position !== undefined) return failure(['position_open']);
+  if (position !== undefined) return failure(outcome('position_open'));
   const now = await readMode(session.modes, () => session.flagsOf('recent'));
   const account = allowance(now, equity.equityMicroUsdt);
   const { gate } = now;
-  if (account === undefined || gate === undefined || now.scope !== broker.scope) return failure(['mode_off']);
+  if (account === undefined || gate === undefined || now.scope !== broker.scope)
+    return failure(outcome('mode_off'));
   const differences = versionDifferences(session.codeVersion, [
     ['infer', signal.codeVersion],
     ['manage-positions', equity.codeVersion],
     ['circuit-breaker', gate.leaseCodeVersion],
   ]);
-  if (differences.length > 0) return failure(['version_mismatch']);
+  if (differences.length > 0) return failure(outcome('version_mismatch'));
+  const moment = { account, gate, limits: session.limits, nowMs: clock.nowMs() };
+  const share = await entryShare(session.sizing, signal, moment);
+  if (!share.ok) return failure(outcome('policy_unavailable', share.error));
   const planned = planEntry({
     scope: broker.scope,
     signal,
     price: price ?? Number.NaN,
     volatilityPerBar: volatilityPerBar(signal),
-    policy: policy(signal),
+    policy: policy(signal) * share.value,
     stopAtrMultiple: ensemble.stopAtrMultiple,
     filters,
     brackets: session.brackets.get(signal.symbol),
@@ -183,7 +189,7 @@ async function planNow(
     limits: session.limits,
     nowMs: clock.nowMs(),
   });
-  if (!planned.ok) return planned;
+  if (!planned.ok) return failure({ outcomes: planned.error, message: '' });
   return success({ order: planned.value, now, gate, limits: bookLimits(account, session.limits) });
 }
 

@@ -9,6 +9,7 @@ import type { BarDecided } from '../../inference/infer-events.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import type { Signal } from '../../inference/signal.ts';
 import { readCurrentEnsemble } from '../../models/use-cases/read-ensemble.ts';
+import type { SizingPolicies } from '../../models/use-cases/sizing-policies.ts';
 import { versionDifferences } from '../../risk/code-version.ts';
 import type { Scope } from '../../risk/gate.ts';
 import type { Versioned } from '../../risk/ports.ts';
@@ -27,6 +28,7 @@ import {
   originDenial,
   type Policy,
 } from './enter-position.ts';
+import { openSizing } from './entry-share.ts';
 import { executionRecords } from './execution-records.ts';
 import { sendExit } from './positions/protect-position.ts';
 import { readDecidedSignals } from './read-decided-signals.ts';
@@ -42,6 +44,8 @@ export interface ExecuteDependencies extends ModeSources {
   /** Rejects when the account cannot be opened at all. */
   readonly brokerOf: (scope: Scope) => Broker | Promise<Broker>;
   readonly policy: Policy;
+  /** What the ensemble's entries are sized by. */
+  readonly policies: SizingPolicies;
   /** @default TRADING_LIMITS; a backtest may ask what others would have done */
   readonly limits?: TradingLimits;
   /** Of this function. */
@@ -98,6 +102,9 @@ const decided = (signal: ActingSignal, outcomes: readonly DecisionOutcome[], mes
   message,
 });
 
+/** What exits and entries of a run have in common; the rest is asked for when there is something to enter. */
+type RunSession = Omit<EntrySession, 'brackets' | 'sizing'>;
+
 async function decideAll(
   dependencies: ExecuteDependencies,
   run: {
@@ -123,7 +130,7 @@ async function decideAll(
   const context: ExecutionContext = { risk, clock, broker };
   const market = await readMarket(broker, acting);
   if (!market.ok) return all('exchange_unavailable', market.error);
-  const session: Omit<EntrySession, 'brackets'> = {
+  const session: RunSession = {
     modes: dependencies,
     flagsOf,
     policy: dependencies.policy,
@@ -139,11 +146,17 @@ async function decideAll(
   const decisions: Decision[] = [];
   const { against, free } = await splitByPosition(context, acting);
   for (const { signal, position } of against) decisions.push(await leave(session, signal, position));
+  if (free.length === 0) return decisions;
   // Asked for after the exits: no exit waits for what only entries need.
   const brackets = await readBrackets(broker, free);
-  for (const signal of free) {
-    const { outcomes, message } = await enterPosition({ ...session, brackets }, signal);
-    decisions.push(decided(signal, outcomes, message));
+  const sizing = await openSizing(dependencies, current.value.ensemble, { ...now, nowMs: clock.nowMs() });
+  try {
+    for (const signal of free) {
+      const { outcomes, message } = await enterPosition({ ...session, brackets, sizing }, signal);
+      decisions.push(decided(signal, outcomes, message));
+    }
+  } finally {
+    if (sizing.policy.ok) await sizing.policy.value?.release();
   }
   return decisions;
 }
@@ -191,7 +204,7 @@ async function splitByPosition({ risk, broker }: ExecutionContext, acting: reado
 
 /** Closes a position that the signal is against. Nothing of it needs the gate. */
 async function leave(
-  session: Omit<EntrySession, 'brackets'>,
+  session: RunSession,
   signal: ActingSignal,
   position: Versioned<PositionRecord>,
 ): Promise<Decision> {

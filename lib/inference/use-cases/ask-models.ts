@@ -28,6 +28,8 @@ export interface SymbolRow {
 }
 
 const ATR_COLUMN = FEATURE_NAMES.indexOf('atr_14_pct');
+const ATR_RATIO_COLUMN = FEATURE_NAMES.indexOf('atr_ratio');
+const SPREAD_COLUMN = FEATURE_NAMES.indexOf('corwin_schultz_20');
 const SEQUENCE_COLUMN_INDEXES = SEQUENCE_COLUMNS.map((name) => FEATURE_NAMES.indexOf(name));
 
 /**
@@ -86,11 +88,16 @@ export async function askModels(
       ballots[index]!.push(vote);
     });
   }
-  const signals = rows.map(({ symbol, barOpenTimeMs, close, atr, stopAtrOf, betaToBitcoin }, index) => {
-    const stopAtr = stopAtrOf(ensemble.stopAtrTimeframe);
-    const votes = ballots[index]!;
-    return decideSignal({ symbol, barOpenTimeMs, close, atr, stopAtr, betaToBitcoin, votes, ensemble });
-  });
+  const signals = rows.map(
+    ({ symbol, barOpenTimeMs, close, atr, stopAtrOf, tabular, betaToBitcoin }, index) =>
+      decideSignal({
+        ...{ symbol, barOpenTimeMs, close, atr, betaToBitcoin, ensemble },
+        stopAtr: stopAtrOf(ensemble.stopAtrTimeframe),
+        atrRatio: tabular[ATR_RATIO_COLUMN]!,
+        spreadBps: tabular[SPREAD_COLUMN]! * 10_000,
+        votes: ballots[index]!,
+      }),
+  );
   return { signals, quarantined: silent };
 }
 

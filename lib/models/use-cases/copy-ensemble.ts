@@ -14,9 +14,11 @@ import {
   modelKey,
   POINTER_KEY,
 } from '../ensemble.ts';
+import { policyKey, policyManifestKey } from '../sizing-policy.ts';
 import { type ModelSource, proveModel } from './load-model.ts';
 import { readCurrentEnsemble } from './read-ensemble.ts';
 import { readFeatureProfile } from './read-profile.ts';
+import { describePolicyProblem, provePolicy } from './sizing-policies.ts';
 
 /** Why an ensemble was not copied. Closed; the active ensemble stays. */
 interface CopyFailure {
@@ -42,7 +44,7 @@ export interface CopyRequest {
 }
 
 /**
- * Copies the ensemble that the pointer of `from` names, with its feature profile if it has one, after proving every member, and
+ * Copies the ensemble that the pointer of `from` names, with its feature profile if it has one, after proving every member and the policy, and
  * fills in the VersionIds of the target store. Without a proof nothing is written. Repeating it changes nothing.
  */
 export async function copyEnsemble(request: CopyRequest): Promise<Result<CopiedEnsemble, CopyFailure>> {
@@ -71,30 +73,36 @@ async function copyVerified({
       `${member.name} ${member.version}: ${problem.reason}: ${problem.message}`,
     );
   }
+  const policyProblem =
+    source.sizingPolicy &&
+    (await provePolicy({ store: from, runtime }, source.sizingPolicy, source.sizingPolicy));
+  if (source.sizingPolicy !== null && policyProblem)
+    return refuse('verification_failed', describePolicyProblem(source.sizingPolicy, policyProblem));
   const profile = await readFeatureProfile(from, source.id);
   if (!profile.ok) return refuse('source_invalid', profile.error);
   let uploaded = 0;
   const members: EnsembleMember[] = [];
   for (const member of source.members) {
-    let versionId: string | undefined;
-    // The model last: its VersionId is the one that the ensemble names.
-    for (const [key, sha256] of [
-      [manifestKey(member), member.manifestSha256],
-      [modelKey(member), member.sha256],
-    ] as const) {
-      const body = (await from.get(key))?.body;
-      if (body === undefined || sha256Of(body) !== sha256) {
-        return refuse('verification_failed', `${key} changed while it was copied; try again`);
-      }
-      const stored = await putImmutable(to, key, body);
-      if (!stored.ok) return stored;
-      if (stored.value.written) uploaded++;
-      versionId = stored.value.versionId;
-    }
-    members.push({ ...member, versionId: versionId ?? null });
+    const copied = await copyPair({ from, to }, member, {
+      manifest: manifestKey(member),
+      model: modelKey(member),
+    });
+    if (!copied.ok) return copied;
+    uploaded += copied.value.uploaded;
+    members.push({ ...member, versionId: copied.value.versionId });
+  }
+  let { sizingPolicy } = source;
+  if (sizingPolicy !== null) {
+    const keys = { manifest: policyManifestKey(sizingPolicy), model: policyKey(sizingPolicy) };
+    const copied = await copyPair({ from, to }, sizingPolicy, keys);
+    if (!copied.ok) return copied;
+    uploaded += copied.value.uploaded;
+    sizingPolicy = { ...sizingPolicy, versionId: copied.value.versionId };
   }
   const { id } = source;
-  const documents: [string, Uint8Array][] = [[ensembleKey(id), encodeJson({ ...source, members })]];
+  const documents: [string, Uint8Array][] = [
+    [ensembleKey(id), encodeJson({ ...source, members, sizingPolicy })],
+  ];
   if (profile.value !== undefined) documents.unshift([profile.value.key, profile.value.body]);
   for (const [key, body] of documents) {
     const stored = await putImmutable(to, key, body);
@@ -103,6 +111,31 @@ async function copyVerified({
   }
   const isSet = pointer === 'set_first' && (await setFirstPointer(to, id));
   return success({ ensembleId: id, uploaded, pointer: isSet ? 'set' : 'untouched' });
+}
+
+/** Copies a manifest and its model, as the ensemble names them. */
+async function copyPair(
+  { from, to }: Pick<CopyRequest, 'from' | 'to'>,
+  named: { readonly sha256: string; readonly manifestSha256: string },
+  keys: { readonly manifest: string; readonly model: string },
+): Promise<Result<{ uploaded: number; versionId: string | null }, CopyFailure>> {
+  let uploaded = 0;
+  let versionId: string | undefined;
+  // The model last: its VersionId is the one that the ensemble names.
+  for (const [key, sha256] of [
+    [keys.manifest, named.manifestSha256],
+    [keys.model, named.sha256],
+  ] as const) {
+    const body = (await from.get(key))?.body;
+    if (body === undefined || sha256Of(body) !== sha256) {
+      return refuse('verification_failed', `${key} changed while it was copied; try again`);
+    }
+    const stored = await putImmutable(to, key, body);
+    if (!stored.ok) return stored;
+    if (stored.value.written) uploaded++;
+    versionId = stored.value.versionId;
+  }
+  return success({ uploaded, versionId: versionId ?? null });
 }
 
 /** Writes an object once; the same bytes again are no conflict. */

@@ -12,7 +12,7 @@ import {
   type ModelProblem,
 } from '../check-manifest.ts';
 import { manifestKey, modelKey, quarantineKey } from '../ensemble.ts';
-import { decodeGoldenVectors, findGoldenProblem } from '../golden-vectors.ts';
+import { decodeGoldenVectors, findGoldenProblem, type ProvenManifest } from '../golden-vectors.ts';
 import type { ModelManifest } from '../manifest.ts';
 import { parseManifest, parseQuarantine } from '../parse-document.ts';
 import type { ModelRuntime, ModelSession } from '../ports.ts';
@@ -23,33 +23,64 @@ export interface ModelSource {
   readonly runtime: ModelRuntime;
 }
 
-interface VerifiedModel {
-  readonly manifest: ModelManifest;
-  /** The caller's to release. */
-  readonly session: ModelSession;
-}
-
 /** The result of a load, and which objects it read: as long as those are unchanged, so is the result. */
 export interface ModelLoad {
-  readonly result: Result<VerifiedModel, ModelProblem>;
+  readonly result: Result<Proven<ModelManifest>, ModelProblem>;
   /** undefined when the store could not say. */
   readonly fingerprint: string | undefined;
 }
 
 /** Never throws: a malformed model and an unreadable store are results. */
-export async function loadModel(
-  { store, runtime }: ModelSource,
+export const loadModel = (
+  source: ModelSource,
   model: ModelIdentity,
   expectation?: MemberExpectation,
-): Promise<ModelLoad> {
+): Promise<ModelLoad> =>
+  loadProven(source, model, {
+    keys: modelKeys(model),
+    check: (bytes, modelObject) => checkManifest({ model, bytes, modelObject, expectation }),
+  });
+
+/** Where the parts of a model or a policy stand. */
+interface ProvenKeys {
+  readonly manifest: string;
+  readonly model: string;
+  readonly quarantine: string;
+}
+
+const modelKeys = (model: ModelIdentity): ProvenKeys => ({
+  manifest: manifestKey(model),
+  model: modelKey(model),
+  quarantine: quarantineKey(model),
+});
+
+/** What a load has proven. The session is the caller's to release. */
+export interface Proven<Manifest> {
+  readonly manifest: Manifest;
+  readonly session: ModelSession;
+}
+
+/** The steps that every model and policy has to pass; `check` judges the manifest's own bytes. Never throws. */
+export async function loadProven<Manifest extends ProvenManifest>(
+  { store, runtime }: ModelSource,
+  model: ModelIdentity,
+  how: {
+    readonly keys: ProvenKeys;
+    readonly check: (bytes: Uint8Array, modelObject: ObjectInfo) => Result<Manifest, ModelProblem>;
+  },
+): Promise<{
+  readonly result: Result<Proven<Manifest>, ModelProblem>;
+  readonly fingerprint: string | undefined;
+}> {
+  const { keys, check } = how;
   let manifestObject: StoredObject | undefined;
   let modelObject: typeof manifestObject;
   let order: typeof manifestObject;
   try {
     [manifestObject, modelObject, order] = await Promise.all([
-      store.get(manifestKey(model)),
-      store.get(modelKey(model)),
-      store.get(quarantineKey(model)),
+      store.get(keys.manifest),
+      store.get(keys.model),
+      store.get(keys.quarantine),
     ]);
   } catch (error) {
     return { result: problem('store_unavailable', messageOf(error)), fingerprint: undefined };
@@ -57,33 +88,42 @@ export async function loadModel(
   const fingerprint = fingerprintOf(manifestObject, modelObject, order);
   const quarantined = order && findQuarantine(order);
   if (quarantined !== undefined) return { result: failure(quarantined), fingerprint };
-  if (manifestObject === undefined) return { result: missing(manifestKey(model)), fingerprint };
-  if (modelObject === undefined) return { result: missing(modelKey(model)), fingerprint };
+  if (manifestObject === undefined) return { result: missing(keys.manifest), fingerprint };
+  if (modelObject === undefined) return { result: missing(keys.model), fingerprint };
 
-  const manifest = checkManifest({ model, bytes: manifestObject.body, modelObject, expectation });
+  const manifest = check(manifestObject.body, modelObject);
   if (!manifest.ok) return { result: manifest, fingerprint };
+  const { name, version } = manifest.value;
+  if (name !== model.name || version !== model.version)
+    return {
+      result: problem('manifest_mismatch', `manifest of ${name} ${version} stands at ${keys.manifest}`),
+      fingerprint,
+    };
   const bytesProblem = findBytesProblem(manifest.value, modelObject.body);
   if (bytesProblem !== undefined) return { result: failure(bytesProblem), fingerprint };
   return { result: await startSession(runtime, manifest.value, modelObject.body), fingerprint };
 }
 
 /** Identity of the objects that a load reads, as they are in the store now; fails with one line when it cannot be read. */
-export async function fingerprintModel(
+export async function fingerprintProven(
   store: ObjectStore,
-  model: ModelIdentity,
+  keys: ProvenKeys,
 ): Promise<Result<string, string>> {
   try {
     const [manifest, bytes, order] = await Promise.all([
-      store.head(manifestKey(model)),
-      store.head(modelKey(model)),
+      store.head(keys.manifest),
+      store.head(keys.model),
       // Mostly absent, and an absent key costs S3 one GET but two HEADs.
-      store.get(quarantineKey(model)),
+      store.get(keys.quarantine),
     ]);
     return success(fingerprintOf(manifest, bytes, order));
   } catch (error) {
     return failure(messageOf(error));
   }
 }
+
+export const fingerprintModel = (store: ObjectStore, model: ModelIdentity): Promise<Result<string, string>> =>
+  fingerprintProven(store, modelKeys(model));
 
 function fingerprintOf(...objects: (ObjectInfo | undefined)[]): string {
   return JSON.stringify(objects.map((info) => info && [info.etag, info.bytes, info.versionId ?? null]));
@@ -110,33 +150,39 @@ function checkManifest(loaded: {
   expectation: MemberExpectation | undefined;
 }): Result<ModelManifest, ModelProblem> {
   const { model, bytes, modelObject, expectation } = loaded;
-  if (expectation !== undefined) {
-    const { manifestSha256, versionId } = expectation.member;
-    if (versionId !== null && modelObject.versionId !== undefined && modelObject.versionId !== versionId) {
-      return problem(
-        'object_changed',
-        `model.onnx is version ${modelObject.versionId}, the ensemble names ${versionId}`,
-      );
-    }
-    const sha256 = sha256Of(bytes);
-    if (sha256 !== manifestSha256)
-      return problem('sha256_mismatch', describeHash('manifest.json', sha256, manifestSha256));
-  }
+  const changed = expectation && findChange(expectation.member, bytes, modelObject);
+  if (changed !== undefined) return failure(changed);
   const parsed = parseManifest(bytes, `manifest of ${model.name} ${model.version}`);
   if (!parsed.ok) return problem('manifest_invalid', parsed.error);
   const manifest = parsed.value;
-  if (manifest.name !== model.name || manifest.version !== model.version) {
-    return problem(
-      'manifest_mismatch',
-      `manifest of ${manifest.name} ${manifest.version} stands at ${manifestKey(model)}`,
-    );
-  }
   const mismatch =
     (expectation && findMemberMismatch(manifest, expectation)) ?? findFeatureMismatch(manifest);
   return mismatch === undefined ? success(manifest) : failure(mismatch);
 }
 
-function findBytesProblem(manifest: ModelManifest, bytes: Uint8Array): ModelProblem | undefined {
+/** What stands in the store instead of what an ensemble names. */
+export function findChange(
+  named: { readonly manifestSha256: string; readonly versionId: string | null },
+  manifestBytes: Uint8Array,
+  { versionId }: ObjectInfo,
+): ModelProblem | undefined {
+  if (named.versionId !== null && versionId !== undefined && versionId !== named.versionId)
+    return {
+      reason: 'object_changed',
+      message: `model.onnx is version ${versionId}, the ensemble names ${named.versionId}`,
+    };
+  const sha256 = sha256Of(manifestBytes);
+  if (sha256 === named.manifestSha256) return undefined;
+  return {
+    reason: 'sha256_mismatch',
+    message: describeHash('manifest.json', sha256, named.manifestSha256),
+  };
+}
+
+function findBytesProblem(
+  manifest: Pick<ModelManifest, 'sha256' | 'bytes'>,
+  bytes: Uint8Array,
+): ModelProblem | undefined {
   const sha256 = sha256Of(bytes);
   if (sha256 === manifest.sha256 && bytes.length === manifest.bytes) return undefined;
   const message =
@@ -146,11 +192,11 @@ function findBytesProblem(manifest: ModelManifest, bytes: Uint8Array): ModelProb
   return { reason: 'sha256_mismatch', message };
 }
 
-async function startSession(
+async function startSession<Manifest extends ProvenManifest>(
   runtime: ModelRuntime,
-  manifest: ModelManifest,
+  manifest: Manifest,
   bytes: Uint8Array,
-): Promise<Result<VerifiedModel, ModelProblem>> {
+): Promise<Result<Proven<Manifest>, ModelProblem>> {
   const golden = decodeGoldenVectors(manifest);
   if (!golden.ok) return problem('manifest_invalid', golden.error);
   const created = await runtime.createSession({
@@ -177,7 +223,7 @@ export async function proveModel(...load: Parameters<typeof loadModel>): Promise
   return undefined;
 }
 
-const problem = (reason: ModelAbstentionReason, message: string) =>
+export const problem = (reason: ModelAbstentionReason, message: string) =>
   failure<ModelProblem>({ reason, message });
 const missing = (key: string) => problem('model_missing', `${key} is not in the store`);
 const describeHash = (file: string, actual: string, expected: string) =>

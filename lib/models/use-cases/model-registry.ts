@@ -3,13 +3,15 @@
 import type { ObjectStore } from '../../core/ports.ts';
 import { type Result, success } from '../../core/result.ts';
 import { findFeatureMismatch, type ModelProblem } from '../check-manifest.ts';
-import { type Ensemble, type EnsembleMember, ensembleIdSchema, manifestKey, modelKey } from '../ensemble.ts';
+import { type Ensemble, ensembleIdSchema, manifestKey, modelKey } from '../ensemble.ts';
 import { modelNameSchema, modelVersionSchema } from '../manifest.ts';
 import { parseManifest } from '../parse-document.ts';
+import { type NamedPolicy, POLICIES_PREFIX, policyKey } from '../sizing-policy.ts';
 import type { ModelIdentity } from '../vote.ts';
 import { type ModelSource, proveModel, readQuarantine } from './load-model.ts';
 import { type EnsembleFailure, readCurrentEnsemble, readShadowId } from './read-ensemble.ts';
 import { readPointer } from './release-pointer.ts';
+import { provePolicy } from './sizing-policies.ts';
 
 export interface ListedModel extends ModelIdentity {
   /** Of model.onnx; null when it is not there. */
@@ -20,6 +22,17 @@ export interface ListedModel extends ModelIdentity {
   readonly quarantine: string | null;
   /** Does the model read this code's features? unknown when its manifest cannot be read. */
   readonly featureSet: 'ok' | 'mismatch' | 'unknown';
+}
+
+/** A version of a sizing policy. */
+export interface ListedPolicy extends ModelIdentity {
+  /** Of model.onnx; null when it is not there. */
+  readonly bytes: number | null;
+  /** Whether the active ensemble names it. */
+  readonly isActive: boolean;
+  readonly quarantine: string | null;
+  /** Why it could not serve; null when it passed every check, or was only listed. */
+  readonly problem: ModelProblem | null;
 }
 
 export interface VerifiedModelRow extends ListedModel {
@@ -41,6 +54,8 @@ export interface ModelListing<Row extends ListedModel> {
   readonly ensembles: readonly ListedEnsemble[];
   /** Every model version in the store, and every member of the ensemble whether stored or not; by name, then version. */
   readonly models: readonly Row[];
+  /** Every version of a sizing policy in the store, and the one that the ensemble names whether stored or not. */
+  readonly policies: readonly ListedPolicy[];
 }
 
 /** Throws StoreError when the store cannot be read. */
@@ -48,7 +63,7 @@ export async function listModels(store: ObjectStore): Promise<ModelListing<Liste
   const current = await readCurrentEnsemble(store);
   const ensemble = current.ok ? success(current.value.ensemble) : current;
   const ensembles = await listEnsembles(store);
-  const identities = await findModels(store, ensemble.ok ? ensemble.value.members : []);
+  const identities = await findStored(store, 'models/', ensemble.ok ? ensemble.value.members : []);
   const models = await Promise.all(
     identities.map(async (model) => {
       const [manifest, info, quarantine] = await Promise.all([
@@ -65,7 +80,30 @@ export async function listModels(store: ObjectStore): Promise<ModelListing<Liste
       };
     }),
   );
-  return { ensemble, ensembles, models };
+  const policies = await listPolicies(store, ensemble, async () => null);
+  return { ensemble, ensembles, models, policies };
+}
+
+async function listPolicies(
+  store: ObjectStore,
+  ensemble: Result<Ensemble, EnsembleFailure>,
+  prove: (policy: ModelIdentity, named: NamedPolicy | undefined) => Promise<ModelProblem | null>,
+): Promise<ListedPolicy[]> {
+  const active = ensemble.ok ? ensemble.value.sizingPolicy : null;
+  const rows: ListedPolicy[] = [];
+  for (const { name, version } of await findStored(store, POLICIES_PREFIX, active === null ? [] : [active])) {
+    const policy = { name, version };
+    const isActive = active?.name === name && active.version === version;
+    const info = await store.head(policyKey(policy));
+    rows.push({
+      ...policy,
+      isActive,
+      bytes: info?.bytes ?? null,
+      quarantine: await readQuarantine(store, policy),
+      problem: await prove(policy, isActive ? active : undefined),
+    });
+  }
+  return rows;
 }
 
 /** Loads and proves every listed model, one after the other. Throws StoreError when the store cannot be read. */
@@ -74,14 +112,20 @@ export async function verifyModels(
   runtime: ModelSource['runtime'],
 ): Promise<ModelListing<VerifiedModelRow>> {
   const { ensemble, ensembles, models } = await listModels(store);
+  const source = { store, runtime };
   const rows: VerifiedModelRow[] = [];
   for (const model of models) {
     const member = memberOf(ensemble, model);
     const expectation =
       ensemble.ok && member !== undefined ? { member, ensemble: ensemble.value } : undefined;
-    rows.push({ ...model, problem: await proveModel({ store, runtime }, model, expectation) });
+    rows.push({ ...model, problem: await proveModel(source, model, expectation) });
   }
-  return { ensemble, ensembles, models: rows };
+  const policies = await listPolicies(
+    store,
+    ensemble,
+    async (policy, named) => (await provePolicy(source, policy, named)) ?? null,
+  );
+  return { ensemble, ensembles, models: rows, policies };
 }
 
 /** Every ensemble in the store, by id. Throws StoreError. */
@@ -107,10 +151,14 @@ const memberOf = (ensemble: Result<Ensemble, EnsembleFailure>, model: ModelIdent
     ? ensemble.value.members.find(({ name, version }) => name === model.name && version === model.version)
     : undefined;
 
-async function findModels(store: ObjectStore, members: readonly EnsembleMember[]): Promise<ModelIdentity[]> {
+async function findStored(
+  store: ObjectStore,
+  prefix: string,
+  named: readonly ModelIdentity[],
+): Promise<ModelIdentity[]> {
   const found = new Map<string, ModelIdentity>();
-  for (const { name, version } of members) found.set(`${name}/${version}`, { name, version });
-  for (const { key } of await store.list('models/')) {
+  for (const { name, version } of named) found.set(`${name}/${version}`, { name, version });
+  for (const { key } of await store.list(prefix)) {
     const [, name, version] = key.split('/');
     if (!modelNameSchema.safeParse(name).success || !modelVersionSchema.safeParse(version).success) continue;
     found.set(`${name}/${version}`, { name: name!, version: version! });

@@ -26,7 +26,7 @@ export interface ModelCard {
 export interface EnsembleCard {
   readonly ensemble: Ensemble;
   readonly status: EnsembleStatus;
-  /** Members that an operator took out of service, and why. */
+  /** Members, and the policy, that an operator took out of service, and why. */
   readonly quarantined: readonly (ModelIdentity & { readonly reason: string })[];
   /** Bars (times shards) that it has decided as a shadow. */
   readonly shadowBars: number;
@@ -67,7 +67,10 @@ export function readEnsembleCard(
     const listed = (await listEnsembles(store)).find((ensemble) => ensemble.id === id);
     const { pointer } = await readPointer(store);
     const reasons = await Promise.all(
-      stored.value.ensemble.members.map(async ({ name, version }) => {
+      [
+        ...stored.value.ensemble.members,
+        ...(stored.value.ensemble.sizingPolicy === null ? [] : [stored.value.ensemble.sizingPolicy]),
+      ].map(async ({ name, version }) => {
         const reason = await readQuarantine(store, { name, version });
         return reason === null ? [] : [{ name, version, reason }];
       }),

@@ -3,6 +3,7 @@
 
 import { type Result, success } from '../../core/result.ts';
 import {
+  type Ensemble,
   type EnsemblePointer,
   POINTER_KEY,
   PREVIOUS_ENSEMBLES_MAX,
@@ -22,6 +23,7 @@ import {
   refuse,
   writeAudited,
 } from './release-pointer.ts';
+import { describePolicyProblem, provePolicy } from './sizing-policies.ts';
 
 /** A signal needs two models that answer; an ensemble with fewer would answer HOLD for ever. */
 const SERVING_MODELS_MIN = 2;
@@ -111,6 +113,9 @@ export function rollbackEnsemble(
     if (!opened.ok) return refuse('ensemble_unusable', opened.error.message);
     await opened.value.release();
     const abstaining = opened.value.quarantined.map(describeProblem);
+    // Without its policy an ensemble enters nothing, which is no reason to stay with a worse one.
+    const policyProblem = await findPolicyProblem(source, opened.value.ensemble);
+    if (policyProblem !== undefined) abstaining.push(policyProblem);
     if (opened.value.serving.length < SERVING_MODELS_MIN)
       return refuse('verification_failed', `${ensembleId} could not decide: ${abstaining.join('; ')}`);
     const written = await writeAudited(
@@ -166,7 +171,7 @@ export function setShadow(
   });
 }
 
-/** undefined: every member passes every check that loading makes, and there are enough of them to decide. */
+/** undefined: every member and the policy pass every check that loading makes, and there are enough of them to decide. */
 async function findEnsembleProblem(source: ModelSource, ensembleId: string) {
   const opened = await openEnsemble(source, ensembleId);
   if (!opened.ok) return refuse('ensemble_unusable', opened.error.message);
@@ -174,8 +179,20 @@ async function findEnsembleProblem(source: ModelSource, ensembleId: string) {
   const { serving, quarantined } = opened.value;
   if (quarantined.length > 0)
     return refuse('verification_failed', quarantined.map(describeProblem).join('; '));
+  const policyProblem = await findPolicyProblem(source, opened.value.ensemble);
+  if (policyProblem !== undefined) return refuse('verification_failed', policyProblem);
   if (serving.length >= SERVING_MODELS_MIN) return undefined;
   return refuse('ensemble_unusable', `${ensembleId} has one model, a signal needs ${SERVING_MODELS_MIN}`);
+}
+
+/** One line; undefined where the ensemble names no policy, or its policy passes every check. */
+async function findPolicyProblem(
+  source: ModelSource,
+  { sizingPolicy }: Pick<Ensemble, 'sizingPolicy'>,
+): Promise<string | undefined> {
+  if (sizingPolicy === null) return undefined;
+  const problem = await provePolicy(source, sizingPolicy, sizingPolicy);
+  return problem && describePolicyProblem(sizingPolicy, problem);
 }
 
 async function provenBetter(

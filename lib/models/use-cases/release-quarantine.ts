@@ -1,9 +1,10 @@
-// Use case: an operator takes one model version out of service, or lifts that order. Effective at the next bar of every function.
+// Use case: an operator takes one version of a model or a sizing policy out of service, or lifts that order. Effective at the next bar of every function.
 
 import type { ObjectStore } from '../../core/ports.ts';
 import type { Result } from '../../core/result.ts';
 import { modelKey, quarantineKey } from '../ensemble.ts';
 import type { QuarantineOrder } from '../quarantine.ts';
+import { policyKey } from '../sizing-policy.ts';
 import type { ModelIdentity } from '../vote.ts';
 import { findQuarantine } from './load-model.ts';
 import {
@@ -28,7 +29,7 @@ export function setQuarantine(
     const isQuarantined = stored !== undefined && findQuarantine(stored) !== undefined;
     if (isQuarantined === (state === 'quarantined'))
       return refuse('already_so', `${name} ${version} is ${isQuarantined ? '' : 'not '}in quarantine`);
-    if (state === 'quarantined' && (await store.head(modelKey(model))) === undefined)
+    if (state === 'quarantined' && !(await isStored(store, model)))
       return refuse('model_unknown', `${modelKey(model)} is not in the store`);
     return writeAudited(
       store,
@@ -45,4 +46,11 @@ export function setQuarantine(
       },
     );
   });
+}
+
+/** As a model, or as a sizing policy. */
+async function isStored(store: ObjectStore, model: ModelIdentity): Promise<boolean> {
+  for (const key of [modelKey(model), policyKey(model)])
+    if ((await store.head(key)) !== undefined) return true;
+  return false;
 }

@@ -35,6 +35,8 @@ export interface Predictions {
   readonly atr: Float64Array;
   /** Of the ensemble's stop timeframe. */
   readonly stopAtr: Float64Array;
+  readonly atrRatio: Float64Array;
+  readonly spreadBps: Float64Array;
   /** [rows, members, 5] as `OUTPUT_COLUMNS` says; zeros where the member abstained. */
   readonly answers: Float64Array;
   /** [rows, members]: 0 where the member answered, else one more than the index of its reason. */
@@ -56,6 +58,8 @@ export const allocatePredictions = (
   close: new Float64Array(rows),
   atr: new Float64Array(rows),
   stopAtr: new Float64Array(rows),
+  atrRatio: new Float64Array(rows),
+  spreadBps: new Float64Array(rows),
   answers: new Float64Array(rows * members * OUTPUT_WIDTH),
   abstentions: new Uint8Array(rows * members),
 });
@@ -99,6 +103,8 @@ function keepSignal(predictions: Predictions, row: number, signal: Signal): void
   predictions.close[row] = signal.close;
   predictions.atr[row] = signal.atr;
   predictions.stopAtr[row] = signal.stopAtr;
+  predictions.atrRatio[row] = signal.atrRatio;
+  predictions.spreadBps[row] = signal.spreadBps;
   votes.forEach((vote, member) => {
     const position = row * votes.length + member;
     if ('abstained' in vote) {
@@ -157,7 +163,7 @@ export function signalOfRow(
   ensemble: Ensemble,
   betas: BetaSource = () => null,
 ): Signal {
-  const { symbol, openTimeMs, close, atr, stopAtr } = predictions;
+  const { symbol, openTimeMs, close, atr, stopAtr, atrRatio, spreadBps } = predictions;
   invariant(row >= 0 && row < openTimeMs.length, `${symbol} has no row ${row}`);
   return decideSignal({
     symbol,
@@ -165,6 +171,8 @@ export function signalOfRow(
     close: close[row]!,
     atr: atr[row]!,
     stopAtr: stopAtr[row]!,
+    atrRatio: atrRatio[row]!,
+    spreadBps: spreadBps[row]!,
     betaToBitcoin: () => betas(symbol, openTimeMs[row]!),
     votes: membersByName(ensemble).map((member, index) => voteOf(predictions, row, { member, index })),
     ensemble,

@@ -18,6 +18,7 @@ import { FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import type { HoldReason, Signal } from '../../inference/signal.ts';
 import { BAR_MS } from '../../market/candle.ts';
+import type { SizingPolicies } from '../../models/use-cases/sizing-policies.ts';
 import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
 import { firstArmed } from '../../risk/breaker/state.ts';
 import { newGate, planBreakerWrite } from '../../risk/gate.ts';
@@ -47,6 +48,7 @@ export interface BacktestDependencies {
   readonly risk: RiskStore;
   readonly flags: FlagStore;
   readonly broker: Broker;
+  readonly policies: SizingPolicies;
   readonly clock: SimulatedClock;
 }
 
@@ -108,6 +110,7 @@ class RunningBacktest {
   readonly #problems: string[] = [];
   #trip: BacktestRun['trip'];
   #equity: EquitySnapshot | undefined;
+  #highWaterMicroUsdt = 1;
 
   constructor(dependencies: BacktestDependencies, request: BacktestRequest) {
     this.#dependencies = dependencies;
@@ -135,7 +138,9 @@ class RunningBacktest {
 
   recordEquity(atMs: number): void {
     invariant(this.#equity !== undefined, 'the position manager takes the first equity snapshot');
-    this.#snapshots.push({ atMs, equityMicroUsdt: this.#equity.equityMicroUsdt });
+    const { equityMicroUsdt } = this.#equity;
+    this.#snapshots.push({ atMs, equityMicroUsdt });
+    this.#highWaterMicroUsdt = Math.max(this.#highWaterMicroUsdt, equityMicroUsdt);
   }
 
   countSignals(decided: readonly Signal[]): void {
@@ -162,11 +167,12 @@ class RunningBacktest {
       };
   }
 
-  /** Renews the lease without evaluating anything. */
+  /** Renews the lease, and the high-water mark, without evaluating anything. */
   async #renewLease(): Promise<void> {
     const { risk, clock } = this.#dependencies;
     const previous = (await risk.readGate('paper'))!.breaker;
-    const current = { ...previous, revision: previous.revision + 1 };
+    const revision = previous.revision + 1;
+    const current = { ...previous, revision, highWaterMicroUsdt: this.#highWaterMicroUsdt };
     const lease = { untilMs: clock.nowMs() + LEASE_MS, codeVersion: REPLAY_VERSION };
     const plan = planBreakerWrite({ previous, current, lease });
     invariant((await risk.commit('paper', plan)).ok, 'nobody else writes the gate');

@@ -2,10 +2,12 @@
 
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
+import { createLazyModelRuntime } from '../../adapters/onnx/lazy-model-runtime.ts';
 import { recordExecuteReport } from '../../adapters/telemetry/record-execute-report.ts';
 import type { ExecuteReport } from '../../execution/execute-report.ts';
 import { FULL_SIZE } from '../../execution/use-cases/enter-position.ts';
 import { type ExecuteDependencies, type ExecuteRequest, execute } from '../../execution/use-cases/execute.ts';
+import { createSizingPolicies } from '../../models/use-cases/sizing-policies.ts';
 import type { ExecuteSettings } from '../config/function-settings.ts';
 import { PROCESS_TIMERS } from '../timers.ts';
 import { openedBrokers } from './exchange/brokers.ts';
@@ -24,14 +26,17 @@ export function composeExecute(settings: ExecuteSettings, overrides?: RuntimeOve
   const runtime = openFunctionRuntime('execute', stage, overrides);
   const { clients, clock, codeVersion } = runtime;
   const risk = openRiskStore(runtime, settings);
+  const objects = createS3ObjectStore({ client: clients.s3, bucket });
+  const policies = createSizingPolicies({ store: objects, runtime: createLazyModelRuntime() });
   const dependencies: ExecuteDependencies = {
     signals: openSignalStore(runtime, settings),
-    objects: createS3ObjectStore({ client: clients.s3, bucket }),
+    objects,
     flags: createSsmFlagStore({ client: clients.ssm, stage }),
     risk,
     clock,
     brokerOf: openedBrokers({ ...settings, ...runtime, risk }),
     policy: FULL_SIZE,
+    policies,
     codeVersion,
     stopwatchMs: PROCESS_TIMERS.stopwatchMs,
     sleep: PROCESS_TIMERS.pause,
@@ -39,6 +44,9 @@ export function composeExecute(settings: ExecuteSettings, overrides?: RuntimeOve
   return {
     executeBar: (request) => execute(dependencies, request),
     record: (report) => recordExecuteReport(runtime.telemetry, report),
-    close: runtime.close,
+    async close() {
+      await policies.close();
+      await runtime.close();
+    },
   };
 }

@@ -99,7 +99,7 @@ test('predictions that a directory announces and the file does not hold are not 
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(directory.length));
   const file = join(folder, 'predictions');
-  await writeFile(file, Buffer.concat([directory, length, Buffer.from('qtrader predictions 3\n')]));
+  await writeFile(file, Buffer.concat([directory, length, Buffer.from('qtrader predictions 4\n')]));
   const opened = await expectCheap(() => openPredictionFile(file));
   if (!opened.ok) throw new Error(opened.error);
   expect(await opened.value.get('BTCUSDT', 'k')).toBeUndefined();

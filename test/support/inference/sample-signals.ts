@@ -30,6 +30,8 @@ export function signalOf(symbol: string, barOpenTimeMs: number, more: Partial<Si
     close: 0.00001234,
     atr: 0,
     stopAtr: 0,
+    atrRatio: 1,
+    spreadBps: 2,
     betaToBitcoin: -0.1234,
     stopPrice: 0.00001,
     ensembleId: 'e20240728_000000',

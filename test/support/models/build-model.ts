@@ -197,3 +197,44 @@ export function buildEchoModel(columns: number): Uint8Array {
     nodes: [{ opType: 'MatMul', input: [INPUT_NAME, 'weights'], output: [OUTPUT_NAME] }],
   });
 }
+
+/** What the graph of a policy does with the sum of its weighted state. */
+export type PolicyShape =
+  | 'sigmoid'
+  /** Not bounded above. */
+  | 'relu'
+  /** Divided by the column that is named last in the weights: no number where that is 0. */
+  | 'divided';
+
+/** A sizing policy: state · weights + bias, then as `shape` says. */
+export function buildPolicyModel(net: {
+  readonly weights: readonly number[];
+  readonly bias: number;
+  readonly shape?: PolicyShape;
+  /** [columns]: what is divided, and by it again. */
+  readonly divisor?: readonly number[];
+}): Uint8Array {
+  const { weights, bias, shape = 'sigmoid', divisor = weights } = net;
+  const columns = weights.length;
+  const last = { opType: shape === 'relu' ? 'Relu' : 'Sigmoid', input: ['logit'] };
+  return encodeModel({
+    inputShape: ['rows', columns],
+    outputs: [tensorValue(OUTPUT_NAME, FLOAT, ['rows', 1])],
+    initializers: [
+      floatTensor('weights', [columns, 1], weights),
+      floatTensor('bias', [1], [bias]),
+      floatTensor('divisor', [columns, 1], divisor),
+    ],
+    nodes: [
+      { opType: 'Gemm', input: [INPUT_NAME, 'weights', 'bias'], output: ['logit'] },
+      ...(shape === 'divided'
+        ? [
+            { ...last, output: ['share'] },
+            { opType: 'MatMul', input: [INPUT_NAME, 'divisor'], output: ['by'] },
+            { opType: 'Mul', input: ['share', 'by'], output: ['times'] },
+            { opType: 'Div', input: ['times', 'by'], output: [OUTPUT_NAME] },
+          ]
+        : [{ ...last, output: [OUTPUT_NAME] }]),
+    ],
+  });
+}

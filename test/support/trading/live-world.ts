@@ -7,6 +7,7 @@ import { createLiveBroker } from '../../../lib/adapters/binance/account/live-bro
 import { createCcxtMarketData } from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
+import { createLazyModelRuntime } from '../../../lib/adapters/onnx/lazy-model-runtime.ts';
 import { MINUTE_MS } from '../../../lib/core/units.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
 import type { ExternalPositions } from '../../../lib/execution/external-positions.ts';
@@ -22,6 +23,7 @@ import {
 import type { Signal } from '../../../lib/inference/signal.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
 import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
+import { createSizingPolicies } from '../../../lib/models/use-cases/sizing-policies.ts';
 import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
 import { initialRollout } from '../../../lib/risk/level.ts';
 import type { FlagStore, RiskStore } from '../../../lib/risk/ports.ts';
@@ -87,6 +89,7 @@ export class LiveWorld {
   risk: RiskStore = createMemoryRiskStore();
   readonly signals = createMemorySignalStore();
   readonly objects = createMemoryObjectStore({ versioned: false });
+  readonly policies = createSizingPolicies({ store: this.objects, runtime: createLazyModelRuntime() });
   readonly told: string[] = [];
   readonly flagTexts = new Map([
     ['QT_ENABLE_EXECUTION', 'true'],
@@ -205,6 +208,7 @@ export class LiveWorld {
         clock,
         brokerOf: () => over(broker),
         policy: FULL_SIZE,
+        policies: this.policies,
         codeVersion: VERSION,
         stopwatchMs: () => 0,
       },

@@ -38,6 +38,7 @@ export const ENSEMBLE: Ensemble = {
   confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },
   stopAtrMultiple: 1.2,
   stopAtrTimeframe: '5m',
+  sizingPolicy: null,
   holdBars: 3,
 };
 

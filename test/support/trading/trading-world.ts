@@ -2,6 +2,7 @@
 // to die before or after any of its calls, as a process does.
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
+import { createLazyModelRuntime } from '../../../lib/adapters/onnx/lazy-model-runtime.ts';
 import type { ObjectStore } from '../../../lib/core/ports.ts';
 import { MINUTE_MS } from '../../../lib/core/units.ts';
 import type { ExecuteReport } from '../../../lib/execution/execute-report.ts';
@@ -17,6 +18,7 @@ import { FEATURE_SET_HASH } from '../../../lib/features/feature-set.ts';
 import type { Signal } from '../../../lib/inference/signal.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { type Ensemble, ensembleKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
+import { createSizingPolicies } from '../../../lib/models/use-cases/sizing-policies.ts';
 import { firstArmed } from '../../../lib/risk/breaker/state.ts';
 import { FLAG_NAMES, FLAGS, type FlagName } from '../../../lib/risk/flags.ts';
 import { newGate, planBreakerWrite } from '../../../lib/risk/gate.ts';
@@ -52,6 +54,7 @@ const ensemble: Ensemble = {
   confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },
   stopAtrMultiple: 1.2,
   stopAtrTimeframe: '5m',
+  sizingPolicy: null,
   holdBars: HORIZON_BARS,
 };
 
@@ -80,6 +83,8 @@ export function signalOf(
     close,
     atr,
     stopAtr: atr,
+    atrRatio: 1,
+    spreadBps: 2,
     betaToBitcoin: action === 'HOLD' ? null : 1,
     stopPrice: action === 'HOLD' ? null : close,
     ensembleId: ENSEMBLE_ID,
@@ -154,6 +159,7 @@ export class TradingWorld {
   readonly risk = createMemoryRiskStore();
   readonly signals = createMemorySignalStore();
   readonly objects = createMemoryObjectStore({ versioned: false });
+  readonly policies = createSizingPolicies({ store: this.objects, runtime: createLazyModelRuntime() });
   readonly exchange = new ScriptedExchange(this.clock);
   readonly flagTexts = new Map<string, string>(FLAG_NAMES.map((name) => [name, FLAGS[name].local]));
   /** Runs just after the flags were read. */
@@ -231,6 +237,7 @@ export class TradingWorld {
         clock: this.clock,
         brokerOf: () => broker,
         policy: FULL_SIZE,
+        policies: this.policies,
         codeVersion: this.versions.execute,
         stopwatchMs: () => this.stopwatchMs(),
       },

@@ -7,12 +7,14 @@ import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createClients } from '../../../lib/adapters/aws/create-clients.ts';
 import { ensureLocalResources } from '../../../lib/adapters/aws/resources.ts';
+import { createLazyModelRuntime } from '../../../lib/adapters/onnx/lazy-model-runtime.ts';
 import { MINUTE_MS } from '../../../lib/core/units.ts';
 import type { Broker } from '../../../lib/execution/ports.ts';
 import { FULL_SIZE } from '../../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../../lib/execution/use-cases/execute.ts';
 import { managePositions } from '../../../lib/execution/use-cases/manage-positions.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../../lib/market/candle.ts';
+import { createSizingPolicies } from '../../../lib/models/use-cases/sizing-policies.ts';
 import { BREAKER_LIMITS } from '../../../lib/risk/breaker/limits.ts';
 import { initialRollout } from '../../../lib/risk/level.ts';
 import { tickBreaker } from '../../../lib/risk/use-cases/circuit-breaker.ts';
@@ -114,6 +116,7 @@ async function enter(): Promise<void> {
       clock,
       brokerOf: () => broker,
       policy: FULL_SIZE,
+      policies: createSizingPolicies({ store: system.objects, runtime: createLazyModelRuntime() }),
       codeVersion: VERSION,
       stopwatchMs: () => 0,
     },

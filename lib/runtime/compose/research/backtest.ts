@@ -3,6 +3,7 @@
 import { createRecordedMarket } from '../../../adapters/files/folder-market-data.ts';
 import { createMemoryFlagStore } from '../../../adapters/memory/memory-flag-store.ts';
 import { createMemoryRiskStore } from '../../../adapters/memory/memory-risk-store.ts';
+import { createLazyModelRuntime } from '../../../adapters/onnx/lazy-model-runtime.ts';
 import { createPaperBroker } from '../../../adapters/paper/paper-broker.ts';
 import { microUsdt } from '../../../core/money.ts';
 import type { ObjectStore } from '../../../core/ports.ts';
@@ -10,6 +11,7 @@ import { failure, type Result, success } from '../../../core/result.ts';
 import type { PaperOrder } from '../../../execution/paper/paper-account.ts';
 import { betaToBitcoin } from '../../../market/beta.ts';
 import { type Ensemble, ensembleKey } from '../../../models/ensemble.ts';
+import { createSizingPolicies } from '../../../models/use-cases/sizing-policies.ts';
 import type { BacktestRun } from '../../../research/backtest-run.ts';
 import {
   applySettings,
@@ -89,6 +91,7 @@ export async function replayColumns(
   }: Pick<ReplayInput, 'ensemble'> & { readonly past: Pick<Past, 'series' | 'bitcoin' | 'decided'> },
   onOrder?: (order: PaperOrder) => void,
 ): Promise<Result<BacktestRun, string>> {
+  if (released.sizingPolicy !== null) return failure('the entries are sized by a policy');
   const { flags, ...applied } = applySettings({ ...releasedSettings(released), ...settings }, released);
   const readings = await createMemoryFlagStore(flags).read(FLAG_NAMES);
   const candles = [...past.series.values()];
@@ -128,9 +131,10 @@ export async function replayUseCases(
         ? null
         : betaToBitcoin(past.series.get(symbol)!, past.bitcoin, barOpenTimeMs),
   });
+  const policies = createSizingPolicies({ store: objects, runtime: createLazyModelRuntime() });
   return runBacktest(
     {
-      ...{ signals, risk, broker, clock },
+      ...{ signals, risk, broker, clock, policies },
       objects: servingEnsemble(objects, ensemble),
       flags: createMemoryFlagStore(flags),
     },
@@ -138,7 +142,7 @@ export async function replayUseCases(
       ...{ ensembleId: ensemble.id, horizonBars: ensemble.label.horizonBars },
       ...{ fromMs, toMs, withBreaker, limits, policy },
     },
-  );
+  ).finally(policies.close);
 }
 
 /** The store with the ensemble as the settings change it: decisions and orders then follow the same one. */

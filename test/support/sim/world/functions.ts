@@ -7,6 +7,7 @@ import { createManagePositionsHandler } from '../../../../functions/manage-posit
 import { createLiveBroker } from '../../../../lib/adapters/binance/account/live-broker.ts';
 import { createCcxtMarketData } from '../../../../lib/adapters/binance/market/ccxt-market-data.ts';
 import { RequestBudget } from '../../../../lib/adapters/binance/request-budget.ts';
+import { createLazyModelRuntime } from '../../../../lib/adapters/onnx/lazy-model-runtime.ts';
 import { createPaperBroker } from '../../../../lib/adapters/paper/paper-broker.ts';
 import type { OperatorAct, StopAct } from '../../../../lib/api/operator/operator-acts.ts';
 import { performAct } from '../../../../lib/api/operator/perform-act.ts';
@@ -17,6 +18,7 @@ import type { Broker } from '../../../../lib/execution/ports.ts';
 import { FULL_SIZE } from '../../../../lib/execution/use-cases/enter-position.ts';
 import { execute } from '../../../../lib/execution/use-cases/execute.ts';
 import { managePositions } from '../../../../lib/execution/use-cases/manage-positions.ts';
+import { createSizingPolicies } from '../../../../lib/models/use-cases/sizing-policies.ts';
 import { BREAKER_LIMITS } from '../../../../lib/risk/breaker/limits.ts';
 import type { Scope } from '../../../../lib/risk/gate.ts';
 import { tickBreaker } from '../../../../lib/risk/use-cases/circuit-breaker.ts';
@@ -69,6 +71,7 @@ export function openFunction(stage: Stage, name: FunctionName, environment: Envi
   const breaker = {
     ...{ risk, signals, flags, clock, codeVersion, shards, limits: BREAKER_LIMITS },
     notifier: { notify },
+    unlatched: new Map(),
   };
   const paper = () =>
     createPaperBroker({
@@ -87,6 +90,7 @@ export function openFunction(stage: Stage, name: FunctionName, environment: Envi
     case 'execute': {
       const dependencies = {
         ...{ signals, objects, flags, risk, clock, codeVersion, brokerOf, policy: FULL_SIZE },
+        policies: createSizingPolicies({ store: objects, runtime: createLazyModelRuntime() }),
         ...{ stopwatchMs: environment.stopwatchMs, sleep: environment.sleep },
       };
       const handler = createExecuteHandler({

@@ -1,0 +1,170 @@
+// A sizing policy serves only when it passes every check that a model passes, and gives a share from 0 to 1 or none.
+import { afterEach, describe, expect, it } from 'vitest';
+import { createLazyModelRuntime } from '../../lib/adapters/onnx/lazy-model-runtime.ts';
+import { SIZING_COLUMNS, type SizingState } from '../../lib/models/sizing-policy.ts';
+import { copyEnsemble } from '../../lib/models/use-cases/copy-ensemble.ts';
+import { verifyModels } from '../../lib/models/use-cases/model-registry.ts';
+import { readCurrentEnsemble } from '../../lib/models/use-cases/read-ensemble.ts';
+import { promoteEnsemble } from '../../lib/models/use-cases/release-ensemble.ts';
+import { setQuarantine } from '../../lib/models/use-cases/release-quarantine.ts';
+import { createSizingPolicies, type SizingPolicies } from '../../lib/models/use-cases/sizing-policies.ts';
+import { buildModelFolder } from '../support/models/build-model-folder.ts';
+import { POLICY_FAULTS, writePolicy } from '../support/models/build-policy.ts';
+import { createMemoryObjectStore } from '../support/models/memory-object-store.ts';
+
+const runtime = createLazyModelRuntime();
+const actor = { by: 'olga', reason: 'test', atMs: 1 };
+const stateOf = (over: Partial<SizingState> = {}) =>
+  ({ ...Object.fromEntries(SIZING_COLUMNS.map((column) => [column, 0.5])), ...over }) as SizingState;
+
+let opened: SizingPolicies | undefined;
+afterEach(() => opened?.close());
+
+function openPolicies() {
+  const store = createMemoryObjectStore({ versioned: false });
+  opened = createSizingPolicies({ store, runtime });
+  return { store, policies: opened };
+}
+
+async function shareIn(
+  policies: SizingPolicies,
+  sizingPolicy: Parameters<typeof policies.of>[0]['sizingPolicy'],
+  state = stateOf(),
+) {
+  const policy = await policies.of({ sizingPolicy });
+  if (!policy.ok) return policy;
+  const share = await policy.value!.shareOf(state);
+  await policy.value!.release();
+  return share;
+}
+
+it('is none where none is named', async () => {
+  const { store, policies } = openPolicies();
+  expect(await policies.of({ sizingPolicy: null })).toEqual({ ok: true, value: undefined });
+  expect(store.reads).toEqual([]);
+});
+
+it('answers with its share, for a state cut to what training has seen', async () => {
+  const { store, policies } = openPolicies();
+  const named = await writePolicy(store);
+  const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+  const share = async (spread_bps: number) => {
+    const answer = await shareIn(policies, named, stateOf({ spread_bps }));
+    return answer.ok ? answer.value : Number.NaN;
+  };
+  expect(await share(0)).toBeCloseTo(0.5, 6);
+  expect(await share(20)).toBeCloseTo(sigmoid(-2), 6);
+  expect(await share(1e9)).toBeCloseTo(sigmoid(-10), 6);
+});
+
+describe('a policy that cannot be verified gives a reason and no share', () => {
+  it.each(POLICY_FAULTS)('$fault: $reason', async ({ reason, plan, spoil }) => {
+    const { store, policies } = openPolicies();
+    const named = await writePolicy(store, plan);
+    await spoil?.(store, named);
+    expect(await policies.of({ sizingPolicy: named })).toMatchObject({ ok: false, error: { reason } });
+  });
+
+  it('when the store does not answer', async () => {
+    const { store, policies } = openPolicies();
+    const named = await writePolicy(store);
+    store.failReadsOf('policies/');
+    const failed = { ok: false, error: { reason: 'store_unavailable' } };
+    expect(await policies.of({ sizingPolicy: named })).toMatchObject(failed);
+    store.failReadsOf(undefined);
+    expect((await shareIn(policies, named)).ok).toBe(true);
+    // What is in memory may have been withdrawn since.
+    store.failReadsOf('policies/');
+    expect(await policies.of({ sizingPolicy: named })).toMatchObject(failed);
+  });
+});
+
+it.each([
+  ['above 1', { shape: 'relu', weights: { spread_bps: 1 } } as const, stateOf({ spread_bps: 3 })],
+  ['that is no number', { shape: 'divided' } as const, stateOf({ drawdown: 0 })],
+])('gives no share for an answer %s', async (_, plan, state) => {
+  const { store, policies } = openPolicies();
+  const named = await writePolicy(store, plan);
+  expect(await shareIn(policies, named, stateOf())).toMatchObject({ ok: true });
+  expect(await shareIn(policies, named, state)).toMatchObject({
+    ok: false,
+    error: expect.stringContaining('no share'),
+  });
+});
+
+it('is loaded once while its objects stay, and stops and serves again with its quarantine', async () => {
+  const { store, policies } = openPolicies();
+  const named = await writePolicy(store);
+  await shareIn(policies, named);
+  const reads = store.reads.filter((key) => key.endsWith('model.onnx')).length;
+  await shareIn(policies, named);
+  expect(store.reads.filter((key) => key.endsWith('model.onnx'))).toHaveLength(reads);
+  expect(await setQuarantine(store, named, { state: 'quarantined', actor })).toMatchObject({ ok: true });
+  expect(await policies.of({ sizingPolicy: named })).toMatchObject({
+    ok: false,
+    error: { reason: 'quarantined_by_operator' },
+  });
+  expect(await setQuarantine(store, named, { state: 'lifted', actor })).toMatchObject({ ok: true });
+  expect((await shareIn(policies, named)).ok).toBe(true);
+});
+
+it('goes on answering a run that holds it while another takes its place', async () => {
+  const { store, policies } = openPolicies();
+  const [old, next] = [
+    await writePolicy(store),
+    await writePolicy(store, { version: 'v20240901_000000', bias: 2 }),
+  ];
+  const held = await policies.of({ sizingPolicy: old });
+  const share = await shareIn(policies, next, stateOf({ spread_bps: 0 }));
+  expect(share).toMatchObject({ ok: true, value: expect.closeTo(1 / (1 + Math.exp(-2)), 6) });
+  expect(await (held.ok ? held.value?.shareOf(stateOf({ spread_bps: 0 })) : undefined)).toMatchObject({
+    ok: true,
+    value: expect.closeTo(0.5, 6),
+  });
+  await (held.ok ? held.value?.release() : undefined);
+});
+
+describe('released with its ensemble', () => {
+  async function publishable() {
+    const from = createMemoryObjectStore({ versioned: false });
+    const sizingPolicy = await writePolicy(from);
+    await buildModelFolder({ store: from, ensemble: { sizingPolicy } });
+    return { from, sizingPolicy, to: createMemoryObjectStore({ versioned: true }) };
+  }
+
+  it('is copied, named by its version of the store, and verified there', async () => {
+    const { from, to, sizingPolicy } = await publishable();
+    expect(await copyEnsemble({ from, to, runtime, pointer: 'set_first' })).toMatchObject({ ok: true });
+    const current = await readCurrentEnsemble(to);
+    const named = current.ok ? current.value.ensemble.sizingPolicy : null;
+    expect(named).toMatchObject({ ...sizingPolicy, versionId: expect.stringMatching(/^v\d+$/) });
+    opened = createSizingPolicies({ store: to, runtime });
+    expect((await shareIn(opened, named)).ok).toBe(true);
+    const { policies } = await verifyModels(to, runtime);
+    expect(policies).toMatchObject([{ name: 'sizing', isActive: true, problem: null, quarantine: null }]);
+  });
+
+  it.each(POLICY_FAULTS)(
+    'is neither published nor promoted, but listed, when $fault',
+    async ({ reason, plan, spoil }) => {
+      const from = createMemoryObjectStore({ versioned: false });
+      const sizingPolicy = await writePolicy(from, plan);
+      await spoil?.(from, sizingPolicy);
+      const { id } = await buildModelFolder({ store: from, ensemble: { sizingPolicy } });
+      const to = createMemoryObjectStore({ versioned: true });
+      const refused = {
+        ok: false,
+        error: {
+          code: 'verification_failed',
+          message: expect.stringContaining(`sizing policy sizing ${sizingPolicy.version}: ${reason}`),
+        },
+      };
+      expect(await copyEnsemble({ from, to, runtime, pointer: 'set_first' })).toMatchObject(refused);
+      expect(await to.list('')).toEqual([]);
+      await from.remove('ensembles/current.json');
+      expect(
+        await promoteEnsemble({ store: from, runtime }, { ensembleId: id, actor, evidence: 'forced' }),
+      ).toMatchObject(refused);
+    },
+  );
+});
