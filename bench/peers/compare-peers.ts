@@ -6,16 +6,16 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { messageOf } from '../lib/core/message-of.ts';
-import { computeFeatures } from '../lib/features/compute-features.ts';
-import { BAR_MS } from '../lib/market/candle.ts';
-import { type CandleSeries, sliceSeries } from '../lib/market/candle-series.ts';
-import { generateMarket } from '../local/market/generated-market.ts';
-import { pastOf } from './backtest.ts';
-import { MADE_UP_ENSEMBLE, makeAnswers } from './made-up-answers.ts';
+import { messageOf } from '../../lib/core/message-of.ts';
+import { computeFeatures } from '../../lib/features/compute-features.ts';
+import { BAR_MS } from '../../lib/market/candle.ts';
+import { type CandleSeries, sliceSeries } from '../../lib/market/candle-series.ts';
+import { generateMarket } from '../../local/market/generated-market.ts';
+import { pastOf } from '../backtest.ts';
+import { MADE_UP_ENSEMBLE, makeAnswers } from '../made-up-answers.ts';
 
-const FOLDER = resolve(import.meta.dirname, 'peers');
-const ENVIRONMENT = resolve(import.meta.dirname, '../.qt/bench-peers');
+const FOLDER = import.meta.dirname;
+const ENVIRONMENT = resolve(import.meta.dirname, '../../.qt/bench-peers');
 const PYTHON = 'python3.11';
 const PAIRS = 7;
 /** Runs of ours before the first pair, in which the engine compiles them. */
