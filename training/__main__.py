@@ -16,11 +16,11 @@ from training.artefacts import VERSION_PATTERN, ArtefactError
 from training.dataset import DatasetError
 from training.ensemble import MIN_MODELS, EnsembleError
 from training.folds import FoldPlan
-from training.parity import ParityError
 from training.predict_speed import measure
+from training.sizing.train_sizing import SizingRequest, train_sizing
 from training.train import TRAINERS, Request, train
-from training.train_sizing import SizingRequest, train_sizing
-from training.trainer import Run
+from training.trainers.parity import ParityError
+from training.trainers.trainer import Run
 
 
 def main(arguments: list[str]) -> int:

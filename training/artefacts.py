@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from training.dataset import CLASSES, F32, F64
-from training.trainer import OUTPUT_NAME
+from training.trainers.trainer import OUTPUT_NAME
 
 VERSION_PATTERN = re.compile(r"v\d{8}_\d{6}")
 MODEL_BYTES_MAX = 2_000_000  # four models together stay under 6 MB, nets included

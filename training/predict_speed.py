@@ -14,9 +14,9 @@ import numpy as np
 from training.artefacts import write_atomically
 from training.calibration import IDENTITY
 from training.dataset import F32, load_dataset
-from training.train_lightgbm import LightGbmTrainer
-from training.train_xgboost import XgBoostTrainer
-from training.trainer import Examples, FittedModel, Run
+from training.trainers.train_lightgbm import LightGbmTrainer
+from training.trainers.train_xgboost import XgBoostTrainer
+from training.trainers.trainer import Examples, FittedModel, Run
 
 HORIZON_BARS = 12
 ROUNDS = (200, 40, 60, 60)  # of the move, the side, the expected move and its range

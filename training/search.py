@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import optuna
 
-from training.trainer import Params, Trainer
+from training.trainers.trainer import Params, Trainer
 from training.trials import Study, Trial, run_trial
 
 DIGITS = 3  # significant: more would only make two tries of what is one

@@ -17,15 +17,15 @@ from training.artefacts import ModelArtefact, canonical_json, golden_vectors, wr
 from training.dataset import F32, I64, load_dataset, with_earlier
 from training.ensemble import choose_hold, model_weights, profit_curve
 from training.folds import FoldPlan
-from training.forest import OPSET
 from training.horizon import HorizonChoice, choose_horizon
-from training.parity import Parity, check_parity
 from training.search import score, search
-from training.train_lightgbm import LightGbmTrainer
-from training.train_nhits import nhits_trainer
-from training.train_patchtst import patchtst_trainer
-from training.train_xgboost import XgBoostTrainer
-from training.trainer import INPUT_NAMES, FittedModel, Run, Trainer
+from training.trainers.forest import OPSET
+from training.trainers.parity import Parity, check_parity
+from training.trainers.train_lightgbm import LightGbmTrainer
+from training.trainers.train_nhits import nhits_trainer
+from training.trainers.train_patchtst import patchtst_trainer
+from training.trainers.train_xgboost import XgBoostTrainer
+from training.trainers.trainer import INPUT_NAMES, FittedModel, Run, Trainer
 from training.trials import Study, Trial, fit_final, run_trial
 
 TRAINERS: dict[str, Callable[[Run], Trainer]] = {

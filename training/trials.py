@@ -19,7 +19,7 @@ from training.calibration import Calibration, calibrate_forward
 from training.dataset import F64, I64, Dataset, Mask, Targets
 from training.folds import Fold, FoldPlan, walk_forward
 from training.metrics import Metrics, class_frequencies, judge
-from training.trainer import Examples, FittedModel, Params, Run, Trainer, margins_of
+from training.trainers.trainer import Examples, FittedModel, Params, Run, Trainer, margins_of
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 from training.dataset import Dataset, DatasetError, load_dataset, with_earlier
 from training.folds import FoldPlan, walk_forward
 from training.tests.conftest import BAR_MS, write_dataset
-from training.trainer import Examples
+from training.trainers.trainer import Examples
 
 
 def test_sequences_are_the_96_rows_before_and_never_reach_over_a_gap_or_a_symbol(data: Dataset) -> None:

@@ -12,12 +12,12 @@ import pytest
 
 from training.calibration import Calibration
 from training.dataset import F32, F64, Dataset
-from training.forest import Forest, forest_to_onnx, largest_float32_at_most, threshold_probes
-from training.parity import TOLERANCE, ParityError, check_parity
-from training.train_lightgbm import LightGbmTrainer, LightGbmTrees
-from training.train_xgboost import XgBoostTrainer
-from training.trainer import Examples, Run
-from training.tree_set import Trees, TreeSet
+from training.trainers.forest import Forest, forest_to_onnx, largest_float32_at_most, threshold_probes
+from training.trainers.parity import TOLERANCE, ParityError, check_parity
+from training.trainers.train_lightgbm import LightGbmTrainer, LightGbmTrees
+from training.trainers.train_xgboost import XgBoostTrainer
+from training.trainers.trainer import Examples, Run
+from training.trainers.tree_set import Trees, TreeSet
 
 CALIBRATION = Calibration("vector_scaling", side_scale=0.8, move_scale=1.1, move_shift=0.1)
 TRAINERS: dict[str, Callable[[Run], LightGbmTrainer | XgBoostTrainer]] = {"lightgbm": LightGbmTrainer, "xgboost": XgBoostTrainer}

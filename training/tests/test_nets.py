@@ -19,13 +19,13 @@ from torch.nn.functional import interpolate
 from training.calibration import IDENTITY, Calibration
 from training.dataset import F32, Dataset
 from training.metrics import class_frequencies, log_loss
-from training.nets import FittedNet, Net, NetTrainer, Scaler, epoch_order, net_to_onnx
-from training.parity import TOLERANCE, ParityError, check_parity
-from training.train_nhits import CANDIDATES as NHITS_CANDIDATES
-from training.train_nhits import RATES, Block, NHits, interpolation, nhits_trainer
-from training.train_patchtst import CANDIDATES as PATCHTST_CANDIDATES
-from training.train_patchtst import PATCHES, PatchTst, patch_positions, patchtst_trainer
-from training.trainer import Examples, Run
+from training.trainers.nets import FittedNet, Net, NetTrainer, Scaler, epoch_order, net_to_onnx
+from training.trainers.parity import TOLERANCE, ParityError, check_parity
+from training.trainers.train_nhits import CANDIDATES as NHITS_CANDIDATES
+from training.trainers.train_nhits import RATES, Block, NHits, interpolation, nhits_trainer
+from training.trainers.train_patchtst import CANDIDATES as PATCHTST_CANDIDATES
+from training.trainers.train_patchtst import PATCHES, PatchTst, patch_positions, patchtst_trainer
+from training.trainers.trainer import Examples, Run
 
 CALIBRATION = Calibration("vector_scaling", side_scale=0.8, move_scale=1.1, move_shift=0.1)
 RUN = Run(seed=7, threads=1)

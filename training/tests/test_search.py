@@ -8,9 +8,9 @@ from pathlib import Path
 from training.dataset import Dataset
 from training.folds import FoldPlan
 from training.search import score, search
-from training.train_lightgbm import LightGbmTrainer
-from training.train_nhits import nhits_trainer
-from training.trainer import Run
+from training.trainers.train_lightgbm import LightGbmTrainer
+from training.trainers.train_nhits import nhits_trainer
+from training.trainers.trainer import Run
 from training.trials import Study
 
 RUN = Run(seed=3, threads=1)

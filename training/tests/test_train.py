@@ -19,7 +19,7 @@ from training.__main__ import main
 from training.artefacts import ArtefactError
 from training.folds import FoldPlan
 from training.train import Request, train
-from training.trainer import Run
+from training.trainers.trainer import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = "v20240728_000000"

@@ -11,9 +11,9 @@ import numpy as np
 import xgboost as xgb
 
 from training.dataset import F32, F64
-from training.forest import Forest
-from training.trainer import Examples, Params, Part, Run, Space, library_versions, parts_of
-from training.tree_set import MAX_ROUNDS, TreeSet, rounds_without_stop, saved_texts
+from training.trainers.forest import Forest
+from training.trainers.trainer import Examples, Params, Part, Run, Space, library_versions, parts_of
+from training.trainers.tree_set import MAX_ROUNDS, TreeSet, rounds_without_stop, saved_texts
 
 PATIENCE = 20
 MAX_BIN = 128

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from training.dataset import F32, SEQUENCE_COLUMNS, SEQUENCE_STEPS
-from training.nets import NetTrainer
-from training.trainer import Params, Run
+from training.trainers.nets import NetTrainer
+from training.trainers.trainer import Params, Run
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,9 @@ from training.artefacts import (
     write_ensemble,
 )
 from training.dataset import F32, F64, I64
-from training.episodes import Episodes, load_episodes
-from training.sizing_account import Accounts
-from training.sizing_policy import INPUT, OPSET, OUTPUT, Policy, Settings, SizingPolicy, check_policy, export, learn
+from training.sizing.episodes import Episodes, load_episodes
+from training.sizing.sizing_account import Accounts
+from training.sizing.sizing_policy import INPUT, OPSET, OUTPUT, Policy, Settings, SizingPolicy, check_policy, export, learn
 
 NAME = "sizing"
 PENALTIES = (0.0, 0.5, 2.0)  # of a deeper drawdown: one trial each
@@ -164,7 +164,7 @@ def _fractional_kelly(data: Episodes, known: int) -> Policy:
     def share(_state: F32, at: I64) -> F64:
         variance = np.maximum((data.column("move_deviation_bps")[at] / 1e4) ** 2, 1e-9)
         wanted = KELLY_FRACTION * (offset + slope * edge[at]) / variance
-        return np.clip(wanted / data.full_share[at], 0.0, 1.0)
+        return np.asarray(np.clip(wanted / data.full_share[at], 0.0, 1.0))
 
     return share
 

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 
 from training.calibration import RANGE_FLOOR, Calibration
 from training.dataset import F32, FEATURES, I64, Mask
-from training.trainer import INPUT_NAMES, OUTPUT_NAME
+from training.trainers.trainer import INPUT_NAMES, OUTPUT_NAME
 
 OPSET = {"ai.onnx": 17, "ai.onnx.ml": 3}  # ONNX Runtime 1.30 computes the softmax of ai.onnx.ml 5 wrongly
 IR_VERSION = 8

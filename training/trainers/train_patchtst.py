@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from training.dataset import I64, SEQUENCE_COLUMNS, SEQUENCE_STEPS
-from training.nets import NetTrainer
-from training.trainer import Params, Run
+from training.trainers.nets import NetTrainer
+from training.trainers.trainer import Params, Run
 
 PATCH = 16
 STRIDE = 8

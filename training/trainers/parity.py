@@ -9,7 +9,7 @@ import onnxruntime as ort
 
 from training.calibration import Calibration
 from training.dataset import F32, F64
-from training.trainer import OUTPUT_NAME, FittedModel
+from training.trainers.trainer import OUTPUT_NAME, FittedModel
 
 TOLERANCE = 1e-5  # also what every load in serving allows
 MIN_ROWS = 10_000

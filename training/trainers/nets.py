@@ -24,9 +24,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.calibration import Calibration
 from training.dataset import F32, F64, I64, SEQUENCE_COLUMNS, SEQUENCE_STEPS, Dataset
-from training.forest import IR_VERSION, OPSET, calibration_nodes, calibration_tensors
-from training.trainer import INPUT_NAMES, OUTPUT_NAME, Examples, Params, Run, Space, library_versions, parts_of
-from training.tree_set import EXPECTED, MOVE, RANGE, SHARED_BY_TWO, SIDE
+from training.trainers.forest import IR_VERSION, OPSET, calibration_nodes, calibration_tensors
+from training.trainers.trainer import INPUT_NAMES, OUTPUT_NAME, Examples, Params, Run, Space, library_versions, parts_of
+from training.trainers.tree_set import EXPECTED, MOVE, RANGE, SHARED_BY_TWO, SIDE
 
 MAX_EPOCHS = 10
 PATIENCE = 1

@@ -10,9 +10,9 @@ import lightgbm as lgb
 import numpy as np
 
 from training.dataset import F32, F64
-from training.forest import Forest, largest_float32_at_most
-from training.trainer import Examples, Params, Part, Run, Space, library_versions, parts_of
-from training.tree_set import MAX_ROUNDS, TreeSet, rounds_without_stop, saved_texts
+from training.trainers.forest import Forest, largest_float32_at_most
+from training.trainers.trainer import Examples, Params, Part, Run, Space, library_versions, parts_of
+from training.trainers.tree_set import MAX_ROUNDS, TreeSet, rounds_without_stop, saved_texts
 
 ZERO = np.float32(1e-35)  # LightGBM's kZeroThreshold: nearer to zero than this is read as 0 in prediction
 PATIENCE = 20

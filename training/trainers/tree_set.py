@@ -17,8 +17,8 @@ import numpy as np
 
 from training.calibration import Calibration
 from training.dataset import F32, F64
-from training.forest import Forest, forest_to_onnx, threshold_probes
-from training.trainer import Params, Part
+from training.trainers.forest import Forest, forest_to_onnx, threshold_probes
+from training.trainers.trainer import Params, Part
 
 MOVE = np.array([1.0, 0.0, 1.0, 0.0, 0.0], dtype=np.float32)  # what a leaf of the move adds to sell, hold, buy, expected, range
 SIDE = np.array([-0.5, 0.0, 0.5, 0.0, 0.0], dtype=np.float32)

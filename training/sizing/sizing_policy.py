@@ -16,9 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from training.dataset import F32, F64, I64
-from training.episodes import ACCOUNT_COLUMNS, Episodes
-from training.parity import TOLERANCE, ParityError
-from training.sizing_account import Accounts
+from training.sizing.episodes import ACCOUNT_COLUMNS, Episodes
+from training.sizing.sizing_account import Accounts
+from training.trainers.parity import TOLERANCE, ParityError
 
 INPUT, OUTPUT = "state", "share"
 OPSET = {"ai.onnx": 17}
@@ -198,7 +198,7 @@ def _improve(
             error = (value - flat["target"][batch]).pow(2).mean()
             loss = -gain + 0.5 * error - settings.entropy * net.log_deviation
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 0.5)
             optimiser.step()
 
