@@ -44,7 +44,7 @@ async function measure(part: Part): Promise<object> {
     case 'page':
       return (await import('./page.ts')).benchPage();
     case 'peers':
-      return (await import('./peers.ts')).benchPeers();
+      return (await import('./peers/compare-peers.ts')).benchPeers();
   }
 }
 

@@ -1,4 +1,4 @@
-"""What the Python peers take for what bench/peers.ts measures here: it writes the name of a peer, and reads the ns of CPU that one run took.
+"""What the Python peers take for what compare-peers.ts measures here: it writes the name of a peer, and reads the ns of CPU that one run took.
 
 Arguments: the candles of one symbol for the indicators (float64 columns open, high, low, close, volume), their number; for the backtests the
 folder with open, high, low, close (float64) and side (float64: 1 buys, -1 sells, 0 does nothing), symbol after symbol, their number, the

@@ -3,9 +3,16 @@
 import type { Actor } from '../../core/actor.ts';
 import type { BreakerEvidence } from './evidence.ts';
 import type { BreakerState } from './state.ts';
+import type { TripCause } from './trip-causes.ts';
 
 export type BreakerEvent =
-  | { readonly kind: 'tick'; readonly nowMs: number; readonly evidence: BreakerEvidence }
+  | {
+      readonly kind: 'tick';
+      readonly nowMs: number;
+      readonly evidence: BreakerEvidence;
+      /** Of a trip that was decided before and could not be written. */
+      readonly unlatched?: readonly TripCause[];
+    }
   | { readonly kind: 'trip'; readonly nowMs: number; readonly operator: Actor; readonly reason: string }
   | { readonly kind: 'notified'; readonly epoch: number }
   | {

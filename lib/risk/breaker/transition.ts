@@ -70,9 +70,9 @@ function onTick(
   event: Extract<BreakerEvent, { kind: 'tick' }>,
   limits: BreakerLimits,
 ): Outcome {
-  const { nowMs, evidence } = event;
+  const { nowMs, evidence, unlatched = [] } = event;
   const leaseUntilMs = nowMs + LEASE_MS;
-  const causes = tripCauses(evidence, { ...state, nowMs, limits });
+  const causes = [...unlatched, ...tripCauses(evidence, { ...state, nowMs, limits })];
   if (state.latch === 'ARMED' && causes.length === 0) {
     const current = { ...state, highWaterMicroUsdt: raised(state.highWaterMicroUsdt, evidence.snapshots) };
     return { current, effects: [{ kind: 'write_state', leaseUntilMs }], refusal: undefined };

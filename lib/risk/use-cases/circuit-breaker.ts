@@ -15,6 +15,7 @@ import {
   type BreakerTransition,
   CLOSED_FLAGS,
 } from '../breaker/transition-types.ts';
+import type { TripCause } from '../breaker/trip-causes.ts';
 import type { Reading } from '../effective-mode.ts';
 import { type GateItem, newGate, planBreakerWrite, type Scope } from '../gate.ts';
 import type { FlagStore, Notifier, RiskStore } from '../ports.ts';
@@ -25,12 +26,17 @@ import {
 } from './breaker-evidence.ts';
 import { riskRecords } from './risk-records.ts';
 
+/** Trips that were decided and could not be written, and the epoch of the gate that they were decided on. */
+export type UnlatchedTrips = Map<Scope, { readonly epoch: number; readonly causes: readonly TripCause[] }>;
+
 export interface BreakerDependencies extends EvidenceSources {
   readonly flags: FlagStore;
   readonly notifier: Notifier;
   readonly clock: Clock;
   /** Of whoever acts; the tick leaves it with the lease. */
   readonly codeVersion: string;
+  /** Of a process that ticks again: its next tick latches them, whatever has healed since. @default none are kept */
+  readonly unlatched?: UnlatchedTrips;
 }
 
 export interface BreakerOutcome {
@@ -98,7 +104,9 @@ export async function tickBreaker(dependencies: BreakerDependencies, scope: Scop
       const asked = { scope, state: gate.breaker, nowMs };
       const evidence = await collectBreakerEvidence(dependencies, asked);
       if (evidence.missedBars.state === 'value') missed = evidence.missedBars.value;
-      return { kind: 'tick', nowMs, evidence };
+      const unlatched = dependencies.unlatched?.get(scope);
+      const isOfNow = unlatched?.epoch === gate.breaker.epoch;
+      return { kind: 'tick', nowMs, evidence, ...(isOfNow && { unlatched: unlatched.causes }) };
     },
   });
   return { ...outcome, missedBars: missed, notStarted };
@@ -203,7 +211,7 @@ const isBeingNotified = (previous: BreakerState, nowMs: number): boolean =>
  * undefined where there is no gate, and none may be made yet.
  */
 async function moveState(
-  { risk, clock, limits, codeVersion }: BreakerDependencies,
+  { risk, clock, limits, codeVersion, unlatched }: BreakerDependencies,
   scope: Scope,
   { eventOf, mayArm }: EventSource,
   failures: string[],
@@ -223,9 +231,13 @@ async function moveState(
       const { leaseUntilMs: untilMs } = write;
       const lease = untilMs === undefined ? undefined : { untilMs, codeVersion };
       const plan = planBreakerWrite({ previous, current, lease });
-      if ((await risk.commit(scope, plan)).ok) return moved;
+      if (!(await risk.commit(scope, plan)).ok) continue;
+      unlatched?.delete(scope);
+      return moved;
     } catch (error) {
       failures.push(messageOf(error));
+      if (previous.latch === 'ARMED' && current.latch === 'TRIPPED')
+        unlatched?.set(scope, { epoch: previous.epoch, causes: current.causes });
       return moved;
     }
   }

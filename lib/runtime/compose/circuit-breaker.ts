@@ -2,7 +2,12 @@
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { recordBreakerTick } from '../../adapters/telemetry/record-breaker-tick.ts';
 import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
-import { type BreakerOutcome, tickBreaker, watchedScopes } from '../../risk/use-cases/circuit-breaker.ts';
+import {
+  type BreakerOutcome,
+  tickBreaker,
+  type UnlatchedTrips,
+  watchedScopes,
+} from '../../risk/use-cases/circuit-breaker.ts';
 import type { CircuitBreakerSettings } from '../config/function-settings.ts';
 import { type FunctionRuntime, openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
 import { openNotifier } from './notifier.ts';
@@ -45,5 +50,6 @@ export function openBreaker(runtime: FunctionRuntime, settings: CircuitBreakerSe
     codeVersion,
     shards,
     limits: BREAKER_LIMITS,
+    unlatched: new Map() satisfies UnlatchedTrips,
   };
 }

@@ -325,6 +325,18 @@ describe('lookups and lists', () => {
     expect(await broker.find(stop('qt-stop-1'))).toEqual({ ok: true, value: undefined });
   });
 
+  it('finds, and cancels, nothing in a contract that the exchange has taken off its list', async () => {
+    for (const path of ['order', 'openOrders', 'openAlgoOrders'])
+      answer(`GET /fapi/v1/${path}`, refusal(-1121));
+    answer('GET /fapi/v1/algoOrder', refusal(-2013));
+    answer('DELETE /fapi/v1/algoOrder', refusal(-2011));
+    answer('DELETE /fapi/v1/order', refusal(-1121));
+    for (const order of [market('qt-entry-1'), stop('qt-stop-1')]) {
+      expect(await broker.find(order)).toEqual({ ok: true, value: undefined });
+      expect(await broker.cancel(order)).toEqual({ ok: true, value: undefined });
+    }
+  });
+
   it.each([-2011, -2013])(
     '%i on a cancellation is "gone" only when the order is not listed',
     async (code) => {

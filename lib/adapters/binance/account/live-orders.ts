@@ -24,6 +24,7 @@ import {
   lookupOf,
   rejected,
   requestOf,
+  saysNoSuchContract,
   saysNotFound,
   saysNothingToCancel,
   submissionOf,
@@ -165,6 +166,7 @@ export class LiveOrders {
         ? (['openAlgoOrders', readOpenStops] as const)
         : (['openOrders', readOpenOrders] as const);
     const listed = await this.#account.ask({ method: 'GET', path, parameters: { symbol }, weight: 1 }, read);
+    if (!listed.ok && saysNoSuchContract(listed.error)) return success(undefined);
     return mapped(listed, ({ rows }) => rows.find((row) => row.clientOrderId === clientOrderId));
   }
 }

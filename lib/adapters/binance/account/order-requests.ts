@@ -45,7 +45,9 @@ export const lookupOf = ({ symbol, clientOrderId, kind }: OrderReference): Signe
     : { method: 'GET', path: 'order', parameters: { symbol, origClientOrderId: clientOrderId }, weight: 1 };
 
 /** From Binance's API documentation, "Error Codes", as are the others here. */
-const ORDER_NOT_FOUND: ReadonlySet<number> = new Set([-2013, -20124]);
+const INVALID_SYMBOL = -1121;
+/** A contract that the exchange does not know, or knows no longer, has no orders: it says so for ever. */
+const ORDER_NOT_FOUND: ReadonlySet<number> = new Set([-2013, -20124, INVALID_SYMBOL]);
 const CANCEL_REFUSED: ReadonlySet<number> = new Set([-2011, ...ORDER_NOT_FOUND]);
 const DUPLICATE_ID: ReadonlySet<number> = new Set([-4116, -4111, -20132]);
 
@@ -53,6 +55,7 @@ const isOneOf = ({ refusalCode }: ExchangeFault, codes: ReadonlySet<number>): bo
   refusalCode !== undefined && codes.has(refusalCode);
 
 export const saysNotFound = (fault: ExchangeFault): boolean => isOneOf(fault, ORDER_NOT_FOUND);
+export const saysNoSuchContract = ({ refusalCode }: ExchangeFault): boolean => refusalCode === INVALID_SYMBOL;
 /** Nothing to cancel, says the exchange: the order has ended, or the one that cancels lags. */
 export const saysNothingToCancel = (fault: ExchangeFault): boolean => isOneOf(fault, CANCEL_REFUSED);
 

@@ -8,6 +8,14 @@ const ROOT = resolve(import.meta.dirname, '../../../..');
 export const BUNDLE_FOLDER = resolve(ROOT, '.qt/sim');
 /** ccxt looks for the modules of proxies that nobody has installed, once for each client, from the disk. */
 const PROXY_SEARCH = 'async loadProxyModules() {';
+/** For each client, ccxt gives every method a second name, and makes one for each of the 900 paths of all of Binance's APIs. */
+const SECOND_NAMES = '        unCamelCaseProperties();\n';
+const EVERY_PATH =
+  '            const key = keys[i];\n            const value = api[key];\n            const uppercaseMethod';
+const OUR_PATHS = EVERY_PATH.replace(
+  'const value',
+  "if (paths.length === 0 && !key.startsWith('fapi')) continue;\n            const value",
+);
 
 /** What handlers import for AWS, and a simulation never opens; some of it slows every promise of the process down. */
 const NEVER_CALLED =
@@ -40,6 +48,14 @@ export async function bundle(name: string, mutations: readonly Mutation[] = []):
   return outfile;
 }
 
+/** Throws unless each text stands there exactly once. */
+function replacedOnce(source: string, texts: readonly (readonly [from: string, to: string])[]): string {
+  return texts.reduce((contents, [from, to]) => {
+    if (contents.split(from).length !== 2) throw new Error(`not exactly once in its file: ${from}`);
+    return contents.replace(from, () => to);
+  }, source);
+}
+
 const replaced = (mutations: readonly Mutation[]): Plugin => ({
   name: 'replaced',
   setup({ onResolve, onLoad, onEnd }) {
@@ -50,24 +66,24 @@ const replaced = (mutations: readonly Mutation[]): Plugin => ({
     }));
     const applied = new Set<Mutation>();
     onLoad({ filter: /ccxt\/js\/src\/base\/Exchange\.js$/ }, ({ path }) => {
-      const contents = readFileSync(path, 'utf8').replace(PROXY_SEARCH, `${PROXY_SEARCH} return;`);
+      const contents = replacedOnce(readFileSync(path, 'utf8'), [
+        [PROXY_SEARCH, `${PROXY_SEARCH} return;`],
+        [SECOND_NAMES, ''],
+        [EVERY_PATH, OUR_PATHS],
+      ]);
       return { contents, loader: 'js' };
     });
     // The same digest in a tenth of the time.
     onLoad({ filter: /ccxt\/js\/src\/base\/functions\/crypto\.js$/ }, ({ path }) => {
-      const contents = readFileSync(path, 'utf8').replace(SLOW_HMAC, () => FAST_HMAC);
+      const contents = replacedOnce(readFileSync(path, 'utf8'), [[SLOW_HMAC, FAST_HMAC]]);
       return { contents, loader: 'js' };
     });
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
       const mine = mutations.filter(({ file }) => path === resolve(ROOT, file));
       if (mine.length === 0) return undefined;
-      let contents = readFileSync(path, 'utf8');
-      for (const mutation of mine) {
-        if (contents.split(mutation.from).length !== 2)
-          throw new Error(`${mutation.file} has not exactly once: ${mutation.from}`);
-        contents = contents.replace(mutation.from, () => mutation.to);
-        applied.add(mutation);
-      }
+      const texts = mine.map(({ from, to }) => [from, to] as const);
+      const contents = replacedOnce(readFileSync(path, 'utf8'), texts);
+      for (const mutation of mine) applied.add(mutation);
       return { contents, loader: 'ts' };
     });
     onEnd(() => {

@@ -71,6 +71,7 @@ export function openFunction(stage: Stage, name: FunctionName, environment: Envi
   const breaker = {
     ...{ risk, signals, flags, clock, codeVersion, shards, limits: BREAKER_LIMITS },
     notifier: { notify },
+    unlatched: new Map(),
   };
   const paper = () =>
     createPaperBroker({

@@ -6,23 +6,25 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { messageOf } from '../lib/core/message-of.ts';
-import { computeFeatures } from '../lib/features/compute-features.ts';
-import { BAR_MS } from '../lib/market/candle.ts';
-import { type CandleSeries, sliceSeries } from '../lib/market/candle-series.ts';
-import { generateMarket } from '../local/market/generated-market.ts';
-import { pastOf } from './backtest.ts';
-import { MADE_UP_ENSEMBLE, makeAnswers } from './made-up-answers.ts';
+import { messageOf } from '../../lib/core/message-of.ts';
+import { computeFeatures } from '../../lib/features/compute-features.ts';
+import { BAR_MS } from '../../lib/market/candle.ts';
+import { type CandleSeries, sliceSeries } from '../../lib/market/candle-series.ts';
+import { generateMarket } from '../../local/market/generated-market.ts';
+import { pastOf } from '../backtest.ts';
+import { MADE_UP_ENSEMBLE, makeAnswers } from '../made-up-answers.ts';
 
-const FOLDER = resolve(import.meta.dirname, 'peers');
-const ENVIRONMENT = resolve(import.meta.dirname, '../.qt/bench-peers');
+const FOLDER = import.meta.dirname;
+const ENVIRONMENT = resolve(import.meta.dirname, '../../.qt/bench-peers');
 const PYTHON = 'python3.11';
 const PAIRS = 7;
-/** 90 days for the features; a month of 20 symbols for the backtests. */
+/** Runs of ours before the first pair, in which the engine compiles them. */
+const WARM_UP_RUNS = 20;
+/** 90 days for the features; ten days of 20 symbols for the backtests. */
 const FEATURE_BARS = 25_920;
 const SYMBOLS = 20;
 const HISTORY_BARS = 976;
-const BARS = 8_640;
+const BARS = 2_880;
 const ACTS_EVERY = 50;
 const FIRST_MS = Date.UTC(2024, 0, 1);
 const FROM_MS = FIRST_MS + HISTORY_BARS * BAR_MS;
@@ -82,13 +84,14 @@ async function comparePeers(folder: string): Promise<Record<string, number>> {
   return ratios;
 }
 
-/** Pairs after a first one, in which each side compiles what it needs. */
+/** Pairs after a first one, in which the peer compiles what it needs. */
 async function compare(
   peers: Peers,
   name: string,
   own: () => Promise<void>,
 ): Promise<Record<string, number>> {
   const pairs: number[] = [];
+  for (let run = 0; run < WARM_UP_RUNS; run++) await own();
   for (let pair = 0; pair <= PAIRS; pair++) {
     const before = process.cpuUsage();
     await own();
