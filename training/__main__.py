@@ -18,8 +18,8 @@ from training.ensemble import MIN_MODELS, EnsembleError
 from training.folds import FoldPlan
 from training.parity import ParityError
 from training.predict_speed import measure
+from training.sizing.train_sizing import SizingRequest, train_sizing
 from training.train import TRAINERS, Request, train
-from training.train_sizing import SizingRequest, train_sizing
 from training.trainer import Run
 
 

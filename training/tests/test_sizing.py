@@ -15,9 +15,9 @@ import pytest
 
 from training.artefacts import canonical_json
 from training.dataset import DatasetError
-from training.episodes import ACCOUNT_COLUMNS, load_episodes
-from training.sizing_account import Accounts
-from training.train_sizing import SizingRequest, train_sizing
+from training.sizing.account import Accounts
+from training.sizing.episodes import ACCOUNT_COLUMNS, load_episodes
+from training.sizing.train_sizing import SizingRequest, train_sizing
 
 BAR_MS, FROM_MS, HORIZON = 300_000, 1_722_124_800_000, 12
 SIGNAL = ["expected_edge_bps", "move_deviation_bps", "confidence", "consensus", "atr_bps", "atr_ratio", "spread_bps"]

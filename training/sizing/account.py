@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.dataset import F32, F64, I64, Mask
-from training.episodes import Episodes
+from training.sizing.episodes import Episodes
 
 STOPS_KEPT = 64  # of the latest stops; more than any window of the state is likely to hold
 

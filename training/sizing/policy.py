@@ -16,9 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from training.dataset import F32, F64, I64
-from training.episodes import ACCOUNT_COLUMNS, Episodes
 from training.parity import TOLERANCE, ParityError
-from training.sizing_account import Accounts
+from training.sizing.account import Accounts
+from training.sizing.episodes import ACCOUNT_COLUMNS, Episodes
 
 INPUT, OUTPUT = "state", "share"
 OPSET = {"ai.onnx": 17}
