@@ -1,5 +1,5 @@
 // What an entry is sized and checked with: how much may be traded with now, how much of it is taken, and how much the symbol moves.
-import { DAY_MS, MINUTE_MS } from '../core/units.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../core/units.ts';
 import type { Signal } from '../inference/signal.ts';
 import { BAR_MS } from '../market/candle.ts';
 import type { SizingColumn, SizingState } from '../models/sizing-policy.ts';
@@ -58,6 +58,9 @@ export const volatilityPerBar = ({ atr, close }: Pick<Signal, 'atr' | 'close'>):
 /** When the position that a bar's signal opens is closed at the latest. */
 export const exitDueMs = (barOpenTimeMs: number, holdBars: number): number =>
   barOpenTimeMs + (1 + holdBars) * BAR_MS;
+
+/** For how long a stop that was hit counts in a sizing policy's state. */
+export const STOP_HITS_WINDOW_MS = 6 * HOUR_MS;
 
 /** What a sizing policy knows of the account. */
 export const ACCOUNT_COLUMNS = [

@@ -11,7 +11,7 @@ import { type CandleSeries, countUntil } from '../../lib/market/candle-series.ts
 import type { PolicyManifest } from '../../lib/models/sizing-policy.ts';
 import { EXECUTE_MS } from '../../lib/research/backtest-run.ts';
 import { applySettings, releasedSettings } from '../../lib/research/backtest-settings.ts';
-import { collectEpisodes } from '../../lib/research/episodes/collect-episodes.ts';
+import { collectEpisodes } from '../../lib/research/use-cases/collect-episodes.ts';
 import { replayColumns, replayPast, replayUseCases } from '../../lib/runtime/compose/research/backtest.ts';
 import { type PolicyPlan, writePolicy } from '../support/models/build-policy.ts';
 import { qtrader } from '../support/qtrader.ts';

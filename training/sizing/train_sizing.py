@@ -29,9 +29,9 @@ from training.artefacts import (
     write_ensemble,
 )
 from training.dataset import F32, F64, I64
+from training.sizing.account import Accounts
 from training.sizing.episodes import Episodes, load_episodes
-from training.sizing.sizing_account import Accounts
-from training.sizing.sizing_policy import INPUT, OPSET, OUTPUT, Policy, Settings, SizingPolicy, check_policy, export, learn
+from training.sizing.policy import INPUT, OPSET, OUTPUT, Policy, Settings, SizingPolicy, check_policy, export, learn
 
 NAME = "sizing"
 PENALTIES = (0.0, 0.5, 2.0)  # of a deeper drawdown: one trial each

@@ -15,8 +15,8 @@ import pytest
 
 from training.artefacts import canonical_json
 from training.dataset import DatasetError
+from training.sizing.account import Accounts
 from training.sizing.episodes import ACCOUNT_COLUMNS, load_episodes
-from training.sizing.sizing_account import Accounts
 from training.sizing.train_sizing import SizingRequest, train_sizing
 
 BAR_MS, FROM_MS, HORIZON = 300_000, 1_722_124_800_000, 12
@@ -24,8 +24,9 @@ SIGNAL = ["expected_edge_bps", "move_deviation_bps", "confidence", "consensus", 
 STATE = [*SIGNAL, *ACCOUNT_COLUMNS, "hour_sin", "hour_cos"]
 
 
-def write_episodes(folder: Path, good_bps: float, bad_bps: float, rows: int = 1_600, **changes: Any) -> Path:
+def write_episodes(folder: Path, good_bps: float, bad_bps: float, count: int = 1_600, **changes: Any) -> Path:
     """Half of the entries, told by their spread, return `good_bps` on average, the others `bad_bps`."""
+    rows = count
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(3)
     spread = rng.choice([2.0, 20.0], rows)
@@ -127,7 +128,7 @@ def test_less_of_a_loss_does_not_ship(tmp_path: Path) -> None:
 
 
 def test_an_account_adds_up_what_was_recorded(tmp_path: Path) -> None:
-    data = load_episodes([write_episodes(tmp_path, good_bps=10, bad_bps=10, rows=80)])
+    data = load_episodes([write_episodes(tmp_path, good_bps=10, bad_bps=10, count=80)])
     accounts = Accounts(data, np.array([0, 0]), np.array([80, 80]))
     expected = np.ones(2)
     while accounts.running.any():
@@ -142,7 +143,7 @@ def test_an_account_adds_up_what_was_recorded(tmp_path: Path) -> None:
 
 
 def test_an_account_never_exceeds_positions_or_exposure_nor_holds_a_symbol_twice(tmp_path: Path) -> None:
-    data = load_episodes([write_episodes(tmp_path, good_bps=0, bad_bps=0, rows=2_000, positionsMax=4, exposureMax=0.35)])
+    data = load_episodes([write_episodes(tmp_path, good_bps=0, bad_bps=0, count=2_000, positionsMax=4, exposureMax=0.35)])
     accounts = Accounts(data, np.array([0]), np.array([2_000]))
     while accounts.running.any():
         accounts.step(np.ones(1))
@@ -165,4 +166,4 @@ def test_an_account_never_exceeds_positions_or_exposure_nor_holds_a_symbol_twice
 )
 def test_what_is_not_as_declared_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(DatasetError, match=message):
-        load_episodes([write_episodes(tmp_path, good_bps=0, bad_bps=0, rows=50, **changes)])
+        load_episodes([write_episodes(tmp_path, good_bps=0, bad_bps=0, count=50, **changes)])

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { ByteWriter, type ColumnSource, ParquetWriter, schemaFromColumnData } from 'hyparquet-writer';
 import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
-import { type Episode, SIGNAL_COLUMNS } from '../../research/episodes/collect-episodes.ts';
-import type { EpisodesDescription } from '../../research/episodes/describe-episodes.ts';
+import { type Episode, SIGNAL_COLUMNS } from '../../research/use-cases/collect-episodes.ts';
+import type { EpisodesDescription } from '../../research/use-cases/describe-episodes.ts';
 
 const FILE = 'episodes.parquet';
 const DESCRIPTION_FILE = 'episodes.json';

@@ -1,19 +1,22 @@
 // The share of its full size that an entry gets: 1 where the ensemble names no policy, else what its policy answers to the state of that
 // moment. Where it cannot be asked, or answers no share, there is none, and nothing is entered.
 import { failure, type Result, success } from '../../core/result.ts';
-import { HOUR_MS } from '../../core/units.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
 import { SIZING_COLUMNS } from '../../models/sizing-policy.ts';
 import type { SizingPolicies, SizingPolicy } from '../../models/use-cases/sizing-policies.ts';
 import type { GateItem, Scope } from '../../risk/gate.ts';
 import type { RiskStore } from '../../risk/ports.ts';
 import { allValues } from '../../risk/use-cases/typed-records.ts';
-import { type Allowance, accountState, type SizedSignal, signalState, usage } from '../entry-account.ts';
+import {
+  type Allowance,
+  accountState,
+  type SizedSignal,
+  STOP_HITS_WINDOW_MS,
+  signalState,
+  usage,
+} from '../entry-account.ts';
 import type { TradingLimits } from '../limits.ts';
 import { executionRecords } from './execution-records.ts';
-
-/** For how long a stop that was hit counts in the state. */
-export const STOP_HITS_WINDOW_MS = 6 * HOUR_MS;
 
 /** How the entries of one run are sized. */
 export interface EntrySizing {

@@ -10,8 +10,8 @@ import {
   type BacktestSettings,
   releasedSettings,
 } from '../../../research/backtest-settings.ts';
-import { collectEpisodes } from '../../../research/episodes/collect-episodes.ts';
-import { describeEpisodes, type EpisodesDescription } from '../../../research/episodes/describe-episodes.ts';
+import { collectEpisodes } from '../../../research/use-cases/collect-episodes.ts';
+import { describeEpisodes, type EpisodesDescription } from '../../../research/use-cases/describe-episodes.ts';
 import { type BacktestError, type PastQuery, type ReplayInput, withPast } from './past.ts';
 
 interface EpisodesQuery extends PastQuery {

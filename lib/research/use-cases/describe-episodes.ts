@@ -1,7 +1,8 @@
 // `episodes.json`, as training reads it.
+
+import { STOP_HITS_WINDOW_MS } from '../../execution/entry-account.ts';
 import type { TradingLimits } from '../../execution/limits.ts';
 import type { PaperCosts } from '../../execution/paper/paper-matching.ts';
-import { STOP_HITS_WINDOW_MS } from '../../execution/use-cases/entry-share.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
 import { SIZING_COLUMNS } from '../../models/sizing-policy.ts';

@@ -13,12 +13,12 @@ import { BAR_MS } from '../../market/candle.ts';
 import { type CandleSeries, countUntil, lastPrice } from '../../market/candle-series.ts';
 import { SIZING_COLUMNS } from '../../models/sizing-policy.ts';
 import { EXECUTE_MS } from '../backtest-run.ts';
+import { type CandidateTerms, DEPOSIT_MICRO_USDT, followCandidate } from '../episodes/follow-candidate.ts';
 import { type ActingSignals, findActingSignals } from '../replay/acting-signals.ts';
 import type { DecidedBars } from '../replay/decided-bars.ts';
 import { RecordedFilters } from '../replay/recorded-filters.ts';
 import { Unplayable } from '../replay/replayed-account.ts';
-import { type Predictions, signalOfRow } from '../use-cases/predictions.ts';
-import { type CandidateTerms, DEPOSIT_MICRO_USDT, followCandidate } from './follow-candidate.ts';
+import { type Predictions, signalOfRow } from './predictions.ts';
 
 type SignalState = ReturnType<typeof signalState>;
 

@@ -16,8 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from training.dataset import F32, F64, I64
+from training.sizing.account import Accounts
 from training.sizing.episodes import ACCOUNT_COLUMNS, Episodes
-from training.sizing.sizing_account import Accounts
 from training.trainers.parity import TOLERANCE, ParityError
 
 INPUT, OUTPUT = "state", "share"
