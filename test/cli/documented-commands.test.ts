@@ -156,15 +156,12 @@ const RULES: Record<string, Rule> = {
   'qtrader dataset episodes --data DIR --from ISO --to ISO --out DIR': {
     notHere: 'test/research/episodes.test.ts runs it',
   },
-  'qtrader dataset episodes --data CANDLES --models DIR --from DAY --to DAY --out EPISODES': SIZES,
   'qtrader dataset episodes --data CANDLES --models models/starter --from DAY --to DAY --predictions .qt/answers --out .qt/episodes':
     SIZES,
   'qtrader dataset episodes --data ../shared/data/binance_spot_2024 --models .qt/tiny-models --symbols BTCUSDT,ETHUSDT --from 2024-07-29 --to 2024-08-06 --edge-bps -20 --out .qt/tiny-episodes':
     SIZES,
   'qtrader models verify models/starter': { says: /verified/ },
-  'qtrader backtest --data CANDLES --models models/starter --from DAY --to DAY --predictions .qt/answers':
-    SIZES,
-  'qtrader backtest --data CANDLES --models DIR --from DAY --to DAY': SIZES,
+  'qtrader backtest --data CANDLES --from DAY --to DAY --predictions .qt/answers': SIZES,
   'qtrader drift --data DIR': { more: '--symbols BTCUSDT --bars 300', says: /PSI/ },
   'qtrader drift profile --data DIR': { notHere: 'test/system/drift.test.ts runs it' },
   'qtrader drift profile --data CANDLES --models models/starter': {
@@ -249,7 +246,6 @@ const RULES: Record<string, Rule> = {
   '.venv/bin/python -m training train --data DIR --out models/starter': PYTHON,
   '.venv/bin/python -m training train --data .qt/tiny --out .qt/tiny-models --work .qt/tiny-work --horizon 12 --folds 4 --row-stride 12':
     PYTHON,
-  '.venv/bin/python -m training sizing --episodes EPISODES --models DIR': PYTHON,
   '.venv/bin/python -m training sizing --episodes .qt/episodes --models models/starter': PYTHON,
   '.venv/bin/python -m training sizing --episodes .qt/tiny-episodes --models .qt/tiny-models --updates 4':
     PYTHON,

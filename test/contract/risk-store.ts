@@ -147,7 +147,8 @@ export function describeRiskStoreContract(
       it('takes any character in ids and symbols', async () => {
         await store.createGate('paper', openGate());
         for (const [index, symbol] of ['A.B', '#x', ':v0', 'a b', '1000币USDT', 'size', 'q\'"'].entries()) {
-          const order = orderOf({ symbol, clientOrderId: `-_${index}`, notionalMicroUsdt: 1 });
+          const small = { notionalMicroUsdt: 1, betaMicroUsdt: 1 };
+          const order = orderOf({ symbol, clientOrderId: `-_${index}`, ...small });
           const context = contextOf({ limits: { ...LIMITS, positions: 50 } });
           expect((await store.commit('paper', planOf(order, context))).ok).toBe(true);
           const gate = await store.readGate('paper');

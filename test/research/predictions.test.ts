@@ -10,6 +10,7 @@ import { createOnnxModelRuntime } from '../../lib/adapters/onnx/onnx-model-runti
 import { success } from '../../lib/core/result.ts';
 import { signalSchema } from '../../lib/inference/signal.ts';
 import { infer } from '../../lib/inference/use-cases/infer.ts';
+import { betaToBitcoin } from '../../lib/market/beta.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { allocateSeries, type CandleSeries } from '../../lib/market/candle-series.ts';
 import { createCandleWindows } from '../../lib/market/use-cases/candle-windows.ts';
@@ -75,7 +76,8 @@ test('decides every bar of the range exactly as serving does at that moment', as
       },
       { symbols: [symbol], shard: 0, shardCount: 1 },
     );
-    const signal = signalOfRow(predictions, bar - 960, loaded.ensemble);
+    const betas = (_: string, barOpenTimeMs: number) => betaToBitcoin(candles, candles, barOpenTimeMs);
+    const signal = signalOfRow(predictions, bar - 960, loaded.ensemble, betas);
     expect({ ...signal, codeVersion: 'local' }).toEqual(signals[0]);
     expect(signalSchema.safeParse(signal).success).toBe(true);
   }

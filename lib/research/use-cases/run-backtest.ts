@@ -55,7 +55,7 @@ export interface BacktestDependencies {
 export interface BacktestRequest {
   readonly ensembleId: string;
   /** Longest that a position stays open. */
-  readonly horizonBars: number;
+  readonly holdBars: number;
   /** Of the bars' open times, half open; multiples of 5 minutes. */
   readonly fromMs: number;
   readonly toMs: number;
@@ -95,7 +95,7 @@ export async function runBacktest(
     const hasClosed = acts && (await run.executeAt(closeMs + EXECUTE_MS, barOpenTimeMs));
     if (hasActed || hasClosed) await run.managePositionsAt(closeMs + SETTLE_MS);
     if (closeMs % FORGET_EVERY_MS === 0)
-      await forgetOldRecords(risk, broker.scope, clock.nowMs() - (request.horizonBars + 12) * BAR_MS);
+      await forgetOldRecords(risk, broker.scope, clock.nowMs() - (request.holdBars + 12) * BAR_MS);
   }
   return run.result();
 }

@@ -139,7 +139,7 @@ export async function replayUseCases(
       flags: createMemoryFlagStore(flags),
     },
     {
-      ...{ ensembleId: ensemble.id, horizonBars: ensemble.label.horizonBars },
+      ...{ ensembleId: ensemble.id, holdBars: ensemble.holdBars },
       ...{ fromMs, toMs, withBreaker, limits, policy },
     },
   ).finally(policies.close);
