@@ -6,6 +6,7 @@
 // Exit codes: 0 all held, 1 something did not, 2 wrong usage.
 import { parseArgs } from 'node:util';
 import { HOUR_MS } from '../lib/core/units.ts';
+import { BETA_SYMBOL } from '../lib/market/beta.ts';
 import { BAR_MS } from '../lib/market/candle.ts';
 import { REQUEST_BARS } from '../lib/market/grid.ts';
 import { loadRecordedMarket, marketOf } from '../local/market/market-source.ts';
@@ -40,7 +41,9 @@ if (!loaded.ok) {
   console.error(loaded.error);
   process.exit(1);
 }
-const chosen = loaded.value.symbols.slice(0, count);
+// Without Bitcoin no beta is known, and nothing is entered.
+const { symbols } = loaded.value;
+const chosen = [BETA_SYMBOL, ...symbols.filter((symbol) => symbol !== BETA_SYMBOL)].slice(0, count);
 const market = marketOf(new Map(chosen.map((symbol) => [symbol, loaded.value.candles(symbol)])));
 const report = await runUnkindDay({
   ...{ market, startMs, hours, seed, withExternalActs: given.external },

@@ -50,7 +50,16 @@ describe('qtrader backtest', () => {
     const page = join(root, 'sweep.html');
     const swept = await qtrader(
       ...['backtest', 'sweep', ...recorded, '--from', '2024-08-04T00:00Z', '--to', '2024-08-06T00:00Z'],
-      ...['--vary', 'stop-atr=1.2,2', '--vary', 'edge-bps=0,9999', '--choose-days', '1', '--judge-days', '1'],
+      ...[
+        '--vary',
+        'stop-atr=1.2,2',
+        '--vary',
+        'edge-bps=20.02,9999',
+        '--choose-days',
+        '1',
+        '--judge-days',
+        '1',
+      ],
       ...['--report', page, '--json'],
     );
     expect(swept.exitCode).toBe(0);

@@ -302,7 +302,10 @@ describe('preparing a symbol', () => {
   });
 
   it('refuses a symbol that does not trade', async () => {
-    expect(await broker.prepare('NOSUCHUSDT')).toMatchObject({ ok: false, error: { code: 'refused' } });
+    expect(await broker.prepare('NOSUCHUSDT')).toMatchObject({
+      ok: false,
+      error: { code: 'unknown_symbol' },
+    });
   });
 });
 

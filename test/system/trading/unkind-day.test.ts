@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { HOUR_MS } from '../../../lib/core/units.ts';
+import { BETA_SYMBOL } from '../../../lib/market/beta.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { REQUEST_BARS } from '../../../lib/market/grid.ts';
 import { generateMarket } from '../../../local/market/generated-market.ts';
@@ -24,7 +25,12 @@ async function openMarket(): Promise<MarketSource> {
   const recorded = await loadRecordedMarket({ folder, fromMs, toMs: fromMs + bars * BAR_MS });
   if (!recorded.ok) throw new Error(recorded.error);
   const { value } = recorded;
-  return marketOf(new Map(value.symbols.slice(0, SYMBOLS).map((symbol) => [symbol, value.candles(symbol)])));
+  // Without Bitcoin no beta is known, and nothing is entered.
+  const symbols = [BETA_SYMBOL, ...value.symbols.filter((symbol) => symbol !== BETA_SYMBOL)].slice(
+    0,
+    SYMBOLS,
+  );
+  return marketOf(new Map(symbols.map((symbol) => [symbol, value.candles(symbol)])));
 }
 
 const market = await openMarket();
