@@ -104,7 +104,7 @@ export const SAFETY_CORE: readonly Mutant[] = [
     name: 'adopted-position-entered-again',
     harm: 'an entry on top of a position that nobody here decided',
     file: `${USE_CASES}/enter-position.ts`,
-    search: "if (position !== undefined) return failure(['position_open']);",
+    search: "if (position !== undefined) return failure(outcome('position_open'));",
     replace: '',
     test: DECISIONS,
   },

@@ -59,7 +59,7 @@ describe('a study of stops', () => {
     expect(acted).toBeGreaterThan(excluded);
     expect(rules.map(({ name }) => name).join()).toMatch(/bars.*target.*trail.*fade/);
     for (const { signals } of rules) expect(signals.trades).toBe(acted - excluded);
-    expect(new Set(rules.map(({ signals }) => signals.netBps)).size).toBeGreaterThan(rules.length / 2);
+    expect(new Set(rules.map(({ signals }) => signals.netBps)).size).toBeGreaterThan(5);
   });
 
   it.each([
