@@ -24,7 +24,7 @@ import {
 } from '../support/infra/synthesised-stage.ts';
 import { qtrader } from '../support/qtrader.ts';
 
-const ENSEMBLE = 'e20240728_205500';
+const ENSEMBLE = 'e20240728_000000';
 const STACKS = ['data', 'data-jobs', 'trading', 'inference', 'monitoring', 'schedules'] as const;
 const SHIFTED_CLOCK = new URL('../support/infra/shifted-clock.mjs', import.meta.url).href;
 const settings = { symbols: 4, universe: { asOf: '2024-01-01', symbols: [...market.symbols] } };
