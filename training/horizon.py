@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from training.metrics import steady_score
 from training.trials import Trial
 
 MIN_RANK_IC_T = 2.0
@@ -55,5 +56,5 @@ def _evidence(trial: Trial) -> dict[str, Any]:
         "actedGrossBps": total["actedGrossBps"],
         "actedNetBps": net,
         "actedSignals": total["actedSignals"],
-        "actedScore": None if net is None else (net - (error or 0.0)) * float(total["actedSignals"] or 0) ** 0.5,
+        "actedScore": None if net is None else steady_score(net, error, float(total["actedSignals"] or 0)),
     }

@@ -100,10 +100,8 @@ class Earnings:
 
     @property
     def score(self) -> float:
-        """Mean net less one standard error, times the root of the signals: more of them, as steady, are worth more."""
-        if self.net_bps is None:
-            return float("-inf")
-        return float((self.net_bps - (self.net_standard_error_bps or 0.0)) * np.sqrt(self.signals))
+        """As `steady_score`; of nothing, the least."""
+        return float("-inf") if self.net_bps is None else steady_score(self.net_bps, self.net_standard_error_bps, self.signals)
 
     def as_json(self) -> Metrics:
         return {
@@ -114,6 +112,11 @@ class Earnings:
             "netStandardErrorBps": self.net_standard_error_bps,
             "netWithoutBestDayBps": self.net_without_best_day_bps,
         }
+
+
+def steady_score(net_bps: float, standard_error_bps: float | None, signals: float) -> float:
+    """Mean net less one standard error, times the root of the signals: more of them, as steady, are worth more."""
+    return float((net_bps - (standard_error_bps or 0.0)) * signals**0.5)
 
 
 def earnings(ts: I64, gross_bps: F64, round_trip_bps: float) -> Earnings:

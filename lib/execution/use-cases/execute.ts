@@ -180,7 +180,6 @@ async function readBrackets(
   broker: Broker,
   free: readonly ActingSignal[],
 ): Promise<EntrySession['brackets']> {
-  if (free.length === 0) return new Map();
   const read = await broker.leverageBrackets(free.map(({ symbol }) => symbol));
   return read.ok ? read.value : new Map();
 }

@@ -163,7 +163,7 @@ export class ReplayedAccount {
     return equity;
   }
 
-  /** Closes what has been open for its horizon. @returns whether there was any */
+  /** Closes what has been held for its time. @returns whether there was any */
   leaveDue(nowMs: number): boolean {
     let hasLeft = false;
     for (const holding of this.#holdings.values()) {
