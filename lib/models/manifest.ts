@@ -46,6 +46,16 @@ const metricsSchema = z.looseObject({
   rankIc: z.number().nullable(),
 });
 
+/** Inputs, and what is answered to them. @param answersPerRow of the model or policy */
+export const goldenVectorsSchema = (answersPerRow: number) =>
+  z.strictObject({
+    rows: z.int().min(32),
+    /** float32 little-endian, row-major, base64: rows × elements of an input. */
+    inputsBase64: z.string(),
+    /** The trainer's own answers (from its library, not from ONNX), [rows][answersPerRow]. */
+    answers: z.array(z.array(z.number()).length(answersPerRow)),
+  });
+
 export const manifestSchema = z.strictObject({
   schemaVersion: z.literal(1),
   name: modelNameSchema,
@@ -83,12 +93,7 @@ export const manifestSchema = z.strictObject({
   /** Inside the graph, so that it cannot go missing; recorded here for the reader. */
   calibration: z.looseObject({ kind: z.enum(['none', 'temperature', 'vector_scaling']) }),
   libraries: z.record(z.string(), z.string()),
-  goldenVectors: z.strictObject({
-    rows: z.int().min(32),
-    /** float32 little-endian, row-major, base64: rows × 49, or rows × 96 × 8. */
-    inputsBase64: z.string(),
-    /** The trainer's own answers (from its library, not from ONNX), [rows][5]. */
-    answers: z.array(z.array(z.number()).length(OUTPUT_COLUMNS.length)),
-  }),
+  /** Inputs of 49, or of 96 × 8. */
+  goldenVectors: goldenVectorsSchema(OUTPUT_COLUMNS.length),
 });
 export type ModelManifest = z.infer<typeof manifestSchema>;

@@ -2,7 +2,7 @@
 // ensemble names one, or none. It stands in the store as `policies/<name>/<version>/`, model and manifest like any model; what it reads
 // is no feature row, so that it neither votes nor can be taken for a model that does.
 import { z } from 'zod';
-import { modelNameSchema, modelVersionSchema, sha256Schema } from './manifest.ts';
+import { goldenVectorsSchema, modelNameSchema, modelVersionSchema, sha256Schema } from './manifest.ts';
 
 /** Columns of the state, in order: all that a policy may know. */
 export const SIZING_COLUMNS = [
@@ -79,13 +79,7 @@ export const policyManifestSchema = z.strictObject({
   /** What the walk-forward comparison gave. */
   evidence: z.looseObject({ trials: z.int().positive() }),
   libraries: z.record(z.string(), z.string()),
-  goldenVectors: z.strictObject({
-    rows: z.int().min(32),
-    /** float32 little-endian, row-major, base64: rows × columns. */
-    inputsBase64: z.string(),
-    /** The trainer's own answers, [rows][1]. */
-    answers: z.array(z.array(z.number()).length(SHARE_COLUMNS.length)),
-  }),
+  goldenVectors: goldenVectorsSchema(SHARE_COLUMNS.length),
 });
 export type PolicyManifest = z.infer<typeof policyManifestSchema>;
 
