@@ -149,6 +149,7 @@ const RULES: Record<string, Rule> = {
   'qtrader backtest --data DIR --from ISO --to ISO --report FILE.html --json': { more: '--symbols BTCUSDT' },
   'qtrader study stops --data DIR --report FILE.html': { more: `--symbols BTCUSDT ${SPAN}` },
   'qtrader study exits --data DIR --report FILE.html': { more: `--symbols BTCUSDT ${SPAN}` },
+  'qtrader study entries --data DIR --report FILE.html': { more: `--symbols BTCUSDT ${SPAN}` },
   'qtrader dataset build --data DIR --out DIR': { more: '--symbols BTCUSDT', says: /rows of 1 symbols/ },
   'qtrader dataset build …': { notHere: 'is said in full below it' },
   'qtrader dataset build --data ../shared/data/binance_spot_2024 --out .qt/tiny --symbols BTCUSDT,ETHUSDT --from 2024-07-08 --to 2024-07-28':
