@@ -183,6 +183,11 @@ describe('the plan of an entry', () => {
     expect(answer({}, { exposureMicroUsdt: 5_400 * USDT + 1 })).toBe(0.009);
   });
 
+  it('lets what adds no beta join a book that is lopsided either way', () => {
+    const signal = { ...request.signal, betaToBitcoin: 0 };
+    for (const netBetaMicroUsdt of [9e9, -9e9]) expect(answer({ signal }, { netBetaMicroUsdt })).toBe(FULL);
+  });
+
   it('names every denial of the finished order, that of its stop as well', () => {
     const signal = { ...request.signal, stopAtr: Number.NaN, betaToBitcoin: null };
     expect(answer({ signal, brackets: undefined })).toEqual([
