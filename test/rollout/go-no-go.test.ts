@@ -33,6 +33,7 @@ describe('GO/NO-GO', () => {
     expect(decide({ barsExpected: 300, barsDecided: 285 }).verdict).toBe('GO');
     expect(decide({ positionsOpened: 10, stopLossHits: 0 }).verdict).toBe('GO');
     expect(decide({ windowHours: 48 }).verdict).toBe('GO');
+    expect(decide({ actingSignals: 10 }).verdict).toBe('GO');
   });
 
   // Bounds as in the design; "between" values are NO_GO without a breach.
