@@ -13,5 +13,6 @@ await runProcess();
 async function sourcesAsTheyAre() {
   const { register } = await import('tsx/esm/api');
   register();
-  return import('../cli/qtrader.ts');
+  const { runProcess } = await import('../cli/qtrader.ts');
+  return { runProcess };
 }
