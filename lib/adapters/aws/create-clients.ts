@@ -1,6 +1,6 @@
 // The one place where AWS clients get their settings. Timeouts are short and bounded: a call that hangs must become an error
 // while there is still time to act on it. Region, credentials and AWS_ENDPOINT_URL[_<SERVICE>] are read by the SDK itself.
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
@@ -14,7 +14,16 @@ export interface ServiceEndpoints {
   readonly ssm: string;
   /** By which they know their callers. */
   readonly accessKeyId: string;
+  /** Set where they are in this process, which the requests then do not leave. @default they are reached over HTTP */
+  readonly inProcess?: ServicesInProcess;
 }
+
+export interface ServicesInProcess {
+  readonly handlers: Readonly<Record<'dynamodb' | 's3' | 'ssm', RequestHandler>>;
+  /** The client, or a shorter way to do the same. */
+  documents(client: DynamoDBDocumentClient): DynamoDBDocumentClient;
+}
+type RequestHandler = NonNullable<DynamoDBClientConfig['requestHandler']>;
 
 export interface AwsClients {
   /** Items as plain objects; takes table commands as well. */
@@ -33,22 +42,28 @@ const localSettings = ({ accessKeyId }: ServiceEndpoints) => ({
   credentials: { accessKeyId, secretAccessKey: 'local' },
 });
 
+/** Nobody but this process can ask. */
+const UNSIGNED = { sign: async <Request>(request: Request): Promise<Request> => request };
+
 /**
  * Clients for the AWS account of the environment, or for the endpoints given. An endpoint from the environment must name its
  * host by IP address for S3: only then does the SDK put the bucket into the path.
  */
 export function createClients(endpoints?: ServiceEndpoints): AwsClients {
   const shared = endpoints === undefined ? {} : localSettings(endpoints);
-  const at = (endpoint: string | undefined) => (endpoint === undefined ? {} : { endpoint });
+  const local = endpoints?.inProcess;
+  const at = (service: 'dynamodb' | 's3' | 'ssm') => ({
+    ...(endpoints !== undefined && { endpoint: endpoints[service] }),
+    ...(local !== undefined && { requestHandler: local.handlers[service], signer: UNSIGNED }),
+  });
   const dynamodb = new DynamoDBClient({
     ...shared,
-    ...at(endpoints?.dynamodb),
     maxAttempts: 4,
     requestHandler: { connectionTimeout: 1000, requestTimeout: 3000, throwOnRequestTimeout },
+    ...at('dynamodb'),
   });
   const s3 = new S3Client({
     ...shared,
-    ...at(endpoints?.s3),
     forcePathStyle: endpoints !== undefined,
     maxAttempts: 4,
     // requestTimeout takes in the upload of the whole body; a stall in either direction ends after socketTimeout.
@@ -58,16 +73,18 @@ export function createClients(endpoints?: ServiceEndpoints): AwsClients {
       socketTimeout: 5000,
       throwOnRequestTimeout,
     },
+    ...at('s3'),
   });
   // Flags must be at most 1 s old when they are used, so an answer that comes late is worth nothing.
   const ssm = new SSMClient({
     ...shared,
-    ...at(endpoints?.ssm),
     maxAttempts: 2,
     requestHandler: { connectionTimeout: 500, requestTimeout: 700, throwOnRequestTimeout },
+    ...at('ssm'),
   });
+  const documents = DynamoDBDocumentClient.from(traced(dynamodb));
   return {
-    dynamodb: DynamoDBDocumentClient.from(traced(dynamodb)),
+    dynamodb: local === undefined ? documents : local.documents(documents),
     s3: traced(s3),
     ssm: traced(ssm),
     close: () => {
