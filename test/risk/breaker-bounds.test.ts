@@ -126,6 +126,10 @@ describe('a condition', () => {
 
   it('judges no drawdown without a mark, and no loss of the day by marks that are no good', () => {
     expect(causes(lost(0.5), { highWaterMicroUsdt: null })).toEqual([]);
+    const nothingLeft = { snapshots: value([point(1, 0), point(2, 0)]) };
+    expect(causes(nothingLeft, { highWaterMicroUsdt: null })).toEqual([
+      'daily_loss: 100.00 % lost since 00:00 UTC',
+    ]);
     expect(causes({ snapshots: value([point(9, 1), point(8, 1)]) })).toHaveLength(1);
     expect(causes({ snapshots: { state: 'unreadable', message: 'timeout' } })).toEqual([
       'evidence_unreadable: equity: timeout',
@@ -166,7 +170,7 @@ function times(count: number) {
 describe('a tick', () => {
   it('raises the high-water mark by amounts alone, and from none to the lower of two', () => {
     const raised = (state: BreakerState, ...points: ReturnType<typeof point>[]) =>
-      advance(tick({ snapshots: value(points), dayStartMicroUsdt: value(1) }), state).current
+      advance(tick({ snapshots: value(points), dayStartMicroUsdt: missing }), state).current
         .highWaterMicroUsdt;
     const fresh = firstArmed(NOW_MS - MINUTE_MS);
     expect(raised(fresh, point(1, 7), point(2, 5))).toBe(5);
