@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { mutate } from '../../scripts/mutants/mutate.ts';
 import { SAFETY_CORE } from '../../scripts/mutants/safety-core.ts';
+import { SIM_MUTANTS } from '../support/sim/mutants/mutants.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -15,6 +16,18 @@ it('every mutant has its place, once, and a test that is there', () => {
   });
   expect(problems).toEqual([]);
   expect(new Set(SAFETY_CORE.map(({ name }) => name)).size).toBe(SAFETY_CORE.length);
+});
+
+it('every mutant of the simulation has its places, each once', () => {
+  const problems = SIM_MUTANTS.flatMap(({ name, mutations }) =>
+    mutations.flatMap(({ file, from: search, to: replace }) => {
+      const mutated = mutate(readFileSync(join(root, file), 'utf8'), {
+        ...{ name, harm: '', file, search, replace, test: '' },
+      });
+      return mutated.ok ? [] : [mutated.error];
+    }),
+  );
+  expect(problems).toEqual([]);
 });
 
 it('a place that is gone, or is there twice, is told', () => {

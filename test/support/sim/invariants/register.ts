@@ -11,6 +11,9 @@ export const INVARIANTS = {
   abandoned: 'a position without a stop for 200 s has tripped the circuit breaker, where it lives',
   within_limits: 'exposure and count of what the gate holds stay within the limits of level and flags',
   reserved: 'the gate counts what it holds',
+  released:
+    'what an entry holds of the limits is given back once nothing of its position is left, not before',
+  complete_runs: 'a run of the position manager counts as complete only if it has seen the account',
   trips_in_time: 'a condition that stood when an undisturbed tick began has tripped by its end',
   trips_for_cause: 'each trip has a cause in what has happened',
   latched: 'the latch opens by a reset of two people after the cooldown alone, and each move is a new epoch',
@@ -19,6 +22,7 @@ export const INVARIANTS = {
   stop_flattens: 'an undisturbed emergency stop leaves no position behind',
   ledger: 'after quiet the ledger is what the exchange holds',
   equity: 'after quiet wallet and equity are, to the cent, what the ledger adds up to',
+  deposit: 'after quiet the ledger knows of no deposit that nobody has made',
   no_rest: 'after quiet no reservation, order or record is left of what is over',
   recovers: 'after quiet the functions run, the lease is in force and nothing is unprotected, without help',
   trades_again: 'after quiet, with every gate open, new entries are made',

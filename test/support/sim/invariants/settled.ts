@@ -1,14 +1,16 @@
 // What must be true after some quiet, whatever came before.
 
-import { MINUTE_MS } from '../../../../lib/core/units.ts';
+import { MICRO, MINUTE_MS } from '../../../../lib/core/units.ts';
 import { differencesOf } from '../../../../lib/execution/ledger/booked-ledger.ts';
 import { executionRecords } from '../../../../lib/execution/use-cases/execution-records.ts';
 import { isSettled } from '../../../../lib/execution/use-cases/send-order.ts';
 import { allValues } from '../../../../lib/risk/use-cases/typed-records.ts';
-import { SCOPE, type Stage } from '../world/stage.ts';
+import { FAULT_KINDS, type FaultKind } from '../kernel/fault-plan.ts';
+import { DEPOSIT_USDT, SCOPE, type Stage } from '../world/stage.ts';
 import type { Register } from './register.ts';
 
 const CENT = 10_000;
+const MOVES_DEPOSIT: ReadonlySet<FaultKind> = new Set([...FAULT_KINDS.others, ...FAULT_KINDS.answers]);
 
 /** @param entriesInQuiet how many were made since the faults had stopped and every gate was open */
 export async function checkSettled(stage: Stage, register: Register): Promise<void> {
@@ -31,6 +33,13 @@ export async function checkSettled(stage: Stage, register: Register): Promise<vo
       () =>
         `the ledger adds up to ${wallet}, its cash to ${cashMicroUsdt} beside ${cost}; the wallet is ${walletMicroUsdt}`,
     );
+    // What others do, and answers that are not true, may be taken over as a deposit; what our own orders did may not.
+    if (!stage.faults.log.some(({ kind }) => MOVES_DEPOSIT.has(kind)))
+      register.check(
+        'deposit',
+        Math.abs(depositMicroUsdt - DEPOSIT_USDT * MICRO) <= CENT,
+        () => `the ledger knows of ${depositMicroUsdt}, and ${DEPOSIT_USDT} USDT were paid in`,
+      );
   }
   const gate = await risk.readGate(SCOPE);
   const manager = (await records.positionManager.find(SCOPE))?.value;

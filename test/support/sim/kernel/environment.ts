@@ -86,7 +86,7 @@ export class Environment {
     const place = `${invocation.key}/${++invocation.calls}`;
     const draw = faults.drawAt(place);
     const { share } = faults.weather(timeline.nowMs);
-    const drawn = draw() < 0.5 ? processFault(draw, share) : faultOf(draw, share * 2);
+    const drawn = draw() < 0.5 ? processFault(draw, share) : faultOf(draw, share * 2 * faults.timesAt(where));
     const happens =
       drawn !== undefined &&
       faults.happens({ key: `${place} ${where}`, kind: drawn.kind, atMs: timeline.nowMs });

@@ -57,6 +57,10 @@ const WEATHER_MS = 20 * 60_000;
 export interface FaultChoice {
   /** @default all */
   readonly groups?: ReadonlySet<FaultGroup> | undefined;
+  /** How bad it is all the time. @default drawn every twenty minutes */
+  readonly weather?: Weather['name'] | undefined;
+  /** One kind of step, as `risk.get`, that faults befall so many times as often. */
+  readonly stress?: { readonly where: string; readonly times: number } | undefined;
   /** Keys of the only faults that may happen. @default any */
   readonly only?: ReadonlySet<string> | undefined;
 }
@@ -77,7 +81,14 @@ export class FaultPlan {
 
   weather(nowMs: number): Weather {
     const pick = drawFrom(hashOf(this.#seed, 77, Math.floor(nowMs / WEATHER_MS)))();
-    return WEATHERS.find(({ until }) => pick < until)!;
+    const { weather } = this.#choice;
+    return WEATHERS.find(({ name, until }) => (weather === undefined ? pick < until : name === weather))!;
+  }
+
+  /** How many times as often faults befall such a step. */
+  timesAt(where: string): number {
+    const { stress } = this.#choice;
+    return stress?.where === where ? stress.times : 1;
   }
 
   drawAt(place: string) {

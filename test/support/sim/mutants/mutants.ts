@@ -1,9 +1,13 @@
-// Twenty ways of breaking the product, each a mistake that somebody could make. The simulation has to notice every one of them.
+// Ways of breaking the product, each a mistake that somebody could make. The simulation has to notice every one of them, in a run that
+// is kept beside it: some hours of the faults that bring it to light.
 import type { Mutation } from '../run/bundle.ts';
+import type { AskedRun } from '../run/process-protocol.ts';
 
 export interface SimMutant {
   readonly name: string;
   readonly mutations: readonly Mutation[];
+  /** In which it is noticed, and the product itself is not. */
+  readonly run: AskedRun;
 }
 
 const GATE = 'lib/risk/gate.ts';
@@ -23,9 +27,13 @@ const LEASE_CONDITION =
 const NO_RECENT =
   "if (which === 'recent' && last !== undefined && ageMs >= 0 && ageMs <= SHARED_MS) return last;";
 
+/** Whole hours, so that nothing has been closed just before the end. */
+const hours = (count: number) => count / 24;
+
 export const SIM_MUTANTS: readonly SimMutant[] = [
   {
     name: 'the lease is not looked at',
+    run: { seed: 1, days: hours(7), groups: ['events'], weather: 'storm' },
     mutations: [
       { file: GATE, from: LEASE_CONDITION, to: '' },
       { file: MODE, from: '    ...leaseReasons(lease, nowMs),\n', to: '' },
@@ -33,6 +41,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'flags are kept from run to run',
+    run: { seed: 1, days: hours(5), groups: ['people'], drills: ['hasty_flags'] },
     mutations: [
       {
         file: 'lib/risk/use-cases/recent-flags.ts',
@@ -48,6 +57,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'an order whose outcome is unknown is sent again',
+    run: { seed: 1, days: hours(5), groups: ['network'], weather: 'bad' },
     mutations: [
       {
         file: SEND,
@@ -58,6 +68,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'a decision may be authorised twice, and written down twice',
+    run: { seed: 1, days: hours(2), groups: ['events'], weather: 'storm' },
     mutations: [
       {
         file: GATE,
@@ -76,13 +87,19 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
       },
       {
         file: ENTER,
-        from: "if (position !== undefined) return failure(['position_open']);",
+        from: "if (position !== undefined) return failure(outcome('position_open'));",
         to: 'void position;',
+      },
+      {
+        file: 'lib/execution/plan-entry.ts',
+        from: "if (account.reservedSymbols.has(signal.symbol)) denials.push('position_open');",
+        to: '',
       },
     ],
   },
   {
     name: 'the number of positions is not limited',
+    run: { seed: 1, days: hours(2), groups: ['people'], drills: ['hasty_flags'] },
     mutations: [
       { file: GATE, from: 'between: [0, limits.positions - 1]', to: 'between: [0, 1_000]' },
       {
@@ -94,6 +111,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'the reservation is given back while the order flies',
+    run: { seed: 1, days: hours(12), groups: ['network', 'answers'] },
     mutations: [
       {
         file: ENTER,
@@ -104,6 +122,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'a signal may be of any age',
+    run: { seed: 1, days: hours(3), groups: ['events'], weather: 'storm', drills: ['late_successes'] },
     mutations: [
       {
         file: ENTER,
@@ -119,6 +138,13 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'an approval has no end',
+    run: {
+      seed: 1,
+      days: hours(3),
+      groups: ['process', 'people'],
+      weather: 'storm',
+      drills: ['hasty_flags'],
+    },
     mutations: [
       {
         file: ENTER,
@@ -135,6 +161,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'positions are booked and not protected',
+    run: { seed: 1, days: hours(3), groups: ['network', 'process'], weather: 'storm' },
     mutations: [
       {
         file: MANAGE,
@@ -145,6 +172,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'the stop that stays is taken away with the others',
+    run: { seed: 1, days: hours(2), groups: ['others'], weather: 'bad' },
     mutations: [
       {
         file: PROTECT,
@@ -155,6 +183,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'differences do not trip',
+    run: { seed: 1, days: hours(5), groups: ['others'], weather: 'storm' },
     mutations: [
       {
         file: TRADING,
@@ -165,6 +194,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'a silent position manager does not trip',
+    run: { seed: 2, days: hours(2), groups: ['events'], weather: 'bad' },
     mutations: [
       {
         file: 'lib/risk/breaker/conditions.ts',
@@ -180,6 +210,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'a run that could not do everything counts as done',
+    run: { seed: 3, days: hours(6), groups: ['network', 'outage'], weather: 'storm' },
     mutations: [
       {
         file: RUNS,
@@ -190,6 +221,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'a latch opens by itself once nothing stands against it',
+    run: { seed: 2, days: hours(2), groups: ['people'], drills: ['emergency_stops'] },
     mutations: [
       {
         file: TRANSITION,
@@ -200,6 +232,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'one person resets alone',
+    run: { seed: 2, days: hours(5), groups: ['people'], weather: 'storm' },
     mutations: [
       {
         file: TRANSITION,
@@ -210,6 +243,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'a reset waits for no cooldown',
+    run: { seed: 2, days: hours(2), groups: ['people'], drills: ['emergency_stops'] },
     mutations: [
       {
         file: TRANSITION,
@@ -220,6 +254,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'a reset gives a lease',
+    run: { seed: 2, days: hours(2), groups: ['people'], drills: ['emergency_stops'] },
     mutations: [
       {
         file: BREAKER,
@@ -230,6 +265,13 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'a reset is written down after it has taken place',
+    run: {
+      seed: 2,
+      days: hours(12),
+      groups: ['process', 'store', 'people'],
+      weather: 'storm',
+      drills: ['emergency_stops'],
+    },
     mutations: [
       {
         file: BREAKER,
@@ -240,6 +282,13 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'trades of an order that cannot be read are booked as income of others',
+    run: {
+      seed: 3,
+      days: hours(6),
+      groups: ['store'],
+      weather: 'bad',
+      stress: { where: 'risk.get', times: 30 },
+    },
     mutations: [
       {
         file: BOOK,
@@ -255,6 +304,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'what is booked of an order is forgotten at once',
+    run: { seed: 2, days: hours(2), groups: [] },
     mutations: [
       {
         file: 'lib/execution/ledger/booked-ledger.ts',
@@ -263,13 +313,14 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
       },
       {
         file: BOOK,
-        from: '    if (record !== undefined) orders.set(clientOrderId, record);\n  }\n  return { bookedLedger: written',
-        to: '    void record;\n  }\n  return { bookedLedger: written',
+        from: '  if (bookedQuantity < record.bookedQuantity) return record;',
+        to: '  if (bookedQuantity >= 0) return record;',
       },
     ],
   },
   {
     name: 'an emergency stop leaves positions alone',
+    run: { seed: 2, days: hours(2), groups: ['people'], drills: ['emergency_stops'] },
     mutations: [
       {
         file: 'lib/execution/use-cases/emergency-stop.ts',
@@ -280,6 +331,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   },
   {
     name: 'funding is not booked',
+    run: { seed: 2, days: hours(9), groups: [] },
     mutations: [
       {
         file: 'lib/execution/ledger/book-income.ts',

@@ -146,7 +146,7 @@ export class People {
   }
 }
 
-const FLIPS: readonly (readonly [FlagName, string])[] = [
+export const FLIPS: readonly (readonly [FlagName, string])[] = [
   ['QT_ENABLE_EXECUTION', 'false'],
   ['QT_ENABLE_AI_TRADING', 'false'],
   ['EMERGENCY_MODE', 'true'],

@@ -2,6 +2,7 @@
 import { MINUTE_MS, SECOND_MS } from '../../../../lib/core/units.ts';
 import { BAR_MS } from '../../../../lib/market/candle.ts';
 import { between } from '../kernel/draws.ts';
+import type { Drill } from './drills.ts';
 import type { Lambda } from './lambda.ts';
 import type { Stage } from './stage.ts';
 
@@ -18,10 +19,13 @@ const SILENCE_SHARE = 0.06;
 export class Schedule {
   readonly #stage: Stage;
   readonly #lambda: Lambda;
+  /** Of infer's successes. */
+  readonly #lateMsMax: number;
 
-  constructor(stage: Stage, lambda: Lambda) {
+  constructor(stage: Stage, lambda: Lambda, drills: readonly Drill[]) {
     this.#stage = stage;
     this.#lambda = lambda;
+    this.#lateMsMax = (drills.includes('late_successes') ? 300 : 100) * SECOND_MS;
   }
 
   /** Everything of one minute. */
@@ -63,7 +67,7 @@ export class Schedule {
 
   #startExecute(key: string, responsePayload: unknown): void {
     const soonMs = this.#stage.timeline.nowMs + 300;
-    this.#deliver(key, soonMs, 100 * SECOND_MS, (copy) => {
+    this.#deliver(key, soonMs, this.#lateMsMax, (copy) => {
       void this.#lambda.invoke('execute', `${key}${copy}`, { responsePayload });
     });
   }
