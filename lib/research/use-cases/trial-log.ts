@@ -1,6 +1,6 @@
 // Reads how many strategies training tried, and the result of each: `training-log.json`, which training writes beside the models.
 // Without it nobody knows how lucky the chosen one was, and the deflated Sharpe ratio is undefined.
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf } from '../../core/message-of.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
