@@ -27,14 +27,14 @@ import type { FlagStore } from '../../../lib/risk/ports.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
 import { ScriptedExchange } from './scripted-exchange.ts';
 
-const ENSEMBLE_ID = 'e20240728_000000';
+export const ENSEMBLE_ID = 'e20240728_000000';
 const HORIZON_BARS = 3;
 /** Close of a bar. */
 export const START_MS = Date.UTC(2024, 7, 5, 12, 0, 0);
 export const BAR = START_MS - BAR_MS;
 export const PRICES = { BTCUSDT: 50_000, ETHUSDT: 2_500, SOLUSDT: 140 } as const;
 
-const ensemble: Ensemble = {
+export const ensemble: Ensemble = {
   schemaVersion: 1,
   id: ENSEMBLE_ID,
   featureSetHash: FEATURE_SET_HASH,

@@ -6,10 +6,11 @@ import { ENTRY_WINDOW_MS, SEND_WINDOW_MS } from '../../../../lib/execution/send-
 import { BAR_MS } from '../../../../lib/market/candle.ts';
 import { parseFlags } from '../../../../lib/risk/flags.ts';
 import type { BookLimits, GateItem } from '../../../../lib/risk/gate.ts';
+import { LEVEL_LIMITS } from '../../../../lib/risk/level.ts';
 import type { EquitySnapshot } from '../../../../lib/risk/records.ts';
 import { OPEN_FLAGS } from '../../../../local/rehearsal/open-flags.ts';
 import type { SentRequest } from '../world/exchange-port.ts';
-import type { Stage } from '../world/stage.ts';
+import { LEVEL, type Stage } from '../world/stage.ts';
 import { FLAGS_LAG_MS } from '../world/store-ports.ts';
 import type { Register } from './register.ts';
 
@@ -70,7 +71,13 @@ export class EntryWatch {
       'EMERGENCY_MODE',
       'CIRCUIT_BREAKER_TRIGGERED',
     ] as const;
-    return closing.every((name) => this.#stage.flags.texts.get(name) === OPEN_FLAGS[name]);
+    const { texts } = this.#stage.flags;
+    const level = texts.get(LEVEL)!;
+    return (
+      level in LEVEL_LIMITS &&
+      level !== 'PAPER' &&
+      closing.every((name) => texts.get(name) === OPEN_FLAGS[name])
+    );
   }
 
   /** An order leaves. */
@@ -84,6 +91,14 @@ export class EntryWatch {
     if (path !== ORDER_PATH || parameters.get('reduceOnly') === 'true') return;
     this.#checkGates(id, environment.clockOffsetMs, SEND_WINDOW_MS, 'leaves');
     this.#checkOrigin(id, environment.nowMs());
+    const unsoundSinceMs = this.#stage.ensembleUnsoundSinceMs ?? Number.POSITIVE_INFINITY;
+    const startedAtMs = environment.invocation?.startedAtMs ?? 0;
+    this.#register.check(
+      'sound_ensemble',
+      // Read once, when the run begins.
+      startedAtMs < unsoundSinceMs,
+      () => `entry ${id} leaves a run that has begun ${startedAtMs - unsoundSinceMs} ms after it was not`,
+    );
   }
 
   answered({ method, path, parameters, environment }: SentRequest, status: number, body: string): void {
@@ -188,13 +203,17 @@ export class EntryWatch {
           ]),
         ),
       );
-      if (capital.state !== 'value' || positions.state !== 'value')
+      if (
+        capital.state !== 'value' ||
+        positions.state !== 'value' ||
+        !(flags.textAt(LEVEL, atMs)! in LEVEL_LIMITS)
+      )
         return { exposureMicroUsdt: 0, sideMicroUsdt: 0, netBetaMicroUsdt: 0, positions: 0 };
       const asked = {
         equityMicroUsdt,
         capitalFraction: capital.value,
         positions: positions.value,
-        level: 'FULL',
+        level: flags.textAt(LEVEL, atMs),
       };
       const allowed = allocation(asked as Parameters<typeof allocation>[0]);
       return bookLimits({ equityMicroUsdt, ...allowed }, TRADING_LIMITS);

@@ -202,7 +202,10 @@ export class LatchWatch {
       case 'signals_stale':
         return hasRecent(16 * MINUTE_MS, SILENCE) || isOut || this.#isAnyDisturbed(atMs, 16 * MINUTE_MS);
       case 'evidence_unreadable':
-        return by.startsWith('circuit-breaker') && (since(3 * MINUTE_MS).length > 0 || isOut);
+        return (
+          by.startsWith('circuit-breaker') &&
+          (since(3 * MINUTE_MS).length > 0 || isOut || hasRecent(8 * MINUTE_MS, TABLE_OUT))
+        );
       case 'order_rejections':
         return hasRecent(EXPLAINS_MS + 4 * MINUTE_MS, REFUSALS) || isOut;
       case 'stop_hits':
@@ -252,7 +255,10 @@ const SILENCE: ReadonlySet<string> = new Set([
   'function_silent',
   'deployed',
   'outage',
+  'table_out',
 ]);
+/** It may last for six minutes. */
+const TABLE_OUT: ReadonlySet<string> = new Set(['table_out']);
 const REFUSALS: ReadonlySet<string> = new Set([
   ...[
     'order_refused',
@@ -274,5 +280,6 @@ const REFUSALS: ReadonlySet<string> = new Set([
     'emergency_stop',
     'frozen',
     'late_effect',
+    'contract_halted',
   ],
 ]);

@@ -4,6 +4,8 @@ export const INVARIANTS = {
   closed_gate: 'no entry leaves while a gate has been closed for longer than an approval is good for',
   authorised_entry: 'no entry leaves that the gate does not hold authorised, under the epoch of now',
   fresh_signal: 'no entry leaves on a signal of another bar, or older than 120 s',
+  sound_ensemble:
+    'no entry leaves while the active ensemble is another one than that of its signal, or cannot be read',
   one_order: 'a decision leads to one entry at most',
   sent_once: 'no order is sent a second time once the exchange may have read it',
   protected:

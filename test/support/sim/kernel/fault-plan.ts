@@ -24,6 +24,10 @@ export const FAULT_KINDS = {
     'filters_changed',
     'mark_torn',
   ],
+  database: ['table_out'],
+  objects: ['ensemble_torn', 'ensemble_swapped'],
+  rollout: ['level_changed', 'level_torn'],
+  contracts: ['contract_halted', 'leverage_changed'],
 } as const;
 
 export type FaultGroup = keyof typeof FAULT_KINDS;

@@ -17,6 +17,7 @@ import { type Drill, Drills } from '../world/drills.ts';
 import { type FinishedRun, Lambda } from '../world/lambda.ts';
 import { People } from '../world/people.ts';
 import { Schedule } from '../world/schedule.ts';
+import { Spells } from '../world/spells.ts';
 import { openStage, SCOPE, type Stage } from '../world/stage.ts';
 import { openMarket, type Scenario } from './scenarios.ts';
 
@@ -64,6 +65,7 @@ class Run {
   readonly #runs: RunWatch;
   readonly #lambda: Lambda;
   readonly #people: People;
+  readonly #spells: Spells;
   readonly #seen: Record<string, number> = {};
 
   constructor(stage: Stage, request: RunRequest) {
@@ -75,6 +77,7 @@ class Run {
     );
     this.#lambda = new Lambda(stage, (finished) => this.#finished(finished));
     this.#people = new People(stage, this.#lambda, (line) => this.#tell(line));
+    this.#spells = new Spells(stage, this.#people.touchedAtMs, (line) => this.#tell(line));
     this.#entries = new EntryWatch(stage, this.#register);
     this.#protection = new ProtectionWatch(stage, this.#register, this.#people.touchedAtMs);
     this.#latch = new LatchWatch(stage, this.#register);
@@ -133,10 +136,11 @@ class Run {
       minuteMs += MINUTE_MS
     ) {
       if (minuteMs === startMs + WARM_MINUTES * MINUTE_MS) faults.quietFromMs = quietFromMs;
-      if (minuteMs === quietFromMs) this.#quiet();
+      if (minuteMs === quietFromMs) await this.#quiet();
       schedule.minute(minuteMs);
       await this.#people.minute(minuteMs);
       await drilled.minute(minuteMs);
+      this.#spells.minute(minuteMs);
       await timeline.runUntil(minuteMs + MINUTE_MS - 1);
       this.#protection.look();
     }
@@ -148,7 +152,8 @@ class Run {
     return this.#report();
   }
 
-  #quiet(): void {
+  async #quiet(): Promise<void> {
+    await this.#spells.end();
     this.#stage.outage = { paths: [], untilMs: 0 };
     for (const symbol of this.#stage.symbols)
       this.#stage.core.external.changeMark({ symbol, offsetBps: null });

@@ -27,7 +27,7 @@ import type { Environment } from '../kernel/environment.ts';
 import { EXCHANGE_ORIGIN, exchangeTransport } from './exchange-port.ts';
 import { inferBySeed } from './infer-by-seed.ts';
 import { DEPOSIT_USDT, SCOPE, type Stage, watchedRisk } from './stage.ts';
-import { flagPort, signalPort, throughSteps } from './store-ports.ts';
+import { flagPort, signalPort, throughSteps, unlessOut } from './store-ports.ts';
 
 export type FunctionName =
   | 'infer'
@@ -179,7 +179,11 @@ function openPorts(stage: Stage, environment: Environment) {
   };
   return {
     ...{ clock, market, brokerOf },
-    risk: throughSteps(environment, 'risk', watchedRisk(stage, environment)),
+    risk: unlessOut(
+      environment,
+      throughSteps(environment, 'risk', watchedRisk(stage, environment)),
+      () => nowMs() < stage.tableOutUntilMs,
+    ),
     flags: flagPort(environment, stage.flags, flagsMoved),
     signals: signalPort(environment, told, stage.signalsWrittenAtMs, nowMs),
     objects: throughSteps(environment, 'objects', objectsOf(stage)),

@@ -54,7 +54,14 @@ export interface Stage extends Kernel {
   readonly outages: readonly { readonly fromMs: number; readonly untilMs: number }[];
   /** Paths that do not answer, until when. */
   outage: { readonly paths: readonly string[]; readonly untilMs: number };
+  /** The risk table takes and gives nothing until then. */
+  tableOutUntilMs: number;
+  /** Since when the active ensemble is another one than that of the signals, or cannot be read. */
+  ensembleUnsoundSinceMs: number | undefined;
 }
+
+/** Beside the flags, so that its past is kept as theirs is: the capital level. */
+export const LEVEL = 'level';
 
 const KEYS = { apiKey: 'key-1', secret: 'secret-1' };
 const SILENT: StageWatch = {
@@ -82,6 +89,7 @@ export async function openStage(
   });
   const flags = new FlagTable();
   for (const name of FLAG_NAMES) flags.texts.set(name, OPEN_FLAGS[name]);
+  flags.texts.set(LEVEL, 'FULL');
   const objects = createMemoryObjectStore({ versioned: false });
   await putEnsemble(objects);
   return {
@@ -94,6 +102,7 @@ export async function openStage(
     deployed: { codeVersion: 'v1', shards: 1 },
     coarsened: new Set(),
     outage: { paths: [], untilMs: 0 },
+    ...{ tableOutUntilMs: 0, ensembleUnsoundSinceMs: undefined },
   };
 }
 

@@ -30,6 +30,26 @@ export function throughSteps<Port extends object>(environment: Environment, name
   return Object.fromEntries(methods) as Port;
 }
 
+/** Nothing answers while it is out: the same port before its steps, so that no call gets through. */
+export function unlessOut<Port extends object>(
+  environment: Environment,
+  port: Port,
+  isOut: () => boolean,
+): Port {
+  const methods = Object.entries(port).map(([method, act]) => [
+    method,
+    async (...given: unknown[]) => {
+      if (!isOut()) return (act as (...all: unknown[]) => unknown)(...given);
+      if (environment.invocation !== undefined) environment.invocation.faults++;
+      await environment.sleep(OUT_ANSWER_MS);
+      throw refused();
+    },
+  ]);
+  return Object.fromEntries(methods) as Port;
+}
+/** How long a client tries before it gives up. */
+const OUT_ANSWER_MS = 1_500;
+
 const FLAG_CHANGE_SEEN_MS = 1_000;
 
 /** Flag texts with their past, for readings that are stale. */
