@@ -80,6 +80,11 @@ describe('an order', () => {
     }
     for (const less of [4, 3])
       expect(filledTo(STATES.partial, less)).toMatchObject({ current: STATES.partial, anomaly: undefined });
+    // Told again of what it knows.
+    for (const state of [STATES.filled, STATES['cancelled in part']])
+      expect(filledTo(state, state.filledQuantity)).toEqual({
+        ...{ previous: state, current: state, anomaly: undefined },
+      });
     expect(filledTo(STATES.filled, 11)).toMatchObject({ current: part('filled', 11), anomaly: 'overfilled' });
   });
 

@@ -8,7 +8,7 @@ const ACCOUNT_PATH = '/fapi/v3/positionRisk';
 
 export class RunWatch {
   readonly #register: Register;
-  /** What of the account has been read since the last run, by path. */
+  /** Whether the account has been read since the last run ended. */
   #hasSeen = false;
   #completedAtMs: number | null = null;
   #saysComplete = false;
