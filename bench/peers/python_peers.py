@@ -207,5 +207,7 @@ print(json.dumps(report), flush=True)
 for line in sys.stdin:
     module, run = found[line.strip()]
     started = time.process_time_ns()
-    assert len(run(module)) > 0
+    results = run(module)
+    # Of a backtest its trades, one number: none would mean that it did nothing.
+    assert len(results) > 1 or results[0] > 0
     print(time.process_time_ns() - started, flush=True)

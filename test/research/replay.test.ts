@@ -39,10 +39,10 @@ const drawOf = (symbol: number, row: number): number => {
 function answersTo(
   candles: CandleSeries,
   symbol: string,
-  about: { index: number; acts: number },
+  about: { index: number; acts: number; toMs: number },
 ): Predictions {
   const first = countUntil(candles, FROM_MS - 1);
-  const rows = countUntil(candles, TO_MS - 1) - first;
+  const rows = countUntil(candles, about.toMs - 1) - first;
   const answers = allocatePredictions(symbol, { rows, members: 2 });
   for (let row = 0; row < rows; row++) {
     const candle = first + row;
@@ -65,12 +65,18 @@ function answersTo(
   return answers;
 }
 
-const inputOf = async (acts: number, series: ReadonlyMap<string, CandleSeries> = recorded) =>
+const inputOf = async (
+  acts: number,
+  {
+    series = recorded,
+    toMs = TO_MS,
+  }: { series?: ReadonlyMap<string, CandleSeries>; toMs?: number | undefined } = {},
+) =>
   replayInputOf(
     Object.fromEntries(
       [...series].map(([symbol, candles], index) => [
         symbol,
-        { candles, predictions: answersTo(candles, symbol, { index, acts }) },
+        { candles, predictions: answersTo(candles, symbol, { index, acts, toMs }) },
       ]),
     ),
   );
@@ -82,9 +88,12 @@ const byId = (orders: readonly PaperOrder[]) =>
 async function playBoth(
   input: Awaited<ReturnType<typeof inputOf>>,
   settings: Partial<BacktestSettings>,
-  depositUsdt = 10_000,
+  {
+    depositUsdt = 10_000,
+    toMs = TO_MS,
+  }: { depositUsdt?: number | undefined; toMs?: number | undefined } = {},
 ) {
-  const query = { fromMs: FROM_MS, toMs: TO_MS, depositUsdt, settings };
+  const query = { fromMs: FROM_MS, toMs, depositUsdt, settings };
   const risk = createMemoryRiskStore();
   const byUseCases = await replayUseCases(query, input, risk);
   const records = executionRecords(risk);
@@ -100,12 +109,19 @@ async function playBoth(
 }
 
 describe('on recorded candles of a crash', () => {
-  test.each<[string, { acts: number; trades: number; deposit?: number }, Partial<BacktestSettings>]>([
+  test.each<
+    [string, { acts: number; trades: number; deposit?: number; toMs?: number }, Partial<BacktestSettings>]
+  >([
     ['as released, many signals', { acts: 0.2, trades: 250 }, {}],
     ['every symbol at once', { acts: 0.6, trades: 500 }, { positionsMax: 20, positionFractionMax: 0.05 }],
     ['few signals', { acts: 0.004, trades: 3 }, {}],
     ['no shorts', { acts: 0.2, trades: 100 }, { longOnly: true }],
     ['stops in the next tick', { acts: 0.3, trades: 500 }, { stopAtrMultiple: 0.2, positionsMax: 30 }],
+    [
+      'thousands of trades: every symbol in nearly every bar',
+      { acts: 0.95, trades: 2_000, toMs: Date.UTC(2024, 7, 5, 12) },
+      { stopAtrMultiple: 0.05, positionsMax: 20, positionFractionMax: 0.02 },
+    ],
     ['stops out of reach', { acts: 0.3, trades: 250 }, { stopAtrMultiple: 50, positionsMax: 15 }],
     [
       'dear funding, dear fills, half the capital',
@@ -129,11 +145,11 @@ describe('on recorded candles of a crash', () => {
     ['no capital allowed', { acts: 0.2, trades: 0 }, { capitalFraction: 0 }],
   ])(
     '%s',
-    async (_, { acts, trades, deposit }, settings) => {
+    async (_, { acts, trades, deposit: depositUsdt, toMs }, settings) => {
       const { byUseCases, quick, orders, expectedOrders } = await playBoth(
-        await inputOf(acts),
+        await inputOf(acts, { toMs }),
         settings,
-        deposit,
+        { depositUsdt, toMs },
       );
       expect(byUseCases.problems).toEqual([]);
       expect(quick.trades.length).toBeGreaterThanOrEqual(trades);
@@ -165,7 +181,7 @@ test('a gap at a time of funding is left to the use cases, and their trades are 
         return [symbol, { ...Object.fromEntries(kept), length: candles.length - 1 } as CandleSeries];
       }),
   );
-  const input = await inputOf(0.5, gappy);
+  const input = await inputOf(0.5, { series: gappy });
   const query = { fromMs: FROM_MS, toMs: Date.UTC(2024, 7, 5, 1), depositUsdt: 10_000, settings: {} };
   const quick = await replayColumns(query, input);
   expect(quick).toEqual({ ok: false, error: expect.stringContaining('has no candle at a time of funding') });
