@@ -9,7 +9,8 @@ interface FigureDefinition {
 }
 
 interface Figure {
-  readonly value: number;
+  /** null where it could not be measured, e.g. for want of a peer: a target is then not met. */
+  readonly value: number | null;
   readonly unit: string;
   readonly target: string | null;
   readonly met: boolean | null;
@@ -49,29 +50,40 @@ const FIGURES: Readonly<Record<string, FigureDefinition>> = {
   'year.symbolBarsPerSecond': rate(500_000),
   'year.trades': { unit: 'trades' },
   'cold.circuit-breaker.readyMs': ms(120),
-  'cold.infer.readyMs': ms(400),
-  'cold.infer.answeredMs': ms(700),
+  'cold.infer.readyMs': ms(),
+  // Ready is what has proven its models: it answers an event that has no symbols.
+  'cold.infer.answeredMs': ms(400),
   'cold.infer.100SymbolsWarmMs': ms(1_500),
   'start.twelveBarsMs': ms(5_000),
+  'scale.coldMs': ms(300_000),
+  'scale.warmMs': ms(300_000),
+  'scale.signals': { unit: 'symbols', target: { atLeast: 1_000 } },
+  'scale.signalsOneAddress': { unit: 'symbols', target: { atLeast: 1_000 } },
+  'scale.weightOneAddress': { unit: 'units a minute', target: { atMost: 2_400 } },
   'peers.TA-Lib.ratio': { unit: '×' },
   'peers.vector-ta.ratio': { unit: '×' },
+  'peers.freqtrade.ratio': { unit: '×', target: { atLeast: 10 } },
+  'peers.NautilusTrader.ratio': { unit: '×', target: { atLeast: 10 } },
   'peers.backtesting.ratio': { unit: '×' },
   'peers.vectorbt.ratio': { unit: '×' },
 };
 
-function figureOf(name: string, value: number): Figure {
+function figureOf(name: string, value: number | null): Figure {
   const { unit = '', target } = FIGURES[name] ?? {};
   if (target === undefined) return { value, unit, target: null, met: null };
   return 'atMost' in target
-    ? { value, unit, target: `≤ ${target.atMost}`, met: value <= target.atMost }
-    : { value, unit, target: `≥ ${target.atLeast}`, met: value >= target.atLeast };
+    ? { value, unit, target: `≤ ${target.atMost}`, met: value !== null && value <= target.atMost }
+    : { value, unit, target: `≥ ${target.atLeast}`, met: value !== null && value >= target.atLeast };
 }
 
-/** Every number of the parts' results, by part and name. */
+/** Every number of the parts' results, by part and name; and what is listed of these parts and was not measured. */
 export function figuresOf(results: Readonly<Record<string, Readonly<Record<string, unknown>>>>) {
   const figures: Record<string, Figure> = {};
-  for (const [part, result] of Object.entries(results))
+  for (const [part, result] of Object.entries(results)) {
+    for (const name of Object.keys(FIGURES))
+      if (name.startsWith(`${part}.`)) figures[name] = figureOf(name, null);
     for (const [key, value] of Object.entries(result))
       if (typeof value === 'number') figures[`${part}.${key}`] = figureOf(`${part}.${key}`, value);
+  }
   return figures;
 }

@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../lib/core/message-of.ts';
 import { figuresOf } from './figures.ts';
 
 const PARTS = [
@@ -58,13 +59,20 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+/** A part that fails is told, and its figures are not met: those of the others stand. */
 function measureInChild(part: Part): Record<string, unknown> {
   process.stderr.write(`measuring ${part} …\n`);
-  const output = execFileSync(process.execPath, [...process.execArgv, process.argv[1]!, '--child', part], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  return JSON.parse(output);
+  try {
+    const output = execFileSync(process.execPath, [...process.execArgv, process.argv[1]!, '--child', part], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    return JSON.parse(output);
+  } catch (error) {
+    process.stderr.write(`${part} failed: ${messageOf(error)}\n`);
+    process.exitCode = 1;
+    return {};
+  }
 }
 
 function printTable(machine: object, results: Record<string, Record<string, unknown>>): void {
@@ -72,7 +80,8 @@ function printTable(machine: object, results: Record<string, Record<string, unkn
   line(Object.values(machine).join(', '));
   for (const [name, { value, unit, target, met }] of Object.entries(figuresOf(results))) {
     const judged = target === null ? '' : `${target} ${unit}${met ? '' : ', MISSED'}`;
-    line(`${name.padEnd(40)} ${`${round(value)} ${unit}`.padEnd(36)} ${judged}`.trimEnd());
+    const measured = value === null ? 'not measured' : `${round(value)} ${unit}`;
+    line(`${name.padEnd(40)} ${measured.padEnd(36)} ${judged}`.trimEnd());
   }
 }
 

@@ -3,7 +3,7 @@
 //   npm run sim -- [--seed N] [--days D] [--runs R] [--faults LIST] [--scenario NAME] [--kept] [--workers N] [--replay FILE] [--trace]
 //
 // Exit codes: 0 all held, 1 something did not, 2 wrong usage.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
@@ -84,14 +84,18 @@ function keptRuns(): AskedRun[] {
   return possible;
 }
 
+function commit(): string {
+  const git = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' });
+  return git.status === 0 ? git.stdout.trim() : 'unknown';
+}
+
 async function tellFailure(program: string, failed: ProcessRun): Promise<void> {
   const [violation] = failed.violations;
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   console.error(
     `\n${violation!.invariant} at ${new Date(violation!.atMs).toISOString()}: ${violation!.message}`,
   );
   console.error(
-    `seed ${failed.run.seed}, commit ${commit}, after ${failed.faults.length} faults; looking for fewer`,
+    `seed ${failed.run.seed}, commit ${commit()}, after ${failed.faults.length} faults; looking for fewer`,
   );
   const attempt = (run: AskedRun) => runOnce(program, run);
   const shrunk = await shrink(failed, { attempt, triesMax: SHRINK_TRIES });

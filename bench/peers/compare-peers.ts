@@ -15,7 +15,7 @@ import { pastOf } from '../backtest.ts';
 import { MADE_UP_ENSEMBLE, makeAnswers } from '../made-up-answers.ts';
 
 const FOLDER = import.meta.dirname;
-const ENVIRONMENT = resolve(import.meta.dirname, '../../.qt/bench-peers');
+const ENVIRONMENTS = resolve(import.meta.dirname, '../../.qt/bench-peers');
 const PYTHON = 'python3.11';
 const PAIRS = 7;
 /** Runs of ours before the first pair, in which the engine compiles them. */
@@ -30,7 +30,12 @@ const FIRST_MS = Date.UTC(2024, 0, 1);
 const FROM_MS = FIRST_MS + HISTORY_BARS * BAR_MS;
 
 const FEATURE_PEERS = ['TA-Lib', 'vector-ta'];
-const BACKTEST_PEERS = ['backtesting', 'vectorbt'];
+const BACKTEST_PEERS = ['backtesting', 'vectorbt', 'NautilusTrader'];
+/** By the file of requirements: what cannot be installed together has an environment of its own. */
+const PEERS_OF: Readonly<Record<string, readonly string[]>> = {
+  requirements: ['TA-Lib', 'vector-ta', 'backtesting', 'vectorbt'],
+  'requirements-nautilus': ['NautilusTrader'],
+};
 const reportSchema = z.record(
   z.string(),
   z.union([z.strictObject({ version: z.string() }), z.strictObject({ missing: z.string() })]),
@@ -41,36 +46,46 @@ const reportSchema = z.record(
  * 49 features, which hold those 18. Backtests: the peers follow signals with an order each, here gate, sizes, limits and stops act as well.
  */
 export async function benchPeers(): Promise<Record<string, number> | { skipped: string }> {
-  const problem = prepareEnvironment();
-  if (problem !== undefined) {
-    process.stderr.write(`no Python peers: ${problem}\n`);
-    return { skipped: problem };
-  }
+  const problems: string[] = [];
+  const ratios: Record<string, number> = {};
   const folder = mkdtempSync(join(tmpdir(), 'qt-peers-'));
   try {
-    return await comparePeers(folder);
+    const markets = writeMarkets(folder);
+    for (const [requirements, names] of Object.entries(PEERS_OF)) {
+      const problem = prepareEnvironment(requirements);
+      if (problem === undefined) Object.assign(ratios, await comparePeers({ requirements, names }, markets));
+      else {
+        process.stderr.write(`left out ${names.join(', ')}: ${problem}\n`);
+        problems.push(problem);
+      }
+    }
   } finally {
     rmSync(folder, { recursive: true });
   }
+  return Object.keys(ratios).length > 0 ? ratios : { skipped: problems.join('; ') };
 }
 
+const pythonOf = (requirements: string): string => join(ENVIRONMENTS, requirements, 'bin/python');
+
 /** @returns why there is none */
-function prepareEnvironment(): string | undefined {
+function prepareEnvironment(requirements: string): string | undefined {
   const run = (command: string, ...parameters: string[]) =>
     execFileSync(command, parameters, { stdio: ['ignore', 'ignore', 'pipe'] });
   const install = ['-m', 'pip', 'install', '--quiet', '--only-binary', ':all:', '--requirement'];
   try {
-    run(PYTHON, '-m', 'venv', ENVIRONMENT);
-    run(`${ENVIRONMENT}/bin/python`, ...install, join(FOLDER, 'requirements.txt'));
+    run(PYTHON, '-m', 'venv', join(ENVIRONMENTS, requirements));
+    run(pythonOf(requirements), ...install, join(FOLDER, `${requirements}.txt`));
     return undefined;
   } catch (error) {
-    return messageOf(error);
+    return messageOf(error).split('\n').at(-2) ?? messageOf(error);
   }
 }
 
-async function comparePeers(folder: string): Promise<Record<string, number>> {
-  const { series, replay, parameters } = writeMarkets(folder);
-  const peers = await startPeers(parameters);
+async function comparePeers(
+  environment: Environment,
+  { series, replay, parameters }: ReturnType<typeof writeMarkets>,
+): Promise<Record<string, number>> {
+  const peers = await startPeers(environment, parameters);
   const ratios: Record<string, number> = {};
   try {
     for (const [names, own] of [
@@ -82,6 +97,11 @@ async function comparePeers(folder: string): Promise<Record<string, number>> {
     peers.end();
   }
   return ratios;
+}
+
+interface Environment {
+  readonly requirements: string;
+  readonly names: readonly string[];
 }
 
 /** Pairs after a first one, in which the peer compiles what it needs. */
@@ -112,11 +132,11 @@ interface Peers {
   end(): void;
 }
 
-async function startPeers(parameters: readonly string[]): Promise<Peers> {
+async function startPeers(environment: Environment, parameters: readonly string[]): Promise<Peers> {
   const oneThread = { OMP_NUM_THREADS: '1', NUMBA_NUM_THREADS: '1', RAYON_NUM_THREADS: '1' };
   const child: ChildProcessWithoutNullStreams = spawn(
-    `${ENVIRONMENT}/bin/python`,
-    ['-W', 'ignore', join(FOLDER, 'python_peers.py'), ...parameters],
+    pythonOf(environment.requirements),
+    ['-W', 'ignore', join(FOLDER, 'python_peers.py'), environment.names.join(), ...parameters],
     { env: { ...process.env, ...oneThread, TQDM_DISABLE: '1' } },
   );
   child.stderr.pipe(process.stderr);

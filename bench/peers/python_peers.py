@@ -1,6 +1,6 @@
 """What the Python peers take for what compare-peers.ts measures here: it writes the name of a peer, and reads the ns of CPU that one run took.
 
-Arguments: the candles of one symbol for the indicators (float64 columns open, high, low, close, volume), their number; for the backtests the
+Arguments: the peers of this environment; the candles of one symbol for the indicators (float64 columns open, high, low, close, volume), their number; for the backtests the
 folder with open, high, low, close (float64) and side (float64: 1 buys, -1 sells, 0 does nothing), symbol after symbol, their number, the
 bars of each, and how many bars a position is held. Each peer that cannot be imported is named with the reason, and left out.
 """
@@ -9,11 +9,12 @@ import importlib
 import json
 import sys
 import time
+from decimal import Decimal
 from importlib.metadata import version
 
 import numpy as np
 
-candle_file, candles, folder, symbols, bars, held = sys.argv[1:]
+wanted, candle_file, candles, folder, symbols, bars, held = sys.argv[1:]
 open_, high, low, close, volume = np.fromfile(candle_file).reshape(5, int(candles))
 market = {
     name: np.fromfile(f"{folder}/{name}.f64").reshape(int(symbols), int(bars))
@@ -84,6 +85,95 @@ def backtesting_py(module):
     return [trades]
 
 
+def nautilus(module):
+    engine = engines.get("nautilus") or engines.setdefault("nautilus", nautilus_engine())
+    engine.reset()
+    engine.run()
+    return [engine.cache.positions_closed_count()]
+
+
+def nautilus_engine():
+    """One venue, one hedging account, bars of all symbols; its data stands ready before the first run that is counted."""
+    import pandas as pd
+    from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
+    from nautilus_trader.config import LoggingConfig
+    from nautilus_trader.model.currencies import USDT
+    from nautilus_trader.model.data import BarType
+    from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
+    from nautilus_trader.model.identifiers import InstrumentId, Venue
+    from nautilus_trader.model.instruments import CryptoPerpetual
+    from nautilus_trader.model.objects import Currency, Money, Price, Quantity
+    from nautilus_trader.persistence.wranglers import BarDataWrangler
+    from nautilus_trader.trading.strategy import Strategy
+
+    class Follow(Strategy):
+        def __init__(self, index_of):
+            super().__init__()
+            self.index_of = index_of
+            self.on_reset()
+
+        def on_reset(self):
+            self.row = [0] * int(symbols)
+            self.entered = [None] * int(symbols)
+
+        def on_start(self):
+            for bar_type in self.index_of:
+                self.subscribe_bars(bar_type)
+
+        def on_bar(self, bar):
+            index = self.index_of[bar.bar_type]
+            row, entered = self.row[index], self.entered[index]
+            self.row[index] += 1
+            instrument_id = bar.bar_type.instrument_id
+            if entered is not None and row - entered >= HELD:
+                self.close_all_positions(instrument_id)
+                self.entered[index] = None
+            side = market["side"][index, row]
+            if side == 0 or self.entered[index] is not None:
+                return
+            self.entered[index] = row
+            order_side = OrderSide.BUY if side > 0 else OrderSide.SELL
+            self.submit_order(self.order_factory.market(instrument_id, order_side, Quantity.from_str("1.000")))
+
+    engine = BacktestEngine(config=BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
+    venue = Venue("BINANCE")
+    engine.add_venue(
+        venue=venue,
+        oms_type=OmsType.NETTING,
+        account_type=AccountType.MARGIN,
+        base_currency=USDT,
+        starting_balances=[Money(10_000_000, USDT)],
+    )
+    times = pd.date_range("2024-01-01", periods=int(bars), freq="5min", tz="UTC", name="timestamp")
+    index_of = {}
+    for index in range(int(symbols)):
+        instrument = CryptoPerpetual(
+            instrument_id=InstrumentId.from_str(f"S{index}USDT-PERP.BINANCE"),
+            raw_symbol=InstrumentId.from_str(f"S{index}USDT-PERP.BINANCE").symbol,
+            base_currency=Currency.from_str("BTC"),
+            quote_currency=USDT,
+            settlement_currency=USDT,
+            is_inverse=False,
+            price_precision=8,
+            size_precision=3,
+            price_increment=Price.from_str("0.00000001"),
+            size_increment=Quantity.from_str("0.001"),
+            ts_event=0,
+            ts_init=0,
+            taker_fee=Decimal(str(FEE)),
+            maker_fee=Decimal(str(FEE)),
+        )
+        engine.add_instrument(instrument)
+        bar_type = BarType.from_str(f"{instrument.id}-5-MINUTE-LAST-EXTERNAL")
+        frame = pd.DataFrame(
+            {name: market[name][index] for name in ("open", "high", "low", "close")} | {"volume": 1_000.0}, index=times
+        )
+        engine.add_data(BarDataWrangler(bar_type, instrument).process(frame))
+        index_of[bar_type] = index
+    engine.add_strategy(Follow(index_of))
+    return engine
+
+
 def vectorbt(module):
     buys, sells = (market["side"].T == wanted for wanted in (1, -1))
     ends = np.roll(buys | sells, HELD, axis=0)
@@ -99,13 +189,18 @@ PEERS = {
     "vector-ta": ("vector_ta", vector_ta_indicators),
     "backtesting": ("backtesting", backtesting_py),
     "vectorbt": ("vectorbt", vectorbt),
+    "NautilusTrader": ("nautilus_trader", nautilus),
 }
 
+DISTRIBUTIONS = {"NautilusTrader": "nautilus_trader"}
+engines = {}
+
 found, report = {}, {}
-for name, (module, run) in PEERS.items():
+for name in wanted.split(","):
+    module, run = PEERS[name]
     try:
         found[name] = (importlib.import_module(module), run)
-        report[name] = {"version": version(name)}
+        report[name] = {"version": version(DISTRIBUTIONS.get(name, name))}
     except Exception as error:
         report[name] = {"missing": f"{type(error).__name__}: {error}"}
 print(json.dumps(report), flush=True)

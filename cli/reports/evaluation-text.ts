@@ -6,6 +6,7 @@ import {
   formatPercent,
   NOT_AVAILABLE,
 } from '../../lib/core/format-figure.ts';
+import type { Interval } from '../../lib/core/statistics/block-bootstrap.ts';
 import type { EnsembleFigures, Evaluation, ModelFigures } from '../../lib/research/evaluation.ts';
 import { ANNUALISED_DAYS_MIN } from '../../lib/research/metrics/performance.ts';
 import { formatTable } from '../format/text-table.ts';
@@ -162,15 +163,12 @@ export function describeSharpe({ sharpe, sharpeInterval: interval }: Evaluation[
 
 export function describeStrategy({ ensemble, strategy, edgeThresholdBps }: Evaluation): string {
   const { edge } = ensemble;
-  const { rules, exits } = strategy;
-  const interval = edge.netBpsInterval;
-  const bounds = interval
-    ? `95 % ${interval.low.toFixed(1)} … ${interval.high.toFixed(1)}`
-    : 'no interval: fewer than 5 days';
+  const { rules } = strategy;
   return [
-    `each signal followed on its own: ${edge.signals} BUY and SELL signals with an expected edge above ${edgeThresholdBps} bps: gross ${formatFigure(edge.grossBps, 2)} bps over the bars that it is held, costs ${edge.costsBps} bps, net ${formatFigure(edge.netBps, 2)} bps (${bounds})`,
-    `simulated account (not the executor's; see qtrader backtest): entry at the next bar's open, at most ${rules.positionsMax} positions of equal size, ${rules.feeBps} bps fee and ${rules.slippageBps} bps slippage per side, exit at barrier, stop or horizon`,
-    `  trades ${strategy.trades} (target ${exits.target}, stop ${exits.stop}, horizon ${exits.horizon}; not traded: position already open ${strategy.skippedOpen}, all positions taken ${strategy.skippedFull})`,
+    `each signal followed on its own: ${edge.signals} BUY and SELL signals with an expected edge above ${edgeThresholdBps} bps: gross ${formatFigure(edge.grossBps, 2)} bps over the bars that it is held, costs ${edge.costsBps} bps, net ${formatFigure(edge.netBps, 2)} bps (${describeBounds(edge.netBpsInterval)})`,
+    ...describeOtherDays(edge),
+    `simulated account (not the executor's; see qtrader backtest): entry at the next bar's open, at most ${rules.positionsMax} positions of equal size, ${rules.feeBps} bps fee and ${rules.slippageBps} bps slippage per side, exit at the ensemble's stop or after the bars that it holds`,
+    `  trades ${strategy.trades} (stopped ${strategy.stopped}; not traded: position already open ${strategy.skippedOpen}, all positions taken ${strategy.skippedFull})`,
     `  as traded: gross ${formatFigure(strategy.tradedGrossBps, 2)} bps, net ${formatFigure(strategy.tradedNetBps, 2)} bps, won ${formatPercent(strategy.winRate)}, return ${formatPercent(strategy.totalReturn)}`,
     `  Sharpe ${describeSharpe(strategy)}, Sortino ${formatFigure(strategy.sortino, 2)}, Calmar ${formatFigure(strategy.calmar, 2)}, profit factor ${formatFigure(strategy.profitFactor, 2)}, max drawdown ${formatPercent(strategy.maxDrawdown, 2)}`,
     strategy.trials === undefined
@@ -178,6 +176,22 @@ export function describeStrategy({ ensemble, strategy, edgeThresholdBps }: Evalu
       : `  deflated Sharpe ${formatFigure(strategy.deflatedSharpe, 3)} over ${strategy.trials} trials`,
   ].join('\n');
 }
+
+function describeOtherDays({
+  busiestDay,
+  otherDaysNetBps,
+  ...edge
+}: Evaluation['ensemble']['edge']): string[] {
+  if (busiestDay === undefined || otherDaysNetBps === undefined) return [];
+  return [
+    `  ${busiestDay.signals} of them on ${formatDay(busiestDay.startMs)}; the others net ${formatFigure(otherDaysNetBps, 2)} bps (${describeBounds(edge.otherDaysNetBpsInterval)})`,
+  ];
+}
+
+const describeBounds = (interval: Interval | undefined): string =>
+  interval
+    ? `95 % ${interval.low.toFixed(1)} … ${interval.high.toFixed(1)}`
+    : 'no interval: fewer than 5 days';
 
 function formatSymbols({ ensemble }: Evaluation): string {
   const acted = (symbol: SymbolEvaluation) => symbol.actions.BUY + symbol.actions.SELL;

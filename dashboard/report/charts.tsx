@@ -34,7 +34,11 @@ function draw(plot: Plot, chart: IChartApi, colours: Colours): void {
 function nameAxis(names: readonly string[], chart: IChartApi): void {
   const nameOf = (at: unknown) => names[Number(at)] ?? '';
   chart.applyOptions({
-    timeScale: { tickMarkFormatter: nameOf },
+    // So that the names under it do not overlap.
+    timeScale: {
+      tickMarkFormatter: nameOf,
+      tickMarkMaxCharacterLength: Math.max(8, ...names.map(({ length }) => length)),
+    },
     localization: { timeFormatter: nameOf },
   });
 }

@@ -1,6 +1,6 @@
 // The api function: passes one HTTP API call from API Gateway (payload format 2.0) to the use case and returns its answer. An
 // invocation never fails: errors are answers.
-import { z } from 'zod';
+import * as z from 'zod';
 import { readDashboard } from '../../dashboard/page.ts';
 import type { ApiAnswer, ApiRequest } from '../../lib/api/api-call.ts';
 import { type ApiComposition, composeApi } from '../../lib/runtime/compose/api.ts';

@@ -1,6 +1,6 @@
 // What the HTTP API takes and answers. One table of routes: its schemas validate the requests, its paths become the routes of the
 // gateway, and the OpenAPI document is made from it, so that the three cannot differ.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { actionRequestSchema } from './actions/action-schema.ts';
 import { type ApiRoute, GUARDED } from './api-route.ts';
 import { EVENT_KINDS } from './events/event-streams.ts';

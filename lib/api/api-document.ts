@@ -1,5 +1,5 @@
 // The OpenAPI document of the HTTP API, made from the table of its routes and the schemas that check its requests.
-import { z } from 'zod';
+import * as z from 'zod';
 import { API_ROUTES } from './api-contract.ts';
 import { API_ERRORS, type ApiErrorCode } from './api-error.ts';
 import type { ApiRoute, RouteAnswer } from './api-route.ts';

@@ -1,5 +1,5 @@
 // Why a call is not served: the closed list of codes, each with its HTTP status, and the error that carries one to the caller.
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const API_ERRORS = {
   bad_request: { status: 400, meaning: 'the request is not as this document says' },

@@ -1,5 +1,5 @@
 // What a route of the HTTP API is: where it stands, what it takes, and every answer that it may give.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { ApiErrorCode } from './api-error.ts';
 import type { SchemaName } from './named-schemas.ts';
 

@@ -2,7 +2,7 @@
 // and a copy in the risk table, by which an emergency stop is still let through when Parameter Store is down. A missing, a malformed
 // and a wrong token are told apart by nothing: the same work is done for each.
 import { timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { sha256Of } from '../core/hash.ts';
 import { StoreError } from '../core/store-error.ts';
 import { MINUTE_MS } from '../core/units.ts';

@@ -1,6 +1,6 @@
 // What the reading routes take. Text from outside, so each schema states what it accepts. Apart from what they answer: an emergency
 // stop in a new process does not wait for those schemas.
-import { z } from 'zod';
+import * as z from 'zod';
 import { BAR_MS } from '../market/candle.ts';
 import { symbolSchema } from '../market/symbol.ts';
 import { scopeSchema } from './stop-schema.ts';

@@ -6,7 +6,7 @@
 // handler sees them, so they are neither answered nor logged. A wrong method is 404, an unknown one a 405 without body, log or Allow.
 // Of a parameter given twice it drops the first; `application/jsonp` counts as JSON; bodies have no limit. Guarding against all that
 // takes more code than the two look-ups below.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { ApiRequest } from './api-call.ts';
 import { API_ROUTES, type ApiInput, type ApiRouteName } from './api-contract.ts';
 import { ApiRefusal } from './api-error.ts';

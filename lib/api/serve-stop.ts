@@ -1,5 +1,5 @@
 // The emergency stop over HTTP. It is logged before it begins and recorded in the audit trail of every account that it stops.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Actor } from '../core/actor.ts';
 import { messageOf } from '../core/message-of.ts';
 import {

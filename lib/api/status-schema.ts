@@ -1,5 +1,5 @@
 // What /api/status answers: the system at a glance, as readSystemStatus gives it.
-import { z } from 'zod';
+import * as z from 'zod';
 import { positionRecordSchema } from '../execution/records.ts';
 import type { SystemStatus } from '../execution/use-cases/system-status.ts';
 import { inferRunSchema } from '../inference/infer-run.ts';

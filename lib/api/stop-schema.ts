@@ -1,5 +1,5 @@
 // What an emergency stop over HTTP takes and answers.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { EmergencyStep } from '../execution/use-cases/emergency-stop.ts';
 
 export const scopeSchema = z.enum(['paper', 'live']);

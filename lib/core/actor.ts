@@ -1,5 +1,5 @@
 // Who acts: an operator, or a function of the system. A name that somebody typed proves nothing; records say which it was.
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const actorSchema = z.strictObject({
   /** Of a person, the same whatever role or token is used; else of the function that acted. */

@@ -1,5 +1,5 @@
 // The record of one run of execute: which mode it found, and what became of each signal that wanted to act. Kept for GO/NO-GO.
-import { z } from 'zod';
+import * as z from 'zod';
 import { MODE_REASONS, type ModeReasonCode } from '../risk/effective-mode.ts';
 import { GATE_DENIALS } from '../risk/gate.ts';
 import { PRE_TRADE_DENIALS } from './plan-entry.ts';

@@ -1,6 +1,6 @@
 // The life of an order. What the exchange has not confirmed is `unknown`, a state of its own: it is looked up, never guessed
 // and never sent again.
-import { z } from 'zod';
+import * as z from 'zod';
 import { MINUTE_MS } from '../core/units.ts';
 
 /** Nothing is filled: there is no price. */

@@ -1,7 +1,7 @@
 // The records that execution keeps: orders, positions, the ledger, its reports and the simulated account. What trading depends on
 // is not read strictly: where a newer version of the code has written more, the older one must still be able to protect and to
 // close positions, above all after a rollback.
-import { z } from 'zod';
+import * as z from 'zod';
 import { actorSchema } from '../core/actor.ts';
 import { type KeyedKind, PASSING_KEPT_MS, type RecordKind, type SeriesKind } from '../risk/record-kind.ts';
 import { sideSchema } from '../risk/records.ts';

@@ -1,6 +1,6 @@
 // How each feature was distributed over the rows that an ensemble's models were trained on: `profiles/<ensembleId>.json`, written
 // beside the ensembles when they are published. Drift is measured against it, by the same bins.
-import { z } from 'zod';
+import * as z from 'zod';
 
 const increases = (edges: readonly number[]): boolean =>
   edges.every((edge, index) => index === 0 || edge > edges[index - 1]!);

@@ -1,5 +1,5 @@
 // One proof that features are the same however they are computed, as it is recorded.
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const parityProofSchema = z.strictObject({
   atMs: z.int(),

@@ -1,6 +1,6 @@
 // The events on the way from a candle to an order: a schedule starts infer, and infer's success starts execute with its result.
 // infra/catalog/functions.ts makes both connections on AWS (schedule, onSuccess), local/run makes them on this machine.
-import { z } from 'zod';
+import * as z from 'zod';
 import { inferRunSchema } from './infer-run.ts';
 
 const SHARDS_MAX = 100;

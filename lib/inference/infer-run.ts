@@ -1,6 +1,6 @@
 // The record of one infer run: what was decided, what abstained and why, and what it cost. Logs, metrics, the live view and
 // the circuit breaker all read this one record.
-import { z } from 'zod';
+import * as z from 'zod';
 import { ABSTENTION_REASONS, type AbstentionReason } from '../market/abstention.ts';
 import { MODEL_ABSTENTION_REASONS, type ModelAbstentionReason } from '../models/vote.ts';
 

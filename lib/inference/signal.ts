@@ -1,6 +1,6 @@
 // The signal: what is decided for one symbol and one bar, once, with everything needed to see why.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { ACTIONS, probabilitiesSchema, probability, voteSchema } from '../models/vote.ts';
 
 /** Why a signal is HOLD. Empty for BUY and SELL. */

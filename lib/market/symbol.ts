@@ -1,5 +1,5 @@
 // How a symbol looks, as the exchange names it: BTCUSDT, 1000PEPEUSDT.
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const SYMBOL_PATTERN = /^[A-Z0-9]{2,20}$/;
 

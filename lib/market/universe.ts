@@ -1,6 +1,6 @@
 // Which symbols are traded, and which shard of the schedule is responsible for each.
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ENTRY_REASONS, LEAVE_REASONS } from './choose-universe.ts';
 import { EXCLUSIONS, type ExclusionReason } from './pair-exclusion.ts';
 import { symbolSchema } from './symbol.ts';

@@ -1,5 +1,5 @@
 // How far the features of the newest week are from those of training, as it is stored; or why that could not be measured.
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Why drift could not be measured. Closed. */
 const DRIFT_UNMEASURED = [

@@ -1,6 +1,6 @@
 // Which models serve together, with which weights and threshold: `ensembles/<id>.json`, and the pointer
 // `ensembles/current.json` that names the active one.
-import { z } from 'zod';
+import * as z from 'zod';
 import { labelSchema, modelNameSchema, modelVersionSchema, sha256Schema } from './manifest.ts';
 import { profitCurveSchema } from './profit-probability.ts';
 import { sizingPolicySchema } from './sizing-policy.ts';

@@ -1,6 +1,6 @@
 // The manifest that stands beside every model.onnx: what the model reads, what it was trained on, and the golden vectors
 // that prove it computes here what it computed there. Written by training/, checked at publish and at every load.
-import { z } from 'zod';
+import * as z from 'zod';
 import { OUTPUT_COLUMNS } from './model-output.ts';
 
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits');

@@ -1,6 +1,6 @@
 // Turns the bytes of a stored JSON document into its type, or into one line that says what is wrong and what to do: an
 // operator reads that line in the middle of the night, in a log or in `qtrader models verify`.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { failure, type Result, success } from '../core/result.ts';
 import { MIB } from '../core/units.ts';
 import { type FeatureProfile, featureProfileSchema } from '../features/feature-profile.ts';

@@ -1,6 +1,6 @@
 // How likely a decision ends with a net profit: a curve from the expected edge in units of its uncertainty to the share of past decisions
 // that earned more than their costs. It is fitted out of sample by training/confidence.py and belongs to the ensemble.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ExpectedMove } from './vote.ts';
 
 const ascending = (values: readonly number[]): boolean =>

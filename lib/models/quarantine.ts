@@ -1,6 +1,6 @@
 // An operator's order against one model version: `quarantine/<name>/<version>.json`. It stands outside the ensemble, so that a
 // model can be taken out within one bar without a promotion, and stays out of every ensemble that names it until it is lifted.
-import { z } from 'zod';
+import * as z from 'zod';
 import { modelNameSchema, modelVersionSchema } from './manifest.ts';
 
 export const quarantineSchema = z.strictObject({

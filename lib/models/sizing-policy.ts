@@ -1,7 +1,7 @@
 // The sizing policy: a small net that says how much of the full size an entry gets, 0…1, from what is known when it is sized. An
 // ensemble names one, or none. It stands in the store as `policies/<name>/<version>/`, model and manifest like any model; what it reads
 // is no feature row, so that it neither votes nor can be taken for a model that does.
-import { z } from 'zod';
+import * as z from 'zod';
 import { goldenVectorsSchema, modelNameSchema, modelVersionSchema, sha256Schema } from './manifest.ts';
 
 /** Columns of the state, in order: all that a policy may know. */

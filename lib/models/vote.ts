@@ -1,5 +1,5 @@
 // One model's vote on one symbol: its probabilities and the side it leans to, or the reason why it has none.
-import { z } from 'zod';
+import * as z from 'zod';
 
 export interface ModelIdentity {
   readonly name: string;

@@ -1,5 +1,5 @@
 // What every receiver has been told: kept, so that a restart repeats nothing, and an outage of a receiver loses nothing silently.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RecordKind } from '../risk/record-kind.ts';
 import type { Alert } from './alert.ts';
 import { type ReceiverSettings, wants } from './receiver-settings.ts';

@@ -1,5 +1,5 @@
 // Who is told of what: one receiver of each kind at most, its address a secret wherever whoever knows it can write there.
-import { z } from 'zod';
+import * as z from 'zod';
 import { failure, type Result, success } from '../core/result.ts';
 import { ALERT_KINDS, type AlertKind } from './alert.ts';
 

@@ -1,6 +1,6 @@
 // Reads what `qtrader backtest --json` wrote, and compares two or more such runs: what differs between them, and whether their days
 // tell them apart.
-import { z } from 'zod';
+import * as z from 'zod';
 import { failure, type Result, success } from '../core/result.ts';
 import { blockBootstrap, type DrawIndex, type Interval } from '../core/statistics/block-bootstrap.ts';
 import { dailyReturns } from '../risk/equity-curve.ts';

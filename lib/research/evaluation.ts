@@ -80,7 +80,7 @@ export interface SymbolFigures extends Omit<SymbolScores, 'symbol'> {
   readonly netBps: Figure;
 }
 
-/** The simulated account of run-portfolio.ts over all BUY and SELL signals. */
+/** The simulated account of run-portfolio.ts over all BUY and SELL signals, left at the ensemble's stop or time. */
 export interface StrategyFigures {
   readonly sharpe: Figure;
   /** 95 %, days drawn with replacement. */
@@ -97,7 +97,8 @@ export interface StrategyFigures {
   /** Per trade as traded: from the entry bar's open to the exit, before costs and after. */
   readonly tradedGrossBps: Figure;
   readonly tradedNetBps: Figure;
-  readonly exits: Readonly<Record<'target' | 'stop' | 'horizon', number>>;
+  /** Trades that were left at the stop; the others after the bars that the ensemble holds. */
+  readonly stopped: number;
   readonly skippedOpen: number;
   readonly skippedFull: number;
   readonly drawdown: Drawdown | undefined;

@@ -23,13 +23,18 @@ interface FlagDefinition {
 }
 
 const boolean = { kind: 'boolean', pattern: '^(true|false)$', allowed: 'exactly true or false' } as const;
+/** A true one may carry trips that are not latched yet: breaker/carried-trip.ts. */
+const carrying = {
+  ...boolean,
+  pattern: '^(false|true( (paper|live) [0-9]{1,12} [a-z_,]{1,400}){0,2})$',
+} as const;
 
 export const FLAGS = {
   QT_ENABLE_EXECUTION: { ...boolean, deployed: 'false', local: 'false' },
   QT_ENABLE_AI_TRADING: { ...boolean, deployed: 'false', local: 'true' },
   QT_PAPER_TRADING: { ...boolean, deployed: 'true', local: 'true' },
   EMERGENCY_MODE: { ...boolean, deployed: 'false', local: 'false' },
-  CIRCUIT_BREAKER_TRIGGERED: { ...boolean, deployed: 'false', local: 'false' },
+  CIRCUIT_BREAKER_TRIGGERED: { ...carrying, deployed: 'false', local: 'false' },
   /** Share of the equity that may be traded with. */
   QT_MAX_CAPITAL_ALLOCATION: {
     kind: 'number',
@@ -77,7 +82,7 @@ export function parseFlag<N extends FlagName>(name: N, text: string): Result<Fla
   if (!new RegExp(flag.pattern).test(text)) {
     return failure(`${name} must be ${flag.allowed}, not ${JSON.stringify(text.slice(0, QUOTED_CHARS_MAX))}`);
   }
-  return success((flag.kind === 'boolean' ? text === 'true' : Number(text)) as FlagValue<N>);
+  return success((flag.kind === 'boolean' ? text !== 'false' : Number(text)) as FlagValue<N>);
 }
 
 function stateOf<N extends FlagName>(name: N, reading: FlagReading | undefined): FlagState<FlagValue<N>> {

@@ -2,7 +2,7 @@
 // duplicate event cannot order twice, and a dead breaker stops new exposure, because all of it is one write of one item.
 // The approval that brokers demand is made here and nowhere else.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { invariant } from '../core/invariant.ts';
 import { failure, type Result, success } from '../core/result.ts';
 import { HOUR_MS } from '../core/units.ts';

@@ -1,5 +1,5 @@
 // The levels of the rollout and how much each may put at risk: live trading grows in steps that people sign off.
-import { z } from 'zod';
+import * as z from 'zod';
 import { actorSchema } from '../core/actor.ts';
 
 /** Most cautious first. */

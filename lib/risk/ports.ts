@@ -1,5 +1,5 @@
 // What the use cases need from outside. Adapters implement these; one contract suite per port runs on every implementation.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Result } from '../core/result.ts';
 import type { FlagReading } from './flags.ts';
 import type { GateItem, GatePlan, Scope } from './gate.ts';

@@ -1,6 +1,6 @@
 // What a kind of record is: its place in the risk table, its schema, and how long it stays. Each capability declares its own
 // kinds next to their schemas; typed-records.ts reads and writes them.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { DAY_MS } from '../core/units.ts';
 
 /** Its key is the name alone, or `<name>#<id>`. Names are unique in the table, and none is `gate`. */

@@ -1,6 +1,6 @@
 // The records that risk judges by: equity, days, trades, rejections, the position manager's last run, the audit trail and the
 // rollout's state. One schema and one declaration per kind, so that every function means the same.
-import { z } from 'zod';
+import * as z from 'zod';
 import { actorSchema } from '../core/actor.ts';
 import { type RolloutState, rolloutStateSchema } from './level.ts';
 import { PASSING_KEPT_MS, type RecordKind, type SeriesKind } from './record-kind.ts';

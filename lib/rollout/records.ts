@@ -1,5 +1,5 @@
 // The records that the hourly assessment of the rollout keeps: its newest decision, its parity proofs and its measurements of drift.
-import { z } from 'zod';
+import * as z from 'zod';
 import { type ParityProof, parityProofSchema } from '../features/parity-proof.ts';
 import { type DriftRecord, driftRecordSchema } from '../models/drift-record.ts';
 import { PASSING_KEPT_MS, type RecordKind, type SeriesKind } from '../risk/record-kind.ts';

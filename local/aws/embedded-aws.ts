@@ -1,9 +1,12 @@
 // The AWS services that the system runs against on a laptop and in tests: real HTTP endpoints for the real SDK clients, with
 // their state in a folder that survives restarts and kills.
 import { randomUUID } from 'node:crypto';
+import type { ServiceEndpoints } from '../../lib/adapters/aws/create-record-clients.ts';
 import { openEmbeddedDynamoDb } from './dynamodb/embedded-dynamodb.ts';
+import { inProcessDocuments } from './dynamodb/in-process-documents.ts';
 import { FaultPlan } from './host/fault-plan.ts';
 import { type ClaimedPort, claimPort, type LocalService } from './host/http-listener.ts';
+import { type InProcessService, requestHandlerOf, servedInProcess } from './host/in-process.ts';
 import { accessKeyIdOf, newRunSecret, secretHeaderOf } from './host/local-door.ts';
 import { lockStateFolder } from './host/state-lock.ts';
 import { openEmbeddedS3 } from './s3/embedded-s3.ts';
@@ -18,6 +21,8 @@ export interface EmbeddedAws {
    * as for `AWS_ACCESS_KEY_ID`: the secret of this run.
    */
   readonly endpoints: Readonly<Record<EmbeddedService | 'accessKeyId', string>>;
+  /** The same for clients of this process, whose requests then take no way over HTTP. */
+  readonly inProcess: ServiceEndpoints;
   /** Names this run to those who are let in. */
   readonly runId: string;
   /** Faults to inject, per service. */
@@ -75,15 +80,30 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
     const written = () => {
       for (const listener of listeners) listener();
     };
+    const services = {} as Record<EmbeddedService, InProcessService>;
     for (const name of SERVICES) {
       const opened = await open[name](`${stateDir}/${name}`, faults[name]);
       // After its port, before the lock.
       closers.splice(-1, 0, opened.close);
-      ports[name].serve(noticing(opened.service, written), { faults: faults[name], door, runId });
+      const service = noticing(opened.service, written);
+      ports[name].serve(service, { faults: faults[name], door, runId });
+      services[name] = servedInProcess(service, faults[name]);
     }
     const { dynamodb, s3, ssm } = ports;
+    const endpoints = { dynamodb: dynamodb.endpoint, s3: s3.endpoint, ssm: ssm.endpoint, accessKeyId };
     return {
-      endpoints: { dynamodb: dynamodb.endpoint, s3: s3.endpoint, ssm: ssm.endpoint, accessKeyId },
+      endpoints,
+      inProcess: {
+        ...endpoints,
+        inProcess: {
+          handlers: {
+            dynamodb: requestHandlerOf(services.dynamodb),
+            s3: requestHandlerOf(services.s3),
+            ssm: requestHandlerOf(services.ssm),
+          },
+          documents: (client) => inProcessDocuments(client, services.dynamodb),
+        },
+      },
       runId,
       faults,
       onWrite: (listener) => void listeners.push(listener),

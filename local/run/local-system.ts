@@ -114,11 +114,11 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
       ...(prepareState && { prepareState }),
     });
     closers.push(aws.close);
-    const system = openLocalStage(aws.endpoints, stateDir);
+    const system = openLocalStage(aws.inProcess, stateDir);
     closers.push(system.close);
-    const ensemble = await prepareLocalStage(aws.endpoints, system.objects);
+    const ensemble = await prepareLocalStage(aws.inProcess, system.objects);
     const account = options.keys && (await checkRecords(system, stateDir));
-    await keepExchangeKeys(aws.endpoints, options.keys);
+    await keepExchangeKeys(aws.inProcess, options.keys);
     await writeUniverse(system.objects, {
       schemaVersion: 1,
       asOf: new Date(clock.nowMs()).toISOString().slice(0, 10),
@@ -172,7 +172,7 @@ function overridesOf(context: FunctionContext, name: string) {
   const { stateDir, aws, clock, simulatedUrl, closers, warn } = context;
   const logOutput = openLog(stateDir, name, warn);
   closers.push(() => new Promise((resolve) => logOutput.end(resolve)));
-  return { endpoints: aws.endpoints, clock, logOutput, unlimitedRequests: simulatedUrl !== undefined };
+  return { endpoints: aws.inProcess, clock, logOutput, unlimitedRequests: simulatedUrl !== undefined };
 }
 
 const marketOf = ({ exchange, simulatedUrl }: FunctionContext) => ({
@@ -184,7 +184,7 @@ const marketOf = ({ exchange, simulatedUrl }: FunctionContext) => ({
 async function startApi(context: FunctionContext, port: ClaimedPort): Promise<void> {
   const { stateDir, aws, closers } = context;
   const token = await openApiToken(stateDir);
-  await issueApiToken(LOCAL_STAGE, { name: 'operator', role: 'operator', token }, aws.endpoints);
+  await issueApiToken(LOCAL_STAGE, { name: 'operator', role: 'operator', token }, aws.inProcess);
   const configuration = localApiSettings(stateDir, marketOf(context));
   buildPage();
   const api = composeApi(configuration, readDashboard(), overridesOf(context, 'api'), aws.onWrite);
@@ -234,7 +234,7 @@ function composeHandlers(context: FunctionContext, dashboard: string): Record<Jo
       ),
       context,
     ),
-    expire: () => expireLocalItems(aws.endpoints, clock.nowMs()),
+    expire: () => expireLocalItems(aws.inProcess, clock.nowMs()),
   };
 }
 

@@ -24,7 +24,7 @@ import { createReplayClock, type ReplayClock, realClock } from './replay-clock.t
 import { archiveState, readReplayPosition, saveReplayPosition, stateOption } from './replay-position.ts';
 import { RunSummary } from './run-summary.ts';
 import { alreadyRunning, findRunningSystem } from './running-system.ts';
-import { scheduledRuns } from './schedule.ts';
+import { type Job, scheduledRuns } from './schedule.ts';
 import { describeTrading } from './trading-summary.ts';
 
 export interface LocalRunOptions {
@@ -203,6 +203,9 @@ async function planRealRun(
   };
 }
 
+/** After a bar and once a minute. What ran since is run again by a restart, which changes nothing: AWS too runs a function twice. */
+const SAVED_AFTER: ReadonlySet<Job> = new Set(['infer', 'circuit-breaker']);
+
 async function runSchedule(run: {
   options: LocalRunOptions;
   plan: RunPlan;
@@ -242,7 +245,7 @@ async function runSchedule(run: {
     if (job === 'infer') await showBar(run, failed);
     if (job === 'manage-positions') await rehearseLoss(run);
     const finished = done() && job === 'circuit-breaker';
-    save(dueMs + 1, finished);
+    if (SAVED_AFTER.has(job)) save(dueMs + 1, finished);
     if (finished) return;
   }
 }

@@ -123,6 +123,7 @@ test.each([
   ['gonogo', '--from', '2024-08-04', '--to', '2024-08-05'],
   ['evaluate'],
   ['study', 'exits'],
+  ['study', 'entries'],
 ])('%s of a folder without one usable file names the file and what is wrong with it', async (...command) => {
   writeFileSync(join(root, 'BTCUSDT.csv'), 'time,price\n1,2\n');
   const refused = await qtrader(...command, '--data', root);

@@ -39,6 +39,7 @@ type Rule = Run | { readonly notHere: string };
 
 const ACCOUNT = { notHere: 'needs an AWS account' };
 const EXCHANGE = { notHere: 'asks the real exchange' };
+const RELEASE = { notHere: '.ci/run does so with the models that it trains' };
 const SIZES = { notHere: 'test/research/episodes.test.ts and .ci/run take the same steps' };
 const PYTHON = { notHere: 'needs Python; .ci/run runs it where there is one' };
 const CONTAINER = {
@@ -149,6 +150,7 @@ const RULES: Record<string, Rule> = {
   'qtrader backtest --data DIR --from ISO --to ISO --report FILE.html --json': { more: '--symbols BTCUSDT' },
   'qtrader study stops --data DIR --report FILE.html': { more: `--symbols BTCUSDT ${SPAN}` },
   'qtrader study exits --data DIR --report FILE.html': { more: `--symbols BTCUSDT ${SPAN}` },
+  'qtrader study entries --data DIR --report FILE.html': { more: `--symbols BTCUSDT ${SPAN}` },
   'qtrader dataset build --data DIR --out DIR': { more: '--symbols BTCUSDT', says: /rows of 1 symbols/ },
   'qtrader dataset build …': { notHere: 'is said in full below it' },
   'qtrader dataset build --data ../shared/data/binance_spot_2024 --out .qt/tiny --symbols BTCUSDT,ETHUSDT --from 2024-07-08 --to 2024-07-28':
@@ -177,6 +179,14 @@ const RULES: Record<string, Rule> = {
   'qtrader cost --symbols N --shards N --network --json': { says: /"totalUsd"/ },
   'qtrader cost --network': { says: /USD per month/ },
   'qtrader models verify .qt/tiny-models': PYTHON,
+  'qtrader start --bars 2 --speed max --state .qt/tiny-state': RELEASE,
+  'qtrader models publish .qt/tiny-models --state .qt/tiny-state': RELEASE,
+  'qtrader models shadow e20240727_205500 --state .qt/tiny-state': RELEASE,
+  'qtrader models promote e20240727_205500 --state .qt/tiny-state --data ../shared/data/binance_spot_2024 --from 2024-08-01 --to 2024-08-08':
+    RELEASE,
+  "qtrader models promote e20240727_205500 --state .qt/tiny-state --force --reason 'to see it decide'":
+    RELEASE,
+  'qtrader models rollback --state .qt/tiny-state': RELEASE,
   'qtrader models publish DIR': { says: /e20240728_205500/ },
   'qtrader models shadow ID': { exit: 1, says: /^error: \w+: [^\n]+\n$/m },
   'qtrader models promote ID --data DIR --from ISO --to ISO': { exit: 1, says: /^error: \w+: [^\n]+\n$/m },
@@ -244,7 +254,7 @@ const RULES: Record<string, Rule> = {
   'python -m training train': PYTHON,
   'python3.11 -m venv .venv && .venv/bin/pip install -r training/requirements.txt': PYTHON,
   '.venv/bin/python -m training train --data DIR --out models/starter': PYTHON,
-  '.venv/bin/python -m training train --data .qt/tiny --out .qt/tiny-models --work .qt/tiny-work --horizon 12 --folds 4 --row-stride 12':
+  '.venv/bin/python -m training train --data .qt/tiny --out .qt/tiny-models --work .qt/tiny-work --horizon 3 --folds 4 --row-stride 12':
     PYTHON,
   '.venv/bin/python -m training sizing --episodes .qt/episodes --models models/starter': PYTHON,
   '.venv/bin/python -m training sizing --episodes .qt/tiny-episodes --models .qt/tiny-models --updates 4':

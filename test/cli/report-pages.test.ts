@@ -8,14 +8,14 @@ import { formatBacktestPage } from '../../cli/reports/backtest-page.ts';
 import { formatComparisonPage } from '../../cli/reports/comparison.ts';
 import { formatDriftPage } from '../../cli/reports/drift-page.ts';
 import { formatEvaluationPage } from '../../cli/reports/evaluation-page.ts';
-import { formatExitStudyPage } from '../../cli/reports/exit-study-page.ts';
 import { formatGoNoGoPage } from '../../cli/reports/gonogo-page.ts';
 import { formatSweepPage } from '../../cli/reports/sweep-page.ts';
+import { formatTradeStudyPage } from '../../cli/reports/trade-study-page.ts';
 import { success } from '../../lib/core/result.ts';
 import { DAY_MS } from '../../lib/core/units.ts';
 import { type BacktestSettings, releasedSettings } from '../../lib/research/backtest-settings.ts';
 import { compareBacktests, parseBacktest } from '../../lib/research/compare-backtests.ts';
-import type { ExitFigures } from '../../lib/research/exits/exit-study.ts';
+import type { TradeFigures } from '../../lib/research/trades/trade-study.ts';
 import type { BacktestReport } from '../../lib/research/use-cases/backtest-report.ts';
 import { reportSweep, type SweptRun } from '../../lib/research/use-cases/report-sweep.ts';
 import { decideGoNoGo, GO_CRITERIA } from '../../lib/rollout/go-no-go.ts';
@@ -130,13 +130,14 @@ function goNoGoPage(): string {
   );
 }
 
-const figures: ExitFigures = {
+const figures: TradeFigures = {
   ...{ trades: 100, stopHitRate: 0.5, grossBps: 12, netBps: -2, netInterval: { low: -9, high: 5 } },
   ...{ netFamily: { low: -12, high: 8 }, profitFactor: 0.9, adverseBps: 40, otherDaysNetBps: undefined },
+  ...{ enteredRate: 1, enteredNetBps: -2 },
 };
 const unknown = { meanBps: undefined, interval: undefined, family: undefined };
 const stopStudyPage = () =>
-  formatExitStudyPage({
+  formatTradeStudyPage({
     question: 'stops',
     ...{ ensembleId: ENSEMBLE.id, holdBars: 12, costs: { feeBps: 5, slippageBps: 2 }, symbols: 3 },
     ...{ fromMs: FROM_MS, toMs: FROM_MS + DAY_MS, decided: 1_000, acted: 100, excluded: 1, days: 6 },
@@ -161,7 +162,7 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   comparison: comparisonPage,
   drift: driftPage,
   'go-no-go': goNoGoPage,
-  'exit-study': stopStudyPage,
+  'trade-study': stopStudyPage,
 };
 
 describe.skipIf(CHROMIUM === undefined)(browserSuite('report pages in a browser'), () => {

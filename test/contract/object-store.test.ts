@@ -22,12 +22,16 @@ async function openBucket({ clients: { s3 }, prefix }: EmbeddedTarget) {
   return createS3ObjectStore({ client: s3, bucket });
 }
 
-describeObjectStoreContract('S3, embedded', async () => {
-  const target = await openEmbedded();
-  const store = await openBucket(target);
-  const absent = createS3ObjectStore({ client: target.clients.s3, bucket: 'qt-no-such-bucket' });
-  return { store, absent, hasVersions: true, close: target.close };
-});
+for (const [name, way] of [
+  ['S3, embedded', 'endpoints'],
+  ['S3, in process', 'inProcess'],
+] as const)
+  describeObjectStoreContract(name, async () => {
+    const target = await openEmbedded(way);
+    const store = await openBucket(target);
+    const absent = createS3ObjectStore({ client: target.clients.s3, bucket: 'qt-no-such-bucket' });
+    return { store, absent, hasVersions: true, close: target.close };
+  });
 
 describeObjectStoreContract('folder', async () => {
   const dir = await mkdtemp(`${tmpdir()}/qt-objects-`);

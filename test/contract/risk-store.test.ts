@@ -12,8 +12,10 @@ import { contextOf, describeRiskStoreContract, openGate, orderOf, planOf } from 
 
 const table = 'qt-test-risk';
 
-async function openDynamo(): Promise<{ target: EmbeddedTarget; store: RiskStore; close(): Promise<void> }> {
-  const target = await openEmbedded();
+async function openDynamo(
+  way?: 'inProcess',
+): Promise<{ target: EmbeddedTarget; store: RiskStore; close(): Promise<void> }> {
+  const target = await openEmbedded(way);
   await ensureLocalResources(target.clients, {
     bucket: 'qt-test',
     signalsTable: 'qt-test-signals',
@@ -29,6 +31,7 @@ async function openDynamo(): Promise<{ target: EmbeddedTarget; store: RiskStore;
 }
 
 describeRiskStoreContract('DynamoDB', openDynamo);
+describeRiskStoreContract('DynamoDB, in process', () => openDynamo('inProcess'));
 describeRiskStoreContract('memory', async () => ({
   store: createMemoryRiskStore(),
   close: async () => {},

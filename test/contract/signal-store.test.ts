@@ -12,8 +12,10 @@ import { describeSignalStoreContract } from './signal-store.ts';
 
 const table = 'qt-test-signals';
 
-async function openDynamo(): Promise<{ target: EmbeddedTarget; store: SignalStore; close(): Promise<void> }> {
-  const target = await openEmbedded();
+async function openDynamo(
+  way?: 'inProcess',
+): Promise<{ target: EmbeddedTarget; store: SignalStore; close(): Promise<void> }> {
+  const target = await openEmbedded(way);
   const names = { bucket: 'qt-test', signalsTable: table, riskTable: 'qt-test-risk', stage: 'test' };
   await ensureLocalResources(target.clients, names);
   const clock = { nowMs: () => FIRST_BAR_MS };
@@ -22,6 +24,7 @@ async function openDynamo(): Promise<{ target: EmbeddedTarget; store: SignalStor
 }
 
 describeSignalStoreContract('DynamoDB', openDynamo);
+describeSignalStoreContract('DynamoDB, in process', () => openDynamo('inProcess'));
 describeSignalStoreContract('memory', async () => ({
   store: createMemorySignalStore(),
   close: async () => {},

@@ -37,6 +37,8 @@ const FROM_MS = WALK_START_MS + 1_000 * BAR_MS;
 const LAST_MS = WALK_START_MS + (BARS - 1) * BAR_MS;
 const LABEL = { kind: 'triple_barrier', horizonBars: 3, atrMultiple: 1, minBarrierBps: 21 } as const;
 
+const DAYS_25 = { fromMs: 0, toMs: 25 * 86_400_000 };
+
 const source = {
   read: async (symbol: string) => {
     const series = MARKET[symbol];
@@ -51,13 +53,21 @@ const trainedOn = (fromMs: number, toMs: number): readonly MemberPlan[] =>
   }));
 
 async function buildStore(
-  plan: { members?: readonly MemberPlan[]; edgeThresholdBps?: number; log?: unknown } = {},
+  plan: {
+    members?: readonly MemberPlan[];
+    edgeThresholdBps?: number;
+    log?: unknown;
+    ensemble?: { holdBars?: number; stopAtrMultiple?: number };
+  } = {},
 ) {
   const store = createMemoryObjectStore({ versioned: false });
   await buildModelFolder({
     store,
     ...(plan.members && { members: plan.members }),
-    ensemble: { label: LABEL, holdBars: LABEL.horizonBars, edgeThresholdBps: plan.edgeThresholdBps ?? 2 },
+    ensemble: {
+      ...{ label: LABEL, holdBars: LABEL.horizonBars, edgeThresholdBps: plan.edgeThresholdBps ?? 2 },
+      ...plan.ensemble,
+    },
   });
   if (plan.log !== undefined) await store.put('training-log.json', toJson(plan.log));
   return store;
@@ -232,6 +242,38 @@ test('confidence is judged by net profits, acting signals apart from all that le
   expect(acting.profitable).toBeCloseTo(profitable.length / acted.length, 12);
 });
 
+test.each([
+  ['after the bars that the ensemble holds', { holdBars: 5, stopAtrMultiple: 100 }],
+  ['at its stop', { holdBars: 50, stopAtrMultiple: 0.5 }],
+] as const)('the simulated account leaves %s', async (_, ensemble) => {
+  const signals: Signal[] = [];
+  const { strategy } = await evaluated(await buildStore({ ensemble }), {
+    symbols: ['AUSDT'],
+    onSignal: (signal) => signals.push(signal),
+  });
+  const { open, low, high, close } = MARKET.AUSDT!;
+  const moves: number[] = [];
+  let [stopped, free] = [0, 0];
+  for (const { action, barOpenTimeMs, stopAtr } of signals) {
+    const bar = (barOpenTimeMs - WALK_START_MS) / BAR_MS;
+    if (action === 'HOLD' || bar + ensemble.holdBars >= BARS || bar + 1 < free) continue;
+    const sign = action === 'BUY' ? 1 : -1;
+    const entered = open[bar + 1]!;
+    const stop = entered - sign * ensemble.stopAtrMultiple * stopAtr;
+    let at = bar + 1;
+    while (at < bar + ensemble.holdBars && sign * ((sign > 0 ? low : high)[at]! - stop) > 0) at++;
+    const isStopped = sign * ((sign > 0 ? low : high)[at]! - stop) <= 0;
+    const left = isStopped ? sign * Math.min(sign * stop, sign * open[at]!) : close[at]!;
+    moves.push(sign * 10_000 * (left / entered - 1));
+    stopped += isStopped ? 1 : 0;
+    free = at + 1;
+  }
+  expect(moves.length).toBeGreaterThan(3);
+  expect(strategy).toMatchObject({ trades: moves.length, stopped });
+  expect(stopped > 0).toBe(ensemble.stopAtrMultiple < 1);
+  expect(strategy.tradedGrossBps).toBeCloseTo(moves.reduce((sum, move) => sum + move, 0) / moves.length, 6);
+});
+
 describe('what cannot be known', () => {
   test('no acted-on signal: edge, Sharpe and profit factor are undefined, trades are 0', async () => {
     const { ensemble, strategy } = await evaluated(await buildStore({ edgeThresholdBps: 1e6 }));
@@ -283,7 +325,8 @@ describe('what cannot be known', () => {
   test.each([
     ['{', /cannot be read/],
     [{ trials: [{ key: 'a' }] }, /lists no trials/],
-    [{ trials: [{ outOfFold: { actedNetBps: null } }] }, /1 of 1 logged trials/],
+    [{ trials: [{ outOfFold: { actedNetBps: 1 }, folds: [] }] }, /lists no trials/],
+    [{ trials: [{ outOfFold: { actedNetBps: null }, folds: [DAYS_25] }] }, /1 of 1 logged trials/],
   ])('a log of trials that does not say enough (%j) is named', async (log, why) => {
     const store = await buildStore();
     await store.put(
@@ -296,9 +339,15 @@ describe('what cannot be known', () => {
   });
 
   test("the deflated Sharpe ratio reckons with every logged trial's ratio per day, and with the strategy's own", async () => {
-    // Net 3 ± 2 over 25 days: t 1.5, and 0.3 a day.
-    const outOfFold = { actedNetBps: 3, actedNetStandardErrorBps: 2, actedDays: 25 };
-    const log = { trials: [{ outOfFold }, { outOfFold: { ...outOfFold, actedNetBps: -1 } }] };
+    // Net 3 ± 2 over 25 days, on whichever of them it acted: t 1.5, and 0.3 a day.
+    const folds = [DAYS_25];
+    const outOfFold = { actedNetBps: 3, actedNetStandardErrorBps: 2, actedDays: 9 };
+    const log = {
+      trials: [
+        { outOfFold, folds },
+        { outOfFold: { ...outOfFold, actedNetBps: -1 }, folds },
+      ],
+    };
     const { strategy } = await evaluated(await buildStore({ log }));
     const returns = strategy.daily.map(({ value }) => value);
     const trialSharpes = [0.3, -0.1, dailySharpe(returns)!];

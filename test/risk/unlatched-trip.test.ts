@@ -1,4 +1,6 @@
-// A trip that is decided while the database takes no write is latched by the next tick, though nothing stands against it any more.
+// A trip that is decided while the database takes no write is latched by the next tick, though nothing stands against it any more, and
+// though the process that decided it has died: the flags carry it.
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createMemoryFlagStore } from '../../lib/adapters/memory/memory-flag-store.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
@@ -6,7 +8,11 @@ import { createMemorySignalStore } from '../../lib/adapters/memory/memory-signal
 import { unproven } from '../../lib/core/actor.ts';
 import { StoreError } from '../../lib/core/store-error.ts';
 import { MINUTE_MS } from '../../lib/core/units.ts';
+import { carriedCauses, carriedTrips, closedText } from '../../lib/risk/breaker/carried-trip.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
+import { TRIP_CAUSES, type TripCauseCode } from '../../lib/risk/breaker/trip-causes.ts';
+import { FLAG_NAMES, parseFlag, parseFlags } from '../../lib/risk/flags.ts';
+import type { Scope } from '../../lib/risk/gate.ts';
 import type { RiskStore } from '../../lib/risk/ports.ts';
 import {
   approveBreakerReset,
@@ -15,19 +21,22 @@ import {
   type UnlatchedTrips,
 } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
+import { CARRYING_FLAG, refusesToDrop } from '../../lib/risk/use-cases/unlatched-trip.ts';
 import { beHealthy, START_MS } from '../support/trading/healthy-scope.ts';
 
 const scope = 'live';
 const unavailable = () => new StoreError('no answer', { retryable: true });
 
 /** An armed stage, a tick over a database that fails as given while there is a cause, then one over a sound one without. */
-async function trippedOver(commitOf: (risk: RiskStore) => RiskStore['commit']) {
+async function trippedOver(
+  commitOf: (risk: RiskStore) => RiskStore['commit'],
+  { unlatched }: { unlatched: UnlatchedTrips | undefined } = { unlatched: new Map() },
+) {
   const stores = { risk: createMemoryRiskStore(), signals: createMemorySignalStore() };
   const flags = createMemoryFlagStore();
-  const unlatched: UnlatchedTrips = new Map();
   let nowMs = START_MS;
   const dependencies = (risk: RiskStore) => ({
-    ...{ ...stores, risk, flags, clock: { nowMs: () => nowMs }, unlatched },
+    ...{ ...stores, risk, flags, clock: { nowMs: () => nowMs }, ...(unlatched && { unlatched }) },
     ...{ notifier: { notify: async () => undefined }, shards: 1, limits: BREAKER_LIMITS, codeVersion: 'v1' },
   });
   const healthyMinute = async (minutes = 1) => {
@@ -40,7 +49,8 @@ async function trippedOver(commitOf: (risk: RiskStore) => RiskStore['commit']) {
   nowMs += 10 * MINUTE_MS;
   const failed = await tickBreaker(dependencies({ ...stores.risk, commit: commitOf(stores.risk) }), scope);
   return {
-    ...{ failed, flags, healthyMinute },
+    ...{ failed, flags, healthyMinute, risk: stores.risk },
+    carrying: async () => (await flags.read([CARRYING_FLAG])).get(CARRYING_FLAG),
     tick: () => tickBreaker(dependencies(stores.risk), scope),
     gate: async () => (await stores.risk.readGate(scope))!,
     record: (epoch: number) => riskRecords(stores.risk).audit.get(scope, `breaker#${epoch}#tripped`),
@@ -60,8 +70,9 @@ describe('a trip that cannot be written', () => {
   it('closes the flags at once, and is latched by the next tick with its own cause', async () => {
     const stage = await trippedOver(() => () => Promise.reject(unavailable()));
     expect(stage.failed.failures).toContain('no answer');
-    const flags = await stage.flags.read(['CIRCUIT_BREAKER_TRIGGERED']);
-    expect(flags.get('CIRCUIT_BREAKER_TRIGGERED')).toEqual({ kind: 'text', text: 'true' });
+    const flags = parseFlags(await stage.flags.read(FLAG_NAMES));
+    expect(flags.CIRCUIT_BREAKER_TRIGGERED).toEqual({ state: 'value', value: true });
+    expect(flags.QT_ENABLE_AI_TRADING).toEqual({ state: 'value', value: false });
     expect((await stage.gate()).latch).toBe('ARMED');
     await stage.healthyMinute();
     await stage.tick();
@@ -69,6 +80,34 @@ describe('a trip that cannot be written', () => {
     expect(gate.latch).toBe('TRIPPED');
     expect(causesOf(gate)).toContain('position_manager_silent');
     expect(await stage.record(gate.epoch)).toBeDefined();
+  });
+
+  it('is latched by another process, the first one having died', async () => {
+    const stage = await trippedOver(() => () => Promise.reject(unavailable()), { unlatched: undefined });
+    expect((await stage.gate()).latch).toBe('ARMED');
+    await stage.healthyMinute();
+    await stage.tick();
+    const gate = await stage.gate();
+    expect(gate.latch).toBe('TRIPPED');
+    expect(causesOf(gate)).toContain('position_manager_silent');
+    expect(await stage.record(gate.epoch)).toBeDefined();
+    expect(await stage.carrying()).toEqual({ kind: 'text', text: 'true' });
+    await stage.healthyMinute(31);
+    expect((await stage.reset()).failures).toEqual([]);
+    await stage.healthyMinute();
+    await stage.tick();
+    expect((await stage.gate()).latch).toBe('ARMED');
+  });
+
+  it('keeps its flag closed until it is latched', async () => {
+    const stage = await trippedOver(() => () => Promise.reject(unavailable()), { unlatched: undefined });
+    const refusal = async () => refusesToDrop(stage.risk, CARRYING_FLAG, await stage.carrying());
+    expect(await refusal()).toContain('not latched yet');
+    const blind = { readGate: () => Promise.reject(unavailable()) };
+    expect(await refusesToDrop(blind, CARRYING_FLAG, await stage.carrying())).toContain('not latched yet');
+    await stage.healthyMinute();
+    await stage.tick();
+    expect(await refusal()).toBeUndefined();
   });
 
   it('but had been written, its answer lost, does not outlive the reset', async () => {
@@ -82,5 +121,34 @@ describe('a trip that cannot be written', () => {
     await stage.healthyMinute();
     await stage.tick();
     expect((await stage.gate()).latch).toBe('ARMED');
+  });
+});
+
+describe('the text of the flag that carries trips', () => {
+  const codes = fc.uniqueArray(fc.constantFrom(...(Object.keys(TRIP_CAUSES) as TripCauseCode[])), {
+    minLength: 1,
+  });
+  const trip = (of: Scope) => fc.record({ scope: fc.constant(of), epoch: fc.nat(), codes });
+
+  it('is true, says what it was given, and keeps what it says of the other scope', () => {
+    fc.assert(
+      fc.property(trip('live'), trip('paper'), (live, paper) => {
+        const both = closedText(closedText('false', 'live', live), 'paper', paper);
+        expect(parseFlag(CARRYING_FLAG, both)).toEqual({ ok: true, value: true });
+        expect(carriedTrips(both)).toEqual([live, paper]);
+        expect(carriedTrips(closedText(both, 'live', undefined))).toEqual([paper]);
+        expect(carriedCauses(both, 'live', live.epoch).map(({ code }) => code)).toEqual(live.codes);
+        expect(carriedCauses(both, 'live', live.epoch + 1)).toEqual([]);
+      }),
+    );
+  });
+
+  it.each(['true', 'false', undefined])('carries nothing when it is %s', (text) => {
+    expect(carriedTrips(text)).toEqual([]);
+    expect(closedText(text, 'live', undefined)).toBe('true');
+  });
+
+  it('of a code that is not known closes all the same', () => {
+    expect(carriedCauses('true live 3 sunspots', 'live', 3)).toMatchObject([{ code: 'evidence_unreadable' }]);
   });
 });

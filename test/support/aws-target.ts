@@ -20,10 +20,11 @@ export interface EmbeddedTarget extends AwsTarget {
 
 const runId = () => randomUUID().slice(0, 8);
 
-export async function openEmbedded(): Promise<EmbeddedTarget> {
+/** @param way how its clients reach it: over HTTP, or in this process as the local run does */
+export async function openEmbedded(way: 'endpoints' | 'inProcess' = 'endpoints'): Promise<EmbeddedTarget> {
   const stateDir = await mkdtemp(`${tmpdir()}/qt-aws-`);
   const aws = await startEmbeddedAws({ stateDir });
-  const clients = createClients(aws.endpoints);
+  const clients = createClients(aws[way]);
   return {
     aws,
     stateDir,
@@ -40,13 +41,16 @@ export async function openEmbedded(): Promise<EmbeddedTarget> {
 /** Name and opener of every target that the environment allows. */
 export function awsTargets(): readonly { name: string; open: () => Promise<AwsTarget> }[] {
   const stage = process.env.QT_AWS_CONFORMANCE_STAGE;
-  const embedded = { name: 'embedded', open: openEmbedded };
-  if (stage === undefined) return [embedded];
+  const embedded = [
+    { name: 'embedded', open: () => openEmbedded() },
+    { name: 'embedded, in process', open: () => openEmbedded('inProcess') },
+  ];
+  if (stage === undefined) return embedded;
   const openReal = async (): Promise<AwsTarget> => {
     const clients = createClients();
     return { clients, prefix: `${stage}-${runId()}`, close: async () => clients.close() };
   };
-  return [embedded, { name: `AWS, ${stage}`, open: openReal }];
+  return [...embedded, { name: `AWS, ${stage}`, open: openReal }];
 }
 
 /** The name of the error that a promise is rejected with, as the SDK gives it; fails when it is fulfilled. */

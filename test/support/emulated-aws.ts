@@ -19,7 +19,7 @@ const POLL_MS = 100;
 export interface EmulatedAws {
   /** Of every service. */
   readonly url: string;
-  readonly endpoints: Required<AwsEndpoints>;
+  readonly endpoints: Required<Omit<AwsEndpoints, 'inProcess'>>;
   /** Forgets everything that was ever created, in every region. */
   reset(): Promise<void>;
   close(): Promise<void>;

@@ -24,7 +24,7 @@ from training.trainers.parity import TOLERANCE, ParityError, check_parity
 from training.trainers.train_nhits import CANDIDATES as NHITS_CANDIDATES
 from training.trainers.train_nhits import RATES, Block, NHits, interpolation, nhits_trainer
 from training.trainers.train_patchtst import CANDIDATES as PATCHTST_CANDIDATES
-from training.trainers.train_patchtst import PATCHES, PatchTst, patch_positions, patchtst_trainer
+from training.trainers.train_patchtst import PATCHES, PatchTst, patchtst_trainer
 from training.trainers.trainer import Examples, Run
 
 CALIBRATION = Calibration("vector_scaling", side_scale=0.8, move_scale=1.1, move_shift=0.1)
@@ -91,16 +91,16 @@ def test_scaler_cuts_and_standardises_inside_the_graph(model: FittedNet) -> None
 
 def test_scaler_learns_each_column_apart_and_silences_a_constant_one() -> None:
     rng = np.random.default_rng(2)
-    values = (rng.normal(size=(20_000, 8)) * 10.0 ** np.arange(-4, 4) + np.arange(8)).astype(np.float32)
+    values = (rng.normal(size=(200 * 96, 8)) * 10.0 ** np.arange(-4, 4) + np.arange(8)).astype(np.float32)
     values[:, 3] = 7
     scaler = Scaler()
     scaler.learn(values)
-    scaled = scaler(torch.from_numpy(values[None])).numpy()[0]
+    scaled = scaler(torch.from_numpy(values.reshape(-1, 96, 8))).numpy().reshape(-1, 8)
     others = [0, 1, 2, 4, 5, 6, 7]
     assert np.abs(scaled.mean(axis=0)).max() < 1e-2
     assert np.abs(scaled[:, others].std(axis=0) - 1).max() < 1e-2
     assert (scaled[:, 3] == 0).all()
-    extreme = scaler(torch.tensor([[[np.inf] * 8, [-np.inf] * 8, [3e38] * 8]]))
+    extreme = scaler(torch.tensor([[[np.inf] * 8, [-np.inf] * 8, [3e38] * 8] * 32]))
     assert torch.isfinite(extreme).all() and extreme.abs().max() < 10
 
 
@@ -248,17 +248,22 @@ def test_patches_are_those_of_the_paper() -> None:
     padded = torch.nn.functional.pad(torch.arange(96.0)[None], (0, 8), mode="replicate")[0]
     expected = padded.unfold(0, 16, 8)
     assert PATCHES == len(expected) == (96 - 16) // 8 + 2
-    assert np.array_equal(patch_positions(), expected.numpy().astype(np.int64))
+    net = untrained("patchtst").net.body
+    assert isinstance(net, PatchTst)
+    # Column c of bar b holds 100 b + c.
+    bars = (100 * torch.arange(96.0)[:, None] + torch.arange(8.0))[None]
+    patches = net.patches(bars).reshape(PATCHES, 16, 8)
+    assert torch.equal(patches, 100 * expected[:, :, None] + torch.arange(8.0))
 
 
 def test_a_patch_holds_all_columns_of_its_own_bars_and_no_other() -> None:
     net = untrained("patchtst").net.body
     assert isinstance(net, PatchTst)
-    x = torch.randn(2, 8, 96, generator=torch.Generator().manual_seed(4))
+    x = torch.randn(2, 96, 8, generator=torch.Generator().manual_seed(4))
     with torch.no_grad():
         before = net.tokens(x)
         for column in range(8):
             changed = x.clone()
-            changed[:, column, 40] += 1  # in the patches that begin at bars 32 and 40
+            changed[:, 40, column] += 1  # in the patches that begin at bars 32 and 40
             moved = (net.tokens(changed) - before).abs().amax(dim=(0, 2)) > 1e-4
             assert torch.equal(moved.nonzero().ravel(), torch.tensor([4, 5]))

@@ -55,7 +55,7 @@ class Block(nn.Module):
 
     def __init__(self, rate: Rate, horizon_bars: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.pool = nn.MaxPool1d(rate.pool_bars, ceil_mode=True)
+        self.pool = nn.MaxPool1d(rate.pool_bars, ceil_mode=True) if rate.pool_bars > 1 else nn.Identity()
         self.coefficients = [math.ceil(steps / rate.bars_per_coefficient) for steps in (SEQUENCE_STEPS, horizon_bars)]
         width = SEQUENCE_COLUMNS * math.ceil(SEQUENCE_STEPS / rate.pool_bars)
         layers: list[nn.Module] = []
@@ -73,7 +73,7 @@ class Block(nn.Module):
 
 
 class NHits(nn.Module):
-    """[N, 8, 96] → [N, 4]"""
+    """[N, 96, 8] → [N, 4]"""
 
     def __init__(self, params: Params, horizon_bars: int) -> None:
         super().__init__()
@@ -83,15 +83,15 @@ class NHits(nn.Module):
 
     def path(self, x: Tensor) -> Tensor:
         """[N, 8, 96] → [N, 8, horizon]: the sum of the stacks' forecasts, each made of what the ones before left unexplained."""
-        forecasts = []
+        forecasts: list[Tensor] = []
         for block in self.blocks:
             backcast, forecast = block(x)
             x = x - backcast
             forecasts.append(forecast)
-        return torch.stack(forecasts).sum(dim=0)
+        return sum(forecasts[1:], start=forecasts[0])
 
     def forward(self, x: Tensor) -> Tensor:
-        scores: Tensor = self.head(self.path(x).flatten(1))
+        scores: Tensor = self.head(self.path(x.transpose(1, 2)).flatten(1))
         return scores
 
 

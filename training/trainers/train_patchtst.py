@@ -8,18 +8,16 @@ it would take out the very level of volatility that the move depends on (the col
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
-from training.dataset import I64, SEQUENCE_COLUMNS, SEQUENCE_STEPS
+from training.dataset import SEQUENCE_COLUMNS, SEQUENCE_STEPS
 from training.trainers.nets import NetTrainer
 from training.trainers.trainer import Params, Run
 
-PATCH = 16
 STRIDE = 8
-PATCHES = (SEQUENCE_STEPS - PATCH) // STRIDE + 2
+PATCH = 2 * STRIDE
+PATCHES = SEQUENCE_STEPS // STRIDE  # as a patch is two strides, and one is padded
 
 CANDIDATES: tuple[Params, ...] = (
     {
@@ -36,12 +34,6 @@ CANDIDATES: tuple[Params, ...] = (
 )
 
 
-def patch_positions() -> I64:
-    """[12, 16] which bar of the window each place of each patch holds; beyond the end the last bar is repeated."""
-    starts = np.arange(PATCHES)[:, None] * STRIDE
-    return np.asarray(np.minimum(starts + np.arange(PATCH), SEQUENCE_STEPS - 1))
-
-
 class BatchNormOfTokens(nn.Module):
     """[N, 12, width], normalised per feature over rows and patches, as in the paper instead of by token."""
 
@@ -50,8 +42,14 @@ class BatchNormOfTokens(nn.Module):
         self.norm = nn.BatchNorm1d(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        normed: Tensor = self.norm(x.reshape(-1, x.shape[2]))
-        return normed.reshape(-1, PATCHES, x.shape[2])
+        norm = self.norm
+        if self.training:
+            normed: Tensor = norm(x.reshape(-1, norm.num_features))
+            return normed.reshape(-1, PATCHES, norm.num_features)
+        # Learnt, it is one product and one sum, which the export makes constants of.
+        assert norm.running_mean is not None and norm.running_var is not None
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        return x * scale + (norm.bias - norm.running_mean * scale)
 
 
 class Attention(nn.Module):
@@ -68,7 +66,8 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         parts = self.to_qkv(x).reshape(-1, PATCHES, 3, self.heads, self.width // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)  # each [N, heads, 12, width / heads]
-        mixed = scaled_dot_product_attention(query, key, value).transpose(1, 2)
+        shares = torch.softmax(query * (self.width // self.heads) ** -0.5 @ key.transpose(2, 3), dim=3)
+        mixed = (shares @ value).transpose(1, 2)
         output: Tensor = self.to_output(mixed.reshape(-1, PATCHES, self.width))
         return output
 
@@ -92,12 +91,11 @@ class EncoderLayer(nn.Module):
 
 
 class PatchTst(nn.Module):
-    """[N, 8, 96] → [N, 4]"""
+    """[N, 96, 8] → [N, 4]"""
 
     def __init__(self, params: Params, _horizon_bars: int) -> None:
         super().__init__()
         width, dropout = int(params["width"]), float(params["dropout"])
-        self.register_buffer("positions", torch.from_numpy(patch_positions().ravel()), persistent=False)
         self.embed = nn.Linear(SEQUENCE_COLUMNS * PATCH, width)
         self.place = nn.Parameter(torch.empty(PATCHES, width).uniform_(-0.02, 0.02))
         self.dropout = nn.Dropout(dropout)
@@ -109,16 +107,20 @@ class PatchTst(nn.Module):
         )
         self.head = nn.Linear(PATCHES * width, 4)
 
+    def patches(self, x: Tensor) -> Tensor:
+        """[N, 96, 8] → [N, 12, 128]: each stride and the one that follows it; the last bar repeated at the end."""
+        strides = x.reshape(-1, PATCHES, STRIDE * SEQUENCE_COLUMNS)
+        beyond = torch.cat([x[:, -1:]] * STRIDE, dim=2)
+        return torch.cat([strides, torch.cat([strides[:, 1:], beyond], dim=1)], dim=2)
+
     def tokens(self, x: Tensor) -> Tensor:
-        """[N, 8, 96] → [N, 12, width]: each from the 16 bars of its patch alone."""
-        bars = x.index_select(2, self.get_buffer("positions")).reshape(-1, SEQUENCE_COLUMNS, PATCHES, PATCH)
-        patches = bars.transpose(1, 2).reshape(-1, PATCHES, SEQUENCE_COLUMNS * PATCH)
-        embedded: Tensor = self.embed(patches)
+        """[N, 96, 8] → [N, 12, width]: each from the 16 bars of its patch alone."""
+        embedded: Tensor = self.embed(self.patches(x))
         return embedded
 
     def forward(self, x: Tensor) -> Tensor:
         encoded = self.encoder(self.dropout(self.tokens(x) + self.place))
-        scores: Tensor = self.head(self.dropout(encoded.reshape(-1, PATCHES * encoded.shape[2])))
+        scores: Tensor = self.head(self.dropout(encoded.reshape(-1, self.head.in_features)))
         return scores
 
 

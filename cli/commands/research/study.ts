@@ -1,6 +1,6 @@
 // `qtrader study`: questions about the strategy, answered from recorded candles.
 import type { Command } from 'commander';
-import type { ExitQuestion } from '../../../lib/research/use-cases/study-exits.ts';
+import type { StudyQuestion } from '../../../lib/research/use-cases/study-trades.ts';
 import { toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
 import {
@@ -24,6 +24,7 @@ export function addStudyCommand(program: Command): void {
   const questions = {
     stops: 'which stop, as a multiple of which ATR, survives costs on the entries of the ensemble',
     exits: 'which time, target, trailing stop or fading signal to leave at survives costs on these entries',
+    entries: 'whether an order that rests earns more than taking the market at the next open',
   } as const;
   for (const [question, description] of Object.entries(questions)) {
     const command = addRecordedModelsOptions(study.command(question))
@@ -34,15 +35,15 @@ export function addStudyCommand(program: Command): void {
     addReportOptions(
       command,
       'write a page to this HTML file, or Markdown where its name ends in .md',
-    ).action((options: StudyOptions) => runStudy(question as ExitQuestion, options));
+    ).action((options: StudyOptions) => runStudy(question as StudyQuestion, options));
   }
 }
 
-async function runStudy(question: ExitQuestion, options: StudyOptions): Promise<void> {
+async function runStudy(question: StudyQuestion, options: StudyOptions): Promise<void> {
   checkBarRange(options);
-  const { studyFolderExits } = await import('../../../lib/runtime/compose/research/study-exits.ts');
+  const { studyFolderTrades } = await import('../../../lib/runtime/compose/research/study-trades.ts');
   const progress = await createProgressLine();
-  const studied = await studyFolderExits({
+  const studied = await studyFolderTrades({
     question,
     dataFolder: options.data,
     modelsFolder: options.models,
@@ -54,11 +55,11 @@ async function runStudy(question: ExitQuestion, options: StudyOptions): Promise<
   if (!studied.ok) throw toCommandError(studied.error);
   const isMarkdown = options.report?.endsWith('.md') === true;
   await report(studied.value, options, async () => {
-    const { formatExitPage, formatExitStudy } = await import('../../reports/exit-study-text.ts');
-    const { formatExitStudyPage } = await import('../../reports/exit-study-page.ts');
+    const { formatTradePage, formatTradeStudy } = await import('../../reports/trade-study-text.ts');
+    const { formatTradeStudyPage } = await import('../../reports/trade-study-page.ts');
     return {
-      text: formatExitStudy,
-      page: (study) => (isMarkdown ? formatExitPage(study, options.data) : formatExitStudyPage(study)),
+      text: formatTradeStudy,
+      page: (study) => (isMarkdown ? formatTradePage(study, options.data) : formatTradeStudyPage(study)),
     };
   });
 }

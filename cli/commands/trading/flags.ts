@@ -1,7 +1,8 @@
 // `qtrader flags`: the operator's switches. A value that the gate would not accept is refused before it is written.
 import { Argument, type Command } from 'commander';
 import { FLAG_NAMES, type FlagName, opensLive, parseFlag, parseFlags } from '../../../lib/risk/flags.ts';
-import { UsageError } from '../../command-error.ts';
+import { refusesToDrop } from '../../../lib/risk/use-cases/unlatched-trip.ts';
+import { CommandFailure, UsageError } from '../../command-error.ts';
 import { print, printJson } from '../../output.ts';
 import { addSystemOptions, requireLiveVenue, type SystemOptions, withSystem } from '../../system.ts';
 
@@ -37,10 +38,12 @@ async function setFlag(flag: FlagName, value: string, options: SystemOptions): P
   const parsed = parseFlag(flag, value);
   if (!parsed.ok) throw new UsageError(parsed.error);
   const before = await withSystem(options, async (system) => {
-    const { flags } = system;
+    const { flags, risk } = system;
     // Only what opens is refused: closing needs to know nothing.
     if (opensLive(flag, value)) await requireLiveVenue(system);
     const reading = (await flags.read([flag])).get(flag);
+    const refused = await refusesToDrop(risk, flag, reading);
+    if (refused !== undefined) throw new CommandFailure(refused);
     await flags.write(flag, value);
     return reading?.kind === 'text' ? reading.text : reading?.kind;
   });

@@ -1,54 +1,26 @@
-// The one place where AWS clients get their settings. Timeouts are short and bounded: a call that hangs must become an error
-// while there is still time to act on it. Region, credentials and AWS_ENDPOINT_URL[_<SERVICE>] are read by the SDK itself.
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+// All clients that a stage needs: those of records and flags, and S3.
 import { S3Client } from '@aws-sdk/client-s3';
-import { SSMClient } from '@aws-sdk/client-ssm';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { MINUTE_MS } from '../../core/units.ts';
 import { traced } from '../telemetry/open-trace.ts';
+import {
+  createRecordClients,
+  type RecordClients,
+  type ServiceEndpoints,
+  settingsAt,
+  throwOnRequestTimeout,
+} from './create-record-clients.ts';
 
-/** URLs of endpoints other than AWS's own, e.g. the embedded ones. */
-export interface ServiceEndpoints {
-  readonly dynamodb: string;
-  readonly s3: string;
-  readonly ssm: string;
-  /** By which they know their callers. */
-  readonly accessKeyId: string;
-}
-
-export interface AwsClients {
-  /** Items as plain objects; takes table commands as well. */
-  readonly dynamodb: DynamoDBDocumentClient;
+export interface AwsClients extends RecordClients {
   readonly s3: S3Client;
-  readonly ssm: SSMClient;
-  close(): void;
 }
-
-/** Without this the SDK only logs a warning when `requestTimeout` has passed, and goes on waiting. */
-const throwOnRequestTimeout = true;
-
-/** The embedded endpoints are in no region, and verify no signature. */
-const localSettings = ({ accessKeyId }: ServiceEndpoints) => ({
-  region: 'us-east-1',
-  credentials: { accessKeyId, secretAccessKey: 'local' },
-});
 
 /**
  * Clients for the AWS account of the environment, or for the endpoints given. An endpoint from the environment must name its
  * host by IP address for S3: only then does the SDK put the bucket into the path.
  */
 export function createClients(endpoints?: ServiceEndpoints): AwsClients {
-  const shared = endpoints === undefined ? {} : localSettings(endpoints);
-  const at = (endpoint: string | undefined) => (endpoint === undefined ? {} : { endpoint });
-  const dynamodb = new DynamoDBClient({
-    ...shared,
-    ...at(endpoints?.dynamodb),
-    maxAttempts: 4,
-    requestHandler: { connectionTimeout: 1000, requestTimeout: 3000, throwOnRequestTimeout },
-  });
+  const records = createRecordClients(endpoints);
   const s3 = new S3Client({
-    ...shared,
-    ...at(endpoints?.s3),
     forcePathStyle: endpoints !== undefined,
     maxAttempts: 4,
     // requestTimeout takes in the upload of the whole body; a stall in either direction ends after socketTimeout.
@@ -58,20 +30,14 @@ export function createClients(endpoints?: ServiceEndpoints): AwsClients {
       socketTimeout: 5000,
       throwOnRequestTimeout,
     },
-  });
-  // Flags must be at most 1 s old when they are used, so an answer that comes late is worth nothing.
-  const ssm = new SSMClient({
-    ...shared,
-    ...at(endpoints?.ssm),
-    maxAttempts: 2,
-    requestHandler: { connectionTimeout: 500, requestTimeout: 700, throwOnRequestTimeout },
+    ...settingsAt('s3', endpoints),
   });
   return {
-    dynamodb: DynamoDBDocumentClient.from(traced(dynamodb)),
+    ...records,
     s3: traced(s3),
-    ssm: traced(ssm),
     close: () => {
-      for (const client of [dynamodb, s3, ssm]) client.destroy();
+      records.close();
+      s3.destroy();
     },
   };
 }

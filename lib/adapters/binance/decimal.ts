@@ -1,5 +1,5 @@
 // Numbers as exchanges write them: as text, so that no digit is lost. Exponent notation is unambiguous and read alike.
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** More digits than a float holds are read all the same: one long figure must not hide an order. */
 const DECIMAL = /^-?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,2})?$/;

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ByteWriter, type ColumnSource, ParquetWriter, schemaFromColumnData } from 'hyparquet-writer';
-import { z } from 'zod';
+import * as z from 'zod';
 import { failure, type Result, success } from '../../core/result.ts';
 import { FEATURE_NAMES, FEATURE_SET_HASH } from '../../features/feature-set.ts';
 import { type DatasetRows, featureColumn } from '../../research/labels/dataset-rows.ts';

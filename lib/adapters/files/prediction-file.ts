@@ -5,7 +5,7 @@
 // The file: the symbols' columns one after the other, a directory as JSON, its length as 8 bytes, and MAGIC.
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf } from '../../core/message-of.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { MIB } from '../../core/units.ts';

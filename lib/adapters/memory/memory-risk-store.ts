@@ -1,6 +1,6 @@
 // Risk records in memory: for backtests and properties. Same contract as the table on DynamoDB; the gate's write is the plan
 // carried out on the item, so that both mean the same.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { invariant } from '../../core/invariant.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';

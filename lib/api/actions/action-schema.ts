@@ -1,6 +1,6 @@
 // What people do to the system over HTTP, which role it takes, and what an action answers with. Apart from how it is done: an
 // emergency stop in a new process does not wait for that.
-import { z } from 'zod';
+import * as z from 'zod';
 import { modelNameSchema, modelVersionSchema } from '../../models/manifest.ts';
 import { FLAG_NAMES, type FlagName } from '../../risk/flags.ts';
 import { SIGN_OFF_ROLES } from '../../risk/level.ts';

@@ -6,6 +6,7 @@ import { setQuarantine } from '../../models/use-cases/release-quarantine.ts';
 import { type FlagName, opensLive, parseFlag } from '../../risk/flags.ts';
 import { sortable } from '../../risk/record-kind.ts';
 import { riskRecords } from '../../risk/use-cases/risk-records.ts';
+import { refusesToDrop } from '../../risk/use-cases/unlatched-trip.ts';
 import { type ApiAnswer, type ApiCall, type ApiRequest, answerJson } from '../api-call.ts';
 import type { OperatorAct } from '../operator/operator-acts.ts';
 import { type ActDependencies, performAct } from '../operator/perform-act.ts';
@@ -131,13 +132,15 @@ function actOf(input: RiskAction): OperatorAct {
 const refusal = (refused: string): Outcome => ({ done: [], refused, failures: [] });
 
 async function setFlag(
-  { flags, venueRefusal }: ActionDependencies,
+  { flags, risk, venueRefusal }: ActionDependencies,
   { name, value }: Extract<ActionRequest, { act: 'set_flag' }>,
 ): Promise<Outcome> {
   const parsed = parseFlag(name, value);
   if (!parsed.ok) return refusal(parsed.error);
   if (opensLive(name, value) && venueRefusal !== undefined) return refusal(venueRefusal);
   const before = (await flags.read([name])).get(name);
+  const refused = await refusesToDrop(risk, name, before);
+  if (refused !== undefined) return refusal(refused);
   await flags.write(name, value);
   const was = before?.kind === 'text' ? before.text : (before?.kind ?? 'missing');
   return { done: [`${name}: ${was} -> ${value}`], refused: null, failures: [] };

@@ -1,5 +1,5 @@
 // One call of an operator's function: who called, whether the call is fresh and new, and what came of it. Refusals write nothing.
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Actor, unproven } from '../../core/actor.ts';
 import { messageOf } from '../../core/message-of.ts';
 import type { Clock } from '../../core/ports.ts';

@@ -1,6 +1,6 @@
 // What people do to the risk of a stage, and who may: acts of operators, approvals of approvers, and the emergency stop. On AWS each
 // group is one function behind IAM, so that a policy decides who may do what; on this machine the commands perform them directly.
-import { z } from 'zod';
+import * as z from 'zod';
 import { actorSchema } from '../../core/actor.ts';
 import { SIGN_OFF_ROLES } from '../../risk/level.ts';
 import { scopeSchema } from '../stop-schema.ts';

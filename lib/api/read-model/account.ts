@@ -1,5 +1,5 @@
 // What an account did: closed trades, orders, equity by snapshot and by day.
-import { z } from 'zod';
+import * as z from 'zod';
 import { MICRO } from '../../core/units.ts';
 import { orderRecordSchema } from '../../execution/records.ts';
 import { executionRecords } from '../../execution/use-cases/execution-records.ts';

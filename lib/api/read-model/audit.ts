@@ -1,5 +1,5 @@
 // Who changed what in an account's safety, and why.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RiskStore } from '../../risk/ports.ts';
 import { auditRecordSchema } from '../../risk/records.ts';
 import { riskRecords } from '../../risk/use-cases/risk-records.ts';

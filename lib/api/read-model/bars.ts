@@ -1,5 +1,5 @@
 // What was decided of the whole market, bar by bar: how many symbols act, hold and abstain, and how far the models agree.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { InferRun } from '../../inference/infer-run.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import { ABSTENTION_REASONS, type AbstentionReason } from '../../market/abstention.ts';

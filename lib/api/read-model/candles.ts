@@ -1,5 +1,5 @@
 // Closed candles of a symbol, as the exchange gives them: what a decision of that bar was made from.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Result } from '../../core/result.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import { candleAt } from '../../market/candle-series.ts';

@@ -1,5 +1,5 @@
 // The models that decide and those on trial: versions, weights, training range, quarantine and drift.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ObjectStore } from '../../core/ports.ts';
 import type { Result } from '../../core/result.ts';
 import { driftRecordSchema } from '../../models/drift-record.ts';

@@ -1,5 +1,5 @@
 // One page of records, newest first, and the cursor of the next.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Scope } from '../../risk/gate.ts';
 import { sortable } from '../../risk/record-kind.ts';
 import { allRecords, type RecordSeries } from '../../risk/use-cases/typed-records.ts';

@@ -1,5 +1,5 @@
 // Open positions at the price of now.
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf } from '../../core/message-of.ts';
 import { MICRO } from '../../core/units.ts';
 import { type PositionRecord, positionRecordSchema } from '../../execution/records.ts';

@@ -1,5 +1,5 @@
 // How far live trading may go: the level, its sign-offs, the newest GO/NO-GO criterion by criterion, and what the next level lacks.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
 import { initialRollout, LEVEL_LIMITS, rolloutStateSchema } from '../../risk/level.ts';
 import type { RiskStore } from '../../risk/ports.ts';

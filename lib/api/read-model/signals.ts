@@ -1,5 +1,5 @@
 // Decided signals: of a symbol, of a bar, or of both.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SignalStore } from '../../inference/ports.ts';
 import { type Signal, signalSchema } from '../../inference/signal.ts';
 import type { signalsQuerySchema } from '../read-queries.ts';

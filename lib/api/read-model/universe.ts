@@ -1,5 +1,5 @@
 // Which symbols are traded, and what the newest change of them was.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ObjectStore } from '../../core/ports.ts';
 import { universeChangeSchema, universeSchema } from '../../market/universe.ts';
 import { readStoredUniverse, readUniverseChange } from '../../market/use-cases/active-universe.ts';

@@ -1,7 +1,7 @@
 // The books as they are stored: the ledger, and what of each order is already in it. Both are one record and so one write:
 // a fill, a fee or a funding payment is booked exactly once, wherever a run is cut off.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { microUsdt } from '../../core/money.ts';
 import { HOUR_MS, MINUTE_MS } from '../../core/units.ts';
 import type { OrderSide } from '../order.ts';

@@ -2,7 +2,7 @@
 //   equity = deposit + realised + unrealised − fees + funding,
 // however the amounts were rounded on their way in.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { invariant } from '../../core/invariant.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { MICRO } from '../../core/units.ts';

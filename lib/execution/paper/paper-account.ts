@@ -1,5 +1,5 @@
 // The simulated account behind paper trading and backtests: what is recorded of it, and what can be read from that.
-import { z } from 'zod';
+import * as z from 'zod';
 import { ledgerSchema, newLedger } from '../ledger/ledger.ts';
 
 export const paperOrderSchema = z.strictObject({

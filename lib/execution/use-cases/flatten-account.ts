@@ -2,7 +2,6 @@
 // records get a moment to follow, filters are read only after a refusal, and the account is read again until it is flat or the
 // time is up.
 import { messageOf } from '../../core/message-of.ts';
-import { MINUTE_MS } from '../../core/units.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { approveReduction } from '../../risk/gate.ts';
 import { clientOrderId } from '../client-order-id.ts';
@@ -40,9 +39,19 @@ const RECORD_MS_MAX = 2_000;
 /** How far from the market the close-position stop of a rest too small to sell is put. */
 const REST_STOP_FRACTION = 0.0005;
 
+/** One flattening, which names every order that it sends anew. */
+interface Flattener extends FlattenContext {
+  readonly startedMs: number;
+  /** Sent so far without a record. */
+  orders: number;
+  /** Symbols whose rest is left to a stop already. */
+  readonly rests: Set<string>;
+}
+
 /** Never throws. */
-export async function flattenAccount(context: FlattenContext): Promise<Flattening> {
-  const startedMs = context.stopwatchMs();
+export async function flattenAccount(given: FlattenContext): Promise<Flattening> {
+  const startedMs = given.stopwatchMs();
+  const context: Flattener = { ...given, startedMs, orders: 0, rests: new Set() };
   const done: string[] = [];
   let problems: readonly string[] = [];
   let isBlind = true;
@@ -74,7 +83,7 @@ export async function flattenAccount(context: FlattenContext): Promise<Flattenin
 
 /** @returns one line per order sent */
 async function closePosition(
-  context: FlattenContext,
+  context: Flattener,
   position: BrokerPosition,
   { tryRecords }: { readonly tryRecords: boolean },
 ): Promise<readonly string[]> {
@@ -87,13 +96,17 @@ async function closePosition(
   const filters = await context.broker.filters({ fresh: true });
   const known = filters.ok ? filters.value.get(position.symbol) : undefined;
   const plan = planReduction(size, known);
-  for (const [part, quantity] of plan.quantities.entries())
-    lines.push(describe(await send(context, reductionOf(context, position, quantity, part + 1))));
-  if (plan.rest > 0) lines.push(describe(await send(context, restStop(context, position, known))));
+  for (const quantity of plan.quantities)
+    lines.push(describe(await send(context, reductionOf(context, position, quantity))));
+  if (plan.rest > 0 && !context.rests.has(position.symbol)) {
+    const rest = await send(context, restStop(context, position, known));
+    if (rest.outcome === 'acknowledged') context.rests.add(position.symbol);
+    lines.push(describe(rest));
+  }
   return lines;
 }
 
-const send = (context: FlattenContext, order: ReduceOrder): Promise<Submission> =>
+const send = (context: Flattener, order: ReduceOrder): Promise<Submission> =>
   context.broker.submit(approveReduction(order));
 
 const describe = (submission: Submission): string =>
@@ -102,7 +115,7 @@ const describe = (submission: Submission): string =>
     : `exit ${submission.outcome}: ${submission.message}`;
 
 /** Through the records when they can be used and agree with the account, so that the ledger follows; else why not. */
-async function closeRecorded(context: FlattenContext, position: BrokerPosition) {
+async function closeRecorded(context: Flattener, position: BrokerPosition) {
   const { symbol, quantity } = position;
   const work = async () => {
     const { risk, broker } = context;
@@ -122,18 +135,20 @@ async function closeRecorded(context: FlattenContext, position: BrokerPosition) 
   return Promise.race([work().catch((error: unknown) => messageOf(error)), tooLate]);
 }
 
-/** Repeated within the minute it is the same order; reduce-only, so that a later one cannot turn the position around. */
+/**
+ * Another order each time: under the id of one that came to nothing, the exchange, or a look-up, would tell of that one and nothing
+ * would be sent. Reduce-only, so that one too many finds nothing to reduce, and none turns the position around.
+ */
 function reductionOf(
-  { broker, clock }: FlattenContext,
+  context: Flattener,
   { symbol, quantity: held }: BrokerPosition,
   quantity: number | null,
-  part = 0,
 ): ReduceOrder {
+  const { broker, clock, startedMs } = context;
   const { scope } = broker;
   const side = held > 0 ? 'SELL' : 'BUY';
-  const minuteMs = Math.floor(clock.nowMs() / MINUTE_MS) * MINUTE_MS;
-  const decision = { scope, symbol, barOpenTimeMs: minuteMs, side, leg: 'exit' } as const;
-  const ensembleId = `emergency stop of ${held}, part ${part}`;
+  const decision = { scope, symbol, barOpenTimeMs: clock.nowMs(), side, leg: 'exit' } as const;
+  const ensembleId = `emergency stop ${startedMs}, order ${++context.orders}`;
   return {
     kind: 'reduce',
     scope,
@@ -148,7 +163,7 @@ function reductionOf(
 
 /** Takes off what no market order may be as small as: it closes the position at the next small move. */
 function restStop(
-  context: FlattenContext,
+  context: Flattener,
   position: BrokerPosition,
   filters: SymbolFilters | undefined,
 ): ReduceOrder {
@@ -157,5 +172,5 @@ function restStop(
   const near = reference * (1 + (isLong ? -REST_STOP_FRACTION : REST_STOP_FRACTION));
   const tick = filters?.tickSize ?? Number.MIN_VALUE;
   const stopPrice = roundToStep(near, tick, isLong ? 'down' : 'up') ?? near;
-  return { ...reductionOf(context, position, null, 100), stopPrice };
+  return { ...reductionOf(context, position, null), stopPrice };
 }

@@ -1,5 +1,5 @@
 // The active universe: one object in the store. While it is unreadable or malformed nothing is inferred, and infer fails.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { encodeJson } from '../../core/json.ts';
 import type { ObjectStore, WriteCondition } from '../../core/ports.ts';
 import { StoreError } from '../../core/store-error.ts';

@@ -3,7 +3,7 @@
 //
 // The manifest is written before a file, with the hashes of the new bytes and of those they replace: wherever a run is interrupted, each
 // file is one of the two, and readable.
-import { z } from 'zod';
+import * as z from 'zod';
 import { sha256Of } from '../../core/hash.ts';
 import { encodeJson } from '../../core/json.ts';
 import type { ObjectStore } from '../../core/ports.ts';

@@ -15,6 +15,10 @@ export interface ActedEdge {
   readonly netBps: number | undefined;
   /** 95 %, UTC days drawn with replacement; undefined below 5 days. */
   readonly netBpsInterval: Interval | undefined;
+  /** The day with most signals, the first of equal ones, and the figures without it: one crash can decide a mean. */
+  readonly busiestDay: { readonly startMs: number; readonly signals: number } | undefined;
+  readonly otherDaysNetBps: number | undefined;
+  readonly otherDaysNetBpsInterval: Interval | undefined;
   /** Round trip: fee and slippage, both sides. */
   readonly costsBps: number;
 }
@@ -35,22 +39,41 @@ export class ActedEdgeTally {
 
   summary(options: { readonly costsBps: number; readonly drawIndex: DrawIndex }): ActedEdge {
     const { costsBps, drawIndex } = options;
-    const blocks = [...this.#days].sort(([a], [b]) => a - b).map(([, sums]) => sums);
-    const signals = blocks.reduce((sum, day) => sum + day[1], 0);
-    const grossBps = signals > 0 ? blocks.reduce((sum, day) => sum + day[0], 0) / signals : undefined;
-    return {
-      signals,
-      days: blocks.length,
-      grossBps,
-      netBps: grossBps === undefined ? undefined : grossBps - costsBps,
-      netBpsInterval: blockBootstrap({
-        blocks,
+    const dated = [...this.#days].sort(([a], [b]) => a - b);
+    const blocks = dated.map(([, sums]) => sums);
+    const signals = sumOf(blocks, 1);
+    const busiest = dated.reduce<(typeof dated)[number] | undefined>(
+      (most, day) => (day[1][1] > (most?.[1][1] ?? 0) ? day : most),
+      undefined,
+    );
+    const otherDays = blocks.filter((day) => day !== busiest?.[1]);
+    const netOf = (days: readonly DaySums[]) => {
+      const count = sumOf(days, 1);
+      return count > 0 ? sumOf(days, 0) / count - costsBps : undefined;
+    };
+    const intervalOf = (days: readonly DaySums[]) =>
+      blockBootstrap({
+        blocks: days,
         statistic: ([sum, count]) => sum! / count! - costsBps,
         draws: DRAWS,
         level: LEVEL,
         drawIndex,
-      }),
+      });
+    return {
+      signals,
+      days: blocks.length,
+      grossBps: signals > 0 ? sumOf(blocks, 0) / signals : undefined,
+      netBps: netOf(blocks),
+      netBpsInterval: intervalOf(blocks),
+      busiestDay: busiest && { startMs: busiest[0] * DAY_MS, signals: busiest[1][1] },
+      otherDaysNetBps: netOf(otherDays),
+      otherDaysNetBpsInterval: intervalOf(otherDays),
       costsBps,
     };
   }
 }
+
+type DaySums = readonly [sumBps: number, signals: number];
+
+const sumOf = (days: readonly DaySums[], column: 0 | 1): number =>
+  days.reduce((sum, day) => sum + day[column], 0);

@@ -11,7 +11,6 @@ import { BAR_MS } from '../../market/candle.ts';
 import type { CandleSource } from '../../market/ports.ts';
 import type { LoadedEnsemble } from '../../models/use-cases/loaded-ensemble.ts';
 import type { Probabilities } from '../../models/vote.ts';
-import { followSignal, type SignalPath } from '../exits/follow-signal.ts';
 import type { DropCounts } from '../labels/dataset-rows.ts';
 import { ActedEdgeTally } from '../metrics/acted-edge.ts';
 import type { EvaluatedRows } from '../metrics/evaluate-probabilities.ts';
@@ -19,6 +18,7 @@ import { ProfitReliabilityTally } from '../metrics/profit-reliability.ts';
 import { VoteTally } from '../metrics/vote-tally.ts';
 import type { CandidateTrade } from '../run-portfolio.ts';
 import type { SymbolProblem } from '../symbol-problem.ts';
+import { tracePath } from '../trades/follow-trade.ts';
 import { type LabelledBars, labelledBars } from './labelled-bars.ts';
 
 /** A batch of sequences is then 786 KB. */
@@ -75,7 +75,7 @@ export interface CollectedAnswers {
   readonly edge: ActedEdgeTally;
   readonly confidence: ProfitReliabilityTally;
   /** `symbol` is the index into `blocks`. */
-  readonly candidates: readonly (CandidateTrade & { readonly exit: SignalPath['exit'] })[];
+  readonly candidates: readonly (CandidateTrade & { readonly stopped: boolean })[];
   readonly dropped: DropCounts;
   readonly symbolProblems: readonly SymbolProblem[];
 }
@@ -142,9 +142,8 @@ async function collectSymbol(
       if (heldReturn !== undefined) into.confidence.add(signal, heldReturn);
       for (const tally of into.votes.values()) tally.add(signal);
       keepAnswers(block, position, { signal, barrierBps: bars.barrierBps[rows[position]!]! });
-      if (signal.action === 'HOLD') return;
+      if (signal.action === 'HOLD' || heldReturn === undefined) return;
       into.candidates.push(followDecision(bars, rows[position]!, { signal, symbolIndex, ensemble }));
-      if (heldReturn === undefined) return;
       const edge = { side: signal.action, barOpenTimeMs: signal.barOpenTimeMs, forwardReturn: heldReturn };
       into.edge.add(edge);
       block.edge.add(edge);
@@ -202,32 +201,34 @@ function keepAnswers(
     keep(ENSEMBLE_VOTER, signal.probabilities, signal.expectedMoveBps / barrierBps);
 }
 
+/** As the ensemble trades: left at its stop, or after the bars that it holds. */
 function followDecision(
-  { grid, bars, barrierBps }: LabelledBars,
+  { grid, bars }: LabelledBars,
   row: number,
   decided: { signal: Signal; symbolIndex: number; ensemble: LoadedEnsemble['ensemble'] },
 ) {
   const { signal, symbolIndex, ensemble } = decided;
-  const { action: side, stopPrice, expectedEdgeBps, barOpenTimeMs } = signal;
-  invariant(
-    side !== 'HOLD' && stopPrice !== null && expectedEdgeBps !== null,
-    'an action has a stop and an edge',
-  );
-  const bar = bars[row]!;
-  const { horizonBars } = ensemble.label;
-  const barrierFraction = barrierBps[row]! / 10_000;
-  const path = followSignal(grid, { bar, side, barrierFraction, stopPrice, horizonBars });
+  const { action: side, stopAtr, expectedEdgeBps, barOpenTimeMs } = signal;
+  invariant(side !== 'HOLD' && expectedEdgeBps !== null, 'an action has an edge');
+  const { stopAtrMultiple: multiple, stopAtrTimeframe: timeframe, holdBars, costs } = ensemble;
+  const studied = { bar: bars[row]!, side, atr: { [timeframe]: stopAtr }, expectedMove: NO_MOVES };
+  const rule = { name: 'ensemble', stop: { multiple, timeframe }, holdBars };
+  const path = tracePath(grid, studied, { rule, costs });
+  invariant(path !== undefined, 'what is taken is entered');
+  const { entry, exit } = path;
   return {
     symbol: symbolIndex,
     side,
     entryBarMs: barOpenTimeMs + BAR_MS,
-    exitBarMs: grid.openTimeMs[path.exitBar]!,
-    entryPrice: path.entryPrice,
-    exitPrice: path.exitPrice,
+    exitBarMs: grid.openTimeMs[exit.bar]!,
+    entryPrice: entry.price,
+    exitPrice: exit.price,
     expectedEdgeBps,
-    exit: path.exit,
+    stopped: exit.stopped,
   };
 }
+
+const NO_MOVES = new Float64Array();
 
 /** The rows that a voter answered, of all symbols; the ensemble is ENSEMBLE_VOTER. */
 export function rowsAnsweredBy(blocks: readonly AnswerBlock[], voter: string): EvaluatedRows {

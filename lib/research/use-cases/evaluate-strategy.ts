@@ -19,12 +19,12 @@ export function evaluateStrategy(
   { loaded, answers }: AnsweredRows,
   context: TimeSpan & { log: Result<TrialLog, string>; drawIndex: DrawIndex },
 ): StrategyFigures {
-  const { costs, label } = loaded.ensemble;
+  const { costs, holdBars } = loaded.ensemble;
   const { blocks, candidates } = answers;
   const result = runPortfolio(candidates, {
     fromMs: context.fromMs,
-    // The last evaluated bar's trade may stay open for the whole horizon.
-    toMs: context.toMs + (label.horizonBars + 1) * BAR_MS,
+    // The last evaluated bar's trade may stay open for as long as one is held.
+    toMs: context.toMs + (holdBars + 1) * BAR_MS,
     startUsdt: START_USDT,
     positionsMax: POSITIONS_MAX,
     costs,
@@ -52,7 +52,7 @@ export function evaluateStrategy(
     winRate: statistics.winRate,
     tradedGrossBps: traded,
     tradedNetBps: traded === undefined ? undefined : traded - roundTripBps(loaded),
-    exits: countExits(result.traded),
+    stopped: result.traded.filter(({ stopped }) => stopped).length,
     skippedOpen: result.skippedOpen,
     skippedFull: result.skippedFull,
     drawdown: performance.maxDrawdown,
@@ -84,10 +84,4 @@ function meanTradedBps(traded: readonly Candidate[]): number | undefined {
     return total + (side === 'BUY' ? moveBps : -moveBps);
   }, 0);
   return sum / traded.length;
-}
-
-function countExits(traded: readonly Candidate[]): StrategyFigures['exits'] {
-  const exits = { target: 0, stop: 0, horizon: 0 };
-  for (const { exit } of traded) exits[exit]++;
-  return exits;
 }

@@ -1,9 +1,10 @@
 // Reads how many strategies training tried, and the result of each: `training-log.json`, which training writes beside the models.
 // Without it nobody knows how lucky the chosen one was, and the deflated Sharpe ratio is undefined.
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf } from '../../core/message-of.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { failure, type Result, success } from '../../core/result.ts';
+import { DAY_MS } from '../../core/units.ts';
 import { deflatedSharpe } from '../metrics/deflated-sharpe.ts';
 
 const TRIAL_LOG_KEY = 'training-log.json';
@@ -12,7 +13,8 @@ const figure = z.number().nullable().optional();
 const trialLogSchema = z.looseObject({
   trials: z.array(
     z.looseObject({
-      outOfFold: z.looseObject({ actedNetBps: figure, actedNetStandardErrorBps: figure, actedDays: figure }),
+      outOfFold: z.looseObject({ actedNetBps: figure, actedNetStandardErrorBps: figure }),
+      folds: z.array(z.looseObject({ fromMs: z.number(), toMs: z.number() })).min(1),
     }),
   ),
 });
@@ -21,7 +23,8 @@ export interface TrialLog {
   readonly trials: number;
   /**
    * Sharpe ratio per day of each trial's top signals, out of fold, net of costs: their mean over its standard error clustered
-   * by day is a t over days, and t / √days is the ratio per day. Trials without these figures are missing here.
+   * by day is a t over days, and t / √days is the ratio per day. Days of the folds without a signal count too, as they do in the
+   * returns of the strategy. Trials without these figures are missing here.
    */
   readonly dailySharpes: readonly number[];
 }
@@ -34,9 +37,10 @@ export async function readTrialLog(store: ObjectStore): Promise<Result<TrialLog,
     const parsed = trialLogSchema.safeParse(JSON.parse(new TextDecoder().decode(stored.body)));
     if (!parsed.success) return failure(`${TRIAL_LOG_KEY} lists no trials as training writes them`);
     const { trials } = parsed.data;
-    const dailySharpes = trials.flatMap(({ outOfFold }) => {
-      const { actedNetBps: net, actedNetStandardErrorBps: error, actedDays: days } = outOfFold;
-      return typeof net === 'number' && error && days ? [net / error / Math.sqrt(days)] : [];
+    const dailySharpes = trials.flatMap(({ outOfFold, folds }) => {
+      const { actedNetBps: net, actedNetStandardErrorBps: error } = outOfFold;
+      const days = folds.reduce((sum, { fromMs, toMs }) => sum + (toMs - fromMs) / DAY_MS, 0);
+      return typeof net === 'number' && error && days > 0 ? [net / error / Math.sqrt(days)] : [];
     });
     return success({ trials: trials.length, dailySharpes });
   } catch (error) {

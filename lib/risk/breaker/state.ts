@@ -1,6 +1,6 @@
 // The circuit breaker's own state: armed, or tripped with its causes until two operators reset it.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { actorSchema } from '../../core/actor.ts';
 import type { TripCauseCode } from './trip-causes.ts';
 import { TRIP_CAUSES } from './trip-causes.ts';

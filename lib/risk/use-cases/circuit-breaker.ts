@@ -7,6 +7,7 @@ import { messageOf } from '../../core/message-of.ts';
 import type { Clock } from '../../core/ports.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { MissedBar } from '../../inference/missed-bars.ts';
+import { type CarriedTrip, carriedCauses, closedText } from '../breaker/carried-trip.ts';
 import { type BreakerState, firstArmed, lostState } from '../breaker/state.ts';
 import { transition } from '../breaker/transition.ts';
 import {
@@ -25,6 +26,7 @@ import {
   type EvidenceSources,
 } from './breaker-evidence.ts';
 import { riskRecords } from './risk-records.ts';
+import { CARRYING_FLAG } from './unlatched-trip.ts';
 
 /** Trips that were decided and could not be written, and the epoch of the gate that they were decided on. */
 export type UnlatchedTrips = Map<Scope, { readonly epoch: number; readonly causes: readonly TripCause[] }>;
@@ -35,7 +37,7 @@ export interface BreakerDependencies extends EvidenceSources {
   readonly clock: Clock;
   /** Of whoever acts; the tick leaves it with the lease. */
   readonly codeVersion: string;
-  /** Of a process that ticks again: its next tick latches them, whatever has healed since. @default none are kept */
+  /** Of a process that ticks again, should the flags that carry them not be written either. @default none are kept */
   readonly unlatched?: UnlatchedTrips;
 }
 
@@ -102,14 +104,28 @@ export async function tickBreaker(dependencies: BreakerDependencies, scope: Scop
           reason: 'the latch was closed by hand',
         };
       const asked = { scope, state: gate.breaker, nowMs };
-      const evidence = await collectBreakerEvidence(dependencies, asked);
+      const [evidence, unlatched] = await Promise.all([
+        collectBreakerEvidence(dependencies, asked),
+        unlatchedCauses(dependencies, scope, gate.breaker),
+      ]);
       if (evidence.missedBars.state === 'value') missed = evidence.missedBars.value;
-      const unlatched = dependencies.unlatched?.get(scope);
-      const isOfNow = unlatched?.epoch === gate.breaker.epoch;
-      return { kind: 'tick', nowMs, evidence, ...(isOfNow && { unlatched: unlatched.causes }) };
+      return { kind: 'tick', nowMs, evidence, unlatched };
     },
   });
   return { ...outcome, missedBars: missed, notStarted };
+}
+
+/** Of a trip that was decided on this very state and could not be written: its latch is owed, whatever has healed since. */
+async function unlatchedCauses(
+  { flags, unlatched }: BreakerDependencies,
+  scope: Scope,
+  { latch, epoch }: BreakerState,
+): Promise<readonly TripCause[]> {
+  if (latch === 'TRIPPED') return [];
+  const kept = unlatched?.get(scope);
+  if (kept?.epoch === epoch) return kept.causes;
+  const reading = (await flags.read([CARRYING_FLAG])).get(CARRYING_FLAG);
+  return carriedCauses(reading?.kind === 'text' ? reading.text : undefined, scope, epoch);
 }
 
 function missingFirstRuns({ newestSignalBarMs, positionManagerAtMs }: CollectedBreakerEvidence): string[] {
@@ -186,15 +202,22 @@ async function applyEvent(
     moved = await moveState(dependencies, scope, source, failures);
   });
   const latched = moved !== undefined && failures.length === 0;
+  const carried = moved === undefined || latched ? undefined : tripToCarry(scope, moved);
   const outcome = { scope, transition: moved, missedBars: undefined, notStarted: [], latched, failures };
   if (moved === undefined) return outcome;
   const effects = isBeingNotified(moved.previous, dependencies.clock.nowMs())
     ? moved.effects.filter(({ kind }) => kind !== 'notify')
     : moved.effects;
-  for (const effect of effects) await attempt(() => carryOut(dependencies, { scope, effect }, failures));
+  for (const effect of effects)
+    await attempt(() => carryOut(dependencies, { scope, effect, carried }, failures));
   if (moved.current.latch === 'ARMED' && moved.current.epoch === 1)
     await attempt(() => leaveTrace(dependencies, scope));
   return outcome;
+}
+
+function tripToCarry(scope: Scope, { previous, current }: BreakerTransition): CarriedTrip | undefined {
+  if (previous.latch === 'TRIPPED' || current.latch === 'ARMED') return undefined;
+  return { scope, epoch: previous.epoch, codes: current.causes.map(({ code }) => code) };
 }
 
 /**
@@ -274,7 +297,7 @@ async function leaveTrace({ risk, clock }: BreakerDependencies, scope: Scope): P
 
 async function carryOut(
   dependencies: BreakerDependencies,
-  { scope, effect }: { scope: Scope; effect: BreakerEffect },
+  { scope, effect, carried }: { scope: Scope; effect: BreakerEffect; carried: CarriedTrip | undefined },
   failures: string[],
 ): Promise<void> {
   const { risk, flags, notifier, clock } = dependencies;
@@ -282,7 +305,12 @@ async function carryOut(
     case 'write_state':
       return; // Done where it was decided.
     case 'close_flags':
-      failures.push(...(await writeFlags(flags, CLOSED_FLAGS)));
+      failures.push(
+        ...(await writeFlags(flags, {
+          ...CLOSED_FLAGS,
+          [CARRYING_FLAG]: (text) => closedText(text, scope, carried),
+        })),
+      );
       return;
     case 'audit':
       return recordAct({ risk, clock }, scope, effect);
@@ -306,18 +334,21 @@ async function recordAct(
 
 /**
  * Brings flags to these texts; one that says so already is not written again, so that its history shows who moved it when.
+ * @param texts by name; a function gets what the flag says, undefined where that could not be read
  * @returns one line for each that could not be written
  */
 export async function writeFlags(
   flags: FlagStore,
-  texts: Readonly<Record<string, string>>,
+  texts: Readonly<Record<string, string | ((text: string | undefined) => string)>>,
 ): Promise<readonly string[]> {
   const readings = await flags.read(Object.keys(texts));
-  const differing = Object.entries(texts).filter(([name, text]) => {
+  const differing = Object.entries(texts).flatMap(([name, wanted]) => {
     const reading = readings.get(name);
-    return !(reading?.kind === 'text' && reading.text === text);
+    const before = reading?.kind === 'text' ? reading.text : undefined;
+    const text = typeof wanted === 'string' ? wanted : wanted(before);
+    return text === before ? [] : [{ name, text }];
   });
-  const outcomes = await Promise.allSettled(differing.map(([name, text]) => flags.write(name, text)));
+  const outcomes = await Promise.allSettled(differing.map(({ name, text }) => flags.write(name, text)));
   return outcomes.flatMap((outcome) =>
     outcome.status === 'rejected' ? [String(outcome.reason?.message ?? outcome.reason)] : [],
   );

@@ -1,6 +1,6 @@
 // Reads and writes the records of one kind. Keys are made here and nowhere else. What could not be read back is not written, and
 // what cannot be read keeps nothing else of its kind from being read. Everything here throws StoreError.
-import { z } from 'zod';
+import * as z from 'zod';
 import { InvariantError, invariant } from '../../core/invariant.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { Scope } from '../gate.ts';

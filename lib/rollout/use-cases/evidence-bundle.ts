@@ -1,6 +1,6 @@
 // The evidence of one decision, as one immutable object: whoever signs off later can see what was decided on, and anyone can
 // prove that nothing in it was changed since.
-import { z } from 'zod';
+import * as z from 'zod';
 import { sha256Of } from '../../core/hash.ts';
 import { encodeJson } from '../../core/json.ts';
 import type { ObjectStore } from '../../core/ports.ts';

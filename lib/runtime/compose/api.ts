@@ -1,5 +1,6 @@
 // Composes the api function.
 
+import { createClients } from '../../adapters/aws/create-clients.ts';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { recordApiCall } from '../../adapters/telemetry/record-api-call.ts';
@@ -36,7 +37,7 @@ export function composeApi(
   onWrite?: (written: () => void) => void,
 ): ApiComposition {
   const { stage, shards, notify, authorisation } = settings;
-  const runtime = openFunctionRuntime('api', stage, overrides);
+  const runtime = openFunctionRuntime(createClients, 'api', stage, overrides);
   const { clients, clock, codeVersion, telemetry } = runtime;
   const risk = openRiskStore(runtime, settings);
   const signals = openSignalStore(runtime, settings);

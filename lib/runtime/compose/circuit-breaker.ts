@@ -1,4 +1,5 @@
 // Composes the circuit-breaker function.
+import { createRecordClients } from '../../adapters/aws/create-record-clients.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { recordBreakerTick } from '../../adapters/telemetry/record-breaker-tick.ts';
 import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
@@ -25,7 +26,7 @@ export function composeCircuitBreaker(
   settings: CircuitBreakerSettings,
   overrides?: RuntimeOverrides,
 ): CircuitBreakerComposition {
-  const runtime = openFunctionRuntime('circuit-breaker', settings.stage, overrides);
+  const runtime = openFunctionRuntime(createRecordClients, 'circuit-breaker', settings.stage, overrides);
   const dependencies = openBreaker(runtime, settings);
   return {
     async tick() {

@@ -1,5 +1,6 @@
 // Composes the execute function.
 
+import { createClients } from '../../adapters/aws/create-clients.ts';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { createLazyModelRuntime } from '../../adapters/onnx/lazy-model-runtime.ts';
@@ -23,7 +24,7 @@ export interface ExecuteComposition {
 
 export function composeExecute(settings: ExecuteSettings, overrides?: RuntimeOverrides): ExecuteComposition {
   const { stage, bucket } = settings;
-  const runtime = openFunctionRuntime('execute', stage, overrides);
+  const runtime = openFunctionRuntime(createClients, 'execute', stage, overrides);
   const { clients, clock, codeVersion } = runtime;
   const risk = openRiskStore(runtime, settings);
   const objects = createS3ObjectStore({ client: clients.s3, bucket });

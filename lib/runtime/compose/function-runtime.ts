@@ -1,7 +1,7 @@
 // What every function is composed from: AWS clients, clock, version, logs and metrics. The local run overrides them; the defaults,
 // which are those on AWS, stand here alone.
 import type { Writable } from 'node:stream';
-import { type AwsClients, createClients, type ServiceEndpoints } from '../../adapters/aws/create-clients.ts';
+import type { RecordClients, ServiceEndpoints } from '../../adapters/aws/create-record-clients.ts';
 import { createTelemetry, type Telemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
 import type { Clock } from '../../core/ports.ts';
 import { CODE_VERSION } from '../config/code-version.ts';
@@ -20,8 +20,8 @@ export interface RuntimeOverrides {
   readonly unlimitedRequests?: boolean;
 }
 
-export interface FunctionRuntime {
-  readonly clients: AwsClients;
+export interface FunctionRuntime<Clients extends RecordClients = RecordClients> {
+  readonly clients: Clients;
   readonly clock: Clock;
   readonly codeVersion: string;
   readonly telemetry: Telemetry;
@@ -31,7 +31,9 @@ export interface FunctionRuntime {
 
 export const SYSTEM_CLOCK: Clock = { nowMs: Date.now };
 
-export function openFunctionRuntime(
+/** @param createClients those that the function needs: what it does not need, it does not load */
+export function openFunctionRuntime<Clients extends RecordClients>(
+  createClients: (endpoints: ServiceEndpoints | undefined) => Clients,
   service: FunctionName,
   stage: string,
   {
@@ -41,7 +43,7 @@ export function openFunctionRuntime(
     logOutput,
     unlimitedRequests = false,
   }: RuntimeOverrides = {},
-): FunctionRuntime {
+): FunctionRuntime<Clients> {
   const clients = createClients(endpoints);
   return {
     clients,

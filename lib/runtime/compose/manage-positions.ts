@@ -1,4 +1,5 @@
 // Composes the manage-positions function.
+import { createRecordClients } from '../../adapters/aws/create-record-clients.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { recordPositionManagerReport } from '../../adapters/telemetry/record-position-manager-report.ts';
 import { messageOf } from '../../core/message-of.ts';
@@ -27,7 +28,7 @@ export function composeManagePositions(
   settings: ManagePositionsSettings,
   overrides?: RuntimeOverrides,
 ): ManagePositionsComposition {
-  const runtime = openFunctionRuntime('manage-positions', settings.stage, overrides);
+  const runtime = openFunctionRuntime(createRecordClients, 'manage-positions', settings.stage, overrides);
   const { clients, clock, codeVersion } = runtime;
   const risk = openRiskStore(runtime, settings);
   const flags = createSsmFlagStore({ client: clients.ssm, stage: settings.stage });

@@ -1,5 +1,6 @@
 // Composes the notify function.
 
+import { createRecordClients } from '../../adapters/aws/create-record-clients.ts';
 import { readTextParameter } from '../../adapters/aws/ssm/read-text-parameter.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { recordNotifications } from '../../adapters/telemetry/record-notifications.ts';
@@ -26,7 +27,7 @@ export function composeNotify(
   dashboard?: string,
 ): NotifyComposition {
   const { stage, shards, notify } = settings;
-  const runtime = openFunctionRuntime('notify', stage, overrides);
+  const runtime = openFunctionRuntime(createRecordClients, 'notify', stage, overrides);
   const { clients, clock } = runtime;
   const dependencies = {
     stage,

@@ -1,5 +1,5 @@
 // Receivers of notifications: how each kind is opened, and where their settings are.
-import type { AwsClients } from '../../adapters/aws/create-clients.ts';
+import type { RecordClients } from '../../adapters/aws/create-record-clients.ts';
 import { createSsmReceiverStore } from '../../adapters/aws/ssm/ssm-receiver-store.ts';
 import {
   createDiscordReceiver,
@@ -30,5 +30,5 @@ export const openReceivers =
     }
   };
 
-export const openReceiverStore = ({ ssm }: AwsClients, stage: string): ReceiverStore =>
+export const openReceiverStore = ({ ssm }: RecordClients, stage: string): ReceiverStore =>
   createSsmReceiverStore({ client: ssm, parameterOf: (kind) => receiverParameter(stage, kind) });

@@ -1,7 +1,7 @@
 // How a function declares its settings: one table per function, whose rows give the name in the environment, the parser and so the
 // type, and who sets it. The reader, the settings' type and the names that infra must set all come from that table, so they cannot
 // disagree.
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** `required`: the stack sets it. `override`: no stack sets it. */
 type SetBy = 'required' | 'override';

@@ -1,6 +1,6 @@
 // The settings of every function, one table each. A missing or malformed setting stops the function at its start, with one line that
 // names it; a setting that the stack does not set does not compile (infra/constructs/function-stack.ts).
-import { z } from 'zod';
+import * as z from 'zod';
 import { externalPositionsSchema } from '../../execution/external-positions.ts';
 import { SYMBOLS_MAX } from '../../market/universe.ts';
 import { defineSettings, override, required, type SettingsOf, text } from './define-settings.ts';

@@ -1,6 +1,6 @@
 // What a self-hosted system takes from the environment: the keys of the exchange account, themselves or in files as containers get
 // secrets, and where it listens.
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineSettings, override, type SettingsOf } from './define-settings.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost']);

@@ -1,6 +1,6 @@
 // Names of a stage's resources: settings of the functions, the commands and the local run agree through this one place.
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const stageNameSchema = z
   .string()

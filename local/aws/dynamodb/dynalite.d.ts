@@ -29,6 +29,7 @@ declare module 'dynalite/db/index.js' {
       close(): Promise<void>;
       get(key: string): Promise<unknown>;
       get(key: string, callback: Callback): void;
+      getSync(key: string): unknown;
       put(key: string, value: unknown, callback: Callback): void;
       del(key: string, callback: Callback): void;
       batch(changes: readonly Change[]): Promise<void>;

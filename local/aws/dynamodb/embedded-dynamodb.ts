@@ -2,12 +2,11 @@
 // process when a client breaks off, when its folder is held by another process or when a disk is full; it answers pages of any
 // site, and does not know UpdateTimeToLive.
 import { EventEmitter } from 'node:events';
-import type { IncomingMessage } from 'node:http';
 import dynalite from 'dynalite';
 import dynaliteDatabase from 'dynalite/db/index.js';
 import { MIB } from '../../../lib/core/units.ts';
 import type { FaultPlan } from '../host/fault-plan.ts';
-import { type OpenedService, type Reply, readBody } from '../host/http-listener.ts';
+import { type LocalRequest, type OpenedService, type Reply, readBody } from '../host/http-listener.ts';
 import { DOOR_REFUSALS } from '../host/local-door.ts';
 import { describeDamage, describeFileFailure } from '../host/local-start-error.ts';
 import { makePrivateFolder } from '../host/private-file.ts';
@@ -96,18 +95,24 @@ function dynaliteOn(store: dynaliteDatabase.Store): EventEmitter {
   }
 }
 
-function operationOf(request: IncomingMessage): string {
+function operationOf(request: LocalRequest): string {
   return String(request.headers['x-amz-target'] ?? '').split('.')[1] ?? 'unknown';
 }
 
+/** dynalite wants to be shown credentials, which it does not look at: the listener's door knows its callers. */
+const CREDENTIALS_SHOWN = {
+  authorization: 'AWS4-HMAC-SHA256 Credential=local, SignedHeaders=host, Signature=none',
+  'x-amz-date': '19700101T000000Z',
+} as const;
+
 /** Hands dynalite a request whose body is complete, so that nothing it throws while reading can leave this function. */
-function askDynalite(server: EventEmitter, request: IncomingMessage, body: Buffer): Promise<Reply> {
+function askDynalite(server: EventEmitter, request: LocalRequest, body: Buffer): Promise<Reply> {
   return new Promise((resolve) => {
     const headers: Record<string, string> = {};
     const dynaliteRequest = Object.assign(new EventEmitter(), {
       method: request.method,
       url: request.url,
-      headers: request.headers,
+      headers: { ...request.headers, ...CREDENTIALS_SHOWN },
     });
     const dynaliteResponse = {
       statusCode: 200,

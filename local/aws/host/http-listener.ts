@@ -14,12 +14,15 @@ export interface Reply {
   readonly body: string | Uint8Array | Readable;
 }
 
+/** What a service reads of a request: its body in chunks. */
+export type LocalRequest = Pick<IncomingMessage, 'method' | 'url' | 'headers'> & AsyncIterable<Buffer>;
+
 /** One service's protocol. */
-export interface LocalService {
+export interface LocalService<Request extends LocalRequest = LocalRequest> {
   /** The operation a request asks for, as the SDK names it; used to aim faults. */
-  operationOf(request: IncomingMessage): string;
+  operationOf(request: Request): string;
   /** Serves one request. What it throws is answered as an internal error. */
-  answer(request: IncomingMessage): Promise<Reply>;
+  answer(request: Request): Promise<Reply>;
   refusalReply(refusal: DoorRefusal): Reply;
   throttleReply(): Reply;
   deniedReply(): Reply;
@@ -49,7 +52,7 @@ export interface Listener {
 
 /** A port that is ours. Until something is served on it, whoever asks is told to come back. */
 export interface ClaimedPort extends Listener {
-  serve(service: LocalService, options: ServeOptions): void;
+  serve(service: LocalService<IncomingMessage>, options: ServeOptions): void;
 }
 
 export const RUN_PATH = '/__run';
@@ -101,7 +104,7 @@ function bind(server: Server, name: string, address: { host: string; port: numbe
 }
 
 async function serve(
-  service: LocalService,
+  service: LocalService<IncomingMessage>,
   { faults, door, runId }: ServeOptions,
   request: IncomingMessage,
   response: ServerResponse,
@@ -113,30 +116,43 @@ async function serve(
   if (refusal !== undefined) return send(request, response, service.refusalReply(refusal));
   if (runId !== undefined && request.url === RUN_PATH)
     return send(request, response, { status: 200, headers: {}, body: JSON.stringify({ runId }) });
+  const reply = await serveFaulty(service, faults, request);
+  if (reply === 'hang') return;
+  if (reply === 'reset') request.socket.resetAndDestroy();
+  else await send(request, response, reply);
+}
+
+/** The answer, as the next fault of the plan lets it be: none at all, a connection that breaks, or a reply. */
+export async function serveFaulty<Request extends LocalRequest>(
+  service: LocalService<Request>,
+  faults: FaultPlan,
+  request: Request,
+): Promise<Reply | 'hang' | 'reset'> {
   const fault = faults.take(service.operationOf(request));
   switch (fault?.kind) {
     case 'hang':
-      return;
     case 'reset':
-      request.socket.resetAndDestroy();
-      return;
+      return fault.kind;
     case 'throttle':
-      return send(request, response, service.throttleReply());
+      return service.throttleReply();
     case 'denied':
-      return send(request, response, service.deniedReply());
+      return service.deniedReply();
     case 'error':
-      return send(request, response, service.internalErrorReply('injected fault'));
+      return service.internalErrorReply('injected fault');
     default: {
       if (fault?.kind === 'raced') await fault.rival();
       const reply = await answerSafely(service, request);
-      if (fault?.kind !== 'answer_lost') return send(request, response, reply);
+      if (fault?.kind !== 'answer_lost') return reply;
       if (reply.body instanceof Readable) reply.body.destroy();
-      request.socket.resetAndDestroy();
+      return 'reset';
     }
   }
 }
 
-async function answerSafely(service: LocalService, request: IncomingMessage): Promise<Reply> {
+async function answerSafely<Request extends LocalRequest>(
+  service: LocalService<Request>,
+  request: Request,
+): Promise<Reply> {
   try {
     return await service.answer(request);
   } catch (error) {
@@ -156,10 +172,10 @@ async function send(request: IncomingMessage, response: ServerResponse, reply: R
 }
 
 /** Whole request body. Throws when the client breaks off, or sends more than `bytesMax`. */
-export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+export async function readBody(request: AsyncIterable<Buffer>, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of request) {
     bytes += chunk.length;
     if (bytes > bytesMax) throw new Error(`the request body is over ${bytesMax} bytes`);
     chunks.push(chunk);

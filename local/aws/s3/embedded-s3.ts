@@ -1,10 +1,9 @@
 // S3 for `npm start` and the tests: the operations that the project uses, path-style, as the AWS SDK speaks them. What is not
 // implemented is refused as such, never half done. Who may ask is the listener's matter; signatures are not verified.
-import type { IncomingMessage } from 'node:http';
 import { XMLParser } from 'fast-xml-parser';
 import { KIB } from '../../../lib/core/units.ts';
 import type { FaultPlan } from '../host/fault-plan.ts';
-import { type OpenedService, type Reply, readBody } from '../host/http-listener.ts';
+import { type LocalRequest, type OpenedService, type Reply, readBody } from '../host/http-listener.ts';
 import { DOOR_REFUSALS } from '../host/local-door.ts';
 import { LaggingLists } from './lagging-lists.ts';
 import { S3Error } from './s3-error.ts';
@@ -79,7 +78,7 @@ export async function openEmbeddedS3(dir: string, faults: FaultPlan): Promise<Op
   };
 }
 
-function parseUrl(http: IncomingMessage): Pick<S3Request, 'bucket' | 'key' | 'query'> {
+function parseUrl(http: LocalRequest): Pick<S3Request, 'bucket' | 'key' | 'query'> {
   const [path = '', search = ''] = (http.url ?? '').split(/\?(.*)/s);
   const [bucket = '', ...rest] = path.slice(1).split('/');
   const decode = (text: string) => {

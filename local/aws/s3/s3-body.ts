@@ -2,8 +2,9 @@
 // announced holds. The SDK sends streams in `aws-chunked` form, with the checksum in a trailer.
 import { randomUUID } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { KIB } from '../../../lib/core/units.ts';
+import type { LocalRequest } from '../host/http-listener.ts';
 import { CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, createDigester, type Digest } from './s3-digest.ts';
 import { S3Error } from './s3-error.ts';
 
@@ -17,14 +18,14 @@ export interface Upload extends Digest {
 }
 
 /** Receives and verifies a body; throws S3Error and leaves no file behind when anything about it is wrong. */
-export async function receiveBody(request: IncomingMessage, temporaryDir: string): Promise<Upload> {
+export async function receiveBody(request: LocalRequest, temporaryDir: string): Promise<Upload> {
   const { headers } = request;
   const algorithm = announcedAlgorithm(headers);
   const trailers = new Map<string, string>();
   const isChunked = /\baws-chunked\b/.test(headers['content-encoding'] ?? '');
   if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined)
     throw new S3Error('MissingContentLength', 'You must provide the Content-Length HTTP header.');
-  const chunks = isChunked ? decodeAwsChunked(request, trailers) : (request as AsyncIterable<Buffer>);
+  const chunks = isChunked ? decodeAwsChunked(request, trailers) : request;
 
   const temporaryPath = `${temporaryDir}/${randomUUID()}`;
   try {

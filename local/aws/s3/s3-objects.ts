@@ -1,6 +1,5 @@
 // The operations of the embedded S3 on one object.
-import type { IncomingMessage } from 'node:http';
-import type { Reply } from '../host/http-listener.ts';
+import type { LocalRequest, Reply } from '../host/http-listener.ts';
 import { receiveBody } from './s3-body.ts';
 import { matchesEtag } from './s3-condition.ts';
 import { S3Error } from './s3-error.ts';
@@ -83,7 +82,7 @@ const checksumHeaders = (version: DataVersion): Record<string, string> => ({
 });
 
 function describe(
-  http: IncomingMessage,
+  http: LocalRequest,
   version: DataVersion,
   versioned: boolean,
   isWhole: boolean,
@@ -104,7 +103,7 @@ function describe(
 }
 
 /** The answer 304, when there is nothing new; throws PreconditionFailed. */
-function checkPreconditions(http: IncomingMessage, version: DataVersion): Reply | undefined {
+function checkPreconditions(http: LocalRequest, version: DataVersion): Reply | undefined {
   const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = http.headers;
   if (ifMatch !== undefined && !matchesEtag(ifMatch, version.md5))
     throw new S3Error('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold');

@@ -1,9 +1,8 @@
 // Parameter Store for `npm start` and the tests, in the JSON 1.1 protocol that the AWS SDK speaks.
-import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { MIB } from '../../../lib/core/units.ts';
 import type { FaultPlan } from '../host/fault-plan.ts';
-import { type OpenedService, type Reply, readBody } from '../host/http-listener.ts';
+import { type LocalRequest, type OpenedService, type Reply, readBody } from '../host/http-listener.ts';
 import { DOOR_REFUSALS } from '../host/local-door.ts';
 import { SsmError, type SsmErrorCode } from './ssm-error.ts';
 import {
@@ -158,7 +157,7 @@ export async function openEmbeddedSsm(dir: string, faults: FaultPlan): Promise<O
   };
 }
 
-function operationOf(request: IncomingMessage): string {
+function operationOf(request: LocalRequest): string {
   return /^AmazonSSM\.(\w+)$/.exec(String(request.headers['x-amz-target'] ?? ''))?.[1] ?? 'unknown';
 }
 

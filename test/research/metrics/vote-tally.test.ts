@@ -65,7 +65,25 @@ test('the interval of the edge comes from days drawn together', () => {
   expect(netBpsInterval!.high).toBeCloseTo(16, 8);
 });
 
+test('the day with most signals is told apart from the others', () => {
+  const tally = new ActedEdgeTally();
+  const add = (day: number, bps: number) =>
+    tally.add({ side: 'BUY', barOpenTimeMs: day * DAY_MS, forwardReturn: Math.log(1 + bps / 10_000) });
+  for (let signal = 0; signal < 10; signal++) add(3, 1_000);
+  for (const day of [9, 8, 7, 5, 4]) add(day, 24);
+  const summary = tally.summary({ costsBps: 14, drawIndex: () => 0 });
+  expect(summary.busiestDay).toEqual({ startMs: 3 * DAY_MS, signals: 10 });
+  expect(summary.otherDaysNetBps).toBeCloseTo(10, 8);
+  expect(summary.otherDaysNetBpsInterval!.low).toBeCloseTo(10, 8);
+  expect(summary.netBps).toBeGreaterThan(600);
+});
+
 test('no signal acted on is no edge, not an edge of 0', () => {
   const summary = new ActedEdgeTally().summary({ costsBps: 14, drawIndex: () => 0 });
-  expect(summary).toMatchObject({ signals: 0, grossBps: undefined, netBps: undefined });
+  expect(summary).toMatchObject({
+    signals: 0,
+    grossBps: undefined,
+    netBps: undefined,
+    busiestDay: undefined,
+  });
 });

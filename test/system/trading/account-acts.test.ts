@@ -177,6 +177,20 @@ describe('trades by hand', () => {
     await expectExplained();
   });
 
+  it('that opened a position again within the bar are closed by the run that adopts it', async () => {
+    await open();
+    await world.minute();
+    for (const quantity of [3, 4]) {
+      world.exchange.external.marketOrder({ symbol: 'SOLUSDT', side: 'BUY', quantity });
+      const { actions } = await world.minute();
+      expect(actions).toEqual([{ symbol: 'SOLUSDT', done: ['adopted', 'exit_acknowledged'] }]);
+      expect(await world.held()).toEqual({});
+      await world.minute();
+    }
+    const adopted = (await world.orders()).filter(({ leg }) => leg === 'entry');
+    expect(adopted.map(({ quantity }) => quantity).sort()).toEqual([3, 4]);
+  });
+
   it('that opened a position are left alone and halt, with the stop of their owner, where the setting says so', async () => {
     await open();
     world.externalPositions = 'leave-and-halt';

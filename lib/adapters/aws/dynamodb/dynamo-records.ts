@@ -2,7 +2,7 @@
 // schema is named, never half a record.
 import { randomUUID } from 'node:crypto';
 import { DeleteCommand, PutCommand, paginateQuery } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import { invariant } from '../../../core/invariant.ts';
 import type { Clock } from '../../../core/ports.ts';
 import { failure, type Result, success } from '../../../core/result.ts';

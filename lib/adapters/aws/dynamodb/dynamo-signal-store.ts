@@ -6,7 +6,7 @@ import {
   paginateQuery,
   type QueryCommandInput,
 } from '@aws-sdk/lib-dynamodb';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { invariant } from '../../../core/invariant.ts';
 import type { Clock } from '../../../core/ports.ts';
 import { StoreError } from '../../../core/store-error.ts';

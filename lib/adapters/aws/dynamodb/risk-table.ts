@@ -1,7 +1,7 @@
 // What the gate and the records of the risk table have in common: reading one item, and the error that
 // names an item which breaks its schema.
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { StoreError } from '../../../core/store-error.ts';
 import type { Scope } from '../../../risk/gate.ts';
 import { storeError } from '../store-failure.ts';

@@ -1,6 +1,6 @@
 // Reads answers in which every row stands for itself: one that cannot be read is named, and the others are read all the same. What
 // is no list at all is refused whole, as is a list in which no row can be read or so much as names its symbol: it says nothing.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Listing, ReadProblem } from '../../../execution/ports.ts';
 import { ExchangeFault } from '../exchange-fault.ts';
 

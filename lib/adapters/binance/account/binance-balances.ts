@@ -1,5 +1,5 @@
 // Reads what a Binance futures account holds and what changed it: positions, wallet, trades, income.
-import { z } from 'zod';
+import * as z from 'zod';
 import { microUsdt } from '../../../core/money.ts';
 import type { BrokerPosition, Fill, Income, IncomeKind, Listing } from '../../../execution/ports.ts';
 import { amountSchema, decimalSchema, isUsdt, readDecimal, usdtSchema } from '../decimal.ts';

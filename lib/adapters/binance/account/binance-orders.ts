@@ -1,6 +1,6 @@
 // Reads orders of a Binance futures account. Our own are read strictly: a status or an amount that was guessed would be money
 // that was guessed. Of others' open orders only symbol, side and id matter.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ForcedClosing, OpenOrder, OrderReference, OrderReport } from '../../../execution/ports.ts';
 import { amountSchema, decimalSchema, readDecimal } from '../decimal.ts';
 import { ExchangeFault } from '../exchange-fault.ts';

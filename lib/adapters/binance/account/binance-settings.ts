@@ -1,5 +1,5 @@
 // Reads how a Binance futures account is set: its modes, and what is set per symbol.
-import { z } from 'zod';
+import * as z from 'zod';
 import { reader } from './answer-reader.ts';
 
 export const readHedgeMode = reader(

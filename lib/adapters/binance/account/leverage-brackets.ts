@@ -1,6 +1,6 @@
 // Reads the leverage brackets of a Binance futures account. Each symbol's table stands for itself: one that cannot be read, or that
 // says less than it should, is left out, and nothing is entered in its symbol.
-import { z } from 'zod';
+import * as z from 'zod';
 import { type LeverageBrackets, notionalCapUsdt } from '../../../execution/leverage-brackets.ts';
 import { listReader } from './answer-reader.ts';
 

@@ -1,6 +1,6 @@
 // Reads what an exchange says of its symbols: filters, last prices, volumes. As with candles nothing is repaired: an answer that
 // is no such list is refused whole; a symbol whose own row cannot be used is left out, and so cannot be traded.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ListedPair } from '../../../market/pair-exclusion.ts';
 import { symbolSchema } from '../../../market/symbol.ts';
 import type { SymbolFilters } from '../../../market/symbol-filters.ts';

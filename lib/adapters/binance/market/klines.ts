@@ -1,6 +1,6 @@
 // Reads an answer to a klines request. ccxt would sort the rows, skip short ones and turn garbage into nulls; here nothing is
 // repaired: either every row is a valid candle in its place, or the answer is refused.
-import { z } from 'zod';
+import * as z from 'zod';
 import { CANDLE_PROBLEMS, type Candle } from '../../../market/candle.ts';
 import { type CandleSeries, seriesFromCandles } from '../../../market/candle-series.ts';
 import { readDecimal } from '../decimal.ts';

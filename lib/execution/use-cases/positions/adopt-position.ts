@@ -1,5 +1,4 @@
 // Gives records to a position that nobody here decided, so that it can be closed as every other.
-import { lastClosedOpenTimeMs } from '../../../market/candle.ts';
 import type { Versioned } from '../../../risk/ports.ts';
 import { clientOrderId } from '../../client-order-id.ts';
 import { ADOPTED } from '../../plan-protection.ts';
@@ -34,11 +33,20 @@ export async function adoptPosition(
   const known = view.positions.get(symbol);
   const position =
     known === undefined
-      ? await openPosition(context, entry)
+      ? await openAdopted(context, entry)
       : known.value.side === entry.side
         ? await handOver(context, view, known, entry)
         : await replacePosition(context, view, known, entry);
   return position && { entry, position };
+}
+
+/** undefined when another process has adopted it meanwhile. */
+async function openAdopted(
+  context: ExecutionContext,
+  entry: OrderRecord,
+): Promise<Versioned<PositionRecord> | undefined> {
+  const position = await openPosition(context, entry);
+  return position.value.entryClientOrderId === entry.clientOrderId ? position : undefined;
 }
 
 /** Mark, entry or last price, whichever there is. Throws when there is none. */
@@ -58,7 +66,8 @@ export async function standInFor(
 ): Promise<OrderRecord> {
   const { symbol, side, quantity, entryPrice, markPrice } = position;
   const nowMs = clock.nowMs();
-  const barOpenTimeMs = lastClosedOpenTimeMs(nowMs);
+  // No bar led to it. The moment tells it from one adopted before, under whose ids no order would leave any more.
+  const barOpenTimeMs = nowMs;
   const filters = await broker.filters();
   const tickSize = filters.ok ? (filters.value.get(symbol)?.tickSize ?? Number.MIN_VALUE) : Number.MIN_VALUE;
   const stop = stopPrice({

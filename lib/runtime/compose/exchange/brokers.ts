@@ -1,6 +1,6 @@
 // The accounts of a stage: the simulated one, kept in the risk table, and the real one at the exchange. All functions and commands
 // open them here, so that all trade the same account at the same costs.
-import type { AwsClients } from '../../../adapters/aws/create-clients.ts';
+import type { RecordClients } from '../../../adapters/aws/create-record-clients.ts';
 import { readSecretParameter } from '../../../adapters/aws/ssm/read-secret-parameter.ts';
 import { createLiveBroker } from '../../../adapters/binance/account/live-broker.ts';
 import { createPaperBroker } from '../../../adapters/paper/paper-broker.ts';
@@ -29,7 +29,7 @@ const PAPER_DEPOSIT_MICRO_USDT = 10_000_000_000;
 
 export interface BrokerContext {
   readonly stage: string;
-  readonly clients: AwsClients;
+  readonly clients: RecordClients;
   readonly risk: RiskStore;
   readonly exchange: Exchange;
   readonly exchangeUrl: string | undefined;
@@ -74,7 +74,7 @@ export async function openBroker(context: BrokerContext, scope: Scope): Promise<
   });
 }
 
-async function readKeys(clients: AwsClients, stage: string): Promise<ExchangeKeys> {
+async function readKeys(clients: RecordClients, stage: string): Promise<ExchangeKeys> {
   const names = credentialParameters(stage);
   const [apiKey, secret] = await Promise.all([
     readSecretParameter(clients.ssm, names.apiKey),

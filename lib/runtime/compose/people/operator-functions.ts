@@ -1,5 +1,8 @@
 // Composes the functions that people call: operate, approve and emergency-stop.
-import type { z } from 'zod';
+
+import type * as z from 'zod';
+import { createClients } from '../../../adapters/aws/create-clients.ts';
+import { createRecordClients } from '../../../adapters/aws/create-record-clients.ts';
 import { createS3ObjectStore } from '../../../adapters/aws/s3/s3-object-store.ts';
 import { recordOperatorCall } from '../../../adapters/telemetry/record-operator-call.ts';
 import { answerOperator } from '../../../api/operator/answer-operator.ts';
@@ -30,7 +33,7 @@ function composeActs(
   settings: OperateSettings,
   overrides: RuntimeOverrides | undefined,
 ): OperatorComposition {
-  const runtime = openFunctionRuntime(name, settings.stage, overrides);
+  const runtime = openFunctionRuntime(createClients, name, settings.stage, overrides);
   const { bucket, exchange } = settings;
   const dependencies = {
     ...openBreaker(runtime, settings),
@@ -56,7 +59,7 @@ export function composeEmergencyStop(
   settings: EmergencyStopSettings,
   overrides?: RuntimeOverrides,
 ): OperatorComposition {
-  const runtime = openFunctionRuntime('emergency-stop', settings.stage, overrides);
+  const runtime = openFunctionRuntime(createRecordClients, 'emergency-stop', settings.stage, overrides);
   const breaker = openBreaker(runtime, settings);
   const { risk, clock } = breaker;
   const dependencies = {

@@ -1,6 +1,6 @@
 // What the operators' functions make of the event of a function URL (payload format 2.0). An invocation never fails: errors are
 // answers.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { OperatorCall, OperatorReply } from '../../../api/operator/answer-operator.ts';
 
 /** What is used of the event. Lambda writes `authorizer.iam`; a caller of the URL cannot. */

@@ -158,10 +158,18 @@ export class EntryWatch {
       'within_limits',
       gate.exposureMicroUsdt <= limits.exposureMicroUsdt &&
         gate.positionCount <= limits.positions &&
-        Math.max(gate.sideMicroUsdt.BUY, gate.sideMicroUsdt.SELL) <= limits.sideMicroUsdt &&
+        // What a limit that was lowered since leaves above it stays there, and must not grow.
+        (['BUY', 'SELL'] as const).every(
+          (side) =>
+            gate.sideMicroUsdt[side] <= Math.max(limits.sideMicroUsdt, before?.sideMicroUsdt[side] ?? 0),
+        ) &&
         Math.abs(gate.netBetaMicroUsdt) <=
           Math.max(limits.netBetaMicroUsdt, Math.abs(before?.netBetaMicroUsdt ?? 0)),
-      () => `${gate.positionCount} positions, ${gate.exposureMicroUsdt} of ${JSON.stringify(limits)}`,
+      () => {
+        const { positionCount, exposureMicroUsdt, sideMicroUsdt, netBetaMicroUsdt } = gate;
+        const held = { positionCount, exposureMicroUsdt, sideMicroUsdt, netBetaMicroUsdt };
+        return `${JSON.stringify(held)} of ${JSON.stringify(limits)}`;
+      },
     );
   }
 

@@ -1,5 +1,6 @@
 // Whether the latch moves as it may: closed whenever a condition stands, for a cause, and open again by two people alone.
 import { MINUTE_MS } from '../../../../lib/core/units.ts';
+import { carriedCauses } from '../../../../lib/risk/breaker/carried-trip.ts';
 import { BREAKER_LIMITS } from '../../../../lib/risk/breaker/limits.ts';
 import type { TripCauseCode } from '../../../../lib/risk/breaker/trip-causes.ts';
 import type { GateItem } from '../../../../lib/risk/gate.ts';
@@ -10,9 +11,10 @@ import type {
   RejectionRecord,
   TradeRecord,
 } from '../../../../lib/risk/records.ts';
+import { CARRYING_FLAG } from '../../../../lib/risk/use-cases/unlatched-trip.ts';
 import type { Fault } from '../kernel/fault-plan.ts';
 import type { FinishedRun } from '../world/lambda.ts';
-import { type Stage, wasOutSince } from '../world/stage.ts';
+import { SCOPE, type Stage, wasOutSince } from '../world/stage.ts';
 import type { Register } from './register.ts';
 
 interface Written<T> {
@@ -138,6 +140,9 @@ export class LatchWatch {
       return [];
     const nowMs = atMs + clockOffsetMs;
     const standing: string[] = [];
+    const carrying = this.#stage.flags.textAt(CARRYING_FLAG, atMs);
+    if (carriedCauses(carrying, SCOPE, breaker.epoch).length > 0)
+      standing.push(`a trip without a latch: ${carrying}`);
     const known = this.#runs.filter((run) => run.atMs < atMs);
     const last = known.at(-1)?.value;
     const completedAtMs = last?.completedAtMs ?? 0;

@@ -4,7 +4,9 @@ import { createInterface } from 'node:readline';
 import type { AskedRun, ProcessRequest, ProcessRun } from './process-protocol.ts';
 
 /** Most of what is made lives for an invocation: with room for it, little is collected more than once. */
-const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=64'];
+const NODE_OPTIONS = ['--max-semi-space-size=64'];
+/** Every error that is made costs more with them. */
+const TRACE_OPTIONS = ['--enable-source-maps'];
 
 export interface CarriedOut {
   readonly program: string;
@@ -27,7 +29,8 @@ export async function carryOut(
   await Promise.all(
     shares.map(async (share) => {
       const request: ProcessRequest = { runs: share, ...(trace === true && { trace }) };
-      const child = spawn(process.execPath, [...NODE_OPTIONS, program, JSON.stringify(request)], {
+      const options = [...NODE_OPTIONS, ...(trace === true ? TRACE_OPTIONS : [])];
+      const child = spawn(process.execPath, [...options, program, JSON.stringify(request)], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       children.add(child);

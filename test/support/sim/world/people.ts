@@ -3,6 +3,7 @@
 import { unproven } from '../../../../lib/core/actor.ts';
 import { MINUTE_MS, SECOND_MS } from '../../../../lib/core/units.ts';
 import type { FlagName } from '../../../../lib/risk/flags.ts';
+import { refusesToDrop } from '../../../../lib/risk/use-cases/unlatched-trip.ts';
 import { ExternalActError } from '../../../../local/exchange/external-acts.ts';
 import { OPEN_FLAGS } from '../../../../local/rehearsal/open-flags.ts';
 import { type Draw, oneOf } from '../kernel/draws.ts';
@@ -56,10 +57,12 @@ export class People {
     } else this.#operate(`reset approved ${label}`, { act: 'approve_reset', scope: SCOPE }, second);
   }
 
-  #openFlags(draw: Draw): void {
-    const { flags, watch, timeline } = this.#stage;
+  async #openFlags(draw: Draw): Promise<void> {
+    const { flags, watch, timeline, risk } = this.#stage;
     for (const name of Object.keys(OPEN_FLAGS) as FlagName[]) {
       if (flags.texts.get(name) === OPEN_FLAGS[name] || draw() < 0.3) continue;
+      const reading = { kind: 'text', text: flags.texts.get(name) ?? '' } as const;
+      if ((await refusesToDrop(risk, name, reading)) !== undefined) continue;
       flags.write(name, OPEN_FLAGS[name], timeline.nowMs);
       watch.flagsMoved(name);
     }

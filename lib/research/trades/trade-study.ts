@@ -1,12 +1,13 @@
-// Which way out survives costs: every entry is followed once per rule, so that all rules are compared on the same entries.
-// The control enters at the same bars with a random side: it shows what a rule does to a trade without information.
+// Which way in and out survives costs: every signal is followed once per rule, so that all rules are compared on the same signals; where
+// a rule does not enter, the signal counts with nothing earned. The control enters at the same bars with a random side: it shows what a
+// rule does to a trade without information.
 import { blockBootstrap, type DrawIndex, type Interval } from '../../core/statistics/block-bootstrap.ts';
 import { DAY_MS } from '../../core/units.ts';
 import type { CandleSeries } from '../../market/candle-series.ts';
 
 import type { TradingCosts } from '../labels/triple-barrier.ts';
-import type { ExitRule } from './exit-rule.ts';
-import { type ExitOutcome, followExit, type StudiedEntry } from './follow-exit.ts';
+import { followTrade, type StudiedSignal, type TradeOutcome } from './follow-trade.ts';
+import type { TradeRule } from './trade-rule.ts';
 
 /** Enough for the tails of a family-wise interval. */
 const DRAWS = 10_000;
@@ -20,11 +21,16 @@ interface PairedDifference {
 }
 
 /** Undefined without trades; intervals below 5 days. */
-export interface ExitFigures {
+export interface TradeFigures {
+  /** Signals followed, entered or not. */
   readonly trades: number;
+  /** Share of them that were entered. */
+  readonly enteredRate: number | undefined;
   readonly stopHitRate: number | undefined;
   readonly grossBps: number | undefined;
   readonly netBps: number | undefined;
+  /** Mean net of what was entered. */
+  readonly enteredNetBps: number | undefined;
   /** 95 % interval of the mean net, UTC days drawn with replacement. */
   readonly netInterval: Interval | undefined;
   /** The same, so wide that the intervals of all rules contain their means at once with 95 % (Bonferroni). */
@@ -43,21 +49,31 @@ export interface BusiestDay {
 
 export interface RuleReport {
   readonly name: string;
-  readonly signals: ExitFigures;
+  readonly signals: TradeFigures;
   /** The same entries with a random side. */
-  readonly control: ExitFigures;
+  readonly control: TradeFigures;
   /** Net of the signals: this rule less the active rule; all undefined for the active rule itself. */
   readonly versusActive: PairedDifference;
   /** Net: the signals less the control. */
   readonly versusControl: PairedDifference;
 }
 
-const COLUMNS = ['trades', 'gross', 'net', 'stopped', 'adverse', 'won', 'lost'] as const;
+const COLUMNS = ['trades', 'entered', 'gross', 'net', 'stopped', 'adverse', 'won', 'lost'] as const;
 type Sums = Record<(typeof COLUMNS)[number], number>;
-const newSums = (): Sums => ({ trades: 0, gross: 0, net: 0, stopped: 0, adverse: 0, won: 0, lost: 0 });
+const newSums = (): Sums => ({
+  trades: 0,
+  entered: 0,
+  gross: 0,
+  net: 0,
+  stopped: 0,
+  adverse: 0,
+  won: 0,
+  lost: 0,
+});
 
-function addOutcome(sums: Sums, { grossBps, netBps, stopped, adverseBps }: ExitOutcome): void {
+function addOutcome(sums: Sums, { entered, grossBps, netBps, stopped, adverseBps }: TradeOutcome): void {
   sums.trades++;
+  sums.entered += entered ? 1 : 0;
   sums.gross += grossBps;
   sums.net += netBps;
   sums.stopped += stopped ? 1 : 0;
@@ -66,32 +82,32 @@ function addOutcome(sums: Sums, { grossBps, netBps, stopped, adverseBps }: ExitO
   else sums.lost -= netBps;
 }
 
-/** Sums by rule and UTC day; memory does not grow with the entries. */
-export class ExitStudyTally {
-  readonly #rules: readonly ExitRule[];
+/** Sums by rule and UTC day; memory does not grow with the signals. */
+export class TradeStudyTally {
+  readonly #rules: readonly TradeRule[];
   readonly #costs: TradingCosts;
   readonly #days = new Map<number, { signals: readonly Sums[]; control: readonly Sums[] }>();
 
-  constructor(study: { readonly rules: readonly ExitRule[]; readonly costs: TradingCosts }) {
+  constructor(study: { readonly rules: readonly TradeRule[]; readonly costs: TradingCosts }) {
     this.#rules = study.rules;
     this.#costs = study.costs;
   }
 
   /** @param coin the random side of the control's entry at the same bar */
-  add(series: CandleSeries, entry: StudiedEntry, coin: 'BUY' | 'SELL'): void {
-    const dayNumber = Math.floor(series.openTimeMs[entry.bar]! / DAY_MS);
+  add(series: CandleSeries, signal: StudiedSignal, coin: 'BUY' | 'SELL'): void {
+    const dayNumber = Math.floor(series.openTimeMs[signal.bar]! / DAY_MS);
     let day = this.#days.get(dayNumber);
     if (day === undefined) {
       day = { signals: this.#rules.map(newSums), control: this.#rules.map(newSums) };
       this.#days.set(dayNumber, day);
     }
     for (const [index, rule] of this.#rules.entries()) {
-      const own = followExit(series, entry, { rule, costs: this.#costs });
+      const own = followTrade(series, signal, { rule, costs: this.#costs });
       addOutcome(day.signals[index]!, own);
       const tossed =
-        coin === entry.side
+        coin === signal.side
           ? own
-          : followExit(series, { ...entry, side: coin }, { rule, costs: this.#costs });
+          : followTrade(series, { ...signal, side: coin }, { rule, costs: this.#costs });
       addOutcome(day.control[index]!, tossed);
     }
   }
@@ -153,16 +169,18 @@ function figuresOf(
     busiest,
     estimate,
   }: { busiest: number; estimate: (rows: readonly (readonly [number, number])[]) => PairedDifference },
-): ExitFigures {
+): TradeFigures {
   const total = newSums();
   for (const day of days) for (const column of COLUMNS) total[column] += day[column];
   const mean = (column: keyof Sums) => ratio([total[column], total.trades]);
   const net = estimate(days.map((day) => [day.net, day.trades]));
   return {
     trades: total.trades,
+    enteredRate: mean('entered'),
     stopHitRate: mean('stopped'),
     grossBps: mean('gross'),
     netBps: net.meanBps,
+    enteredNetBps: ratio([total.net, total.entered]),
     netInterval: net.interval,
     netFamily: net.family,
     profitFactor: total.lost > 0 ? total.won / total.lost : undefined,

@@ -1,9 +1,9 @@
-// The studies of stops and other exits on the recorded crash, with the starter models: what it counts, that it repeats itself, and what it refuses.
+// The studies of stops, other exits and entries on the recorded crash, with the starter models: what it counts, that it repeats itself, and what it refuses.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { studyFolderExits } from '../../lib/runtime/compose/research/study-exits.ts';
+import { studyFolderTrades } from '../../lib/runtime/compose/research/study-trades.ts';
 
 const SAMPLE = 'samples/crash-2024-08-05';
 const range = { fromMs: Date.parse('2024-08-05T00:00Z'), toMs: Date.parse('2024-08-05T06:00Z') };
@@ -13,8 +13,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const study = (more: Partial<Parameters<typeof studyFolderExits>[0]> = {}) =>
-  studyFolderExits({
+const study = (more: Partial<Parameters<typeof studyFolderTrades>[0]> = {}) =>
+  studyFolderTrades({
     ...{
       question: 'stops',
       dataFolder: SAMPLE,
@@ -60,6 +60,21 @@ describe('a study of stops', () => {
     expect(rules.map(({ name }) => name).join()).toMatch(/bars.*target.*trail.*fade/);
     for (const { signals } of rules) expect(signals.trades).toBe(acted - excluded);
     expect(new Set(rules.map(({ signals }) => signals.netBps)).size).toBeGreaterThan(5);
+  });
+
+  it('follows the same signals by every way in, and counts those that are not entered', async () => {
+    const entries = await study({ question: 'entries', symbols: ['WIFUSDT'] });
+    if (!entries.ok) throw new Error(entries.error.message);
+    const { acted, excluded, rules } = entries.value;
+    for (const { signals } of rules) expect(signals.trades).toBe(acted - excluded);
+    expect(rules[0]!.signals.enteredRate).toBe(1);
+    const shares = rules
+      .filter(({ name }) => name.endsWith('nothing'))
+      .map(({ signals }) => signals.enteredRate!);
+    expect(Math.min(...shares)).toBeLessThan(1);
+    for (const { name, signals } of rules)
+      if (name.endsWith('taker')) expect(signals.enteredRate).toBe(1);
+      else expect(signals.netBps).toBeCloseTo(signals.enteredRate! * (signals.enteredNetBps ?? 0), 9);
   });
 
   it.each([

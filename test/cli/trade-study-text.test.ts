@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { formatExitPage, formatExitStudy } from '../../cli/reports/exit-study-text.ts';
-import type { ExitFigures, RuleReport } from '../../lib/research/exits/exit-study.ts';
-import type { ExitStudy } from '../../lib/research/use-cases/study-exits.ts';
+import { formatTradePage, formatTradeStudy } from '../../cli/reports/trade-study-text.ts';
+import type { RuleReport, TradeFigures } from '../../lib/research/trades/trade-study.ts';
+import type { TradeStudy } from '../../lib/research/use-cases/study-trades.ts';
 
 const interval = { low: -123.45, high: 123.45 };
-const figures: ExitFigures = {
+const figures: TradeFigures = {
   trades: 123_456,
+  enteredRate: 0.25,
   stopHitRate: 1,
   grossBps: -123.45,
   netBps: -123.45,
+  enteredNetBps: -493.8,
   netInterval: interval,
   netFamily: interval,
   profitFactor: 12.34,
@@ -23,7 +25,7 @@ const rule: RuleReport = {
   versusActive: { meanBps: undefined, interval: undefined, family: undefined },
   versusControl: difference,
 };
-const study: ExitStudy = {
+const study: TradeStudy = {
   question: 'stops',
   ensembleId: 'e20240728_000000',
   holdBars: 12,
@@ -43,7 +45,7 @@ const study: ExitStudy = {
 
 describe('a study of stops', () => {
   test('fits a terminal of 80 columns with every table', () => {
-    const [about, ...rest] = formatExitStudy(study).split('\n\n');
+    const [about, ...rest] = formatTradeStudy(study).split('\n\n');
     expect(about).toContain('10 BUY and SELL signals on 5 days; 1 excluded');
     expect(rest).toHaveLength(4);
     for (const line of rest.join('\n').split('\n')) expect([line, line.length <= 80]).toEqual([line, true]);
@@ -52,13 +54,22 @@ describe('a study of stops', () => {
 
   test('names what it is about', () => {
     const exits = { ...study, question: 'exits' } as const;
-    expect(formatExitPage(exits, 'candles')).toMatch(/^# Which exit survives costs/);
-    expect(formatExitPage(exits, 'candles')).toContain('`qtrader study exits --data candles');
-    expect(formatExitStudy(exits)).toMatch(/^exit +trades/m);
+    expect(formatTradePage(exits, 'candles')).toMatch(/^# Which exit survives costs/);
+    expect(formatTradePage(exits, 'candles')).toContain('`qtrader study exits --data candles');
+    expect(formatTradeStudy(exits)).toMatch(/^exit +trades/m);
+  });
+
+  test('of entries tells how many were entered, and what those earned', () => {
+    const entries = { ...study, question: 'entries' } as const;
+    const [about, first, second] = formatTradeStudy(entries).split('\n\n');
+    expect(about).toMatch(/filled when the price goes 2 bps beyond it/);
+    expect(first).toMatch(/^entry +trades +entered/m);
+    expect(first).toContain('25.0 %');
+    expect(second).toMatch(/if entered.*\n.*\n.*-493.8/);
   });
 
   test('has the same figures in one table of its page', () => {
-    const page = formatExitPage(study, 'candles');
+    const page = formatTradePage(study, 'candles');
     const row = page.split('\n').find((line) => line.startsWith('| no stop |'))!;
     for (const cell of ['123456', '100.0 %', '-123.5 to 123.5', 'n/a', '12.34', '-123.5 (-123.5 to 123.5)'])
       expect(row).toContain(cell);

@@ -1,19 +1,19 @@
-// Exits followed on candles small enough to reckon by hand, and conclusions on markets whose answer is known.
+// Trades followed on candles small enough to reckon by hand, and conclusions on markets whose answer is known.
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, test } from 'vitest';
 import { type CandleSeries, seriesFromCandles } from '../../../lib/market/candle-series.ts';
-import { concludeStudy } from '../../../lib/research/exits/conclude-study.ts';
-import { type ExitRule, exitRules, stopRules } from '../../../lib/research/exits/exit-rule.ts';
-import { ExitStudyTally } from '../../../lib/research/exits/exit-study.ts';
-import { followExit } from '../../../lib/research/exits/follow-exit.ts';
+import { concludeStudy } from '../../../lib/research/trades/conclude-study.ts';
+import { followTrade } from '../../../lib/research/trades/follow-trade.ts';
+import { entryRules, exitRules, stopRules, type TradeRule } from '../../../lib/research/trades/trade-rule.ts';
+import { TradeStudyTally } from '../../../lib/research/trades/trade-study.ts';
 
 const BAR_MS = 300_000;
 const BARS_PER_DAY = 288;
 const COSTS = { feeBps: 5, slippageBps: 2 };
 const FREE = { feeBps: 0, slippageBps: 0 };
-const NO_STOP: ExitRule = { name: 'no stop', stop: undefined, holdBars: 2 };
-const stopAt = (multiple: number): ExitRule => ({
+const NO_STOP: TradeRule = { name: 'no stop', stop: undefined, holdBars: 2 };
+const stopAt = (multiple: number): TradeRule => ({
   ...{ name: `${multiple} x ATR 5m`, stop: { multiple, timeframe: '5m' }, holdBars: 2 },
 });
 const ATR = { '5m': 1, '15m': 1.5, '1h': 2, '4h': 4, '1d': 8 };
@@ -43,39 +43,41 @@ describe('one entry', () => {
   const up = seriesOf([FLAT, [100, 102, 99, 101], [101, 104, 100.5, 103]]);
 
   test('without a stop earns the move from the next open to the close of the horizon', () => {
-    expect(followExit(up, entry('BUY'), { rule: NO_STOP, costs: FREE })).toEqual({
+    expect(followTrade(up, entry('BUY'), { rule: NO_STOP, costs: FREE })).toEqual({
+      entered: true,
       grossBps: expect.closeTo(300, 9),
       netBps: expect.closeTo(300, 9),
       stopped: false,
       adverseBps: expect.closeTo(100, 9),
     });
-    expect(followExit(up, entry('SELL'), { rule: NO_STOP, costs: FREE })).toMatchObject({
+    expect(followTrade(up, entry('SELL'), { rule: NO_STOP, costs: FREE })).toMatchObject({
       grossBps: expect.closeTo(-300, 9),
       adverseBps: expect.closeTo(400, 9),
     });
   });
 
   test('pays slippage and fee on both sides', () => {
-    const { netBps } = followExit(up, entry('BUY'), { rule: NO_STOP, costs: COSTS });
+    const { netBps } = followTrade(up, entry('BUY'), { rule: NO_STOP, costs: COSTS });
     const [paid, got] = [100 * 1.0002, 103 * 0.9998];
     expect(netBps).toBeCloseTo(100 * (got - paid - 0.0005 * (paid + got)), 9);
   });
 
   test('is stopped at the entry price less the multiple, also in the bar it is entered in and before a gain there', () => {
-    const stopped = followExit(up, entry('BUY'), { rule: stopAt(0.8), costs: FREE });
+    const stopped = followTrade(up, entry('BUY'), { rule: stopAt(0.8), costs: FREE });
     expect(stopped).toEqual({
+      entered: true,
       grossBps: expect.closeTo(-80, 9),
       netBps: expect.closeTo(-80, 9),
       stopped: true,
       adverseBps: expect.closeTo(80, 9),
     });
-    expect(followExit(up, entry('BUY'), { rule: stopAt(1), costs: FREE }).stopped).toBe(true);
-    expect(followExit(up, entry('BUY'), { rule: stopAt(1.01), costs: FREE }).stopped).toBe(false);
+    expect(followTrade(up, entry('BUY'), { rule: stopAt(1), costs: FREE }).stopped).toBe(true);
+    expect(followTrade(up, entry('BUY'), { rule: stopAt(1.01), costs: FREE }).stopped).toBe(false);
   });
 
   test('leaves at the open where the price jumps over the stop', () => {
     const gap = seriesOf([FLAT, [100, 100.5, 99.9, 100], [97, 98, 96, 98]]);
-    expect(followExit(gap, entry('BUY'), { rule: stopAt(1), costs: FREE })).toMatchObject({
+    expect(followTrade(gap, entry('BUY'), { rule: stopAt(1), costs: FREE })).toMatchObject({
       grossBps: expect.closeTo(-300, 9),
       adverseBps: expect.closeTo(300, 9),
       stopped: true,
@@ -83,8 +85,8 @@ describe('one entry', () => {
   });
 
   test("takes the rule's timeframe, and the other side for a short", () => {
-    const rule: ExitRule = { ...NO_STOP, stop: { multiple: 1, timeframe: '1h' } };
-    expect(followExit(up, entry('SELL'), { rule, costs: FREE })).toMatchObject({
+    const rule: TradeRule = { ...NO_STOP, stop: { multiple: 1, timeframe: '1h' } };
+    expect(followTrade(up, entry('SELL'), { rule, costs: FREE })).toMatchObject({
       grossBps: expect.closeTo(-200, 9),
       stopped: true,
     });
@@ -96,10 +98,10 @@ describe('other ways out', () => {
   // Entered at 100; rises to 106, falls back to 102, ends at 103.
   const hill = seriesOf([FLAT, [100, 104, 99.5, 103], [103, 106, 103, 104], [104, 104.5, 102, 103]]);
   const follow = (
-    rule: Partial<ExitRule>,
+    rule: Partial<TradeRule>,
     { side = 'BUY', expected = [1, 1, 1, 1] }: { side?: 'BUY' | 'SELL'; expected?: number[] } = {},
   ) =>
-    followExit(
+    followTrade(
       hill,
       { bar: 0, side, atr: ATR, expectedMove: Float64Array.from(expected) },
       { rule: { ...NO_STOP, holdBars: 3, ...rule }, costs: FREE },
@@ -107,7 +109,8 @@ describe('other ways out', () => {
 
   test('a target is left at, without the rest of the bar counting against it', () => {
     expect(follow({ target: { multiple: 1, timeframe: '4h' } })).toEqual({
-      ...{ grossBps: expect.closeTo(400, 9), netBps: expect.closeTo(400, 9), stopped: false, adverseBps: 0 },
+      ...{ entered: true, stopped: false, adverseBps: 0 },
+      ...{ grossBps: expect.closeTo(400, 9), netBps: expect.closeTo(400, 9) },
     });
     expect(follow({ target: { multiple: 1, timeframe: '1d' } }).grossBps).toBeCloseTo(300, 9);
     expect(follow({ target: { multiple: 0.5, timeframe: '5m' } }, { side: 'SELL' }).grossBps).toBeCloseTo(
@@ -148,6 +151,74 @@ describe('other ways out', () => {
   });
 });
 
+describe('an order that rests', () => {
+  const FLAT: Bar = [90, 90, 90, 90];
+  // Opens at 100, comes back to 99.95 in the second bar and to 99 in the third, and ends at 103.
+  const hill = seriesOf([FLAT, [100, 101, 100, 101], [101, 102, 99.95, 102], [102, 103, 99, 103]]);
+  const NOTHING = { entered: false, grossBps: 0, netBps: 0, stopped: false, adverseBps: 0 };
+  const follow = (
+    rest: NonNullable<TradeRule['rest']>,
+    {
+      side = 'BUY',
+      stop,
+      costs = COSTS,
+    }: { side?: 'BUY' | 'SELL'; stop?: number; costs?: typeof COSTS } = {},
+  ) =>
+    followTrade(
+      hill,
+      { bar: 0, side, atr: ATR, expectedMove: new Float64Array(4) },
+      {
+        rule: {
+          ...{ ...NO_STOP, holdBars: 3, rest },
+          stop: stop === undefined ? undefined : { multiple: stop, timeframe: '5m' },
+        },
+        costs,
+      },
+    );
+
+  test('is not filled by a price that only touches it, nor by one beyond it by less than the slippage', () => {
+    expect(follow({ bars: 1, unfilled: 'nothing' })).toEqual(NOTHING);
+    const wide = { feeBps: 5, slippageBps: 5 };
+    expect(follow({ bars: 2, unfilled: 'nothing' }, { costs: wide })).toEqual(NOTHING);
+    expect(follow({ bars: 3, unfilled: 'nothing' }, { costs: wide }).entered).toBe(true);
+  });
+
+  test('is filled at its price without slippage, at the fee of a maker', () => {
+    const got = 103 * 0.9998;
+    expect(follow({ bars: 2, unfilled: 'nothing' })).toEqual({
+      entered: true,
+      grossBps: expect.closeTo(300, 9),
+      netBps: expect.closeTo(100 * (got - 100 - 0.0002 * 100 - 0.0005 * got), 9),
+      stopped: false,
+      // From the bar that filled it on.
+      adverseBps: expect.closeTo(100, 9),
+    });
+  });
+
+  test('stands so much of an ATR on the better side, for each side', () => {
+    const away = { multiple: 0.5, timeframe: '5m' } as const;
+    expect(follow({ away, bars: 3, unfilled: 'nothing' }).grossBps).toBeCloseTo(10_000 * (103 / 99.5 - 1), 9);
+    expect(follow({ away, bars: 1, unfilled: 'nothing' }, { side: 'SELL' }).grossBps).toBeCloseTo(
+      10_000 * (1 - 103 / 100.5),
+      9,
+    );
+    expect(follow({ away: { multiple: 2, timeframe: '5m' }, bars: 3, unfilled: 'nothing' })).toEqual(NOTHING);
+  });
+
+  test('unfilled, takes the market at the open that follows', () => {
+    const taken = follow({ bars: 1, unfilled: 'taker' });
+    const [paid, got] = [101 * 1.0002, 103 * 0.9998];
+    expect(taken.netBps).toBeCloseTo((10_000 * (got - paid - 0.0005 * (paid + got))) / 101, 9);
+  });
+
+  test('can be stopped in the bar that fills it', () => {
+    expect(follow({ bars: 3, unfilled: 'nothing' }, { stop: 0.04 })).toMatchObject({
+      stopped: true,
+      grossBps: expect.closeTo(-4, 9),
+    });
+  });
+});
+
 const holdBars = 3;
 
 test('the rules are every multiple at every timeframe, once, and no stop; the active one first', () => {
@@ -165,6 +236,14 @@ test('the exits keep the active stop and differ in when they leave; the active o
   expect(new Set(rules.map(({ name }) => name)).size).toBe(rules.length);
   for (const { stop } of rules) expect(stop).toEqual(rules[0]!.stop);
   expect(rules.map(({ holdBars }) => holdBars)).toContain(24);
+});
+
+test('the entries keep the active exit and rest for fewer bars than are held; the active one first', () => {
+  const rules = entryRules({ stopAtrMultiple: 1.2, stopAtrTimeframe: '1d', holdBars });
+  expect(rules[0]).toEqual({ name: 'next open', stop: { multiple: 1.2, timeframe: '1d' }, holdBars });
+  expect(new Set(rules.map(({ name }) => name)).size).toBe(rules.length);
+  expect(rules).toHaveLength(1 + 3 * 2 * 2);
+  for (const rule of rules) expect(rule).toMatchObject({ stop: rules[0]!.stop, holdBars });
 });
 
 function draws() {
@@ -186,7 +265,7 @@ function studyWaves(days: readonly Wave[]) {
     }),
   );
   const rules = [stopAt(1), stopAt(3), NO_STOP];
-  const tally = new ExitStudyTally({ rules, costs: COSTS });
+  const tally = new TradeStudyTally({ rules, costs: COSTS });
   const series = seriesOf(bars);
   const expectedMove = new Float64Array(bars.length);
   const draw = draws();
@@ -236,12 +315,14 @@ describe('conclusions', () => {
   });
 
   test('says that nothing can be said of no trades, and of too few days', () => {
-    const empty = new ExitStudyTally({
+    const empty = new TradeStudyTally({
       rules: stopRules({ stopAtrMultiple: 1.2, stopAtrTimeframe: '1d', holdBars }),
       costs: COSTS,
     }).summary(draws());
     expect(empty.rules[0]!.signals).toEqual({
       trades: 0,
+      enteredRate: undefined,
+      enteredNetBps: undefined,
       stopHitRate: undefined,
       grossBps: undefined,
       netBps: undefined,

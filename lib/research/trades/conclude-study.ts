@@ -1,6 +1,6 @@
 // The conclusion of a study of stops or other exits, from its figures alone. A rule survives costs when its mean net is above zero with 95 %
 // confidence for all rules at once: otherwise the best of many would be found by luck.
-import type { BusiestDay, RuleReport } from './exit-study.ts';
+import type { BusiestDay, RuleReport } from './trade-study.ts';
 
 export interface StudyConclusion {
   readonly code: 'no_trades' | 'too_few_days' | 'none_survives' | 'some_survive';

@@ -9,21 +9,21 @@ import type { CandleGrid } from '../../market/grid.ts';
 import type { CandleSource } from '../../market/ports.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
 import { STOP_TIMEFRAME_NAMES, type StopTimeframe } from '../../models/stop-timeframe.ts';
-import { concludeStudy, type StudyConclusion } from '../exits/conclude-study.ts';
-import { type ExitRule, exitRules, stopRules } from '../exits/exit-rule.ts';
-import { type BusiestDay, ExitStudyTally, type RuleReport } from '../exits/exit-study.ts';
 import { gridBefore } from '../grid-before.ts';
 import type { TradingCosts } from '../labels/triple-barrier.ts';
 import type { SymbolProblem } from '../symbol-problem.ts';
+import { concludeStudy, type StudyConclusion } from '../trades/conclude-study.ts';
+import { entryRules, exitRules, stopRules, type TradeRule } from '../trades/trade-rule.ts';
+import { type BusiestDay, type RuleReport, TradeStudyTally } from '../trades/trade-study.ts';
 import { type Predictions, signalOfRow } from './predictions.ts';
 import { longerAtrs } from './served-rows.ts';
 
-/** Which stop, or which other way out beside the active stop. */
-export type ExitQuestion = 'stops' | 'exits';
-const RULES = { stops: stopRules, exits: exitRules };
+/** Which stop, which other way out beside the active stop, or which way in. */
+export type StudyQuestion = 'stops' | 'exits' | 'entries';
+const RULES = { stops: stopRules, exits: exitRules, entries: entryRules };
 
-export interface ExitStudyRequest {
-  readonly question: ExitQuestion;
+export interface TradeStudyRequest {
+  readonly question: StudyQuestion;
   readonly source: CandleSource;
   readonly ensemble: Ensemble;
   readonly symbols: readonly string[];
@@ -34,8 +34,8 @@ export interface ExitStudyRequest {
   readonly drawIndex: DrawIndex;
 }
 
-export interface ExitStudy {
-  readonly question: ExitQuestion;
+export interface TradeStudy {
+  readonly question: StudyQuestion;
   readonly ensembleId: string;
   readonly holdBars: number;
   readonly costs: TradingCosts;
@@ -55,10 +55,10 @@ export interface ExitStudy {
   readonly symbolProblems: readonly SymbolProblem[];
 }
 
-export async function studyExits(request: ExitStudyRequest): Promise<ExitStudy> {
+export async function studyTrades(request: TradeStudyRequest): Promise<TradeStudy> {
   const { ensemble, symbols, drawIndex } = request;
   const compared = RULES[request.question](ensemble);
-  const tally = new ExitStudyTally({ rules: compared, costs: ensemble.costs });
+  const tally = new TradeStudyTally({ rules: compared, costs: ensemble.costs });
   const symbolProblems: SymbolProblem[] = [];
   const counts = { decided: 0, acted: 0, excluded: 0 };
   let [fromMs, toMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
@@ -93,7 +93,7 @@ export async function studyExits(request: ExitStudyRequest): Promise<ExitStudy> 
 }
 
 async function readPast(
-  { source, range, predict }: ExitStudyRequest,
+  { source, range, predict }: TradeStudyRequest,
   symbol: string,
 ): Promise<Result<{ grid: CandleGrid; predictions: Predictions }, string>> {
   const candles = await source.read(symbol);
@@ -105,12 +105,12 @@ async function readPast(
 }
 
 function addSymbol(
-  tally: ExitStudyTally,
+  tally: TradeStudyTally,
   context: {
     readonly grid: CandleGrid;
     readonly predictions: Predictions;
     readonly ensemble: Ensemble;
-    readonly rules: readonly ExitRule[];
+    readonly rules: readonly TradeRule[];
     readonly drawIndex: DrawIndex;
     readonly counts: { decided: number; acted: number; excluded: number };
   },

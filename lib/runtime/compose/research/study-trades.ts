@@ -6,19 +6,23 @@ import type { OpenTimeRange } from '../../../market/bar-range.ts';
 import { createEnsembleProvider } from '../../../models/use-cases/load-ensemble.ts';
 import { describeNothing } from '../../../research/symbol-problem.ts';
 import { predictOnce } from '../../../research/use-cases/predictions.ts';
-import { type ExitQuestion, type ExitStudy, studyExits } from '../../../research/use-cases/study-exits.ts';
+import {
+  type StudyQuestion,
+  studyTrades,
+  type TradeStudy,
+} from '../../../research/use-cases/study-trades.ts';
 import { seededDraws } from '../seeded-draws.ts';
 import { type FolderQuery, type InputUnusable, openInput, openModels } from './recorded-input.ts';
 
 /** @param query.predictionsFile kept and used again; undefined keeps none. Fails with one line. */
-export async function studyFolderExits(
+export async function studyFolderTrades(
   query: FolderQuery & {
-    readonly question: ExitQuestion;
+    readonly question: StudyQuestion;
     readonly range: OpenTimeRange;
     readonly predictionsFile: string | undefined;
     readonly onSymbol: (progress: { done: number; of: number; symbol: string }) => void;
   },
-): Promise<Result<ExitStudy, InputUnusable | { readonly code: 'no_models'; readonly message: string }>> {
+): Promise<Result<TradeStudy, InputUnusable | { readonly code: 'no_models'; readonly message: string }>> {
   const input = await openInput(query);
   if (!input.ok) return input;
   const { folder, symbols } = input.value;
@@ -37,7 +41,7 @@ export async function studyFolderExits(
     const loaded = current.value;
     try {
       let done = 0;
-      const study = await studyExits({
+      const study = await studyTrades({
         question: query.question,
         source: folder,
         ensemble: loaded.ensemble,

@@ -1,14 +1,15 @@
-// A study of stops or other exits as one HTML page.
+// A study of stops, other exits or entries as one HTML page.
 import { formatFigure, formatPercent } from '../../lib/core/format-figure.ts';
-import type { ExitStudy } from '../../lib/research/use-cases/study-exits.ts';
-import { COLUMNS, describeStudy, STUDY_NOTES, SUBJECTS } from './exit-study-text.ts';
+import type { TradeStudy } from '../../lib/research/use-cases/study-trades.ts';
 import { formatHtmlTable, formatNote, formatSection } from './html.ts';
 import { drawn, placePlot, plotLines } from './plots.ts';
 import { formatPage, type Verdict } from './report-page.ts';
+import { columnsOf, describeStudy, STUDY_NOTES, SUBJECTS } from './trade-study-text.ts';
 
-export function formatExitStudyPage(study: ExitStudy): string {
+export function formatTradeStudyPage(study: TradeStudy): string {
   const { rules, conclusion, question } = study;
   const { one, many } = SUBJECTS[question];
+  const columns = columnsOf(question);
   const active = rules[0]!;
   const of = (read: (rule: (typeof rules)[number]) => number | undefined) =>
     rules.map((rule) => read(rule) ?? null);
@@ -41,7 +42,7 @@ export function formatExitStudyPage(study: ExitStudy): string {
     },
   );
   return formatPage({
-    title: `${one === 'stop' ? 'Stops' : 'Exits'} of ensemble ${study.ensembleId}`,
+    title: `${many[0]!.toUpperCase()}${many.slice(1)} of ensemble ${study.ensembleId}`,
     verdict: verdictOf(study),
     summary: conclusion.text,
     facts: [
@@ -53,7 +54,7 @@ export function formatExitStudyPage(study: ExitStudy): string {
         note: `the active ${one}`,
         signed: true,
       },
-      { name: 'Stopped', value: formatPercent(active.signals.stopHitRate), note: `by the active ${one}` },
+      { name: 'Stopped', value: formatPercent(active.signals.stopHitRate), note: `with the active ${one}` },
     ],
     plots: drawn([plot]),
     body: [
@@ -62,9 +63,9 @@ export function formatExitStudyPage(study: ExitStudy): string {
         `All ${many}`,
         formatHtmlTable({
           label: `All ${many}`,
-          head: [one, ...COLUMNS.map(({ head }) => head)],
-          rows: rules.map((rule) => [rule.name, ...COLUMNS.map(({ cell }) => cell(rule))]),
-          signed: ['gross', 'net', 'other days', 'coin net'],
+          head: [one, ...columns.map(({ head }) => head)],
+          rows: rules.map((rule) => [rule.name, ...columns.map(({ cell }) => cell(rule))]),
+          signed: ['gross', 'net', 'other days', 'coin net', 'if entered'],
         }),
       ),
       formatSection('About these figures', ...[...describeStudy(study), ...STUDY_NOTES].map(formatNote)),
@@ -72,7 +73,7 @@ export function formatExitStudyPage(study: ExitStudy): string {
   });
 }
 
-function verdictOf({ conclusion, rules, question }: ExitStudy): Verdict {
+function verdictOf({ conclusion, rules, question }: TradeStudy): Verdict {
   const { code, survivors } = conclusion;
   if (code === 'no_trades' || code === 'too_few_days') return { text: 'no conclusion', tone: 'bad' };
   return {
