@@ -63,6 +63,27 @@ function decide(
   return decideSignal({ symbol: 'BTCUSDT', ...market, votes, ensemble });
 }
 
+describe('the weight of a model', () => {
+  const weighted = (weights: readonly number[], order: readonly number[]) => {
+    const { members } = ensembleOf(3);
+    const listed = order.map((index) => ({ ...members[index]!, weight: weights[index]! }));
+    return decide([BUY, SELL, BUY], { ensemble: ensembleOf(3, { members: listed }) });
+  };
+
+  test('is its own, however the ensemble lists its members', () => {
+    const weights = [1, 6, 2];
+    const byName = weighted(weights, [0, 1, 2]);
+    // 3 parts of 9 say BUY, 6 say SELL.
+    expect(byName.probabilities!.buy).toBeCloseTo((3 * 0.625 + 6 * 0.125) / 9, 12);
+    for (const order of [
+      [2, 1, 0],
+      [1, 0, 2],
+      [1, 2, 0],
+    ])
+      expect(weighted(weights, order)).toEqual(byName);
+  });
+});
+
 describe('the expected edge', () => {
   test('is the difference of probabilities times the barrier of 2 ATR, less two fees and two slippages', () => {
     // |0.625 − 0.125| × 80 bps − 14 bps
