@@ -107,7 +107,9 @@ async function ensureTable(
     await dynamodb.send(command).catch((error: unknown) => {
       if (!(error instanceof ResourceInUseException)) throw error;
     });
-    await waitUntilTableExists({ client: dynamodb, maxWaitTime: 10, minDelay: 1 }, { TableName: name });
+    // Seconds. An embedded table is there at once, and the first look is too early.
+    const patience = { client: dynamodb, minDelay: 0.01, maxDelay: 0.5, maxWaitTime: 10 };
+    await waitUntilTableExists(patience, { TableName: name });
     if (timeToLiveAttribute !== undefined) {
       const TimeToLiveSpecification = { AttributeName: timeToLiveAttribute, Enabled: true };
       await dynamodb.send(new UpdateTimeToLiveCommand({ TableName: name, TimeToLiveSpecification }));
