@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { FUNCTION_NAMES } from '../infra/catalog/functions.ts';
 import { createS3ObjectStore } from '../lib/adapters/aws/s3/s3-object-store.ts';
 import { invariant } from '../lib/core/invariant.ts';
+import { CLOSE_MARGIN_MS } from '../lib/inference/use-cases/infer.ts';
 import { BAR_MS } from '../lib/market/candle.ts';
 import { REQUEST_BARS } from '../lib/market/grid.ts';
 import { symbolsOfShard } from '../lib/market/universe.ts';
@@ -94,7 +95,8 @@ async function openWorld(launcher: readonly string[]): Promise<World> {
   const bars = REQUEST_BARS + PROCESSES * BARS_PER_PROCESS + 1;
   const market = generateMarket({ seed: 1, symbols: SYMBOLS, fromMs: Date.UTC(2024, 0, 1), bars });
   await writeUniverse(objects, { schemaVersion: 1, asOf: '2024-01-01', symbols: [...market.symbols] });
-  let nowMs = market.firstOpenTimeMs + REQUEST_BARS * BAR_MS + 1_000;
+  // Late enough that nobody waits for the exchange to close the bar.
+  let nowMs = market.firstOpenTimeMs + REQUEST_BARS * BAR_MS + CLOSE_MARGIN_MS;
   const exchange = await startSimulatedExchange({
     market,
     clock: { nowMs: () => nowMs },
