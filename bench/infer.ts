@@ -7,7 +7,7 @@ import { askModels, type SymbolRow, toSymbolRow } from '../lib/inference/use-cas
 import { betaToBitcoin } from '../lib/market/beta.ts';
 import type { CandleSeries } from '../lib/market/candle-series.ts';
 import { checkWindow, REQUEST_BARS, SEQUENCE_STEPS } from '../lib/market/grid.ts';
-import { timeframeAtr } from '../lib/market/timeframe-atr.ts';
+import { newestTimeframeAtr } from '../lib/market/timeframe-atr.ts';
 import { STOP_TIMEFRAMES } from '../lib/models/stop-timeframe.ts';
 import { createEnsembleProvider } from '../lib/models/use-cases/load-ensemble.ts';
 import { STARTER_MODELS_FOLDER } from '../lib/runtime/config/starter-models.ts';
@@ -112,7 +112,7 @@ function toRow(symbol: string, series: CandleSeries): SymbolRow {
   return toSymbolRow(symbol, features, {
     barOpenTimeMs: grid.openTimeMs[newest]!,
     close: grid.close[newest]!,
-    longerAtrOf: (timeframe) => timeframeAtr(grid, STOP_TIMEFRAMES[timeframe])[newest]!,
+    longerAtrOf: (timeframe) => newestTimeframeAtr(grid, STOP_TIMEFRAMES[timeframe]),
     betaToBitcoin: () => betaToBitcoin(series, series, grid.openTimeMs[newest]!),
   });
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { type CandleSeries, seriesFromCandles, sliceSeries } from '../../lib/market/candle-series.ts';
 import { ROW_WINDOW_BARS } from '../../lib/market/grid.ts';
-import { timeframeAtr } from '../../lib/market/timeframe-atr.ts';
+import { newestTimeframeAtr, timeframeAtr } from '../../lib/market/timeframe-atr.ts';
 import { STOP_TIMEFRAMES } from '../../lib/models/stop-timeframe.ts';
 
 const BARS = 2 * ROW_WINDOW_BARS;
@@ -59,8 +59,10 @@ test('follows from the window of a row alone, to the last bit', () => {
   fc.assert(
     fc.property(series, fc.integer({ min: ROW_WINDOW_BARS, max: BARS - 1 }), (candles, bar) => {
       const window = sliceSeries(candles, bar + 1 - ROW_WINDOW_BARS, bar + 1);
-      for (const step of Object.values(STOP_TIMEFRAMES))
+      for (const step of Object.values(STOP_TIMEFRAMES)) {
         expect(timeframeAtr(window, step).at(-1)).toBe(timeframeAtr(candles, step)[bar]);
+        expect(newestTimeframeAtr(window, step)).toBe(timeframeAtr(window, step).at(-1));
+      }
     }),
     { numRuns: 20 },
   );
@@ -75,4 +77,7 @@ test('does not exist before its bars are whole, and needs at least one of them i
   expect(atr.slice(0, 28).every(Number.isNaN)).toBe(true);
   expect([...atr.slice(28)]).toEqual([2, 2]);
   expect(() => timeframeAtr(candles, ROW_WINDOW_BARS)).toThrow(/timeframe/);
+  expect(newestTimeframeAtr(sliceSeries(candles, 0, 28), 2)).toBeNaN();
+  expect(newestTimeframeAtr(sliceSeries(candles, 0, 29), 2)).toBe(2);
+  expect(() => newestTimeframeAtr(candles, ROW_WINDOW_BARS)).toThrow(/timeframe/);
 });

@@ -8,7 +8,7 @@ import { BETA_SYMBOL, betaToBitcoin } from '../../market/beta.ts';
 import type { CandleSeries } from '../../market/candle-series.ts';
 import { checkWindow, SEQUENCE_STEPS } from '../../market/grid.ts';
 import type { MarketDataErrorCode } from '../../market/ports.ts';
-import { timeframeAtr } from '../../market/timeframe-atr.ts';
+import { newestTimeframeAtr } from '../../market/timeframe-atr.ts';
 import type { CandleWindows, WindowReading } from '../../market/use-cases/candle-windows.ts';
 import { STOP_TIMEFRAMES, type StopTimeframe } from '../../models/stop-timeframe.ts';
 import type { WindowReadings } from '../infer-run.ts';
@@ -109,8 +109,7 @@ async function readRow(
         to: grid.length,
       });
       const close = grid.close[grid.length - 1]!;
-      const longerAtrOf = (timeframe: StopTimeframe) =>
-        timeframeAtr(grid, STOP_TIMEFRAMES[timeframe]).at(-1)!;
+      const longerAtrOf = (timeframe: StopTimeframe) => newestTimeframeAtr(grid, STOP_TIMEFRAMES[timeframe]);
       const beta = () => (bitcoinSeries && betaToBitcoin(series, bitcoinSeries, barOpenTimeMs)) ?? null;
       const bar = { barOpenTimeMs, close, longerAtrOf, betaToBitcoin: beta };
       return success(toSymbolRow(symbol, features, bar));
