@@ -10,6 +10,7 @@ import { checkWindow, REQUEST_BARS, SEQUENCE_STEPS } from '../lib/market/grid.ts
 import { newestTimeframeAtr } from '../lib/market/timeframe-atr.ts';
 import { STOP_TIMEFRAMES } from '../lib/models/stop-timeframe.ts';
 import { createEnsembleProvider } from '../lib/models/use-cases/load-ensemble.ts';
+import type { LoadedEnsemble } from '../lib/models/use-cases/loaded-ensemble.ts';
 import { STARTER_MODELS_FOLDER } from '../lib/runtime/config/starter-models.ts';
 import { generateMarket } from '../local/market/generated-market.ts';
 
@@ -29,6 +30,8 @@ export interface InferBenchmark {
   /** The models alone, medians. */
   readonly modelsMs100Rows: number;
   readonly modelsMs1000Rows: number;
+  /** The models and what is decided of their answers, beta to Bitcoin included; median. */
+  readonly decisionsMs100Rows: number;
   /** CPU of features and models of 100 symbols: a bar besides the network and the stores. */
   readonly cycleCpuMs100Symbols: number;
 }
@@ -76,8 +79,9 @@ export async function benchInfer(): Promise<InferBenchmark> {
   }
   const rows = windows.map(({ symbol, series }) => toRow(symbol, series));
   const thousand = Array.from({ length: 10 }, () => rows).flat();
-  const modelsMs100Rows = await medianMs(() => askModels(loaded.value, rows));
-  const modelsMs1000Rows = await medianMs(() => askModels(loaded.value, thousand));
+  const decisionsMs100Rows = await medianMs(() => askModels(loaded.value, rows));
+  const modelsMs100Rows = await medianMs(runModels(loaded.value, rows));
+  const modelsMs1000Rows = await medianMs(runModels(loaded.value, thousand));
   await loaded.value.release();
   const { length: models } = loaded.value.serving;
   await ensembles.close();
@@ -89,7 +93,19 @@ export async function benchInfer(): Promise<InferBenchmark> {
     rssMb: process.memoryUsage.rss() / 2 ** 20,
     modelsMs100Rows,
     modelsMs1000Rows,
+    decisionsMs100Rows,
     cycleCpuMs100Symbols: quantile(cpuMs, 0.5),
+  };
+}
+
+/** All models on rows that are put together already. */
+function runModels({ serving }: LoadedEnsemble, rows: readonly SymbolRow[]): () => Promise<void> {
+  const join = (parts: readonly Float32Array[]) => Float32Array.from(parts.flatMap((part) => [...part]));
+  const tabular = join(rows.map((row) => row.tabular));
+  const sequence = join(rows.flatMap((row) => row.sequence ?? []));
+  return async () => {
+    for (const member of serving)
+      await member.predict(member.input.kind === 'tabular' ? tabular : sequence, rows.length);
   };
 }
 

@@ -14,7 +14,7 @@ from training.trainers.trainer import OUTPUT_NAME, FittedModel
 TOLERANCE = 1e-5  # also what every load in serving allows
 MIN_ROWS = 10_000
 PROBES_MAX = 100_000
-SERVED_ROWS = {2: 200_000, 3: 25}  # rows at once, by the input's rank: sequences in chunks, as serving runs them
+SERVED_ROWS = {2: 200_000, 3: 50}  # rows at once, by the input's rank: sequences in chunks, as serving runs them
 SINGLE_ROWS = 64  # ONNX Runtime takes another path for one row than for many
 
 

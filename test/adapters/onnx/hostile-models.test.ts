@@ -206,7 +206,7 @@ test.each(['xgboost', 'lightgbm', 'nhits', 'patchtst'])(
     const cost = inspectModel(
       readFileSync(`${folder}/model.onnx`),
       input,
-      input.kind === 'sequence' ? 25 : 1000,
+      input.kind === 'sequence' ? 50 : 1000,
     );
     expect(cost.largestElements).toBeLessThan(0.8e6);
     expect(cost.elements).toBeLessThan(6.4e6);
