@@ -27,6 +27,9 @@ const exchangeNowMs = market.firstOpenTimeMs + 1_040 * BAR_MS + 17_000;
 const lastOpenTimeMs = lastClosedOpenTimeMs(exchangeNowMs);
 const request = { symbol: 'BTCUSDT', count: 50, lastOpenTimeMs };
 
+/** For what is to time out: a busy machine may take as long for an answer that comes. */
+const SHORT = { timeoutMs: 150 };
+
 /** A clock that only sleeping moves. */
 function virtualTime() {
   let nowMs = 1_700_000_000_000;
@@ -57,7 +60,7 @@ function openClient(options: Partial<CcxtMarketDataOptions> = {}) {
   const marketData = createCcxtMarketData({
     exchange: 'binanceusdm',
     baseUrl: simulated.url,
-    timeoutMs: 150,
+    timeoutMs: 10_000,
     random: () => 0.5,
     // Each test is a process of its own, in a time of its own.
     address: new RequestBudget(1e9),
@@ -102,7 +105,7 @@ const LASTING: readonly (readonly [string, FaultRequest, MarketDataErrorCode])[]
 describe('a fault that lasts', () => {
   it.each(LASTING)('%s becomes one typed error, after 4 requests', async (_name, fault, code) => {
     simulated.faults.inject({ ...fault, path: '/fapi/v1/klines' } as FaultRequest);
-    const { marketData, time } = openClient();
+    const { marketData, time } = openClient(code === 'timeout' ? SHORT : {});
     const answer = await marketData.closedCandles(request);
     expect(answer).toMatchObject({ ok: false, error: { code, retryable: true } });
     if (answer.ok) return;
@@ -161,7 +164,7 @@ describe('a fault that lasts', () => {
     simulated.faults.inject({ kind: 'stall' });
     const collecting = setInterval(collect, 5);
     try {
-      const { marketData } = openClient({ attempts: 1 });
+      const { marketData } = openClient({ attempts: 1, ...SHORT });
       expect(await marketData.closedCandles(request)).toMatchObject({
         ok: false,
         error: { code: 'timeout' },
@@ -282,7 +285,7 @@ describe('an exchange that asks for quiet', () => {
   });
 
   it('keeps within its own share of the limit', async () => {
-    const { marketData, time } = openClient({ weightPerMinute: 100, deadlineMs: 10_000, timeoutMs: 10_000 });
+    const { marketData, time } = openClient({ weightPerMinute: 100, deadlineMs: 10_000 });
     const answers = await Promise.all(
       market.symbols.map((symbol) => marketData.closedCandles({ ...request, symbol, count: 998 })),
     );
@@ -335,7 +338,7 @@ describe('a whole universe', () => {
   it.each(['binanceusdm', 'binance'] as const)(
     '100 symbols × 998 candles, each its own, from %s',
     async (exchange) => {
-      const { marketData } = openClient({ exchange, timeoutMs: 10_000 });
+      const { marketData } = openClient({ exchange });
       const answers = await Promise.all(
         market.symbols.map((symbol) => marketData.closedCandles({ symbol, count: 998, lastOpenTimeMs })),
       );
@@ -349,7 +352,7 @@ describe('a whole universe', () => {
   );
 
   it('the exchange dies in the middle: what was read is right, the rest is a typed error', async () => {
-    const { marketData } = openClient({ concurrency: 4, timeoutMs: 10_000 });
+    const { marketData } = openClient({ concurrency: 4 });
     let seen = 0;
     const answers = await Promise.all(
       market.symbols.map(async (symbol) => {
