@@ -29,7 +29,8 @@ export interface AccountView extends AccountReading {
   readonly statement: AccountStatement | undefined;
   /** One line each: what exchange and ledger hold differently, but for symbols with an order that is not booked to its end. */
   readonly differences: readonly string[];
-  readonly walletDifference: string | undefined;
+  /** null: there is none; undefined: not compared, as while an order is in doubt. */
+  readonly walletDifference: string | null | undefined;
 }
 
 /**
@@ -105,7 +106,7 @@ async function compare(
     const written = isSame
       ? bookedLedger
       : await writeLedger(context, bookedLedger, { ...bookedLedger.value, ledger });
-    return written && { bookedLedger: written, differences: [], walletDifference: undefined };
+    return written && { bookedLedger: written, differences: [], walletDifference: null };
   }
   if (view.hasUnreadOrders) return { bookedLedger, differences: [], walletDifference: undefined };
   const unbooked = symbolsInDoubt(context, view);
@@ -114,7 +115,7 @@ async function compare(
     .map(({ line }) => line);
   // What an order in doubt has paid or earned is not known yet either.
   const walletDifferent =
-    unbooked.size > 0 ? undefined : walletDifference(bookedLedger.value.ledger, statement);
+    unbooked.size > 0 ? undefined : (walletDifference(bookedLedger.value.ledger, statement) ?? null);
   return { bookedLedger, differences, walletDifference: walletDifferent };
 }
 

@@ -92,7 +92,7 @@ interface Conclusion {
   readonly failure?: ViewFailure;
   readonly held?: AccountReading['held'];
   readonly differences?: readonly string[];
-  readonly walletDifferentSinceMs?: number | null;
+  readonly walletDifferentSinceMs?: number | null | undefined;
   readonly fundingBookedUntilMs?: number | undefined;
   readonly equity?: EquitySnapshot | null;
 }

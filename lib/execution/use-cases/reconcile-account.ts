@@ -18,8 +18,8 @@ interface Reconciled {
   /** Held by the exchange and known to nobody here, in both looks. */
   readonly adoptable: ReadonlySet<string>;
   readonly differences: readonly string[];
-  /** Since when the wallet differs from the ledger; null while it does not. */
-  readonly walletDifferentSinceMs: number | null;
+  /** Since when the wallet differs from the ledger; null while it does not, undefined where it was not compared. */
+  readonly walletDifferentSinceMs: number | null | undefined;
 }
 
 /**
@@ -34,10 +34,10 @@ export async function reconcileAccount(
   const first = await bookAccount(context, reading);
   if (!first.ok) return first;
   const externalPositions = new Set(externalPositionsOf(first.value));
-  const isAlike = first.value.differences.length === 0 && first.value.walletDifference === undefined;
+  const isAlike = first.value.differences.length === 0 && !isDifferent(first.value);
   if (isAlike && externalPositions.size === 0) {
     const { anomalies } = first.value;
-    const walletDifferentSinceMs = null;
+    const walletDifferentSinceMs = notDifferent(first.value);
     return success({
       view: first.value,
       adoptable: externalPositions,
@@ -62,17 +62,28 @@ export async function reconcileAccount(
   return success({ view, adoptable, differences: [...confirmed, ...anomalies], walletDifferentSinceMs });
 }
 
+const isDifferent = (view: AccountView): view is AccountView & { readonly walletDifference: string } =>
+  typeof view.walletDifference === 'string';
+
+/** What was not compared is not known to be alike: a difference of before stands, and goes on to age. */
+const notDifferent = ({ walletDifference }: AccountView): null | undefined =>
+  walletDifference === null ? null : undefined;
+
 /** What both looks differ in alike. A difference of the wallet has minutes to be explained by income. */
 function confirm(
   first: AccountView,
   second: AccountView,
   { before, nowMs }: { before: RunsBefore; nowMs: number },
-): { confirmed: readonly string[]; isWhole: boolean; walletDifferentSinceMs: number | null } {
+): { confirmed: readonly string[]; isWhole: boolean } & Pick<Reconciled, 'walletDifferentSinceMs'> {
   const positions = second.differences.filter((line) => first.differences.includes(line));
   const arePositionsWhole = positions.length === second.differences.length;
-  const wallet = second.walletDifference;
-  if (wallet === undefined)
-    return { confirmed: positions, isWhole: arePositionsWhole, walletDifferentSinceMs: null };
+  if (!isDifferent(second))
+    return {
+      confirmed: positions,
+      isWhole: arePositionsWhole,
+      walletDifferentSinceMs: notDifferent(second),
+    };
+  const { walletDifference: wallet } = second;
   const sinceMs = before?.value?.walletDifferentSinceMs ?? nowMs;
   const isConfirmed = !mayBeIncome(sinceMs, nowMs) && wallet === first.walletDifference;
   return {
@@ -90,7 +101,7 @@ async function trustExchange(
   const { risk, broker, clock } = context;
   const { bookedLedger: before, statement } = view;
   if (before === undefined || statement === undefined) return view;
-  const keepsWallet = view.walletDifference === undefined || !differences.includes(view.walletDifference);
+  const keepsWallet = !isDifferent(view) || !differences.includes(view.walletDifference);
   const ledger = takeOver(before.value.ledger, statement, { keepsWallet });
   const bookedLedger = await writeLedger(context, before, { ...before.value, ledger });
   if (bookedLedger === undefined) return view;
@@ -101,5 +112,5 @@ async function trustExchange(
     by: systemActor('manage-positions'),
     message: differences.join('; '),
   });
-  return { ...view, bookedLedger, walletDifference: keepsWallet ? view.walletDifference : undefined };
+  return { ...view, bookedLedger, walletDifference: keepsWallet ? view.walletDifference : null };
 }

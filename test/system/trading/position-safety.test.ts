@@ -253,6 +253,33 @@ describe('answers that come late', () => {
   });
 });
 
+describe('a wallet that could not be compared for a moment', () => {
+  it('is not taken to be alike: what differs before and after is told as late as otherwise', async () => {
+    const world = await open();
+    const { ledger } = world.exchange;
+    world.exchange.ledger = { ...ledger, depositMicroUsdt: ledger.depositMicroUsdt - 5_000_000 };
+    const differences: string[] = [];
+    for (let minute = 0; minute < 16; minute++) {
+      const mend = minute % 4 === 3 ? fail(world, 'walletMicroUsdt') : () => undefined;
+      differences.push(...(await world.minute()).differences);
+      mend();
+    }
+    expect(differences.length).toBeGreaterThan(0);
+  });
+
+  it('forgets what it differed by once it is seen to be alike', async () => {
+    const world = await open();
+    const { ledger } = world.exchange;
+    const reports = [];
+    for (let minute = 0; minute < 40; minute++) {
+      const lost = minute % 4 === 3 ? 0 : 5_000_000;
+      world.exchange.ledger = { ...ledger, depositMicroUsdt: ledger.depositMicroUsdt - lost };
+      reports.push(await world.minute());
+    }
+    expect(reports.flatMap((report) => report.differences)).toEqual([]);
+  });
+});
+
 describe('a run that is held up', () => {
   it('books nothing again of what another run has booked and ended, and says so', async () => {
     const world = await open();

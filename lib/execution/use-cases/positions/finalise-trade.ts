@@ -49,7 +49,7 @@ export async function finaliseTrade(
   const legs = await legRecords(context, entry, position.value);
   if (legs.some((leg) => !isSettled(leg))) return ['waiting'];
   // What others have closed is told by income, which is complete once it explains the wallet.
-  if (!isClosedByUs({ entry, legs }) && view.walletDifference !== undefined) return ['waiting'];
+  if (!isClosedByUs({ entry, legs }) && typeof view.walletDifference === 'string') return ['waiting'];
   return endTrade(context, view, { entry, legs, position });
 }
 
