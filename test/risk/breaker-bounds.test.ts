@@ -8,26 +8,13 @@ import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import { type BreakerState, firstArmed, type TrippedState } from '../../lib/risk/breaker/state.ts';
 import { transition } from '../../lib/risk/breaker/transition.ts';
 import type { BreakerEvent } from '../../lib/risk/breaker/transition-types.ts';
+import { EQUITY, healthyEvidence, value } from '../support/risk/healthy-evidence.ts';
 
 const NOW_MS = 1_722_816_000_000;
-const EQUITY = 10_000_000_000;
-const value = <T>(read: T) => ({ state: 'value' as const, value: read });
 const missing = { state: 'missing' } as const;
 const point = (agoMs: number, equityMicroUsdt = EQUITY) => ({ atMs: NOW_MS - agoMs, equityMicroUsdt });
 
-const healthy: BreakerEvidence = {
-  snapshots: value([point(10_000), point(70_000)]),
-  dayStartMicroUsdt: value(EQUITY),
-  stopHitsAtMs: value([]),
-  newestSignalBarMs: value(NOW_MS - 600_000),
-  featureMismatches: value(0),
-  loadedModels: value(4),
-  consensusFractions: value([]),
-  rejectionsAtMs: value([]),
-  reconciliationDifferences: value(0),
-  unprotectedSinceMs: value(null),
-  positionManagerAtMs: value(NOW_MS - 20_000),
-};
+const healthy = healthyEvidence(NOW_MS);
 const armed: BreakerState = { ...firstArmed(NOW_MS - HOUR_MS), highWaterMicroUsdt: EQUITY };
 const advance = (event: BreakerEvent, state: BreakerState = armed) =>
   transition(state, event, BREAKER_LIMITS);

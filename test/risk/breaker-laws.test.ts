@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { unproven } from '../../lib/core/actor.ts';
-import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
+import { HOUR_MS } from '../../lib/core/units.ts';
 import type { BreakerEvidence } from '../../lib/risk/breaker/evidence.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
 import {
@@ -14,6 +14,7 @@ import {
 } from '../../lib/risk/breaker/state.ts';
 import { transition } from '../../lib/risk/breaker/transition.ts';
 import type { BreakerEvent } from '../../lib/risk/breaker/transition-types.ts';
+import { healthyEvidence } from '../support/risk/healthy-evidence.ts';
 
 const START_MS = 1_722_816_000_000;
 const timeMs = fc.integer({ min: START_MS - 7_200_000, max: START_MS + 7_200_000 });
@@ -44,30 +45,13 @@ const wildEvidence: fc.Arbitrary<BreakerEvidence> = fc.record({
   unprotectedSinceMs: reading(fc.option(wildNumber)),
   positionManagerAtMs: reading(wildNumber),
 });
-const value = <T>(read: T) => ({ state: 'value' as const, value: read });
-const healthyAt = (nowMs: number): BreakerEvidence => ({
-  snapshots: value(
-    [0, 1].map((minute) => ({ atMs: nowMs - minute * MINUTE_MS, equityMicroUsdt: 10_000_000_000 })),
-  ),
-  dayStartMicroUsdt: value(10_000_000_000),
-  stopHitsAtMs: value([]),
-  newestSignalBarMs: value(nowMs - 300_000),
-  featureMismatches: value(0),
-  loadedModels: value(4),
-  consensusFractions: value([]),
-  rejectionsAtMs: value([]),
-  reconciliationDifferences: value(0),
-  unprotectedSinceMs: value(null),
-  positionManagerAtMs: value(nowMs),
-});
-
 const operator = fc.record({
   name: fc.constantFrom('ada', 'grace', 'ADA', '', ' '),
   proven: fc.constantFrom(true, true, false),
 });
 const event = fc.oneof(
   fc.record({ kind: fc.constant('tick' as const), nowMs: timeMs, evidence: wildEvidence }),
-  timeMs.map((nowMs) => ({ kind: 'tick' as const, nowMs, evidence: healthyAt(nowMs) })),
+  timeMs.map((nowMs) => ({ kind: 'tick' as const, nowMs, evidence: healthyEvidence(nowMs) })),
   fc.record({ kind: fc.constant('trip' as const), nowMs: timeMs, operator, reason: fc.string() }),
   fc.record({ kind: fc.constant('notified' as const), epoch: fc.integer({ min: 0, max: 9 }) }),
   fc.record({
@@ -80,7 +64,7 @@ const event = fc.oneof(
     kind: 'reset_approved' as const,
     nowMs,
     operator: by,
-    evidence: healthyAt(nowMs),
+    evidence: healthyEvidence(nowMs),
   })),
   fc.record({
     kind: fc.constant('reset_approved' as const),
@@ -143,10 +127,10 @@ describe('the breaker', () => {
   });
 
   it('stays armed on no evidence with an unreadable part', () => {
-    const parts = Object.keys(healthyAt(START_MS)) as (keyof BreakerEvidence)[];
+    const parts = Object.keys(healthyEvidence(START_MS)) as (keyof BreakerEvidence)[];
     fc.assert(
       fc.property(fc.subarray(parts, { minLength: 1 }), (broken) => {
-        const evidence = { ...healthyAt(START_MS) };
+        const evidence = { ...healthyEvidence(START_MS) };
         for (const part of broken) Object.assign(evidence, { [part]: { state: 'unreadable', message: 'x' } });
         const tick: BreakerEvent = { kind: 'tick', nowMs: START_MS, evidence };
         expect(transition(firstArmed(START_MS), tick, BREAKER_LIMITS).current.latch).toBe('TRIPPED');

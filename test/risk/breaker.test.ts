@@ -12,28 +12,18 @@ import {
 import { transition } from '../../lib/risk/breaker/transition.ts';
 import type { BreakerEvent } from '../../lib/risk/breaker/transition-types.ts';
 import type { TripCauseCode } from '../../lib/risk/breaker/trip-causes.ts';
+import { EQUITY, healthyEvidence, value } from '../support/risk/healthy-evidence.ts';
 
 const NOW_MS = 1_722_816_000_000;
-const EQUITY = 10_000_000_000;
 
-const value = <T>(read: T) => ({ state: 'value' as const, value: read });
 const snapshots = (newest: number, before = newest) =>
   value([
     { atMs: NOW_MS - 10_000, equityMicroUsdt: newest },
     { atMs: NOW_MS - 70_000, equityMicroUsdt: before },
   ]);
 const healthy: BreakerEvidence = {
-  snapshots: snapshots(EQUITY),
-  dayStartMicroUsdt: value(EQUITY),
-  stopHitsAtMs: value([]),
-  newestSignalBarMs: value(NOW_MS - 2 * 300_000),
-  featureMismatches: value(0),
-  loadedModels: value(4),
+  ...healthyEvidence(NOW_MS),
   consensusFractions: value(Array.from({ length: 24 }, () => 0.8)),
-  rejectionsAtMs: value([]),
-  reconciliationDifferences: value(0),
-  unprotectedSinceMs: value(null),
-  positionManagerAtMs: value(NOW_MS - 20_000),
 };
 const armed: BreakerState = { ...firstArmed(NOW_MS - HOUR_MS), highWaterMicroUsdt: EQUITY };
 

@@ -66,6 +66,15 @@ async function trippedOver(
 const causesOf = ({ breaker }: Awaited<ReturnType<RiskStore['readGate']>> & object) =>
   breaker.latch === 'TRIPPED' ? breaker.causes.map(({ code }) => code) : [];
 
+async function expectLatchedByNextTick(stage: Awaited<ReturnType<typeof trippedOver>>): Promise<void> {
+  await stage.healthyMinute();
+  await stage.tick();
+  const gate = await stage.gate();
+  expect(gate.latch).toBe('TRIPPED');
+  expect(causesOf(gate)).toContain('position_manager_silent');
+  expect(await stage.record(gate.epoch)).toBeDefined();
+}
+
 describe('a trip that cannot be written', () => {
   it('closes the flags at once, and is latched by the next tick with its own cause', async () => {
     const stage = await trippedOver(() => () => Promise.reject(unavailable()));
@@ -74,23 +83,13 @@ describe('a trip that cannot be written', () => {
     expect(flags.CIRCUIT_BREAKER_TRIGGERED).toEqual({ state: 'value', value: true });
     expect(flags.QT_ENABLE_AI_TRADING).toEqual({ state: 'value', value: false });
     expect((await stage.gate()).latch).toBe('ARMED');
-    await stage.healthyMinute();
-    await stage.tick();
-    const gate = await stage.gate();
-    expect(gate.latch).toBe('TRIPPED');
-    expect(causesOf(gate)).toContain('position_manager_silent');
-    expect(await stage.record(gate.epoch)).toBeDefined();
+    await expectLatchedByNextTick(stage);
   });
 
   it('is latched by another process, the first one having died', async () => {
     const stage = await trippedOver(() => () => Promise.reject(unavailable()), { unlatched: undefined });
     expect((await stage.gate()).latch).toBe('ARMED');
-    await stage.healthyMinute();
-    await stage.tick();
-    const gate = await stage.gate();
-    expect(gate.latch).toBe('TRIPPED');
-    expect(causesOf(gate)).toContain('position_manager_silent');
-    expect(await stage.record(gate.epoch)).toBeDefined();
+    await expectLatchedByNextTick(stage);
     expect(await stage.carrying()).toEqual({ kind: 'text', text: 'true' });
     await stage.healthyMinute(31);
     expect((await stage.reset()).failures).toEqual([]);

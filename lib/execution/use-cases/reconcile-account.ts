@@ -34,17 +34,16 @@ export async function reconcileAccount(
   const first = await bookAccount(context, reading);
   if (!first.ok) return first;
   const externalPositions = new Set(externalPositionsOf(first.value));
-  const isAlike = first.value.differences.length === 0 && !isDifferent(first.value);
-  if (isAlike && externalPositions.size === 0) {
-    const { anomalies } = first.value;
-    const walletDifferentSinceMs = notDifferent(first.value);
+  const { differences, walletDifference } = first.value;
+  const isAlike = differences.length === 0 && typeof walletDifference !== 'string';
+  if (isAlike && externalPositions.size === 0)
     return success({
       view: first.value,
       adoptable: externalPositions,
-      differences: anomalies,
-      walletDifferentSinceMs,
+      differences: first.value.anomalies,
+      // Not compared is not known to be alike: a difference of before stands, and goes on to age.
+      walletDifferentSinceMs: walletDifference,
     });
-  }
   const again = await readAccount(context, { thorough: true });
   if (!again.ok) return again;
   const second = await bookAccount(context, again.value);
@@ -62,13 +61,6 @@ export async function reconcileAccount(
   return success({ view, adoptable, differences: [...confirmed, ...anomalies], walletDifferentSinceMs });
 }
 
-const isDifferent = (view: AccountView): view is AccountView & { readonly walletDifference: string } =>
-  typeof view.walletDifference === 'string';
-
-/** What was not compared is not known to be alike: a difference of before stands, and goes on to age. */
-const notDifferent = ({ walletDifference }: AccountView): null | undefined =>
-  walletDifference === null ? null : undefined;
-
 /** What both looks differ in alike. A difference of the wallet has minutes to be explained by income. */
 function confirm(
   first: AccountView,
@@ -77,13 +69,9 @@ function confirm(
 ): { confirmed: readonly string[]; isWhole: boolean } & Pick<Reconciled, 'walletDifferentSinceMs'> {
   const positions = second.differences.filter((line) => first.differences.includes(line));
   const arePositionsWhole = positions.length === second.differences.length;
-  if (!isDifferent(second))
-    return {
-      confirmed: positions,
-      isWhole: arePositionsWhole,
-      walletDifferentSinceMs: notDifferent(second),
-    };
-  const { walletDifference: wallet } = second;
+  const wallet = second.walletDifference;
+  if (typeof wallet !== 'string')
+    return { confirmed: positions, isWhole: arePositionsWhole, walletDifferentSinceMs: wallet };
   const sinceMs = before?.value?.walletDifferentSinceMs ?? nowMs;
   const isConfirmed = !mayBeIncome(sinceMs, nowMs) && wallet === first.walletDifference;
   return {
@@ -101,7 +89,8 @@ async function trustExchange(
   const { risk, broker, clock } = context;
   const { bookedLedger: before, statement } = view;
   if (before === undefined || statement === undefined) return view;
-  const keepsWallet = !isDifferent(view) || !differences.includes(view.walletDifference);
+  const { walletDifference } = view;
+  const keepsWallet = typeof walletDifference !== 'string' || !differences.includes(walletDifference);
   const ledger = takeOver(before.value.ledger, statement, { keepsWallet });
   const bookedLedger = await writeLedger(context, before, { ...before.value, ledger });
   if (bookedLedger === undefined) return view;
@@ -112,5 +101,5 @@ async function trustExchange(
     by: systemActor('manage-positions'),
     message: differences.join('; '),
   });
-  return { ...view, bookedLedger, walletDifference: keepsWallet ? view.walletDifference : null };
+  return { ...view, bookedLedger, walletDifference: keepsWallet ? walletDifference : null };
 }

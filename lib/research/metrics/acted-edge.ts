@@ -2,6 +2,7 @@
 // close of the bar that the position is held to. Training chooses its threshold by the same figure.
 import { blockBootstrap, type DrawIndex, type Interval } from '../../core/statistics/block-bootstrap.ts';
 import { DAY_MS } from '../../core/units.ts';
+import { busiestOf } from './busiest-day.ts';
 
 /** 2000 draws settle a 95 % interval. */
 const DRAWS = 2_000;
@@ -42,11 +43,8 @@ export class ActedEdgeTally {
     const dated = [...this.#days].sort(([a], [b]) => a - b);
     const blocks = dated.map(([, sums]) => sums);
     const signals = sumOf(blocks, 1);
-    const busiest = dated.reduce<(typeof dated)[number] | undefined>(
-      (most, day) => (day[1][1] > (most?.[1][1] ?? 0) ? day : most),
-      undefined,
-    );
-    const otherDays = blocks.filter((day) => day !== busiest?.[1]);
+    const busiest = busiestOf(blocks.map(([, count]) => count));
+    const otherDays = blocks.filter((_, day) => day !== busiest);
     const netOf = (days: readonly DaySums[]) => {
       const count = sumOf(days, 1);
       return count > 0 ? sumOf(days, 0) / count - costsBps : undefined;
@@ -65,7 +63,8 @@ export class ActedEdgeTally {
       grossBps: signals > 0 ? sumOf(blocks, 0) / signals : undefined,
       netBps: netOf(blocks),
       netBpsInterval: intervalOf(blocks),
-      busiestDay: busiest && { startMs: busiest[0] * DAY_MS, signals: busiest[1][1] },
+      busiestDay:
+        busiest < 0 ? undefined : { startMs: dated[busiest]![0] * DAY_MS, signals: blocks[busiest]![1] },
       otherDaysNetBps: netOf(otherDays),
       otherDaysNetBpsInterval: intervalOf(otherDays),
       costsBps,

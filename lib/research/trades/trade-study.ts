@@ -6,6 +6,7 @@ import { DAY_MS } from '../../core/units.ts';
 import type { CandleSeries } from '../../market/candle-series.ts';
 
 import type { TradingCosts } from '../labels/triple-barrier.ts';
+import { busiestOf } from '../metrics/busiest-day.ts';
 import { followTrade, type StudiedSignal, type TradeOutcome } from './follow-trade.ts';
 import type { TradeRule } from './trade-rule.ts';
 
@@ -121,13 +122,10 @@ export class TradeStudyTally {
     // In order of days, so that the order in which symbols came does not change the draws.
     const dated = [...this.#days].sort(([a], [b]) => a - b);
     const days = dated.map(([, day]) => day);
-    const busiestDay = dated
-      .map(([dayNumber, day]) => ({ startMs: dayNumber * DAY_MS, trades: day.signals[0]!.trades }))
-      .reduce<BusiestDay | undefined>(
-        (most, day) => (day.trades > (most?.trades ?? 0) ? day : most),
-        undefined,
-      );
-    const busiest = dated.findIndex(([dayNumber]) => dayNumber * DAY_MS === busiestDay?.startMs);
+    const trades = days.map((day) => day.signals[0]!.trades);
+    const busiest = busiestOf(trades);
+    const busiestDay =
+      busiest < 0 ? undefined : { startMs: dated[busiest]![0] * DAY_MS, trades: trades[busiest]! };
     const estimate = (rows: readonly (readonly [sum: number, trades: number])[]): PairedDifference => {
       const total = rows.reduce(([sum, trades], row) => [sum + row[0], trades + row[1]], [0, 0]);
       const interval = (level: number) =>

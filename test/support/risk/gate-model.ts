@@ -7,7 +7,6 @@ import { MINUTE_MS } from '../../../lib/core/units.ts';
 import { advanceOrder, isFinal, newOrderState } from '../../../lib/execution/order-state.ts';
 import { isGivenUp } from '../../../lib/execution/plan-protection.ts';
 import { SEND_MS_MAX } from '../../../lib/execution/send-window.ts';
-import { BAR_MS } from '../../../lib/market/candle.ts';
 import type { BreakerEvidence } from '../../../lib/risk/breaker/evidence.ts';
 import { BREAKER_LIMITS, type BreakerLimits } from '../../../lib/risk/breaker/limits.ts';
 import { type BreakerState, firstArmed } from '../../../lib/risk/breaker/state.ts';
@@ -24,6 +23,7 @@ import {
   planRelease,
 } from '../../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../../lib/risk/latch.ts';
+import { EQUITY, healthyEvidence, value } from './healthy-evidence.ts';
 
 /** What decides. A broken one in the place of the product's must be found out. */
 export const PRODUCT = {
@@ -37,7 +37,6 @@ export const PRODUCT = {
 };
 export type Product = typeof PRODUCT;
 
-const EQUITY = 10_000_000_000;
 const NOTIONAL = 1_000_000_000;
 const VERSION = 'v1';
 const EPOCH_OF_TIME_MS = 1_722_816_000_000;
@@ -180,24 +179,10 @@ export const firstWorld = (second: readonly DecisionId[] | undefined): World => 
   seen: { tickMs: Number.NEGATIVE_INFINITY, sent: [] },
 });
 
-const value = <T>(read: T) => ({ state: 'value' as const, value: read });
-
-function evidenceOf(isSound: boolean, nowMs: number): BreakerEvidence {
-  const mark = (atMs: number) => ({ atMs, equityMicroUsdt: EQUITY });
-  return {
-    snapshots: value([mark(nowMs - 10_000), mark(nowMs - 70_000)]),
-    dayStartMicroUsdt: value(EQUITY),
-    stopHitsAtMs: value([]),
-    newestSignalBarMs: value(nowMs - 2 * BAR_MS),
-    featureMismatches: value(isSound ? 0 : 1),
-    loadedModels: value(4),
-    consensusFractions: value([]),
-    rejectionsAtMs: value([]),
-    reconciliationDifferences: value(0),
-    unprotectedSinceMs: value(null),
-    positionManagerAtMs: value(nowMs - 20_000),
-  };
-}
+const evidenceOf = (isSound: boolean, nowMs: number): BreakerEvidence => ({
+  ...healthyEvidence(nowMs),
+  featureMismatches: value(isSound ? 0 : 1),
+});
 
 const FLAGS_STATES = new Map(
   [true, false].flatMap((aiTrading) =>
