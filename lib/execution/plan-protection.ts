@@ -51,7 +51,7 @@ export interface ProtectionFacts {
   readonly listedStops: readonly ListedStop[];
   /** Whether the list of stops was read. */
   readonly knowsStops: boolean;
-  /** Ids of the position's stops before its newest. */
+  /** Ids of the position's stops before its newest, oldest first. */
   readonly earlierStopIds: readonly string[];
   /** Of the gate; undefined when it could not be read. */
   readonly epoch: { readonly number: number; readonly sinceMs: number } | undefined;
@@ -83,6 +83,8 @@ export type ProtectionAct =
 /** Of a position of ours: its entry, and since when it has no stop. */
 interface Owned {
   readonly entry: OrderRecord;
+  /** The stop that the record is to name: the one that covers the position, or else its newest. */
+  readonly stopClientOrderId: string | null;
   readonly unprotectedSinceMs: number | null;
 }
 
@@ -115,12 +117,17 @@ function planOwned(facts: ProtectionFacts, entry: OrderRecord, position: Positio
   const { nowMs, exit } = facts;
   const stop = stopState(facts, position);
   const unprotectedSinceMs = stop === 'covers' ? null : (position.unprotectedSinceMs ?? nowMs);
-  const owned = { entry, unprotectedSinceMs };
+  const stopClientOrderId = coveringStop(facts, position) ?? position.stopClientOrderId;
+  const owned = { entry, stopClientOrderId, unprotectedSinceMs };
   const isExiting = exit !== undefined && !isFinal(exit.state.status);
   const reason = isExiting ? undefined : exitReason(facts, entry, position);
   if (reason !== undefined) return { act: 'close', reason, stop, ...owned };
   if (stop === 'covers')
-    return { act: 'keep', surplus: surplusBeside(facts, position.stopClientOrderId), ...owned };
+    return {
+      act: 'keep',
+      surplus: surplusBeside(facts, stopClientOrderId),
+      ...owned,
+    };
   if (stop === 'on_its_way') return { act: 'wait_for_stop', why: stop, ...owned };
   const isOverdue =
     !isExiting && unprotectedSinceMs !== null && nowMs - unprotectedSinceMs > UNPROTECTED_MS_MAX;
@@ -155,18 +162,25 @@ export const isHorizonOver = ({ exitDueMs }: Pick<PositionRecord, 'exitDueMs'>, 
 
 /** The list of open stops outranks the lookup; without the list, a stop that was just found open is one. */
 function stopState(facts: ProtectionFacts, position: PositionRecord): StopState {
-  const { stop, listedStops, knowsStops, isStopFound, nowMs } = facts;
-  const quantity = Math.abs(facts.heldQuantity);
-  const listed = listedStops.find(({ clientOrderId }) => clientOrderId === position.stopClientOrderId);
-  if (listed !== undefined && covers(listed, quantity)) return 'covers';
+  const { stop, knowsStops, isStopFound, nowMs } = facts;
+  if (coveringStop(facts, position) !== undefined) return 'covers';
   if (stop === undefined || isFinal(stop.state.status)) return 'missing';
   if (nowMs - stop.createdAtMs <= SEND_MS_MAX) return 'on_its_way';
   if (knowsStops) return 'missing';
-  return isStopFound && stop.quantity >= quantity ? 'covers' : 'unknown';
+  return isStopFound && stop.quantity >= Math.abs(facts.heldQuantity) ? 'covers' : 'unknown';
 }
 
-const covers = (stop: ListedStop, quantity: number): boolean =>
-  stop.closesPosition || (stop.quantity ?? 0) >= quantity;
+/** The newest listed stop of the position that covers what is held. Its newest one may have come to nothing beside it. */
+function coveringStop(
+  { listedStops, earlierStopIds, heldQuantity }: ProtectionFacts,
+  { stopClientOrderId }: PositionRecord,
+): string | undefined {
+  const covering = listedStops.filter(
+    ({ closesPosition, quantity }) => closesPosition || (quantity ?? 0) >= Math.abs(heldQuantity),
+  );
+  const ids = stopClientOrderId === null ? earlierStopIds : [...earlierStopIds, stopClientOrderId];
+  return ids.findLast((id) => covering.some(({ clientOrderId }) => clientOrderId === id));
+}
 
 /** Listed stops of the position but for the one that stays. What another process has sent since is not among them. */
 function surplusBeside(

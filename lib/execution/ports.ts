@@ -14,6 +14,7 @@ const REJECTION_CODES = {
   nothing_to_reduce: 'the account holds nothing on that side', // -2022, -4118
   filters: 'price or quantity breaks a filter: read the filters again', // -1111, -4003, -4005, -4014, -4164, …
   insufficient_margin: 'the margin does not suffice', // -2019, -2027 (leverage bracket)
+  close_stop_exists: 'a close-position stop is there, and the exchange takes no second one', // -4130
   too_many_stops: 'the symbol has as many stops as it may have', // -4045
   not_trading: 'the contract is not trading', // -4108, -4140, …
   overloaded: 'the exchange is overloaded and did not take the order', // -1008

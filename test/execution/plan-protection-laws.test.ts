@@ -130,8 +130,12 @@ const law = (check: (facts: ProtectionFacts, act: ProtectionAct) => void) =>
     { numRuns: 3_000 },
   );
 
-const coversAll = (facts: ProtectionFacts, stop: ListedStop) =>
-  stop.closesPosition || (stop.quantity ?? 0) >= Math.abs(facts.heldQuantity);
+/** The newest of the position's own stops that covers all that is held, as listed. */
+const covering = (facts: ProtectionFacts) =>
+  [...facts.earlierStopIds, facts.position?.stopClientOrderId].findLast((id) => {
+    const stop = facts.listedStops.find(({ clientOrderId }) => clientOrderId === id);
+    return stop && (stop.closesPosition || (stop.quantity ?? 0) >= Math.abs(facts.heldQuantity));
+  });
 
 describe('the decision about a held symbol', () => {
   it('makes every kind of act', () => {
@@ -164,15 +168,21 @@ describe('the decision about a held symbol', () => {
   it('keeps a position, or names it protected, only behind a stop of its full size', () => {
     law((facts, act) => {
       if (!('unprotectedSinceMs' in act)) return;
-      const own = facts.listedStops.find(
-        ({ clientOrderId }) => clientOrderId === facts.position?.stopClientOrderId,
-      );
       const isThere =
-        (own !== undefined && coversAll(facts, own)) ||
+        covering(facts) !== undefined ||
         (!facts.knowsStops &&
           facts.isStopFound &&
           (facts.stop?.quantity ?? 0) >= Math.abs(facts.heldQuantity));
       if (act.act === 'keep' || act.unprotectedSinceMs === null) expect(isThere).toBe(true);
+    });
+  });
+
+  it('takes any stop of its own that covers the position for its protection, and asks for no other', () => {
+    law((facts, act) => {
+      if (!('stopClientOrderId' in act)) return;
+      const stays = covering(facts);
+      expect(act.stopClientOrderId).toBe(stays ?? facts.position!.stopClientOrderId);
+      if (stays !== undefined) expect(['place_stop', 'wait_for_stop']).not.toContain(act.act);
     });
   });
 
@@ -187,13 +197,12 @@ describe('the decision about a held symbol', () => {
     law((facts, act) => {
       if (!('surplus' in act)) return;
       expect(act.surplus).not.toContain('of others');
-      if (act.act === 'keep') expect(act.surplus).not.toContain(facts.position!.stopClientOrderId);
       const known = [...facts.earlierStopIds, facts.position!.stopClientOrderId];
       const listed = facts.listedStops.map(({ clientOrderId }) => clientOrderId);
       // All of ours that are listed, and nothing else: one protective stop at a time.
       const ours = listed.filter((id) => known.includes(id));
-      const staying = act.act === 'keep' ? [facts.position!.stopClientOrderId] : [];
-      expect([...act.surplus].sort()).toEqual(ours.filter((id) => !staying.includes(id)).sort());
+      const staying = act.act === 'keep' ? act.stopClientOrderId : undefined;
+      expect([...act.surplus].sort()).toEqual(ours.filter((id) => id !== staying).sort());
     });
   });
 

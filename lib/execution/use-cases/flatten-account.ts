@@ -10,6 +10,7 @@ import type { BrokerPosition, Submission } from '../ports.ts';
 import { planReduction } from '../reduce-plan.ts';
 import { roundToStep } from '../round-to-step.ts';
 import { executionRecords } from './execution-records.ts';
+import { closeStopsOf } from './positions/cancel-orders.ts';
 import { sendExit } from './positions/protect-position.ts';
 import type { ExecutionContext } from './send-order.ts';
 
@@ -99,11 +100,23 @@ async function closePosition(
   for (const quantity of plan.quantities)
     lines.push(describe(await send(context, reductionOf(context, position, quantity))));
   if (plan.rest > 0 && !context.rests.has(position.symbol)) {
-    const rest = await send(context, restStop(context, position, known));
+    const rest = await sendRestStop(context, position, known);
     if (rest.outcome === 'acknowledged') context.rests.add(position.symbol);
     lines.push(describe(rest));
   }
   return lines;
+}
+
+/** In the place of the close-position stop that is there, if there is one: the exchange takes no second. */
+async function sendRestStop(
+  context: Flattener,
+  position: BrokerPosition,
+  filters: SymbolFilters | undefined,
+): Promise<Submission> {
+  const first = await send(context, restStop(context, position, filters));
+  if (first.outcome !== 'rejected' || first.code !== 'close_stop_exists') return first;
+  for (const stop of await closeStopsOf(context.broker, position.symbol)) await context.broker.cancel(stop);
+  return send(context, restStop(context, position, filters));
 }
 
 const send = (context: Flattener, order: ReduceOrder): Promise<Submission> =>

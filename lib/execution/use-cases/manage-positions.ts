@@ -16,7 +16,8 @@ import {
   readAccount,
   type ViewFailure,
 } from './observe-account.ts';
-import { cancelOpenOrders, finaliseTrade, isLeftToOthers } from './positions/finalise-trade.ts';
+import { cancelOpenOrders, isLeftToOthers } from './positions/cancel-orders.ts';
+import { finaliseTrade } from './positions/finalise-trade.ts';
 import { LEFT, protectSymbol } from './positions/reconcile-position.ts';
 import { earliest, type RunsBefore, readRuns, recordRun, unprotectedSince } from './positions/record-run.ts';
 import { Work } from './positions/run-work.ts';
@@ -169,15 +170,14 @@ async function agedOrphanOrders(context: ExecutionContext, view: AccountView) {
       nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX &&
       !isLeftToOthers(context, records[index]),
   );
-  // Whoever has placed it: a stop may be all that protects a position whose own stop is not there.
+  // Whoever has placed it: a stop may be all that protects a position whose own stop is not there. Which that is, was decided since.
   const { positions } = executionRecords(risk);
   const isNeeded = await Promise.all(
-    aged.map(
-      async ({ symbol, kind }) =>
-        kind === 'stop' &&
-        view.held.has(symbol) &&
-        (await positions.get(broker.scope, symbol))?.value.unprotectedSinceMs !== null,
-    ),
+    aged.map(async ({ symbol, kind, clientOrderId }) => {
+      if (kind !== 'stop' || !view.held.has(symbol)) return false;
+      const position = (await positions.get(broker.scope, symbol))?.value;
+      return position?.unprotectedSinceMs !== null || position.stopClientOrderId === clientOrderId;
+    }),
   );
   return aged.filter((_, index) => !isNeeded[index]);
 }

@@ -110,7 +110,7 @@ function eventsOf(
 /**
  * Changes an order's record, whoever else writes it. Returns it as it then stands; undefined when there is none. A rejection is
  * noted for the breaker first: a process that dies in between has it counted, not missed.
- * @param options.isCounted a refusal by a filter that has changed is answered by another order at once, and tells nothing else
+ * @param options.isCounted a refusal that is answered by another order at once tells nothing else
  */
 export async function updateOrder(
   { risk, broker, clock }: ExecutionContext,
@@ -177,7 +177,7 @@ export async function sendOrder(
   }
   if (submission.outcome === 'rejected') {
     const { code, message } = submission;
-    const isCounted = code !== 'filters';
+    const isCounted = code !== 'filters' && code !== 'close_stop_exists';
     const rejected = await ended(context, record, { event: { kind: 'rejected' }, note: message, isCounted });
     return { outcome: 'rejected', code, record: rejected, message };
   }

@@ -405,6 +405,7 @@ describe('an order that is about to leave', () => {
     [-2019, 'insufficient_margin'],
     [-2027, 'insufficient_margin'],
     [-4045, 'too_many_stops'],
+    [-4130, 'close_stop_exists'],
     [-4108, 'not_trading'],
     [-2015, 'unauthorised'],
     [-9999, 'other'],

@@ -103,6 +103,13 @@ export class ScriptedExchange {
       ...{ amount: (this.ledger.realisedMicroUsdt - before) / 1e6, atMs: this.#clock.nowMs() },
     });
   }
+  /** A stop that closes the position, and that none of our records names. */
+  stopByHand({ symbol, stopPrice }: { symbol: string; stopPrice: number }): void {
+    const side: OrderSide = (this.held.get(symbol) ?? 0) > 0 ? 'SELL' : 'BUY';
+    const about = { symbol, side, clientOrderId: `ios_${this.#orders.size}`, quantity: null, stopPrice };
+    this.#take({ kind: 'reduce', scope: 'paper', reduceOnly: true, ...about }, 'fill');
+  }
+
   readonly #income: Income[] = [];
 
   /** Symbols whose brackets the exchange does not say. */
@@ -122,6 +129,11 @@ export class ScriptedExchange {
       if (answer === 'lost') return { outcome: 'unknown', message: 'no answer' };
       if (answer === 'filters')
         return { outcome: 'rejected', code: 'filters', message: 'not a multiple of the step' };
+      if (
+        order.quantity === null &&
+        this.#open('stop').some((open) => open.symbol === order.symbol && open.closesPosition)
+      )
+        return { outcome: 'rejected', code: 'close_stop_exists', message: 'one is there' };
       if (answer === 'reject' || !this.#take(order, answer))
         return { outcome: 'rejected', code: 'other', message: 'refused' };
       if (answer === 'timeout') return { outcome: 'unknown', message: 'no answer' };

@@ -334,11 +334,8 @@ describe('an exchange that refuses to reduce', () => {
     expect(world.exchange.held.size).toBe(0);
   });
 
-  it('at an emergency stop keeps its stop, and what could be closed loses its own', async () => {
-    const world = await open();
-    await world.execute();
-    await world.minute();
-    world.exchange.answer = ({ symbol }) => (symbol === 'BTCUSDT' ? 'reject' : 'fill');
+  /** One line for each thing that could not be done. */
+  const stopEverything = async (world: TradingWorld): Promise<readonly string[]> => {
     let stopwatchMs = 0;
     const steps = await emergencyStop(
       {
@@ -354,7 +351,15 @@ describe('an exchange that refuses to reduce', () => {
       },
       { scopes: ['paper'], operator: unproven('ada'), reason: 'a drill', keepPositions: false },
     );
-    const failures = steps.flatMap((step) => step.failures);
+    return steps.flatMap((step) => step.failures);
+  };
+
+  it('at an emergency stop keeps its stop, and what could be closed loses its own', async () => {
+    const world = await open();
+    await world.execute();
+    await world.minute();
+    world.exchange.answer = ({ symbol }) => (symbol === 'BTCUSDT' ? 'reject' : 'fill');
+    const failures = await stopEverything(world);
     expect(failures).toEqual(['BTCUSDT: the position is still open; its stop stays']);
     expect([...world.exchange.held.keys()]).toEqual(['BTCUSDT']);
     expect(world.exchange.openStops('ETHUSDT')).toEqual([]);
@@ -363,11 +368,8 @@ describe('an exchange that refuses to reduce', () => {
     ]);
   });
 
-  it('by new filters gets what they let pass, and a stop beside the market for the rest', async () => {
-    const world = await open();
-    await world.execute();
-    await world.minute();
-    const held = world.exchange.held.get('BTCUSDT')!;
+  /** From now on BTCUSDT is traded by one step of 0.004 at a time. */
+  const coarsen = ({ exchange }: TradingWorld) => {
     const step = 0.004;
     const filters = {
       tickSize: 0.1,
@@ -377,11 +379,19 @@ describe('an exchange that refuses to reduce', () => {
       minNotionalUsdt: 5,
     };
     const fits = (quantity: number) => quantity <= step && Math.abs(quantity / step - 1) < 1e-9;
-    Object.assign(world.exchange.broker, {
+    Object.assign(exchange.broker, {
       filters: async () => success(new Map([['BTCUSDT', filters]])),
     });
-    world.exchange.answer = (order) =>
+    exchange.answer = (order) =>
       order.symbol === 'BTCUSDT' && order.quantity !== null && !fits(order.quantity) ? 'filters' : 'fill';
+  };
+
+  it('by new filters gets what they let pass, and a stop beside the market for the rest', async () => {
+    const world = await open();
+    await world.execute();
+    await world.minute();
+    const held = world.exchange.held.get('BTCUSDT')!;
+    coarsen(world);
     await world.minutes(15);
     expect(held).toBe(0.014);
     expect(world.exchange.held.get('BTCUSDT')).toBe(0.002);
@@ -390,6 +400,45 @@ describe('an exchange that refuses to reduce', () => {
     await world.minutes(3);
     expect(world.exchange.held.has('BTCUSDT')).toBe(false);
     expect((await world.bookedLedger()).ledger.positions).toEqual({});
+  });
+
+  it.each(['its own', "a person's"])(
+    'gets the stop beside the market in the place of the close-position stop that is there: %s',
+    async (whose) => {
+      const world = await open();
+      await world.execute();
+      await world.minute();
+      coarsen(world);
+      const { broker } = world.exchange;
+      if (whose === 'its own') await broker.cancelAll('BTCUSDT');
+      else world.exchange.stopByHand({ symbol: 'BTCUSDT', stopPrice: 49_000 });
+      for (let minute = 0; minute < 15; minute++) {
+        await world.minute();
+        expect(world.exchange.openStops('BTCUSDT')).not.toEqual([]);
+      }
+      expect(world.exchange.held.get('BTCUSDT')).toBe(0.002);
+      const { positions } = executionRecords(world.risk);
+      expect((await positions.get('paper', 'BTCUSDT'))!.value.unprotectedSinceMs).toBeNull();
+      world.exchange.move('BTCUSDT', 49_950);
+      await world.minutes(3);
+      expect(world.exchange.held.has('BTCUSDT')).toBe(false);
+      expect((await world.gate()).breaker.latch).toBe('ARMED');
+    },
+  );
+
+  it('at an emergency stop leaves its rest to a stop beside the market too, whatever the records say', async () => {
+    const world = await open();
+    await world.execute();
+    await world.minute();
+    coarsen(world);
+    await world.exchange.broker.cancelAll('BTCUSDT');
+    await world.minute();
+    const { positions } = executionRecords(world.risk);
+    await positions.remove('paper', (await positions.get('paper', 'BTCUSDT'))!);
+    expect(await stopEverything(world)).toEqual(['BTCUSDT: the position is still open; its stop stays']);
+    expect(world.exchange.held.get('BTCUSDT')).toBe(0.002);
+    world.exchange.move('BTCUSDT', 49_950);
+    expect(world.exchange.held.has('BTCUSDT')).toBe(false);
   });
 });
 

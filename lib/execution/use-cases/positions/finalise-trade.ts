@@ -1,16 +1,15 @@
 // Ends a trade whose position is gone: its orders, its record, and what the gate holds for it. Every step may be repeated.
 import { planRelease } from '../../../risk/gate.ts';
 import type { Versioned } from '../../../risk/ports.ts';
-import { isFinal } from '../../order-state.ts';
 import { isGivenUp } from '../../plan-protection.ts';
-import type { OpenOrder } from '../../ports.ts';
 import type { OrderRecord, PositionRecord } from '../../records.ts';
 import { isClosedByUs, tradeOf } from '../../trade-of.ts';
 import type { AccountView } from '../book-account.ts';
 import { executionRecords } from '../execution-records.ts';
 import type { AccountReading } from '../observe-account.ts';
-import { type ExecutionContext, findOrder, isSettled, updateOrder } from '../send-order.ts';
+import { type ExecutionContext, isSettled } from '../send-order.ts';
 import { handOver, standInFor } from './adopt-position.ts';
+import { cancelOpenOrders } from './cancel-orders.ts';
 import { legRecords } from './reduce-position.ts';
 import { tradeCosts } from './trade-costs.ts';
 
@@ -78,29 +77,4 @@ async function release(
   if (reservation === undefined) return [];
   const released = await risk.commit(broker.scope, planRelease({ symbol, ...reservation }));
   return [released.ok ? 'released' : released.error];
-}
-
-/** Whether an order is somebody else's, and to be left alone: ours are written down before they leave. */
-export const isLeftToOthers = (
-  { externalPositions }: ExecutionContext,
-  record: Versioned<OrderRecord> | undefined,
-): boolean => externalPositions === 'leave-and-halt' && record === undefined;
-
-/** Cancels orders and writes down how they ended. @returns one line for each that would not be cancelled */
-export async function cancelOpenOrders(
-  context: ExecutionContext,
-  orders: readonly OpenOrder[],
-): Promise<readonly string[]> {
-  const faults: string[] = [];
-  for (const order of orders) {
-    const { risk, broker } = context;
-    const stored = await executionRecords(risk).orders.get(broker.scope, order.clientOrderId);
-    if (isLeftToOthers(context, stored)) continue;
-    const cancelled = await broker.cancel(order);
-    if (!cancelled.ok) faults.push(`not_cancelled: ${cancelled.error.message}`);
-    if (!cancelled.ok || stored === undefined || isFinal(stored.value.state.status)) continue;
-    const found = await findOrder(context, stored.value);
-    if (found.ok) await updateOrder(context, order.clientOrderId, found.value.advance);
-  }
-  return faults;
 }

@@ -11,6 +11,7 @@ import { planReduction } from '../../reduce-plan.ts';
 import { roundToStep } from '../../round-to-step.ts';
 import { executionRecords } from '../execution-records.ts';
 import { type ExecutionContext, refreshOrder, type UnknownOrder } from '../send-order.ts';
+import { cancelOpenOrders, closeStopsOf } from './cancel-orders.ts';
 import { currentPosition, type Reduction, reduce, whilePosition } from './reduce-position.ts';
 
 /** How far from the market the stop of a rest is put that no market order may be as small as. */
@@ -58,7 +59,7 @@ async function placeStop(
   options: { readonly entry: OrderRecord; readonly quantity: number; readonly replace: boolean },
 ): Promise<Reduction> {
   const first = await reduce(context, position, { ...options, leg: 'stop', note: 'protects' });
-  const answered = isRefusedByFilters(first) ? await placeCloseStop(context, position, options) : first;
+  const answered = isRefusedByFilters(first) ? await placeCloseStop(context, options) : first;
   const sent = answered.outcome === 'unknown' ? await lookUpStop(context, answered) : answered;
   if (sent.outcome !== 'acknowledged') return sent;
   await whilePosition(context, position.value.symbol, (current) =>
@@ -81,17 +82,36 @@ const isRefusedByFilters = (sent: Reduction): boolean =>
 /** The stop without a size of its own, which fewer filters concern, at a trigger that the filters of now let pass. */
 async function placeCloseStop(
   context: ExecutionContext,
-  position: Versioned<PositionRecord>,
   options: { readonly entry: OrderRecord; readonly quantity: number },
 ): Promise<Reduction> {
-  const { symbol, side } = position.value;
+  const { symbol, side } = options.entry;
   const filters = await freshFilters(context, symbol);
   const trigger = options.entry.stopPrice!;
   const stopPrice = filters && roundToStep(trigger, filters.tickSize, side === 'BUY' ? 'down' : 'up');
-  const current = await currentPosition(context, symbol);
-  if (current === undefined) return { outcome: 'conflict' };
-  const closes = { stopPrice: stopPrice ?? trigger };
-  return reduce(context, current, { ...options, leg: 'stop', note: 'protects', replace: true, closes });
+  return sendCloseStop(context, { ...options, note: 'protects', stopPrice: stopPrice ?? trigger });
+}
+
+/** In the place of the one that is there, if there is one: the exchange takes no second. Between the two there is none. */
+async function sendCloseStop(
+  context: ExecutionContext,
+  about: {
+    readonly entry: OrderRecord;
+    readonly quantity: number;
+    readonly note: string;
+    readonly stopPrice: number;
+  },
+): Promise<Reduction> {
+  const { symbol } = about.entry;
+  const send = async (): Promise<Reduction> => {
+    const position = await currentPosition(context, symbol);
+    if (position === undefined) return { outcome: 'conflict' };
+    const closes = { stopPrice: about.stopPrice };
+    return reduce(context, position, { ...about, leg: 'stop', replace: true, closes });
+  };
+  const first = await send();
+  if (first.outcome !== 'rejected' || first.code !== 'close_stop_exists') return first;
+  const faults = await cancelOpenOrders(context, await closeStopsOf(context.broker, symbol));
+  return faults.length > 0 ? first : send();
 }
 
 /** Closes the position at the market, unless an exit is under way; in parts when the exchange's filters have changed. */
@@ -152,8 +172,7 @@ async function placeRestStop(
   const isLong = side === 'BUY';
   const near = price * (1 + (isLong ? -REST_STOP_FRACTION : REST_STOP_FRACTION));
   const stopPrice = roundToStep(near, filters.tickSize, isLong ? 'down' : 'up') ?? near;
-  const about = { leg: 'stop' as const, note: REST, replace: true, closes: { stopPrice } };
-  await reduce(context, position, { ...about, entry, quantity: rest });
+  await sendCloseStop(context, { entry, quantity: rest, note: REST, stopPrice });
 }
 
 async function freshFilters(

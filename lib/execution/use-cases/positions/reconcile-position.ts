@@ -10,7 +10,7 @@ import { executionRecords } from '../execution-records.ts';
 import type { AccountReading, UnreadablePosition } from '../observe-account.ts';
 import { type ExecutionContext, isSettled } from '../send-order.ts';
 import { adoptPosition } from './adopt-position.ts';
-import { cancelOpenOrders } from './finalise-trade.ts';
+import { cancelOpenOrders } from './cancel-orders.ts';
 import { openPosition, protect, sendExit } from './protect-position.ts';
 import { changePosition, currentPosition, legIds } from './reduce-position.ts';
 
@@ -152,10 +152,11 @@ async function carryOut(
   },
 ): Promise<Actions> {
   const { act, held } = known;
-  const { entry, unprotectedSinceMs } = act;
+  const { entry, stopClientOrderId, unprotectedSinceMs } = act;
   const quantity = Math.abs(held.quantity);
   const position = await withChange(context, known.position, {
     quantity,
+    stopClientOrderId,
     unprotectedSinceMs,
     // What is closed for this reason is closed whatever the gate says next.
     ...(act.act === 'close' && act.reason === 'withdrawn' ? { exitDueMs: context.clock.nowMs() } : {}),

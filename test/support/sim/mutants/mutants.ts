@@ -176,8 +176,8 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
     mutations: [
       {
         file: PROTECT,
-        from: 'surplus: surplusBeside(facts, position.stopClientOrderId), ...owned };',
-        to: 'surplus: surplusBeside(facts, undefined), ...owned };',
+        from: 'surplus: surplusBeside(facts, stopClientOrderId),',
+        to: 'surplus: surplusBeside(facts, undefined),',
       },
     ],
   },
