@@ -30,11 +30,12 @@ const FIRST_MS = Date.UTC(2024, 0, 1);
 const FROM_MS = FIRST_MS + HISTORY_BARS * BAR_MS;
 
 const FEATURE_PEERS = ['TA-Lib', 'vector-ta'];
-const BACKTEST_PEERS = ['backtesting', 'vectorbt', 'NautilusTrader'];
+const BACKTEST_PEERS = ['backtesting', 'vectorbt', 'NautilusTrader', 'freqtrade'];
 /** By the file of requirements: what cannot be installed together has an environment of its own. */
 const PEERS_OF: Readonly<Record<string, readonly string[]>> = {
   requirements: ['TA-Lib', 'vector-ta', 'backtesting', 'vectorbt'],
   'requirements-nautilus': ['NautilusTrader'],
+  'requirements-freqtrade': ['freqtrade'],
 };
 const reportSchema = z.record(
   z.string(),
@@ -71,7 +72,9 @@ const pythonOf = (requirements: string): string => join(ENVIRONMENTS, requiremen
 function prepareEnvironment(requirements: string): string | undefined {
   const run = (command: string, ...parameters: string[]) =>
     execFileSync(command, parameters, { stdio: ['ignore', 'ignore', 'pipe'] });
-  const install = ['-m', 'pip', 'install', '--quiet', '--only-binary', ':all:', '--requirement'];
+  // Nothing is compiled: of the one that is published as source alone, freqtrade's sdnotify, all is Python.
+  const wheels = ['--only-binary', ':all:', '--no-binary', 'sdnotify'];
+  const install = ['-m', 'pip', 'install', '--quiet', ...wheels, '--requirement'];
   try {
     run(PYTHON, '-m', 'venv', join(ENVIRONMENTS, requirements));
     run(pythonOf(requirements), ...install, join(FOLDER, `${requirements}.txt`));

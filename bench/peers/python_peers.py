@@ -174,6 +174,121 @@ def nautilus_engine():
     return engine
 
 
+def freqtrade(module):
+    engine, times, frames = engines.get("freqtrade") or engines.setdefault("freqtrade", freqtrade_engine())
+    # It adds its signals to the frames that it is given.
+    processed = {pair: frame.copy() for pair, frame in frames.items()}
+    start, end = (times[place].to_pydatetime() for place in (0, -1))
+    return [len(engine.backtest(processed=processed, start_date=start, end_date=end)["results"])]
+
+
+def freqtrade_engine():
+    """Its backtest on perpetuals of Binance's, whose markets and brackets are made up, since nothing here reaches an exchange."""
+    from pathlib import Path
+
+    import pandas as pd
+    from freqtrade.enums import RunMode
+    from freqtrade.exchange.binance import Binance
+    from freqtrade.optimize.backtesting import Backtesting
+    from freqtrade.resolvers import StrategyResolver
+    from freqtrade.strategy import IStrategy
+
+    class Follow(IStrategy):
+        INTERFACE_VERSION = 3
+        timeframe = "5m"
+        can_short = True
+        # After so many minutes any return will do.
+        minimal_roi = {str(5 * HELD): -1}
+        stoploss = -0.99
+
+        def populate_indicators(self, dataframe, metadata):
+            return dataframe
+
+        def populate_entry_trend(self, dataframe, metadata):
+            dataframe["enter_long"] = dataframe["side"] > 0
+            dataframe["enter_short"] = dataframe["side"] < 0
+            return dataframe
+
+        def populate_exit_trend(self, dataframe, metadata):
+            return dataframe
+
+    pairs = [f"S{index}/USDT:USDT" for index in range(int(symbols))]
+    pricing = {"price_side": "other", "use_order_book": False}
+    config = {
+        "runmode": RunMode.BACKTEST,
+        "dry_run": True,
+        "original_config": {},
+        "internals": {},
+        "datadir": Path(folder),
+        "user_data_dir": Path(folder),
+        "dataformat_ohlcv": "feather",
+        "dataformat_trades": "feather",
+        "export": "none",
+        "strategy": Follow.__name__,
+        "timeframe": Follow.timeframe,
+        "trading_mode": "futures",
+        "margin_mode": "isolated",
+        "stake_currency": "USDT",
+        "stake_amount": 1_000.0,
+        "dry_run_wallet": 10_000_000,
+        "tradable_balance_ratio": 0.99,
+        "amend_last_stake_amount": False,
+        "last_stake_amount_min_ratio": 0.5,
+        "max_open_trades": 10,
+        "fee": FEE,
+        "entry_pricing": pricing,
+        "exit_pricing": pricing,
+        "unfilledtimeout": {"entry": 10, "exit": 10, "unit": "minutes", "exit_timeout_count": 0},
+        "exchange": {"name": "binance", "pair_whitelist": pairs, "pair_blacklist": []},
+        "pairlists": [{"method": "StaticPairList"}],
+    }
+    exchange = Binance(config, validate=False)
+    exchange.reload_markets = lambda *_, **__: None
+    bracket = {"minNotional": 0, "maxNotional": 1e12, "maintenanceMarginRate": 0.004, "maxLeverage": 20}
+    for pair in pairs:
+        exchange._markets[pair] = {
+            "id": pair,
+            "symbol": pair,
+            "base": pair.split("/")[0],
+            "quote": "USDT",
+            "settle": "USDT",
+            "type": "swap",
+            "swap": True,
+            "contract": True,
+            "linear": True,
+            "contractSize": 1,
+            "active": True,
+            "spot": False,
+            "margin": False,
+            "future": False,
+            "option": False,
+            "inverse": False,
+            "taker": FEE,
+            "maker": FEE,
+            "precision": {"amount": 0.001, "price": 0.00000001},
+            "info": {},
+            "limits": {name: {"min": None, "max": None} for name in ("amount", "cost", "price", "leverage")},
+        }
+        exchange._leverage_tiers[pair] = [exchange.parse_leverage_tier({**bracket, "info": {"cum": "0"}})]
+    exchange._api.markets = exchange._markets
+    StrategyResolver._load_strategy = staticmethod(lambda *_, **__: Follow(config=config))
+    engine = Backtesting(config, exchange)
+    engine._set_strategy(engine.strategylist[0])
+    times = pd.date_range("2024-01-01", periods=int(bars), freq="5min", tz="UTC")
+    # Nothing is paid for funding, as on the other side.
+    engine.funding_fee_timeframe_secs = 8 * 3_600
+    funding = pd.DataFrame({"date": times[::12], "open_fund": 0.0, "open_mark": 0.0})
+    engine.detail_data = {}
+    engine.futures_data = {pair: funding for pair in pairs}
+    frames = {
+        pair: pd.DataFrame(
+            {"date": times, **{name: values[index] for name, values in market.items()}, "volume": 1_000.0}
+        )
+        for index, pair in enumerate(pairs)
+    }
+    return engine, times, frames
+
+
 def vectorbt(module):
     buys, sells = (market["side"].T == wanted for wanted in (1, -1))
     ends = np.roll(buys | sells, HELD, axis=0)
@@ -190,6 +305,7 @@ PEERS = {
     "backtesting": ("backtesting", backtesting_py),
     "vectorbt": ("vectorbt", vectorbt),
     "NautilusTrader": ("nautilus_trader", nautilus),
+    "freqtrade": ("freqtrade", freqtrade),
 }
 
 DISTRIBUTIONS = {"NautilusTrader": "nautilus_trader"}
