@@ -275,7 +275,7 @@ def freqtrade_engine():
     engine = Backtesting(config, exchange)
     engine._set_strategy(engine.strategylist[0])
     times = pd.date_range("2024-01-01", periods=int(bars), freq="5min", tz="UTC")
-    # Nothing is paid for funding, as on the other side.
+    # Funding of nothing: it is looked up all the same.
     engine.funding_fee_timeframe_secs = 8 * 3_600
     funding = pd.DataFrame({"date": times[::12], "open_fund": 0.0, "open_mark": 0.0})
     engine.detail_data = {}
