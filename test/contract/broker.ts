@@ -216,6 +216,25 @@ export function describeBrokerContract(name: string, { scope, open }: BrokerCont
       expect(await reduce({ clientOrderId: 'qt-stop-1', stopPrice: 49_500 })).toMatchObject(acknowledged);
     });
 
+    it('takes one stop that closes the position, and a second when that is gone', async () => {
+      await enter();
+      const closing = (clientOrderId: string, stopPrice: number) =>
+        reduce({ clientOrderId, quantity: null, stopPrice });
+      expect(await closing('qt-stop-1', 48_900)).toMatchObject(acknowledged);
+      expect(await closing('qt-stop-2', 49_500)).toMatchObject({
+        outcome: 'rejected',
+        code: 'close_stop_exists',
+      });
+      expect(expectRows(await broker.openStops())).toMatchObject([
+        { ...stop('qt-stop-1'), quantity: null, closesPosition: true },
+      ]);
+      await broker.cancel(stop('qt-stop-1'));
+      expect(await closing('qt-stop-3', 49_500)).toMatchObject(acknowledged);
+      nowMs = FIRST_MS + (REACHED_BAR + 1) * BAR_MS + 1_000;
+      expect(await find(stop('qt-stop-3'))).toMatchObject({ status: 'filled', filledQuantity: 0.01 });
+      expect(expectRows(await broker.positions())).toEqual([]);
+    });
+
     it('cancels a stop; once more, and one that never was, is success', async () => {
       await enter();
       await reduce({ clientOrderId: 'qt-stop-1', stopPrice: 49_500 });

@@ -123,6 +123,20 @@ describe('a stop', () => {
     expect(after.orders.stop).toMatchObject({ status: 'filled', filledQuantity: 1 });
     expect(after.orders.second).toMatchObject({ status: 'cancelled', filledQuantity: 0, feeMicroUsdt: 0 });
   });
+
+  it('that closes the position is taken whatever the step, and ends with all of it', () => {
+    const entered = place(empty, entry('BUY', 0.202));
+    const coarse = { ...filters, stepSize: 0.004, minQuantity: 0.004 };
+    const market = { price: 100, filters: coarse, costs, nowMs: START_MS };
+    expect(placeOrder(entered, reduction({ quantity: 0.202 }), market)).toMatchObject({
+      error: 'quantity_off_grid',
+    });
+    const placed = placeOrder(entered, reduction({ quantity: null }), market);
+    expect(placed.ok).toBe(true);
+    const candles = bars([100, 94, 100, 96]);
+    const later = { candles, costs, nowMs: START_MS + BAR_MS };
+    expect(placed.ok && followCandles(placed.value, 'AUSDT', later).ledger.positions).toEqual({});
+  });
 });
 
 describe('costs', () => {

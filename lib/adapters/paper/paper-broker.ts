@@ -36,6 +36,7 @@ const REJECTION_CODE: Readonly<Record<PaperRejection, RejectionCode>> = {
   stop_off_grid: 'filters',
   min_notional: 'filters',
   nothing_to_reduce: 'nothing_to_reduce',
+  close_stop_exists: 'close_stop_exists',
   would_trigger_at_once: 'would_trigger',
 };
 

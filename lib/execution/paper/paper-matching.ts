@@ -31,6 +31,7 @@ export const PAPER_REJECTIONS = {
   stop_off_grid: "the trigger does not fit the symbol's tick",
   min_notional: 'the order is smaller than the exchange accepts',
   nothing_to_reduce: 'there is no position that the order would reduce',
+  close_stop_exists: 'there is a stop that closes the position, and no second one is taken',
   would_trigger_at_once: 'the price is past the trigger already',
 } as const;
 
@@ -171,13 +172,19 @@ function rejectionOf(
 ): PaperRejection | undefined {
   const quantity = order.quantity ?? reducible(account, order);
   if (quantity === 0) return 'nothing_to_reduce';
+  // An order that closes whatever is held says no quantity that could be off the grid.
+  const isSized = order.quantity !== null;
   const fits = quantity >= filters.minQuantity && quantity <= filters.maxQuantity;
-  if (!fits || roundToStep(quantity, filters.stepSize, 'down') !== quantity) return 'quantity_off_grid';
+  if (isSized && (!fits || roundToStep(quantity, filters.stepSize, 'down') !== quantity))
+    return 'quantity_off_grid';
   if (order.kind === 'entry') return quantity * price >= filters.minNotionalUsdt ? undefined : 'min_notional';
   if (reducible(account, order) === 0) return 'nothing_to_reduce';
   if (order.stopPrice === null) return undefined;
   if (!(order.stopPrice > 0) || roundToStep(order.stopPrice, filters.tickSize, 'down') !== order.stopPrice)
     return 'stop_off_grid';
+  const resting = openStops(account, order.symbol);
+  if (!isSized && resting.some((stop) => stop.quantity === null && stop.side === order.side))
+    return 'close_stop_exists';
   const past = order.side === 'SELL' ? price <= order.stopPrice : price >= order.stopPrice;
   return past ? 'would_trigger_at_once' : undefined;
 }
