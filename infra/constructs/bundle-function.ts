@@ -41,6 +41,7 @@ const SOURCES = [
   'lib',
   'dashboard',
   'infra/constructs/bundle-function.ts',
+  'infra/constructs/cls-context.cjs',
   'infra/constructs/empty-module.cjs',
   'infra/constructs/node-http.cjs',
   'package-lock.json',
@@ -102,6 +103,7 @@ function writeBundle(
 ): void {
   const empty = './infra/constructs/empty-module.cjs';
   const http = './infra/constructs/node-http.cjs';
+  const contexts = './infra/constructs/cls-context.cjs';
   buildSync({
     absWorkingDir: PROJECT,
     entryPoints: [{ in: join(source, 'handler.ts'), out: 'handler' }],
@@ -116,7 +118,15 @@ function writeBundle(
     format: 'esm',
     mainFields: ['module', 'main'],
     external: loadsModels ? ['onnxruntime-node'] : [],
-    alias: { 'protobufjs/minimal': empty, 'protobufjs/minimal.js': empty, 'node:http': http, http },
+    alias: {
+      'protobufjs/minimal': empty,
+      'protobufjs/minimal.js': empty,
+      '@scure/starknet': empty,
+      ws: empty,
+      'cls-hooked/context': contexts,
+      'node:http': http,
+      http,
+    },
     banner: { js: REQUIRE_FOR_ESM },
     define: { QT_CODE_VERSION: JSON.stringify(codeVersionOf(PROJECT)) },
     logLevel: 'error',

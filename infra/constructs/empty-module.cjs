@@ -1,2 +1,3 @@
-// Replaces protobufjs in bundles: ccxt loads it for exchanges that the system does not use.
+// Replaces in bundles what ccxt imports for exchanges and for streams that the system does not use: protobufjs, Starknet's curves, whose
+// constants take longer to compute than all the rest to load, and WebSockets.
 module.exports = {};

@@ -37,7 +37,8 @@ export function decodeGoldenVectors(manifest: ProvenManifest): Result<GoldenVect
     return failure(`goldenVectors.answers has ${answers.length} rows, must be ${rows}`);
   }
   // Value by value: the format is little-endian on every machine.
-  const input = Float32Array.from({ length: values }, (_, index) => bytes.readFloatLE(index * FLOAT32_BYTES));
+  const input = new Float32Array(values);
+  for (let index = 0; index < values; index++) input[index] = bytes.readFloatLE(index * FLOAT32_BYTES);
   if (!input.every(Number.isFinite))
     return failure('goldenVectors.inputsBase64 holds a value that is not finite');
   const { kind } = manifest.input;

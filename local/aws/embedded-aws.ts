@@ -1,7 +1,7 @@
 // The AWS services that the system runs against on a laptop and in tests: real HTTP endpoints for the real SDK clients, with
 // their state in a folder that survives restarts and kills.
 import { randomUUID } from 'node:crypto';
-import type { ServiceEndpoints } from '../../lib/adapters/aws/create-record-clients.ts';
+import type { ServiceEndpoints } from '../../lib/adapters/aws/client-settings.ts';
 import { openEmbeddedDynamoDb } from './dynamodb/embedded-dynamodb.ts';
 import { inProcessDocuments } from './dynamodb/in-process-documents.ts';
 import { FaultPlan } from './host/fault-plan.ts';

@@ -7,6 +7,7 @@ import type { ModelSession } from '../../lib/models/ports.ts';
 import {
   answerLinear,
   buildLinearModel,
+  buildTreeListsModel,
   buildTreeModel,
   INPUT_NAME,
   OUTPUT_NAME,
@@ -72,9 +73,12 @@ describe('a session', () => {
     await session.release();
   });
 
-  test('runs a tree ensemble with a label output beside the answers, thresholds included on the left', async () => {
+  test.each([
+    ['a tree ensemble', buildTreeListsModel],
+    ['a tree ensemble with a label output beside the answers', buildTreeModel],
+  ])('runs %s, thresholds included on the left', async (_, build) => {
     const stump = { columns: FEATURE_COUNT, column: 6, threshold: 50 };
-    const bytes = buildTreeModel({ ...stump, below: [0.5, 0.25, 0.25], above: [0.25, 0.25, 0.5] });
+    const bytes = build({ ...stump, below: [0.5, 0.25, 0.25], above: [0.25, 0.25, 0.5] });
     const session = await open(bytes, TABULAR);
     const values = new Float32Array(2 * FEATURE_COUNT);
     values[6] = 50;

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from training.calibration import RANGE_FLOOR, Calibration
 from training.dataset import F32, FEATURES, I64, Mask
 from training.trainers.trainer import INPUT_NAMES, OUTPUT_NAME
 
-OPSET = {"ai.onnx": 17, "ai.onnx.ml": 3}  # ONNX Runtime 1.30 computes the softmax of ai.onnx.ml 5 wrongly
+OPSET = {"ai.onnx": 17, "ai.onnx.ml": 5}  # of its transforms none is used: ONNX Runtime 1.30 computes the softmax wrongly
 IR_VERSION = 8
+MODES = {"BRANCH_LEQ": 0, "BRANCH_LT": 1}
+SUM = 1
+NO_TRANSFORM = 0
 
 
 @dataclass(frozen=True)
@@ -43,45 +46,77 @@ def largest_float32_at_most(value: float) -> np.float32:
 
 
 def forest_to_onnx(forest: Forest, calibration: Calibration) -> bytes:
-    """features [N, 49] → TreeEnsembleClassifier → margins → calibration → answers [N, 5]."""
-    first_of_tree = np.flatnonzero(np.r_[True, np.diff(forest.tree) != 0])
-    local = np.arange(len(forest.tree)) - first_of_tree[forest.tree]
-    is_leaf = forest.feature < 0
-    leaf_at, leaf_class = np.nonzero(forest.tree_weights[forest.tree] * is_leaf[:, None])
-    leaf_weights = forest.tree_weights[forest.tree[leaf_at], leaf_class] * forest.leaf[leaf_at]
-    base_of = first_of_tree[forest.tree]
-    trees = helper.make_node(
-        "TreeEnsembleClassifier",
-        [INPUT_NAMES["tabular"]],
-        ["label", "margins"],
-        domain="ai.onnx.ml",
-        post_transform="NONE",
-        classlabels_int64s=[0, 1, 2, 3, 4],
-        base_values=forest.base.tolist(),
-        nodes_treeids=forest.tree.tolist(),
-        nodes_nodeids=local.tolist(),
-        nodes_modes=["LEAF" if leaf else forest.mode for leaf in is_leaf],
-        nodes_featureids=np.maximum(forest.feature, 0).tolist(),
-        nodes_values=forest.threshold.tolist(),
-        nodes_truenodeids=np.where(is_leaf, 0, forest.left - base_of).tolist(),
-        nodes_falsenodeids=np.where(is_leaf, 0, forest.right - base_of).tolist(),
-        nodes_missing_value_tracks_true=forest.missing_left.astype(np.int64).tolist(),
-        class_treeids=forest.tree[leaf_at].tolist(),
-        class_nodeids=local[leaf_at].tolist(),
-        class_ids=leaf_class.tolist(),
-        class_weights=leaf_weights.tolist(),
-    )
+    """features [N, 49] → one TreeEnsemble for each kind of tree weights → margins → calibration → answers [N, 5].
+
+    One sum at a time is the cheapest that ONNX Runtime has, and each ensemble stays in the cache of a core. With inner nodes and
+    leaves in lists of their own a model has a third of the bytes that it has in ai.onnx.ml 3, and loads in half the time.
+    """
+    weights, kind_of_tree = np.unique(forest.tree_weights, axis=0, return_inverse=True)  # [kinds, 5], [trees]
+    sums = [f"sum_{kind}" for kind in range(len(weights))]
+    ensembles = [_tree_ensemble(forest, kind_of_tree.ravel()[forest.tree] == kind, name) for kind, name in enumerate(sums)]
     graph = helper.make_graph(
-        [trees, *calibration_nodes("margins")],
+        [
+            *ensembles,
+            helper.make_node("Concat", sums, ["sums"], axis=1),
+            helper.make_node("Gemm", ["sums", "tree_weights", "tree_base"], ["margins"]),
+            *calibration_nodes("margins"),
+        ],
         "model",
         [helper.make_tensor_value_info(INPUT_NAMES["tabular"], TensorProto.FLOAT, ["N", FEATURES])],
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", 5])],
-        calibration_tensors(calibration),
+        [
+            helper.make_tensor("tree_weights", TensorProto.FLOAT, weights.shape, weights.ravel().tolist()),
+            helper.make_tensor("tree_base", TensorProto.FLOAT, forest.base.shape, forest.base.tolist()),
+            *calibration_tensors(calibration),
+        ],
     )
     opsets = [helper.make_opsetid("" if domain == "ai.onnx" else domain, v) for domain, v in OPSET.items()]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="")
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _tree_ensemble(forest: Forest, chosen: Mask, output: str) -> onnx.NodeProto:
+    """[N, 1] the sum of the leaves that a row reaches in the trees of the chosen nodes."""
+    chosen_leaves, inner = np.flatnonzero(chosen & (forest.feature < 0)), np.flatnonzero(chosen & (forest.feature >= 0))
+    # The format has no tree without a split: one leaf becomes two alike.
+    lone = chosen_leaves[np.bincount(forest.tree)[forest.tree[chosen_leaves]] == 1]
+    leaves = np.r_[chosen_leaves, lone]
+    number = np.empty(len(forest.tree), dtype=np.int64)
+    number[inner] = np.arange(len(inner))
+    number[chosen_leaves] = np.arange(len(chosen_leaves))
+    children = {
+        "true": np.r_[forest.left[inner], lone],
+        "false": np.r_[forest.right[inner], lone],
+    }
+    to = {side: number[nodes] for side, nodes in children.items()}
+    to["false"][len(inner) :] = len(chosen_leaves) + np.arange(len(lone))
+    first_of_tree = np.flatnonzero(np.r_[True, np.diff(forest.tree) != 0])
+    roots = np.r_[number[np.intersect1d(first_of_tree, inner)], len(inner) + np.arange(len(lone))]
+    zeros = np.zeros(len(lone), dtype=np.int64)
+    splits = np.r_[forest.threshold[inner], zeros.astype(np.float32)]
+    missing = np.r_[forest.missing_left[inner].astype(np.int64), zeros]
+    modes = np.full(len(splits), MODES[forest.mode], dtype=np.uint8)
+    return helper.make_node(
+        "TreeEnsemble",
+        [INPUT_NAMES["tabular"]],
+        [output],
+        domain="ai.onnx.ml",
+        n_targets=1,
+        aggregate_function=SUM,
+        post_transform=NO_TRANSFORM,
+        tree_roots=roots.tolist(),
+        nodes_featureids=np.r_[forest.feature[inner], zeros].tolist(),
+        nodes_splits=numpy_helper.from_array(splits, "splits"),
+        nodes_modes=numpy_helper.from_array(modes, "modes"),
+        nodes_truenodeids=to["true"].tolist(),
+        nodes_falsenodeids=to["false"].tolist(),
+        nodes_trueleafs=(forest.feature[children["true"]] < 0).astype(np.int64).tolist(),
+        nodes_falseleafs=(forest.feature[children["false"]] < 0).astype(np.int64).tolist(),
+        **({"nodes_missing_value_tracks_true": missing.tolist()} if missing.any() else {}),
+        leaf_targetids=np.zeros(len(leaves), dtype=np.int64).tolist(),
+        leaf_weights=numpy_helper.from_array(forest.leaf[leaves], "weights"),
+    )
 
 
 def calibration_nodes(margins: str) -> list[onnx.NodeProto]:

@@ -58,6 +58,12 @@ const REAL_HOST: Readonly<Record<CcxtExchangeId, string>> = {
   binance: 'api.binance.com',
 };
 
+/** Names of ccxt's groups of endpoints on that host. */
+const GROUPS: Readonly<Record<CcxtExchangeId, RegExp>> = {
+  binanceusdm: /^fapi/,
+  binance: /^(public|private)$/,
+};
+
 const REASON_CHARS_MAX = 120;
 const NOT_WANTED = 'no longer wanted when it was about to leave: not sent';
 
@@ -79,6 +85,13 @@ export async function openCcxtClient(options: CcxtClientOptions) {
   const redact = createRedactor(signing === undefined ? [] : Object.values(signing.credentials));
 
   class RedirectedExchange extends Base {
+    /** Without the endpoints of other venues, for each of which ccxt would make methods. */
+    override describe(): ReturnType<InstanceType<typeof Base>['describe']> {
+      const described = super.describe();
+      const groups = Object.entries(described.api).filter(([group]) => GROUPS[options.exchange].test(group));
+      return { ...described, api: Object.fromEntries(groups) };
+    }
+
     override handleErrors(...answer: Parameters<InstanceType<typeof Base>['handleErrors']>): undefined {
       const [, , , , headers, , body] = answer;
       const dateMs = Date.parse(headers?.Date ?? '');

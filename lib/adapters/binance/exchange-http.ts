@@ -4,6 +4,7 @@ import { DAY_MS, MINUTE_MS } from '../../core/units.ts';
 import type { MarketDataErrorCode } from '../../market/ports.ts';
 import { createRedactor } from '../redact.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
+import { httpTransport } from './http-transport.ts';
 
 /** Binance's shortest ban; the pause when the exchange names none. */
 const BAN_MS_DEFAULT = 2 * MINUTE_MS;
@@ -23,18 +24,25 @@ export interface CcxtRequestInit {
 interface CcxtResponse {
   readonly status: number;
   readonly statusText: string;
-  readonly headers: Headers;
+  readonly headers: AnswerHeaders;
   text(): Promise<string>;
 }
 
-/** Carries one request over: the platform's `fetch`, or what stands in for the network. */
+/** What ccxt and this file use of `Headers`. */
+export interface AnswerHeaders {
+  get(name: string): string | null;
+  forEach(visit: (value: string, name: string) => void): void;
+}
+
+/** Carries one request over: Node's HTTP client, or what stands in for the network. */
 export type Transport = (
   url: string,
   init: SentRequest & { readonly redirect: 'error' },
 ) => Promise<TransportAnswer>;
 
 /** What is used of a `Response`. */
-export interface TransportAnswer extends Pick<Response, 'ok' | 'status' | 'statusText' | 'headers'> {
+export interface TransportAnswer extends Pick<Response, 'ok' | 'status' | 'statusText'> {
+  readonly headers: AnswerHeaders;
   readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | null;
 }
 
@@ -42,7 +50,10 @@ export interface TransportAnswer extends Pick<Response, 'ok' | 'status' | 'statu
 export async function exchangeFetch(
   url: string,
   init: CcxtRequestInit,
-  { redact, transport = fetch }: { redact: (text: string) => string; transport?: Transport | undefined },
+  {
+    redact,
+    transport = httpTransport,
+  }: { redact: (text: string) => string; transport?: Transport | undefined },
 ): Promise<CcxtResponse> {
   const { method, headers, signal } = init;
   const request = { method, headers, signal, body: init.body ?? null };

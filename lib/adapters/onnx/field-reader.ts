@@ -6,6 +6,8 @@ const FIXED_64 = 1;
 const BYTES = 2;
 const FIXED_32 = 5;
 
+const KNOWN_TEXTS_MAX = 4;
+
 const decoder = new TextDecoder();
 
 /** The fields of one message in order. Every method throws, with one line, when the bytes are no message. */
@@ -14,6 +16,7 @@ export class FieldReader {
   number = 0;
   /** Value of a varint, as int64 as far as a double holds it; 0 for a field of any other kind. */
   integer = 0;
+  #tag = 0;
   #isVarint = false;
   #start = 0;
   #end = 0;
@@ -27,6 +30,7 @@ export class FieldReader {
   next(): boolean {
     if (this.#end >= this.#message.length) return false;
     const tag = this.#varint();
+    this.#tag = tag;
     this.number = Math.floor(tag / 8);
     if (tag < 8 || tag > 0xffff_ffff) throw new Error(`field number ${this.number} is out of range`);
     const kind = tag % 8;
@@ -34,11 +38,7 @@ export class FieldReader {
     this.integer = this.#isVarint ? this.#varint() : 0;
     this.#start = this.#end;
     if (this.#isVarint) return true;
-    const length = this.#lengthOf(kind);
-    this.#start = this.#end;
-    if (!(length >= 0 && length <= this.#message.length - this.#end))
-      throw new Error(`field ${this.number} is cut short`);
-    this.#end += length;
+    this.#enter(this.#lengthOf(kind));
     return true;
   }
 
@@ -52,7 +52,7 @@ export class FieldReader {
   }
 
   get text(): string {
-    // Most are short names, of which a forest has ten thousands: a native decoder takes longer to be called.
+    // Most are short names: a native decoder takes longer to be called.
     if (this.byteLength > 64) return decoder.decode(this.bytes);
     let text = '';
     for (let at = this.#start; at < this.#end; at++) {
@@ -63,13 +63,68 @@ export class FieldReader {
     return text;
   }
 
-  /** Appends the integers of a repeated field, written one by one or packed. */
+  /** Appends the integers of a repeated field: packed, or one by one with all that follow on it. */
   appendIntegers(target: number[]): void {
-    if (this.#isVarint) target.push(this.integer);
+    if (this.#isVarint) {
+      target.push(this.integer);
+      while (this.#repeats()) target.push(this.#varint());
+      return;
+    }
     const end = this.#end;
     this.#end = this.#start;
     while (this.#end < end) target.push(this.#varint());
     if (this.#end !== end) throw new Error(`field ${this.number} is cut short`);
+  }
+
+  /** Appends the texts of a repeated field, with all that follow on it. */
+  appendTexts(target: string[]): void {
+    // A forest has ten thousands, of two or three kinds.
+    const known: string[] = [];
+    const add = () => {
+      let text = known.find((each) => this.#isText(each));
+      if (text === undefined) {
+        text = this.text;
+        if (known.length < KNOWN_TEXTS_MAX && text.length === this.byteLength) known.push(text);
+      }
+      target.push(text);
+    };
+    add();
+    while (this.#repeats()) {
+      this.#enter(this.#varint());
+      add();
+    }
+  }
+
+  /** The bytes of a repeated field of 32 bits each: packed, or one by one with all that follow on it. */
+  countBytes(): number {
+    let count = this.byteLength;
+    while (this.#repeats()) {
+      this.#enter(this.#lengthOf(this.#tag % 8));
+      count += this.byteLength;
+    }
+    return count;
+  }
+
+  /** Whether the next field has the same number and kind; if so, its tag is read. */
+  #repeats(): boolean {
+    if (this.#tag > 0x7f || this.#message[this.#end] !== this.#tag) return false;
+    this.#end++;
+    return true;
+  }
+
+  #enter(length: number): void {
+    this.#start = this.#end;
+    if (!(length >= 0 && length <= this.#message.length - this.#end))
+      throw new Error(`field ${this.number} is cut short`);
+    this.#end += length;
+  }
+
+  #isText(text: string): boolean {
+    if (this.byteLength !== text.length) return false;
+    // From its end, where the kinds of a forest's nodes differ.
+    for (let at = text.length - 1; at >= 0; at--)
+      if (this.#message[this.#start + at] !== text.charCodeAt(at)) return false;
+    return true;
   }
 
   #lengthOf(kind: number): number {
@@ -80,6 +135,11 @@ export class FieldReader {
   }
 
   #varint(): number {
+    const first = this.#message[this.#end];
+    if (first !== undefined && first < 0x80) {
+      this.#end++;
+      return first;
+    }
     const start = this.#end;
     let value = 0;
     let scale = 1;

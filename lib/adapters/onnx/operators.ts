@@ -10,6 +10,7 @@ import {
   type Value,
 } from './read-graph.ts';
 import { checkTrees } from './tree-ensemble.ts';
+import { checkTreeLists } from './tree-lists.ts';
 
 interface Work {
   readonly outputs: readonly Value[];
@@ -269,6 +270,13 @@ function trees(call: Call): Work {
   };
 }
 
+function treeLists(call: Call): Work {
+  const { dims } = call.input(0);
+  const { attributes } = call.node;
+  const { targets, operationsPerRow } = checkTreeLists(attributes, dims[1] ?? fail('has no columns'));
+  return { outputs: [{ dims: [dims[0]!, targets] }], operations: dims[0]! * operationsPerRow };
+}
+
 const operator = (run: Operator['run'], ...attributes: string[]): Operator => ({ attributes, run });
 
 const OPERATORS: ReadonlyMap<string, Operator> = new Map([
@@ -313,6 +321,26 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map([
   ['Sub', operator(elementwise((a, b) => a - b))],
   ['Transpose', operator(transpose, 'perm')],
   ['Unsqueeze', operator(unsqueeze)],
+  [
+    'ai.onnx.ml.TreeEnsemble',
+    operator(
+      treeLists,
+      'aggregate_function',
+      'leaf_targetids',
+      'leaf_weights',
+      'n_targets',
+      'nodes_falseleafs',
+      'nodes_falsenodeids',
+      'nodes_featureids',
+      'nodes_missing_value_tracks_true',
+      'nodes_modes',
+      'nodes_splits',
+      'nodes_trueleafs',
+      'nodes_truenodeids',
+      'post_transform',
+      'tree_roots',
+    ),
+  ],
   [
     'ai.onnx.ml.TreeEnsembleClassifier',
     operator(

@@ -5,6 +5,8 @@ import { FieldReader } from './field-reader.ts';
 /** Shape of a value; its content too where it is a small tensor of integers, for shapes are computed with those. */
 export interface Value {
   readonly dims: readonly number[];
+  /** Of what the file holds; of what is computed it is not known. */
+  readonly type?: string | undefined;
   readonly integers?: readonly number[] | undefined;
 }
 
@@ -15,6 +17,8 @@ export interface Attribute {
   readonly text: string;
   readonly strings: readonly string[];
   readonly tensor: Value | undefined;
+  /** Of a tensor of bytes, which only trees hold. */
+  readonly octets: Uint8Array | undefined;
 }
 
 export interface GraphNode {
@@ -39,11 +43,13 @@ export interface Graph {
   readonly nodes: readonly GraphNode[];
 }
 
-const OPSETS: ReadonlyMap<string, number> = new Map([
-  ['', 17],
-  ['ai.onnx.ml', 3],
+const OPSETS: ReadonlyMap<string, readonly number[]> = new Map([
+  ['', [17]],
+  // 3 is what models were exported to before.
+  ['ai.onnx.ml', [3, 5]],
 ]);
 export const FLOAT = 1;
+const UINT8 = 2;
 export const INT64 = 7;
 const TYPE_NAMES = new Map([
   [FLOAT, 'float32'],
@@ -52,6 +58,7 @@ const TYPE_NAMES = new Map([
 const decoder = new TextDecoder();
 const BYTES_OF = new Map([
   [FLOAT, 4],
+  [UINT8, 1],
   [INT64, 8],
 ]);
 /** More integers than this are no shape. */
@@ -95,9 +102,9 @@ function checkOpset(bytes: Uint8Array): void {
     if (field.number === 1) domain = field.text;
     else version = field.integer;
   const wanted = OPSETS.get(domain);
-  if (version !== wanted)
+  if (!wanted?.includes(version))
     throw new Error(
-      `it needs Opset ${version} of ${printable(domain || 'ai.onnx')}, must be ${wanted ?? 'none of that domain'}`,
+      `it needs Opset ${version} of ${printable(domain || 'ai.onnx')}, must be ${wanted?.join(' or ') ?? 'none of that domain'}`,
     );
 }
 
@@ -129,7 +136,7 @@ function readAttribute(bytes: Uint8Array): { name: string; attribute: Attribute 
   let integer = 0;
   let floatCount = 0;
   let text = '';
-  let tensor: Value | undefined;
+  let held: { value?: Value; octets?: Uint8Array } = {};
   const integers: number[] = [];
   const strings: string[] = [];
   const field = new FieldReader(bytes);
@@ -137,16 +144,27 @@ function readAttribute(bytes: Uint8Array): { name: string; attribute: Attribute 
     if (field.number === 1) name = field.text;
     else if (field.number === 3) integer = field.integer;
     else if (field.number === 4) text = field.text;
-    else if (field.number === 5) tensor = readTensor(field.bytes).value;
+    else if (field.number === 5) held = readHeld(field.bytes);
     else if (field.number === 8) field.appendIntegers(integers);
-    else if (field.number === 9) strings.push(field.text);
-    else if (field.number === 7) floatCount += field.byteLength / 4;
+    else if (field.number === 9) field.appendTexts(strings);
+    else if (field.number === 7) floatCount += field.countBytes() / 4;
     else if (field.number !== 2 && field.number !== 20) refuseField('an attribute', field);
   }
-  return { name, attribute: { integer, integers, floatCount, text, strings, tensor } };
+  const { value: tensor, octets } = held;
+  return { name, attribute: { integer, integers, floatCount, text, strings, tensor, octets } };
 }
 
-function readTensor(bytes: Uint8Array): { name: string; value: Value } {
+/** The tensor of an attribute: of bytes, or of a type that values may have. */
+function readHeld(bytes: Uint8Array): { value?: Value; octets?: Uint8Array } {
+  const { type, dims, raw, value } = readTensor(bytes, [UINT8]);
+  if (type !== UINT8) return { value };
+  return dims.length === 1 && raw !== undefined ? { octets: raw } : {};
+}
+
+function readTensor(
+  bytes: Uint8Array,
+  alsoOfTypes: readonly number[] = [],
+): { name: string; type: number; dims: readonly number[]; raw: Uint8Array | undefined; value: Value } {
   const dims: number[] = [];
   const listed: number[] = [];
   let name = '';
@@ -157,7 +175,7 @@ function readTensor(bytes: Uint8Array): { name: string; value: Value } {
   while (field.next()) {
     if (field.number === 1) field.appendIntegers(dims);
     else if (field.number === 2) type = field.integer;
-    else if (field.number === 4) floatBytes += field.byteLength;
+    else if (field.number === 4) floatBytes += field.countBytes();
     else if (field.number === 7) field.appendIntegers(listed);
     else if (field.number === 8) name = field.text;
     else if (field.number === 9) raw = field.bytes;
@@ -166,10 +184,11 @@ function readTensor(bytes: Uint8Array): { name: string; value: Value } {
   const count = countOf(dims);
   const held = type === FLOAT ? floatBytes / 4 : listed.length;
   const inRaw = (raw?.length ?? 0) / (BYTES_OF.get(type) ?? Number.NaN);
-  if (!BYTES_OF.has(type)) throw new Error(`a tensor is of type ${type}, must be float32 or int64`);
+  if (!TYPE_NAMES.has(type) && !alsoOfTypes.includes(type))
+    throw new Error(`a tensor is of type ${type}, must be float32 or int64`);
   if (held + inRaw !== count) throw new Error(`a tensor of shape [${dims}] holds ${held + inRaw} values`);
   const integers = type === INT64 && count <= INTEGERS_MAX ? integersOf(raw, listed) : undefined;
-  return { name, value: { dims, integers } };
+  return { name, type, dims, raw, value: { dims, type: TYPE_NAMES.get(type), integers } };
 }
 
 function integersOf(raw: Uint8Array | undefined, listed: readonly number[]): number[] {

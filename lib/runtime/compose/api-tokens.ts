@@ -1,6 +1,7 @@
 // The tokens of a stage's HTTP API, in one encrypted parameter. A running function follows a change within a minute.
+
+import type { ServiceEndpoints } from '../../adapters/aws/client-settings.ts';
 import { createClients } from '../../adapters/aws/create-clients.ts';
-import type { ServiceEndpoints } from '../../adapters/aws/create-record-clients.ts';
 import { readSecretParameter } from '../../adapters/aws/ssm/read-secret-parameter.ts';
 import { writeSecretParameter } from '../../adapters/aws/ssm/write-secret-parameter.ts';
 import { type ApiToken, apiTokensSchema, type TokenRole } from '../../api/api-token.ts';

@@ -1,5 +1,5 @@
 // Composes the circuit-breaker function.
-import { createRecordClients } from '../../adapters/aws/create-record-clients.ts';
+import { createRecordClients, type RecordClients } from '../../adapters/aws/create-record-clients.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';
 import { recordBreakerTick } from '../../adapters/telemetry/record-breaker-tick.ts';
 import { BREAKER_LIMITS } from '../../risk/breaker/limits.ts';
@@ -39,7 +39,7 @@ export function composeCircuitBreaker(
 }
 
 /** What the use cases of the circuit breaker need, in whichever function they run. */
-export function openBreaker(runtime: FunctionRuntime, settings: CircuitBreakerSettings) {
+export function openBreaker(runtime: FunctionRuntime<RecordClients>, settings: CircuitBreakerSettings) {
   const { stage, shards, notify } = settings;
   const { clients, clock, codeVersion } = runtime;
   return {

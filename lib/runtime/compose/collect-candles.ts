@@ -1,7 +1,7 @@
 // Composes the collector: for the daily function, and for `qtrader collect` into a folder or a stage's bucket.
 
 import { mkdir } from 'node:fs/promises';
-import { createClients } from '../../adapters/aws/create-clients.ts';
+import { createDataClients } from '../../adapters/aws/create-data-clients.ts';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createBinanceArchive } from '../../adapters/binance/market/binance-archive.ts';
 import { createCcxtMarketData } from '../../adapters/binance/market/ccxt-market-data.ts';
@@ -57,7 +57,7 @@ export function composeCollectCandles(
   overrides?: RuntimeOverrides,
 ): CollectCandlesComposition {
   const { stage, bucket, exchange } = settings;
-  const runtime = openFunctionRuntime(createClients, 'collect-candles', stage, overrides);
+  const runtime = openFunctionRuntime(createDataClients, 'collect-candles', stage, overrides);
   const objects = createS3ObjectStore({ client: runtime.clients.s3, bucket });
   const sources = openSources(settings);
   return {

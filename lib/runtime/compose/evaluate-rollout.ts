@@ -1,6 +1,6 @@
 // Composes the evaluate-rollout function.
 
-import { createClients } from '../../adapters/aws/create-clients.ts';
+import { createDataClients } from '../../adapters/aws/create-data-clients.ts';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { recordDrift } from '../../adapters/telemetry/record-drift.ts';
 import { recordRolloutAssessment } from '../../adapters/telemetry/record-rollout-assessment.ts';
@@ -35,7 +35,7 @@ export function composeEvaluateRollout(
   settings: EvaluateRolloutSettings,
   overrides?: RuntimeOverrides,
 ): EvaluateRolloutComposition {
-  const runtime = openFunctionRuntime(createClients, 'evaluate-rollout', settings.stage, overrides);
+  const runtime = openFunctionRuntime(createDataClients, 'evaluate-rollout', settings.stage, overrides);
   const signals = openSignalStore(runtime, settings);
   const dependencies: AssessDependencies = {
     risk: openRiskStore(runtime, settings),

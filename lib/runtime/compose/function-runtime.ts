@@ -1,7 +1,8 @@
 // What every function is composed from: AWS clients, clock, version, logs and metrics. The local run overrides them; the defaults,
 // which are those on AWS, stand here alone.
 import type { Writable } from 'node:stream';
-import type { RecordClients, ServiceEndpoints } from '../../adapters/aws/create-record-clients.ts';
+import type { ServiceEndpoints } from '../../adapters/aws/client-settings.ts';
+import type { ItemClients } from '../../adapters/aws/create-dynamodb-client.ts';
 import { createTelemetry, type Telemetry } from '../../adapters/telemetry/powertools-telemetry.ts';
 import type { Clock } from '../../core/ports.ts';
 import { CODE_VERSION } from '../config/code-version.ts';
@@ -20,7 +21,7 @@ export interface RuntimeOverrides {
   readonly unlimitedRequests?: boolean;
 }
 
-export interface FunctionRuntime<Clients extends RecordClients = RecordClients> {
+export interface FunctionRuntime<Clients extends ItemClients = ItemClients> {
   readonly clients: Clients;
   readonly clock: Clock;
   readonly codeVersion: string;
@@ -32,7 +33,7 @@ export interface FunctionRuntime<Clients extends RecordClients = RecordClients> 
 export const SYSTEM_CLOCK: Clock = { nowMs: Date.now };
 
 /** @param createClients those that the function needs: what it does not need, it does not load */
-export function openFunctionRuntime<Clients extends RecordClients>(
+export function openFunctionRuntime<Clients extends ItemClients>(
   createClients: (endpoints: ServiceEndpoints | undefined) => Clients,
   service: FunctionName,
   stage: string,

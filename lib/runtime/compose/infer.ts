@@ -1,5 +1,5 @@
 // Composes the infer function.
-import { createClients } from '../../adapters/aws/create-clients.ts';
+import { createDataClients } from '../../adapters/aws/create-data-clients.ts';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { createOnnxModelRuntime } from '../../adapters/onnx/onnx-model-runtime.ts';
 import { recordInferRun } from '../../adapters/telemetry/record-infer-run.ts';
@@ -23,7 +23,7 @@ export interface InferComposition {
 }
 
 export function composeInfer(settings: InferSettings, overrides?: RuntimeOverrides): InferComposition {
-  const runtime = openFunctionRuntime(createClients, 'infer', settings.stage, overrides);
+  const runtime = openFunctionRuntime(createDataClients, 'infer', settings.stage, overrides);
   const objects = createS3ObjectStore({ client: runtime.clients.s3, bucket: settings.bucket });
   const ensembles = createEnsembleProvider({ store: objects, runtime: createOnnxModelRuntime() });
   const market = openMarketData(settings, runtime);
@@ -41,8 +41,9 @@ export function composeInfer(settings: InferSettings, overrides?: RuntimeOverrid
   };
   return {
     async inferShard({ shard, shardCount }) {
-      const universe = await readUniverse(objects);
-      const symbols = symbolsOfShard(universe.symbols, { shard, shardCount });
+      const symbols = readUniverse(objects).then((universe) =>
+        symbolsOfShard(universe.symbols, { shard, shardCount }),
+      );
       return infer(dependencies, { symbols, shard, shardCount });
     },
     record: (run) => recordInferRun(runtime.telemetry, run),

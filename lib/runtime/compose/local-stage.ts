@@ -1,7 +1,8 @@
 // Prepares the embedded services for the local run: tables, bucket, flags, and the starter ensemble if none is active yet. Existing
 // state stays, above all an operator's flags and promotions; expired items are deleted in portions.
+
+import type { ServiceEndpoints } from '../../adapters/aws/client-settings.ts';
 import { createClients } from '../../adapters/aws/create-clients.ts';
-import type { ServiceEndpoints } from '../../adapters/aws/create-record-clients.ts';
 import { deleteExpiredItems } from '../../adapters/aws/dynamodb/delete-expired-items.ts';
 import { ensureLocalResources, RISK_TABLE, SIGNALS_TABLE } from '../../adapters/aws/resources.ts';
 import { removeParameter } from '../../adapters/aws/ssm/remove-parameter.ts';

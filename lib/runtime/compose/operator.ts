@@ -1,7 +1,7 @@
 // The stores that the operator's commands work on: those of one stage on AWS, or of the local run.
 import * as z from 'zod';
+import type { ServiceEndpoints } from '../../adapters/aws/client-settings.ts';
 import { type AwsClients, createClients } from '../../adapters/aws/create-clients.ts';
-import type { ServiceEndpoints } from '../../adapters/aws/create-record-clients.ts';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { readTextParameter } from '../../adapters/aws/ssm/read-text-parameter.ts';
 import { createSsmFlagStore } from '../../adapters/aws/ssm/ssm-flag-store.ts';

@@ -1,5 +1,5 @@
 // Composes the refresh-universe function.
-import { createClients } from '../../adapters/aws/create-clients.ts';
+import { createDataClients } from '../../adapters/aws/create-data-clients.ts';
 import { createS3ObjectStore } from '../../adapters/aws/s3/s3-object-store.ts';
 import { recordUniverseRefresh } from '../../adapters/telemetry/record-universe-refresh.ts';
 import { refreshUniverse, type UniverseRefresh } from '../../market/use-cases/refresh-universe.ts';
@@ -19,7 +19,7 @@ export function composeRefreshUniverse(
   overrides?: RuntimeOverrides,
 ): RefreshUniverseComposition {
   const { stage, bucket, symbols } = settings;
-  const runtime = openFunctionRuntime(createClients, 'refresh-universe', stage, overrides);
+  const runtime = openFunctionRuntime(createDataClients, 'refresh-universe', stage, overrides);
   const dependencies = {
     market: openMarketData(settings, runtime),
     objects: createS3ObjectStore({ client: runtime.clients.s3, bucket }),

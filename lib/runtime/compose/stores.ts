@@ -1,5 +1,5 @@
 // The stores of a stage, opened over its AWS clients.
-import type { RecordClients } from '../../adapters/aws/create-record-clients.ts';
+import type { ItemClients } from '../../adapters/aws/create-dynamodb-client.ts';
 import { createDynamoRiskStore } from '../../adapters/aws/dynamodb/dynamo-risk-store.ts';
 import { createDynamoSignalStore } from '../../adapters/aws/dynamodb/dynamo-signal-store.ts';
 import type { Clock } from '../../core/ports.ts';
@@ -8,7 +8,7 @@ import type { RiskStore } from '../../risk/ports.ts';
 import { signalRetentionDays } from '../config/stage.ts';
 
 interface StoreContext {
-  readonly clients: RecordClients;
+  readonly clients: ItemClients;
   readonly clock: Clock;
 }
 

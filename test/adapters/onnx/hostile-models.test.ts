@@ -9,11 +9,14 @@ import { type ModelInput, manifestSchema } from '../../../lib/models/manifest.ts
 import { expectCheap } from '../../support/expect-cheap.ts';
 import {
   buildLinearModel,
+  buildTreeListsModel,
   buildTreeModel,
   encodeModel,
   floatTensor,
   INPUT_NAME,
   OUTPUT_NAME,
+  octetTensor,
+  type TreeLists,
 } from '../../support/models/build-model.ts';
 import { rsiNet } from '../../support/models/build-model-folder.ts';
 
@@ -58,8 +61,11 @@ const multiplied = Array.from({ length: 400 }, (_, index) =>
   node('MatMul', [index === 0 ? 'square' : `m${index}`, 'square'], [`m${index + 1}`]),
 );
 const tree = { columns: FEATURE_COUNT, column: 6, threshold: 50 };
+const sides = { below: [0.5, 0.25, 0.25], above: [0.25, 0.25, 0.5] } as const;
 const trees = (edit: (attributes: Record<string, number[]>) => void) =>
-  buildTreeModel({ ...tree, below: [0.5, 0.25, 0.25], above: [0.25, 0.25, 0.5] }, edit);
+  buildTreeModel({ ...tree, ...sides }, edit);
+const treeLists = (changes: TreeLists) =>
+  buildTreeListsModel({ ...tree, ...sides }, (lists) => Object.assign(lists, changes));
 
 describe('refused with a reason, at no cost', () => {
   test.each<[string, Uint8Array, RegExp]>([
@@ -185,6 +191,66 @@ describe('refused with a reason, at no cost', () => {
       /class that is none/,
     ],
     ['a tree with too few weights', trees((found) => (found.class_ids = [0, 1, 2])), /uneven columns/],
+    [
+      'a listed tree that walks in a circle',
+      treeLists({ nodes_truenodeids: [0, 2, 4, 6, 8], nodes_trueleafs: [0, 1, 1, 1, 1] }),
+      /two ways to it, or a walk without end/,
+    ],
+    [
+      'a listed tree with two ways to a leaf',
+      treeLists({ nodes_falsenodeids: [0, 3, 5, 7, 9] }),
+      /two ways to it/,
+    ],
+    ['a listed tree twice', treeLists({ tree_roots: [0, 1, 2, 3, 4, 0] }), /two ways to it/],
+    ['a listed tree without its root', treeLists({ tree_roots: [0, 1, 2, 3] }), /that no tree reaches/],
+    ['a root that is none', treeLists({ tree_roots: [0, 1, 2, 3, 5] }), /to no node of its trees/],
+    ['a leaf that is none', treeLists({ nodes_falsenodeids: [1, 3, 5, 7, -9] }), /to no node of its trees/],
+    [
+      'a child that is neither node nor leaf',
+      treeLists({ nodes_trueleafs: [2, 1, 1, 1, 1] }),
+      /to no node of its trees/,
+    ],
+    [
+      'a listed tree on a column that is none',
+      treeLists({ nodes_featureids: [FEATURE_COUNT, 6, 6, 6, 6] }),
+      /column that is none/,
+    ],
+    [
+      'a listed tree for a target that is none',
+      treeLists({ leaf_targetids: [0, 0, 1, 1, 2, 2, 3, 3, 4, 5] }),
+      /target that is none/,
+    ],
+    ['listed trees for no target', treeLists({ n_targets: 0 }), /target that is none/],
+    ['listed trees without a node', treeLists({ nodes_modes: octetTensor('modes', []) }), /uneven columns/],
+    [
+      'too few thresholds',
+      treeLists({ nodes_splits: floatTensor('splits', [4], [1, 2, 3, 4]) }),
+      /uneven columns/,
+    ],
+    [
+      'thresholds that are integers',
+      treeLists({ nodes_splits: ints('splits', [5], [1, 2, 3, 4, 5]) }),
+      /uneven/,
+    ],
+    [
+      'modes of another shape',
+      treeLists({ nodes_modes: { ...octetTensor('modes', [0, 0, 0, 0, 0]), dims: [5, 1] } }),
+      /uneven columns/,
+    ],
+    ['a set of values', treeLists({ nodes_modes: octetTensor('modes', [6, 0, 0, 0, 0]) }), /another kind/],
+    ['a minimum of leaves', treeLists({ aggregate_function: 2 }), /does not just sum its leaves/],
+    ['a softmax of sums', treeLists({ post_transform: 1 }), /does not just sum its leaves/],
+    [
+      'listed trees with sets',
+      treeLists({ membership_values: floatTensor('sets', [1], [1]) }),
+      /attribute that the trainers do not write/,
+    ],
+    [
+      'a constant of bytes',
+      graphOf([node('Constant', [], ['c'], [{ name: 'value', type: 4, t: octetTensor('bytes', [1]) }])]),
+      /holds no tensor/,
+    ],
+    ['an initializer of bytes', graphOf([], [octetTensor('bytes', [1])]), /of type 2/],
   ])('%s', async (_, bytes, why) => {
     const opened = await expectCheap(() => open(bytes));
     expect(opened).toEqual({ ok: false, error: expect.stringMatching(why) });
@@ -218,6 +284,7 @@ test.each(['xgboost', 'lightgbm', 'nhits', 'patchtst'])(
 test.each([
   ['a net', buildLinearModel(rsiNet('tabular', 0.1))],
   ['a forest', trees(() => undefined)],
+  ['a forest of lists', treeLists({})],
 ])('whatever bytes of %s are damaged, it is refused in one line or it answers', async (_, valid) => {
   const damage = fc.array(fc.tuple(fc.nat(valid.length - 1), fc.integer({ min: 0, max: 255 })), {
     minLength: 1,

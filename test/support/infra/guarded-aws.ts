@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ServiceEndpoints } from '../../../lib/adapters/aws/create-record-clients.ts';
+import type { ServiceEndpoints } from '../../../lib/adapters/aws/client-settings.ts';
 import { isAllowed, type RequestContext } from './iam-evaluation.ts';
 import { ACCOUNT, type Json, REGION, type Statement } from './synthesised-stage.ts';
 

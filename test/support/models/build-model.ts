@@ -20,6 +20,7 @@ const { root } = protobuf.parse(`
 `);
 
 const FLOAT = 1;
+const UINT8 = 2;
 const INT64 = 7;
 const OPSET = 17;
 const ML_OPSET = 3;
@@ -35,6 +36,7 @@ interface GraphParts {
   readonly inputShape: readonly Dimension[];
   readonly outputs?: object[];
   readonly opset?: number;
+  readonly mlOpset?: number;
   readonly functions?: object[];
 }
 
@@ -45,6 +47,7 @@ export function encodeModel({
   inputShape,
   outputs,
   opset = OPSET,
+  mlOpset = ML_OPSET,
   functions = [],
 }: GraphParts): Uint8Array {
   const Model = root.lookupType('Model');
@@ -53,7 +56,7 @@ export function encodeModel({
     producerName: 'test',
     opsetImport: [
       { domain: '', version: opset },
-      { domain: 'ai.onnx.ml', version: ML_OPSET },
+      { domain: 'ai.onnx.ml', version: mlOpset },
     ],
     functions,
     graph: {
@@ -76,6 +79,10 @@ export function floatTensor(name: string, dims: readonly number[], values: reado
   const raw = Buffer.alloc(values.length * 4);
   for (const [index, value] of values.entries()) raw.writeFloatLE(value, index * 4);
   return { name, dims, dataType: FLOAT, rawData: raw };
+}
+
+export function octetTensor(name: string, values: readonly number[]): object {
+  return { name, dims: [values.length], dataType: UINT8, rawData: Buffer.from(values) };
 }
 
 export interface LinearNet {
@@ -144,7 +151,7 @@ interface Stump {
   readonly above: readonly [number, number, number];
 }
 
-/** One split as a `TreeEnsembleClassifier` of ai.onnx.ml 3: what LightGBM and XGBoost are exported to, label output included. `edit` changes its columns of integers. */
+/** One split as a `TreeEnsembleClassifier` of ai.onnx.ml 3: what LightGBM and XGBoost were exported to, label output included. `edit` changes its columns of integers. */
 export function buildTreeModel(
   { columns, column, threshold, below, above }: Stump,
   edit: (integers: Record<string, number[]>) => void = () => undefined,
@@ -183,6 +190,57 @@ export function buildTreeModel(
       },
     ],
     outputs: [tensorValue('label', INT64, ['rows']), tensorValue(OUTPUT_NAME, FLOAT, ['rows', OUTPUT_WIDTH])],
+  });
+}
+
+/** Its attributes as they are encoded, but for their names: lists of integers, single integers and tensors. */
+export type TreeLists = Record<string, number[] | number | object>;
+
+/**
+ * The same split as a `TreeEnsemble` of ai.onnx.ml 5: what LightGBM and XGBoost are exported to, here one tree for each of the five
+ * answers. `edit` changes what it holds.
+ */
+export function buildTreeListsModel(
+  { columns, column, threshold, below, above }: Stump,
+  edit: (lists: TreeLists) => void = () => undefined,
+): Uint8Array {
+  const answers = [below, above].map((sides) => [...sides, sides[2] - sides[0], 1]);
+  const trees = Array.from({ length: OUTPUT_WIDTH }, (_, tree) => tree);
+  const each = (value: number) => trees.map(() => value);
+  const lists: TreeLists = {
+    n_targets: OUTPUT_WIDTH,
+    aggregate_function: 1,
+    post_transform: 0,
+    tree_roots: [...trees],
+    nodes_featureids: each(column),
+    nodes_splits: floatTensor('splits', [OUTPUT_WIDTH], each(threshold)),
+    nodes_modes: octetTensor('modes', each(0)),
+    nodes_truenodeids: trees.map((tree) => 2 * tree),
+    nodes_falsenodeids: trees.map((tree) => 2 * tree + 1),
+    nodes_trueleafs: each(1),
+    nodes_falseleafs: each(1),
+    leaf_targetids: trees.flatMap((tree) => [tree, tree]),
+    leaf_weights: floatTensor(
+      'weights',
+      [2 * OUTPUT_WIDTH],
+      trees.flatMap((tree) => answers.map((side) => side[tree]!)),
+    ),
+  };
+  edit(lists);
+  const attribute = Object.entries(lists).map(([name, value]) => {
+    if (Array.isArray(value)) return { name, ints: value, type: 7 };
+    return typeof value === 'number' ? { name, i: value, type: 2 } : { name, t: value, type: 4 };
+  });
+  const ensemble = {
+    opType: 'TreeEnsemble',
+    domain: 'ai.onnx.ml',
+    input: [INPUT_NAME],
+    output: [OUTPUT_NAME],
+  };
+  return encodeModel({
+    inputShape: ['rows', columns],
+    mlOpset: 5,
+    nodes: [{ ...ensemble, attribute }],
   });
 }
 
