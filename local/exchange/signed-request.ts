@@ -43,8 +43,14 @@ export function refuseUnsigned(
 }
 
 /** Of the address and of the body, together. */
-export const parametersOf = ({ rawQuery, body }: ExchangeRequest): URLSearchParams =>
-  new URLSearchParams([...new URLSearchParams(rawQuery), ...new URLSearchParams(body)]);
+export function parametersOf(request: ExchangeRequest): URLSearchParams {
+  const { rawQuery, body } = request;
+  const known = parametersOfRequest.get(request);
+  const parameters = known ?? new URLSearchParams([rawQuery, body].filter((text) => text !== '').join('&'));
+  parametersOfRequest.set(request, parameters);
+  return parameters;
+}
+const parametersOfRequest = new WeakMap<ExchangeRequest, URLSearchParams>();
 
 function isSignature(signature: string, payload: string, secret: string): boolean {
   const expected = createHmac('sha256', secret).update(payload).digest();

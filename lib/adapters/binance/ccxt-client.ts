@@ -1,7 +1,6 @@
 // Opens the one ccxt exchange that is asked for, pointed at the real exchange or at a simulated one. ccxt gives the signing and
 // the addresses; pacing, retries, timeouts and the reading of errors are ours, because ccxt's cannot be stopped or tested, and
 // because its error classes lose the number by which an order's fate is told.
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { MarketDataErrorCode } from '../../market/ports.ts';
 import { createRedactor } from '../redact.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
@@ -80,7 +79,6 @@ export async function openCcxtClient(options: CcxtClientOptions) {
       : await import('../../../node_modules/ccxt/js/src/binanceusdm.js');
   const { BaseError } = await import('../../../node_modules/ccxt/js/src/base/errors.js');
   const answeredAtMs = new WeakMap<object, number>();
-  const wanted = new AsyncLocalStorage<() => boolean>();
   const { signing, transport } = options;
   const redact = createRedactor(signing === undefined ? [] : Object.values(signing.credentials));
 
@@ -105,15 +103,12 @@ export async function openCcxtClient(options: CcxtClientOptions) {
     }
   }
 
+  const fetchNow = (url: string, init: CcxtRequestInit) => exchangeFetch(url, init, { redact, transport });
   const client = new RedirectedExchange({
     ...(signing === undefined ? {} : signing.credentials),
     enableRateLimit: false,
     timeout: options.timeoutMs,
-    fetchImplementation: (url: string, init: CcxtRequestInit) => {
-      if (wanted.getStore()?.() === false)
-        throw new ExchangeFault('rejected', NOT_WANTED, { isUnsent: true });
-      return exchangeFetch(url, init, { redact, transport });
-    },
+    fetchImplementation: fetchNow,
     options: {
       fetchCurrencies: false,
       maxRetriesOnFailure: 0,
@@ -122,10 +117,27 @@ export async function openCcxtClient(options: CcxtClientOptions) {
   });
   if (options.baseUrl !== undefined) redirect(client.urls, options.baseUrl);
 
-  /** @param stillWanted asked immediately before the request leaves; false: it does not, and the fault is `isUnsent` */
-  const call = async <T>(send: () => Promise<T>, stillWanted?: () => boolean): Promise<T> => {
+  /** The same client but for its last step: an AsyncLocalStorage would slow every promise of the process down. */
+  const guardedBy = (stillWanted: () => boolean): typeof client =>
+    Object.create(client, {
+      fetchImplementation: {
+        value: (url: string, init: CcxtRequestInit) => {
+          if (!stillWanted()) throw new ExchangeFault('rejected', NOT_WANTED, { isUnsent: true });
+          return fetchNow(url, init);
+        },
+      },
+    });
+
+  /**
+   * @param send by `request` of the client that it is given: ccxt's other methods leave through the one client
+   * @param stillWanted asked immediately before the request leaves; false: it does not, and the fault is `isUnsent`
+   */
+  const call = async <T>(
+    send: (through: typeof client) => Promise<T>,
+    stillWanted?: () => boolean,
+  ): Promise<T> => {
     try {
-      return await (stillWanted === undefined ? send() : wanted.run(stillWanted, send));
+      return await send(stillWanted === undefined ? client : guardedBy(stillWanted));
     } catch (cause) {
       if (cause instanceof ExchangeFault) throw cause;
       // Whatever is not ccxt's own verdict is a defect of ours and must not pass for the exchange's.

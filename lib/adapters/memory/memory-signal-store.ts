@@ -14,27 +14,31 @@ export function createMemorySignalStore(): SignalStore {
       return 'written';
     },
     async lastOfSymbol(symbol, count) {
-      return [...signals.values()]
-        .filter((signal) => signal.symbol === symbol)
+      return allThat(signals, (signal) => signal.symbol === symbol)
         .sort((a, b) => b.barOpenTimeMs - a.barOpenTimeMs)
         .slice(0, count);
     },
     async ofBar(barOpenTimeMs) {
-      return [...signals.values()]
-        .filter((signal) => signal.barOpenTimeMs === barOpenTimeMs)
-        .sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
+      return allThat(signals, (signal) => signal.barOpenTimeMs === barOpenTimeMs).sort((a, b) =>
+        a.symbol < b.symbol ? -1 : 1,
+      );
     },
     async putRun(run) {
       runs.set(`${run.shard}/${run.shardCount}@${run.barOpenTimeMs}`, run);
     },
     async runsOfBar(barOpenTimeMs) {
-      return [...runs.values()].filter((run) => run.barOpenTimeMs === barOpenTimeMs);
+      return allThat(runs, (run) => run.barOpenTimeMs === barOpenTimeMs);
     },
     async lastRuns({ shard, shardCount, count }) {
-      return [...runs.values()]
-        .filter((run) => run.shard === shard && run.shardCount === shardCount)
+      return allThat(runs, (run) => run.shard === shard && run.shardCount === shardCount)
         .sort((a, b) => b.barOpenTimeMs - a.barOpenTimeMs)
         .slice(0, count);
     },
   };
+}
+
+function allThat<T>(rows: ReadonlyMap<string, T>, holds: (row: T) => boolean): T[] {
+  const found: T[] = [];
+  for (const row of rows.values()) if (holds(row)) found.push(row);
+  return found;
 }

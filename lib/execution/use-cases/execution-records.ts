@@ -12,7 +12,7 @@ import {
   TRANSFER_DECLARATIONS,
 } from '../records.ts';
 
-export const executionRecords = (store: RecordStore) => ({
+const openRecords = (store: RecordStore) => ({
   ...riskRecords(store),
   orders: new KeyedRecords(store, ORDERS),
   positions: new KeyedRecords(store, POSITIONS),
@@ -22,3 +22,13 @@ export const executionRecords = (store: RecordStore) => ({
   transferDeclarations: new RecordSeries(store, TRANSFER_DECLARATIONS),
   paperOrders: new KeyedRecords(store, PAPER_ORDERS),
 });
+type ExecutionRecords = ReturnType<typeof openRecords>;
+
+const opened = new WeakMap<RecordStore, ExecutionRecords>();
+
+/** The same for the same store: use cases ask for them at every step. */
+export function executionRecords(store: RecordStore): ExecutionRecords {
+  const known = opened.get(store) ?? openRecords(store);
+  opened.set(store, known);
+  return known;
+}

@@ -14,6 +14,8 @@ import {
   sortable,
 } from '../record-kind.ts';
 
+const ANYTHING = z.unknown();
+
 /** Records of one kind: those that could be read, in order of their ids, and what is wrong with each of the others. */
 export interface KindList<T> {
   readonly records: readonly (Versioned<T> & { readonly id: string })[];
@@ -130,7 +132,7 @@ export class SingleRecord<T> extends RecordsOfKind<T, RecordKind<T>> {
 
   /** As it is stored: for whoever has read it before, and judges it by its revision. */
   getStored(scope: Scope): Promise<Versioned<unknown> | undefined> {
-    return this.read(scope, undefined, z.unknown());
+    return this.read(scope, undefined, ANYTHING);
   }
 
   /** One that breaks its schema has no value: for whoever has to tell it from a missing one, or writes it anew. */

@@ -85,9 +85,12 @@ export class Funds {
     this.#balances.keep(asset, atMs, this.balanceE8(asset) + amountE8);
   }
 
-  /** Oldest first; those that have appeared by then. */
-  income(nowMs: number, asOf?: AsOf): Income[] {
+  /** Oldest first; those from then on that have appeared by now. */
+  income(fromMs: number, nowMs: number, asOf?: AsOf): Income[] {
     const untilMs = asOf ?? (this.#incomeLagMs > 0 ? nowMs : undefined);
-    return this.#income.filter(({ atMs }) => untilMs === undefined || atMs + this.#incomeLagMs <= untilMs);
+    const first = this.#income.findLastIndex(({ atMs }) => atMs < fromMs) + 1;
+    return this.#income
+      .slice(first)
+      .filter(({ atMs }) => untilMs === undefined || atMs + this.#incomeLagMs <= untilMs);
   }
 }

@@ -133,10 +133,10 @@ function income(account: MatchingAccount, question: Question): ExchangeReply {
   const [incomeType, symbol] = [parameters.get('incomeType'), parameters.get('symbol')];
   const untilMs = parameters.has('endTime') ? window.endMs : Number.POSITIVE_INFINITY;
   const rows = account.funds
-    .income(nowMs, asOf(0))
+    .income(Math.max(window.startMs, nowMs - KEPT_MS), nowMs, asOf(0))
     .filter(
       (row) => (incomeType ?? row.incomeType) === row.incomeType && (symbol ?? row.symbol) === row.symbol,
     )
-    .filter(({ atMs }) => atMs >= Math.max(window.startMs, nowMs - KEPT_MS) && atMs <= untilMs);
+    .filter(({ atMs }) => atMs <= untilMs);
   return reply(rows.slice((page - 1) * limit, page * limit).map(incomeBody));
 }

@@ -110,8 +110,8 @@ export class BinanceAccount {
     return {
       request: ({ method, path, version = 1, parameters = {} }, stillWanted) =>
         call(
-          () =>
-            client.request(path, version === 3 ? 'fapiPrivateV3' : 'fapiPrivate', method, { ...parameters }),
+          (through) =>
+            through.request(path, version === 3 ? 'fapiPrivateV3' : 'fapiPrivate', method, { ...parameters }),
           stillWanted,
         ),
       serverTimeMs: async () => {

@@ -77,6 +77,8 @@ export class FaultPlan {
   quietFromMs = Number.POSITIVE_INFINITY;
   readonly #seed: number;
   readonly #choice: FaultChoice;
+  /** Asked for at every step. */
+  #latest: { readonly span: number; readonly weather: Weather } | undefined;
 
   constructor(seed: number, choice: FaultChoice) {
     this.#seed = seed;
@@ -84,7 +86,13 @@ export class FaultPlan {
   }
 
   weather(nowMs: number): Weather {
-    const pick = drawFrom(hashOf(this.#seed, 77, Math.floor(nowMs / WEATHER_MS)))();
+    const span = Math.floor(nowMs / WEATHER_MS);
+    if (span !== this.#latest?.span) this.#latest = { span, weather: this.#drawWeather(span) };
+    return this.#latest.weather;
+  }
+
+  #drawWeather(span: number): Weather {
+    const pick = drawFrom(hashOf(this.#seed, 77, span))();
     const { weather } = this.#choice;
     return WEATHERS.find(({ name, until }) => (weather === undefined ? pick < until : name === weather))!;
   }

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { AskedRun, ProcessRequest, ProcessRun } from './process-protocol.ts';
 
-/** Most of what is made lives for an invocation: with room for it, little is collected more than once. */
-const NODE_OPTIONS = ['--max-semi-space-size=64'];
+/** Most of what is made lives for an invocation: with room for it, little is collected more than once. The cores are for other runs. */
+const NODE_OPTIONS = ['--max-semi-space-size=64', '--single-threaded'];
 /** Every error that is made costs more with them. */
 const TRACE_OPTIONS = ['--enable-source-maps'];
 

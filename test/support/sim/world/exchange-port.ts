@@ -5,6 +5,7 @@ import type { ExchangeCore } from '../../../../local/exchange/exchange-core.ts';
 import { type AnswerFault, ODDITIES } from '../../../../local/exchange/faults.ts';
 import type { AnswerSink } from '../../../../local/exchange/http-answers.ts';
 import type { ExchangeRequest } from '../../../../local/exchange/route.ts';
+import { parametersOf } from '../../../../local/exchange/signed-request.ts';
 import { between, type Draw, oneOf } from '../kernel/draws.ts';
 import type { Environment, StepFault } from '../kernel/environment.ts';
 import type { FaultKind } from '../kernel/fault-plan.ts';
@@ -41,17 +42,16 @@ export function exchangeTransport(
   isOut: (method: string, path: string) => boolean,
 ): Transport {
   return (url, { method, headers, body }) => {
-    const { pathname: path, search, searchParams } = new URL(url);
+    const [path, rawQuery] = partsOf(url);
     const text = typeof body === 'string' ? body : '';
-    const parameters = new URLSearchParams([...searchParams, ...new URLSearchParams(text)]);
-    const sent = { method, path, parameters, environment };
+    const query = new URLSearchParams(rawQuery);
     const names = headers as Readonly<Record<string, string>>;
-    const lowered = new Map(Object.entries(names).map(([name, value]) => [name.toLowerCase(), value]));
     const request: ExchangeRequest = {
-      ...{ method, path, query: searchParams, rawQuery: search.slice(1), body: text },
-      header: (name) => lowered.get(name),
-      address: environment.name,
+      ...{ method, path, query, rawQuery, body: text, address: environment.name },
+      header: (wanted) => names[Object.keys(names).find((name) => name.toLowerCase() === wanted) ?? ''],
     };
+    const parameters = parametersOf(request);
+    const sent = { method, path, parameters, environment };
     const carry = (fault: AnswerFault | undefined) => () => {
       if (isOut(method, path)) return unavailable();
       const answer = new MemoryAnswer(core.nowMs());
@@ -74,6 +74,12 @@ export function exchangeTransport(
       torn,
     );
   };
+}
+
+/** Path and query. Of our own client, and so well formed: URL would take three times as long. */
+function partsOf(url: string): [path: string, rawQuery: string] {
+  const [address, query = ''] = url.split('?', 2);
+  return [address!.slice(EXCHANGE_ORIGIN.length), query];
 }
 
 /** It never arrives. */
@@ -145,6 +151,14 @@ const unavailable = (): TransportAnswer => {
   return answer.response();
 };
 
+let latestDate = { second: Number.NaN, text: '' };
+/** Of HTTP: whole seconds. */
+function dateOf(nowMs: number): string {
+  const second = Math.floor(nowMs / 1_000);
+  if (latestDate.second !== second) latestDate = { second, text: new Date(nowMs).toUTCString() };
+  return latestDate.text;
+}
+
 /** The exchange's answer, as the client's fetch gives it. */
 class MemoryAnswer implements AnswerSink {
   status = 200;
@@ -153,7 +167,7 @@ class MemoryAnswer implements AnswerSink {
   readonly #headers = new Map<string, string>();
 
   constructor(nowMs: number) {
-    this.#headers.set('date', new Date(nowMs).toUTCString());
+    this.#headers.set('date', dateOf(nowMs));
   }
 
   setHeader(name: string, value: string): void {
