@@ -9,6 +9,7 @@ import type { BookLimits, GateItem } from '../../../../lib/risk/gate.ts';
 import { LEVEL_LIMITS } from '../../../../lib/risk/level.ts';
 import type { EquitySnapshot } from '../../../../lib/risk/records.ts';
 import { OPEN_FLAGS } from '../../../../local/rehearsal/open-flags.ts';
+import type { Environment } from '../kernel/environment.ts';
 import type { SentRequest } from '../world/exchange-port.ts';
 import { LEVEL, type Stage } from '../world/stage.ts';
 import { FLAGS_LAG_MS } from '../world/store-ports.ts';
@@ -26,6 +27,7 @@ export class EntryWatch {
   readonly #entryOfDecision = new Map<string, string>();
   readonly #sent = new Map<string, number>();
   readonly #snapshots: EquitySnapshot[] = [];
+  readonly #ensembleOfRun = new Map<string, string | null | undefined>();
   #gate: GateItem | undefined;
   #closedSinceMs: number | undefined;
   /** undefined while a gate is closed, but for the lease. */
@@ -91,13 +93,26 @@ export class EntryWatch {
     if (path !== ORDER_PATH || parameters.get('reduceOnly') === 'true') return;
     this.#checkGates(id, environment.clockOffsetMs, SEND_WINDOW_MS, 'leaves');
     this.#checkOrigin(id, environment.nowMs());
-    const unsoundSinceMs = this.#stage.ensembleUnsoundSinceMs ?? Number.POSITIVE_INFINITY;
-    const startedAtMs = environment.invocation?.startedAtMs ?? 0;
+    this.#checkEnsemble(id, environment);
+  }
+
+  #checkEnsemble(id: string, { invocation }: Environment): void {
+    const { active } = this.#stage;
+    const of = this.#orders.get(id)?.ensembleId;
+    const { key = '', startedAtMs = 0 } = invocation ?? {};
+    const before = this.#ensembleOfRun.get(key) ?? of;
+    this.#ensembleOfRun.set(key, of);
+    this.#register.check(
+      'immutable_bar',
+      of === before,
+      () => `${key} enters by ensemble ${before}, and ${id} by ${of}`,
+    );
     this.#register.check(
       'sound_ensemble',
       // Read once, when the run begins.
-      startedAtMs < unsoundSinceMs,
-      () => `entry ${id} leaves a run that has begun ${startedAtMs - unsoundSinceMs} ms after it was not`,
+      of === active.id || (startedAtMs < active.sinceMs && of === active.before),
+      () =>
+        `entry ${id} of ${of} leaves a run that has begun ${startedAtMs - active.sinceMs} ms after ${active.id} was active`,
     );
   }
 

@@ -12,7 +12,7 @@ import type {
   TradeRecord,
 } from '../../../../lib/risk/records.ts';
 import { CARRYING_FLAG } from '../../../../lib/risk/use-cases/unlatched-trip.ts';
-import type { Fault } from '../kernel/fault-plan.ts';
+import { FAULT_KINDS, type Fault } from '../kernel/fault-plan.ts';
 import type { FinishedRun } from '../world/lambda.ts';
 import { SCOPE, type Stage, wasOutSince } from '../world/stage.ts';
 import type { Register } from './register.ts';
@@ -214,7 +214,7 @@ export class LatchWatch {
       case 'daily_loss':
         return this.#snapshots.slice(-2).some(({ equityMicroUsdt }) => equityMicroUsdt < 9_300_000_000);
       default:
-        return isDisturbed('infer', EXPLAINS_MS);
+        return isDisturbed('infer', EXPLAINS_MS) || hasRecent(EXPLAINS_MS, OBJECTS);
     }
   }
 
@@ -257,6 +257,8 @@ const SILENCE: ReadonlySet<string> = new Set([
   'outage',
   'table_out',
 ]);
+/** Without models, or the ensemble that names them, few or none vote. */
+const OBJECTS: ReadonlySet<string> = new Set([...FAULT_KINDS.objects, ...FAULT_KINDS.models]);
 /** It may last for six minutes. */
 const TABLE_OUT: ReadonlySet<string> = new Set(['table_out']);
 const REFUSALS: ReadonlySet<string> = new Set([
