@@ -62,19 +62,21 @@ export class SignalWatch {
   }
 
   #checkCandles(signal: Signal, { invocation }: Environment): void {
-    const { timeline, candles } = this.#stage;
+    const { timeline, candles, rescaledAtMs } = this.#stage;
     const { symbol, barOpenTimeMs, action } = signal;
     const times = { fromMs: invocation?.startedAtMs ?? timeline.nowMs, untilMs: timeline.nowMs };
     const windows = candles.windowsOf(symbol, barOpenTimeMs, times);
     const sound = windows.filter((window) => isSound(window, barOpenTimeMs));
     const isClosed = barOpenTimeMs + BAR_MS <= timeline.nowMs;
+    // From the bar on that was being formed then, the windows of three days are of two scales.
+    const isOfOneScale = barOpenTimeMs + BAR_MS <= (rescaledAtMs.get(symbol) ?? Number.POSITIVE_INFINITY);
     const holds =
       isClosed && sound.length > 0 && (action === 'HOLD' || sound.some((window) => isOf(signal, window)));
     this.#register.check(
       'nothing_stale',
       holds,
       () =>
-        `${action} ${symbol}@${new Date(barOpenTimeMs).toISOString()}: closed ${isClosed}, ${sound.length} of ${windows.length} windows are sound, close ${signal.close}`,
+        `${action} ${symbol}@${new Date(barOpenTimeMs).toISOString()}: closed ${isClosed}, of one scale ${isOfOneScale}, ${sound.length} of ${windows.length} windows are sound, close ${signal.close}`,
     );
   }
 }

@@ -39,6 +39,7 @@ export const FAULT_KINDS = {
     'candle_revised',
     'candle_spiked',
   ],
+  exchange: ['funding_late', 'funding_twice', 'contract_ended', 'contract_rescaled', 'hedge_mode'],
   models: ['model_torn', 'model_swapped', 'model_gone', 'models_broken'],
 } as const;
 

@@ -447,4 +447,37 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
       },
     ],
   },
+  {
+    name: 'contracts that end are entered',
+    run: { seed: 3, days: hours(4), groups: ['exchange'], weather: 'storm' },
+    mutations: [
+      {
+        file: 'lib/market/symbol-filters.ts',
+        from: "return isFar ? undefined : 'settles_soon';",
+        to: "return isFar || nowMs > 0 ? undefined : 'settles_soon';",
+      },
+    ],
+  },
+  {
+    name: 'income that is listed twice is booked twice',
+    run: { seed: 1, days: hours(9), groups: ['exchange'] },
+    mutations: [
+      {
+        file: 'lib/adapters/binance/account/account-history.ts',
+        from: 'for (const row of read.value.rows) rows.set(row.id, row);',
+        to: 'for (const row of read.value.rows) rows.set(row.id + " " + rows.size, row);',
+      },
+    ],
+  },
+  {
+    name: 'the position mode is read once and for good',
+    run: { seed: 1, days: hours(9), groups: ['exchange'] },
+    mutations: [
+      {
+        file: 'lib/adapters/binance/account/account-settings.ts',
+        from: '  forgetModes(): void {\n    this.#modesVerified = false;',
+        to: '  forgetModes(): void {\n    void this.#modesVerified;',
+      },
+    ],
+  },
 ];

@@ -16,6 +16,7 @@ import { type Fault, type FaultChoice, FaultPlan } from '../kernel/fault-plan.ts
 import { Timeline } from '../kernel/timeline.ts';
 import { DECISION_SPELLS } from '../world/decision-spells.ts';
 import { type Drill, Drills } from '../world/drills.ts';
+import { ExchangeActs } from '../world/exchange-acts.ts';
 import { type FinishedRun, Lambda } from '../world/lambda.ts';
 import { People } from '../world/people.ts';
 import { Schedule } from '../world/schedule.ts';
@@ -75,6 +76,7 @@ class Run {
   readonly #lambda: Lambda;
   readonly #people: People;
   readonly #spells: readonly Spells[];
+  readonly #acts: ExchangeActs;
   readonly #signals: SignalWatch;
   readonly #seen: Record<string, number> = {};
 
@@ -94,6 +96,7 @@ class Run {
       ...(stage.decides === 'on_candles' ? [{ spells: DECISION_SPELLS, label: 'decision spell' }] : []),
     ];
     this.#spells = lists.map((list) => new Spells(stage, touchedAtMs, tell, list));
+    this.#acts = new ExchangeActs(stage, touchedAtMs, tell);
     this.#signals = new SignalWatch(stage, this.#register);
     this.#entries = new EntryWatch(stage, this.#register);
     this.#protection = new ProtectionWatch(stage, this.#register, this.#people.touchedAtMs);
@@ -159,6 +162,7 @@ class Run {
       await this.#people.minute(minuteMs);
       await drilled.minute(minuteMs);
       for (const spells of this.#spells) spells.minute(minuteMs);
+      this.#acts.minute(minuteMs);
       await timeline.runUntil(minuteMs + MINUTE_MS - 1);
       this.#protection.look();
     }
@@ -172,6 +176,7 @@ class Run {
 
   async #quiet(): Promise<void> {
     for (const spells of this.#spells) await spells.end();
+    this.#acts.quiet();
     this.#stage.outage = { paths: [], untilMs: 0 };
     for (const symbol of this.#stage.symbols)
       this.#stage.core.external.changeMark({ symbol, offsetBps: null });

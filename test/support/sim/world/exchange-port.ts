@@ -9,6 +9,7 @@ import { between, type Draw, oneOf } from '../kernel/draws.ts';
 import type { Environment, StepFault } from '../kernel/environment.ts';
 import type { FaultKind } from '../kernel/fault-plan.ts';
 import { type CandleBook, drawLie, KLINES_PATH } from './candle-book.ts';
+import { INCOME_PATH, type IncomeBook } from './income-book.ts';
 
 export interface SentRequest {
   readonly method: string;
@@ -34,10 +35,17 @@ class TornConnection extends Error {
 }
 const torn = () => new TornConnection();
 
+/** The exchange, and how it lists what it knows. */
+export interface ExchangeSide {
+  readonly core: ExchangeCore;
+  readonly candles: CandleBook;
+  readonly income: IncomeBook;
+}
+
 /** @param isOut whether the exchange does not answer at all on this path */
 export function exchangeTransport(
   environment: Environment,
-  { core, candles }: { readonly core: ExchangeCore; readonly candles: CandleBook },
+  { core, candles, income }: ExchangeSide,
   watch: ExchangeWatch,
   isOut: (method: string, path: string) => boolean,
 ): Transport {
@@ -58,6 +66,8 @@ export function exchangeTransport(
       const answer = new MemoryAnswer(core.nowMs());
       if (path === KLINES_PATH) answerCandles(core, candles, { request, answer, fault, lie });
       else core.handle(request, answer, fault);
+      if (path === INCOME_PATH && fault === undefined && answer.status === 200)
+        answer.text = income.answer(answer.text, core.nowMs());
       watch.answered(sent, answer.status, answer.text);
       if (answer.isTorn) throw torn();
       return answer.response();

@@ -18,6 +18,7 @@ import type { Environment, Kernel } from '../kernel/environment.ts';
 import type { Timeline } from '../kernel/timeline.ts';
 import { CandleBook } from './candle-book.ts';
 import type { ExchangeWatch } from './exchange-port.ts';
+import { IncomeBook } from './income-book.ts';
 import { FlagTable } from './store-ports.ts';
 import { STUB_MEMBERS, stubEnsemble } from './stub-models.ts';
 
@@ -66,6 +67,13 @@ export interface Stage extends Kernel {
   /** How infer decides: by the seed, or by candles and models. */
   readonly decides: 'by_seed' | 'on_candles';
   readonly candles: CandleBook;
+  readonly income: IncomeBook;
+  /** Contracts that are announced to end. */
+  readonly endsAtMs: Map<string, { readonly announcedAtMs: number; readonly deliveryDateMs: number }>;
+  /** Since when the account is in hedge mode; undefined: it is not. */
+  hedgedSinceMs: number | undefined;
+  /** Contracts whose prices are on another scale since. */
+  readonly rescaledAtMs: Map<string, number>;
   /** The one of the signals. */
   readonly ensemble: Ensemble;
   /** Which ensemble is active; undefined: none can be read. */
@@ -122,6 +130,8 @@ export async function openStage(
     outage: { paths: [], untilMs: 0 },
     tableOutUntilMs: 0,
     ...{ decides, candles: new CandleBook(market), ensemble: active },
+    ...{ income: new IncomeBook(), endsAtMs: new Map(), rescaledAtMs: new Map() },
+    hedgedSinceMs: undefined,
     active: { id: ENSEMBLE_ID, sinceMs: 0, before: ENSEMBLE_ID },
     models: { unsoundSinceMs: new Map(), brokenUntilMs: 0 },
   };
