@@ -12,6 +12,7 @@ import { SHADOW_KEY } from '../../lib/models/ensemble.ts';
 import { RECEIVER_KINDS } from '../../lib/notification/receiver-settings.ts';
 import { CLOSED_FLAGS } from '../../lib/risk/breaker/transition-types.ts';
 import { FLAG_NAMES } from '../../lib/risk/flags.ts';
+import { CARRYING_FLAG } from '../../lib/risk/use-cases/unlatched-trip.ts';
 import {
   apiTokensParameter,
   credentialParameters,
@@ -140,6 +141,8 @@ const GRANTS = {
   call_emergency_stop: callFunction('emergency-stop'),
   assess: onRisk('GetItem', 'PutItem', 'Query'),
   read_flags: onFlags(['GetParameters'], FLAG_NAMES),
+  // The one flag that a stop must not write over unread.
+  read_carried_trips: onFlags(['GetParameters'], [CARRYING_FLAG]),
   close_flags: onFlags(['PutParameter'], Object.keys(CLOSED_FLAGS)),
   declare_emergency: onFlags(['PutParameter'], Object.keys(EMERGENCY_FLAGS)),
   operate_flags: onFlags(['GetParameters', 'GetParameterHistory', 'PutParameter'], FLAG_NAMES),
@@ -215,6 +218,7 @@ const READER_GRANTS = [
 /** The emergency stop, and what closes the gate when the function that stops does not answer. */
 const EMERGENCY_GRANTS = [
   'call_emergency_stop',
+  'read_carried_trips',
   'close_flags',
   'declare_emergency',
   'close_latch',

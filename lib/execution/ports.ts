@@ -13,6 +13,7 @@ const REJECTION_CODES = {
   would_trigger: 'the stop would trigger at once', // -2021
   nothing_to_reduce: 'the account holds nothing on that side', // -2022, -4118
   filters: 'price or quantity breaks a filter: read the filters again', // -1111, -4003, -4005, -4014, -4164, …
+  position_mode: 'the account is in hedge mode', // -4061
   insufficient_margin: 'the margin does not suffice', // -2019, -2027 (leverage bracket)
   close_stop_exists: 'a close-position stop is there, and the exchange takes no second one', // -4130
   too_many_stops: 'the symbol has as many stops as it may have', // -4045

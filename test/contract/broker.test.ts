@@ -7,7 +7,9 @@ import { startSimulatedExchange } from '../../local/exchange/simulated-exchange.
 import { BROKER_TERMS, brokerMarket } from '../support/execution/broker-market.ts';
 import { Environment } from '../support/sim/kernel/environment.ts';
 import { FaultPlan } from '../support/sim/kernel/fault-plan.ts';
+import { CandleBook } from '../support/sim/world/candle-book.ts';
 import { EXCHANGE_ORIGIN, exchangeTransport } from '../support/sim/world/exchange-port.ts';
+import { IncomeBook } from '../support/sim/world/income-book.ts';
 import { describeBrokerContract } from './broker.ts';
 
 const { depositMicroUsdt, impactBps, takerFeeBps, fundingRatePer8h } = BROKER_TERMS;
@@ -52,7 +54,7 @@ describeBrokerContract('live, on the exchange of the simulation', {
     const core = new ExchangeCore({ market: brokerMarket, clock, account });
     const transport = exchangeTransport(
       undisturbed(clock),
-      core,
+      { core, candles: new CandleBook(brokerMarket), income: new IncomeBook() },
       { sent: () => undefined, answered: () => undefined },
       () => false,
     );

@@ -248,6 +248,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   approver: [...READ_ALL, ...callOf('approve')],
   emergency: [
     ...callOf('emergency-stop'),
+    `ssm:GetParameters ${flag('CIRCUIT_BREAKER_TRIGGERED')}`,
     ...CLOSE_FLAGS,
     `ssm:PutParameter ${flag('EMERGENCY_MODE')}`,
     CLOSE_LATCH,

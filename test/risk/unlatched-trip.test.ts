@@ -20,6 +20,7 @@ import {
   tickBreaker,
   type UnlatchedTrips,
 } from '../../lib/risk/use-cases/circuit-breaker.ts';
+import { closeGate } from '../../lib/risk/use-cases/close-gate.ts';
 import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
 import { CARRYING_FLAG, refusesToDrop } from '../../lib/risk/use-cases/unlatched-trip.ts';
 import { beHealthy, START_MS } from '../support/trading/healthy-scope.ts';
@@ -120,6 +121,30 @@ describe('a trip that cannot be written', () => {
     await stage.healthyMinute();
     await stage.tick();
     expect((await stage.gate()).latch).toBe('ARMED');
+  });
+});
+
+describe('the last resort of a stop', () => {
+  it('leaves a carried trip in its flag, so that it is latched later', async () => {
+    const stage = await trippedOver(() => () => Promise.reject(unavailable()), { unlatched: undefined });
+    const before = await stage.carrying();
+    const risk = { closeLatch: () => Promise.reject(unavailable()) };
+    const closed = await closeGate({ flags: stage.flags, risk }, [scope], {});
+    expect(closed.failures).toEqual(['latch (live): no answer']);
+    expect(await stage.carrying()).toEqual(before);
+    await expectLatchedByNextTick(stage);
+  });
+
+  it.each(['unreadable', 'failing'])('closes the flag all the same while reading is %s', async (how) => {
+    const flags = createMemoryFlagStore({ CIRCUIT_BREAKER_TRIGGERED: 'false' });
+    const reading = { kind: 'unreadable', message: 'AccessDenied' } as const;
+    const blind = async () => {
+      if (how === 'failing') throw unavailable();
+      return new Map([[CARRYING_FLAG, reading]]);
+    };
+    const risk = { closeLatch: async () => 'closed' as const };
+    expect((await closeGate({ flags: { ...flags, read: blind }, risk }, [scope], {})).failures).toEqual([]);
+    expect((await flags.read([CARRYING_FLAG])).get(CARRYING_FLAG)).toEqual({ kind: 'text', text: 'true' });
   });
 });
 

@@ -395,4 +395,13 @@ describe('the emergency stop', { timeout: 120_000 }, () => {
       expect([name, await flagOf(name)]).toEqual([name, { kind: 'text', text }]);
     expect(await risk.readGate(SCOPE)).toMatchObject({ latch: 'TRIPPED' });
   });
+
+  it('leaves a trip that is not latched yet in its flag when the function is broken', async () => {
+    await putParameter(functionUrlParameter(STAGE, 'emergency-stop'), 'http://127.0.0.1:9/');
+    const carrying = 'true live 7 drawdown';
+    await flags().write('CIRCUIT_BREAKER_TRIGGERED', carrying);
+    await qtrader('erin', 'emergency-stop', '--reason', 'a test');
+    expect(await flagOf('CIRCUIT_BREAKER_TRIGGERED')).toEqual({ kind: 'text', text: carrying });
+    expect(await flagOf('EMERGENCY_MODE')).toEqual({ kind: 'text', text: 'true' });
+  });
 });

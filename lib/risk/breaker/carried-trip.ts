@@ -39,8 +39,11 @@ export const carriedCauses = (text: string | undefined, scope: Scope, epoch: num
  */
 export function closedText(text: string | undefined, scope: Scope, own: CarriedTrip | undefined): string {
   const others = carriedTrips(text).filter((trip) => trip.scope !== scope);
-  const trips = [...others, ...(own === undefined ? [] : [own])];
-  return ['true', ...trips.map(({ scope: of, epoch, codes }) => `${of} ${epoch} ${codes.join(',')}`)].join(
-    ' ',
-  );
+  return textOf([...others, ...(own === undefined ? [] : [own])]);
 }
+
+const textOf = (trips: readonly CarriedTrip[]): string =>
+  ['true', ...trips.map(({ scope, epoch, codes }) => `${scope} ${epoch} ${codes.join(',')}`)].join(' ');
+
+/** What closes the flag without dropping a trip that it carries. @param text undefined: it could not be read */
+export const stillClosedText = (text: string | undefined): string => textOf(carriedTrips(text));

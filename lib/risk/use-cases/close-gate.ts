@@ -1,9 +1,11 @@
 // The last resort of a stop: closes flags and latches directly, each on its own, when the function that stops does not answer. It
-// reads nothing that the emergency policy does not allow.
+// reads nothing but the flag that may carry a trip, and closes that one too where it cannot be read.
 import { messageOf } from '../../core/message-of.ts';
+import { stillClosedText } from '../breaker/carried-trip.ts';
 import { CLOSED_FLAGS } from '../breaker/transition-types.ts';
 import type { Scope } from '../gate.ts';
 import type { FlagStore, RiskStore } from '../ports.ts';
+import { CARRYING_FLAG } from './unlatched-trip.ts';
 
 export interface ClosedGate {
   /** One line each. */
@@ -28,8 +30,9 @@ export async function closeGate(
   await Promise.all([
     ...Object.entries({ ...texts, ...CLOSED_FLAGS }).map(([name, text]) =>
       attempt(name, async () => {
-        await flags.write(name, text);
-        return `${name} is ${text}`;
+        const closed = name === CARRYING_FLAG ? await closingText(flags) : text;
+        await flags.write(name, closed);
+        return `${name} is ${closed}`;
       }),
     ),
     ...scopes.map((scope) =>
@@ -41,4 +44,11 @@ export async function closeGate(
     ),
   ]);
   return { done, failures };
+}
+
+/** A database that takes no trip may take no latch either: what the flag carries is then all that is left of one. */
+async function closingText(flags: FlagStore): Promise<string> {
+  const readings = await flags.read([CARRYING_FLAG]).catch(() => undefined);
+  const reading = readings?.get(CARRYING_FLAG);
+  return stillClosedText(reading?.kind === 'text' ? reading.text : undefined);
 }

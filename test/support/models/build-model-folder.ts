@@ -1,6 +1,5 @@
 // Builds a complete model store (models, manifests with golden vectors, ensemble, pointer) of small nets that follow the RSI:
 // they lean to BUY above 50 and to SELL below, tabular and sequence nets alike, each with its own gain.
-import { createHash } from 'node:crypto';
 import type { ObjectStore } from '../../../lib/core/ports.ts';
 import {
   FEATURE_COUNT,
@@ -17,8 +16,8 @@ import {
   POINTER_KEY,
 } from '../../../lib/models/ensemble.ts';
 import type { ModelManifest } from '../../../lib/models/manifest.ts';
-import { OUTPUT_COLUMNS } from '../../../lib/models/model-output.ts';
 import { answerLinear, buildLinearModel, INPUT_NAME, type LinearNet, OUTPUT_NAME } from './build-model.ts';
+import { describeModel, sha256Of } from './describe-model.ts';
 
 export interface MemberPlan {
   readonly name: string;
@@ -51,7 +50,6 @@ interface ModelFolderPlan {
 }
 
 const VERSION = 'v20240728_000000';
-const GOLDEN_ROWS = 32;
 const LABEL: Ensemble['label'] = {
   kind: 'triple_barrier',
   horizonBars: 12,
@@ -107,7 +105,8 @@ async function writeModel(
   const net = rsiNet(kind, gain);
   const bytes = plan.bytes ?? buildLinearModel(net);
   const golden = plan.golden ?? ((input, rows) => answerLinear(net, input, rows));
-  const complete = describeModel({ name, version, kind, bytes, label, golden });
+  const names = { input: INPUT_NAME, output: OUTPUT_NAME };
+  const complete = describeModel({ name, version, kind, bytes, label, golden, names });
   const manifest = toJson(plan.manifest === undefined ? complete : plan.manifest(complete));
   await store.put(manifestKey({ name, version }), manifest);
   const put = await store.put(modelKey({ name, version }), bytes);
@@ -115,66 +114,7 @@ async function writeModel(
   return { name, version, sha256: sha256Of(bytes), manifestSha256: sha256Of(manifest), versionId, weight };
 }
 
-function describeModel(model: {
-  name: string;
-  version: string;
-  kind: MemberPlan['kind'];
-  bytes: Uint8Array;
-  label: Ensemble['label'];
-  golden: NonNullable<MemberPlan['golden']>;
-}): ModelManifest {
-  const { name, version, kind, bytes, label, golden } = model;
-  const input = goldenInput(kind);
-  return {
-    schemaVersion: 1,
-    name,
-    version,
-    file: 'model.onnx',
-    sha256: sha256Of(bytes),
-    bytes: bytes.length,
-    opset: { 'ai.onnx': 17, 'ai.onnx.ml': 3 },
-    input:
-      kind === 'tabular'
-        ? { kind, name: INPUT_NAME, columns: [...FEATURE_NAMES] }
-        : { kind, name: INPUT_NAME, columns: [...SEQUENCE_COLUMNS], steps: SEQUENCE_STEPS },
-    output: { name: OUTPUT_NAME, columns: [...OUTPUT_COLUMNS] },
-    featureSetHash: FEATURE_SET_HASH,
-    label,
-    training: {
-      fromMs: 1_714_348_800_000,
-      toMs: 1_722_124_800_000,
-      symbols: ['BTCUSDT'],
-      rows: 25_920,
-      embargoBars: 12,
-      seed: 7,
-      datasetSha256: '0'.repeat(64),
-    },
-    metrics: { folds: [], outOfFold: null },
-    calibration: { kind: 'none' },
-    libraries: { test: '1' },
-    goldenVectors: {
-      rows: GOLDEN_ROWS,
-      inputsBase64: encodeFloats(input),
-      answers: golden(input, GOLDEN_ROWS),
-    },
-  };
-}
-
-/** Deterministic rows over the range of an RSI, so that every net gives 32 different answers. */
-function goldenInput(kind: MemberPlan['kind']): Float32Array {
-  const values = kind === 'tabular' ? FEATURE_COUNT : SEQUENCE_STEPS * SEQUENCE_COLUMNS.length;
-  return Float32Array.from({ length: GOLDEN_ROWS * values }, (_, index) => (index * 7.3) % 100);
-}
-
-/** float32 little-endian, base64, as manifests hold them. */
-function encodeFloats(values: Float32Array): string {
-  const buffer = Buffer.alloc(values.length * 4);
-  for (const [index, value] of values.entries()) buffer.writeFloatLE(value, index * 4);
-  return buffer.toString('base64');
-}
-
 export const toJson = (document: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(document));
-const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 /** The usual members, their manifests saying what they were trained on. */
 export const membersTrainedOn = (training: { fromMs: number; toMs: number; symbols: string[] }) =>

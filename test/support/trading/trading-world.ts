@@ -106,9 +106,9 @@ export const requestOf = (over: Partial<ExecuteRequest> = {}): ExecuteRequest =>
 });
 
 /** Activates the ensemble of the signals. */
-export async function putEnsemble(objects: ObjectStore): Promise<void> {
+export async function putEnsemble(objects: ObjectStore, active = ensemble): Promise<void> {
   const put = (key: string, value: unknown) => objects.put(key, Buffer.from(JSON.stringify(value)));
-  await put(ensembleKey(ENSEMBLE_ID), ensemble);
+  await put(ensembleKey(ENSEMBLE_ID), active);
   await put(POINTER_KEY, { ensembleId: ENSEMBLE_ID });
 }
 

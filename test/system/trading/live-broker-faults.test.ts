@@ -295,6 +295,18 @@ describe('preparing a symbol', () => {
     });
   });
 
+  it('looks at the mode again once an order was refused for it', async () => {
+    expect(await broker.prepare('BTCUSDT')).toMatchObject({ ok: true });
+    simulated.external.changeModes({ dualSidePosition: true });
+    expect(await enter()).toMatchObject({ outcome: 'rejected', code: 'position_mode' });
+    expect(await broker.prepare('BTCUSDT')).toMatchObject({
+      ok: false,
+      error: { code: 'refused', message: expect.stringContaining('hedge mode') },
+    });
+    simulated.external.changeModes({ dualSidePosition: false });
+    expect(await broker.prepare('BTCUSDT')).toMatchObject({ ok: true });
+  });
+
   it('takes an account that pays its fees in BNB: fees are valued in their own asset', async () => {
     await simulated.close();
     await start({ feeBurn: true });

@@ -40,6 +40,11 @@ export class AccountSettings {
     this.#marginMode = marginMode;
   }
 
+  /** They are not as they were when they were read. */
+  forgetModes(): void {
+    this.#modesVerified = false;
+  }
+
   async prepare(symbol: string): Promise<Answer<void>> {
     const modes = await this.#verifyModes();
     if (!modes.ok) return modes;

@@ -30,9 +30,11 @@ export function createLiveBroker(options: LiveBrokerOptions): Broker {
   return {
     scope: 'live',
     prepare: (symbol) => settings.prepare(symbol),
-    submit: (approved, wanted = {}) => {
+    submit: async (approved, wanted = {}) => {
       RiskApproved.verify(approved);
-      return orders.submit(approved.order, wanted.stillWanted);
+      const submission = await orders.submit(approved.order, wanted.stillWanted);
+      if (submission.outcome === 'rejected' && submission.code === 'position_mode') settings.forgetModes();
+      return submission;
     },
     find: async (order) => toAnswer(await orders.find(order)),
     openOrders: () => read({ path: 'openOrders', weight: 40 }, readOpenOrders),

@@ -83,6 +83,7 @@ const REJECTION_OF_REFUSAL: Readonly<Record<number, RejectionCode>> = {
   [-2028]: 'insufficient_margin',
   [-4050]: 'insufficient_margin',
   [-4051]: 'insufficient_margin',
+  [-4061]: 'position_mode',
   [-4130]: 'close_stop_exists',
   [-2026]: 'too_many_stops',
   [-4045]: 'too_many_stops',

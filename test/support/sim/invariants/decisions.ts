@@ -17,6 +17,9 @@ const SOUND: ReadonlySet<DecisionOutcome> = new Set([
     'order_rate',
     'price_collar',
     'exit_rejected',
+    // A contract that ends, or has ended.
+    'settles_soon',
+    'not_listed',
   ] as const),
 ]);
 const OPEN_MS = 16 * MINUTE_MS;

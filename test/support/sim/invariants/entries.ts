@@ -9,6 +9,7 @@ import type { BookLimits, GateItem } from '../../../../lib/risk/gate.ts';
 import { LEVEL_LIMITS } from '../../../../lib/risk/level.ts';
 import type { EquitySnapshot } from '../../../../lib/risk/records.ts';
 import { OPEN_FLAGS } from '../../../../local/rehearsal/open-flags.ts';
+import type { Environment } from '../kernel/environment.ts';
 import type { SentRequest } from '../world/exchange-port.ts';
 import { LEVEL, type Stage } from '../world/stage.ts';
 import { FLAGS_LAG_MS } from '../world/store-ports.ts';
@@ -17,6 +18,9 @@ import type { Register } from './register.ts';
 const REFUSED_FOR_ITS_TIME = -1021;
 /** Between asking for the flags and asking the gate. */
 const SLACK_MS = 100;
+/** The oldest answer that an entry may rest on. */
+const READ_LATE_MS = 25_000;
+const HEDGED = -4061;
 const ORDER_PATH = '/fapi/v1/order';
 
 export class EntryWatch {
@@ -26,6 +30,9 @@ export class EntryWatch {
   readonly #entryOfDecision = new Map<string, string>();
   readonly #sent = new Map<string, number>();
   readonly #snapshots: EquitySnapshot[] = [];
+  readonly #ensembleOfRun = new Map<string, string | null | undefined>();
+  /** When an order of an environment was last refused for it. */
+  readonly #toldOfHedgeMode = new Map<string, number>();
   #gate: GateItem | undefined;
   #closedSinceMs: number | undefined;
   /** undefined while a gate is closed, but for the lease. */
@@ -91,13 +98,43 @@ export class EntryWatch {
     if (path !== ORDER_PATH || parameters.get('reduceOnly') === 'true') return;
     this.#checkGates(id, environment.clockOffsetMs, SEND_WINDOW_MS, 'leaves');
     this.#checkOrigin(id, environment.nowMs());
-    const unsoundSinceMs = this.#stage.ensembleUnsoundSinceMs ?? Number.POSITIVE_INFINITY;
-    const startedAtMs = environment.invocation?.startedAtMs ?? 0;
+    this.#checkEnsemble(id, environment);
+    this.#checkContract(parameters.get('symbol')!, environment);
+  }
+
+  #checkContract(symbol: string, { invocation, name }: Environment): void {
+    const { endsAtMs, hedgedSinceMs } = this.#stage;
+    const startedAtMs = invocation?.startedAtMs ?? 0;
+    const ends = endsAtMs.get(symbol);
+    this.#register.check(
+      'not_ending',
+      ends === undefined || startedAtMs - ends.announcedAtMs < READ_LATE_MS,
+      () => `entry of ${symbol}, ${startedAtMs - ends!.announcedAtMs} ms after its end was announced`,
+    );
+    this.#register.check(
+      'one_way',
+      hedgedSinceMs === undefined || (this.#toldOfHedgeMode.get(name) ?? 0) < hedgedSinceMs,
+      () => `${name} enters ${symbol} although it was told of the hedge mode`,
+    );
+  }
+
+  #checkEnsemble(id: string, { invocation }: Environment): void {
+    const { active } = this.#stage;
+    const of = this.#orders.get(id)?.ensembleId;
+    const { key = '', startedAtMs = 0 } = invocation ?? {};
+    const before = this.#ensembleOfRun.get(key) ?? of;
+    this.#ensembleOfRun.set(key, of);
+    this.#register.check(
+      'immutable_bar',
+      of === before,
+      () => `${key} enters by ensemble ${before}, and ${id} by ${of}`,
+    );
     this.#register.check(
       'sound_ensemble',
       // Read once, when the run begins.
-      startedAtMs < unsoundSinceMs,
-      () => `entry ${id} leaves a run that has begun ${startedAtMs - unsoundSinceMs} ms after it was not`,
+      of === active.id || (startedAtMs < active.sinceMs && of === active.before),
+      () =>
+        `entry ${id} of ${of} leaves a run that has begun ${startedAtMs - active.sinceMs} ms after ${active.id} was active`,
     );
   }
 
@@ -107,6 +144,8 @@ export class EntryWatch {
     if (id === null) return;
     // Refused unread: the one case in which it may be sent again.
     if (status !== 200 && body.includes(`"code":${REFUSED_FOR_ITS_TIME}`)) this.#sent.delete(id);
+    if (body.includes(`"code":${HEDGED}`))
+      this.#toldOfHedgeMode.set(environment.name, this.#stage.timeline.nowMs);
     const isEntry = path === ORDER_PATH && parameters.get('reduceOnly') !== 'true';
     if (isEntry && status === 200 && environment !== undefined)
       this.#checkGates(id, environment.clockOffsetMs, SEND_WINDOW_MS + ENTRY_WINDOW_MS + 1_000, 'is taken');

@@ -12,7 +12,7 @@ import type {
   TradeRecord,
 } from '../../../../lib/risk/records.ts';
 import { CARRYING_FLAG } from '../../../../lib/risk/use-cases/unlatched-trip.ts';
-import type { Fault } from '../kernel/fault-plan.ts';
+import { FAULT_KINDS, type Fault } from '../kernel/fault-plan.ts';
 import type { FinishedRun } from '../world/lambda.ts';
 import { SCOPE, type Stage, wasOutSince } from '../world/stage.ts';
 import type { Register } from './register.ts';
@@ -195,7 +195,11 @@ export class LatchWatch {
       case 'operator':
         return hasRecent(2 * MINUTE_MS, BY_HAND);
       case 'reconciliation':
-        return hasRecent(EXPLAINS_MS, OTHERS) || since(EXPLAINS_MS).some(isFalseRow);
+        return (
+          hasRecent(EXPLAINS_MS, OTHERS) ||
+          hasRecent(FUNDING_LATE_MS, FUNDING_LATE) ||
+          since(EXPLAINS_MS).some(isFalseRow)
+        );
       case 'unprotected_position':
         return hasRecent(EXPLAINS_MS, OTHERS) || isOut || this.#isAnyDisturbed(atMs, 8 * MINUTE_MS);
       case 'position_manager_silent':
@@ -214,7 +218,7 @@ export class LatchWatch {
       case 'daily_loss':
         return this.#snapshots.slice(-2).some(({ equityMicroUsdt }) => equityMicroUsdt < 9_300_000_000);
       default:
-        return isDisturbed('infer', EXPLAINS_MS);
+        return isDisturbed('infer', EXPLAINS_MS) || hasRecent(EXPLAINS_MS, OBJECTS);
     }
   }
 
@@ -235,6 +239,9 @@ export class LatchWatch {
   }
 }
 
+/** A row that appears two hours late is missed first, and then one too many. */
+const FUNDING_LATE_MS = 150 * MINUTE_MS;
+const FUNDING_LATE: ReadonlySet<string> = new Set(['funding_late']);
 /** A row that says something else than what happened, and of which no other row says the contrary. */
 const isFalseRow = ({ kind, key }: Fault): boolean => kind === 'odd_row' && /userTrades|income/.test(key);
 const BY_HAND: ReadonlySet<string> = new Set(['tripped_by_hand', 'emergency_stop']);
@@ -247,6 +254,8 @@ const OTHERS: ReadonlySet<string> = new Set([
     'transferred',
     'rebated',
     'stop_set_by_hand',
+    'contract_ended',
+    'contract_rescaled',
   ],
 ]);
 const SILENCE: ReadonlySet<string> = new Set([
@@ -257,6 +266,8 @@ const SILENCE: ReadonlySet<string> = new Set([
   'outage',
   'table_out',
 ]);
+/** Without models, or the ensemble that names them, few or none vote. */
+const OBJECTS: ReadonlySet<string> = new Set([...FAULT_KINDS.objects, ...FAULT_KINDS.models]);
 /** It may last for six minutes. */
 const TABLE_OUT: ReadonlySet<string> = new Set(['table_out']);
 const REFUSALS: ReadonlySet<string> = new Set([
@@ -281,5 +292,8 @@ const REFUSALS: ReadonlySet<string> = new Set([
     'frozen',
     'late_effect',
     'contract_halted',
+    'contract_ended',
+    'contract_rescaled',
+    'hedge_mode',
   ],
 ]);

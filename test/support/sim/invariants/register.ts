@@ -7,6 +7,12 @@ export const INVARIANTS = {
   sound_ensemble:
     'no entry leaves while the active ensemble is another one than that of its signal, or cannot be read',
   one_order: 'a decision leads to one entry at most',
+  nothing_stale:
+    'a signal is of a closed bar, of candles as the exchange has them, without a gap in the hour and of one scale; one that acts has their features to the bit',
+  proven_models: 'no model votes whose objects are not those that the ensemble names',
+  immutable_bar: 'a signal is written once, and the entries of a run are of one ensemble',
+  not_ending: 'no entry leaves for a contract that is known to end within a day',
+  one_way: 'no entry leaves an environment that was told of the hedge mode, while the account is in it',
   sent_once: 'no order is sent a second time once the exchange may have read it',
   protected:
     'a position of ours has its stop, or is gone, after two undisturbed runs of the position manager',

@@ -10,7 +10,11 @@ import { DEPOSIT_USDT, SCOPE, type Stage } from '../world/stage.ts';
 import type { Register } from './register.ts';
 
 const CENT = 10_000;
-const MOVES_DEPOSIT: ReadonlySet<FaultKind> = new Set([...FAULT_KINDS.others, ...FAULT_KINDS.answers]);
+const MOVES_DEPOSIT: ReadonlySet<FaultKind> = new Set([
+  ...FAULT_KINDS.others,
+  ...FAULT_KINDS.answers,
+  ...FAULT_KINDS.exchange,
+]);
 
 /** @param entriesInQuiet how many were made since the faults had stopped and every gate was open */
 export async function checkSettled(stage: Stage, register: Register): Promise<void> {

@@ -28,6 +28,19 @@ export const FAULT_KINDS = {
   objects: ['ensemble_torn', 'ensemble_swapped'],
   rollout: ['level_changed', 'level_torn'],
   contracts: ['contract_halted', 'leverage_changed'],
+  candles: [
+    'candle_left_out',
+    'candle_late',
+    'candle_duplicated',
+    'candle_zeroed',
+    'candle_rescaled',
+    'candle_open',
+    'candle_missing',
+    'candle_revised',
+    'candle_spiked',
+  ],
+  exchange: ['funding_late', 'funding_twice', 'contract_ended', 'contract_rescaled', 'hedge_mode'],
+  models: ['model_torn', 'model_swapped', 'model_gone', 'models_broken'],
 } as const;
 
 export type FaultGroup = keyof typeof FAULT_KINDS;

@@ -21,6 +21,8 @@ const RUNS = 'lib/execution/use-cases/positions/record-run.ts';
 const TRANSITION = 'lib/risk/breaker/transition.ts';
 const TRADING = 'lib/risk/breaker/trading-conditions.ts';
 const BREAKER = 'lib/risk/use-cases/circuit-breaker.ts';
+const GRID = 'lib/market/grid.ts';
+const LOAD = 'lib/models/use-cases/load-model.ts';
 
 const LEASE_CONDITION =
   "{ path: ['leaseUntilMs'], between: [earliestMs, latestMs], denial: 'lease_not_active' },";
@@ -337,6 +339,144 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
         file: 'lib/execution/ledger/book-income.ts',
         from: '({ id, kind, atMs }) =>\n      !known.has(id) &&',
         to: "({ id, kind, atMs }) =>\n      kind !== 'funding' &&\n      !known.has(id) &&",
+      },
+    ],
+  },
+  {
+    name: 'entries are made by whatever ensemble has decided',
+    run: { seed: 6, days: hours(6), groups: ['objects'], weather: 'storm' },
+    mutations: [
+      {
+        file: 'lib/execution/use-cases/execute.ts',
+        from: 'if (request.ensembleId !== id) return',
+        to: 'if (id === "") return',
+      },
+      {
+        file: ENTER,
+        from: "if (signal.ensembleId !== ensemble.id) return 'ensemble_mismatch';",
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'a gap within the hour is filled and forgotten',
+    run: { seed: 2, days: hours(4), groups: ['candles'], weather: 'storm' },
+    mutations: [
+      {
+        file: GRID,
+        from: "if (seen.bar - seen.lastFilled < RECENT_BARS) return 'gap_recent';",
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'a candle that has not come yet is not missed',
+    run: { seed: 1, days: hours(4), groups: ['candles'], weather: 'storm' },
+    mutations: [
+      { file: GRID, from: 'if (newest !== lastOpenTimeMs)', to: 'if (!(newest <= lastOpenTimeMs))' },
+    ],
+  },
+  {
+    name: 'prices of two scales are put in one window',
+    run: { seed: 2, days: hours(4), groups: ['candles', 'process'], weather: 'storm' },
+    mutations: [{ file: GRID, from: "if (seen.scaleJumpInWindow) return 'price_scale_changed';", to: '' }],
+  },
+  {
+    name: 'candles that are known are not compared with what they have become',
+    run: { seed: 1, days: hours(4), groups: ['candles'], weather: 'storm' },
+    mutations: [
+      {
+        file: 'lib/market/use-cases/candle-windows.ts',
+        from: 'if (!areEqual(known, sliceSeries(newest, 0, overlap))) return undefined;',
+        to: 'void known;',
+      },
+    ],
+  },
+  {
+    name: 'the bar that is being formed is decided',
+    run: { seed: 6, days: hours(1), groups: ['candles'] },
+    mutations: [
+      {
+        file: 'lib/inference/use-cases/infer.ts',
+        from: 'const nowMs = serverTime.ok ? serverTime.value : startedAtMs;',
+        to: 'const nowMs = (serverTime.ok ? serverTime.value : startedAtMs) + BAR_MS;',
+      },
+      {
+        file: 'lib/adapters/binance/market/ccxt-market-data.ts',
+        from: 'Math.min(lastOpenTimeMs, closedOpenTimeMs)',
+        to: 'lastOpenTimeMs',
+      },
+    ],
+  },
+  {
+    name: 'the digests of a model are not looked at',
+    run: { seed: 5, days: hours(6), groups: ['models'], weather: 'storm' },
+    mutations: [
+      {
+        file: LOAD,
+        from: 'if (sha256 === named.manifestSha256) return undefined;',
+        to: 'if (sha256 !== undefined) return undefined;',
+      },
+      { file: LOAD, from: 'if (bytesProblem !== undefined) return', to: 'if (bytesProblem === null) return' },
+      {
+        file: 'lib/models/check-manifest.ts',
+        from: "for (const field of ['name', 'version', 'sha256'] as const)",
+        to: "for (const field of ['name', 'version'] as const)",
+      },
+    ],
+  },
+  {
+    name: 'a model that was proven once is not looked at again',
+    run: { seed: 1, days: hours(4), groups: ['models'], weather: 'storm' },
+    mutations: [
+      {
+        file: 'lib/models/use-cases/loaded-ensemble.ts',
+        from: 'if (previous?.fingerprint !== undefined) {',
+        to: 'if (previous?.fingerprint !== undefined) return previous;\n  if (previous?.fingerprint !== undefined) {',
+      },
+    ],
+  },
+  {
+    name: 'one model decides alone',
+    run: { seed: 1, days: hours(6), groups: ['models'], weather: 'storm' },
+    mutations: [
+      {
+        file: 'lib/inference/decide-votes.ts',
+        from: 'const ACTIVE_MODELS_MIN = 2;',
+        to: 'const ACTIVE_MODELS_MIN = 1;',
+      },
+    ],
+  },
+  {
+    name: 'contracts that end are entered',
+    run: { seed: 3, days: hours(4), groups: ['exchange'], weather: 'storm' },
+    mutations: [
+      {
+        file: 'lib/market/symbol-filters.ts',
+        from: "return isFar ? undefined : 'settles_soon';",
+        to: "return isFar || nowMs > 0 ? undefined : 'settles_soon';",
+      },
+    ],
+  },
+  {
+    name: 'income that is listed twice is booked twice',
+    run: { seed: 1, days: hours(9), groups: ['exchange'] },
+    mutations: [
+      {
+        file: 'lib/adapters/binance/account/account-history.ts',
+        from: 'for (const row of read.value.rows) rows.set(row.id, row);',
+        to: 'for (const row of read.value.rows) rows.set(row.id + " " + rows.size, row);',
+      },
+    ],
+  },
+  {
+    name: 'the position mode is read once and for good',
+    run: { seed: 1, days: hours(9), groups: ['exchange'] },
+    mutations: [
+      {
+        file: 'lib/adapters/binance/account/account-settings.ts',
+        from: '  forgetModes(): void {\n    this.#modesVerified = false;',
+        to: '  forgetModes(): void {\n    void this.#modesVerified;',
       },
     ],
   },

@@ -37,21 +37,23 @@ export interface RunMarket {
 
 const GENERATED_START_MS = Date.UTC(2024, 7, 5);
 const GENERATED_SYMBOLS = 4;
-const BARS_BEFORE = 60;
+/** Known before the run begins: what windows ask for, or a little. */
+const BARS_BEFORE = { windows: 1_020, little: 60 } as const;
 
 /** @param minutes of the run. Throws when the recorded candles are not there. */
 export async function openMarket(
   scenario: Scenario | undefined,
-  { seed, minutes }: { seed: number; minutes: number },
+  { seed, minutes, history }: { seed: number; minutes: number; history: keyof typeof BARS_BEFORE },
 ): Promise<RunMarket> {
-  const bars = BARS_BEFORE + Math.ceil(minutes / 5) + 12;
+  const before = BARS_BEFORE[history];
+  const bars = before + Math.ceil(minutes / 5) + 12;
   if (scenario === undefined) {
-    const fromMs = GENERATED_START_MS - BARS_BEFORE * BAR_MS;
+    const fromMs = GENERATED_START_MS - before * BAR_MS;
     const market = generateMarket({ seed, symbols: GENERATED_SYMBOLS, fromMs, bars });
     return { market, startMs: GENERATED_START_MS, outages: [] };
   }
   const { folder, symbols, startMs } = SCENARIOS[scenario];
-  const fromMs = startMs - BARS_BEFORE * BAR_MS;
+  const fromMs = startMs - before * BAR_MS;
   const loaded = await loadRecordedMarket({ folder, symbols, fromMs, toMs: fromMs + bars * BAR_MS });
   if (!loaded.ok) throw new Error(loaded.error);
   return { market: loaded.value, startMs, outages: outagesOf(loaded.value) };

@@ -11,13 +11,16 @@ import { Register, type Violation } from '../invariants/register.ts';
 import { ReservationWatch } from '../invariants/reservations.ts';
 import { RunWatch } from '../invariants/runs.ts';
 import { checkSettled } from '../invariants/settled.ts';
+import { SignalWatch } from '../invariants/signals.ts';
 import { type Fault, type FaultChoice, FaultPlan } from '../kernel/fault-plan.ts';
 import { Timeline } from '../kernel/timeline.ts';
+import { DECISION_SPELLS } from '../world/decision-spells.ts';
 import { type Drill, Drills } from '../world/drills.ts';
+import { ExchangeActs } from '../world/exchange-acts.ts';
 import { type FinishedRun, Lambda } from '../world/lambda.ts';
 import { People } from '../world/people.ts';
 import { Schedule } from '../world/schedule.ts';
-import { Spells } from '../world/spells.ts';
+import { SPELLS, Spells } from '../world/spells.ts';
 import { openStage, SCOPE, type Stage } from '../world/stage.ts';
 import { openMarket, type Scenario } from './scenarios.ts';
 
@@ -46,12 +49,19 @@ const MINUTES_PER_DAY = 1_440;
 export async function simulate(request: RunRequest): Promise<RunReport> {
   const { seed, days } = request;
   const minutes = WARM_MINUTES + days * MINUTES_PER_DAY + QUIET_MINUTES;
-  const { market, startMs, outages } = await openMarket(request.scenario, { seed, minutes });
+  const decides = decidesOnCandles(request) ? 'on_candles' : 'by_seed';
+  const history = decides === 'on_candles' ? 'windows' : 'little';
+  const { market, startMs, outages } = await openMarket(request.scenario, { seed, minutes, history });
   const timeline = new Timeline(startMs);
   const faults = new FaultPlan(seed, request);
-  const stage = await openStage({ timeline, faults }, { seed, market, outages, isUnkind: seed % 2 === 1 });
+  const isUnkind = seed % 2 === 1;
+  const stage = await openStage({ timeline, faults }, { seed, market, outages, isUnkind, decides });
   return new Run(stage, request).whole(days);
 }
+
+/** Candles and models cost a second a day: of the runs that name no groups, one in four has them. */
+const decidesOnCandles = ({ seed, groups }: RunRequest): boolean =>
+  groups === undefined ? seed % 4 === 0 : groups.has('candles') || groups.has('models');
 
 class Run {
   readonly #stage: Stage;
@@ -65,7 +75,9 @@ class Run {
   readonly #runs: RunWatch;
   readonly #lambda: Lambda;
   readonly #people: People;
-  readonly #spells: Spells;
+  readonly #spells: readonly Spells[];
+  readonly #acts: ExchangeActs;
+  readonly #signals: SignalWatch;
   readonly #seen: Record<string, number> = {};
 
   constructor(stage: Stage, request: RunRequest) {
@@ -77,7 +89,15 @@ class Run {
     );
     this.#lambda = new Lambda(stage, (finished) => this.#finished(finished));
     this.#people = new People(stage, this.#lambda, (line) => this.#tell(line));
-    this.#spells = new Spells(stage, this.#people.touchedAtMs, (line) => this.#tell(line));
+    const { touchedAtMs } = this.#people;
+    const tell = (line: string) => this.#tell(line);
+    const lists = [
+      { spells: SPELLS, label: 'spell' },
+      ...(stage.decides === 'on_candles' ? [{ spells: DECISION_SPELLS, label: 'decision spell' }] : []),
+    ];
+    this.#spells = lists.map((list) => new Spells(stage, touchedAtMs, tell, list));
+    this.#acts = new ExchangeActs(stage, touchedAtMs, tell);
+    this.#signals = new SignalWatch(stage, this.#register);
     this.#entries = new EntryWatch(stage, this.#register);
     this.#protection = new ProtectionWatch(stage, this.#register, this.#people.touchedAtMs);
     this.#latch = new LatchWatch(stage, this.#register);
@@ -107,6 +127,7 @@ class Run {
             JSON.stringify('causes' in after.breaker ? after.breaker.causes : ''),
           );
       },
+      signalStored: (signal, by) => this.#signals.stored(signal, by),
       flagsMoved: () => this.#entries.gatesMoved(),
       recordWritten: (key, value) => {
         this.#entries.recordWritten(key, value);
@@ -140,7 +161,8 @@ class Run {
       schedule.minute(minuteMs);
       await this.#people.minute(minuteMs);
       await drilled.minute(minuteMs);
-      this.#spells.minute(minuteMs);
+      for (const spells of this.#spells) spells.minute(minuteMs);
+      this.#acts.minute(minuteMs);
       await timeline.runUntil(minuteMs + MINUTE_MS - 1);
       this.#protection.look();
     }
@@ -153,7 +175,8 @@ class Run {
   }
 
   async #quiet(): Promise<void> {
-    await this.#spells.end();
+    for (const spells of this.#spells) await spells.end();
+    this.#acts.quiet();
     this.#stage.outage = { paths: [], untilMs: 0 };
     for (const symbol of this.#stage.symbols)
       this.#stage.core.external.changeMark({ symbol, offsetBps: null });

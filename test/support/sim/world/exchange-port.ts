@@ -9,6 +9,8 @@ import { parametersOf } from '../../../../local/exchange/signed-request.ts';
 import { between, type Draw, oneOf } from '../kernel/draws.ts';
 import type { Environment, StepFault } from '../kernel/environment.ts';
 import type { FaultKind } from '../kernel/fault-plan.ts';
+import { type CandleBook, drawLie, KLINES_PATH } from './candle-book.ts';
+import { INCOME_PATH, type IncomeBook } from './income-book.ts';
 
 export interface SentRequest {
   readonly method: string;
@@ -34,10 +36,17 @@ class TornConnection extends Error {
 }
 const torn = () => new TornConnection();
 
+/** The exchange, and how it lists what it knows. */
+export interface ExchangeSide {
+  readonly core: ExchangeCore;
+  readonly candles: CandleBook;
+  readonly income: IncomeBook;
+}
+
 /** @param isOut whether the exchange does not answer at all on this path */
 export function exchangeTransport(
   environment: Environment,
-  core: ExchangeCore,
+  { core, candles, income }: ExchangeSide,
   watch: ExchangeWatch,
   isOut: (method: string, path: string) => boolean,
 ): Transport {
@@ -52,10 +61,13 @@ export function exchangeTransport(
     };
     const parameters = parametersOf(request);
     const sent = { method, path, parameters, environment };
-    const carry = (fault: AnswerFault | undefined) => () => {
+    const carry = (fault: AnswerFault | undefined, lie?: Parameters<CandleBook['answer']>[2]) => () => {
       if (isOut(method, path)) return unavailable();
       const answer = new MemoryAnswer(core.nowMs());
-      core.handle(request, answer, fault);
+      if (path === KLINES_PATH) answerCandles(core, candles, { request, answer, fault, lie });
+      else core.handle(request, answer, fault);
+      if (path === INCOME_PATH && fault === undefined && answer.status === 200)
+        answer.text = income.answer(answer.text, core.nowMs());
       watch.answered(sent, answer.status, answer.text);
       if (answer.isTorn) throw torn();
       return answer.response();
@@ -66,6 +78,10 @@ export function exchangeTransport(
       `${method} ${path}`,
       carry(undefined),
       (draw, share) => {
+        if (path === KLINES_PATH && draw() < CANDLE_SHARE) {
+          const kind = drawLie(draw);
+          return draw() < share * LIES ? { kind, effect: carry(undefined, { kind, draw }) } : undefined;
+        }
         const drawn = isWrite ? writeFault(draw, share, parameters) : readFault(draw, share);
         if (drawn === undefined) return undefined;
         const { kind, fault, delayMs = 0 } = drawn;
@@ -80,6 +96,32 @@ export function exchangeTransport(
 function partsOf(url: string): [path: string, rawQuery: string] {
   const [address, query = ''] = url.split('?', 2);
   return [address!.slice(EXCHANGE_ORIGIN.length), query];
+}
+
+/** Of the answers with candles, those that are judged as such; and how much oftener than other answers they are wrong. */
+const CANDLE_SHARE = 0.5;
+const LIES = 8;
+
+function answerCandles(
+  core: ExchangeCore,
+  candles: CandleBook,
+  asked: {
+    readonly request: ExchangeRequest;
+    readonly answer: MemoryAnswer;
+    readonly fault: AnswerFault | undefined;
+    readonly lie: Parameters<CandleBook['answer']>[2];
+  },
+): void {
+  const { request, answer, fault, lie } = asked;
+  const symbol = request.query.get('symbol') ?? '';
+  const limit = Number(request.query.get('limit'));
+  const nowMs = core.nowMs();
+  const query = new URLSearchParams(request.query);
+  query.set('limit', String(limit + candles.absentOf(symbol, nowMs)));
+  core.handle({ ...request, query }, answer, fault);
+  const isTrue = fault === undefined || fault.kind === 'late';
+  if (answer.status === 200 && !answer.isTorn && isTrue)
+    answer.text = candles.answer(answer.text, { symbol, limit, nowMs }, lie);
 }
 
 /** It never arrives. */

@@ -1,5 +1,5 @@
 // The functions of the product as they are composed for AWS, over the simulated ports: handlers, use cases and the exchange's client
-// are the real ones. Only infer stands for another: it decides by the seed, since models are too slow for thousands of days.
+// are the real ones. Infer decides by the seed, which costs nothing, or on the exchange's candles with models that do.
 import { createCircuitBreakerHandler } from '../../../../functions/circuit-breaker/handler.ts';
 import { createExecuteHandler } from '../../../../functions/execute/handler.ts';
 import { createInferHandler } from '../../../../functions/infer/handler.ts';
@@ -26,6 +26,7 @@ import { openKeyedBroker } from '../../../../lib/runtime/compose/exchange/keyed-
 import type { Environment } from '../kernel/environment.ts';
 import { EXCHANGE_ORIGIN, exchangeTransport } from './exchange-port.ts';
 import { inferBySeed } from './infer-by-seed.ts';
+import { openInferOnCandles } from './infer-on-candles.ts';
 import { DEPOSIT_USDT, SCOPE, type Stage, watchedRisk } from './stage.ts';
 import { flagPort, signalPort, throughSteps, unlessOut } from './store-ports.ts';
 
@@ -85,7 +86,10 @@ export function openFunction(stage: Stage, name: FunctionName, environment: Envi
     case 'infer':
       return createInferHandler({
         ...closed,
-        inferShard: (shard) => inferBySeed(stage, ports, environment, shard),
+        inferShard:
+          stage.decides === 'on_candles'
+            ? openInferOnCandles(stage, ports, environment)
+            : (shard) => inferBySeed(stage, ports, environment, shard),
       });
     case 'execute': {
       const dependencies = {
@@ -153,7 +157,7 @@ function openPorts(stage: Stage, environment: Environment) {
     },
     random: stage.faults.drawAt(`retries of ${environment.name}`),
     address: new RequestBudget(2_400),
-    transport: exchangeTransport(environment, stage.core, watch, isOut),
+    transport: exchangeTransport(environment, stage, watch, isOut),
   };
   const market = createCcxtMarketData({ ...connection, exchange: 'binanceusdm' });
   let opened: Promise<Broker> | undefined;
@@ -168,9 +172,11 @@ function openPorts(stage: Stage, environment: Environment) {
   const flagsMoved = { nowMs, written: (name: string) => stage.watch.flagsMoved(name) };
   const told = {
     ...stage.signals,
-    put: (signal: Parameters<Stage['signals']['put']>[0]) => {
+    put: async (signal: Parameters<Stage['signals']['put']>[0]) => {
       stage.signalsWrittenAtMs.set(`${signal.symbol}@${signal.barOpenTimeMs}`, nowMs());
-      return stage.signals.put(signal);
+      const outcome = await stage.signals.put(signal);
+      if (outcome === 'written') stage.watch.signalStored(signal, environment);
+      return outcome;
     },
     putRun: (run: Parameters<Stage['signals']['putRun']>[0]) => {
       stage.signalsWrittenAtMs.set(`#${run.shard}/${run.shardCount}@${run.barOpenTimeMs}`, nowMs());

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { MINUTE_MS, SECOND_MS } from '../../../../lib/core/units.ts';
 import { ensembleKey, POINTER_KEY } from '../../../../lib/models/ensemble.ts';
 import { ExternalActError } from '../../../../local/exchange/external-acts.ts';
-import { ENSEMBLE_ID, ensemble, putEnsemble } from '../../trading/trading-world.ts';
+import { ENSEMBLE_ID, putEnsemble } from '../../trading/trading-world.ts';
 import { type Draw, oneOf } from '../kernel/draws.ts';
 import type { FaultKind } from '../kernel/fault-plan.ts';
 import { LEVEL, SCOPE, type Stage } from './stage.ts';
@@ -13,8 +13,10 @@ const SPELL_MS_MAX = 6 * MINUTE_MS;
 const OTHER_ENSEMBLE = 'e20240727_000000';
 const TORN = Buffer.from('{"ensembleId": "e');
 
-interface Spell {
+export interface Spell {
   readonly kind: FaultKind;
+  /** @default six minutes */
+  readonly msMax?: number;
   readonly begin: (stage: Stage, about: { symbol: string; draw: Draw; untilMs: number }) => Promise<void>;
   readonly end: (stage: Stage, symbol: string) => Promise<void>;
 }
@@ -32,9 +34,14 @@ async function putLevel(stage: Stage, level: string, about: object): Promise<voi
 }
 
 const soundEnsemble = async (stage: Stage): Promise<void> => {
-  await putEnsemble(stage.objects);
-  stage.ensembleUnsoundSinceMs = undefined;
+  await putEnsemble(stage.objects, stage.ensemble);
+  activate(stage, ENSEMBLE_ID);
 };
+
+/** @param id undefined: none can be read */
+function activate(stage: Stage, id: string | undefined): void {
+  stage.active = { id, sinceMs: stage.timeline.nowMs, before: stage.active.id };
+}
 const fullLevel = (stage: Stage) => putLevel(stage, 'FULL', { level: 'FULL' });
 
 function change(act: () => void): void {
@@ -45,7 +52,7 @@ function change(act: () => void): void {
   }
 }
 
-const SPELLS: readonly Spell[] = [
+export const SPELLS: readonly Spell[] = [
   {
     kind: 'table_out',
     async begin(stage, { untilMs }) {
@@ -58,7 +65,7 @@ const SPELLS: readonly Spell[] = [
   {
     kind: 'ensemble_torn',
     async begin(stage, { draw }) {
-      stage.ensembleUnsoundSinceMs = stage.timeline.nowMs;
+      activate(stage, undefined);
       await stage.objects.put(draw() < 0.5 ? POINTER_KEY : ensembleKey(ENSEMBLE_ID), TORN);
     },
     end: soundEnsemble,
@@ -66,10 +73,11 @@ const SPELLS: readonly Spell[] = [
   {
     kind: 'ensemble_swapped',
     async begin(stage, { draw }) {
-      stage.ensembleUnsoundSinceMs = stage.timeline.nowMs;
-      const other = { ...ensemble, ensembleId: OTHER_ENSEMBLE };
+      const other = { ...stage.ensemble, id: OTHER_ENSEMBLE };
       // Activated as another one, or its bytes in the place of the active one's.
-      if (draw() < 0.5) return void (await putJson(stage, ensembleKey(ENSEMBLE_ID), other));
+      const isActivated = draw() >= 0.5;
+      activate(stage, isActivated ? OTHER_ENSEMBLE : undefined);
+      if (!isActivated) return void (await putJson(stage, ensembleKey(ENSEMBLE_ID), other));
       await putJson(stage, ensembleKey(OTHER_ENSEMBLE), other);
       await putJson(stage, POINTER_KEY, { ensembleId: OTHER_ENSEMBLE });
     },
@@ -108,24 +116,34 @@ export class Spells {
   readonly #tell: (line: string) => void;
   /** Whose position is then not for us alone to protect. */
   readonly #touchedAtMs: Map<string, number>;
+  readonly #spells: readonly Spell[];
+  /** Of its draws, so that one list of spells moves nothing of another. */
+  readonly #label: string;
   #current: { readonly spell: Spell; readonly symbol: string } | undefined;
 
-  constructor(stage: Stage, touchedAtMs: Map<string, number>, tell: (line: string) => void) {
+  constructor(
+    stage: Stage,
+    touchedAtMs: Map<string, number>,
+    tell: (line: string) => void,
+    list: { readonly spells: readonly Spell[]; readonly label: string },
+  ) {
     this.#stage = stage;
     this.#touchedAtMs = touchedAtMs;
     this.#tell = tell;
+    this.#spells = list.spells;
+    this.#label = list.label;
   }
 
   minute(minuteMs: number): void {
     if (this.#current !== undefined) return;
     const { faults, timeline, symbols } = this.#stage;
     const label = new Date(minuteMs).toISOString().slice(5, 16);
-    const draw = faults.drawAt(`spell ${label}`);
+    const draw = faults.drawAt(`${this.#label} ${label}`);
     if (draw() >= 0.008 + faults.weather(minuteMs).share / 2) return;
-    const spell = oneOf(draw, SPELLS);
+    const spell = oneOf(draw, this.#spells);
     const symbol = oneOf(draw, symbols);
     const fromMs = minuteMs + draw() * MINUTE_MS;
-    const untilMs = fromMs + 20 * SECOND_MS + draw() ** 2 * SPELL_MS_MAX;
+    const untilMs = fromMs + 20 * SECOND_MS + draw() ** 2 * (spell.msMax ?? SPELL_MS_MAX);
     if (!faults.happens({ key: `${spell.kind} ${label}`, kind: spell.kind, atMs: minuteMs })) return;
     this.#current = { spell, symbol };
     timeline.at(fromMs, () => {

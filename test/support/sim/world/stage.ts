@@ -2,6 +2,9 @@
 import { createMemoryRiskStore } from '../../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../../lib/adapters/memory/memory-signal-store.ts';
 import type { ObjectStore } from '../../../../lib/core/ports.ts';
+import type { Signal } from '../../../../lib/inference/signal.ts';
+import { UNIVERSE_KEY } from '../../../../lib/market/universe.ts';
+import type { Ensemble } from '../../../../lib/models/ensemble.ts';
 import { FLAG_NAMES } from '../../../../lib/risk/flags.ts';
 import type { GateItem, Scope } from '../../../../lib/risk/gate.ts';
 import type { RiskStore } from '../../../../lib/risk/ports.ts';
@@ -9,12 +12,15 @@ import { ExchangeCore } from '../../../../local/exchange/exchange-core.ts';
 import { KIND, UNKIND } from '../../../../local/exchange/unkindness.ts';
 import type { MarketSource } from '../../../../local/market/market-source.ts';
 import { OPEN_FLAGS } from '../../../../local/rehearsal/open-flags.ts';
-import { createMemoryObjectStore } from '../../models/memory-object-store.ts';
-import { putEnsemble } from '../../trading/trading-world.ts';
+import { createMemoryObjectStore, type MemoryObjectStore } from '../../models/memory-object-store.ts';
+import { ENSEMBLE_ID, ensemble, putEnsemble } from '../../trading/trading-world.ts';
 import type { Environment, Kernel } from '../kernel/environment.ts';
 import type { Timeline } from '../kernel/timeline.ts';
+import { CandleBook } from './candle-book.ts';
 import type { ExchangeWatch } from './exchange-port.ts';
+import { IncomeBook } from './income-book.ts';
 import { FlagTable } from './store-ports.ts';
+import { STUB_MEMBERS, stubEnsemble } from './stub-models.ts';
 
 export const SCOPE: Scope = 'live';
 export const DEPOSIT_USDT = 10_000;
@@ -25,6 +31,8 @@ export interface StageWatch extends ExchangeWatch {
   gateMoved(before: GateItem | undefined, after: GateItem, by: string): void;
   flagsMoved(name: string): void;
   recordWritten(key: string, value: unknown): void;
+  /** @param by whose run has decided it */
+  signalStored(signal: Signal, by: Environment): void;
 }
 
 export interface Deployment {
@@ -42,7 +50,7 @@ export interface Stage extends Kernel {
   readonly signals: ReturnType<typeof createMemorySignalStore>;
   /** By `<symbol or #shard/shards>@<bar>`. */
   readonly signalsWrittenAtMs: Map<string, number>;
-  readonly objects: ObjectStore;
+  readonly objects: MemoryObjectStore;
   readonly flags: FlagTable;
   watch: StageWatch;
   deployed: Deployment;
@@ -56,8 +64,22 @@ export interface Stage extends Kernel {
   outage: { readonly paths: readonly string[]; readonly untilMs: number };
   /** The risk table takes and gives nothing until then. */
   tableOutUntilMs: number;
-  /** Since when the active ensemble is another one than that of the signals, or cannot be read. */
-  ensembleUnsoundSinceMs: number | undefined;
+  /** How infer decides: by the seed, or by candles and models. */
+  readonly decides: 'by_seed' | 'on_candles';
+  readonly candles: CandleBook;
+  readonly income: IncomeBook;
+  /** Contracts that are announced to end. */
+  readonly endsAtMs: Map<string, { readonly announcedAtMs: number; readonly deliveryDateMs: number }>;
+  /** Since when the account is in hedge mode; undefined: it is not. */
+  hedgedSinceMs: number | undefined;
+  /** Contracts whose prices are on another scale since. */
+  readonly rescaledAtMs: Map<string, number>;
+  /** The one of the signals. */
+  readonly ensemble: Ensemble;
+  /** Which ensemble is active; undefined: none can be read. */
+  active: { readonly id: string | undefined; readonly sinceMs: number; readonly before: string | undefined };
+  /** Whose objects are not those that the ensemble names, since when; and until when no model computes anything. */
+  readonly models: { readonly unsoundSinceMs: Map<string, number>; brokenUntilMs: number };
 }
 
 /** Beside the flags, so that its past is kept as theirs is: the capital level. */
@@ -70,6 +92,7 @@ const SILENT: StageWatch = {
   gateMoved: () => undefined,
   flagsMoved: () => undefined,
   recordWritten: () => undefined,
+  signalStored: () => undefined,
 };
 
 export async function openStage(
@@ -79,7 +102,8 @@ export async function openStage(
     market,
     outages,
     isUnkind,
-  }: { seed: number; market: MarketSource; outages: Stage['outages']; isUnkind: boolean },
+    decides,
+  }: Pick<Stage, 'seed' | 'market' | 'outages' | 'decides'> & { readonly isUnkind: boolean },
 ): Promise<Stage> {
   const { timeline } = kernel;
   const clock = { nowMs: () => timeline.nowMs };
@@ -91,7 +115,9 @@ export async function openStage(
   for (const name of FLAG_NAMES) flags.texts.set(name, OPEN_FLAGS[name]);
   flags.texts.set(LEVEL, 'FULL');
   const objects = createMemoryObjectStore({ versioned: false });
-  await putEnsemble(objects);
+  const active = decides === 'on_candles' ? stubEnsemble : ensemble;
+  await putEnsemble(objects, active);
+  if (decides === 'on_candles') await putModels(objects, market.symbols);
   return {
     ...kernel,
     ...{ seed, market, outages, symbols: market.symbols, core, flags, objects, keys: KEYS },
@@ -102,8 +128,21 @@ export async function openStage(
     deployed: { codeVersion: 'v1', shards: 1 },
     coarsened: new Set(),
     outage: { paths: [], untilMs: 0 },
-    ...{ tableOutUntilMs: 0, ensembleUnsoundSinceMs: undefined },
+    tableOutUntilMs: 0,
+    ...{ decides, candles: new CandleBook(market), ensemble: active },
+    ...{ income: new IncomeBook(), endsAtMs: new Map(), rescaledAtMs: new Map() },
+    hedgedSinceMs: undefined,
+    active: { id: ENSEMBLE_ID, sinceMs: 0, before: ENSEMBLE_ID },
+    models: { unsoundSinceMs: new Map(), brokenUntilMs: 0 },
   };
+}
+
+/** What infer reads beside the ensemble: the models, and the universe. */
+async function putModels(objects: ObjectStore, symbols: readonly string[]): Promise<void> {
+  for (const { model, manifest } of STUB_MEMBERS)
+    for (const { key, body } of [model, manifest]) await objects.put(key, body);
+  const universe = { schemaVersion: 1, asOf: '2024-08-05', symbols };
+  await objects.put(UNIVERSE_KEY, Buffer.from(JSON.stringify(universe)));
 }
 
 /** Whether the exchange is down, or in part, at any time from then until now. */
