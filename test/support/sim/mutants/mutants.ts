@@ -480,4 +480,15 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
       },
     ],
   },
+  {
+    name: 'a bar that is decided is decided again',
+    run: { seed: 3, days: hours(2), groups: ['events'], weather: 'storm' },
+    mutations: [
+      {
+        file: 'lib/adapters/memory/memory-signal-store.ts',
+        from: "if (signals.has(key)) return 'already_decided';",
+        to: '',
+      },
+    ],
+  },
 ];

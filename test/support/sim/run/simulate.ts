@@ -59,7 +59,7 @@ export async function simulate(request: RunRequest): Promise<RunReport> {
   return new Run(stage, request).whole(days);
 }
 
-/** Candles and models cost a second a day: of the runs that name no groups, one in four has them. */
+/** Candles and models cost up to a second a day: of the runs that name no groups, one in four has them. */
 const decidesOnCandles = ({ seed, groups }: RunRequest): boolean =>
   groups === undefined ? seed % 4 === 0 : groups.has('candles') || groups.has('models');
 
