@@ -5,12 +5,16 @@ import type { Signal } from '../../inference/signal.ts';
 
 export function createMemorySignalStore(): SignalStore {
   const signals = new Map<string, Signal>();
+  const signalsOfBar = new Map<number, Signal[]>();
   const runs = new Map<string, InferRun>();
   return {
     async put(signal) {
       const key = `${signal.symbol}@${signal.barOpenTimeMs}`;
       if (signals.has(key)) return 'already_decided';
       signals.set(key, signal);
+      const ofBar = signalsOfBar.get(signal.barOpenTimeMs);
+      if (ofBar === undefined) signalsOfBar.set(signal.barOpenTimeMs, [signal]);
+      else ofBar.push(signal);
       return 'written';
     },
     async lastOfSymbol(symbol, count) {
@@ -19,9 +23,8 @@ export function createMemorySignalStore(): SignalStore {
         .slice(0, count);
     },
     async ofBar(barOpenTimeMs) {
-      return allThat(signals, (signal) => signal.barOpenTimeMs === barOpenTimeMs).sort((a, b) =>
-        a.symbol < b.symbol ? -1 : 1,
-      );
+      const ofBar = signalsOfBar.get(barOpenTimeMs) ?? [];
+      return ofBar.toSorted((a, b) => (a.symbol < b.symbol ? -1 : 1));
     },
     async putRun(run) {
       runs.set(`${run.shard}/${run.shardCount}@${run.barOpenTimeMs}`, run);

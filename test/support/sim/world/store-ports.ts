@@ -18,15 +18,12 @@ function storeFault(draw: Draw, share: number): StepFault | undefined {
 
 /** Every method of the port as a step. */
 export function throughSteps<Port extends object>(environment: Environment, name: string, port: Port): Port {
-  const methods = Object.entries(port).map(([method, act]) => [
-    method,
-    (...given: unknown[]) =>
-      environment.step(
-        `${name}.${method}`,
-        () => (act as (...all: unknown[]) => unknown)(...given),
-        storeFault,
-      ),
-  ]);
+  const methods = Object.entries(port).map(([method, act]) => {
+    const where = `${name}.${method}`;
+    const step = (...given: unknown[]) =>
+      environment.step(where, () => (act as (...all: unknown[]) => unknown)(...given), storeFault);
+    return [method, step];
+  });
   return Object.fromEntries(methods) as Port;
 }
 
