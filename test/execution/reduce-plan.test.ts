@@ -20,6 +20,21 @@ it('leaves what is finer than the step, or below the smallest order, as the rest
   expect(planReduction(0.014, { ...FILTERS, minQuantity: 0.02 })).toEqual({ quantities: [], rest: 0.014 });
 });
 
+it('sends the smallest order that there may be, and no more than twenty at once', () => {
+  expect(planReduction(0.02, { ...FILTERS, minQuantity: 0.02 })).toEqual({ quantities: [0.02], rest: 0 });
+  const { quantities, rest } = planReduction(11, FILTERS);
+  expect(quantities).toEqual(Array(20).fill(0.5));
+  expect(rest).toBe(1);
+});
+
+it('sends nothing of nothing, where the smallest order is no size at all', () => {
+  expect(planReduction(0.5, { ...FILTERS, minQuantity: 0 })).toEqual({ quantities: [0.5], rest: 0 });
+});
+
+it('is all rest where the largest order is less than a step', () => {
+  expect(planReduction(0.014, { ...FILTERS, maxQuantity: 0.0005 })).toEqual({ quantities: [], rest: 0.014 });
+});
+
 it('keeps the decimals of a small rest of much', () => {
   const filters = { ...FILTERS, stepSize: 1, minQuantity: 1, maxQuantity: 1e6 };
   expect(planReduction(26_680.1, filters)).toEqual({ quantities: [26_680], rest: 0.1 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FLAG_NAMES, FLAGS, type FlagName, parseFlag, parseFlags } from '../../lib/risk/flags.ts';
+import { FLAG_NAMES, FLAGS, type FlagName, opensLive, parseFlag, parseFlags } from '../../lib/risk/flags.ts';
 
 const BOOLEANS = FLAG_NAMES.filter((name) => FLAGS[name].kind === 'boolean');
 
@@ -140,5 +140,15 @@ describe('parseFlags', () => {
     });
     expect(state.QT_MAX_POSITIONS).toEqual({ state: 'value', value: 3 });
     expect(state.QT_ENABLE_EXECUTION.state).toBe('missing');
+  });
+});
+
+describe('opensLive', () => {
+  it('is of two flags, each by one value', () => {
+    const opening = FLAG_NAMES.flatMap((name) =>
+      ['true', 'false', ''].filter((value) => opensLive(name, value)).map((value) => [name, value]),
+    );
+    expect(Object.fromEntries(opening)).toEqual({ QT_PAPER_TRADING: 'false', QT_ENABLE_EXECUTION: 'true' });
+    expect(opening).toHaveLength(2);
   });
 });
