@@ -4,6 +4,13 @@ import { DAY_MS, MINUTE_MS } from '../../core/units.ts';
 import type { MarketDataErrorCode } from '../../market/ports.ts';
 import { createRedactor } from '../redact.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
+import {
+  type AnswerHeaders,
+  httpTransport,
+  type SentRequest,
+  type Transport,
+  type TransportAnswer,
+} from './http-transport.ts';
 
 /** Binance's shortest ban; the pause when the exchange names none. */
 const BAN_MS_DEFAULT = 2 * MINUTE_MS;
@@ -23,26 +30,18 @@ export interface CcxtRequestInit {
 interface CcxtResponse {
   readonly status: number;
   readonly statusText: string;
-  readonly headers: Headers;
+  readonly headers: AnswerHeaders;
   text(): Promise<string>;
-}
-
-/** Carries one request over: the platform's `fetch`, or what stands in for the network. */
-export type Transport = (
-  url: string,
-  init: SentRequest & { readonly redirect: 'error' },
-) => Promise<TransportAnswer>;
-
-/** What is used of a `Response`. */
-export interface TransportAnswer extends Pick<Response, 'ok' | 'status' | 'statusText' | 'headers'> {
-  readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | null;
 }
 
 /** Throws ExchangeFault for everything but an answer that ccxt is to judge: 2xx, and 4xx that carry Binance's error body. */
 export async function exchangeFetch(
   url: string,
   init: CcxtRequestInit,
-  { redact, transport = fetch }: { redact: (text: string) => string; transport?: Transport | undefined },
+  {
+    redact,
+    transport = httpTransport,
+  }: { redact: (text: string) => string; transport?: Transport | undefined },
 ): Promise<CcxtResponse> {
   const { method, headers, signal } = init;
   const request = { method, headers, signal, body: init.body ?? null };
@@ -93,11 +92,6 @@ async function readBody(
     if (length > bytesMax) break;
   }
   return Buffer.concat(parts);
-}
-
-export interface SentRequest extends Omit<RequestInit, 'signal'> {
-  readonly method: string;
-  readonly signal: AbortSignal;
 }
 
 async function send<Answer extends TransportAnswer, Body extends string | Uint8Array>(
