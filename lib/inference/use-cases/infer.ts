@@ -41,7 +41,8 @@ export interface InferDependencies {
 export const CLOSE_MARGIN_MS = 2_000;
 
 export interface InferRequest {
-  readonly symbols: readonly string[];
+  /** Awaited while the models load. */
+  readonly symbols: readonly string[] | Promise<readonly string[]>;
   readonly shard: number;
   readonly shardCount: number;
 }
@@ -52,20 +53,27 @@ export interface InferOutcome {
   readonly signals: readonly Signal[];
 }
 
-/** Errors of the exchange, a model or the signal table are in the run; throws StoreError when the run itself cannot be stored. */
+/**
+ * Errors of the exchange, a model or the signal table are in the run; throws StoreError when the run itself cannot be stored, and whatever
+ * the symbols reject with.
+ */
 export async function infer(
   dependencies: InferDependencies,
-  { symbols, shard, shardCount }: InferRequest,
+  { symbols: known, shard, shardCount }: InferRequest,
 ): Promise<InferOutcome> {
   const { market, ensembles, signals: store, clock, stopwatchMs, codeVersion, windows } = dependencies;
   const startedAtMs = clock.nowMs();
   const watch = createWatch(stopwatchMs);
+  const reading = Promise.resolve(known);
+  // Its rejection is thrown below, where the ensemble is released.
+  reading.catch(() => undefined);
   const [serverTime, current] = await Promise.all([
     market.serverTimeMs(),
     watch.time('models', () => ensembles.current()),
   ]);
   const ensemble = current.ok ? current.value : undefined;
   try {
+    const symbols = await reading;
     const nowMs = serverTime.ok ? serverTime.value : startedAtMs;
     const barOpenTimeMs = lastClosedOpenTimeMs(nowMs);
     const sinceCloseMs = nowMs - (barOpenTimeMs + BAR_MS);

@@ -63,8 +63,10 @@ export function createEnsembleProvider(source: ModelSource): EnsembleProvider {
       return success({ champion: withoutVotes(state!.champion, current.error.message), shadow: undefined });
     }
     const known = ensemblesOf(state);
+    // Read while the champion is proven. Never rejects.
+    const named = readShadowId(source.store).catch(shadowFailure);
     const champion = await refreshEnsemble(source, current.value, known);
-    const shadow = await refreshShadow(source, current.value, known);
+    const shadow = await refreshShadow(source, { champion: current.value, named: await named }, known);
     const replaced = state;
     state = { champion, shadow };
     const kept = new Set(ensemblesOf(state).flatMap(({ members }) => members));
@@ -114,12 +116,11 @@ function ensemblesOf(state: ServedState | undefined): EnsembleState[] {
 /** Whatever goes wrong here is the shadow's failure: the active ensemble does not notice. */
 async function refreshShadow(
   source: ModelSource,
-  champion: CurrentEnsemble,
+  { champion, named }: { champion: CurrentEnsemble; named: Awaited<ReturnType<typeof readShadowId>> },
   known: readonly EnsembleState[],
 ): Promise<ShadowState | undefined> {
   let ensembleId = 'unknown';
   try {
-    const named = await readShadowId(source.store);
     if (!named.ok) return { ensembleId, loaded: named };
     if (named.value === undefined || named.value === champion.ensemble.id) return undefined;
     ensembleId = named.value;
@@ -127,9 +128,12 @@ async function refreshShadow(
     if (!stored.ok) return { ensembleId, loaded: stored };
     return { ensembleId, loaded: success(await refreshEnsemble(source, stored.value, known)) };
   } catch (error) {
-    return { ensembleId, loaded: failure({ code: 'ensemble_invalid', message: messageOf(error) }) };
+    return { ensembleId, loaded: shadowFailure(error) };
   }
 }
+
+const shadowFailure = (error: unknown) =>
+  failure<EnsembleFailure>({ code: 'ensemble_invalid', message: messageOf(error) });
 
 function acquireServed({ champion, shadow }: ServedState): ServedEnsemble {
   const acquired = acquire(champion);

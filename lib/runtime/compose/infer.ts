@@ -41,8 +41,9 @@ export function composeInfer(settings: InferSettings, overrides?: RuntimeOverrid
   };
   return {
     async inferShard({ shard, shardCount }) {
-      const universe = await readUniverse(objects);
-      const symbols = symbolsOfShard(universe.symbols, { shard, shardCount });
+      const symbols = readUniverse(objects).then((universe) =>
+        symbolsOfShard(universe.symbols, { shard, shardCount }),
+      );
       return infer(dependencies, { symbols, shard, shardCount });
     },
     record: (run) => recordInferRun(runtime.telemetry, run),
