@@ -63,7 +63,7 @@ export const manifestSchema = z.strictObject({
   file: z.literal('model.onnx'),
   sha256: sha256Schema,
   bytes: z.int().positive(),
-  /** ONNX operator set per domain, e.g. { "ai.onnx": 17, "ai.onnx.ml": 3 }. */
+  /** ONNX operator set per domain, e.g. { "ai.onnx": 17, "ai.onnx.ml": 5 }. */
   opset: z.record(z.string(), z.int().positive()),
   input: inputSchema,
   /** float32 [rows, 5]: class probabilities, then the expected move and its standard deviation, both in barriers. */

@@ -20,23 +20,26 @@ const MOVE_MAX = 100;
 export function readAnswers(output: Float32Array, rows: number): (Answer | undefined)[] {
   invariant(output.length === rows * OUTPUT_WIDTH, `${output.length} outputs for ${rows} rows`);
   return Array.from({ length: rows }, (_, row) => {
-    const [sell, hold, buy, expected, deviation] = output.subarray(row * OUTPUT_WIDTH);
-    const probabilities = normalise({ sell: sell!, hold: hold!, buy: buy! });
+    const at = row * OUTPUT_WIDTH;
+    const probabilities = normalise(output[at]!, output[at + 1]!, output[at + 2]!);
+    const expected = output[at + 3]!;
+    const deviation = output[at + 4]!;
     // Negated, so that NaN is no answer.
-    const isMove = Math.abs(expected!) <= MOVE_MAX && deviation! > 0 && deviation! <= MOVE_MAX;
+    const isMove = Math.abs(expected) <= MOVE_MAX && deviation > 0 && deviation <= MOVE_MAX;
     if (probabilities === undefined || !isMove) return undefined;
-    return { probabilities, move: { expected: expected!, deviation: deviation! } };
+    return { probabilities, move: { expected, deviation } };
   });
 }
 
-function normalise(raw: Probabilities): Probabilities | undefined {
-  const values = [raw.sell, raw.hold, raw.buy];
-  if (!values.every((value) => value >= -RANGE_TOLERANCE && value <= 1 + RANGE_TOLERANCE)) return undefined;
-  if (Math.abs(raw.sell + raw.hold + raw.buy - 1) > SUM_TOLERANCE) return undefined;
-  const sell = Math.max(0, raw.sell);
-  const hold = Math.max(0, raw.hold);
-  const buy = Math.max(0, raw.buy);
+function normalise(rawSell: number, rawHold: number, rawBuy: number): Probabilities | undefined {
+  if (!isShare(rawSell) || !isShare(rawHold) || !isShare(rawBuy)) return undefined;
+  if (Math.abs(rawSell + rawHold + rawBuy - 1) > SUM_TOLERANCE) return undefined;
+  const sell = Math.max(0, rawSell);
+  const hold = Math.max(0, rawHold);
+  const buy = Math.max(0, rawBuy);
   // In this order the sum is the same when sell and buy change places.
   const sum = sell + buy + hold;
   return { sell: sell / sum, hold: hold / sum, buy: buy / sum };
 }
+
+const isShare = (value: number): boolean => value >= -RANGE_TOLERANCE && value <= 1 + RANGE_TOLERANCE;
