@@ -4,7 +4,8 @@
 import type { MarketDataErrorCode } from '../../market/ports.ts';
 import { createRedactor } from '../redact.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
-import { type CcxtRequestInit, exchangeFetch, type Transport } from './exchange-http.ts';
+import { type CcxtRequestInit, exchangeFetch } from './exchange-http.ts';
+import type { Transport } from './http-transport.ts';
 
 export type CcxtExchangeId = 'binanceusdm' | 'binance';
 

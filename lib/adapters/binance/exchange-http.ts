@@ -4,7 +4,13 @@ import { DAY_MS, MINUTE_MS } from '../../core/units.ts';
 import type { MarketDataErrorCode } from '../../market/ports.ts';
 import { createRedactor } from '../redact.ts';
 import { ExchangeFault, excerpt } from './exchange-fault.ts';
-import { httpTransport } from './http-transport.ts';
+import {
+  type AnswerHeaders,
+  httpTransport,
+  type SentRequest,
+  type Transport,
+  type TransportAnswer,
+} from './http-transport.ts';
 
 /** Binance's shortest ban; the pause when the exchange names none. */
 const BAN_MS_DEFAULT = 2 * MINUTE_MS;
@@ -13,7 +19,6 @@ const RATE_LIMIT_MS_DEFAULT = 10_000;
 const PAUSE_MS_MAX = 3 * DAY_MS;
 /** The rules of all symbols of Binance USDT-M, by far its longest answer, have 1 to 2 MB. */
 const ANSWER_BYTES_MAX = 32 * 2 ** 20;
-const TEXT = new TextDecoder();
 
 export interface CcxtRequestInit {
   readonly method: string;
@@ -29,24 +34,6 @@ interface CcxtResponse {
   text(): Promise<string>;
 }
 
-/** What ccxt and this file use of `Headers`. */
-export interface AnswerHeaders {
-  get(name: string): string | null;
-  forEach(visit: (value: string, name: string) => void): void;
-}
-
-/** Carries one request over: Node's HTTP client, or what stands in for the network. */
-export type Transport = (
-  url: string,
-  init: SentRequest & { readonly redirect: 'error' },
-) => Promise<TransportAnswer>;
-
-/** What is used of a `Response`. */
-export interface TransportAnswer extends Pick<Response, 'ok' | 'status' | 'statusText'> {
-  readonly headers: AnswerHeaders;
-  readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | null;
-}
-
 /** Throws ExchangeFault for everything but an answer that ccxt is to judge: 2xx, and 4xx that carry Binance's error body. */
 export async function exchangeFetch(
   url: string,
@@ -59,7 +46,7 @@ export async function exchangeFetch(
   const { method, headers, signal } = init;
   const request = { method, headers, signal, body: init.body ?? null };
   const read = async (answer: TransportAnswer) =>
-    TEXT.decode(await readBody(answer, { url, bytesMax: ANSWER_BYTES_MAX }));
+    new TextDecoder().decode(await readBody(answer, { url, bytesMax: ANSWER_BYTES_MAX }));
   const { response, body } = await send(url, request, { read, redact, transport });
   if (!response.ok && !body.trimStart().startsWith('{')) {
     const { host, pathname } = new URL(url);
@@ -104,12 +91,7 @@ async function readBody(
     parts.push(part);
     if (length > bytesMax) break;
   }
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-}
-
-export interface SentRequest extends Omit<RequestInit, 'signal'> {
-  readonly method: string;
-  readonly signal: AbortSignal;
+  return Buffer.concat(parts);
 }
 
 async function send<Answer extends TransportAnswer, Body extends string | Uint8Array>(
@@ -121,10 +103,8 @@ async function send<Answer extends TransportAnswer, Body extends string | Uint8A
     redact: (text: string) => string;
   },
 ): Promise<{ response: Answer; body: Body }> {
-  const place = () => {
-    const { host, pathname } = new URL(url);
-    return { host, request: `${init.method} ${pathname}` };
-  };
+  const { host, pathname } = new URL(url);
+  const request = `${init.method} ${pathname}`;
   // Node's fetch holds the signal weakly: after a garbage collection it would wait for a stalled body for ever.
   const broken = new Promise<never>((_, reject) => {
     init.signal.addEventListener('abort', () => reject(init.signal.reason), { once: true });
@@ -137,7 +117,6 @@ async function send<Answer extends TransportAnswer, Body extends string | Uint8A
     body = await Promise.race([answer.read(response), broken]);
   } catch (cause) {
     if (cause instanceof ExchangeFault) throw cause;
-    const { host, request } = place();
     if (init.signal.aborted)
       throw new ExchangeFault('timeout', `${host} gave no answer in time to ${request}`, { cause });
     throw new ExchangeFault(
@@ -149,8 +128,7 @@ async function send<Answer extends TransportAnswer, Body extends string | Uint8A
   const code = codeOfStatus(response.status);
   if (code !== undefined) {
     const pauseMs = pauseOf(code, response.headers.get('retry-after'));
-    const said = excerpt(answer.redact(typeof body === 'string' ? body : TEXT.decode(body)));
-    const { host, request } = place();
+    const said = excerpt(answer.redact(typeof body === 'string' ? body : new TextDecoder().decode(body)));
     const why = `${host} answered ${response.status} to ${request}: ${said}`;
     const refusalCode = refusalCodeIn(body);
     throw new ExchangeFault(code, why, {

@@ -1,9 +1,31 @@
 // Carries requests to an exchange over Node's own HTTP client, which the AWS clients have loaded already: `fetch` is loaded by its first
-// use, in the middle of a cold start, and costs each request three times as much.
+// use, in the middle of a cold start.
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { createGunzip } from 'node:zlib';
-import type { AnswerHeaders, Transport, TransportAnswer } from './exchange-http.ts';
+
+export interface SentRequest extends Omit<RequestInit, 'signal'> {
+  readonly method: string;
+  readonly signal: AbortSignal;
+}
+
+/** What ccxt and its caller use of `Headers`. */
+export interface AnswerHeaders {
+  get(name: string): string | null;
+  forEach(visit: (value: string, name: string) => void): void;
+}
+
+/** Carries one request over: Node's HTTP client, or what stands in for the network. */
+export type Transport = (
+  url: string,
+  init: SentRequest & { readonly redirect: 'error' },
+) => Promise<TransportAnswer>;
+
+/** What is used of a `Response`. */
+export interface TransportAnswer extends Pick<Response, 'ok' | 'status' | 'statusText'> {
+  readonly headers: AnswerHeaders;
+  readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | null;
+}
 
 /** An unused connection is given up before the exchange may close it. */
 const KEPT = { keepAlive: true, timeout: 4_000 };

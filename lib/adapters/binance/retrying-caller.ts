@@ -2,7 +2,7 @@
 // time is up. A client keeps to its own share of the request limit, and to what its address has left.
 import { failure, type Result, success } from '../../core/result.ts';
 import { ExchangeFault } from './exchange-fault.ts';
-import type { Transport } from './exchange-http.ts';
+import type { Transport } from './http-transport.ts';
 import { admitToAll, RequestBudget } from './request-budget.ts';
 
 export interface CallerOptions {

@@ -1,6 +1,6 @@
 // The public calls of an exchange that market data needs: raw answers, in the exchange's own shape and symbols.
 import { type CcxtExchangeId, openCcxtClient } from '../ccxt-client.ts';
-import type { Transport } from '../exchange-http.ts';
+import type { Transport } from '../http-transport.ts';
 
 /** Every call throws ExchangeFault. */
 export interface CcxtExchange {

@@ -1,6 +1,6 @@
 // The network between a function and the simulated exchange, in memory: the real client on one side, the exchange's rules on the other,
 // and on the way whatever befalls requests.
-import type { Transport, TransportAnswer } from '../../../../lib/adapters/binance/exchange-http.ts';
+import type { Transport, TransportAnswer } from '../../../../lib/adapters/binance/http-transport.ts';
 import type { ExchangeCore } from '../../../../local/exchange/exchange-core.ts';
 import { type AnswerFault, ODDITIES } from '../../../../local/exchange/faults.ts';
 import type { AnswerSink } from '../../../../local/exchange/http-answers.ts';
