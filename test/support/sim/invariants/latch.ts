@@ -197,6 +197,10 @@ export class LatchWatch {
       case 'reconciliation':
         return (
           hasRecent(EXPLAINS_MS, OTHERS) ||
+          // It closes what is held without the records, where these do not answer.
+          (hasRecent(EXPLAINS_MS, EMERGENCY_STOP) &&
+            (hasRecent(EXPLAINS_MS + 6 * MINUTE_MS, TABLE_OUT) ||
+              isDisturbed('emergency-stop', EXPLAINS_MS))) ||
           hasRecent(FUNDING_LATE_MS, FUNDING_LATE) ||
           since(EXPLAINS_MS).some(isFalseRow)
         );
@@ -244,6 +248,7 @@ const FUNDING_LATE_MS = 150 * MINUTE_MS;
 const FUNDING_LATE: ReadonlySet<string> = new Set(['funding_late']);
 /** A row that says something else than what happened, and of which no other row says the contrary. */
 const isFalseRow = ({ kind, key }: Fault): boolean => kind === 'odd_row' && /userTrades|income/.test(key);
+const EMERGENCY_STOP: ReadonlySet<string> = new Set(['emergency_stop']);
 const BY_HAND: ReadonlySet<string> = new Set(['tripped_by_hand', 'emergency_stop']);
 const OTHERS: ReadonlySet<string> = new Set([
   ...[
