@@ -23,12 +23,13 @@ export function betaToBitcoin(
   bitcoin: CandleSeries,
   barOpenTimeMs: number,
 ): number | null {
-  const own = hourlyReturns(candles, barOpenTimeMs);
-  const market = hourlyReturns(bitcoin, barOpenTimeMs);
+  const own = logCloses(candles, barOpenTimeMs);
+  const market = own && logCloses(bitcoin, barOpenTimeMs);
   if (own === undefined || market === undefined) return null;
   let [sumOwn, sumMarket, sumSquares, sumProducts] = [0, 0, 0, 0];
-  for (let index = 0; index < RETURNS; index++) {
-    const [x, y] = [market[index]!, own[index]!];
+  for (let start = 0; start < RETURNS; start++) {
+    const x = market[start + RETURN_BARS]! - market[start]!;
+    const y = own[start + RETURN_BARS]! - own[start]!;
     sumOwn += y;
     sumMarket += x;
     sumSquares += x * x;
@@ -39,18 +40,19 @@ export function betaToBitcoin(
   return variance > 0 && Number.isFinite(beta) ? Math.round(beta * 10_000) / 10_000 : null;
 }
 
-/** The newest return last; undefined where there are not enough candles. */
-function hourlyReturns(series: CandleSeries, barOpenTimeMs: number): Float64Array | undefined {
+/** Logarithms of the closes, the newest last, missing ones standing in flat; undefined where there are not enough candles. */
+function logCloses(series: CandleSeries, barOpenTimeMs: number): Float64Array | undefined {
+  const { openTimeMs, close } = series;
   let candle = countUntil(series, barOpenTimeMs) - 1;
-  if (candle < 0 || series.openTimeMs[candle] !== barOpenTimeMs) return undefined;
+  if (candle < 0 || openTimeMs[candle] !== barOpenTimeMs) return undefined;
   const logs = new Float64Array(CLOSES);
   let missing = 0;
   for (let bar = CLOSES - 1; bar >= 0; bar--) {
-    const openTimeMs = barOpenTimeMs - (CLOSES - 1 - bar) * BAR_MS;
-    while (candle >= 0 && series.openTimeMs[candle]! > openTimeMs) candle--;
+    const wantedMs = barOpenTimeMs - (CLOSES - 1 - bar) * BAR_MS;
+    while (candle >= 0 && openTimeMs[candle]! > wantedMs) candle--;
     if (candle < 0) return undefined;
-    if (series.openTimeMs[candle] !== openTimeMs && ++missing > MISSING_MAX) return undefined;
-    logs[bar] = Math.log(series.close[candle]!);
+    if (openTimeMs[candle] !== wantedMs && ++missing > MISSING_MAX) return undefined;
+    logs[bar] = Math.log(close[candle]!);
   }
-  return Float64Array.from({ length: RETURNS }, (_, index) => logs[index + RETURN_BARS]! - logs[index]!);
+  return logs;
 }

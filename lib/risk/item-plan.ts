@@ -57,10 +57,12 @@ function holds(item: MapAttribute, condition: ItemCondition<AnyPath, unknown>): 
 
 function changed(item: MapAttribute, path: AnyPath, change: ItemChange<AnyPath>): MapAttribute {
   const [key, ...rest] = path as [string, ...string[]];
-  const { [key]: value, ...others } = item;
-  if (rest.length > 0) return { ...item, [key]: changed(value as MapAttribute, rest, change) };
-  if ('remove' in change) return others;
-  return { ...item, [key]: 'set' in change ? change.set : (value as number) + change.add };
+  if (rest.length > 0) return { ...item, [key]: changed(item[key] as MapAttribute, rest, change) };
+  if ('remove' in change) {
+    const { [key]: _, ...others } = item;
+    return others;
+  }
+  return { ...item, [key]: 'set' in change ? change.set : (item[key] as number) + change.add };
 }
 
 /** First denial of a plan on an item as it was read; undefined when every condition holds. */
