@@ -26,6 +26,8 @@ const SKEW_MS = 2_000;
 const KEPT = 60;
 /** What is told of a difference may come from as long ago: a wallet is given ten minutes, a list two runs. */
 const EXPLAINS_MS = 16 * MINUTE_MS;
+/** Nothing starts a function for as long, at worst. */
+const SILENT_MS_MAX = 21 * MINUTE_MS;
 
 export class LatchWatch {
   readonly #stage: Stage;
@@ -194,16 +196,18 @@ export class LatchWatch {
     switch (code) {
       case 'operator':
         return hasRecent(2 * MINUTE_MS, BY_HAND);
-      case 'reconciliation':
+      case 'reconciliation': {
+        const explainsMs = EXPLAINS_MS + this.#silentMs(atMs);
+        const isWithoutRecords =
+          hasRecent(explainsMs + 6 * MINUTE_MS, TABLE_OUT) || isDisturbed('emergency-stop', explainsMs);
         return (
-          hasRecent(EXPLAINS_MS, OTHERS) ||
+          hasRecent(explainsMs, OTHERS) ||
           // It closes what is held without the records, where these do not answer.
-          (hasRecent(EXPLAINS_MS, EMERGENCY_STOP) &&
-            (hasRecent(EXPLAINS_MS + 6 * MINUTE_MS, TABLE_OUT) ||
-              isDisturbed('emergency-stop', EXPLAINS_MS))) ||
+          (hasRecent(explainsMs, EMERGENCY_STOP) && isWithoutRecords) ||
           hasRecent(FUNDING_LATE_MS, FUNDING_LATE) ||
-          since(EXPLAINS_MS).some(isFalseRow)
+          since(explainsMs).some(isFalseRow)
         );
+      }
       case 'unprotected_position':
         return hasRecent(EXPLAINS_MS, OTHERS) || isOut || this.#isAnyDisturbed(atMs, 8 * MINUTE_MS);
       case 'position_manager_silent':
@@ -224,6 +228,15 @@ export class LatchWatch {
       default:
         return isDisturbed('infer', EXPLAINS_MS) || hasRecent(EXPLAINS_MS, OBJECTS);
     }
+  }
+
+  /** How long the circuit breaker has not looked: it judges what came and went meanwhile. */
+  #silentMs(atMs: number): number {
+    const ticks = this.#finished.filter(
+      ({ name, outcome, endedAtMs }) =>
+        name === 'circuit-breaker' && outcome.outcome === 'done' && endedAtMs < atMs,
+    );
+    return atMs - (ticks.at(-1)?.endedAtMs ?? atMs - SILENT_MS_MAX);
   }
 
   #isAnyDisturbed(atMs: number, ms: number): boolean {
