@@ -205,7 +205,8 @@ export class LatchWatch {
           // It closes what is held without the records, where these do not answer.
           (hasRecent(explainsMs, EMERGENCY_STOP) && isWithoutRecords) ||
           hasRecent(FUNDING_LATE_MS, FUNDING_LATE) ||
-          since(explainsMs).some(isFalseRow)
+          since(explainsMs).some(isFalseRow) ||
+          isMisledTwice(since(explainsMs))
         );
       }
       case 'unprotected_position':
@@ -261,6 +262,13 @@ const FUNDING_LATE_MS = 150 * MINUTE_MS;
 const FUNDING_LATE: ReadonlySet<string> = new Set(['funding_late']);
 /** A row that says something else than what happened, and of which no other row says the contrary. */
 const isFalseRow = ({ kind, key }: Fault): boolean => kind === 'odd_row' && /userTrades|income/.test(key);
+/** A run that was told of a position that there is not, in both of its looks. */
+function isMisledTwice(faults: readonly Fault[]): boolean {
+  const runs = faults
+    .filter(({ kind, key }) => kind === 'odd_row' && key.endsWith('positionRisk'))
+    .map(({ key }) => key.split('/')[0]);
+  return new Set(runs).size < runs.length;
+}
 const EMERGENCY_STOP: ReadonlySet<string> = new Set(['emergency_stop']);
 const BY_HAND: ReadonlySet<string> = new Set(['tripped_by_hand', 'emergency_stop']);
 const OTHERS: ReadonlySet<string> = new Set([
