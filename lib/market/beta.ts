@@ -18,13 +18,29 @@ const MISSING_MAX = 72;
  * that the symbol moves as Bitcoin does. null where it cannot be told: the bar, or more than 72 before it, are missing in either
  * series, the series do not reach back far enough, or Bitcoin has not moved.
  */
-export function betaToBitcoin(
+export const betaToBitcoin: BetaToBitcoin = (candles, bitcoin, barOpenTimeMs) =>
+  slopeOf(new LogCloses(candles), new LogCloses(bitcoin), barOpenTimeMs);
+
+export type BetaToBitcoin = (
   candles: CandleSeries,
   bitcoin: CandleSeries,
   barOpenTimeMs: number,
-): number | null {
-  const own = logCloses(candles, barOpenTimeMs);
-  const market = own && logCloses(bitcoin, barOpenTimeMs);
+) => number | null;
+
+/** The same for series that do not change: of a window that overlaps the one before, only what is new is computed. */
+export function slidingBetas(): BetaToBitcoin {
+  const known = new WeakMap<CandleSeries, LogCloses>();
+  const closesOf = (series: CandleSeries): LogCloses => {
+    const closes = known.get(series) ?? new LogCloses(series);
+    known.set(series, closes);
+    return closes;
+  };
+  return (candles, bitcoin, barOpenTimeMs) => slopeOf(closesOf(candles), closesOf(bitcoin), barOpenTimeMs);
+}
+
+function slopeOf(candles: LogCloses, bitcoin: LogCloses, barOpenTimeMs: number): number | null {
+  const own = candles.endingAt(barOpenTimeMs);
+  const market = own && bitcoin.endingAt(barOpenTimeMs);
   if (own === undefined || market === undefined) return null;
   let [sumOwn, sumMarket, sumSquares, sumProducts] = [0, 0, 0, 0];
   for (let start = 0; start < RETURNS; start++) {
@@ -40,19 +56,38 @@ export function betaToBitcoin(
   return variance > 0 && Number.isFinite(beta) ? Math.round(beta * 10_000) / 10_000 : null;
 }
 
-/** Logarithms of the closes, the newest last, missing ones standing in flat; undefined where there are not enough candles. */
-function logCloses(series: CandleSeries, barOpenTimeMs: number): Float64Array | undefined {
-  const { openTimeMs, close } = series;
-  let candle = countUntil(series, barOpenTimeMs) - 1;
-  if (candle < 0 || openTimeMs[candle] !== barOpenTimeMs) return undefined;
-  const logs = new Float64Array(CLOSES);
-  let missing = 0;
-  for (let bar = CLOSES - 1; bar >= 0; bar--) {
-    const wantedMs = barOpenTimeMs - (CLOSES - 1 - bar) * BAR_MS;
-    while (candle >= 0 && openTimeMs[candle]! > wantedMs) candle--;
-    if (candle < 0) return undefined;
-    if (openTimeMs[candle] !== wantedMs && ++missing > MISSING_MAX) return undefined;
-    logs[bar] = Math.log(close[candle]!);
+/** Logarithms of a series' closes within a window, missing ones standing in flat. */
+class LogCloses {
+  readonly #series: CandleSeries;
+  readonly #logs = new Float64Array(CLOSES);
+  readonly #isMissing = new Uint8Array(CLOSES);
+  /** Of the window that is held; NaN: none. */
+  #lastMs = Number.NaN;
+
+  constructor(series: CandleSeries) {
+    this.#series = series;
   }
-  return logs;
+
+  /** The newest last, valid until the next call; undefined where there are not enough candles. */
+  endingAt(barOpenTimeMs: number): Float64Array | undefined {
+    const { openTimeMs, close } = this.#series;
+    let candle = countUntil(this.#series, barOpenTimeMs) - 1;
+    if (candle < 0 || openTimeMs[candle] !== barOpenTimeMs) return undefined;
+    const bars = (barOpenTimeMs - this.#lastMs) / BAR_MS;
+    const fresh = bars >= 0 && bars < CLOSES ? bars : CLOSES;
+    this.#logs.copyWithin(0, fresh);
+    this.#isMissing.copyWithin(0, fresh);
+    this.#lastMs = Number.NaN;
+    for (let place = CLOSES - 1; place >= CLOSES - fresh; place--) {
+      const wantedMs = barOpenTimeMs - (CLOSES - 1 - place) * BAR_MS;
+      while (candle >= 0 && openTimeMs[candle]! > wantedMs) candle--;
+      if (candle < 0) return undefined;
+      this.#isMissing[place] = openTimeMs[candle] === wantedMs ? 0 : 1;
+      this.#logs[place] = Math.log(close[candle]!);
+    }
+    this.#lastMs = barOpenTimeMs;
+    let missing = 0;
+    for (let place = 0; place < CLOSES; place++) missing += this.#isMissing[place]!;
+    return missing > MISSING_MAX ? undefined : this.#logs;
+  }
 }

@@ -1,6 +1,7 @@
 // The one definition of a beta: against returns whose slope is known, and wherever it cannot be told.
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { betaToBitcoin } from '../../lib/market/beta.ts';
+import { betaToBitcoin, slidingBetas } from '../../lib/market/beta.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { type CandleSeries, seriesFromCandles, sliceSeries } from '../../lib/market/candle-series.ts';
 
@@ -11,8 +12,9 @@ const LAST_MS = (BARS - 1) * BAR_MS;
 function candlesOf(
   closeAt: (bar: number) => number,
   isThere: (bar: number) => boolean = () => true,
+  length = BARS,
 ): CandleSeries {
-  const candles = Array.from({ length: BARS }, (_, bar) => {
+  const candles = Array.from({ length }, (_, bar) => {
     const close = closeAt(bar);
     return { openTimeMs: bar * BAR_MS, open: close, high: close, low: close, close, volume: 1 };
   });
@@ -73,4 +75,28 @@ test.each<[string, CandleSeries, CandleSeries]>([
   ['Bitcoin does not move', bitcoin, candlesOf(() => 1)],
 ])('cannot be told where %s', (_, symbol, market) => {
   expect(betaToBitcoin(symbol, market, LAST_MS)).toBeNull();
+});
+
+test('windows that slide give the same, in whatever order the bars are asked for', () => {
+  const bars = 2_000;
+  const seen = new Set<boolean>();
+  const gaps = fc.array(fc.record({ at: fc.nat(bars), length: fc.integer({ min: 1, max: 60 }) }), {
+    maxLength: 6,
+  });
+  const asked = fc.array(fc.integer({ min: 860, max: bars - 1 }), { minLength: 2, maxLength: 12 });
+  fc.assert(
+    fc.property(gaps, gaps, asked, (own, markets, order) => {
+      const without = (some: typeof own) => (bar: number) =>
+        !some.some(({ at, length }) => bar >= at && bar < at + length);
+      const symbol = candlesOf((bar) => 3 * Math.exp(1.3 * walk(bar)), without(own), bars);
+      const market = candlesOf((bar) => 50_000 * Math.exp(walk(bar)), without(markets), bars);
+      const betas = slidingBetas();
+      for (const bar of order) {
+        const beta = betaToBitcoin(symbol, market, bar * BAR_MS);
+        seen.add(beta === null);
+        expect(betas(symbol, market, bar * BAR_MS)).toBe(beta);
+      }
+    }),
+  );
+  expect(seen.size).toBe(2);
 });

@@ -8,7 +8,7 @@ import type { PaperOrder } from '../../execution/paper/paper-account.ts';
 import { PAPER_BRACKETS } from '../../execution/paper/paper-brackets.ts';
 import type { PaperCosts } from '../../execution/paper/paper-matching.ts';
 import { planEntry } from '../../execution/plan-entry.ts';
-import { betaToBitcoin } from '../../market/beta.ts';
+import { slidingBetas } from '../../market/beta.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import type { CandleSeries } from '../../market/candle-series.ts';
 import type { Ensemble } from '../../models/ensemble.ts';
@@ -68,6 +68,7 @@ interface Acting {
 }
 
 class RunningReplay {
+  readonly #betas = slidingBetas();
   readonly #symbols: readonly DecidedSymbol[];
   readonly #request: ReplayRequest;
   readonly #acting: ActingSignals;
@@ -186,6 +187,7 @@ class RunningReplay {
   #signalsOf(bar: number): Acting[] {
     const { start, symbol, row } = this.#acting;
     const { bitcoin } = this.#request;
+    const betas = this.#betas;
     const acting: Acting[] = [];
     for (let place = start[bar]!; place < start[bar + 1]!; place++) {
       const { series, decided } = this.#symbols[symbol[place]!]!;
@@ -202,7 +204,7 @@ class RunningReplay {
         ensembleId: this.#request.ensemble.id,
         edgeBps: decided.edgeBps[own]!,
         get betaToBitcoin() {
-          return bitcoin === undefined ? null : betaToBitcoin(series, bitcoin, this.barOpenTimeMs);
+          return bitcoin === undefined ? null : betas(series, bitcoin, this.barOpenTimeMs);
         },
       });
     }
