@@ -426,6 +426,20 @@ describe('an exchange that refuses to reduce', () => {
     },
   );
 
+  it('gets it again when somebody has cancelled it, and no farther one in its place', async () => {
+    const world = await open();
+    await world.execute();
+    await world.minute();
+    coarsen(world);
+    await world.minutes(15);
+    expect(world.exchange.held.get('BTCUSDT')).toBe(0.002);
+    await world.exchange.broker.cancelAll('BTCUSDT');
+    await world.minute();
+    expect(world.exchange.openStops('BTCUSDT')).toHaveLength(1);
+    world.exchange.move('BTCUSDT', 49_950);
+    expect(world.exchange.held.has('BTCUSDT')).toBe(false);
+  });
+
   it('at an emergency stop leaves its rest to a stop beside the market too, whatever the records say', async () => {
     const world = await open();
     await world.execute();

@@ -142,7 +142,7 @@ export async function sendExit(
 }
 
 /** What is held is no more than a rest whose stop is open: every further exit would be refused. */
-async function isLeftToRestStop(
+export async function isLeftToRestStop(
   { risk, broker }: ExecutionContext,
   { stopClientOrderId: id }: PositionRecord,
   quantity: number,

@@ -11,7 +11,7 @@ import type { AccountReading, UnreadablePosition } from '../observe-account.ts';
 import { type ExecutionContext, isSettled } from '../send-order.ts';
 import { adoptPosition } from './adopt-position.ts';
 import { cancelOpenOrders } from './cancel-orders.ts';
-import { openPosition, protect, sendExit } from './protect-position.ts';
+import { isLeftToRestStop, openPosition, protect, sendExit } from './protect-position.ts';
 import { changePosition, currentPosition, legIds } from './reduce-position.ts';
 
 /** One word each: what was done. */
@@ -176,7 +176,7 @@ async function carryOut(
       if (exit.outcome === 'acknowledged' || act.stop !== 'missing') return done;
       // The stop is then all the more needed; the next run tries the exit again.
       const current = await currentPosition(context, held.symbol);
-      if (current === undefined) return done;
+      if (current === undefined || (await isLeftToRestStop(context, current.value, quantity))) return done;
       const retry = { act: 'place_stop', closeIfUnsure: false, surplus: [] } as const;
       return [
         ...done,
