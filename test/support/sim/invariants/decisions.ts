@@ -55,8 +55,17 @@ export class DecisionWatch {
     const isStop =
       name === 'emergency-stop' && !(event as { act: { keepPositions: boolean } }).act.keepPositions;
     if (!isStop || invocation.faults > 0 || wasOutSince(this.#stage, invocation.startedAtMs)) return;
-    const { positions } = this.#stage.core.truth()!;
-    const held = positions.map(({ symbol, quantity }) => `${quantity} ${symbol}`);
+    const { core } = this.#stage;
+    const { positions, stops } = core.truth()!;
+    // What no market order may be as small as is left to a stop that closes all there is.
+    const isRest = ({ symbol, quantity }: (typeof positions)[number]) => {
+      const { stepSize, marketMinQty } = core.contracts.of(symbol)!;
+      const isSmall = Math.abs(quantity) < Math.max(stepSize, marketMinQty);
+      return isSmall && stops.some((stop) => stop.symbol === symbol && stop.quantity === null);
+    };
+    const held = positions
+      .filter((position) => !isRest(position))
+      .map(({ symbol, quantity }) => `${quantity} ${symbol}`);
     this.#register.check('stop_flattens', held.length === 0, () => `${held} after ${invocation.key}`);
   }
 

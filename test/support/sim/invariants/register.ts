@@ -27,7 +27,8 @@ export const INVARIANTS = {
   latched: 'the latch opens by a reset of two people after the cooldown alone, and each move is a new epoch',
   audited: 'each trip and each reset has its record with person and reason',
   decided: 'each run of execute leaves a report with an outcome for each acting signal',
-  stop_flattens: 'an undisturbed emergency stop leaves no position behind',
+  stop_flattens:
+    'an undisturbed emergency stop leaves no position behind, but for a rest below the smallest order, behind a stop',
   ledger: 'after quiet the ledger is what the exchange holds',
   equity: 'after quiet wallet and equity are, to the cent, what the ledger adds up to',
   deposit: 'after quiet the ledger knows of no deposit that nobody has made',
