@@ -440,6 +440,21 @@ describe('an exchange that refuses to reduce', () => {
     expect(world.exchange.held.has('BTCUSDT')).toBe(false);
   });
 
+  it('gets a stop though its own, which is gone, cannot be looked up', async () => {
+    const world = await open();
+    await world.execute();
+    await world.minute();
+    coarsen(world);
+    await world.minutes(15);
+    const { broker } = world.exchange;
+    await broker.cancelAll('BTCUSDT');
+    const { find } = broker;
+    const error = { code: 'unavailable', message: 'no look-up', retryable: true } as const;
+    broker.find = async (order) => (order.kind === 'stop' ? failure(error) : find(order));
+    await world.minute();
+    expect(world.exchange.openStops('BTCUSDT')).toHaveLength(1);
+  });
+
   it('at an emergency stop leaves its rest to a stop beside the market too, whatever the records say', async () => {
     const world = await open();
     await world.execute();

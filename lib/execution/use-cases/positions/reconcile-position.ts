@@ -176,7 +176,9 @@ async function carryOut(
       if (exit.outcome === 'acknowledged' || act.stop !== 'missing') return done;
       // The stop is then all the more needed; the next run tries the exit again.
       const current = await currentPosition(context, held.symbol);
-      if (current === undefined || (await isLeftToRestStop(context, current.value, quantity))) return done;
+      if (current === undefined) return done;
+      const hasNewStop = current.value.stopClientOrderId !== position.value.stopClientOrderId;
+      if (hasNewStop && (await isLeftToRestStop(context, current.value, quantity))) return done;
       const retry = { act: 'place_stop', closeIfUnsure: false, surplus: [] } as const;
       return [
         ...done,
