@@ -1,23 +1,10 @@
 // All clients that a stage needs: those of records and flags, and S3.
-import type { S3Client } from '@aws-sdk/client-s3';
 import type { ServiceEndpoints } from './client-settings.ts';
-import { createRecordClients, type RecordClients } from './create-record-clients.ts';
-import { createS3Client } from './create-s3-client.ts';
+import { createRecordClients } from './create-record-clients.ts';
+import { withS3Client } from './create-s3-client.ts';
 
-export interface AwsClients extends RecordClients {
-  readonly s3: S3Client;
-}
+export type AwsClients = ReturnType<typeof createClients>;
 
 /** Clients for the AWS account of the environment, or for the endpoints given. */
-export function createClients(endpoints?: ServiceEndpoints): AwsClients {
-  const records = createRecordClients(endpoints);
-  const s3 = createS3Client(endpoints);
-  return {
-    ...records,
-    s3,
-    close: () => {
-      records.close();
-      s3.destroy();
-    },
-  };
-}
+export const createClients = (endpoints?: ServiceEndpoints) =>
+  withS3Client(createRecordClients(endpoints), endpoints);
