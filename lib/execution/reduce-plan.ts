@@ -10,6 +10,9 @@ export interface ReductionPlan {
   readonly rest: number;
 }
 
+/** How far from the market the stop of a rest is put. */
+const REST_STOP_FRACTION = 0.0005;
+
 /** A holding of more orders than this is reduced by as many now, and by the rest when the account is read again. */
 const ORDERS_MAX = 20;
 
@@ -30,6 +33,20 @@ export function planReduction(quantity: number, filters: SymbolFilters | undefin
   }
   const planned = quantities.reduce((sum, part) => sum + part, 0);
   return { quantities, rest: Math.max(0, subtract(quantity, planned)) };
+}
+
+/**
+ * Trigger of the close-position stop that a rest is left to: the next small move reaches it.
+ * @param price of the market
+ * @param tickSize undefined: not known, then it goes unrounded
+ */
+export function restStopPrice(
+  price: number,
+  { isLong, tickSize }: { readonly isLong: boolean; readonly tickSize: number | undefined },
+): number {
+  const near = price * (1 + (isLong ? -REST_STOP_FRACTION : REST_STOP_FRACTION));
+  const rounded = tickSize === undefined ? undefined : roundToStep(near, tickSize, isLong ? 'down' : 'up');
+  return rounded ?? near;
 }
 
 /** Without the dust of binary fractions: quantities have 8 decimals at most, and a small rest of much keeps them. */

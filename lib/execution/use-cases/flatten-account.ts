@@ -7,8 +7,7 @@ import { approveReduction } from '../../risk/gate.ts';
 import { clientOrderId } from '../client-order-id.ts';
 import type { ReduceOrder } from '../order.ts';
 import type { BrokerPosition, Submission } from '../ports.ts';
-import { planReduction } from '../reduce-plan.ts';
-import { roundToStep } from '../round-to-step.ts';
+import { planReduction, restStopPrice } from '../reduce-plan.ts';
 import { executionRecords } from './execution-records.ts';
 import { closeStopsOf } from './positions/cancel-orders.ts';
 import { sendExit } from './positions/protect-position.ts';
@@ -37,8 +36,6 @@ const ROUNDS_MAX = 12;
 const ROUND_PAUSE_MS = 1_000;
 /** A store that does not answer within this does not hold up an exit. */
 const RECORD_MS_MAX = 2_000;
-/** How far from the market the close-position stop of a rest too small to sell is put. */
-const REST_STOP_FRACTION = 0.0005;
 
 /** One flattening, which names every order that it sends anew. */
 interface Flattener extends FlattenContext {
@@ -181,9 +178,7 @@ function restStop(
   filters: SymbolFilters | undefined,
 ): ReduceOrder {
   const reference = position.markPrice ?? position.entryPrice ?? 0;
-  const isLong = position.quantity > 0;
-  const near = reference * (1 + (isLong ? -REST_STOP_FRACTION : REST_STOP_FRACTION));
-  const tick = filters?.tickSize ?? Number.MIN_VALUE;
-  const stopPrice = roundToStep(near, tick, isLong ? 'down' : 'up') ?? near;
+  const about = { isLong: position.quantity > 0, tickSize: filters?.tickSize };
+  const stopPrice = restStopPrice(reference, about);
   return { ...reductionOf(context, position, null), stopPrice };
 }

@@ -7,15 +7,13 @@ import type { Versioned } from '../../../risk/ports.ts';
 import { isFinal } from '../../order-state.ts';
 import type { ExitReason } from '../../plan-protection.ts';
 import type { OrderRecord, PositionRecord } from '../../records.ts';
-import { planReduction } from '../../reduce-plan.ts';
+import { planReduction, restStopPrice } from '../../reduce-plan.ts';
 import { roundToStep } from '../../round-to-step.ts';
 import { executionRecords } from '../execution-records.ts';
 import { type ExecutionContext, refreshOrder, type UnknownOrder } from '../send-order.ts';
 import { cancelOpenOrders, closeStopsOf } from './cancel-orders.ts';
 import { currentPosition, type Reduction, reduce, whilePosition } from './reduce-position.ts';
 
-/** How far from the market the stop of a rest is put that no market order may be as small as. */
-const REST_STOP_FRACTION = 0.0005;
 const REST = 'closes a rest too small for a market order';
 
 /** The position that an entry has opened, recorded once; as it stands, when it was recorded before. */
@@ -169,9 +167,7 @@ async function placeRestStop(
   const { symbol, side } = position.value;
   const prices = await context.broker.prices([symbol]);
   const price = (prices.ok ? prices.value.get(symbol) : undefined) ?? position.value.entryPrice;
-  const isLong = side === 'BUY';
-  const near = price * (1 + (isLong ? -REST_STOP_FRACTION : REST_STOP_FRACTION));
-  const stopPrice = roundToStep(near, filters.tickSize, isLong ? 'down' : 'up') ?? near;
+  const stopPrice = restStopPrice(price, { isLong: side === 'BUY', tickSize: filters.tickSize });
   await sendCloseStop(context, { entry, quantity: rest, note: REST, stopPrice });
 }
 
