@@ -17,6 +17,7 @@ const PARTS = [
   'cold',
   'start',
   'scale',
+  'day',
   'page',
   'peers',
 ] as const;
@@ -42,6 +43,8 @@ async function measure(part: Part): Promise<object> {
       return (await import('./start.ts')).benchStart();
     case 'scale':
       return (await import('./scale.ts')).benchScale();
+    case 'day':
+      return (await import('./day.ts')).benchDay();
     case 'page':
       return (await import('./page.ts')).benchPage();
     case 'peers':

@@ -189,7 +189,7 @@ async function timeOthers(context: {
   exchangeUrl: string;
 }) {
   const { system, aws, stateDir, clock, exchangeUrl } = context;
-  const overrides = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
+  const overrides = { endpoints: aws.endpoints, clock, isReplay: true };
   const trading = localTradingSettings({ exchange: 'binanceusdm', exchangeUrl });
   const managePositions = composeManagePositions(trading, overrides);
   const breaker = composeCircuitBreaker(

@@ -16,8 +16,8 @@ process.on('message', async (order: ShardOrder) => {
     composeInfer(localTradingSettings({ exchange: 'binanceusdm', exchangeUrl }), {
       endpoints,
       clock: { nowMs: () => nowMs },
-      // Bars are five minutes apart in truth, so none uses up the next one's requests; the exchange's own limit holds in each.
-      unlimitedRequests: true,
+      // Bars are five minutes apart in truth, so none uses up the next one’s requests.
+      isReplay: true,
     });
   compositions.set(exchangeUrl, composition);
   process.send?.(

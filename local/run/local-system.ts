@@ -172,7 +172,7 @@ function overridesOf(context: FunctionContext, name: string) {
   const { stateDir, aws, clock, simulatedUrl, closers, warn } = context;
   const logOutput = openLog(stateDir, name, warn);
   closers.push(() => new Promise((resolve) => logOutput.end(resolve)));
-  return { endpoints: aws.inProcess, clock, logOutput, unlimitedRequests: simulatedUrl !== undefined };
+  return { endpoints: aws.inProcess, clock, logOutput, isReplay: simulatedUrl !== undefined };
 }
 
 const marketOf = ({ exchange, simulatedUrl }: FunctionContext) => ({

@@ -107,7 +107,7 @@ const snapshotOf = (atMs: number, equityMicroUsdt: number): EquitySnapshot => ({
 /** The functions that trade, on this stage. */
 function openTrading() {
   const { aws, exchange, clock, system } = stage;
-  const overrides = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
+  const overrides = { endpoints: aws.endpoints, clock, isReplay: true };
   const settings = localTradingSettings({ exchange: 'binanceusdm', exchangeUrl: exchange.url });
   const compositions = [
     composeExecute(settings, overrides),

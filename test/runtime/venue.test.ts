@@ -13,7 +13,7 @@ describe('a stage on spot market data', () => {
     risk: createMemoryRiskStore(),
     exchangeUrl: nowhere,
     clock: { nowMs: () => 0 },
-    unlimitedRequests: false,
+    isReplay: false,
   };
 
   it('opens no futures account, and says what to do, before any key is read', async () => {

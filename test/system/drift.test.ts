@@ -112,7 +112,7 @@ async function open(market: MarketSource) {
   const exchange = await startSimulatedExchange({ market, clock: { nowMs: () => END_MS + 10_000 } });
   const composition = composeEvaluateRollout(
     localTradingSettings({ exchange: 'binanceusdm', exchangeUrl: exchange.url }),
-    { endpoints: aws.endpoints, clock: { nowMs: () => nowMs }, logOutput, unlimitedRequests: true },
+    { endpoints: aws.endpoints, clock: { nowMs: () => nowMs }, logOutput, isReplay: true },
   );
   opened.push({ composition, exchange });
   return { exchange, evaluate: createEvaluateRolloutHandler(composition), log };

@@ -61,7 +61,7 @@ beforeEach(async () => {
     symbols: [...market.symbols],
   });
   closers = [];
-  const overrides = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
+  const overrides = { endpoints: aws.endpoints, clock, isReplay: true };
   const opened = <C extends { close(): Promise<void> }>(composition: C): C => {
     closers.push(composition.close);
     return composition;

@@ -101,7 +101,7 @@ const overrides = () => {
   logOutput.on('data', (chunk) => {
     log += chunk;
   });
-  return { endpoints: target.aws.endpoints, clock, logOutput, unlimitedRequests: true };
+  return { endpoints: target.aws.endpoints, clock, logOutput, isReplay: true };
 };
 
 async function refresh(change: Partial<RefreshUniverseSettings> = {}) {

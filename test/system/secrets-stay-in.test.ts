@@ -167,7 +167,7 @@ describe('an exchange that echoes', { timeout: 180_000 }, () => {
     const logs: string[] = [];
     const logOutput = new PassThrough().on('data', (line) => logs.push(String(line)));
     const { endpoints } = target.aws;
-    const overrides = { endpoints, logOutput, unlimitedRequests: true };
+    const overrides = { endpoints, logOutput, isReplay: true };
     const settings = {
       ...{
         stage,
@@ -202,7 +202,7 @@ describe('an exchange that echoes', { timeout: 180_000 }, () => {
           notifier: createFileNotifier({ path: notifications, clock: context.clock }),
           clock: context.clock,
           codeVersion: 'v1',
-          openBroker: openedBrokers({ ...settings, ...context, risk, unlimitedRequests: true }),
+          openBroker: openedBrokers({ ...settings, ...context, risk, isReplay: true }),
           stopwatchMs: () => performance.now(),
           pause: async () => {},
           expire: () => new Promise(() => {}),

@@ -10,8 +10,10 @@ export interface CallerOptions {
   readonly deadlineMs?: number;
   /** Requests per call, the first included. @default 4 */
   readonly attempts?: number;
-  /** This machine's clock, not a replayed one; `sleep` must advance it. @default the real one */
+  /** `sleep` must advance it, or `isStill` be set. @default this machine's */
   readonly nowMs?: () => number;
+  /** The clock, a replay's, stands still during a call: nobody waits for room in a budget. @default false */
+  readonly isStill?: boolean;
   readonly sleep?: (durationMs: number) => Promise<void>;
   /** In [0, 1). @default Math.random */
   readonly random?: () => number;
@@ -28,6 +30,7 @@ const BACKOFF_MS_MAX = 5_000;
 export class RetryingCaller<Exchange> {
   readonly nowMs: () => number;
   readonly sleep: (durationMs: number) => Promise<void>;
+  readonly #isStill: boolean;
   readonly #random: () => number;
   readonly #deadlineMs: number;
   readonly #attempts: number;
@@ -47,6 +50,7 @@ export class RetryingCaller<Exchange> {
   ) {
     this.nowMs = options.nowMs ?? Date.now;
     this.sleep = options.sleep ?? sleepFor;
+    this.#isStill = options.isStill ?? false;
     this.#random = options.random ?? Math.random;
     this.#deadlineMs = options.deadlineMs ?? 20_000;
     this.#attempts = options.attempts ?? 4;
@@ -94,7 +98,7 @@ export class RetryingCaller<Exchange> {
           `banned by the exchange for another ${seconds} s: nothing is sent until then`,
         );
       }
-      if (nowMs + waitMs >= deadlineAtMs) {
+      if (this.#isStill || nowMs + waitMs >= deadlineAtMs) {
         const whose = because === 'own_limit' ? 'our own request limit' : "the exchange's request limit";
         return new ExchangeFault('rate_limited', `${whose} leaves no room for another ${seconds} s`);
       }

@@ -17,8 +17,8 @@ export interface RuntimeOverrides {
   readonly codeVersion?: string;
   /** Where logs and metrics go. @default standard output */
   readonly logOutput?: Writable;
-  /** Set for a simulated exchange, which counts requests by its own, faster clock. @default false */
-  readonly unlimitedRequests?: boolean;
+  /** Set for a simulated exchange on this clock, which stands still while a function runs. @default false */
+  readonly isReplay?: boolean;
 }
 
 export interface FunctionRuntime<Clients extends ItemClients = ItemClients> {
@@ -26,7 +26,7 @@ export interface FunctionRuntime<Clients extends ItemClients = ItemClients> {
   readonly clock: Clock;
   readonly codeVersion: string;
   readonly telemetry: Telemetry;
-  readonly unlimitedRequests: boolean;
+  readonly isReplay: boolean;
   close(): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export function openFunctionRuntime<Clients extends ItemClients>(
     clock = SYSTEM_CLOCK,
     codeVersion = CODE_VERSION,
     logOutput,
-    unlimitedRequests = false,
+    isReplay = false,
   }: RuntimeOverrides = {},
 ): FunctionRuntime<Clients> {
   const clients = createClients(endpoints);
@@ -51,7 +51,7 @@ export function openFunctionRuntime<Clients extends ItemClients>(
     clock,
     codeVersion,
     telemetry: createTelemetry({ service, stage, ...(logOutput && { output: logOutput }) }),
-    unlimitedRequests,
+    isReplay,
     close: async () => clients.close(),
   };
 }

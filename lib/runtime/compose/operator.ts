@@ -98,7 +98,7 @@ export async function openAwsStage(stage: string, options = { checked: true }): 
     openMarket: async () =>
       openMarketData(
         { exchange: await readExchange(), exchangeUrl: undefined },
-        { unlimitedRequests: false },
+        { isReplay: false, clock: SYSTEM_CLOCK },
       ),
     readUniverseSize: () => readSetting(clients, symbolsParameter, countSchema),
     openBroker: async (scope) =>
@@ -110,7 +110,7 @@ export async function openAwsStage(stage: string, options = { checked: true }): 
           exchange: await readExchange(),
           exchangeUrl: undefined,
           clock: SYSTEM_CLOCK,
-          unlimitedRequests: false,
+          isReplay: false,
         },
         scope,
       ),
@@ -158,7 +158,7 @@ export function openLocalStage(
     return {
       exchange: exchange.name,
       exchangeUrl: exchange.url ?? exchange.origin,
-      unlimitedRequests: exchange.url !== null,
+      isReplay: exchange.url !== null,
     };
   };
   const notifier: Notifier = {
@@ -180,7 +180,7 @@ export function openLocalStage(
     readExchange: async () => exchange?.name,
     openMarket: async () => {
       const running = runningExchange();
-      return openMarketData(running, running);
+      return openMarketData(running, { ...running, clock: await readClock() });
     },
     readUniverseSize: async () => (await readUniverse(objects)).symbols.length,
     async openBroker(scope) {

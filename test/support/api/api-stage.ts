@@ -134,7 +134,7 @@ async function serveStage({
       endpoints: aws.endpoints,
       clock,
       logOutput,
-      unlimitedRequests: true,
+      isReplay: true,
     },
     aws.onWrite,
   );

@@ -63,7 +63,7 @@ beforeEach(async () => {
   const current = await readCurrentEnsemble(system.objects);
   if (!current.ok) throw new Error(current.error.message);
   ensemble = current.value.ensemble;
-  const overrides = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
+  const overrides = { endpoints: aws.endpoints, clock, isReplay: true };
   const configuration = localTradingSettings({ exchange: 'binanceusdm', exchangeUrl: exchange.url });
   compositions = {
     execute: composeExecute(configuration, overrides),
@@ -76,7 +76,7 @@ beforeEach(async () => {
   });
   clients = createClients(aws.endpoints);
   const { risk } = system;
-  const account = { ...configuration, clients, risk, clock, unlimitedRequests: true };
+  const account = { ...configuration, clients, risk, clock, isReplay: true };
   broker = await openBroker(account, 'paper');
   await minute(0);
 });

@@ -49,7 +49,7 @@ beforeEach(async () => {
   system = openLocalStage(aws.endpoints, stateDir, { name: 'binanceusdm', url: exchange.url });
   await prepareLocalStage(aws.endpoints, system.objects);
   const settings = localTradingSettings({ exchange: 'binanceusdm', exchangeUrl: exchange.url });
-  const overrides = { endpoints: aws.endpoints, clock, unlimitedRequests: true };
+  const overrides = { endpoints: aws.endpoints, clock, isReplay: true };
   const positions = composeManagePositions(settings, overrides);
   await system.signals.putRun(runOf(lastClosedOpenTimeMs(nowMs)));
   await positions.manageScopes();

@@ -16,7 +16,7 @@ import type { Exchange } from '../../config/function-settings.ts';
 import { credentialParameters } from '../../config/stage.ts';
 import { liveRefusal } from '../../config/venue.ts';
 import { type ExchangeKeys, openKeyedBroker } from './keyed-broker.ts';
-import { openMarketData, requestBudget } from './market-data.ts';
+import { openMarketData } from './market-data.ts';
 
 /** Binance USDT-M without a discount; spread and slippage of its larger pairs. */
 const PAPER_COSTS: PaperCosts = {
@@ -27,6 +27,9 @@ const PAPER_COSTS: PaperCosts = {
 };
 const PAPER_DEPOSIT_MICRO_USDT = 10_000_000_000;
 
+/** Of an account at a simulated exchange, whose minutes may be shorter than this machine's. */
+const UNLIMITED = { weightPerMinute: Number.MAX_SAFE_INTEGER };
+
 export interface BrokerContext {
   readonly stage: string;
   readonly clients: RecordClients;
@@ -34,8 +37,8 @@ export interface BrokerContext {
   readonly exchange: Exchange;
   readonly exchangeUrl: string | undefined;
   readonly clock: Clock;
-  /** Set for a simulated exchange. */
-  readonly unlimitedRequests: boolean;
+  /** Set for a simulated exchange, whose clock is this one. */
+  readonly isReplay: boolean;
   /** Where it is told that the exchange refuses the keys. @default nowhere */
   readonly telemetry?: Telemetry;
 }
@@ -45,16 +48,7 @@ export interface BrokerContext {
  * at another venue than the market data's.
  */
 export async function openBroker(context: BrokerContext, scope: Scope): Promise<Broker> {
-  const {
-    stage,
-    clients,
-    risk,
-    exchange,
-    exchangeUrl: baseUrl,
-    clock,
-    unlimitedRequests,
-    telemetry,
-  } = context;
+  const { stage, clients, risk, exchange, exchangeUrl: baseUrl, clock, isReplay, telemetry } = context;
   const market = openMarketData(context, context);
   if (scope === 'paper')
     return createPaperBroker({
@@ -68,8 +62,7 @@ export async function openBroker(context: BrokerContext, scope: Scope): Promise<
   if (refusal !== undefined) throw new StoreError(`stage ${stage}: ${refusal}`, { retryable: false });
   return openKeyedBroker({
     readKeys: () => readKeys(clients, stage),
-    openWith: (credentials) =>
-      createLiveBroker({ market, baseUrl, credentials, ...requestBudget(unlimitedRequests) }),
+    openWith: (credentials) => createLiveBroker({ market, baseUrl, credentials, ...(isReplay && UNLIMITED) }),
     onRefused: (message) => telemetry && recordKeysRefused(telemetry, message),
   });
 }
