@@ -44,9 +44,11 @@ export function refuseUnsigned(
 
 /** Of the address and of the body, together. */
 export function parametersOf(request: ExchangeRequest): URLSearchParams {
-  const { rawQuery, body } = request;
+  const { query, rawQuery, body } = request;
+  if (body === '') return query;
   const known = parametersOfRequest.get(request);
-  const parameters = known ?? new URLSearchParams([rawQuery, body].filter((text) => text !== '').join('&'));
+  if (known !== undefined) return known;
+  const parameters = new URLSearchParams(rawQuery === '' ? body : `${rawQuery}&${body}`);
   parametersOfRequest.set(request, parameters);
   return parameters;
 }

@@ -19,6 +19,7 @@ const RATE_LIMIT_MS_DEFAULT = 10_000;
 const PAUSE_MS_MAX = 3 * DAY_MS;
 /** The rules of all symbols of Binance USDT-M, by far its longest answer, have 1 to 2 MB. */
 const ANSWER_BYTES_MAX = 32 * 2 ** 20;
+const TEXT = new TextDecoder();
 
 export interface CcxtRequestInit {
   readonly method: string;
@@ -46,7 +47,7 @@ export async function exchangeFetch(
   const { method, headers, signal } = init;
   const request = { method, headers, signal, body: init.body ?? null };
   const read = async (answer: TransportAnswer) =>
-    new TextDecoder().decode(await readBody(answer, { url, bytesMax: ANSWER_BYTES_MAX }));
+    TEXT.decode(await readBody(answer, { url, bytesMax: ANSWER_BYTES_MAX }));
   const { response, body } = await send(url, request, { read, redact, transport });
   if (!response.ok && !body.trimStart().startsWith('{')) {
     const { host, pathname } = new URL(url);
@@ -103,8 +104,10 @@ async function send<Answer extends TransportAnswer, Body extends string | Uint8A
     redact: (text: string) => string;
   },
 ): Promise<{ response: Answer; body: Body }> {
-  const { host, pathname } = new URL(url);
-  const request = `${init.method} ${pathname}`;
+  const asked = () => {
+    const { host, pathname } = new URL(url);
+    return { host, request: `${init.method} ${pathname}` };
+  };
   // Node's fetch holds the signal weakly: after a garbage collection it would wait for a stalled body for ever.
   const broken = new Promise<never>((_, reject) => {
     init.signal.addEventListener('abort', () => reject(init.signal.reason), { once: true });
@@ -117,6 +120,7 @@ async function send<Answer extends TransportAnswer, Body extends string | Uint8A
     body = await Promise.race([answer.read(response), broken]);
   } catch (cause) {
     if (cause instanceof ExchangeFault) throw cause;
+    const { host, request } = asked();
     if (init.signal.aborted)
       throw new ExchangeFault('timeout', `${host} gave no answer in time to ${request}`, { cause });
     throw new ExchangeFault(
@@ -128,7 +132,8 @@ async function send<Answer extends TransportAnswer, Body extends string | Uint8A
   const code = codeOfStatus(response.status);
   if (code !== undefined) {
     const pauseMs = pauseOf(code, response.headers.get('retry-after'));
-    const said = excerpt(answer.redact(typeof body === 'string' ? body : new TextDecoder().decode(body)));
+    const said = excerpt(answer.redact(typeof body === 'string' ? body : TEXT.decode(body)));
+    const { host, request } = asked();
     const why = `${host} answered ${response.status} to ${request}: ${said}`;
     const refusalCode = refusalCodeIn(body);
     throw new ExchangeFault(code, why, {
