@@ -18,6 +18,7 @@ import {
   approveBreakerReset,
   requestBreakerReset,
   tickBreaker,
+  tripBreaker,
   type UnlatchedTrips,
 } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { closeGate } from '../../lib/risk/use-cases/close-gate.ts';
@@ -55,6 +56,12 @@ async function trippedOver(
     tick: () => tickBreaker(dependencies(stores.risk), scope),
     gate: async () => (await stores.risk.readGate(scope))!,
     record: (epoch: number) => riskRecords(stores.risk).audit.get(scope, `breaker#${epoch}#tripped`),
+    /** Over a sound database, while no flag can be read. */
+    tripOther: () =>
+      tripBreaker(
+        { ...dependencies(stores.risk), flags: { ...flags, read: async () => new Map() } },
+        { scope: 'paper', operator: unproven('ada'), reason: 'drill' },
+      ),
     reset: async () => {
       await requestBreakerReset(dependencies(stores.risk), {
         ...{ scope, operator: unproven('ada'), reason: 'known' },
@@ -108,6 +115,13 @@ describe('a trip that cannot be written', () => {
     await stage.healthyMinute();
     await stage.tick();
     expect(await refusal()).toBeUndefined();
+  });
+
+  it('is not dropped by the other scope’s while its flag cannot be read', async () => {
+    const stage = await trippedOver(() => () => Promise.reject(unavailable()));
+    const carried = await stage.carrying();
+    expect((await stage.tripOther()).latched).toBe(true);
+    expect(await stage.carrying()).toEqual(carried);
   });
 
   it('but had been written, its answer lost, does not outlive the reset', async () => {

@@ -36,9 +36,16 @@ export const carriedCauses = (text: string | undefined, scope: Scope, epoch: num
 /**
  * What the flag is to say while a scope is tripped. What it carries of another scope stays.
  * @param own undefined: the scope's trip is latched
+ * @param known what the flag is taken to carry where it could not be read
  */
-export function closedText(text: string | undefined, scope: Scope, own: CarriedTrip | undefined): string {
-  const others = carriedTrips(text).filter((trip) => trip.scope !== scope);
+export function closedText(
+  text: string | undefined,
+  scope: Scope,
+  own: CarriedTrip | undefined,
+  known: readonly CarriedTrip[] = [],
+): string {
+  const carried = text === undefined ? known : carriedTrips(text);
+  const others = carried.filter((trip) => trip.scope !== scope);
   return textOf([...others, ...(own === undefined ? [] : [own])]);
 }
 

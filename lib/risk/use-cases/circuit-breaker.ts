@@ -220,6 +220,13 @@ function tripToCarry(scope: Scope, { previous, current }: BreakerTransition): Ca
   return { scope, epoch: previous.epoch, codes: current.causes.map(({ code }) => code) };
 }
 
+const carriedFrom = (unlatched: UnlatchedTrips = new Map()): CarriedTrip[] =>
+  [...unlatched].map(([scope, { epoch, causes }]) => ({
+    scope,
+    epoch,
+    codes: causes.map(({ code }) => code),
+  }));
+
 /**
  * For so long after a trip, the process that made it is taken to be notifying people, so that a tick of the breaker beside an
  * operator's trip does not notify them too. Less than a minute: the next tick but one repeats a notification that failed.
@@ -300,7 +307,7 @@ async function carryOut(
   { scope, effect, carried }: { scope: Scope; effect: BreakerEffect; carried: CarriedTrip | undefined },
   failures: string[],
 ): Promise<void> {
-  const { risk, flags, notifier, clock } = dependencies;
+  const { risk, flags, notifier, clock, unlatched } = dependencies;
   switch (effect.kind) {
     case 'write_state':
       return; // Done where it was decided.
@@ -308,7 +315,7 @@ async function carryOut(
       failures.push(
         ...(await writeFlags(flags, {
           ...CLOSED_FLAGS,
-          [CARRYING_FLAG]: (text) => closedText(text, scope, carried),
+          [CARRYING_FLAG]: (text) => closedText(text, scope, carried, carriedFrom(unlatched)),
         })),
       );
       return;
