@@ -8,8 +8,8 @@ import type { MarketSource } from '../market/market-source.ts';
 import type { MarketChanges } from './market-changes.ts';
 import { JsonText } from './route.ts';
 
-/** Per symbol; the most that one question asks for. */
-const KEPT_ROWS = 1_500;
+/** Per symbol: the windows that are asked for again and again have 998. */
+const KEPT_ROWS = 1_000;
 
 /** A row as Binance sends it: open time, o, h, l, c, volume, close time, quote volume, trades, taker base, taker quote, "0". */
 type BinanceKline = readonly [
