@@ -1,5 +1,6 @@
 // Golden vectors: the trainer's own answers for some inputs. A session that does not reproduce them computes something
 // else than what was validated, whatever its checksum says.
+import { endianness } from 'node:os';
 import { failure, type Result, success } from '../core/result.ts';
 import { type ModelProblem, valuesPerRow } from './check-manifest.ts';
 import type { ModelManifest } from './manifest.ts';
@@ -36,9 +37,9 @@ export function decodeGoldenVectors(manifest: ProvenManifest): Result<GoldenVect
   if (answers.length !== rows) {
     return failure(`goldenVectors.answers has ${answers.length} rows, must be ${rows}`);
   }
-  // Value by value: the format is little-endian on every machine.
-  const input = new Float32Array(values);
-  for (let index = 0; index < values; index++) input[index] = bytes.readFloatLE(index * FLOAT32_BYTES);
+  // The format is little-endian on every machine.
+  if (endianness() === 'BE') bytes.swap32();
+  const input = new Float32Array(Uint8Array.from(bytes).buffer);
   if (!input.every(Number.isFinite))
     return failure('goldenVectors.inputsBase64 holds a value that is not finite');
   const { kind } = manifest.input;
