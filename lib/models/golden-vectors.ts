@@ -1,6 +1,5 @@
 // Golden vectors: the trainer's own answers for some inputs. A session that does not reproduce them computes something
 // else than what was validated, whatever its checksum says.
-import { endianness } from 'node:os';
 import { failure, type Result, success } from '../core/result.ts';
 import { type ModelProblem, valuesPerRow } from './check-manifest.ts';
 import type { ModelManifest } from './manifest.ts';
@@ -10,6 +9,7 @@ import { type PolicyManifest, readShare } from './sizing-policy.ts';
 /** Largest allowed difference of one value between trainer and ONNX Runtime. */
 const GOLDEN_TOLERANCE = 1e-5;
 const FLOAT32_BYTES = 4;
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 /** What has golden vectors. */
 export type ProvenManifest = ModelManifest | PolicyManifest;
@@ -38,7 +38,7 @@ export function decodeGoldenVectors(manifest: ProvenManifest): Result<GoldenVect
     return failure(`goldenVectors.answers has ${answers.length} rows, must be ${rows}`);
   }
   // The format is little-endian on every machine.
-  if (endianness() === 'BE') bytes.swap32();
+  if (!IS_LITTLE_ENDIAN) bytes.swap32();
   const input = new Float32Array(Uint8Array.from(bytes).buffer);
   if (!input.every(Number.isFinite))
     return failure('goldenVectors.inputsBase64 holds a value that is not finite');
