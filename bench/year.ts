@@ -12,6 +12,8 @@ const SYMBOLS = 100;
 const HISTORY_BARS = 1_000;
 const BARS = 365 * 288;
 const ACTS_EVERY = 200;
+/** Enough for a year of costs, and little enough that its positions fit into the brackets of the simulated account. */
+const DEPOSIT_USDT = 4_000_000;
 /** 2023-01-01T00:00Z */
 const FIRST_MS = 1_672_531_200_000;
 const FROM_MS = FIRST_MS + HISTORY_BARS * BAR_MS;
@@ -46,11 +48,12 @@ export async function benchYear(): Promise<YearBenchmark> {
   }
   const before = process.cpuUsage();
   const toMs = FROM_MS + BARS * BAR_MS;
-  const query = { fromMs: FROM_MS, toMs, depositUsdt: 10_000_000 };
+  const query = { fromMs: FROM_MS, toMs, depositUsdt: DEPOSIT_USDT };
   const bitcoin = past.series.values().next().value;
   const run = await replayColumns(query, { past: { ...past, bitcoin }, ensemble: MADE_UP_ENSEMBLE });
   cpuMs += cpuMsSince(before);
   invariant(run.ok, 'the year cannot be replayed');
+  invariant(run.value.trades.length > 0, 'nothing was traded');
   return {
     rssMb: process.resourceUsage().maxRSS / 1_024,
     cpuS: cpuMs / 1_000,

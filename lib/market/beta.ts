@@ -61,6 +61,7 @@ class LogCloses {
   readonly #series: CandleSeries;
   readonly #logs = new Float64Array(CLOSES);
   readonly #isMissing = new Uint8Array(CLOSES);
+  #missing = 0;
   /** Of the window that is held; NaN: none. */
   #lastMs = Number.NaN;
 
@@ -75,19 +76,25 @@ class LogCloses {
     if (candle < 0 || openTimeMs[candle] !== barOpenTimeMs) return undefined;
     const bars = (barOpenTimeMs - this.#lastMs) / BAR_MS;
     const fresh = bars >= 0 && bars < CLOSES ? bars : CLOSES;
-    this.#logs.copyWithin(0, fresh);
-    this.#isMissing.copyWithin(0, fresh);
-    this.#lastMs = Number.NaN;
+    if (fresh > 0) this.#forget(fresh);
     for (let place = CLOSES - 1; place >= CLOSES - fresh; place--) {
       const wantedMs = barOpenTimeMs - (CLOSES - 1 - place) * BAR_MS;
       while (candle >= 0 && openTimeMs[candle]! > wantedMs) candle--;
       if (candle < 0) return undefined;
       this.#isMissing[place] = openTimeMs[candle] === wantedMs ? 0 : 1;
+      this.#missing += this.#isMissing[place]!;
       this.#logs[place] = Math.log(close[candle]!);
     }
     this.#lastMs = barOpenTimeMs;
-    let missing = 0;
-    for (let place = 0; place < CLOSES; place++) missing += this.#isMissing[place]!;
-    return missing > MISSING_MAX ? undefined : this.#logs;
+    return this.#missing > MISSING_MAX ? undefined : this.#logs;
+  }
+
+  /** Makes room for new bars at the end; until they are there no window is held. */
+  #forget(bars: number): void {
+    if (bars === CLOSES) this.#missing = 0;
+    else for (let place = 0; place < bars; place++) this.#missing -= this.#isMissing[place]!;
+    this.#logs.copyWithin(0, bars);
+    this.#isMissing.copyWithin(0, bars);
+    this.#lastMs = Number.NaN;
   }
 }

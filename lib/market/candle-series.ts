@@ -28,17 +28,41 @@ export function allocateSeries(length: number): CandleSeries {
   };
 }
 
+const sharedColumn = (length: number): Float64Array =>
+  new Float64Array(new SharedArrayBuffer(length * Float64Array.BYTES_PER_ELEMENT));
+
+let knownTimes = sharedColumn(0);
+
+/** `count` bars from `firstMs` on: in memory that all series without a gap have in common. */
+function consecutiveTimes(firstMs: number, count: number): Float64Array {
+  const lastMs = firstMs + (count - 1) * BAR_MS;
+  const fromMs = Math.min(firstMs, knownTimes[0] ?? firstMs);
+  const toMs = Math.max(lastMs, knownTimes.at(-1) ?? lastMs);
+  const bars = (toMs - fromMs) / BAR_MS + 1;
+  if (knownTimes.length < bars) {
+    knownTimes = sharedColumn(bars);
+    for (let bar = 0; bar < bars; bar++) knownTimes[bar] = fromMs + bar * BAR_MS;
+  }
+  const start = (firstMs - fromMs) / BAR_MS;
+  return knownTimes.subarray(start, start + count);
+}
+
 /** A copy in memory that threads share. */
 export function shareSeries(series: CandleSeries): CandleSeries {
   const share = (column: Float64Array) => {
-    const shared = new Float64Array(new SharedArrayBuffer(column.byteLength));
+    const shared = sharedColumn(column.length);
     shared.set(column);
     return shared;
+  };
+  const shareTimes = (column: Float64Array) => {
+    const last = column.length - 1;
+    const isWhole = last >= 0 && column[last]! - column[0]! === last * BAR_MS;
+    return isWhole ? consecutiveTimes(column[0]!, column.length) : share(column);
   };
   const { length, openTimeMs, open, high, low, close, volume } = series;
   return {
     length,
-    openTimeMs: share(openTimeMs),
+    openTimeMs: shareTimes(openTimeMs),
     open: share(open),
     high: share(high),
     low: share(low),

@@ -15,7 +15,9 @@ const PLAIN_MIN = 1e-6;
 export function decimalPlaces(values: Float64Array): number {
   let most = 0;
   let power = 1;
-  for (const value of values) {
+  // By index, which takes a third of the time of an iterator.
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index]!;
     const units = Math.round(value * power);
     // It has no more decimals than seen so far: then its text need not be made.
     const isPlain = value === 0 || value >= PLAIN_MIN;

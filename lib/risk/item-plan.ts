@@ -2,6 +2,7 @@
 // turns it into one UpdateItem, memory applies it as below, and so the two cannot mean different things.
 //
 // The language holds only what one ConditionExpression can say: an attribute compared with a value, never with a sum.
+import { setMember } from '../core/json.ts';
 
 /** From the item's root, e.g. ['authorised', id]: any attribute that is not an element of a list. Every map on the way must exist. */
 export type ItemPath<Item> = Item extends readonly unknown[]
@@ -55,14 +56,21 @@ function holds(item: MapAttribute, condition: ItemCondition<AnyPath, unknown>): 
   return typeof value === 'number' && value >= low && value <= high;
 }
 
-function changed(item: MapAttribute, path: AnyPath, change: ItemChange<AnyPath>): MapAttribute {
-  const [key, ...rest] = path as [string, ...string[]];
-  if (rest.length > 0) return { ...item, [key]: changed(item[key] as MapAttribute, rest, change) };
-  if ('remove' in change) {
-    const { [key]: _, ...others } = item;
-    return others;
+type Changing = { [key: string]: unknown };
+
+/** Carries out a change on a copy. @param copied the maps in it that are copies themselves: the others are the original's */
+function change(item: Changing, { path, ...what }: ItemChange<AnyPath>, copied: Set<unknown>): void {
+  let map = item;
+  for (const key of path.slice(0, -1)) {
+    if (!copied.has(map[key])) {
+      setMember(map, key, { ...(map[key] as MapAttribute) });
+      copied.add(map[key]);
+    }
+    map = map[key] as Changing;
   }
-  return { ...item, [key]: 'set' in change ? change.set : (item[key] as number) + change.add };
+  const key = path.at(-1)!;
+  if ('remove' in what) delete map[key];
+  else setMember(map, key, 'set' in what ? what.set : (map[key] as number) + what.add);
 }
 
 /** First denial of a plan on an item as it was read; undefined when every condition holds. */
@@ -72,8 +80,8 @@ export function firstDenial<Denial>(item: object, plan: ItemPlan<AnyPath, Denial
 
 /** The item after the plan's changes; its conditions are not looked at. */
 export function applyChanges<Item extends object>(item: Item, plan: ItemPlan<AnyPath, unknown>): Item {
-  return plan.changes.reduce<MapAttribute>(
-    (current, change) => changed(current, change.path, change),
-    item as unknown as MapAttribute,
-  ) as unknown as Item;
+  const after = { ...item };
+  const copied = new Set<unknown>();
+  for (const each of plan.changes) change(after as Changing, each, copied);
+  return after;
 }

@@ -41,6 +41,14 @@ it('says what the sources say, and where they stand', async () => {
   expect(await said(await bundle())).toEqual(['first', join(root, 'cli')]);
 });
 
+it('holds packages, whatever their modules are', async () => {
+  await put('node_modules/old/index.js', "module.exports = require('node:path').basename('a/third');");
+  await put(ENTRY, "import word from 'old';\nexport const runProcess = () => word;");
+  const url = await bundle();
+  await rm(join(root, 'node_modules/old'), { recursive: true });
+  expect(await said(url)).toBe('third');
+});
+
 it('is made once, and again when a source is another', async () => {
   const first = await bundle();
   expect(await bundle()).toBe(first);

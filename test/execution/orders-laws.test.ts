@@ -115,6 +115,37 @@ describe('rounding to a step', () => {
       { numRuns: 2_000 },
     );
   });
+  it('is what whole numbers give, to the last digit', () => {
+    // Without an exponent: as units of 10^-30.
+    const units = (value: number) => {
+      const [whole, fraction = ''] = String(value).split('.') as [string, string?];
+      return BigInt(whole + fraction.padEnd(30, '0'));
+    };
+    const plain = fc.double({ min: 1e-6, max: 1e12, noNaN: true });
+    const size = fc
+      .tuple(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 0, max: 6 }))
+      .map(([n, decimals]) => n / 10 ** decimals);
+    const nearby = fc.constantFrom(1, 1 - Number.EPSILON, 1 + Number.EPSILON);
+    const close = fc.tuple(size, fc.integer({ min: 1, max: 1_000_000 }), nearby);
+    const cases = fc.oneof(
+      fc.tuple(plain, size),
+      close.map(([step, count, off]): [number, number] => [step * count * off, step]),
+    );
+    fc.assert(
+      fc.property(cases, ([value, step]) => {
+        const rest = units(value) % units(step);
+        const down = units(value) - rest;
+        const up = rest === 0n ? down : down + units(step);
+        for (const [direction, exact] of [['down', down] as const, ['up', up] as const]) {
+          const rounded = roundToStep(value, step, direction);
+          if (rounded !== undefined) expect(rounded === 0 ? 0n : units(rounded)).toBe(exact);
+          // So few digits always have a number.
+          else expect(exact).toBeGreaterThan(10n ** 39n);
+        }
+      }),
+      { numRuns: 5_000 },
+    );
+  });
   it('keeps every multiple of the step, however it is written in binary', () => {
     fc.assert(
       fc.property(

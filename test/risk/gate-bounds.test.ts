@@ -170,5 +170,20 @@ describe('a condition of a write', () => {
     expect(change({ add: 4 })).toEqual({ map: { key: 5, other: 2 }, rest: 3 });
     expect(change({ set: 'x' })).toEqual({ map: { key: 'x', other: 2 }, rest: 3 });
     expect(change({ remove: true })).toEqual({ map: { other: 2 }, rest: 3 });
+    expect(item).toEqual({ map: { key: 1, other: 2 }, rest: 3 });
+  });
+
+  it('and several changes are all there, under any name', () => {
+    const item = { map: { key: 1, other: 2 }, sums: { all: 3 }, rest: 4 };
+    const changes = [
+      { path: ['map', 'key'], add: 4 },
+      { path: ['map', '__proto__'], set: 5 },
+      { path: ['map', 'other'], remove: true },
+      { path: ['rest'], add: 1 },
+    ];
+    const after = applyChanges<object>(item, { conditions: [], changes: changes as never });
+    expect(after).toEqual(JSON.parse('{"map": {"key": 5, "__proto__": 5}, "sums": {"all": 3}, "rest": 5}'));
+    expect(Object.keys(after)).toEqual(['map', 'sums', 'rest']);
+    expect(item).toEqual({ map: { key: 1, other: 2 }, sums: { all: 3 }, rest: 4 });
   });
 });

@@ -2,6 +2,7 @@
 // carried out on the item, so that both mean the same.
 import type * as z from 'zod';
 import { invariant } from '../../core/invariant.ts';
+import { setMember } from '../../core/json.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { StoreError } from '../../core/store-error.ts';
 import { commitToItem, type GateItem, gateItemSchema, type Scope } from '../../risk/gate.ts';
@@ -149,8 +150,6 @@ function parsedAs<T>(schema: z.ZodType<T>, value: unknown): Result<T, string> {
   return failure(`${path.join('.')}: ${message}`);
 }
 
-const PLAIN = { writable: true, enumerable: true, configurable: true };
-
 /** In a tenth of the time of structuredClone, which is left what a schema may have made and JSON has not. */
 function copyOf<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
@@ -159,9 +158,7 @@ function copyOf<T>(value: T): T {
   const copy: Record<string, unknown> = {};
   for (const name of Object.keys(value)) {
     const each = copyOf((value as Record<string, unknown>)[name]);
-    // To set it would be to give the copy another prototype.
-    if (name === '__proto__') Object.defineProperty(copy, name, { ...PLAIN, value: each });
-    else copy[name] = each;
+    setMember(copy, name, each);
   }
   return copy as T;
 }

@@ -253,8 +253,10 @@ function execute(
 }
 
 function recentTrades(trades: PaperAccount['trades'], nowMs: number): PaperAccount['trades'] {
-  const isRecent = ({ atMs }: PaperAccount['trades'][number]) => atMs > nowMs - INCOME_MEMORY_MS;
-  const recent = trades.every(isRecent) ? trades : trades.filter(isRecent);
+  const sinceMs = nowMs - INCOME_MEMORY_MS;
+  const recent = trades.every(({ atMs }) => atMs > sinceMs)
+    ? trades
+    : trades.filter(({ atMs }) => atMs > sinceMs);
   return recent.length > TRADES_MAX ? recent.slice(-TRADES_MAX) : recent;
 }
 

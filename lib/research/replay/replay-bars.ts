@@ -52,8 +52,10 @@ export function replayBars(
   }
 }
 
+type BetaOf = (series: CandleSeries, barOpenTimeMs: number) => number | null;
+
 /** A signal that acts. */
-interface Acting {
+class Acting {
   readonly index: number;
   readonly symbol: string;
   readonly action: 'BUY' | 'SELL';
@@ -63,12 +65,37 @@ interface Acting {
   readonly stopAtr: number;
   readonly ensembleId: string;
   readonly edgeBps: number;
+  readonly #series: CandleSeries;
+  readonly #betaOf: BetaOf;
+
+  constructor(
+    { series, decided }: DecidedSymbol,
+    place: { readonly index: number; readonly row: number },
+    about: { readonly ensembleId: string; readonly betaOf: BetaOf },
+  ) {
+    const { index, row } = place;
+    const candle = decided.candle[row]!;
+    this.index = index;
+    this.symbol = decided.symbol;
+    this.action = ACTIONS[decided.lean[row]!] as 'BUY' | 'SELL';
+    this.barOpenTimeMs = series.openTimeMs[candle]!;
+    this.close = series.close[candle]!;
+    this.atr = decided.atr[row]!;
+    this.stopAtr = decided.stopAtr[row]!;
+    this.ensembleId = about.ensembleId;
+    this.edgeBps = decided.edgeBps[row]!;
+    this.#series = series;
+    this.#betaOf = about.betaOf;
+  }
+
   /** Computed when it is asked for: most signals are denied before. */
-  readonly betaToBitcoin: number | null;
+  get betaToBitcoin(): number | null {
+    return this.#betaOf(this.#series, this.barOpenTimeMs);
+  }
 }
 
 class RunningReplay {
-  readonly #betas = slidingBetas();
+  readonly #about: { readonly ensembleId: string; readonly betaOf: BetaOf };
   readonly #symbols: readonly DecidedSymbol[];
   readonly #request: ReplayRequest;
   readonly #acting: ActingSignals;
@@ -80,9 +107,14 @@ class RunningReplay {
   #equityMicroUsdt: number;
 
   constructor(symbols: readonly DecidedSymbol[], request: ReplayRequest) {
-    const { fromMs, depositMicroUsdt, costs, ensemble, onOrder } = request;
+    const { fromMs, depositMicroUsdt, costs, ensemble, bitcoin, onOrder } = request;
     this.#symbols = symbols;
     this.#request = request;
+    const betas = slidingBetas();
+    this.#about = {
+      ensembleId: ensemble.id,
+      betaOf: (series, barMs) => (bitcoin === undefined ? null : betas(series, bitcoin, barMs)),
+    };
     this.#acting = findActingSignals(symbols, request, ensemble);
     this.#filters = new RecordedFilters(symbols.map(({ series }) => series));
     const named = symbols.map(({ series, decided }) => ({ series, symbol: decided.symbol }));
@@ -186,27 +218,10 @@ class RunningReplay {
   /** The largest expected edge first. */
   #signalsOf(bar: number): Acting[] {
     const { start, symbol, row } = this.#acting;
-    const { bitcoin } = this.#request;
-    const betas = this.#betas;
     const acting: Acting[] = [];
     for (let place = start[bar]!; place < start[bar + 1]!; place++) {
-      const { series, decided } = this.#symbols[symbol[place]!]!;
-      const own = row[place]!;
-      const candle = decided.candle[own]!;
-      acting.push({
-        index: symbol[place]!,
-        symbol: decided.symbol,
-        action: ACTIONS[decided.lean[own]!] as 'BUY' | 'SELL',
-        barOpenTimeMs: series.openTimeMs[candle]!,
-        close: series.close[candle]!,
-        atr: decided.atr[own]!,
-        stopAtr: decided.stopAtr[own]!,
-        ensembleId: this.#request.ensemble.id,
-        edgeBps: decided.edgeBps[own]!,
-        get betaToBitcoin() {
-          return bitcoin === undefined ? null : betas(series, bitcoin, this.barOpenTimeMs);
-        },
-      });
+      const index = symbol[place]!;
+      acting.push(new Acting(this.#symbols[index]!, { index, row: row[place]! }, this.#about));
     }
     return acting.length < 2 ? acting : acting.sort((a, b) => b.edgeBps - a.edgeBps);
   }

@@ -198,7 +198,13 @@ export class ReplayedAccount {
     const { quantity, costMicroUsdt } = paper.ledger.positions[entry.symbol]!;
     this.#terms.onOrder?.(filled);
     this.#holdings.set(symbol, {
-      ...{ index: symbol, symbol: entry.symbol, series, entry, filled, quantity, paper },
+      index: symbol,
+      symbol: entry.symbol,
+      series,
+      entry,
+      filled,
+      quantity,
+      paper,
       stop: paper.orders[stop.clientOrderId]!,
       booked: bookOrder(newBookedLedger(0, nowMs), filled),
       entryPrice: costMicroUsdt / quantity / MICRO,
@@ -304,7 +310,14 @@ function tradedOrder(
   const { clientOrderId, symbol, side, filledQuantity, averagePrice, feeMicroUsdt, updatedAtMs } = order;
   invariant(averagePrice !== null && filledQuantity > 0, `order ${clientOrderId} has filled nothing`);
   return {
-    ...{ clientOrderId, symbol, side, ...about, updatedAtMs, filledAtMs: updatedAtMs },
+    clientOrderId,
+    symbol,
+    side,
+    leg: about.leg,
+    note: about.note,
+    ensembleId: about.ensembleId,
+    updatedAtMs,
+    filledAtMs: updatedAtMs,
     state: { status: 'filled', quantity: filledQuantity, filledQuantity, averagePrice },
     bookedFeeMicroUsdt: feeMicroUsdt,
   };
