@@ -191,6 +191,19 @@ describe('consensus', () => {
   });
 });
 
+test('where as many models say BUY as SELL there is no side, whichever weighs more', () => {
+  const even = ensembleOf(2);
+  const members = even.members.map((member, index) => ({ ...member, weight: index === 1 ? 10 : 1 }));
+  for (const votes of [
+    [BUY, SELL],
+    [SELL, BUY],
+  ])
+    expect(decide(votes, { ensemble: { ...even, members } }).reasons).toEqual([
+      'no_consensus',
+      'ensemble_disagrees',
+    ]);
+});
+
 describe('missing models', () => {
   test('one active model decides nothing, however sure', () => {
     expect(decide([{ sell: 0, hold: 0, buy: 1 }, null, null, null])).toMatchObject({
@@ -230,6 +243,10 @@ describe('the stop', () => {
     const ensemble = ensembleOf(2, { edgeThresholdBps: 0 });
     expect(decide([BUY, BUY], { atr: 0, ensemble }).reasons).toEqual(['stop_invalid']);
     expect(decide([SELL, SELL], { atr: 0, ensemble }).reasons).toEqual(['stop_invalid']);
+  });
+
+  test('is no reason where the models lean to neither side', () => {
+    expect(decide([EVEN, EVEN], { atr: 0 }).reasons).not.toContain('stop_invalid');
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { microUsdt } from '../../lib/core/money.ts';
+import { microUsdt } from '../../../lib/core/money.ts';
 import {
   bookFill,
   bookFunding,
@@ -7,7 +7,7 @@ import {
   ledgerSchema,
   markLedger,
   newLedger,
-} from '../../lib/execution/ledger/ledger.ts';
+} from '../../../lib/execution/ledger/ledger.ts';
 
 const fill = (side: 'BUY' | 'SELL', quantity: number, price: number, over: Partial<Fill> = {}): Fill => ({
   symbol: 'ETHUSDT',
