@@ -1,6 +1,15 @@
 // What an operator reads when a document is wrong: one line, with the place and the remedy.
 import { expect, test } from 'vitest';
-import { parseEnsemble, parseManifest, parsePointer } from '../../lib/models/parse-document.ts';
+import { MIB } from '../../lib/core/units.ts';
+import {
+  parseEnsemble,
+  parseFeatureProfile,
+  parseManifest,
+  parsePointer,
+  parsePolicyManifest,
+  parseQuarantine,
+  parseShadow,
+} from '../../lib/models/parse-document.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const line = (parsed: { ok: true } | { ok: false; error: string }) => (parsed.ok ? 'accepted' : parsed.error);
@@ -14,6 +23,19 @@ test.each([
   [
     '{"ensembleId":"e20240728_000000","weight":1}',
     'pointer: the document has unknown field weight; promote an ensemble again',
+  ],
+  [
+    '{"ensembleId":"e20240728_000000","weight":1,"side":2}',
+    'pointer: the document has unknown fields weight, side; promote an ensemble again',
+  ],
+  [
+    '{"ensembleId":7}',
+    'pointer: ensembleId: Invalid input: expected string, received number; promote an ensemble again',
+  ],
+  ['null', 'pointer: the document: Invalid input: expected object, received null; promote an ensemble again'],
+  [
+    '{"ensembleId":"e20240728_000000","previous":["x"]}',
+    'pointer: previous.0: must look like e20240728_000000; promote an ensemble again',
   ],
 ])('pointer %j', (text, expected) => {
   expect(line(parsePointer(bytes(text), 'pointer'))).toBe(expected);
@@ -32,4 +54,29 @@ test('of many faults the first is named and the rest counted', () => {
   expect(line(parseEnsemble(bytes('{"members":[{"name":"Bad"}]}'), 'e'))).toMatch(
     /; publish the ensemble again$/,
   );
+});
+
+test('what is as it should be is taken, with what it leaves out', () => {
+  expect(parsePointer(bytes('{"ensembleId":"e20240728_000000"}'), 'p')).toEqual({
+    ok: true,
+    value: { ensembleId: 'e20240728_000000', previous: [] },
+  });
+});
+
+test('of what is no document only the beginning is shown, and what is too large is not read', () => {
+  const blank = (length: number) => line(parsePointer(new Uint8Array(length).fill(0x20), 'p'));
+  expect(blank(8 * MIB)).toBe(`p: not JSON, it starts with "${' '.repeat(24)}"; promote an ensemble again`);
+  expect(blank(8 * MIB + 1)).toBe('p: 8388609 bytes is too large for a document; promote an ensemble again');
+});
+
+test.each([
+  [parseManifest, 'export the model again with training/'],
+  [parsePolicyManifest, 'export the policy again with training/'],
+  [parseEnsemble, 'publish the ensemble again'],
+  [parsePointer, 'promote an ensemble again'],
+  [parseShadow, 'name the shadow again, or none'],
+  [parseQuarantine, 'quarantine or lift the model again'],
+  [parseFeatureProfile, 'make it again with qtrader drift profile --force'],
+])('%o says what to do', (parse, remedy) => {
+  expect(line(parse(bytes(''), 'it'))).toBe(`it: the document is empty (0 bytes); ${remedy}`);
 });

@@ -1,9 +1,10 @@
 // The books at their edges: fills within the dust of numbers, answers out of order, and how near exchange and ledger have to be.
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { HOUR_MS, MINUTE_MS } from '../../../lib/core/units.ts';
 import { exposureMicroUsdt, unrealisedMicroUsdt } from '../../../lib/execution/ledger/account-equity.ts';
 import {
   atExchangeCosts,
+  type BookedLedger,
   bookedLedgerSchema,
   bookOrder,
   differencesOf,
@@ -14,6 +15,7 @@ import {
   takeOver,
   withOwnTrades,
 } from '../../../lib/execution/ledger/booked-ledger.ts';
+import { newLedger } from '../../../lib/execution/ledger/ledger.ts';
 
 const START_MS = 1_722_816_000_000;
 const opened = newBookedLedger(1_000_000_000, START_MS);
@@ -22,14 +24,31 @@ const fills = (change: Partial<OrderFills>): OrderFills => ({
   ...{ filledQuantity: 0.001, averagePrice: 50_000, feeMicroUsdt: 20_000 },
   ...change,
 });
-const booked = bookOrder(opened, fills({}));
+let booked: BookedLedger;
+beforeAll(() => {
+  booked = bookOrder(opened, fills({}));
+});
+
+it('begin with the moment after their deposit', () => {
+  expect(newBookedLedger(5, 10)).toEqual({
+    ledger: newLedger(5),
+    ...{ orders: {}, funding: { fromMs: 11, untilMs: 10, recent: [] }, allKindsFromMs: 11 },
+    ...{ ownTrades: [], incomeMicroUsdt: {}, undeclared: [], usedDeclarations: [] },
+  });
+});
 
 describe('stored books', () => {
   it('of a code before transfers were told apart lack nothing', () => {
     const { ledger, orders, funding } = opened;
     const { allKindsFromMs: _, ...older } = opened;
     expect(bookedLedgerSchema.parse({ ledger, orders, funding })).toEqual(older);
-    expect(bookedLedgerSchema.parse(JSON.parse(JSON.stringify(booked)))).toEqual(booked);
+    const full = {
+      ...booked,
+      funding: { ...booked.funding, recent: [{ id: 'r1', atMs: 1 }] },
+      ownTrades: [{ id: '7', symbol: 'BTCUSDT', atMs: 1 }],
+      undeclared: [{ id: 't1', atMs: 1, amountMicroUsdt: 5 }],
+    };
+    expect(bookedLedgerSchema.parse(JSON.parse(JSON.stringify(full)))).toEqual(full);
   });
 
   it.each([
@@ -115,7 +134,10 @@ it('a trade is known by its symbol and id', () => {
 });
 
 describe('exchange and ledger', () => {
-  const { ledger } = booked;
+  let ledger: BookedLedger['ledger'];
+  beforeAll(() => {
+    ({ ledger } = booked);
+  });
   const walletMicroUsdt = 1_000_000_000 - 20_000;
   const position = { symbol: 'BTCUSDT', quantity: 0.001, entryPrice: 50_000 };
   const statement = { walletMicroUsdt, positions: [position] };
@@ -139,6 +161,17 @@ describe('exchange and ledger', () => {
   ])('of a wallet apart by %d differ in %d things', (apart, count) => {
     const wallet = { ...statement, walletMicroUsdt: walletMicroUsdt + apart };
     expect(differencesOf(ledger, wallet)).toHaveLength(count);
+  });
+
+  it('count deposit, gains, fees and funding for the wallet', () => {
+    const moved = {
+      depositMicroUsdt: 1e9,
+      realisedMicroUsdt: 3e6,
+      feesMicroUsdt: 4e5,
+      fundingMicroUsdt: -5e4,
+    };
+    const wallet = { ...statement, walletMicroUsdt: 1_002_550_000 };
+    expect(differencesOf({ ...ledger, ...moved }, wallet)).toEqual([]);
   });
 
   it('hold the same within the dust of numbers', () => {

@@ -83,6 +83,11 @@ describe('the time that is asked for', () => {
     });
   });
 
+  it('goes on to the newest of the rows that are listed together', () => {
+    const rows = [row({}), row({ id: 'r2', atMs: LATER_MS + 1 }), row({ id: 'r3', atMs: LATER_MS - 1 })];
+    expect(bookIncome(opened, rows, calm).funding.untilMs).toBe(LATER_MS + 1);
+  });
+
   it('never goes back, and forgets the rows and trades before it', () => {
     const trades = [0, 1].map((id) => ({
       id: `${id}`,
