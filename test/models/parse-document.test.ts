@@ -47,6 +47,26 @@ test('bytes that are not UTF-8 are shown, not interpreted', () => {
   );
 });
 
+test('text that is not UTF-8 is refused, not mended', () => {
+  const valid = bytes('{"ensembleId":"e20240728_000000","audit":"?"}');
+  const broken = valid.map((byte) => (byte === 0x3f ? 0xff : byte));
+  expect(line(parsePointer(valid, 'p'))).toBe('accepted');
+  expect(line(parsePointer(broken, 'p'))).toMatch(/^p: not JSON, it starts with /);
+});
+
+test('names of unknown fields stay one short line, safe for a terminal', () => {
+  const named = (name: string) => {
+    const document = { ensembleId: 'e20240728_000000', [name]: 1 };
+    return line(parsePointer(bytes(JSON.stringify(document)), 'p'));
+  };
+  expect(named('a\n\r\n b\u001b[31m\u0085')).toBe(
+    'p: the document has unknown field a b.[31m.; promote an ensemble again',
+  );
+  expect(named('x'.repeat(1_000_000))).toBe(
+    `p: the document has unknown field ${'x'.repeat(300 - 31)}; promote an ensemble again`,
+  );
+});
+
 test('of many faults the first is named and the rest counted', () => {
   expect(line(parseManifest(bytes('{}'), 'manifest of xgboost v20240728_000000'))).toMatch(
     /^manifest of xgboost v20240728_000000: schemaVersion: .* \(and 15 more\); export the model again with training\/$/,
