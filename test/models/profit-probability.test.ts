@@ -17,6 +17,10 @@ test.each([
   expect(profitProbability(CURVE, score)).toBe(probability);
 });
 
+test('of two points at its first score the lower one counts', () => {
+  expect(profitProbability({ ...CURVE, scores: [0, 0, 1] }, 0)).toBe(0.25);
+});
+
 test('an edge counts its size on either side, less its costs, in deviations', () => {
   expect(edgeScore({ expected: 0.5, deviation: 0.5 }, 0.25)).toBe(0.5);
   expect(edgeScore({ expected: -0.5, deviation: 2 }, 0.25)).toBe(0.125);

@@ -1,8 +1,10 @@
 // Which ensemble is active, and which runs in shadow; each way of having none has its code and its line. No change goes unrecorded.
 import { beforeEach, describe, expect, test } from 'vitest';
+import { success } from '../../lib/core/result.ts';
+import { StoreError } from '../../lib/core/store-error.ts';
 import { type Ensemble, ensembleKey, POINTER_KEY, SHADOW_KEY } from '../../lib/models/ensemble.ts';
 import { readCurrentEnsemble, readEnsemble, readShadowId } from '../../lib/models/use-cases/read-ensemble.ts';
-import { readPointer, writeAudited } from '../../lib/models/use-cases/release-pointer.ts';
+import { catchStoreError, readPointer, writeAudited } from '../../lib/models/use-cases/release-pointer.ts';
 import { buildModelFolder, DEFAULT_MEMBERS, toJson } from '../support/models/build-model-folder.ts';
 import { sha256Of } from '../support/models/describe-model.ts';
 import { createMemoryObjectStore, type MemoryObjectStore } from '../support/models/memory-object-store.ts';
@@ -139,4 +141,13 @@ describe('a change of the pointer', () => {
     await store.remove(AUDIT_KEY);
     expect(await change(absent.condition)).toEqual(conflict);
   });
+});
+
+test('a store that fails ends a change in one line, and any other error stays one', async () => {
+  expect(await catchStoreError(async () => success(1))).toEqual({ ok: true, value: 1 });
+  const failing = (error: Error) => catchStoreError(() => Promise.reject(error));
+  expect(await failing(new StoreError('503\nlater', { retryable: true }))).toEqual(
+    failed('store_unavailable', '503 later'),
+  );
+  await expect(failing(new Error('a fault of ours'))).rejects.toThrow('a fault of ours');
 });
