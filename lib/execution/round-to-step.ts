@@ -64,5 +64,5 @@ export function roundToStep(value: number, step: number, direction: 'down' | 'up
   const rounded = Number(`${units}e-${scale}`);
   if (!Number.isFinite(rounded)) return undefined;
   const written = decimalOf(rounded);
-  return written.scale <= scale && unitsAt(written, scale) === units ? rounded : undefined;
+  return written.digits * 10n ** BigInt(scale) === units * 10n ** BigInt(written.scale) ? rounded : undefined;
 }

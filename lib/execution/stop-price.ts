@@ -21,8 +21,8 @@ export interface StopRequest {
  */
 export function stopPrice(request: StopRequest): Result<number, 'stop_invalid'> {
   const { side, entryPrice, atr, atrMultiple, tickSize } = request;
+  if (!(entryPrice > 0)) return failure('stop_invalid');
   const distance = atr * atrMultiple;
-  if (!(distance > 0 && entryPrice > 0)) return failure('stop_invalid');
   const exact = side === 'BUY' ? entryPrice - distance : entryPrice + distance;
   const price = roundToStep(exact, tickSize, side === 'BUY' ? 'up' : 'down');
   if (price === undefined || price <= 0) return failure('stop_invalid');

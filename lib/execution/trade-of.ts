@@ -53,7 +53,7 @@ const filledBy = (orders: readonly TradedOrder[]): number =>
 const QUANTITY_DUST = 5e-9;
 
 /** Whether our own orders have closed all that the entry opened. */
-export const isClosedByUs = ({ entry, legs }: Pick<EndedTrade, 'entry' | 'legs'>): boolean =>
+export const isClosedByUs = ({ entry, legs }: Pick<EndedTrade<TradedOrder>, 'entry' | 'legs'>): boolean =>
   filledBy(legs) >= entry.state.filledQuantity - QUANTITY_DUST;
 
 const lastFillMs = ({ filledAtMs, updatedAtMs }: TradedOrder): number => filledAtMs ?? updatedAtMs;

@@ -78,7 +78,7 @@ function parseDocument<S extends z.ZodType>(
   if (parsed.success) return success(parsed.data);
   const [first, ...others] = parsed.error.issues;
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
-  return refuse(`${describeIssue(first!)}${more}`);
+  return refuse(`${printable(describeIssue(first!).replace(/\s+/g, ' '), ISSUE_CHARS_MAX)}${more}`);
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {
@@ -87,11 +87,16 @@ function describeIssue(issue: z.core.$ZodIssue): string {
     return `${path} has unknown field${issue.keys.length > 1 ? 's' : ''} ${issue.keys.join(', ')}`;
   }
   if (issue.code === 'invalid_type' && issue.input === undefined) return `${path} is missing`;
-  return `${path}: ${issue.message}`.replace(/\s+/g, ' ');
+  return `${path}: ${issue.message}`;
 }
 
-/** First bytes, quoted and made safe for a terminal: enough to recognise HTML, a pickle or a truncated download. */
-function printableStart(bytes: Uint8Array): string {
-  const start = new TextDecoder().decode(bytes.subarray(0, 24)).replace(/[^\x20-\x7e]/g, '.');
-  return JSON.stringify(start);
-}
+/** Names of fields come from the document, and may be as long as it is. */
+const ISSUE_CHARS_MAX = 300;
+
+/** Safe for a terminal and a log. */
+const printable = (text: string, charsMax: number): string =>
+  text.slice(0, charsMax).replace(/[^\x20-\x7e]/g, '.');
+
+/** First bytes, quoted: enough to recognise HTML, a pickle or a truncated download. */
+const printableStart = (bytes: Uint8Array): string =>
+  JSON.stringify(printable(new TextDecoder().decode(bytes.subarray(0, 24)), 24));

@@ -24,9 +24,14 @@ describe('clientOrderId', () => {
       { ensembleId: 'e20240729_000000' },
       { leg: 'stop' },
       { leg: 'exit' },
+      { sequence: 1 },
+      { sequence: 2 },
     ];
     const ids = [decision, ...others.map((other) => ({ ...decision, ...other }))].map(clientOrderId);
     expect(new Set(ids).size).toBe(ids.length);
+  });
+  it('of the first order of a leg is that of a leg without a count', () => {
+    expect(clientOrderId({ ...decision, sequence: 0 })).toBe(clientOrderId(decision));
   });
   it('suits Binance, whatever the decision', () => {
     const any = fc.record({

@@ -34,5 +34,7 @@ describe('reduceOrder', () => {
     const id = (leg: 'stop' | 'exit') => reduceOrder(entry, leg, 0.011).clientOrderId;
     expect(id('stop')).toBe(reduceOrder(entry, 'stop', 0.004).clientOrderId);
     expect(new Set([id('stop'), id('exit'), entry.clientOrderId]).size).toBe(3);
+    expect(reduceOrder(entry, 'stop', 0.011, 0).clientOrderId).toBe(id('stop'));
+    expect(reduceOrder(entry, 'stop', 0.011, 1).clientOrderId).not.toBe(id('stop'));
   });
 });

@@ -1,7 +1,7 @@
 // A holding is taken off in orders that the filters let pass, and nothing of it is forgotten.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { planReduction } from '../../lib/execution/reduce-plan.ts';
+import { planReduction, restStopPrice } from '../../lib/execution/reduce-plan.ts';
 
 const FILTERS = {
   tickSize: 0.1,
@@ -57,4 +57,14 @@ it('adds up to the holding, each order within the filters', () => {
       expect(quantities.reduce((sum, quantity) => sum + quantity, 0) + rest).toBeCloseTo(held, 9);
     }),
   );
+});
+
+it('puts the stop of a rest a twentieth of a percent beyond the market, on the tick farther away', () => {
+  expect(restStopPrice(100, { isLong: true, tickSize: 0.1 })).toBe(99.9);
+  expect(restStopPrice(100, { isLong: false, tickSize: 0.1 })).toBe(100.1);
+});
+
+it.each([undefined, 0])('leaves the stop of a rest unrounded by a tick of %j', (tickSize) => {
+  expect(restStopPrice(100, { isLong: true, tickSize })).toBeCloseTo(99.95, 9);
+  expect(restStopPrice(100, { isLong: false, tickSize })).toBeCloseTo(100.05, 9);
 });

@@ -191,6 +191,19 @@ describe('consensus', () => {
   });
 });
 
+test('where as many models say BUY as SELL there is no side, whichever weighs more', () => {
+  const even = ensembleOf(2);
+  const members = even.members.map((member, index) => ({ ...member, weight: index === 1 ? 10 : 1 }));
+  for (const votes of [
+    [BUY, SELL],
+    [SELL, BUY],
+  ])
+    expect(decide(votes, { ensemble: { ...even, members } }).reasons).toEqual([
+      'no_consensus',
+      'ensemble_disagrees',
+    ]);
+});
+
 describe('missing models', () => {
   test('one active model decides nothing, however sure', () => {
     expect(decide([{ sell: 0, hold: 0, buy: 1 }, null, null, null])).toMatchObject({
@@ -231,6 +244,10 @@ describe('the stop', () => {
     expect(decide([BUY, BUY], { atr: 0, ensemble }).reasons).toEqual(['stop_invalid']);
     expect(decide([SELL, SELL], { atr: 0, ensemble }).reasons).toEqual(['stop_invalid']);
   });
+
+  test('is no reason where the models lean to neither side', () => {
+    expect(decide([EVEN, EVEN], { atr: 0 }).reasons).not.toContain('stop_invalid');
+  });
 });
 
 describe('broken invariants throw', () => {
@@ -250,22 +267,45 @@ describe('broken invariants throw', () => {
     votes,
     ensemble: ensembleOf(2),
   };
+  const incomplete = 'the votes are not one per member of ensemble e20240728_000000';
   test.each([
-    ['a close of zero', { close: 0 }],
-    ['a close that is no number', { close: Number.NaN }],
-    ['an ATR that is no number', { atr: Number.NaN }],
-    ['an infinite ATR', { atr: Number.POSITIVE_INFINITY }],
-    ["a stop's ATR that is no number", { stopAtr: Number.NaN }],
-    ['a missing vote', { votes: votes.slice(1) }],
-    ['a vote twice', { votes: [votes[0]!, votes[0]!] }],
-    ['a stranger', { votes: [votes[0]!, castVote({ name: 'z', version }, answerOf(BUY))] }],
+    ['a close of zero', { close: 0 }, 'close of X is 0'],
+    ['a close below zero', { close: -1 }, 'close of X is -1'],
+    ['a close that is no number', { close: Number.NaN }, 'close of X is NaN'],
+    ['an infinite close', { close: Number.POSITIVE_INFINITY }, 'close of X is Infinity'],
+    ['an ATR below zero', { atr: -1 }, 'ATR of X is -1'],
+    ['an ATR that is no number', { atr: Number.NaN }, 'ATR of X is NaN'],
+    ['an infinite ATR', { atr: Number.POSITIVE_INFINITY }, 'ATR of X is Infinity'],
+    ["a stop's ATR below zero", { stopAtr: -1 }, "the stop's ATR of X is -1"],
+    ["a stop's ATR that is no number", { stopAtr: Number.NaN }, "the stop's ATR of X is NaN"],
+    ["an infinite stop's ATR", { stopAtr: Number.POSITIVE_INFINITY }, "the stop's ATR of X is Infinity"],
+    ['a missing vote', { votes: votes.slice(1) }, incomplete],
+    ['a vote twice', { votes: [votes[0]!, votes[0]!] }, incomplete],
+    ['a stranger', { votes: [votes[0]!, castVote({ name: 'z', version }, answerOf(BUY))] }, incomplete],
+    [
+      'a stranger beside all members',
+      { votes: [...votes, castVote({ name: 'z', version }, answerOf(BUY))] },
+      incomplete,
+    ],
     [
       'another version',
       { votes: [votes[0]!, castVote({ name: 'b', version: 'v20200101_000000' }, answerOf(BUY))] },
+      incomplete,
     ],
-  ])('%s', (_, change) => {
-    expect(() => decideSignal({ ...input, ...change })).toThrow();
+  ])('%s', (_, change, message) => {
+    expect(() => decideSignal({ ...input, ...change })).toThrow(message);
   });
+
+  test('votes may come in any order, and make one signal', () => {
+    expect(decideSignal({ ...input, close: 100, votes: votes.toReversed() })).toEqual(
+      decideSignal({ ...input, close: 100 }),
+    );
+  });
+});
+
+test('the beta is asked for where the signal acts, and not where it holds', () => {
+  expect(decide([BUY, BUY])).toMatchObject({ action: 'BUY', betaToBitcoin: 1 });
+  expect(decide([BUY, EVEN])).toMatchObject({ action: 'HOLD', betaToBitcoin: null });
 });
 
 test('a lean is the side of the expected move, whatever the probabilities say', () => {

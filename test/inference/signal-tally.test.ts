@@ -47,10 +47,11 @@ describe('signal tally', () => {
       probabilities: null,
     });
     tally.add(signal('HOLD', 0.8, 1, [abstention('xgboost'), vote('lightgbm', 'BUY'), vote('nhits', 'BUY')]));
+    tally.add(signal('HOLD', 0.8, 1, [vote('xgboost', 'BUY'), abstention('lightgbm'), vote('nhits', 'BUY')]));
     expect(tally.summary()).toMatchObject({
-      signals: 2,
+      signals: 3,
       abstained: 1,
-      actions: { SELL: 0, HOLD: 2, BUY: 0 },
+      actions: { SELL: 0, HOLD: 3, BUY: 0 },
       consensusRate: 1,
       meanConfidence: undefined,
       agreementXgbLgbm: undefined,

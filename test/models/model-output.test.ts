@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { OUTPUT_WIDTH, readAnswers } from '../../lib/models/model-output.ts';
+import { OUTPUT_COLUMNS, OUTPUT_WIDTH, readAnswers } from '../../lib/models/model-output.ts';
 
 const read = (...values: number[]) => readAnswers(Float32Array.from(values), values.length / OUTPUT_WIDTH);
 
@@ -24,6 +24,7 @@ test.each([
   ['a move that is no number', [0.25, 0.25, 0.5, Number.NaN, 1]],
   ['a move beyond reason', [0.25, 0.25, 0.5, -101, 1]],
   ['certainty', [0.25, 0.25, 0.5, 0.5, 0]],
+  ['a deviation beyond reason', [0.25, 0.25, 0.5, 0.5, 101]],
   ['a negative deviation', [0.25, 0.25, 0.5, 0.5, -1]],
   ['an infinite deviation', [0.25, 0.25, 0.5, 0.5, Number.POSITIVE_INFINITY]],
   ['a deviation that is no number', [0.25, 0.25, 0.5, 0.5, Number.NaN]],
@@ -34,6 +35,26 @@ test.each([
     { sell: 0.25, hold: 0.25, buy: 0.5 },
     { sell: 0.5, hold: 0.25, buy: 0.25 },
   ]);
+});
+
+test('a move of the largest size is an answer', () => {
+  for (const expected of [100, -100])
+    expect(read(0.25, 0.25, 0.5, expected, 100)[0]!.move).toEqual({ expected, deviation: 100 });
+});
+
+test.each([
+  [0.5, -5e-7, 0.5],
+  [0.5, 0.5, -5e-7],
+  [1 + 5e-7, 0, 0],
+])('what float32 could not say exactly is cut to probabilities: %d, %d, %d', (...probabilities) => {
+  const sides = Object.values(read(...probabilities, 0, 1)[0]!.probabilities);
+  expect(sides.every((side) => side >= 0 && side <= 1)).toBe(true);
+  expect(sides.reduce((sum, side) => sum + side)).toBeCloseTo(1, 15);
+});
+
+test('an output of another length is a broken invariant', () => {
+  expect(() => readAnswers(new Float32Array(9), 2)).toThrow('9 outputs for 2 rows');
+  expect(OUTPUT_COLUMNS).toEqual(['sell', 'hold', 'buy', 'expected_move', 'move_deviation']);
 });
 
 test('whatever the five floats are: a valid answer or none', () => {

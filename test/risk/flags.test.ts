@@ -74,6 +74,12 @@ describe('parseFlag', () => {
     (text) => expect(parseFlag('QT_MAX_POSITIONS', text).ok).toBe(false),
   );
 
+  it('repeats no more than the beginning of a long text', () => {
+    expect(parseFlag('QT_MAX_POSITIONS', '9'.repeat(400))).toEqual({
+      ok: false,
+      error: `QT_MAX_POSITIONS must be an integer from 0 to 100, not "${'9'.repeat(40)}"`,
+    });
+  });
   it('keeps the error short and on one line, whatever the text', () => {
     fc.assert(
       fc.property(
@@ -128,6 +134,7 @@ describe('parseFlags', () => {
         ['QT_PAPER_TRADING', { kind: 'text', text: 'True ' }],
         ['EMERGENCY_MODE', { kind: 'unreadable', message: 'throttled' }],
         ['QT_MAX_POSITIONS', { kind: 'text', text: '3' }],
+        ['QT_MAX_CAPITAL_ALLOCATION', { kind: 'missing' }],
         ['UNKNOWN', { kind: 'text', text: 'true' }],
       ]),
     );
@@ -139,7 +146,11 @@ describe('parseFlags', () => {
       message: 'EMERGENCY_MODE cannot be read: throttled',
     });
     expect(state.QT_MAX_POSITIONS).toEqual({ state: 'value', value: 3 });
-    expect(state.QT_ENABLE_EXECUTION.state).toBe('missing');
+    expect(state.QT_ENABLE_EXECUTION).toEqual({
+      state: 'missing',
+      message: 'QT_ENABLE_EXECUTION is not set',
+    });
+    expect(state.QT_MAX_CAPITAL_ALLOCATION.state).toBe('missing');
   });
 });
 

@@ -1,6 +1,5 @@
 // What moved the wallet besides our orders: funding, transfers, rebates, and trades of others (by hand, liquidation, settlement). Each
 // row of income is booked once, into the column that it belongs to. Rows of our own trades are booked with their orders.
-import { invariant } from '../../core/invariant.ts';
 import { microUsdt } from '../../core/money.ts';
 import { DAY_MS, MINUTE_MS } from '../../core/units.ts';
 import type { BookedLedger } from './booked-ledger.ts';
@@ -82,7 +81,6 @@ function withRow(ledger: Ledger, kind: Income['kind'], amountMicroUsdt: number):
 
 function bookRow(bookedLedger: BookedLedger, { id, kind, type, amount, atMs }: Income): BookedLedger {
   const amountMicroUsdt = microUsdt(amount);
-  invariant(Number.isSafeInteger(amountMicroUsdt), `income of ${amount} USDT is not an amount`);
   const ledger = withRow(bookedLedger.ledger, kind, amountMicroUsdt);
   if (ledger === undefined) return bookedLedger;
   const { incomeMicroUsdt, undeclared } = bookedLedger;

@@ -46,11 +46,11 @@ export const newLedger = (depositMicroUsdt: number): Ledger => ({
 });
 
 /** Quantities have at most 8 decimals; binary dust would keep a closed position open. */
-const exactQuantity = (quantity: number): number => Number(quantity.toFixed(8)) + 0;
+const exactQuantity = (quantity: number): number => Number(quantity.toFixed(8));
 
 const integer = (value: number, what: string): number => {
   invariant(Number.isSafeInteger(value), () => `${what} ${value} is not a whole number of micro-USDT`);
-  return value + 0;
+  return value;
 };
 
 const marketValue = (quantity: number, price: number): number =>

@@ -1,7 +1,7 @@
 // Fills, fees and funding enter the ledger once, and what they differ in from the exchange is told and taken over.
-import { describe, expect, it } from 'vitest';
-import { DAY_MS, HOUR_MS } from '../../lib/core/units.ts';
-import { bookIncome, incomeSinceMs } from '../../lib/execution/ledger/book-income.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { DAY_MS, HOUR_MS } from '../../../lib/core/units.ts';
+import { bookIncome, incomeSinceMs } from '../../../lib/execution/ledger/book-income.ts';
 import {
   atExchangeCosts,
   type BookedLedger,
@@ -11,8 +11,8 @@ import {
   newBookedLedger,
   takeOver,
   withOwnTrades,
-} from '../../lib/execution/ledger/booked-ledger.ts';
-import type { Income } from '../../lib/execution/ports.ts';
+} from '../../../lib/execution/ledger/booked-ledger.ts';
+import type { Income } from '../../../lib/execution/ports.ts';
 
 const START_MS = 1_722_816_000_000;
 const opened = newBookedLedger(1_000_000_000, START_MS);
@@ -107,7 +107,10 @@ describe('bookIncome of trades', () => {
 });
 
 describe('differences', () => {
-  const { ledger } = bookOrder(opened, half);
+  let ledger: BookedLedger['ledger'];
+  beforeAll(() => {
+    ({ ledger } = bookOrder(opened, half));
+  });
   const wallet = 1_000_000_000 - 20_000;
   const position = { symbol: 'BTCUSDT', quantity: 0.001, entryPrice: 50_000 };
 
