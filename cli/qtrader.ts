@@ -1,6 +1,7 @@
 // The `qtrader` command. Each command has its own file and loads its dependencies only when it runs, so that help is instant.
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
+import { printable } from '../lib/core/printable.ts';
 import { isDebugging } from '../lib/runtime/config/process-environment.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { CommandFailure, UsageError } from './command-error.ts';
@@ -34,6 +35,7 @@ import { addRolloutCommand } from './commands/trading/rollout.ts';
 import { addSignalsCommand } from './commands/trading/signals.ts';
 import { addStatusCommand } from './commands/trading/status.ts';
 import { addTransferCommand } from './commands/trading/transfer.ts';
+import { note } from './output.ts';
 
 // What a file or a record lacks is told as missing, not by JavaScript's word for it.
 z.config({
@@ -100,7 +102,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 function tellErrorsInOneLine(command: Command, name: string): void {
   command.configureOutput({
     outputError(text, write) {
-      const line = text.trim().replaceAll(/\s*\n/g, ' ');
+      const line = printable(text.trim().replaceAll(/\s*\n/g, ' '));
       write(line.includes('(Did you mean') ? `${line}\n` : `${line} (see ${name} --help)\n`);
     },
   });
@@ -121,7 +123,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
 }
 
 function report(message: string, exitCode: number): number {
-  process.stderr.write(`error: ${message}\n`);
+  note(`error: ${message}`);
   return exitCode;
 }
 

@@ -6,6 +6,7 @@ import { messageOf } from '../lib/core/message-of.ts';
 import type { OperatorSystem } from '../lib/runtime/compose/operator.ts';
 import { liveRefusal } from '../lib/runtime/config/venue.ts';
 import { CommandFailure } from './command-error.ts';
+import { note } from './output.ts';
 
 export interface SystemOptions {
   readonly stage?: string;
@@ -33,7 +34,7 @@ export const describeSaved = ({ savedAtMs }: SavedOrigin): string =>
 /** Tells people, on stderr, that what they read is no longer moving. */
 export function noteSavedState(origin: SystemOrigin): void {
   if (origin.kind === 'saved')
-    process.stderr.write(`the local system is not running: this is its last state${describeSaved(origin)}\n`);
+    note(`the local system is not running: this is its last state${describeSaved(origin)}`);
 }
 
 /**

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { messageOf } from '../../lib/core/message-of.ts';
 import { CommandFailure } from '../command-error.ts';
+import { note } from '../output.ts';
 
 export async function writeReport(file: string, page: string): Promise<void> {
   try {
@@ -10,5 +11,5 @@ export async function writeReport(file: string, page: string): Promise<void> {
     const code = (error as NodeJS.ErrnoException).code ?? messageOf(error);
     throw new CommandFailure(`cannot write the report ${file} (${code}): check the path`);
   }
-  process.stderr.write(`report: ${file}\n`);
+  note(`report: ${file}`);
 }

@@ -1,6 +1,7 @@
 // What a local run shows while it runs: on a terminal one screen that changes, elsewhere one line per bar.
 import { createLogUpdate } from 'log-update';
 import { formatCounts, formatInstant, formatUsdt } from '../../lib/core/format-figure.ts';
+import { printable, printableLine } from '../../lib/core/printable.ts';
 import { type BarView, formatQuarantine, formatScreen } from './live-screen.ts';
 
 export interface LiveView {
@@ -14,7 +15,7 @@ export interface LiveView {
 export function createLiveView(output: NodeJS.WriteStream): LiveView {
   if (!output.isTTY)
     return {
-      progress: (text) => output.write(`${text}\n`),
+      progress: (text) => output.write(`${printable(text)}\n`),
       show: (view) => output.write(`${formatBarLine(view)}\n`),
       end: () => {},
     };
@@ -28,7 +29,7 @@ export function createLiveView(output: NodeJS.WriteStream): LiveView {
   };
   return {
     // From the first bar on mode and money stay in sight.
-    progress: (text) => (shown === undefined ? screen(text) : draw(shown, text)),
+    progress: (text) => (shown === undefined ? screen(printable(text)) : draw(shown, text)),
     show(view) {
       shown = view;
       draw(view);
@@ -53,6 +54,6 @@ export function formatBarLine({ bar, bars, run, status, failed }: BarView): stri
     `; ${status.mode}, ${status.positions.length} positions`,
     status.equity === null ? '' : `, ${formatUsdt(status.equity.equityMicroUsdt)}`,
     `; ${Math.round(timingsMs.total)} ms`,
-    failed === undefined ? '' : `; FAILED ${failed}`,
+    failed === undefined ? '' : `; FAILED ${printableLine(failed)}`,
   ].join('');
 }

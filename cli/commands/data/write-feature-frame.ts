@@ -8,6 +8,7 @@ import { ABSTENTION_REASONS } from '../../../lib/market/abstention.ts';
 import { type CandleGrid, checkBars, fillGaps, ROW_WINDOW_BARS } from '../../../lib/market/grid.ts';
 import { readCandles } from '../../../lib/runtime/compose/candles.ts';
 import { CommandFailure } from '../../command-error.ts';
+import { note } from '../../output.ts';
 
 /** Throws CommandFailure, and leaves no file, when the candles cannot be used or the file cannot be written. */
 export async function writeFeatureFrame(
@@ -37,7 +38,7 @@ export async function writeFeatureFrame(
       `cannot write ${out} (${(error as NodeJS.ErrnoException).code ?? error}): choose a writable place`,
     );
   }
-  process.stderr.write(`${rows.length} rows of ${FRAME_COLUMNS.length} columns in ${out}\n`);
+  note(`${rows.length} rows of ${FRAME_COLUMNS.length} columns in ${out}`);
 }
 
 /** CSV lines; numbers in the shortest form that reads back to the same float. */

@@ -10,7 +10,7 @@ import type { ModelIdentity } from '../../../lib/models/vote.ts';
 import type { TestCandles } from '../../../lib/research/use-cases/compare-ensembles.ts';
 import { CommandFailure, UsageError } from '../../command-error.ts';
 import { parseFolder, parseInstant } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
+import { note, print, printJson } from '../../output.ts';
 import { addSystemOptions, type SystemOptions, withSystem } from '../../system.ts';
 import { typedOperator } from '../../typed-operator.ts';
 
@@ -117,7 +117,7 @@ async function openTestCandlesOf(options: PromoteOptions): Promise<TestCandles |
   const candles = await openTestCandles({
     dataFolder: data,
     range: { fromMs: from, toMs: to },
-    onProgress: ({ done, of, symbol }) => process.stderr.write(`${done}/${of} ${symbol}\n`),
+    onProgress: ({ done, of, symbol }) => note(`${done}/${of} ${symbol}`),
   });
   if (!candles.ok) throw new UsageError(candles.error);
   return candles.value;

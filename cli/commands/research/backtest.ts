@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { toCommandError } from '../../command-error.ts';
 import { createProgressLine } from '../../format/progress-line.ts';
 import { addReportOptions, checkBarRange, parseSymbols, type ReportOptions } from '../../options.ts';
+import { note } from '../../output.ts';
 import {
   addSettingsOptions,
   addTradedRangeOptions,
@@ -44,7 +45,7 @@ async function runBacktest(options: BacktestOptions): Promise<void> {
   if (!tested.ok) throw toCommandError(tested.error);
   const { report: figures, past, replayMs } = tested.value;
   const perSecond = Math.round((figures.decisions / replayMs) * 1000);
-  process.stderr.write(`traded in ${(replayMs / 1000).toFixed(1)} s: ${perSecond} decisions per second\n`);
+  note(`traded in ${(replayMs / 1000).toFixed(1)} s: ${perSecond} decisions per second`);
   await report(figures, options, async () => {
     const { formatBacktest } = await import('../../reports/backtest-text.ts');
     const { formatBacktestPage } = await import('../../reports/backtest-page.ts');

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { CommandFailure } from '../../command-error.ts';
 import { addRecordedModelsOptions, parseInstant, type RecordedModelsOptions } from '../../options.ts';
-import { print, printJson } from '../../output.ts';
+import { note, print, printJson } from '../../output.ts';
 
 interface InferOptions extends RecordedModelsOptions {
   readonly at: number;
@@ -35,7 +35,7 @@ async function runInfer(options: InferOptions): Promise<void> {
       print(`${symbol} abstained: ${abstained} (${message})`);
   }
   for (const { model, version, reason, message } of run.quarantined)
-    process.stderr.write(`model ${model} ${version} is quarantined: ${reason}: ${message}\n`);
+    note(`model ${model} ${version} is quarantined: ${reason}: ${message}`);
   if (run.ensembleId === null)
     throw new CommandFailure(run.abstentions[0]?.message ?? 'no ensemble: check --models');
 }

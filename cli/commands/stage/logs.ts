@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { CommandFailure, UsageError } from '../../command-error.ts';
 import { parseCount } from '../../options.ts';
-import { print } from '../../output.ts';
+import { note, print } from '../../output.ts';
 import { addSystemOptions, type SystemOptions } from '../../system.ts';
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -64,7 +64,7 @@ async function tellWhere(stage: string, { function: only, follow }: LogsOptions)
   const names = Object.keys(FUNCTIONS).filter((name) => only === undefined || name === only);
   if (names.length === 0)
     throw new UsageError(`there is no function ${only}; these are: ${Object.keys(FUNCTIONS).join(', ')}`);
-  process.stderr.write(`the logs of stage ${stage} are in CloudWatch; this command of AWS shows them:\n`);
+  note(`the logs of stage ${stage} are in CloudWatch; this command of AWS shows them:`);
   for (const name of names)
     print(
       `aws logs tail /aws/lambda/${functionNameOf(stage, name)} --format short${follow ? ' --follow' : ''}`,
