@@ -14,6 +14,8 @@ import { BAR_MS } from '../../lib/market/candle.ts';
 import { REQUEST_BARS } from '../../lib/market/grid.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
 import { BREAKER_LIMITS } from '../../lib/risk/breaker/limits.ts';
+import { firstArmed } from '../../lib/risk/breaker/state.ts';
+import { collectBreakerEvidence } from '../../lib/risk/use-cases/breaker-evidence.ts';
 import { tripBreaker } from '../../lib/risk/use-cases/circuit-breaker.ts';
 import { composeCircuitBreaker } from '../../lib/runtime/compose/circuit-breaker.ts';
 import { composeInfer } from '../../lib/runtime/compose/infer.ts';
@@ -180,6 +182,22 @@ describe('a change of the number of shards', () => {
     },
     120_000,
   );
+
+  it('judges nothing by the runs of when there were as many shards before', async () => {
+    await inferAll(2);
+    const [run] = await system.signals.lastRuns({ shard: 0, shardCount: 2, count: 1 });
+    await system.signals.putRun({ ...run!, servedModels: 0 });
+    await managePositions();
+    expect(await minutes(16, { inferShards: 1, breaker: breakerWith(1) })).toEqual(['ARMED']);
+    const breaker = breakerWith(2);
+    expect(await minutes(6, { inferShards: 1, breaker })).toEqual(['ARMED']);
+    expect(await minutes(6, { inferShards: 2, breaker })).toEqual(['ARMED']);
+    const { missedBars } = await collectBreakerEvidence(
+      { ...system, shards: 2, limits: BREAKER_LIMITS },
+      { scope: 'paper', state: firstArmed(nowMs), nowMs },
+    );
+    expect(missedBars).toEqual({ state: 'value', value: [] });
+  }, 120_000);
 
   it('does not hide that signals stop', async () => {
     await inferAll(1);

@@ -3,8 +3,10 @@
 
 import { messageOf } from '../../core/message-of.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
-import { MISSED_BARS_RUNS, missedBars } from '../../inference/missed-bars.ts';
+import { MISSED_BARS_RUNS } from '../../inference/missed-bars.ts';
 import type { SignalStore } from '../../inference/ports.ts';
+import { missedBars } from '../../inference/use-cases/find-missed-bars.ts';
+import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
 import type { BreakerState } from '../../risk/breaker/state.ts';
 import { versionDifferences } from '../../risk/code-version.ts';
 import type { Mode, ModeReason } from '../../risk/effective-mode.ts';
@@ -87,10 +89,12 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
     tried(async () => allValues(await records.positions.all(scope))),
     tried(async () => newestRuns(signals, await sources.readShards())),
   ]);
+  const nowMs = sources.clock.nowMs();
+  const missed = await tried(async () => missedBars(signals, runs ?? [], nowMs));
   const run = runs?.[0]?.[0];
-  const differences = gate === undefined ? [] : differencesIn({ gate, snapshot: equity, runs });
+  const differences = gate === undefined ? [] : differencesIn({ gate, snapshot: equity, runs, nowMs });
   return {
-    atMs: sources.clock.nowMs(),
+    atMs: nowMs,
     // Execute finds out by itself, from the same records.
     mode: differences.length > 0 ? 'OFF' : mode,
     reasons: [...differences.map((message) => ({ code: 'versions_differ' as const, message })), ...reasons],
@@ -115,7 +119,7 @@ export async function readSystemStatus(sources: StatusSources): Promise<SystemSt
             residentBytes: run.residentBytes,
             timingsMs: run.timingsMs,
           },
-    missedBars: missedBars(runs ?? [], sources.clock.nowMs()).map(
+    missedBars: (missed ?? []).map(
       ({ barOpenTimeMs, shard }) => `${new Date(barOpenTimeMs).toISOString()}, shard ${shard}`,
     ),
     equity: equity ?? null,
@@ -163,11 +167,15 @@ const differencesIn = (records: {
   readonly gate: GateItem;
   readonly snapshot: EquitySnapshot | undefined;
   readonly runs: readonly (readonly InferRun[])[] | undefined;
+  readonly nowMs: number;
 }): string[] =>
   versionDifferences(records.gate.leaseCodeVersion, [
     ...(records.snapshot === undefined ? [] : [['manage-positions', records.snapshot.codeVersion] as const]),
     ...(records.runs ?? []).flatMap(([newest]) =>
-      newest === undefined ? [] : [[`infer (shard ${newest.shard})`, newest.codeVersion] as const],
+      // An older one may be of when there were as many shards before: silence is the breaker's to tell.
+      newest === undefined || newest.barOpenTimeMs < lastClosedOpenTimeMs(records.nowMs) - BAR_MS
+        ? []
+        : [[`infer (shard ${newest.shard})`, newest.codeVersion] as const],
     ),
   ]);
 

@@ -4,8 +4,15 @@
 import { messageOf } from '../../core/message-of.ts';
 import { DAY_MS } from '../../core/units.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
-import { MISSED_BARS_RUNS, type MissedBar, missedBars } from '../../inference/missed-bars.ts';
+import {
+  isBarDecided,
+  isShardDecided,
+  MISSED_BARS_RUNS,
+  type MissedBar,
+  signalsOf,
+} from '../../inference/missed-bars.ts';
 import type { SignalStore } from '../../inference/ports.ts';
+import { missedBars } from '../../inference/use-cases/find-missed-bars.ts';
 import { BAR_MS, lastClosedOpenTimeMs } from '../../market/candle.ts';
 import type { BreakerEvidence } from '../breaker/evidence.ts';
 import { type BreakerLimits, SEEN_LATE_MS } from '../breaker/limits.ts';
@@ -54,16 +61,18 @@ export async function collectBreakerEvidence(
     ]);
   const newestSignalBarMs =
     runs.state === 'value' ? await read(() => newestDecidedBarMs(sources, runs.value, asked.nowMs)) : runs;
+  const recent = derive(runs, (shards) => recentRuns(shards, sources, asked.nowMs));
   return {
     snapshots,
     dayStartMicroUsdt: dayStartOf(dayStart, snapshots, { ...asked, limits: sources.limits }),
     stopHitsAtMs,
     rejectionsAtMs,
     newestSignalBarMs,
-    featureMismatches: derive(runs, (shards) => featureMismatches(shards, asked.state)),
-    loadedModels: derive(runs, loadedModels),
-    consensusFractions: derive(runs, consensusFractions),
-    missedBars: derive(runs, (shards) => missedBars(shards, asked.nowMs)),
+    featureMismatches: derive(recent, (shards) => featureMismatches(shards, asked.state)),
+    loadedModels: derive(recent, (shards) => loadedModels(shards, newestSignalBarMs)),
+    consensusFractions: derive(recent, consensusFractions),
+    missedBars:
+      runs.state === 'value' ? await read(() => missedBars(sources.signals, runs.value, asked.nowMs)) : runs,
     // Before the position manager's first run there is nothing to differ; that it does run has a cause of its own.
     reconciliationDifferences: both(
       managePositions.state === 'missing'
@@ -159,19 +168,20 @@ async function rejections({ risk, limits }: EvidenceSources, { scope, nowMs }: A
 /** By shard, newest first. */
 type Runs = readonly (readonly InferRun[])[];
 
+const runsOfShard = ({ consensusBars }: BreakerLimits): number => Math.max(consensusBars, MISSED_BARS_RUNS);
+
 function newestRuns({ signals, shards, limits }: EvidenceSources): Promise<Runs> {
+  const count = runsOfShard(limits);
   return Promise.all(
-    Array.from({ length: shards }, (_, shard) =>
-      signals.lastRuns({
-        shard,
-        shardCount: shards,
-        count: Math.max(limits.consensusBars, MISSED_BARS_RUNS),
-      }),
-    ),
+    Array.from({ length: shards }, (_, shard) => signals.lastRuns({ shard, shardCount: shards, count })),
   );
 }
 
-const signalsOf = ({ written, alreadyDecided }: InferRun): number => written + alreadyDecided;
+/** Without those of a time when there were as many shards before. */
+function recentRuns(runs: Runs, { limits }: EvidenceSources, nowMs: number): Runs {
+  const oldestMs = lastClosedOpenTimeMs(nowMs) - runsOfShard(limits) * BAR_MS;
+  return runs.map((shard) => shard.filter(({ barOpenTimeMs }) => barOpenTimeMs >= oldestMs));
+}
 
 /** The smallest of what the shards give; undefined when one of them gives nothing. */
 function leastOfShards(
@@ -201,18 +211,13 @@ async function newestDecidedBarMs(
   return ofThisNumber;
 }
 
-/** Whether all shards of any number of them have decided. */
-function isBarDecided(runsOfBar: readonly InferRun[]): boolean {
-  const decided = runsOfBar.filter(isShardDecided);
-  return decided.some(
-    ({ shardCount }) => decided.filter((run) => run.shardCount === shardCount).length === shardCount,
+/** Of each shard's newest run; one from before the newest bar that was decided says nothing of the models of now. */
+function loadedModels(runs: Runs, newestSignalBarMs: Reading<number>): number | undefined {
+  const sinceMs = newestSignalBarMs.state === 'value' ? newestSignalBarMs.value : Number.NEGATIVE_INFINITY;
+  return leastOfShards(runs, ([newest]) =>
+    newest !== undefined && newest.barOpenTimeMs >= sinceMs ? newest.servedModels : undefined,
   );
 }
-
-/** A shard to which no symbol of a small universe belongs has nothing to decide. */
-const isShardDecided = (run: InferRun): boolean => signalsOf(run) > 0 || run.symbols === 0;
-
-const loadedModels = (runs: Runs) => leastOfShards(runs, (shard) => shard[0]?.servedModels);
 
 function featureMismatches(runs: Runs, state: BreakerState): number {
   const judged = runs.flatMap((shard) =>
