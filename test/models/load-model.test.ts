@@ -4,6 +4,7 @@ import { createOnnxModelRuntime } from '../../lib/adapters/onnx/onnx-model-runti
 import { type Ensemble, manifestKey, modelKey, quarantineKey } from '../../lib/models/ensemble.ts';
 import type { ModelManifest } from '../../lib/models/manifest.ts';
 import type { ModelRuntime } from '../../lib/models/ports.ts';
+import { createEnsembleProvider } from '../../lib/models/use-cases/load-ensemble.ts';
 import {
   findChange,
   fingerprintModel,
@@ -51,6 +52,22 @@ beforeEach(async () => {
   failing = undefined;
   store = createMemoryObjectStore({ versioned: true });
   ensemble = await buildModelFolder({ store, members: withXgboost({}).slice(0, 2) });
+});
+
+test('a model that the runtime had no memory for serves at the next bar', async () => {
+  const provider = createEnsembleProvider({ store, runtime });
+  const serving = async () => {
+    const current = await provider.current();
+    if (!current.ok) throw new Error(current.error.message);
+    await current.value.release();
+    return [current.value.serving.length, ...current.value.quarantined.map(({ reason }) => reason)];
+  };
+  failing = 'out of memory';
+  expect(await serving()).toEqual([0, 'inference_failed', 'inference_failed']);
+  failing = undefined;
+  expect(await serving()).toEqual([2]);
+  await provider.close();
+  expect(open).toBe(0);
 });
 
 const load = (model = XGBOOST) => loadModel({ store, runtime }, model);

@@ -101,8 +101,16 @@ export async function loadProven<Manifest extends ProvenManifest>(
     };
   const bytesProblem = findBytesProblem(manifest.value, modelObject.body);
   if (bytesProblem !== undefined) return { result: failure(bytesProblem), fingerprint };
-  return { result: await startSession(runtime, manifest.value, modelObject.body), fingerprint };
+  const result = await startSession(runtime, manifest.value, modelObject.body);
+  const isRuntimes = !result.ok && FAILURES_OF_RUNTIME.has(result.error.reason);
+  return { result, fingerprint: isRuntimes ? undefined : fingerprint };
 }
+
+/** No verdict on the bytes, which are proven: what the runtime could not do, as for want of memory, it may do the next time. */
+const FAILURES_OF_RUNTIME: ReadonlySet<ModelAbstentionReason> = new Set([
+  'session_failed',
+  'inference_failed',
+]);
 
 /** Identity of the objects that a load reads, as they are in the store now; fails with one line when it cannot be read. */
 export async function fingerprintProven(
