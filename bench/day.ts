@@ -1,17 +1,16 @@
 // A day of 500 symbols through `npm start`: the embedded services, the simulated exchange with the request limit of one address, all
 // functions at their times. Afterwards the tables are read from outside: every symbol of every bar has one signal, or one reason why
 // it has none, and the process is no larger at the end of the day than in its first half.
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { invariant } from '../lib/core/invariant.ts';
 import { BAR_MS } from '../lib/market/candle.ts';
 import { openLocalStage } from '../lib/runtime/compose/operator.ts';
 import { startEmbeddedAws } from '../local/aws/embedded-aws.ts';
 import { median } from './median.ts';
+import { runSystem } from './start.ts';
 
-const QTRADER = resolve(import.meta.dirname, '../bin/qtrader.mjs');
 const SYMBOLS = 500;
 const BARS = 288;
 
@@ -35,10 +34,7 @@ export async function benchDay(): Promise<DayBenchmark> {
   const stateDir = mkdtempSync(join(tmpdir(), 'qt-day-'));
   try {
     const startedMs = performance.now();
-    const options = ['--generated', '--symbols', `${SYMBOLS}`, '--bars', `${BARS}`, '--speed', 'max'];
-    execFileSync(process.execPath, [QTRADER, 'start', ...options, '--state', stateDir], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    runSystem(stateDir, ['--generated', '--symbols', `${SYMBOLS}`, '--bars', `${BARS}`]);
     const wallS = (performance.now() - startedMs) / 1_000;
     return { ...(await readDay(stateDir)), wallS };
   } finally {

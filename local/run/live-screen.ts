@@ -12,7 +12,6 @@ import {
   formatNumber,
   formatUsdt,
 } from '../../lib/core/format-figure.ts';
-import { printableLine } from '../../lib/core/printable.ts';
 import type { SystemStatus } from '../../lib/execution/use-cases/system-status.ts';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import type { Signal } from '../../lib/inference/signal.ts';
@@ -70,8 +69,8 @@ function headOf({ bar, bars, run, status, failed, dashboard }: BarView, note: st
     `mode   ${formatMode(status)}`,
     `money  ${formatMoney(status)}`,
     `bar    ${actions.BUY} BUY, ${actions.SELL} SELL, ${actions.HOLD} HOLD, ${abstentions.length} abstained${reasons}`,
-    ...(failed === undefined ? [] : [colours.red(`FAILED ${printableLine(failed)}`)]),
-    ...(note === undefined ? [] : [colours.yellow(`note   ${printableLine(note)}`)]),
+    ...(failed === undefined ? [] : [colours.red(`FAILED ${failed}`)]),
+    ...(note === undefined ? [] : [colours.yellow(`note   ${note}`)]),
     ...(quarantined.length > 0 ? [`models ${colours.red(formatQuarantine(run))}`] : []),
     ...(open.length > 0 ? [`open   ${open.join('  ')}`] : []),
     `web    ${dashboard}`,

@@ -1,7 +1,8 @@
 // What a local run shows while it runs: on a terminal one screen that changes, elsewhere one line per bar.
 import { createLogUpdate } from 'log-update';
 import { formatCounts, formatInstant, formatUsdt } from '../../lib/core/format-figure.ts';
-import { printable, printableLine } from '../../lib/core/printable.ts';
+import { printable } from '../../lib/core/printable.ts';
+import { signalsOf } from '../../lib/inference/missed-bars.ts';
 import { type BarView, formatQuarantine, formatScreen } from './live-screen.ts';
 
 export interface LiveView {
@@ -29,7 +30,11 @@ export function createLiveView(output: NodeJS.WriteStream): LiveView {
   };
   return {
     // From the first bar on mode and money stay in sight.
-    progress: (text) => (shown === undefined ? screen(printable(text)) : draw(shown, text)),
+    progress(text) {
+      const line = printable(text);
+      if (shown === undefined) screen(line);
+      else draw(shown, line);
+    },
     show(view) {
       shown = view;
       draw(view);
@@ -45,15 +50,14 @@ const COLUMNS_DEFAULT = 80;
 /** `2024-08-05 00:00 [3/12] 20 signals: 1 BUY, 0 SELL, 19 HOLD; 0 abstained; 812 ms` */
 export function formatBarLine({ bar, bars, run, status, failed }: BarView): string {
   const { actions, abstentions, quarantined, timingsMs } = run;
-  const count = run.written + run.alreadyDecided;
   return [
-    `${formatInstant(run.barOpenTimeMs)} [${bar}${bars === undefined ? '' : `/${bars}`}] ${count} signals`,
+    `${formatInstant(run.barOpenTimeMs)} [${bar}${bars === undefined ? '' : `/${bars}`}] ${signalsOf(run)} signals`,
     `: ${actions.BUY} BUY, ${actions.SELL} SELL, ${actions.HOLD} HOLD; ${abstentions.length} abstained`,
     abstentions.length > 0 ? ` (${formatCounts(abstentions.map(({ abstained }) => abstained))})` : '',
     quarantined.length > 0 ? `; quarantined: ${formatQuarantine(run)}` : '',
     `; ${status.mode}, ${status.positions.length} positions`,
     status.equity === null ? '' : `, ${formatUsdt(status.equity.equityMicroUsdt)}`,
     `; ${Math.round(timingsMs.total)} ms`,
-    failed === undefined ? '' : `; FAILED ${printableLine(failed)}`,
+    failed === undefined ? '' : `; FAILED ${failed}`,
   ].join('');
 }

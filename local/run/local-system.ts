@@ -10,6 +10,7 @@ import { createManagePositionsHandler } from '../../functions/manage-positions/h
 import { createNotifyHandler } from '../../functions/notify/handler.ts';
 import { createRefreshUniverseHandler } from '../../functions/refresh-universe/handler.ts';
 import { messageOf } from '../../lib/core/message-of.ts';
+import { printableLine } from '../../lib/core/printable.ts';
 import type { BarDecided } from '../../lib/inference/infer-events.ts';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import { writeUniverse } from '../../lib/market/use-cases/active-universe.ts';
@@ -145,7 +146,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
           await handlers[job]();
           return { failed: undefined };
         } catch (error) {
-          return { failed: `${job}: ${messageOf(error)}` };
+          return { failed: printableLine(`${job}: ${messageOf(error)}`) };
         }
       },
       lastRun: async () => (await system.signals.lastRuns({ shard: 0, shardCount: 1, count: 1 }))[0],

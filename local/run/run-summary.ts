@@ -1,6 +1,5 @@
 // The summary that a local run prints at its end.
 import { formatCounts, formatInstant } from '../../lib/core/format-figure.ts';
-import { printableLine } from '../../lib/core/printable.ts';
 import type { InferRun } from '../../lib/inference/infer-run.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { stateOption } from './replay-position.ts';
@@ -31,7 +30,7 @@ export class RunSummary {
 
   /** @param problem one line: which function failed, and why */
   addProblem(problem: string): void {
-    this.#problems.push(printableLine(problem));
+    this.#problems.push(problem);
   }
 
   get bars(): number {

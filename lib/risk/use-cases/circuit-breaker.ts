@@ -28,8 +28,12 @@ import {
 import { riskRecords } from './risk-records.ts';
 import { CARRYING_FLAG } from './unlatched-trip.ts';
 
-/** Trips that were decided and could not be written, and the epoch of the gate that they were decided on. */
-export type UnlatchedTrips = Map<Scope, { readonly epoch: number; readonly causes: readonly TripCause[] }>;
+/** A trip that was decided and could not be written, and the epoch of the gate that it was decided on. */
+interface UnlatchedTrip {
+  readonly epoch: number;
+  readonly causes: readonly TripCause[];
+}
+export type UnlatchedTrips = Map<Scope, UnlatchedTrip>;
 
 export interface BreakerDependencies extends EvidenceSources {
   readonly flags: FlagStore;
@@ -217,15 +221,14 @@ async function applyEvent(
 
 function tripToCarry(scope: Scope, { previous, current }: BreakerTransition): CarriedTrip | undefined {
   if (previous.latch === 'TRIPPED' || current.latch === 'ARMED') return undefined;
-  return { scope, epoch: previous.epoch, codes: current.causes.map(({ code }) => code) };
+  return toCarry(scope, { epoch: previous.epoch, causes: current.causes });
 }
 
-const carriedFrom = (unlatched: UnlatchedTrips = new Map()): CarriedTrip[] =>
-  [...unlatched].map(([scope, { epoch, causes }]) => ({
-    scope,
-    epoch,
-    codes: causes.map(({ code }) => code),
-  }));
+const toCarry = (scope: Scope, { epoch, causes }: UnlatchedTrip): CarriedTrip => ({
+  scope,
+  epoch,
+  codes: causes.map(({ code }) => code),
+});
 
 /**
  * For so long after a trip, the process that made it is taken to be notifying people, so that a tick of the breaker beside an
@@ -311,14 +314,16 @@ async function carryOut(
   switch (effect.kind) {
     case 'write_state':
       return; // Done where it was decided.
-    case 'close_flags':
+    case 'close_flags': {
+      const owed = [...(unlatched ?? [])].map(([each, trip]) => toCarry(each, trip));
       failures.push(
         ...(await writeFlags(flags, {
           ...CLOSED_FLAGS,
-          [CARRYING_FLAG]: (text) => closedText(text, scope, carried, carriedFrom(unlatched)),
+          [CARRYING_FLAG]: (text) => closedText(text, scope, carried, owed),
         })),
       );
       return;
+    }
     case 'audit':
       return recordAct({ risk, clock }, scope, effect);
     case 'notify': {

@@ -4,6 +4,7 @@ import { messageOf } from '../../core/message-of.ts';
 import { HOUR_MS } from '../../core/units.ts';
 import type { ParityProof } from '../../features/parity-proof.ts';
 import type { InferRun } from '../../inference/infer-run.ts';
+import { signalsOf } from '../../inference/missed-bars.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import type { BarTallies } from '../../inference/use-cases/tally-bars.ts';
 import { BAR_MS } from '../../market/candle.ts';
@@ -116,9 +117,9 @@ async function readRuns({ signals, shards }: GoNoGoSources, window: EvidenceWind
 /** Bars for which every shard stored signals, and all that it decided. */
 function countDecided(runs: readonly InferRun[], shards: number): number {
   const complete = new Map<number, number>();
-  for (const { barOpenTimeMs, written, alreadyDecided, unwritten } of runs)
-    if (written + alreadyDecided > 0 && unwritten.length === 0)
-      complete.set(barOpenTimeMs, (complete.get(barOpenTimeMs) ?? 0) + 1);
+  for (const run of runs)
+    if (signalsOf(run) > 0 && run.unwritten.length === 0)
+      complete.set(run.barOpenTimeMs, (complete.get(run.barOpenTimeMs) ?? 0) + 1);
   return [...complete.values()].filter((count) => count === shards).length;
 }
 
