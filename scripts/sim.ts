@@ -8,6 +8,7 @@ import { randomInt } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../lib/core/message-of.ts';
 import { FAULT_GROUPS, type FaultGroup } from '../test/support/sim/kernel/fault-plan.ts';
 import { BUNDLE_FOLDER, bundle } from '../test/support/sim/run/bundle.ts';
 import type { AskedRun, ProcessRun } from '../test/support/sim/run/process-protocol.ts';
@@ -70,7 +71,19 @@ function scenarioOf(name: string): Scenario {
   throw new UsageError(`--scenario knows ${Object.keys(SCENARIOS).join(', ')}, not ${name}`);
 }
 
-const readRun = (path: string): AskedRun => JSON.parse(readFileSync(path, 'utf8')) as AskedRun;
+function readRun(path: string): AskedRun {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`cannot read ${path}: ${messageOf(error)}`);
+  }
+  try {
+    const run = JSON.parse(text) as AskedRun;
+    if (Number.isInteger(run?.seed) && run.days > 0) return run;
+  } catch {}
+  throw new UsageError(`${path} is no run: it needs a whole number as "seed", and "days" above 0`);
+}
 /** Recorded days only where the candles are. */
 function keptRuns(): AskedRun[] {
   const kept = readdirSync(SEEDS)
