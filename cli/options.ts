@@ -28,11 +28,13 @@ export function parseSymbols(text: string): string[] {
   return [...new Set(symbols)];
 }
 
-/** A whole number of at least 1. */
+const COUNT_MAX = 1_000_000;
+
+/** A whole number of at least 1, and not beyond all sense. */
 export function parseCount(text: string): number {
   const count = Number(text);
-  if (!/^\d+$/.test(text) || count < 1 || count > 1_000_000)
-    throw new InvalidArgumentError('It must be a whole number of at least 1.');
+  if (!/^\d+$/.test(text) || count < 1 || count > COUNT_MAX)
+    throw new InvalidArgumentError(`It must be a whole number of at least 1 and at most ${COUNT_MAX}.`);
   return count;
 }
 
