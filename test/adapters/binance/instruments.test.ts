@@ -79,6 +79,12 @@ describe('exchange info', () => {
     ]);
   });
 
+  it('takes no row whose symbol is not named after its quote', () => {
+    const info = { symbols: [pair('BTCUSDT'), pair('ETHBTC'), pair('00', { baseAsset: 'BTC' })] };
+    expect([...readFilters(info).keys()]).toEqual(['BTCUSDT']);
+    expect(readListedPairs(info, new Map()).map(({ symbol }) => symbol)).toEqual(['BTCUSDT']);
+  });
+
   it('takes the stricter of the lot filters', () => {
     expect(readFilters({ symbols: [pair('BLZUSDT')] }).get('BLZUSDT')).toEqual({
       tickSize: 0.0001,

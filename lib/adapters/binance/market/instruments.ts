@@ -12,7 +12,8 @@ const exchangeInfoSchema = z.object({ symbols: rowsSchema });
 
 /** Spot pairs name no contract. */
 const pairSchema = z.object({
-  symbol: symbolSchema,
+  /** Named after its quote: a row that contradicts itself is none of ours. */
+  symbol: symbolSchema.endsWith('USDT'),
   quoteAsset: z.literal('USDT'),
   contractType: z.string().optional(),
   underlyingType: z.string().optional(),
