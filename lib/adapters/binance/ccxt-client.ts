@@ -67,31 +67,36 @@ const GROUPS: Readonly<Record<CcxtExchangeId, RegExp>> = {
 const REASON_CHARS_MAX = 120;
 const NOT_WANTED = 'no longer wanted when it was about to leave: not sent';
 
+/** What one client's answers and requests go by. */
+interface Wiring {
+  readonly redact: (text: string) => string;
+  readonly answeredAtMs: WeakMap<object, number>;
+  readonly timestampMs: (() => number) | undefined;
+}
+
 /**
- * Loads ccxt's class on first use: a single file takes a quarter of the time and memory of the whole package. The path is spelled
+ * Loads ccxt's class: a single file takes a quarter of the time and memory of the whole package. The path is spelled
  * out because ccxt does not export it, and so that Node, tsx, TypeScript and esbuild all find the same file wherever they are started:
  * Node refuses node_modules in the "imports" of package.json, and tsx looks for the "paths" of tsconfig.json in the working directory.
- * Every call of `client` is to be made through `call`, which throws ExchangeFault alone.
  */
-export async function openCcxtClient(options: CcxtClientOptions) {
+async function loadClass(exchange: CcxtExchangeId) {
   const { default: Base } =
-    options.exchange === 'binance'
+    exchange === 'binance'
       ? await import('../../../node_modules/ccxt/js/src/binance.js')
       : await import('../../../node_modules/ccxt/js/src/binanceusdm.js');
-  const { BaseError } = await import('../../../node_modules/ccxt/js/src/base/errors.js');
-  const answeredAtMs = new WeakMap<object, number>();
-  const { signing, transport } = options;
-  const redact = createRedactor(signing === undefined ? [] : Object.values(signing.credentials));
 
-  class RedirectedExchange extends Base {
+  return class RedirectedExchange extends Base {
+    wiring: Wiring | undefined;
+
     /** Without the endpoints of other venues, for each of which ccxt would make methods. */
     override describe(): ReturnType<InstanceType<typeof Base>['describe']> {
       const described = super.describe();
-      const groups = Object.entries(described.api).filter(([group]) => GROUPS[options.exchange].test(group));
+      const groups = Object.entries(described.api).filter(([group]) => GROUPS[exchange].test(group));
       return { ...described, api: Object.fromEntries(groups) };
     }
 
     override handleErrors(...answer: Parameters<InstanceType<typeof Base>['handleErrors']>): undefined {
+      const { redact, answeredAtMs } = this.wiring!;
       const [, , , , headers, , body] = answer;
       const dateMs = Date.parse(headers?.Date ?? '');
       if (typeof body === 'object' && body !== null && !Number.isNaN(dateMs)) answeredAtMs.set(body, dateMs);
@@ -100,10 +105,22 @@ export async function openCcxtClient(options: CcxtClientOptions) {
     }
 
     override nonce(): number {
-      return signing?.timestampMs() ?? super.nonce();
+      return this.wiring!.timestampMs?.() ?? super.nonce();
     }
-  }
+  };
+}
 
+/** Each class once: objects of a new class cost three times as much to make. */
+const classes: Partial<Record<CcxtExchangeId, ReturnType<typeof loadClass>>> = {};
+
+/** Every call of `client` is to be made through `call`, which throws ExchangeFault alone. */
+export async function openCcxtClient(options: CcxtClientOptions) {
+  classes[options.exchange] ??= loadClass(options.exchange);
+  const RedirectedExchange = await classes[options.exchange]!;
+  const { BaseError } = await import('../../../node_modules/ccxt/js/src/base/errors.js');
+  const answeredAtMs = new WeakMap<object, number>();
+  const { signing, transport } = options;
+  const redact = createRedactor(signing === undefined ? [] : Object.values(signing.credentials));
   const fetchNow = (url: string, init: CcxtRequestInit) => exchangeFetch(url, init, { redact, transport });
   const client = new RedirectedExchange({
     ...(signing === undefined ? {} : signing.credentials),
@@ -116,6 +133,7 @@ export async function openCcxtClient(options: CcxtClientOptions) {
       ...(signing === undefined ? {} : { recvWindow: signing.recvWindowMs }),
     },
   });
+  client.wiring = { redact, answeredAtMs, timestampMs: signing?.timestampMs };
   if (options.baseUrl !== undefined) redirect(client.urls, options.baseUrl);
 
   /** The same client but for its last step: an AsyncLocalStorage would slow every promise of the process down. */
