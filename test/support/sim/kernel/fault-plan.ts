@@ -8,7 +8,7 @@ export const FAULT_KINDS = {
   flags: ['flags_unreadable', 'flag_missing', 'flag_malformed', 'flags_stale'],
   events: ['event_lost', 'event_duplicated', 'event_late', 'function_silent'],
   network: ['reset', 'no_answer', 'answer_lost', 'server_error', 'page', 'cut_answer', 'nulls'],
-  limits: ['rate_limited', 'banned', 'overloaded', 'refused'],
+  limits: ['rate_limited', 'banned', 'overloaded'],
   answers: ['late_answer', 'odd_row', 'partial_fill', 'order_refused'],
   outage: ['outage'],
   clock: ['clock_skewed'],
