@@ -18,7 +18,7 @@ export function parseInstant(text: string): number {
 /** `BTCUSDT`. */
 export function parseSymbol(text: string): string {
   if (!SYMBOL_PATTERN.test(text))
-    throw new InvalidArgumentError(`"${text}" is not a symbol; symbols look like BTCUSDT.`);
+    throw new InvalidArgumentError(`"${text}" is no pair against USDT; symbols look like BTCUSDT.`);
   return text;
 }
 

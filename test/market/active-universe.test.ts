@@ -33,6 +33,8 @@ describe('a universe', () => {
     [{ symbols: ['btcusdt'] }, false],
     [{ symbols: ['BTC/USDT'] }, false],
     [{ symbols: ['#run'] }, false],
+    [{ symbols: ['ETHBTC'] }, false],
+    [{ symbols: ['BTCUSDT', '00'] }, false],
     [{ asOf: 'today' }, false],
     [{ more: 1 }, false],
   ])('with %j is readable: %s', (change, readable) => {

@@ -13,7 +13,7 @@ const exchangeInfoSchema = z.object({ symbols: rowsSchema });
 /** Spot pairs name no contract. */
 const pairSchema = z.object({
   /** Named after its quote: a row that contradicts itself is none of ours. */
-  symbol: symbolSchema.endsWith('USDT'),
+  symbol: symbolSchema,
   quoteAsset: z.literal('USDT'),
   contractType: z.string().optional(),
   underlyingType: z.string().optional(),
