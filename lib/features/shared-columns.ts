@@ -5,6 +5,7 @@ import { BAR_MS } from '../market/candle.ts';
 import type { CandleSeries } from '../market/candle-series.ts';
 import { ROW_WINDOW_BARS } from '../market/grid.ts';
 import { anchoredBlocks } from './anchored-blocks.ts';
+import { larger, logOfRatio, smaller } from './inline-math.ts';
 import { takeColumn } from './scratch-columns.ts';
 import { windowSums } from './window-sums.ts';
 
@@ -70,14 +71,14 @@ function trueRanges({ high, low, close, length }: CandleSeries): Float64Array {
   const trueRange = takeColumn();
   for (let bar = 1; bar < length; bar++) {
     const previousClose = close[bar - 1]!;
-    trueRange[bar] = Math.max(high[bar]!, previousClose) - Math.min(low[bar]!, previousClose);
+    trueRange[bar] = larger(high[bar]!, previousClose) - smaller(low[bar]!, previousClose);
   }
   return trueRange;
 }
 
 function logReturns({ close, length }: CandleSeries, from: number): Float64Array {
   const logReturn = takeColumn();
-  for (let bar = from; bar < length; bar++) logReturn[bar] = Math.log(close[bar]! / close[bar - 1]!);
+  for (let bar = from; bar < length; bar++) logReturn[bar] = logOfRatio(close[bar]! / close[bar - 1]!);
   return logReturn;
 }
 

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { anchoredBlocks } from '../../lib/features/anchored-blocks.ts';
 import { computeFeatures } from '../../lib/features/compute-features.ts';
 import { FEATURE_COUNT } from '../../lib/features/feature-set.ts';
+import { expOfSpread, larger, logOfRatio, positivePart, smaller } from '../../lib/features/inline-math.ts';
 import { COLUMN_BARS, fillColumns, releaseColumns } from '../../lib/features/scratch-columns.ts';
 import { truncatedEma } from '../../lib/features/truncated-ema.ts';
-import { highest14, lowest14 } from '../../lib/features/window-extremes.ts';
+import { extremes14 } from '../../lib/features/window-extremes.ts';
 import * as kernels from '../../lib/features/window-sums.ts';
 import { flatThen, seriesOfRows } from '../support/features/bars.ts';
 import { generateBars } from '../support/features/generated-bars.ts';
@@ -105,13 +106,64 @@ describe('extremes of 14 values', () => {
     fc.assert(
       fc.property(values, fc.nat(8), (list, later) => {
         const from = 13 + later;
-        const highest = copied(highest14(list, from, list.length), list);
-        const lowest = copied(lowest14(list, from, list.length), list);
+        const high = list.map((value) => value + 0);
+        const low = high.map((value, bar) => value - (bar % 5));
+        const extremes = extremes14({ high, low }, from, list.length);
+        const [highest, lowest] = [copied(extremes.highest, list), copied(extremes.lowest, list)];
         for (let bar = from; bar < list.length; bar++) {
-          expect(highest[bar]).toBe(Math.max(...list.slice(bar - 13, bar + 1)));
-          expect(lowest[bar]).toBe(Math.min(...list.slice(bar - 13, bar + 1)));
+          expect(highest[bar]).toBe(Math.max(...high.slice(bar - 13, bar + 1)));
+          expect(lowest[bar]).toBe(Math.min(...low.slice(bar - 13, bar + 1)));
         }
       }),
+    );
+  });
+});
+
+describe('numbers without a branch', () => {
+  // Adding 0 takes the sign of a zero away.
+  const number = fc.double({ min: -1e9, max: 1e9, noNaN: true }).map((value) => value + 0);
+
+  it('are those of Math.max and Math.min', () => {
+    fc.assert(
+      fc.property(number, number, (a, b) => {
+        expect(larger(a, b)).toBe(Math.max(a, b));
+        expect(smaller(a, b)).toBe(Math.min(a, b));
+        expect(larger(a, a)).toBe(a);
+        expect(smaller(a, a)).toBe(a);
+        expect(positivePart(a)).toBe(Math.max(0, a));
+      }),
+    );
+  });
+});
+
+describe('logarithm and exponential', () => {
+  /** Numbers at every distance from 0, down to the smallest that 1 can be told from. */
+  const distance = fc
+    .tuple(fc.integer({ min: -54, max: 1 }), fc.double({ min: 1, max: 2, noNaN: true }))
+    .map(([exponent, mantissa]) => mantissa * 2 ** exponent);
+  /** Where one polynomial ends and another begins, and the numbers next to it. */
+  const near = (edge: number) => [-2, -1, 0, 1, 2].map((step) => edge + step * edge * 2 ** -52);
+
+  it('of a ratio has the bits of Math.log', () => {
+    const edges = [2 ** -20, -(2 ** -20), 0.28, -0.28].flatMap((edge) => near(1 + edge));
+    for (const ratio of [1, ...edges]) expect(logOfRatio(ratio)).toBe(Math.log(ratio));
+    fc.assert(
+      fc.property(distance, (far) => {
+        expect(logOfRatio(1 + far)).toBe(Math.log(1 + far));
+        expect(logOfRatio(1 / (1 + far))).toBe(Math.log(1 / (1 + far)));
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  it('of a spread has the bits of Math.exp', () => {
+    for (const spread of [0, ...near(2 ** -28), ...near(0.34)])
+      expect(expOfSpread(spread)).toBe(Math.exp(spread));
+    fc.assert(
+      fc.property(distance, (spread) => {
+        expect(expOfSpread(spread)).toBe(Math.exp(spread));
+      }),
+      { numRuns: 5000 },
     );
   });
 });
