@@ -9,7 +9,7 @@ import { takeColumn } from './scratch-columns.ts';
 const WINDOW_MAX = 96;
 
 /** suffixes[j]: sum of the older block from its value j on. */
-const suffixes = new Float64Array(WINDOW_MAX + 1);
+const sumsOfOlder = new Float64Array(WINDOW_MAX + 1);
 const meansOfOlder = new Float64Array(WINDOW_MAX + 1);
 const squaresOfOlder = new Float64Array(WINDOW_MAX + 1);
 const sharesOf = Float64Array.from({ length: WINDOW_MAX + 1 }, (_, count) => 1 / count);
@@ -34,6 +34,7 @@ function blockStart(bar: number, { window, firstIndex }: WindowQuery): number {
 export function windowSums(values: Float64Array, query: WindowQuery): Float64Array {
   const { window, from, to } = query;
   const sums = takeColumn();
+  const suffixes = sumsOfOlder;
   suffixes[window] = 0;
   for (let bar = from; bar < to; ) {
     const start = blockStart(bar, query);

@@ -5,7 +5,7 @@ import { computeFeatures } from '../../lib/features/compute-features.ts';
 import { FEATURE_COUNT } from '../../lib/features/feature-set.ts';
 import { expOfSpread, larger, logOfRatio, positivePart, smaller } from '../../lib/features/inline-math.ts';
 import { COLUMN_BARS, fillColumns, releaseColumns } from '../../lib/features/scratch-columns.ts';
-import { truncatedEma } from '../../lib/features/truncated-ema.ts';
+import { truncatedEmas } from '../../lib/features/truncated-ema.ts';
 import { extremes14 } from '../../lib/features/window-extremes.ts';
 import * as kernels from '../../lib/features/window-sums.ts';
 import { flatThen, seriesOfRows } from '../support/features/bars.ts';
@@ -170,28 +170,35 @@ describe('logarithm and exponential', () => {
 
 describe('truncated average', () => {
   const list = Float64Array.from({ length: 2000 }, (_, i) => 100 + ((i * 7919) % 101) / 10);
-  const averagesOf = (values: Float64Array, period: 50 | 200, index: number) =>
-    copied(truncatedEma(values, { period, from: 799, to: values.length, firstIndex: index }), values);
+  const averagesOf = (values: Float64Array, period: 50 | 200, index: number) => {
+    const { ema50, ema200 } = truncatedEmas(values, { from: 799, to: values.length, firstIndex: index });
+    return copied(period === 50 ? ema50 : ema200, values);
+  };
 
-  it('is the normalised weighted mean of 800 values, at every place in a block', () => {
-    const averages = averagesOf(list, 200, 12_345);
-    const decay = 199 / 201;
-    for (let bar = 799; bar < list.length; bar += 13) {
-      let weighted = 0;
-      let weights = 0;
-      for (let age = 0; age < 800; age++) {
-        weighted += decay ** age * list[bar - age]!;
-        weights += decay ** age;
+  it.each([50, 200] as const)(
+    'of %i is the normalised weighted mean of 800 values, at every place in a block',
+    (period) => {
+      const averages = averagesOf(list, period, 12_345);
+      const decay = (period - 1) / (period + 1);
+      for (let bar = 799; bar < list.length; bar += 13) {
+        let weighted = 0;
+        let weights = 0;
+        for (let age = 0; age < 800; age++) {
+          weighted += decay ** age * list[bar - age]!;
+          weights += decay ** age;
+        }
+        expect(Math.abs(averages[bar]! - weighted / weights)).toBeLessThan(1e-11);
       }
-      expect(Math.abs(averages[bar]! - weighted / weights)).toBeLessThan(1e-11);
-    }
-  });
+    },
+  );
 
   it('has the same bits whatever stands before its 800 values', () => {
-    const whole = averagesOf(list, 50, 0);
-    for (const start of [1, 399, 800, 1200]) {
-      const late = averagesOf(list.subarray(start), 50, start);
-      expect(late.slice(799)).toEqual(whole.slice(start + 799));
+    for (const period of [50, 200] as const) {
+      const whole = averagesOf(list, period, 0);
+      for (const start of [1, 399, 800, 1200]) {
+        const late = averagesOf(list.subarray(start), period, start);
+        expect(late.slice(799)).toEqual(whole.slice(start + 799));
+      }
     }
   });
 });
