@@ -45,7 +45,8 @@ export function truncatedEmas(
   suffixes50[LENGTH] = 0;
   suffixes200[LENGTH] = 0;
   for (let bar = from; bar < to; ) {
-    const start = Math.floor((firstIndex + bar) / LENGTH) * LENGTH - firstIndex;
+    // An integer to the engine too: loops that count in doubles convert them at every access.
+    const start = (Math.floor((firstIndex + bar) / LENGTH) * LENGTH - firstIndex) | 0;
     const origin = values[start]!;
     let [sum50, sum200] = [0, 0];
     for (let past = start - 1; past > bar - LENGTH; past--) {

@@ -27,7 +27,8 @@ interface WindowQuery {
 
 /** Bar at which the block of `bar` starts; may lie before the series. */
 function blockStart(bar: number, { window, firstIndex }: WindowQuery): number {
-  return Math.floor((firstIndex + bar) / window) * window - firstIndex;
+  // An integer to the engine too: loops that count in doubles convert them at every access.
+  return (Math.floor((firstIndex + bar) / window) * window - firstIndex) | 0;
 }
 
 /** Sums of the last `window` values, by bar. */
