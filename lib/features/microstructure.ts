@@ -1,5 +1,6 @@
 // Microstructure group: moves in units of ATR, the Corwin–Schultz (2012) spread, and where in its range a bar closed.
 import { columnOf, FEATURE_COUNT } from './feature-set.ts';
+import { expOfSpread, larger, logOfRatio, positivePart, smaller } from './inline-math.ts';
 import { takeColumn } from './scratch-columns.ts';
 import { type FeatureBars, FIRST_ROW, type RowWriter } from './shared-columns.ts';
 import { windowSums } from './window-sums.ts';
@@ -41,12 +42,12 @@ export function microstructureGroup(bars: FeatureBars): RowWriter {
  */
 function spreads({ high, low, length }: FeatureBars, from: number): Float64Array {
   const spread = takeColumn();
-  let previousLog = Math.log(high[from - 1]! / low[from - 1]!);
+  let previousLog = logOfRatio(high[from - 1]! / low[from - 1]!);
   for (let bar = from; bar < length; bar++) {
-    const log = Math.log(high[bar]! / low[bar]!);
-    const bothLog = Math.log(Math.max(high[bar]!, high[bar - 1]!) / Math.min(low[bar]!, low[bar - 1]!));
+    const log = logOfRatio(high[bar]! / low[bar]!);
+    const bothLog = logOfRatio(larger(high[bar]!, high[bar - 1]!) / smaller(low[bar]!, low[bar - 1]!));
     const alpha = (Math.sqrt(log * log + previousLog * previousLog) - bothLog) / (Math.SQRT2 - 1);
-    const growth = alpha > 0 ? Math.exp(alpha) : 1;
+    const growth = expOfSpread(positivePart(alpha));
     spread[bar] = (2 * (growth - 1)) / (1 + growth);
     previousLog = log;
   }

@@ -1,9 +1,10 @@
 // Momentum group: RSI (Wilder 1978), MACD 12/26/9 (Appel), slow stochastic 14,3,3 (Lane), rate of change.
 import { anchoredBlocks } from './anchored-blocks.ts';
 import { columnOf, FEATURE_COUNT } from './feature-set.ts';
+import { positivePart } from './inline-math.ts';
 import { takeColumn } from './scratch-columns.ts';
 import { type FeatureBars, FIRST_ROW, type RowWriter } from './shared-columns.ts';
-import { highest14, lowest14 } from './window-extremes.ts';
+import { extremes14 } from './window-extremes.ts';
 
 const RSI_14 = columnOf('rsi_14');
 const MACD = columnOf('macd');
@@ -43,8 +44,7 @@ function rsiAverages({ change, firstIndex, length }: FeatureBars) {
     newerGain = 0;
     newerLoss = 0;
     for (let bar = block.from; bar < block.to; bar++) {
-      // max(0, change) without a branch, which no processor could foresee.
-      const rise = (Math.abs(change[bar]!) + change[bar]!) / 2;
+      const rise = positivePart(change[bar]!);
       const fall = rise - change[bar]!;
       olderGain += (rise - olderGain) * (1 / 14);
       olderLoss += (fall - olderLoss) * (1 / 14);
@@ -86,8 +86,7 @@ function macdAverages({ close, firstIndex, length }: FeatureBars) {
 
 /** Mean of three fast %K, 0…100, by bar; valid from two bars before the first row. */
 function slowStochastic({ high, low, close, length }: FeatureBars): Float64Array {
-  const highest = highest14(high, FIRST_ROW - 4, length);
-  const lowest = lowest14(low, FIRST_ROW - 4, length);
+  const { highest, lowest } = extremes14({ high, low }, FIRST_ROW - 4, length);
   const [fast, slow] = [takeColumn(), takeColumn()];
   for (let bar = FIRST_ROW - 4; bar < length; bar++) {
     const range = highest[bar]! - lowest[bar]!;

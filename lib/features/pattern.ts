@@ -1,5 +1,6 @@
 // Pattern group: candlestick shapes (Nison 1991) as flags −1, 0, +1, and gaps between neighbouring bars.
 import { columnOf, FEATURE_COUNT } from './feature-set.ts';
+import { larger, positivePart, smaller } from './inline-math.ts';
 import { type FeatureBars, FIRST_ROW, type RowWriter } from './shared-columns.ts';
 
 const IS_DOJI = columnOf('is_doji');
@@ -20,8 +21,8 @@ export function patternGroup({ open, high, low, close }: FeatureBars): RowWriter
       const o1 = open[bar - 1]!;
       const c1 = close[bar - 1]!;
       const body = Math.abs(c - o);
-      const upperWick = h - Math.max(o, c);
-      const lowerWick = Math.min(o, c) - l;
+      const upperWick = h - larger(o, c);
+      const lowerWick = smaller(o, c) - l;
       const hammer = +(lowerWick > 2 * body) & +(upperWick < body);
       const shootingStar = +(upperWick > 2 * body) & +(lowerWick < body);
       const bullish = +(c > o) & +(c1 < o1) & +(o <= c1) & +(c >= o1);
@@ -29,8 +30,8 @@ export function patternGroup({ open, high, low, close }: FeatureBars): RowWriter
       rows[row + IS_DOJI] = +(h > l) & +(body <= 0.1 * (h - l));
       rows[row + IS_HAMMER] = hammer - shootingStar;
       rows[row + IS_ENGULFING] = bullish - bearish;
-      rows[row + GAP_UP] = Math.max(0, l - high[bar - 1]!) / c;
-      rows[row + GAP_DOWN] = Math.max(0, low[bar - 1]! - h) / c;
+      rows[row + GAP_UP] = positivePart(l - high[bar - 1]!) / c;
+      rows[row + GAP_DOWN] = positivePart(low[bar - 1]! - h) / c;
     }
   };
 }

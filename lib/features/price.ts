@@ -1,5 +1,6 @@
 // Price group: where the bar's own prices lie, relative to its close.
 import { columnOf, FEATURE_COUNT } from './feature-set.ts';
+import { larger, logOfRatio, smaller } from './inline-math.ts';
 import { type FeatureBars, FIRST_ROW, type RowWriter } from './shared-columns.ts';
 
 const LOG_RETURN_1 = columnOf('log_return_1');
@@ -17,11 +18,11 @@ export function priceGroup({ open, high, low, close, logReturn }: FeatureBars): 
       const l = low[bar]!;
       const c = close[bar]!;
       rows[row + LOG_RETURN_1] = logReturn[bar]!;
-      rows[row + LOG_RETURN_12] = Math.log(c / close[bar - 12]!);
+      rows[row + LOG_RETURN_12] = logOfRatio(c / close[bar - 12]!);
       rows[row + PRICE_RANGE] = (h - l) / c;
       rows[row + BODY] = (c - o) / c;
-      rows[row + UPPER_WICK] = (h - Math.max(o, c)) / c;
-      rows[row + LOWER_WICK] = (Math.min(o, c) - l) / c;
+      rows[row + UPPER_WICK] = (h - larger(o, c)) / c;
+      rows[row + LOWER_WICK] = (smaller(o, c) - l) / c;
     }
   };
 }

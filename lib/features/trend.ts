@@ -3,7 +3,7 @@ import { anchoredBlocks } from './anchored-blocks.ts';
 import { columnOf, FEATURE_COUNT } from './feature-set.ts';
 import { takeColumn } from './scratch-columns.ts';
 import { type FeatureBars, FIRST_ROW, type RowWriter } from './shared-columns.ts';
-import { truncatedEma } from './truncated-ema.ts';
+import { truncatedEmas } from './truncated-ema.ts';
 import { windowSums } from './window-sums.ts';
 
 const EMA_9_DIST = columnOf('ema_9_dist');
@@ -25,8 +25,7 @@ const SLOPE_BARS = 12;
 export function trendGroup(bars: FeatureBars): RowWriter {
   const { close, closeSum20, atr, firstIndex, length } = bars;
   const { ema9, ema21 } = shortEmas(bars);
-  const ema50 = truncatedEma(close, { period: 50, from: FIRST_ROW - SLOPE_BARS, to: length, firstIndex });
-  const ema200 = truncatedEma(close, { period: 200, from: FIRST_ROW, to: length, firstIndex });
+  const { ema50, ema200 } = truncatedEmas(close, { from: FIRST_ROW - SLOPE_BARS, to: length, firstIndex });
   const closeSum50 = windowSums(close, { window: 50, from: FIRST_ROW, to: length, firstIndex });
   const { plus, minus, adx } = directionalAverages(bars);
   return (rows, from, to) => {
@@ -74,12 +73,11 @@ function shortEmas({ close, firstIndex, length }: FeatureBars): { ema9: Float64A
 }
 
 /** Wilder(14) averages of +DM and −DM, price units, and of DX; by bar. */
-function directionalAverages(bars: FeatureBars) {
+function directionalAverages({ plusMove, minusMove, firstIndex, length }: FeatureBars) {
   const [plus, minus, adx] = [takeColumn(), takeColumn(), takeColumn()];
-  const moves = directionalMoves(bars);
   let [olderPlus, olderMinus, olderAdx] = [0, 0, 0];
   let [newerPlus, newerMinus, newerAdx] = [0, 0, 0];
-  for (const block of anchoredBlocks(bars.firstIndex, FIRST_ROW, bars.length)) {
+  for (const block of anchoredBlocks(firstIndex, FIRST_ROW, length)) {
     olderPlus = newerPlus;
     olderMinus = newerMinus;
     olderAdx = newerAdx;
@@ -87,8 +85,8 @@ function directionalAverages(bars: FeatureBars) {
     newerMinus = 0;
     newerAdx = 0;
     for (let bar = block.from; bar < block.to; bar++) {
-      const up = moves.plus[bar]!;
-      const down = moves.minus[bar]!;
+      const up = plusMove[bar]!;
+      const down = minusMove[bar]!;
       olderPlus += (up - olderPlus) * (1 / 14);
       olderMinus += (down - olderMinus) * (1 / 14);
       olderAdx += (directionalIndex(olderPlus, olderMinus) - olderAdx) * (1 / 14);
@@ -106,17 +104,4 @@ function directionalAverages(bars: FeatureBars) {
 /** DX; both DI have the same true range below them, which cancels out. */
 function directionalIndex(plus: number, minus: number): number {
   return plus + minus > 0 ? (100 * Math.abs(plus - minus)) / (plus + minus) : 0;
-}
-
-/** +DM and −DM, price units, by bar; from bar 1. */
-function directionalMoves({ high, low, length }: FeatureBars): { plus: Float64Array; minus: Float64Array } {
-  const plus = takeColumn();
-  const minus = takeColumn();
-  for (let bar = 1; bar < length; bar++) {
-    const up = high[bar]! - high[bar - 1]!;
-    const down = low[bar - 1]! - low[bar]!;
-    plus[bar] = up > down && up > 0 ? up : 0;
-    minus[bar] = down > up && down > 0 ? down : 0;
-  }
-  return { plus, minus };
 }

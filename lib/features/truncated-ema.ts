@@ -25,47 +25,54 @@ function weightsOf(period: number) {
   return { decay, weights, weightSum };
 }
 
-/** suffixes[j]: weighted sum of the older block from its value j on. */
-const suffixes = new Float64Array(LENGTH + 1);
+/** sums[j]: weighted sum of the older block from its value j on. */
+const [olderSums50, olderSums200] = [new Float64Array(LENGTH + 1), new Float64Array(LENGTH + 1)];
 
 /**
- * EMA(period) of the last 800 values, by bar; valid for the bars `from` (inclusive, ≥ 799) to `to` (exclusive).
+ * EMA(50) and EMA(200) of the last 800 values, by bar; valid for the bars `from` (inclusive, ≥ 799) to `to` (exclusive). They are
+ * computed side by side, since neither waits for the other.
  * Averages distances to the first value of the newer block, so that a flat series has exactly its own value as average.
  * @param firstIndex absolute index of bar 0
  */
-export function truncatedEma(
+export function truncatedEmas(
   values: Float64Array,
-  { period, from, to, firstIndex }: { period: 50 | 200; from: number; to: number; firstIndex: number },
-): Float64Array {
-  const { decay, weights, weightSum } = WEIGHTS[period];
-  const averages = takeColumn();
+  { from, to, firstIndex }: { from: number; to: number; firstIndex: number },
+): { ema50: Float64Array; ema200: Float64Array } {
+  const [ema50, ema200] = [takeColumn(), takeColumn()];
+  const [suffixes50, suffixes200] = [olderSums50, olderSums200];
+  const { decay: decay50, weights: weights50, weightSum: weightSum50 } = WEIGHTS[50];
+  const { decay: decay200, weights: weights200, weightSum: weightSum200 } = WEIGHTS[200];
+  suffixes50[LENGTH] = 0;
+  suffixes200[LENGTH] = 0;
   for (let bar = from; bar < to; ) {
-    const start = Math.floor((firstIndex + bar) / LENGTH) * LENGTH - firstIndex;
+    // An integer to the engine too: loops that count in doubles convert them at every access.
+    const start = (Math.floor((firstIndex + bar) / LENGTH) * LENGTH - firstIndex) | 0;
     const origin = values[start]!;
-    fillSuffixes(values, { start, oldest: bar - LENGTH + 1, origin, weights });
-
-    let prefix = 0;
-    for (let past = start; past < bar; past++) prefix = prefix * decay + (values[past]! - origin);
+    let [sum50, sum200] = [0, 0];
+    for (let past = start - 1; past > bar - LENGTH; past--) {
+      const distance = values[past]! - origin;
+      const age = start - 1 - past;
+      sum50 += weights50[age]! * distance;
+      sum200 += weights200[age]! * distance;
+      suffixes50[LENGTH - 1 - age] = sum50;
+      suffixes200[LENGTH - 1 - age] = sum200;
+    }
+    sum50 = 0;
+    sum200 = 0;
+    for (let past = start; past < bar; past++) {
+      const distance = values[past]! - origin;
+      sum50 = sum50 * decay50 + distance;
+      sum200 = sum200 * decay200 + distance;
+    }
     const end = Math.min(start + LENGTH, to);
     for (; bar < end; bar++) {
-      prefix = prefix * decay + (values[bar]! - origin);
+      const distance = values[bar]! - origin;
+      sum50 = sum50 * decay50 + distance;
+      sum200 = sum200 * decay200 + distance;
       const inBlock = bar - start + 1;
-      averages[bar] = origin + (prefix + weights[inBlock]! * suffixes[inBlock]!) / weightSum;
+      ema50[bar] = origin + (sum50 + weights50[inBlock]! * suffixes50[inBlock]!) / weightSum50;
+      ema200[bar] = origin + (sum200 + weights200[inBlock]! * suffixes200[inBlock]!) / weightSum200;
     }
   }
-  return averages;
-}
-
-/** suffixes[j] = weighted sum of the block before `start` from its bar j on, newest weight 1; down to bar `oldest`. */
-function fillSuffixes(
-  values: Float64Array,
-  block: { start: number; oldest: number; origin: number; weights: Float64Array },
-): void {
-  const { start, oldest, origin, weights } = block;
-  let suffix = 0;
-  suffixes[LENGTH] = 0;
-  for (let bar = start - 1; bar >= oldest && bar >= start - LENGTH; bar--) {
-    suffix += weights[start - 1 - bar]! * (values[bar]! - origin);
-    suffixes[bar - start + LENGTH] = suffix;
-  }
+  return { ema50, ema200 };
 }

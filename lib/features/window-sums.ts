@@ -9,10 +9,10 @@ import { takeColumn } from './scratch-columns.ts';
 const WINDOW_MAX = 96;
 
 /** suffixes[j]: sum of the older block from its value j on. */
-const suffixes = new Float64Array(WINDOW_MAX + 1);
-const suffixMeans = new Float64Array(WINDOW_MAX + 1);
-const suffixSquares = new Float64Array(WINDOW_MAX + 1);
-const shares = Float64Array.from({ length: WINDOW_MAX + 1 }, (_, count) => 1 / count);
+const sumsOfOlder = new Float64Array(WINDOW_MAX + 1);
+const meansOfOlder = new Float64Array(WINDOW_MAX + 1);
+const squaresOfOlder = new Float64Array(WINDOW_MAX + 1);
+const sharesOf = Float64Array.from({ length: WINDOW_MAX + 1 }, (_, count) => 1 / count);
 
 interface WindowQuery {
   /** Values in a window, the bar's own the last of them. */
@@ -27,13 +27,15 @@ interface WindowQuery {
 
 /** Bar at which the block of `bar` starts; may lie before the series. */
 function blockStart(bar: number, { window, firstIndex }: WindowQuery): number {
-  return Math.floor((firstIndex + bar) / window) * window - firstIndex;
+  // An integer to the engine too: loops that count in doubles convert them at every access.
+  return (Math.floor((firstIndex + bar) / window) * window - firstIndex) | 0;
 }
 
 /** Sums of the last `window` values, by bar. */
 export function windowSums(values: Float64Array, query: WindowQuery): Float64Array {
   const { window, from, to } = query;
   const sums = takeColumn();
+  const suffixes = sumsOfOlder;
   suffixes[window] = 0;
   for (let bar = from; bar < to; ) {
     const start = blockStart(bar, query);
@@ -61,6 +63,10 @@ export function windowSums(values: Float64Array, query: WindowQuery): Float64Arr
 export function windowSquares(values: Float64Array, query: WindowQuery): Float64Array {
   const { window, from, to } = query;
   const result = takeColumn();
+  const [suffixMeans, suffixSquares, shares] = [meansOfOlder, squaresOfOlder, sharesOf];
+  const share = shares[window]!;
+  // Of a window that is one block the other part is empty, and has no weight.
+  suffixMeans[window] = 0;
   suffixSquares[window] = 0;
   for (let bar = from; bar < to; ) {
     const start = blockStart(bar, query);
@@ -75,17 +81,19 @@ export function windowSquares(values: Float64Array, query: WindowQuery): Float64
     }
     mean = 0;
     squares = 0;
-    const first = bar;
+    for (let past = start; past < bar; past++) {
+      const distance = values[past]! - mean;
+      mean += distance * shares[past - start + 1]!;
+      squares += distance * (values[past]! - mean);
+    }
     const end = Math.min(start + window, to);
-    for (bar = start; bar < end; bar++) {
+    for (; bar < end; bar++) {
       const count = bar - start + 1;
       const distance = values[bar]! - mean;
       mean += distance * shares[count]!;
       squares += distance * (values[bar]! - mean);
-      if (bar < first) continue;
-      const apart = count < window ? mean - suffixMeans[count]! : 0;
-      const weight = count * (window - count) * shares[window]!;
-      result[bar] = suffixSquares[count]! + squares + apart * apart * weight;
+      const apart = mean - suffixMeans[count]!;
+      result[bar] = suffixSquares[count]! + squares + apart * apart * (count * (window - count) * share);
     }
   }
   return result;

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { anchoredBlocks } from '../../lib/features/anchored-blocks.ts';
 import { computeFeatures } from '../../lib/features/compute-features.ts';
 import { FEATURE_COUNT } from '../../lib/features/feature-set.ts';
+import { expOfSpread, larger, logOfRatio, positivePart, smaller } from '../../lib/features/inline-math.ts';
 import { COLUMN_BARS, fillColumns, releaseColumns } from '../../lib/features/scratch-columns.ts';
-import { truncatedEma } from '../../lib/features/truncated-ema.ts';
-import { highest14, lowest14 } from '../../lib/features/window-extremes.ts';
+import { truncatedEmas } from '../../lib/features/truncated-ema.ts';
+import { extremes14 } from '../../lib/features/window-extremes.ts';
 import * as kernels from '../../lib/features/window-sums.ts';
 import { flatThen, seriesOfRows } from '../support/features/bars.ts';
 import { generateBars } from '../support/features/generated-bars.ts';
@@ -105,41 +106,99 @@ describe('extremes of 14 values', () => {
     fc.assert(
       fc.property(values, fc.nat(8), (list, later) => {
         const from = 13 + later;
-        const highest = copied(highest14(list, from, list.length), list);
-        const lowest = copied(lowest14(list, from, list.length), list);
+        const high = list.map((value) => value + 0);
+        const low = high.map((value, bar) => value - (bar % 5));
+        const extremes = extremes14({ high, low }, from, list.length);
+        const [highest, lowest] = [copied(extremes.highest, list), copied(extremes.lowest, list)];
         for (let bar = from; bar < list.length; bar++) {
-          expect(highest[bar]).toBe(Math.max(...list.slice(bar - 13, bar + 1)));
-          expect(lowest[bar]).toBe(Math.min(...list.slice(bar - 13, bar + 1)));
+          expect(highest[bar]).toBe(Math.max(...high.slice(bar - 13, bar + 1)));
+          expect(lowest[bar]).toBe(Math.min(...low.slice(bar - 13, bar + 1)));
         }
       }),
     );
   });
 });
 
-describe('truncated average', () => {
-  const list = Float64Array.from({ length: 2000 }, (_, i) => 100 + ((i * 7919) % 101) / 10);
-  const averagesOf = (values: Float64Array, period: 50 | 200, index: number) =>
-    copied(truncatedEma(values, { period, from: 799, to: values.length, firstIndex: index }), values);
+describe('numbers without a branch', () => {
+  // Adding 0 takes the sign of a zero away.
+  const number = fc.double({ min: -1e9, max: 1e9, noNaN: true }).map((value) => value + 0);
 
-  it('is the normalised weighted mean of 800 values, at every place in a block', () => {
-    const averages = averagesOf(list, 200, 12_345);
-    const decay = 199 / 201;
-    for (let bar = 799; bar < list.length; bar += 13) {
-      let weighted = 0;
-      let weights = 0;
-      for (let age = 0; age < 800; age++) {
-        weighted += decay ** age * list[bar - age]!;
-        weights += decay ** age;
-      }
-      expect(Math.abs(averages[bar]! - weighted / weights)).toBeLessThan(1e-11);
-    }
+  it('are those of Math.max and Math.min', () => {
+    fc.assert(
+      fc.property(number, number, (a, b) => {
+        expect(larger(a, b)).toBe(Math.max(a, b));
+        expect(smaller(a, b)).toBe(Math.min(a, b));
+        expect(larger(a, a)).toBe(a);
+        expect(smaller(a, a)).toBe(a);
+        expect(positivePart(a)).toBe(Math.max(0, a));
+      }),
+    );
+  });
+});
+
+describe('logarithm and exponential', () => {
+  /** Numbers at every distance from 0, down to the smallest that 1 can be told from. */
+  const distance = fc
+    .tuple(fc.integer({ min: -54, max: 1 }), fc.double({ min: 1, max: 2, noNaN: true }))
+    .map(([exponent, mantissa]) => mantissa * 2 ** exponent);
+  /** Where one polynomial ends and another begins, and the numbers next to it. */
+  const near = (edge: number) => [-2, -1, 0, 1, 2].map((step) => edge + step * edge * 2 ** -52);
+
+  it('of a ratio has the bits of Math.log', () => {
+    const edges = [2 ** -20, -(2 ** -20), 0.28, -0.28].flatMap((edge) => near(1 + edge));
+    for (const ratio of [1, ...edges]) expect(logOfRatio(ratio)).toBe(Math.log(ratio));
+    fc.assert(
+      fc.property(distance, (far) => {
+        expect(logOfRatio(1 + far)).toBe(Math.log(1 + far));
+        expect(logOfRatio(1 / (1 + far))).toBe(Math.log(1 / (1 + far)));
+      }),
+      { numRuns: 5000 },
+    );
   });
 
+  it('of a spread has the bits of Math.exp', () => {
+    for (const spread of [0, ...near(2 ** -28), ...near(0.34)])
+      expect(expOfSpread(spread)).toBe(Math.exp(spread));
+    fc.assert(
+      fc.property(distance, (spread) => {
+        expect(expOfSpread(spread)).toBe(Math.exp(spread));
+      }),
+      { numRuns: 5000 },
+    );
+  });
+});
+
+describe('truncated average', () => {
+  const list = Float64Array.from({ length: 2000 }, (_, i) => 100 + ((i * 7919) % 101) / 10);
+  const averagesOf = (values: Float64Array, period: 50 | 200, index: number) => {
+    const { ema50, ema200 } = truncatedEmas(values, { from: 799, to: values.length, firstIndex: index });
+    return copied(period === 50 ? ema50 : ema200, values);
+  };
+
+  it.each([50, 200] as const)(
+    'of %i is the normalised weighted mean of 800 values, at every place in a block',
+    (period) => {
+      const averages = averagesOf(list, period, 12_345);
+      const decay = (period - 1) / (period + 1);
+      for (let bar = 799; bar < list.length; bar += 13) {
+        let weighted = 0;
+        let weights = 0;
+        for (let age = 0; age < 800; age++) {
+          weighted += decay ** age * list[bar - age]!;
+          weights += decay ** age;
+        }
+        expect(Math.abs(averages[bar]! - weighted / weights)).toBeLessThan(1e-11);
+      }
+    },
+  );
+
   it('has the same bits whatever stands before its 800 values', () => {
-    const whole = averagesOf(list, 50, 0);
-    for (const start of [1, 399, 800, 1200]) {
-      const late = averagesOf(list.subarray(start), 50, start);
-      expect(late.slice(799)).toEqual(whole.slice(start + 799));
+    for (const period of [50, 200] as const) {
+      const whole = averagesOf(list, period, 0);
+      for (const start of [1, 399, 800, 1200]) {
+        const late = averagesOf(list.subarray(start), period, start);
+        expect(late.slice(799)).toEqual(whole.slice(start + 799));
+      }
     }
   });
 });
