@@ -1,14 +1,20 @@
 // A policy can only make an entry smaller, and where it gives no share nothing is entered; what reduces exposure never waits for it.
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { MINUTE_MS } from '../../lib/core/units.ts';
+import { failure, success } from '../../lib/core/result.ts';
+import { HOUR_MS, MINUTE_MS } from '../../lib/core/units.ts';
 import { sizeEntry } from '../../lib/execution/sizing.ts';
+import { openSizing } from '../../lib/execution/use-cases/entry-share.ts';
+import { executionRecords } from '../../lib/execution/use-cases/execution-records.ts';
 import type { Signal } from '../../lib/inference/signal.ts';
 import { BAR_MS } from '../../lib/market/candle.ts';
 import { ensembleKey } from '../../lib/models/ensemble.ts';
 import type { NamedPolicy } from '../../lib/models/sizing-policy.ts';
+import type { SizingPolicies } from '../../lib/models/use-cases/sizing-policies.ts';
 import { planBreakerWrite } from '../../lib/risk/gate.ts';
+import type { TradeRecord } from '../../lib/risk/records.ts';
 import { POLICY_FAULTS, type PolicyPlan, writePolicy } from '../support/models/build-policy.ts';
+import { goodDay, memoryStores, NOW_MS } from '../support/trading/paper-day.ts';
 import { BAR, requestOf, signalOf, TradingWorld } from '../support/trading/trading-world.ts';
 
 async function name(world: TradingWorld, sizingPolicy: NamedPolicy): Promise<void> {
@@ -106,6 +112,67 @@ describe('execute', () => {
     await world.signals.put(signalOf('BTCUSDT', 'SELL', { barOpenTimeMs }));
     const { decisions } = await world.execute(requestOf({ barOpenTimeMs }));
     expect(decisions.map(({ outcomes }) => outcomes)).toEqual([['exited']]);
+  });
+});
+
+describe('the sizing of a run', () => {
+  /** Of trades that ended so long ago, for these reasons. */
+  async function opened(of: SizingPolicies['of'], trades: readonly [number, TradeRecord['reason']][] = []) {
+    const { risk } = memoryStores();
+    const { trades: records } = executionRecords(risk);
+    for (const [agoMs, reason] of trades) {
+      const trade = { ...goodDay().trades[0]!, reason, closedAtMs: NOW_MS - agoMs };
+      await records.add('paper', { ...trade, entryClientOrderId: `e${agoMs}` });
+    }
+    const open = () =>
+      openSizing(
+        { risk, policies: { of, close: async () => undefined } },
+        { sizingPolicy: null },
+        {
+          ...{ scope: 'paper', nowMs: NOW_MS },
+        },
+      );
+    return { risk, open };
+  }
+  const policy = () => {
+    const uses = { released: 0 };
+    const release = async () => void uses.released++;
+    return { uses, policy: { shareOf: async () => success(0.5), release } };
+  };
+
+  it('counts the stops that were hit within six hours, and no other trade', async () => {
+    const { policy: named, uses } = policy();
+    const { open } = await opened(
+      async () => success(named),
+      [
+        [0, 'stop'],
+        [1, 'horizon'],
+        [6 * HOUR_MS, 'stop'],
+        [6 * HOUR_MS + 1, 'stop'],
+      ],
+    );
+    expect(await open()).toEqual({ policy: success(named), stopHits: 2 });
+    expect(uses.released).toBe(0);
+  });
+
+  it('asks for no trades where no policy is named or none can be used', async () => {
+    const problem = { reason: 'model_missing', message: 'gone' } as const;
+    for (const [answer, expected] of [
+      [success(undefined), success(undefined)],
+      [failure(problem), failure('model_missing: gone')],
+    ] as const) {
+      const { risk, open } = await opened(async () => answer);
+      risk.list = () => Promise.reject(new Error('no answer'));
+      expect(await open()).toEqual({ policy: expected, stopHits: 0 });
+    }
+  });
+
+  it('frees the policy when the trades cannot be read', async () => {
+    const { policy: named, uses } = policy();
+    const { risk, open } = await opened(async () => success(named));
+    risk.list = () => Promise.reject(new Error('no answer'));
+    await expect(open()).rejects.toThrow('no answer');
+    expect(uses.released).toBe(1);
   });
 });
 

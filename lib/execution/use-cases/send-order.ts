@@ -28,10 +28,10 @@ export const WRITE_ATTEMPTS_MAX = 8;
 /** Finer than any exchange's step. */
 const FILLS_TOLERANCE = 5e-9;
 
-export const referenceOf = ({ symbol, clientOrderId, stopPrice, leg }: OrderRecord): OrderReference => ({
+export const referenceOf = ({ symbol, clientOrderId, leg }: OrderRecord): OrderReference => ({
   symbol,
   clientOrderId,
-  kind: leg === 'stop' && stopPrice !== null ? 'stop' : 'market',
+  kind: leg === 'stop' ? 'stop' : 'market',
 });
 
 /** Nothing more can come of it, and what came is in the ledger. */
@@ -219,8 +219,7 @@ async function ended(
     const { record } = advanceRecord(stored, [outcome.event], times);
     return record === stored ? stored : { ...record, note: outcome.note };
   };
-  const { isCounted = true } = outcome;
-  const after = await updateOrder(context, clientOrderId, end, { isCounted });
+  const after = await updateOrder(context, clientOrderId, end, outcome);
   invariant(after !== undefined, `the record of order ${clientOrderId} is gone`);
   return after;
 }
