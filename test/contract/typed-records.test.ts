@@ -431,4 +431,43 @@ describe.each([
     const next = await of.equity.newestBefore('paper', { ...page, beforeId: first[1]!.id });
     expect(allValues(next).map(({ atMs }) => NOW_MS - atMs)).toEqual([2, 3]);
   });
+
+  it('come page by page by the time they are listed under, where their ids say nothing of time', async () => {
+    for (const [agoMs, id] of ['m#1', 'a#1', 'z#1'].entries())
+      await of.audit.add('paper', id, { ...audit, atMs: NOW_MS - agoMs });
+    const page = async (beforeId: string | undefined, fromMs = 0) =>
+      allRecords(await of.audit.newestBefore('paper', { count: 2, fromMs, beforeId })).map(({ id }) => id);
+    const listed = [`${NOW_MS}#m#1`, `${NOW_MS - 1}#a#1`, `${NOW_MS - 2}#z#1`];
+    expect(await page(undefined)).toEqual(listed.slice(0, 2));
+    expect(await page(listed[1])).toEqual(listed.slice(2));
+    expect(await page(undefined, NOW_MS)).toEqual(listed.slice(0, 1));
+    expect((await of.audit.newestBefore('paper', { count: 9, beforeId: undefined })).records).toHaveLength(3);
+    expect(() => of.positions.newestBefore('paper', { count: 2, beforeId: undefined })).toThrow(
+      new InvariantError('position records are not listed by time'),
+    );
+  });
+
+  it('are looked at no further than asked', async () => {
+    await of.audit.add('paper', 'api#1', audit);
+    expect(await of.audit.has('paper', 'api#')).toBe(true);
+    expect(await of.audit.has('live', 'api#')).toBe(false);
+    for (const agoMs of [2, 1, 0]) await of.equity.add('paper', snapshot(NOW_MS - agoMs));
+    const newest = (await of.equity.newest('paper', 2)).records;
+    expect(newest.map(({ id }) => id)).toEqual([`${NOW_MS}`, `${NOW_MS - 1}`]);
+    expect((await of.equity.latest('paper', NOW_MS))?.atMs).toBe(NOW_MS);
+    expect(await of.equity.latest('live')).toBeUndefined();
+  });
+
+  it('are as they are stored for whoever judges them by their revision', async () => {
+    expect(await of.rollout.find('paper')).toBeUndefined();
+    await opened.store.put('paper', keyOf(riskKinds.ROLLOUT), 'garbage', ADD);
+    expect(await of.rollout.getStored('paper')).toMatchObject({ value: 'garbage' });
+    await of.positions.put('paper', position, ADD);
+    const { revision } = (await of.positions.get('paper', position.symbol))!;
+    expect(await of.positions.put('paper', position, { ifRevision: revision + 9 })).toBe('conflict');
+    expect(await of.positions.remove('paper', { value: position, revision: revision + 9 })).toBe('conflict');
+    expect(await of.positions.remove('paper', { value: position, revision })).toBe('removed');
+    const unread = { key: '', id: position.symbol, message: '', value: 1, revision: undefined };
+    expect(await of.positions.discard('paper', unread)).toBe('conflict');
+  });
 });
