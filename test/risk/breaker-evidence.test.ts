@@ -149,6 +149,7 @@ describe('the start of the day', () => {
 
   it('is the older of two marks where both are of this day', async () => {
     await mark(MIDNIGHT, 7);
+    expect(await startOf(MIDNIGHT + 1_000)).toEqual(value(7));
     await mark(MIDNIGHT + 1, 9);
     expect(await startOf(MIDNIGHT + 1_000)).toEqual(value(7));
   });
@@ -201,8 +202,10 @@ describe('what the position manager has found', () => {
   it('is told of incidents alone where its run has found nothing', async () => {
     await managed();
     expect(await found()).toEqual([value(0), value(null)]);
+    await incident(START_MS - 1, { differences: ['a'] });
+    expect(await found()).toEqual([value(1), value(null)]);
     await incident(START_MS, { unprotectedMs: 2_000 });
-    expect(await found()).toEqual([value(0), value(START_MS - 2_000)]);
+    expect(await found()).toEqual([value(1), value(START_MS - 2_000)]);
   });
 
   it('cannot be read where either cannot', async () => {
