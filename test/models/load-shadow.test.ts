@@ -8,6 +8,8 @@ import {
   type EnsembleProvider,
   openEnsemble,
 } from '../../lib/models/use-cases/load-ensemble.ts';
+import { acquire, refreshEnsemble, releaseSessions } from '../../lib/models/use-cases/loaded-ensemble.ts';
+import { readEnsemble } from '../../lib/models/use-cases/read-ensemble.ts';
 import { buildModelFolder, toJson } from '../support/models/build-model-folder.ts';
 import { createMemoryObjectStore, type MemoryObjectStore } from '../support/models/memory-object-store.ts';
 import { flipByte, withXgboost } from '../support/models/model-faults.ts';
@@ -203,6 +205,15 @@ test('a provider that is closed while it loads frees what it has loaded', async 
   const loaded = await loading;
   if (loaded.ok) await loaded.value.release();
   expect([created, open]).toEqual([4, 0]);
+});
+
+test('a session that is freed is given to nobody', async () => {
+  const stored = await readEnsemble(store, ACTIVE);
+  if (!stored.ok) throw new Error(stored.error.message);
+  const state = await refreshEnsemble({ store, runtime }, stored.value, []);
+  await releaseSessions(state.members);
+  expect(open).toBe(0);
+  expect(() => acquire(state)).toThrow('the session of xgboost is already released');
 });
 
 describe('one ensemble, opened for one piece of work', () => {
