@@ -36,8 +36,8 @@ const snapshot = (atMs: number): riskKinds.EquitySnapshot => ({
   atMs,
   equityMicroUsdt: 1,
   walletMicroUsdt: 1,
-  exposureMicroUsdt: 0,
-  positions: 0,
+  exposureMicroUsdt: 1,
+  positions: 1,
   codeVersion: 'v1',
 });
 const trade: riskKinds.TradeRecord = {
@@ -284,7 +284,17 @@ async function openDynamo() {
   return { store, expiryOf, close: target.close };
 }
 async function openMemory() {
-  return { store: createMemoryRiskStore(), expiryOf: undefined, close: async () => undefined };
+  const store = createMemoryRiskStore();
+  const keptMs = new Map<string, number | undefined>();
+  const put: RiskStore['put'] = (scope, key, value, how) => {
+    keptMs.set(key, how.keptMs);
+    return store.put(scope, key, value, how);
+  };
+  const expiryOf = async (key: string): Promise<unknown> => {
+    const ms = keptMs.get(key);
+    return ms && (NOW_MS + ms) / SECOND_MS;
+  };
+  return { store: { ...store, put }, expiryOf, close: async () => undefined };
 }
 
 const isKind = (value: unknown): value is RecordKind<unknown> =>
@@ -321,7 +331,7 @@ describe.each([
       expect(await read(of)).toEqual(value);
       expect((await opened.store.get('paper', key, z.unknown()))?.value).toEqual(value);
       const expiry = daysKept === undefined ? undefined : (NOW_MS + daysKept * DAY_MS) / SECOND_MS;
-      if (opened.expiryOf !== undefined) expect(await opened.expiryOf(key)).toBe(expiry);
+      expect(await opened.expiryOf(key)).toBe(expiry);
     },
   );
 
