@@ -6,6 +6,7 @@ import {
   type NamedPolicy,
   type PolicyManifest,
   policyKey,
+  readShare,
   SIZING_COLUMNS,
   type SizingState,
 } from '../../lib/models/sizing-policy.ts';
@@ -162,6 +163,11 @@ function countingRuntime() {
   return { counts, counting };
 }
 
+it('a share is from 0 to 1, both included, and nothing else is one', () => {
+  for (const share of [0, 0.5, 1]) expect(readShare(share)).toBe(share);
+  for (const output of [-0.001, 1.001, Number.NaN, undefined]) expect(readShare(output)).toBeUndefined();
+});
+
 describe('its session', () => {
   const NEXT = 'v20240901_000000';
   async function openCounted() {
@@ -287,6 +293,20 @@ describe('its session', () => {
       'bounds has 14 entries, must be 13',
     );
     expect(await saying(() => ({}))).toMatch(/^manifest of sizing v20240805_000000: /);
+    const bounded = (min: number, max: number) => (of: PolicyManifest) => ({
+      ...of,
+      bounds: of.bounds.map((bound, index) => (index === 0 ? { min, max } : bound)),
+    });
+    expect(await saying(bounded(1, 0))).toContain('min is above max');
+    expect(await saying(bounded(0.2, 0.2))).toBeUndefined();
+    const trained = (more: object) => (of: PolicyManifest) => ({
+      ...of,
+      training: { ...of.training, ...more },
+    });
+    expect(await saying(trained({ episodesSha256: ['0'.repeat(64), '1'.repeat(64)] }))).toBeUndefined();
+    expect(await saying(trained({ episodesSha256: [] }))).toContain('episodesSha256');
+    expect(await saying(trained({ candidates: 0 }))).toContain('candidates');
+    expect(await saying((of) => ({ ...of, evidence: { trials: 0 } }))).toContain('trials');
   });
 });
 
