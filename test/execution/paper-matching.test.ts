@@ -5,7 +5,9 @@ import {
   endedOrders,
   newPaperAccount,
   type PaperAccount,
+  paperAccountSchema,
   unseenBars,
+  walletOf,
   withoutOrders,
 } from '../../lib/execution/paper/paper-account.ts';
 import {
@@ -70,61 +72,87 @@ function barsFrom(fromMs: number, rows: readonly Row[]) {
 const follow = (account: PaperAccount, rows: readonly Row[], nowMs = START_MS + 1e12, symbol = 'AUSDT') =>
   followCandles(account, symbol, { candles: barsFrom(START_MS, rows), costs: market.costs, nowMs });
 
-const long = place(empty, entry());
-const short = place(empty, entry({ side: 'SELL' }));
+// Made anew by each test: what fails here is a test that fails.
+const long = () => place(empty, entry());
+const short = () => place(empty, entry({ side: 'SELL' }));
 const closing = reduction({ quantity: null });
 
 describe('an order is refused', () => {
-  it.each<[string, PaperAccount, EntryOrder | ReduceOrder, Partial<PaperMarket>]>([
-    ['unknown_symbol', empty, entry(), { filters: undefined }],
+  it.each<[string, () => PaperAccount, EntryOrder | ReduceOrder, Partial<PaperMarket>]>([
+    ['unknown_symbol', () => empty, entry(), { filters: undefined }],
     ...[undefined, 0, -1, Number.NaN, Number.POSITIVE_INFINITY].map(
-      (price) => ['price_unknown', empty, entry(), { price }] as [string, PaperAccount, EntryOrder, object],
+      (price) =>
+        ['price_unknown', () => empty, entry(), { price }] as [
+          string,
+          () => PaperAccount,
+          EntryOrder,
+          object,
+        ],
     ),
-    ['quantity_off_grid', empty, entry({ quantity: 0 }), {}],
-    ['quantity_off_grid', empty, entry({ quantity: 0.001 }), { price: 1e6 }],
-    ['quantity_off_grid', empty, entry({ quantity: 100.001 }), {}],
-    ['quantity_off_grid', empty, entry({ quantity: 1.0005 }), {}],
+    ['quantity_off_grid', () => empty, entry({ quantity: 0 }), {}],
+    ['quantity_off_grid', () => empty, entry({ quantity: 0.001 }), { price: 1e6 }],
+    ['quantity_off_grid', () => empty, entry({ quantity: 100.001 }), {}],
+    ['quantity_off_grid', () => empty, entry({ quantity: 1.0005 }), {}],
     ['quantity_off_grid', long, reduction({ quantity: 0.0005 }), {}],
-    ['min_notional', empty, entry({ quantity: 0.049 }), {}],
-    ['nothing_to_reduce', empty, reduction(), {}],
-    ['nothing_to_reduce', empty, closing, {}],
+    ['min_notional', () => empty, entry({ quantity: 0.049 }), {}],
+    ['nothing_to_reduce', () => empty, reduction(), {}],
+    ['nothing_to_reduce', () => empty, closing, {}],
     ['nothing_to_reduce', long, reduction({ side: 'BUY', stopPrice: 105 }), {}],
     ['nothing_to_reduce', short, reduction({ stopPrice: null }), {}],
     ...[0, -0.1, 95.05].map(
       (stopPrice) =>
-        ['stop_off_grid', long, reduction({ stopPrice }), {}] as [string, PaperAccount, ReduceOrder, object],
+        ['stop_off_grid', long, reduction({ stopPrice }), {}] as [
+          string,
+          () => PaperAccount,
+          ReduceOrder,
+          object,
+        ],
     ),
-    ['close_stop_exists', place(long, closing), { ...closing, clientOrderId: 'second' }, {}],
+    ['close_stop_exists', () => place(long(), closing), { ...closing, clientOrderId: 'second' }, {}],
     ['would_trigger_at_once', long, reduction({ stopPrice: 100 }), {}],
     ['would_trigger_at_once', short, reduction({ side: 'BUY', stopPrice: 100 }), {}],
   ])('for %s (%#)', (code, account, order, over) => {
-    expect(refusal(account, order, over)).toBe(code);
+    expect(refusal(account(), order, over)).toBe(code);
   });
 
-  it.each<[string, PaperAccount, EntryOrder | ReduceOrder, Partial<PaperMarket>]>([
-    ['the smallest quantity', empty, entry({ quantity: 0.002 }), { price: 1e6 }],
-    ['the largest quantity', empty, entry({ quantity: 100 }), {}],
-    ['the smallest value', empty, entry({ quantity: 0.05 }), {}],
+  it.each<[string, () => PaperAccount, EntryOrder | ReduceOrder, Partial<PaperMarket>]>([
+    ['the smallest quantity', () => empty, entry({ quantity: 0.002 }), { price: 1e6 }],
+    ['the largest quantity', () => empty, entry({ quantity: 100 }), {}],
+    ['the smallest value', () => empty, entry({ quantity: 0.05 }), {}],
     ['a reduction smaller than that', long, reduction({ quantity: 0.002, stopPrice: null }), {}],
     ['a stop a tick below', long, reduction({ stopPrice: 99.9 }), {}],
     ['a stop a tick above', short, reduction({ side: 'BUY', stopPrice: 100.1 }), {}],
-    ['a sized stop beside one that closes', place(long, closing), reduction({ clientOrderId: 'b' }), {}],
-    ['one that closes beside a sized stop', place(long, reduction()), { ...closing, clientOrderId: 'b' }, {}],
+    [
+      'a sized stop beside one that closes',
+      () => place(long(), closing),
+      reduction({ clientOrderId: 'b' }),
+      {},
+    ],
+    [
+      'one that closes beside a sized stop',
+      () => place(long(), reduction()),
+      { ...closing, clientOrderId: 'b' },
+      {},
+    ],
     [
       'one that closes beside one of the other side',
-      place(
-        place(short, { ...closing, side: 'BUY', stopPrice: 105 }),
-        entry({ clientOrderId: 'b', quantity: 2 }),
-      ),
+      () =>
+        place(
+          place(short(), { ...closing, side: 'BUY', stopPrice: 105 }),
+          entry({ clientOrderId: 'b', quantity: 2 }),
+        ),
       { ...closing, clientOrderId: 'c' },
       {},
     ],
   ])('but not for %s', (_, account, order, over) => {
-    expect(refusal(account, order, over)).toBeUndefined();
+    expect(refusal(account(), order, over)).toBeUndefined();
   });
 
   it('and known by its id before anything else is asked', () => {
-    expect(placeOrder(long, entry(), { ...market, filters: undefined })).toEqual({ ok: true, value: long });
+    expect(placeOrder(long(), entry(), { ...market, filters: undefined })).toEqual({
+      ok: true,
+      value: long(),
+    });
   });
 });
 
@@ -147,46 +175,58 @@ describe('what an order leaves behind', () => {
   });
 
   it('a stop rests, and takes nothing', () => {
-    const account = place(long, reduction(), { nowMs: START_MS + 1, price: 101 });
+    const account = place(long(), reduction(), { nowMs: START_MS + 1, price: 101 });
     expect(account.orders.stop).toMatchObject({
       ...{ kind: 'stop', status: 'open', reduceOnly: true, stopPrice: 95, filledQuantity: 0 },
       ...{ averagePrice: null, feeMicroUsdt: 0, createdAtMs: START_MS + 1 },
     });
-    expect(account.ledger).toEqual(long.ledger);
-    expect(account.trades).toEqual(long.trades);
+    expect(account.ledger).toEqual(long().ledger);
+    expect(account.trades).toEqual(long().trades);
     // What is held owes funding since its entry, at the last price known.
-    expect(account.followed).toEqual(long.followed);
+    expect(account.followed).toEqual(long().followed);
   });
 
   it('a reduction realises what it closes, and no more than there is', () => {
-    const account = place(long, reduction({ quantity: 3, stopPrice: null }), { price: 110 });
+    const account = place(long(), reduction({ quantity: 3, stopPrice: null }), { price: 110 });
     const realisedMicroUsdt = Math.round((110 * (1 - 3e-4) - 100 * (1 + 3e-4)) * 1e6);
     expect(account.orders.stop).toMatchObject({ status: 'cancelled', filledQuantity: 1, realisedMicroUsdt });
     expect(account.trades[1]).toMatchObject({ tradeId: 'stop', realisedMicroUsdt });
     expect(account.ledger.positions).toEqual({});
     expect(account.followed).toEqual({});
-    const part = place(long, reduction({ quantity: 0.4, stopPrice: null }));
+    const part = place(long(), reduction({ quantity: 0.4, stopPrice: null }));
     expect(part.orders.stop).toMatchObject({ status: 'filled', filledQuantity: 0.4 });
     expect(unseenBars(part)).toEqual(new Map([['AUSDT', START_MS]]));
   });
 
+  it('each reduction realises its own part', () => {
+    const half = reduction({ quantity: 0.5, stopPrice: null });
+    const account = place(
+      place(long(), half, { price: 110 }),
+      { ...half, clientOrderId: 'b' },
+      { price: 120 },
+    );
+    const [, first, second] = account.trades.map(({ realisedMicroUsdt }) => realisedMicroUsdt);
+    expect(first! + second!).toBe(account.ledger.realisedMicroUsdt);
+    expect(second).toBeGreaterThan(first!);
+  });
+
   it('a cancelled stop is ended at that moment, and an idle symbol is not followed', () => {
-    const held = cancelOrder(place(long, reduction()), 'stop', START_MS + 5);
+    const held = cancelOrder(place(long(), reduction()), 'stop', START_MS + 5);
     expect(held.orders.stop).toMatchObject({ status: 'cancelled', updatedAtMs: START_MS + 5 });
     expect(Object.keys(held.followed)).toEqual(['AUSDT']);
-    const out = place(place(long, reduction()), reduction({ clientOrderId: 'out', stopPrice: null }));
+    const out = place(place(long(), reduction()), reduction({ clientOrderId: 'out', stopPrice: null }));
     expect(Object.keys(out.followed)).toEqual(['AUSDT']);
     expect(cancelOrder(out, 'stop', START_MS + 5).followed).toEqual({});
   });
 
   it('a symbol that is idle again leaves the others followed', () => {
-    const other = place(long, entry({ clientOrderId: 'b', symbol: 'BUSDT' }));
+    const other = place(long(), entry({ clientOrderId: 'b', symbol: 'BUSDT' }));
     const out = place(other, reduction({ stopPrice: null }));
     expect(Object.keys(out.followed)).toEqual(['BUSDT']);
   });
 
   it('orders that ended can be kept apart', () => {
-    const account = place(long, reduction());
+    const account = place(long(), reduction());
     expect(endedOrders(account).map(({ clientOrderId }) => clientOrderId)).toEqual(['entry']);
     expect(Object.keys(withoutOrders(account, endedOrders(account)).orders)).toEqual(['stop']);
     expect(withoutOrders(account, [])).toEqual(account);
@@ -206,20 +246,31 @@ describe('a stop', () => {
       ['BUY', 90, 94.9, false],
     ] as const)
       expect(isReached({ ...stop, side }, { openTimeMs: START_MS + BAR_MS, low, high })).toBe(reached);
-    expect(isReached({ ...stop, stopPrice: null }, { ...bar, openTimeMs: START_MS + BAR_MS })).toBe(false);
+    for (const side of ['SELL', 'BUY'] as const)
+      expect(isReached({ ...stop, side, stopPrice: null }, { ...bar, openTimeMs: START_MS + BAR_MS })).toBe(
+        false,
+      );
   });
 
   it('fills in a bar that closes at this very moment, and takes nothing of another symbol', () => {
-    const account = place(place(long, reduction()), entry({ clientOrderId: 'b', symbol: 'BUSDT' }));
+    const account = place(place(long(), reduction()), entry({ clientOrderId: 'b', symbol: 'BUSDT' }));
     const after = follow(account, [[100, 94, 100, 99]], START_MS + BAR_MS);
     expect(after.orders.stop?.status).toBe('filled');
     expect(Object.keys(after.ledger.positions)).toEqual(['BUSDT']);
     expect(follow(account, [[100, 94, 100, 99]], START_MS + 1e9, 'CUSDT')).toBe(account);
   });
 
+  it('of another symbol rests, and keeps nothing but its own symbol followed', () => {
+    const other = place(long(), entry({ clientOrderId: 'b', symbol: 'BUSDT' }));
+    const stopped = place(other, reduction({ symbol: 'BUSDT' }));
+    expect(follow(stopped, [[100, 94, 100, 99]]).orders.stop?.status).toBe('open');
+    const out = place(stopped, reduction({ clientOrderId: 'out', stopPrice: null }));
+    expect(Object.keys(out.followed)).toEqual(['BUSDT']);
+  });
+
   it('that takes a part leaves the rest followed and stopped', () => {
     const two = place(
-      place(long, reduction({ quantity: 0.4 })),
+      place(long(), reduction({ quantity: 0.4 })),
       reduction({ clientOrderId: 'low', quantity: 0.6, stopPrice: 90 }),
     );
     const after = follow(two, [[100, 94, 100, 99], FLAT, [100, 89, 100, 99], FLAT]);
@@ -237,9 +288,9 @@ describe('a stop', () => {
       const { a, b } = follow(account, [[100, 94, 100, 99]]).orders;
       return [a?.filledQuantity, b?.filledQuantity].map((filled) => Math.round(filled! * 10) / 10);
     };
-    expect(statuses(at(at(long, 'b', START_MS), 'a', START_MS))).toEqual([0.7, 0.3]);
-    expect(statuses(at(at(long, 'a', START_MS), 'b', START_MS))).toEqual([0.7, 0.3]);
-    expect(statuses(at(at(long, 'a', START_MS + 1), 'b', START_MS))).toEqual([0.3, 0.7]);
+    expect(statuses(at(at(long(), 'b', START_MS), 'a', START_MS))).toEqual([0.7, 0.3]);
+    expect(statuses(at(at(long(), 'a', START_MS), 'b', START_MS))).toEqual([0.7, 0.3]);
+    expect(statuses(at(at(long(), 'a', START_MS + 1), 'b', START_MS))).toEqual([0.3, 0.7]);
   });
 });
 
@@ -255,12 +306,24 @@ describe('funding', () => {
     const paid = (account: PaperAccount) => follow(account, hours(8)).funding;
     const atMs = Date.UTC(2024, 0, 2, 8);
     const payment = { symbol: 'AUSDT', atMs, id: `AUSDT-${atMs}` };
-    expect(paid(long)).toEqual([{ ...payment, amountMicroUsdt: -10_000 }]);
-    expect(paid(short)).toEqual([{ ...payment, amountMicroUsdt: 10_000 }]);
+    expect(paid(long())).toEqual([{ ...payment, amountMicroUsdt: -10_000 }]);
+    expect(paid(short())).toEqual([{ ...payment, amountMicroUsdt: 10_000 }]);
+  });
+
+  it('is in the wallet, and in the record as it is read again', () => {
+    const account = follow(
+      long(),
+      Array.from({ length: 96 }, () => FLAT),
+    );
+    expect(walletOf(account)).toBe(1_000_000_000 - 50_015 - 10_000);
+    expect(paperAccountSchema.parse(JSON.parse(JSON.stringify(account)))).toEqual(account);
+    const { trades: _, ...older } = newPaperAccount(1);
+    expect(paperAccountSchema.parse(older)).toEqual(newPaperAccount(1));
+    expect(newPaperAccount(1).trades).toEqual([]);
   });
 
   it('of a symbol that holds nothing but a stop is none', () => {
-    const waiting = place(place(long, reduction()), reduction({ clientOrderId: 'out', stopPrice: null }));
+    const waiting = place(place(long(), reduction()), reduction({ clientOrderId: 'out', stopPrice: null }));
     const after = follow(
       waiting,
       Array.from({ length: 100 }, () => FLAT),
@@ -270,7 +333,7 @@ describe('funding', () => {
   });
 
   it('is remembered for three days, in order of time and symbol', () => {
-    const both = place(long, entry({ clientOrderId: 'b', symbol: 'BUSDT' }));
+    const both = place(long(), entry({ clientOrderId: 'b', symbol: 'BUSDT' }));
     const days = (count: number) => Array.from({ length: count * 288 }, () => FLAT);
     // The later name first: what is kept is in order all the same.
     const ofB = follow(both, days(4), START_MS + 1e12, 'BUSDT');
@@ -279,6 +342,8 @@ describe('funding', () => {
     const ofA = ofBoth.filter(({ symbol }) => symbol === 'AUSDT').map(({ atMs }) => atMs);
     expect(ofA).toEqual(Array.from({ length: 9 }, (_, index) => newest - (8 - index) * 8 * HOUR_MS));
     expect(ofBoth.slice(-2).map(({ id }) => id)).toEqual([`AUSDT-${newest}`, `BUSDT-${newest}`]);
+    const ofA1 = follow(follow(both, days(1)), days(1), START_MS + 1e12, 'BUSDT').funding;
+    expect(ofA1.map(({ symbol }) => symbol[0]).join('')).toBe('ABABAB');
     expect(ofBoth.map(({ atMs }) => atMs)).toEqual(ofBoth.map(({ atMs }) => atMs).toSorted((a, b) => a - b));
   });
 });
