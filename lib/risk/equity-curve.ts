@@ -65,7 +65,7 @@ function periodReturns(curve: EquityCurve, calendar: Calendar): PeriodReturn[] {
     opening = closing;
     startMs = calendar.after(startMs);
   };
-  for (let snapshot = 1; snapshot < timeMs.length && opening > 0; snapshot++) {
+  for (let snapshot = 1; snapshot < timeMs.length; snapshot++) {
     while (startMs < calendar.startOf(timeMs[snapshot]!) && opening > 0) close();
     closing = equityUsdt[snapshot]!;
   }

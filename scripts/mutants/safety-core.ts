@@ -148,7 +148,7 @@ export const SAFETY_CORE: readonly Mutant[] = [
     file: 'lib/risk/gate.ts',
     search: "...(current.latch === 'ARMED'",
     replace: '...(Number.isNaN(current.epoch)',
-    test: 'test/system/circuit-breaker.test.ts',
+    test: 'test/risk/circuit-breaker.test.ts',
     title: 'does not open again a latch',
   },
   {

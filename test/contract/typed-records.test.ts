@@ -36,8 +36,8 @@ const snapshot = (atMs: number): riskKinds.EquitySnapshot => ({
   atMs,
   equityMicroUsdt: 1,
   walletMicroUsdt: 1,
-  exposureMicroUsdt: 0,
-  positions: 0,
+  exposureMicroUsdt: 1,
+  positions: 1,
   codeVersion: 'v1',
 });
 const trade: riskKinds.TradeRecord = {
@@ -284,7 +284,17 @@ async function openDynamo() {
   return { store, expiryOf, close: target.close };
 }
 async function openMemory() {
-  return { store: createMemoryRiskStore(), expiryOf: undefined, close: async () => undefined };
+  const store = createMemoryRiskStore();
+  const keptMs = new Map<string, number | undefined>();
+  const put: RiskStore['put'] = (scope, key, value, how) => {
+    keptMs.set(key, how.keptMs);
+    return store.put(scope, key, value, how);
+  };
+  const expiryOf = async (key: string): Promise<unknown> => {
+    const ms = keptMs.get(key);
+    return ms && (NOW_MS + ms) / SECOND_MS;
+  };
+  return { store: { ...store, put }, expiryOf, close: async () => undefined };
 }
 
 const isKind = (value: unknown): value is RecordKind<unknown> =>
@@ -321,7 +331,7 @@ describe.each([
       expect(await read(of)).toEqual(value);
       expect((await opened.store.get('paper', key, z.unknown()))?.value).toEqual(value);
       const expiry = daysKept === undefined ? undefined : (NOW_MS + daysKept * DAY_MS) / SECOND_MS;
-      if (opened.expiryOf !== undefined) expect(await opened.expiryOf(key)).toBe(expiry);
+      expect(await opened.expiryOf(key)).toBe(expiry);
     },
   );
 
@@ -430,5 +440,44 @@ describe.each([
     expect(first.map(({ value }) => NOW_MS - value.atMs)).toEqual([0, 1]);
     const next = await of.equity.newestBefore('paper', { ...page, beforeId: first[1]!.id });
     expect(allValues(next).map(({ atMs }) => NOW_MS - atMs)).toEqual([2, 3]);
+  });
+
+  it('come page by page by the time they are listed under, where their ids say nothing of time', async () => {
+    for (const [agoMs, id] of ['m#1', 'a#1', 'z#1'].entries())
+      await of.audit.add('paper', id, { ...audit, atMs: NOW_MS - agoMs });
+    const page = async (beforeId: string | undefined, fromMs = 0) =>
+      allRecords(await of.audit.newestBefore('paper', { count: 2, fromMs, beforeId })).map(({ id }) => id);
+    const listed = [`${NOW_MS}#m#1`, `${NOW_MS - 1}#a#1`, `${NOW_MS - 2}#z#1`];
+    expect(await page(undefined)).toEqual(listed.slice(0, 2));
+    expect(await page(listed[1])).toEqual(listed.slice(2));
+    expect(await page(undefined, NOW_MS)).toEqual(listed.slice(0, 1));
+    expect((await of.audit.newestBefore('paper', { count: 9, beforeId: undefined })).records).toHaveLength(3);
+    expect(() => of.positions.newestBefore('paper', { count: 2, beforeId: undefined })).toThrow(
+      new InvariantError('position records are not listed by time'),
+    );
+  });
+
+  it('are looked at no further than asked', async () => {
+    await of.audit.add('paper', 'api#1', audit);
+    expect(await of.audit.has('paper', 'api#')).toBe(true);
+    expect(await of.audit.has('live', 'api#')).toBe(false);
+    for (const agoMs of [2, 1, 0]) await of.equity.add('paper', snapshot(NOW_MS - agoMs));
+    const newest = (await of.equity.newest('paper', 2)).records;
+    expect(newest.map(({ id }) => id)).toEqual([`${NOW_MS}`, `${NOW_MS - 1}`]);
+    expect((await of.equity.latest('paper', NOW_MS))?.atMs).toBe(NOW_MS);
+    expect(await of.equity.latest('live')).toBeUndefined();
+  });
+
+  it('are as they are stored for whoever judges them by their revision', async () => {
+    expect(await of.rollout.find('paper')).toBeUndefined();
+    await opened.store.put('paper', keyOf(riskKinds.ROLLOUT), 'garbage', ADD);
+    expect(await of.rollout.getStored('paper')).toMatchObject({ value: 'garbage' });
+    await of.positions.put('paper', position, ADD);
+    const { revision } = (await of.positions.get('paper', position.symbol))!;
+    expect(await of.positions.put('paper', position, { ifRevision: revision + 9 })).toBe('conflict');
+    expect(await of.positions.remove('paper', { value: position, revision: revision + 9 })).toBe('conflict');
+    expect(await of.positions.remove('paper', { value: position, revision })).toBe('removed');
+    const unread = { key: '', id: position.symbol, message: '', value: 1, revision: undefined };
+    expect(await of.positions.discard('paper', unread)).toBe('conflict');
   });
 });

@@ -1,13 +1,26 @@
 // A sizing policy serves only when it passes every check that a model passes, and gives a share from 0 to 1 or none.
 import { afterEach, describe, expect, it } from 'vitest';
 import { createLazyModelRuntime } from '../../lib/adapters/onnx/lazy-model-runtime.ts';
-import { SIZING_COLUMNS, type SizingState } from '../../lib/models/sizing-policy.ts';
+import type { ModelRuntime } from '../../lib/models/ports.ts';
+import {
+  type NamedPolicy,
+  type PolicyManifest,
+  policyKey,
+  readShare,
+  SIZING_COLUMNS,
+  type SizingState,
+} from '../../lib/models/sizing-policy.ts';
 import { copyEnsemble } from '../../lib/models/use-cases/copy-ensemble.ts';
 import { verifyModels } from '../../lib/models/use-cases/model-registry.ts';
 import { readCurrentEnsemble } from '../../lib/models/use-cases/read-ensemble.ts';
 import { promoteEnsemble } from '../../lib/models/use-cases/release-ensemble.ts';
 import { setQuarantine } from '../../lib/models/use-cases/release-quarantine.ts';
-import { createSizingPolicies, type SizingPolicies } from '../../lib/models/use-cases/sizing-policies.ts';
+import {
+  createSizingPolicies,
+  describePolicyProblem,
+  provePolicy,
+  type SizingPolicies,
+} from '../../lib/models/use-cases/sizing-policies.ts';
 import { buildModelFolder } from '../support/models/build-model-folder.ts';
 import { POLICY_FAULTS, writePolicy } from '../support/models/build-policy.ts';
 import { createMemoryObjectStore } from '../support/models/memory-object-store.ts';
@@ -122,6 +135,179 @@ it('goes on answering a run that holds it while another takes its place', async 
     value: expect.closeTo(0.5, 6),
   });
   await (held.ok ? held.value?.release() : undefined);
+});
+
+/** The real runtime, counting what it has loaded and what is open; its sessions fail on demand. */
+function countingRuntime() {
+  const counts = { loaded: 0, open: 0, isFailing: false };
+  const counting: ModelRuntime = {
+    async createSession(model) {
+      const session = await runtime.createSession(model);
+      if (!session.ok) return session;
+      counts.loaded++;
+      counts.open++;
+      const { answers, release } = session.value;
+      return {
+        ok: true,
+        value: {
+          answers: (...asked) =>
+            counts.isFailing ? Promise.reject(new Error('out of\nmemory')) : answers(...asked),
+          release: () => {
+            counts.open--;
+            return release();
+          },
+        },
+      };
+    },
+  };
+  return { counts, counting };
+}
+
+it('a share is from 0 to 1, both included, and nothing else is one', () => {
+  for (const share of [0, 0.5, 1]) expect(readShare(share)).toBe(share);
+  for (const output of [-0.001, 1.001, Number.NaN, undefined]) expect(readShare(output)).toBeUndefined();
+});
+
+describe('its session', () => {
+  const NEXT = 'v20240901_000000';
+  async function openCounted() {
+    const store = createMemoryObjectStore({ versioned: false });
+    const { counts, counting } = countingRuntime();
+    opened = createSizingPolicies({ store, runtime: counting });
+    return { store, counts, counting, policies: opened, named: await writePolicy(store) };
+  }
+  const held = async (policies: SizingPolicies, sizingPolicy: NamedPolicy) => {
+    const policy = await policies.of({ sizingPolicy });
+    if (!policy.ok) throw new Error(policy.error.message);
+    return policy.value!;
+  };
+
+  it('is shared by runs side by side, and freed by the last that holds it', async () => {
+    const { policies, counts, named } = await openCounted();
+    const [first, second] = await Promise.all([held(policies, named), held(policies, named)]);
+    expect(counts).toMatchObject({ loaded: 1, open: 1 });
+    await policies.close();
+    // Twice: releasing again must not take the other run's hold away.
+    await first.release();
+    await first.release();
+    expect(counts.open).toBe(1);
+    expect(await second.shareOf(stateOf())).toMatchObject({ ok: true });
+    await second.release();
+    expect(counts.open).toBe(0);
+  });
+
+  it('is freed when another takes its place, and when all is closed, even while it loads', async () => {
+    const { store, policies, counts, named } = await openCounted();
+    await shareIn(policies, named);
+    await shareIn(policies, await writePolicy(store, { version: NEXT, bias: 2 }));
+    expect(counts).toMatchObject({ loaded: 2, open: 1 });
+    const loading = held(policies, named);
+    await policies.close();
+    await (await loading).release();
+    expect(counts).toMatchObject({ loaded: 3, open: 0 });
+  });
+
+  it('is loaded again where the ensemble names it otherwise', async () => {
+    const { store, policies, counts, named } = await openCounted();
+    await shareIn(policies, named);
+    const other = { ...named, sha256: 'a'.repeat(64) };
+    expect(await policies.of({ sizingPolicy: other })).toEqual({
+      ok: false,
+      error: {
+        reason: 'manifest_mismatch',
+        message: `manifest says sha256 ${named.sha256}, the ensemble ${other.sha256}`,
+      },
+    });
+    expect(counts.open).toBe(0);
+    expect((await shareIn(policies, named)).ok).toBe(true);
+    // What was found wrong is looked at again only once its objects have changed.
+    await policies.of({ sizingPolicy: other });
+    store.reads.length = 0;
+    await policies.of({ sizingPolicy: other });
+    expect(store.reads.filter((key) => key.endsWith('model.onnx'))).toEqual([]);
+  });
+
+  it('that fails says so in one line, and gives no share', async () => {
+    const { policies, counts, named } = await openCounted();
+    const policy = await held(policies, named);
+    counts.isFailing = true;
+    expect(await policy.shareOf(stateOf())).toEqual({
+      ...{ ok: false, error: 'the policy failed: out of memory' },
+    });
+    counts.isFailing = false;
+    expect(await policy.shareOf(stateOf())).toMatchObject({ ok: true });
+    await policy.release();
+  });
+
+  it('is none where the store breaks whoever reads it, and there again with the store', async () => {
+    const { store, counting, named } = await openCounted();
+    let isBroken = true;
+    const broken: typeof store = {
+      ...store,
+      get: async (key, version) => {
+        const object = await store.get(key, version);
+        if (!isBroken || object === undefined) return object;
+        return Object.defineProperty({ ...object }, 'body', {
+          get: () => {
+            throw new Error('broken\nbytes');
+          },
+        });
+      },
+    };
+    const policies = createSizingPolicies({ store: broken, runtime: counting });
+    expect(await policies.of({ sizingPolicy: named })).toEqual({
+      ...{ ok: false, error: { reason: 'session_failed', message: 'broken bytes' } },
+    });
+    isBroken = false;
+    expect((await shareIn(policies, named)).ok).toBe(true);
+    await policies.close();
+  });
+
+  it('is not left open by a proof', async () => {
+    const { store, counts, counting, named } = await openCounted();
+    expect(await provePolicy({ store, runtime: counting }, named, named)).toBeUndefined();
+    expect(await provePolicy({ store, runtime: counting }, named)).toBeUndefined();
+    expect(counts).toMatchObject({ loaded: 2, open: 0 });
+    await store.remove(policyKey(named));
+    const problem = await provePolicy({ store, runtime: counting }, named);
+    expect(problem?.reason).toBe('model_missing');
+    expect(describePolicyProblem(named, problem!)).toBe(
+      `sizing policy sizing ${named.version}: model_missing: ${problem!.message}`,
+    );
+  });
+
+  it('is refused with what its manifest says and has to say', async () => {
+    const { store, policies } = await openCounted();
+    const saying = async (manifest: (of: PolicyManifest) => unknown) => {
+      const policy = await policies.of({ sizingPolicy: await writePolicy(store, { manifest }) });
+      return policy.ok ? undefined : policy.error.message;
+    };
+    const columns = SIZING_COLUMNS.toReversed();
+    expect(await saying((of) => ({ ...of, input: { ...of.input, columns } }))).toBe(
+      `input.columns are ${columns.join(', ')}, must be ${SIZING_COLUMNS.join(', ')}`,
+    );
+    expect(await saying((of) => ({ ...of, bounds: of.bounds.slice(1) }))).toBe(
+      'bounds has 12 entries, must be 13',
+    );
+    expect(await saying((of) => ({ ...of, bounds: [...of.bounds, of.bounds[0]] }))).toBe(
+      'bounds has 14 entries, must be 13',
+    );
+    expect(await saying(() => ({}))).toMatch(/^manifest of sizing v20240805_000000: /);
+    const bounded = (min: number, max: number) => (of: PolicyManifest) => ({
+      ...of,
+      bounds: of.bounds.map((bound, index) => (index === 0 ? { min, max } : bound)),
+    });
+    expect(await saying(bounded(1, 0))).toContain('min is above max');
+    expect(await saying(bounded(0.2, 0.2))).toBeUndefined();
+    const trained = (more: object) => (of: PolicyManifest) => ({
+      ...of,
+      training: { ...of.training, ...more },
+    });
+    expect(await saying(trained({ episodesSha256: ['0'.repeat(64), '1'.repeat(64)] }))).toBeUndefined();
+    expect(await saying(trained({ episodesSha256: [] }))).toContain('episodesSha256');
+    expect(await saying(trained({ candidates: 0 }))).toContain('candidates');
+    expect(await saying((of) => ({ ...of, evidence: { trials: 0 } }))).toContain('trials');
+  });
 });
 
 describe('released with its ensemble', () => {

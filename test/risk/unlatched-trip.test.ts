@@ -120,7 +120,7 @@ describe('a trip that cannot be written', () => {
   it('is not dropped by the other scope’s while its flag cannot be read', async () => {
     const stage = await trippedOver(() => () => Promise.reject(unavailable()));
     const carried = await stage.carrying();
-    expect((await stage.tripOther()).latched).toBe(true);
+    expect(await stage.tripOther()).toMatchObject({ latched: true, failures: [] });
     expect(await stage.carrying()).toEqual(carried);
   });
 
@@ -147,6 +147,24 @@ describe('the last resort of a stop', () => {
     expect(closed.failures).toEqual(['latch (live): no answer']);
     expect(await stage.carrying()).toEqual(before);
     await expectLatchedByNextTick(stage);
+  });
+
+  it('says of each flag and latch what it is now', async () => {
+    const flags = createMemoryFlagStore();
+    const closeLatch = async (of: Scope) =>
+      of === 'paper' ? ('closed' as const) : ('gate_missing' as const);
+    const closed = await closeGate({ flags, risk: { closeLatch } }, ['paper', 'live'], {
+      EMERGENCY_MODE: 'true',
+    });
+    expect(closed.failures).toEqual([]);
+    expect(closed.done.toSorted()).toEqual([
+      'CIRCUIT_BREAKER_TRIGGERED is true',
+      'EMERGENCY_MODE is true',
+      'QT_ENABLE_AI_TRADING is false',
+      'QT_ENABLE_EXECUTION is false',
+      'the live scope has no gate, and trades nothing',
+      'the paper latch is TRIPPED',
+    ]);
   });
 
   it.each(['unreadable', 'failing'])('closes the flag all the same while reading is %s', async (how) => {

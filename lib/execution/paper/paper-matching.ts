@@ -170,24 +170,24 @@ function rejectionOf(
   order: EntryOrder | ReduceOrder,
   { price, filters }: { price: number; filters: SymbolFilters },
 ): PaperRejection | undefined {
-  const quantity = order.quantity ?? reducible(account, order);
-  if (quantity === 0) return 'nothing_to_reduce';
   // An order that closes whatever is held says no quantity that could be off the grid.
-  const isSized = order.quantity !== null;
-  const fits = quantity >= filters.minQuantity && quantity <= filters.maxQuantity;
-  if (isSized && (!fits || roundToStep(quantity, filters.stepSize, 'down') !== quantity))
-    return 'quantity_off_grid';
-  if (order.kind === 'entry') return quantity * price >= filters.minNotionalUsdt ? undefined : 'min_notional';
+  const { quantity } = order;
+  if (quantity !== null && !isOnGrid(quantity, filters)) return 'quantity_off_grid';
+  if (order.kind === 'entry')
+    return order.quantity * price >= filters.minNotionalUsdt ? undefined : 'min_notional';
   if (reducible(account, order) === 0) return 'nothing_to_reduce';
   if (order.stopPrice === null) return undefined;
   if (!(order.stopPrice > 0) || roundToStep(order.stopPrice, filters.tickSize, 'down') !== order.stopPrice)
     return 'stop_off_grid';
   const resting = openStops(account, order.symbol);
-  if (!isSized && resting.some((stop) => stop.quantity === null && stop.side === order.side))
+  if (quantity === null && resting.some((stop) => stop.quantity === null && stop.side === order.side))
     return 'close_stop_exists';
   const past = order.side === 'SELL' ? price <= order.stopPrice : price >= order.stopPrice;
   return past ? 'would_trigger_at_once' : undefined;
 }
+
+const isOnGrid = (quantity: number, { minQuantity, maxQuantity, stepSize }: SymbolFilters): boolean =>
+  quantity >= minQuantity && quantity <= maxQuantity && roundToStep(quantity, stepSize, 'down') === quantity;
 
 /** How much of the position an order on this side takes off at most, base asset. */
 function reducible(account: PaperAccount, { symbol, side }: { symbol: string; side: OrderSide }): number {

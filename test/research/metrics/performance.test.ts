@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { InvariantError } from '../../../lib/core/invariant.ts';
 import { HOUR_MS } from '../../../lib/core/units.ts';
 import {
   ANNUALISED_DAYS_MIN,
@@ -48,6 +49,13 @@ describe('daily returns', () => {
     const returns = dailyReturns(byDay([100, 50, -10, 40, 80]));
     expect(returns.map((day) => day.value)).toEqual([-0.5, -1.2]);
     expect(dailyReturns(byDay([0, 50, 60]))).toEqual([]);
+    expect(dailyReturns(byDay([100, 0, 60])).map((day) => day.value)).toEqual([-1]);
+    const gone = curveOf([
+      [0, 100],
+      [DAY, 0],
+      [5 * DAY, 60],
+    ]);
+    expect(dailyReturns(gone).map((day) => day.value)).toEqual([-1]);
   });
 
   it('do not exist for fewer than 2 marks', () => {
@@ -59,10 +67,34 @@ describe('daily returns', () => {
     ['times that do not increase', [[DAY, 1] as [number, number], [DAY, 2] as [number, number]]],
     ['equity that is not finite', [[0, Number.NaN] as [number, number]]],
     ['a time that is NaN', [[Number.NaN, 1] as [number, number]]],
+    ['a time that is no whole ms', [[0.5, 1] as [number, number], [1, 1] as [number, number]]],
     ['times in another unit', [[0, 1] as [number, number], [1e15, 2] as [number, number]]],
+    ['more than 100 years', [[0, 1] as [number, number], [100 * 366 * DAY + 1, 2] as [number, number]]],
   ])('refuse %s', (_, marks) => {
-    expect(() => dailyReturns(curveOf(marks))).toThrow();
-    expect(() => maxDrawdown(curveOf(marks))).toThrow();
+    for (const work of [dailyReturns, maxDrawdown, worstDailyDrawdown])
+      expect(() => work(curveOf(marks))).toThrow(InvariantError);
+  });
+
+  it('refuse columns of different length', () => {
+    const ragged = { timeMs: [0, 1], equityUsdt: [100, 100, 100] };
+    for (const work of [dailyReturns, maxDrawdown, worstDailyDrawdown])
+      expect(() => work(ragged)).toThrow('one time per snapshot');
+  });
+
+  it('take 100 years, and the day of the first mark from the moment on at which it stands', () => {
+    expect(maxDrawdown(byDay(Array(3).fill(1)))).toBeUndefined();
+    const long = curveOf([
+      [0, 100],
+      [100 * 366 * DAY, 50],
+    ]);
+    expect(maxDrawdown(long)?.fraction).toBe(0.5);
+    const days = dailyReturns(
+      curveOf([
+        [DAY - 1, 100],
+        [DAY, 110],
+      ]),
+    );
+    expect(days).toEqual([{ startMs: 0, value: 110 / 100 - 1 }]);
   });
 });
 
@@ -106,6 +138,14 @@ describe('maximum drawdown', () => {
   it('exceeds 1 when equity went negative', () => {
     expect(maxDrawdown(byDay([100, -20]))?.fraction).toBeCloseTo(1.2, 12);
   });
+
+  it('is measured from a high above 0 alone, and from the first of equal ones', () => {
+    expect(maxDrawdown(byDay([-10, -20]))).toBeUndefined();
+    expect(maxDrawdown(byDay([-20, -10, 100, 90]))?.fraction).toBeCloseTo(0.1, 12);
+    expect(maxDrawdown(byDay([0, -20]))).toBeUndefined();
+    expect(maxDrawdown(byDay([100, 100, 50]))?.startMs).toBe(0);
+    expect(maxDrawdown(byDay([100, 50, 100, 50]))).toMatchObject({ bottomMs: DAY, recoveredMs: 2 * DAY });
+  });
 });
 
 describe('worst daily drawdown', () => {
@@ -120,6 +160,18 @@ describe('worst daily drawdown', () => {
     expect(worstDailyDrawdown(curve)).toBeCloseTo(0.1, 12);
     const secondDay = { timeMs: curve.timeMs.slice(3), equityUsdt: curve.equityUsdt.slice(3) };
     expect(worstDailyDrawdown(secondDay)).toBeCloseTo(0.05, 12);
+  });
+
+  it('is measured from the highest mark of the day, over any number of marks', () => {
+    const oneDay = (...equities: number[]) =>
+      worstDailyDrawdown(curveOf(equities.map((equity, hour) => [hour * HOUR_MS, equity])));
+    expect(oneDay(100, 200, 190, 100)).toBe(0.5);
+    expect(oneDay(100, 200, 190, 210)).toBeCloseTo(0.05, 12);
+  });
+
+  it('ends with a day that opens with nothing', () => {
+    expect(worstDailyDrawdown(byDay([100, 0, -50, 50, 10]))).toBe(1);
+    expect(worstDailyDrawdown(byDay([100, 90, -9, -90]))).toBeCloseTo(1.1, 12);
   });
 
   it('is 0 when equity only rose, undefined when nothing was seen', () => {
