@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { EntryOrder, OrderSide, ReduceOrder } from '../../lib/execution/order.ts';
+import type { EntryOrder, OrderSide, ReduceOrder } from '../../../lib/execution/order.ts';
 import {
   newPaperAccount,
   type PaperAccount,
   paperAccountSchema,
   unseenBars,
   walletOf,
-} from '../../lib/execution/paper/paper-account.ts';
-import { cancelOrder, followCandles, placeOrder } from '../../lib/execution/paper/paper-matching.ts';
-import { BAR_MS, type Candle } from '../../lib/market/candle.ts';
-import { type CandleSeries, seriesFromCandles, sliceSeries } from '../../lib/market/candle-series.ts';
+} from '../../../lib/execution/paper/paper-account.ts';
+import { cancelOrder, followCandles, placeOrder } from '../../../lib/execution/paper/paper-matching.ts';
+import { BAR_MS, type Candle } from '../../../lib/market/candle.ts';
+import { type CandleSeries, seriesFromCandles, sliceSeries } from '../../../lib/market/candle-series.ts';
 
 const START_MS = Date.UTC(2024, 0, 2, 1);
 const costs = { halfSpreadBps: 1, slippageBps: 2, takerFeeBps: 5, fundingRatePer8h: 0.0001 };

@@ -1,6 +1,6 @@
 // The simulated exchange, order by order: what it refuses, to the bound, what an order leaves behind, and what it remembers.
 import { describe, expect, it } from 'vitest';
-import type { EntryOrder, OrderSide, ReduceOrder } from '../../lib/execution/order.ts';
+import type { EntryOrder, OrderSide, ReduceOrder } from '../../../lib/execution/order.ts';
 import {
   endedOrders,
   newPaperAccount,
@@ -9,7 +9,7 @@ import {
   unseenBars,
   walletOf,
   withoutOrders,
-} from '../../lib/execution/paper/paper-account.ts';
+} from '../../../lib/execution/paper/paper-account.ts';
 import {
   cancelOrder,
   followCandles,
@@ -17,9 +17,9 @@ import {
   nextFundingMs,
   type PaperMarket,
   placeOrder,
-} from '../../lib/execution/paper/paper-matching.ts';
-import { BAR_MS } from '../../lib/market/candle.ts';
-import { seriesFromCandles } from '../../lib/market/candle-series.ts';
+} from '../../../lib/execution/paper/paper-matching.ts';
+import { BAR_MS } from '../../../lib/market/candle.ts';
+import { seriesFromCandles } from '../../../lib/market/candle-series.ts';
 
 const START_MS = Date.UTC(2024, 0, 2, 1);
 const HOUR_MS = 3_600_000;
