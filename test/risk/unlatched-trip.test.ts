@@ -111,10 +111,16 @@ describe('a trip that cannot be written', () => {
     const refusal = async () => refusesToDrop(stage.risk, CARRYING_FLAG, await stage.carrying());
     expect(await refusal()).toContain('not latched yet');
     const blind = { readGate: () => Promise.reject(unavailable()) };
-    expect(await refusesToDrop(blind, CARRYING_FLAG, await stage.carrying())).toContain('not latched yet');
+    const carried = await stage.carrying();
+    expect(await refusesToDrop(blind, CARRYING_FLAG, carried)).toContain('not latched yet');
+    expect(await refusesToDrop(blind, 'TRADING_ENABLED', carried)).toBeUndefined();
+    for (const reading of [undefined, { kind: 'missing' }, { kind: 'unreadable', message: '' }] as const)
+      expect(await refusesToDrop(blind, CARRYING_FLAG, reading)).toBeUndefined();
     await stage.healthyMinute();
     await stage.tick();
     expect(await refusal()).toBeUndefined();
+    // What was read before the trip was latched still names it.
+    expect(await refusesToDrop(stage.risk, CARRYING_FLAG, carried)).toBeUndefined();
   });
 
   it('is not dropped by the other scope’s while its flag cannot be read', async () => {
