@@ -296,8 +296,8 @@ export const SAFETY_CORE: readonly Mutant[] = [
     test: DECISIONS,
   },
   {
-    name: 'fresh-stop-cancelled-as-an-orphan',
-    harm: 'a position loses the stop that was placed a moment ago',
+    name: 'fresh-order-cancelled-as-an-orphan',
+    harm: 'an order that was sent a moment ago is cancelled; that a stop may be needed is asked besides',
     file: `${USE_CASES}/manage-positions.ts`,
     search: 'nowMs - (records[index]?.value.createdAtMs ?? 0) > SEND_MS_MAX &&',
     replace: '',

@@ -200,6 +200,30 @@ describe('a stop that another run has placed a moment ago', () => {
   });
 });
 
+describe('an entry that execute has sent a moment ago', () => {
+  it('is not cancelled as an order of nobody, whichever list it turns up on', async () => {
+    let seen = 0;
+    for (let look = 1; ; look++) {
+      const world = await open();
+      world.exchange.answer = () => 'later';
+      const { broker } = world.exchange;
+      const { openOrders } = broker;
+      let looks = 0;
+      broker.openOrders = async () => {
+        if (++looks === look) await world.execute();
+        return openOrders();
+      };
+      const { actions } = await world.managePositions();
+      if (looks < look) break;
+      seen++;
+      expect(actions.flatMap(({ done }) => done)).not.toContain('orphan_order_cancelled');
+      world.exchange.settle();
+      expect([...world.exchange.held.keys()]).toContain('BTCUSDT');
+    }
+    expect(seen).toBeGreaterThan(0);
+  });
+});
+
 describe('a trade', () => {
   it('is not ended by its stop while nobody knows what became of its exit', async () => {
     const world = await open();
