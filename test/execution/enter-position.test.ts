@@ -155,12 +155,7 @@ describe('an entry that is denied', () => {
 
   it('is refused by the gate when it has tripped since it was read', async () => {
     const world = await open();
-    const { commit } = world.risk;
-    world.risk.commit = async (scope, plan) => {
-      world.risk.commit = commit;
-      await world.setLatch('TRIPPED');
-      return commit(scope, plan);
-    };
+    world.tripAtNextWrite();
     expect(await enter(world)).toEqual({ outcomes: ['latch_tripped'], message: '', ...nothing });
   });
 

@@ -6,8 +6,8 @@ import type { Ensemble } from '../../lib/models/ensemble.ts';
 import type { Probabilities, Vote } from '../../lib/models/vote.ts';
 import { abstain, castVote, leanOf } from '../../lib/models/vote.ts';
 import { answerOf } from '../support/models/answer.ts';
+import { ensembleOf, memberOf, MODEL_VERSION as version } from '../support/models/sample-ensemble.ts';
 
-const version = 'v20240728_000000';
 const NAMES = ['a', 'b', 'c', 'd'];
 const BUY: Probabilities = { sell: 0.125, hold: 0.25, buy: 0.625 };
 const SELL: Probabilities = { sell: 0.625, hold: 0.25, buy: 0.125 };
@@ -16,36 +16,17 @@ const EVEN: Probabilities = { sell: 0.375, hold: 0.25, buy: 0.375 };
 /** A confidence of 0.5 at an edge of nothing, 0.2 more for each standard deviation. */
 const CURVE = { scores: [-1, 1], probabilities: [0.3, 0.7], rows: 1000, days: 30 };
 
-function ensembleOf(members: number, change: Partial<Ensemble> = {}): Ensemble {
-  return {
-    schemaVersion: 1,
-    id: 'e20240728_000000',
-    featureSetHash: 'a'.repeat(64),
-    label: { kind: 'triple_barrier', horizonBars: 12, atrMultiple: 2, minBarrierBps: 30 },
-    members: NAMES.slice(0, members).map((name) => ({
-      name,
-      version,
-      sha256: 'a'.repeat(64),
-      manifestSha256: 'b'.repeat(64),
-      versionId: null,
-      weight: 1,
-    })),
-    costs: { feeBps: 5, slippageBps: 2 },
-    edgeThresholdBps: 10,
-    confidence: CURVE,
-    stopAtrMultiple: 1.5,
-    stopAtrTimeframe: '5m',
-    sizingPolicy: null,
-    holdBars: 12,
-    ...change,
-  };
-}
+const ensembleWith = (members: number, change: Partial<Ensemble> = {}): Ensemble =>
+  ensembleOf(
+    NAMES.slice(0, members).map((name) => memberOf(name)),
+    { confidence: CURVE, ...change },
+  );
 
 function decide(
   answers: (Probabilities | null)[],
   changed: { ensemble?: Ensemble; close?: number; atr?: number; stopAtr?: number } = {},
 ): Signal {
-  const { ensemble = ensembleOf(answers.length), close = 1000, atr = 4 } = changed;
+  const { ensemble = ensembleWith(answers.length), close = 1000, atr = 4 } = changed;
   const { stopAtr = atr } = changed;
   const votes = answers.map((answer, index): Vote => {
     const model = { name: NAMES[index]!, version };
@@ -65,9 +46,9 @@ function decide(
 
 describe('the weight of a model', () => {
   const weighted = (weights: readonly number[], order: readonly number[]) => {
-    const { members } = ensembleOf(3);
+    const { members } = ensembleWith(3);
     const listed = order.map((index) => ({ ...members[index]!, weight: weights[index]! }));
-    return decide([BUY, SELL, BUY], { ensemble: ensembleOf(3, { members: listed }) });
+    return decide([BUY, SELL, BUY], { ensemble: ensembleWith(3, { members: listed }) });
   };
 
   test('is its own, however the ensemble lists its members', () => {
@@ -108,7 +89,7 @@ describe('the expected edge', () => {
   test('equal to the threshold is not above it', () => {
     const { expectedEdgeBps } = decide([BUY, BUY]);
     expect(
-      decide([BUY, BUY], { ensemble: ensembleOf(2, { edgeThresholdBps: expectedEdgeBps! }) }).reasons,
+      decide([BUY, BUY], { ensemble: ensembleWith(2, { edgeThresholdBps: expectedEdgeBps! }) }).reasons,
     ).toEqual(['edge_below_threshold']);
   });
 });
@@ -123,7 +104,7 @@ describe('confidence', () => {
   });
 
   test('of a HOLD is that of the side it leans to, and falls with the edge', () => {
-    const held = decide([BUY, BUY], { ensemble: ensembleOf(2, { edgeThresholdBps: 1000 }) });
+    const held = decide([BUY, BUY], { ensemble: ensembleWith(2, { edgeThresholdBps: 1000 }) });
     expect(held).toMatchObject({ action: 'HOLD', confidence: decide([BUY, BUY]).confidence });
     const quiet = decide([BUY, BUY], { atr: 0.5 });
     expect(quiet.confidence).toBeCloseTo(0.5 + (0.2 * (0.5 - 14 / 30)) / Math.sqrt(0.5), 12);
@@ -132,7 +113,7 @@ describe('confidence', () => {
   });
 
   test('never says more than the ends of its curve', () => {
-    const narrow = ensembleOf(2, { confidence: { ...CURVE, scores: [0.1, 0.2] } });
+    const narrow = ensembleWith(2, { confidence: { ...CURVE, scores: [0.1, 0.2] } });
     expect(decide([BUY, BUY], { ensemble: narrow }).confidence).toBe(0.7);
     expect(decide([EVEN, EVEN], { ensemble: narrow }).confidence).toBe(0.3);
   });
@@ -151,7 +132,7 @@ test('models that differ add to the uncertainty of their mean', () => {
     spreadBps: 2,
     betaToBitcoin: () => 0.8,
   };
-  const signal = decideSignal({ symbol, ...market, votes, ensemble: ensembleOf(2) });
+  const signal = decideSignal({ symbol, ...market, votes, ensemble: ensembleWith(2) });
   // Barriers of 80 bps; the mixture's variance is 0.3² + 0.4².
   expect(signal.expectedMoveBps).toBeCloseTo(40, 9);
   expect(signal.moveDeviationBps).toBeCloseTo(80 * 0.5, 9);
@@ -180,7 +161,7 @@ describe('consensus', () => {
   });
 
   test('the majority must be on the side of the weighted probabilities', () => {
-    const heavy = ensembleOf(3);
+    const heavy = ensembleWith(3);
     const members = heavy.members.map((member, index) => (index === 2 ? { ...member, weight: 10 } : member));
     const signal = decide([BUY, BUY, { sell: 1, hold: 0, buy: 0 }], { ensemble: { ...heavy, members } });
     expect(signal).toMatchObject({
@@ -192,7 +173,7 @@ describe('consensus', () => {
 });
 
 test('where as many models say BUY as SELL there is no side, whichever weighs more', () => {
-  const even = ensembleOf(2);
+  const even = ensembleWith(2);
   const members = even.members.map((member, index) => ({ ...member, weight: index === 1 ? 10 : 1 }));
   for (const votes of [
     [BUY, SELL],
@@ -240,7 +221,7 @@ describe('the stop', () => {
   });
 
   test('that would lie on the close holds either side', () => {
-    const ensemble = ensembleOf(2, { edgeThresholdBps: 0 });
+    const ensemble = ensembleWith(2, { edgeThresholdBps: 0 });
     expect(decide([BUY, BUY], { atr: 0, ensemble }).reasons).toEqual(['stop_invalid']);
     expect(decide([SELL, SELL], { atr: 0, ensemble }).reasons).toEqual(['stop_invalid']);
   });
@@ -265,7 +246,7 @@ describe('broken invariants throw', () => {
     spreadBps: 2,
     betaToBitcoin: () => null,
     votes,
-    ensemble: ensembleOf(2),
+    ensemble: ensembleWith(2),
   };
   const incomplete = 'the votes are not one per member of ensemble e20240728_000000';
   test.each([

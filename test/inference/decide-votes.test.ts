@@ -1,31 +1,9 @@
 // Votes of many bars lie side by side: each bar is decided by its own, and by nothing of its neighbours.
 import { expect, test } from 'vitest';
 import { decideVotes, VoteOutcome } from '../../lib/inference/decide-votes.ts';
-import type { Ensemble } from '../../lib/models/ensemble.ts';
+import { ensembleOf, memberOf } from '../support/models/sample-ensemble.ts';
 
-const member = (name: string, weight: number) => ({
-  name,
-  version: 'v20240728_000000',
-  sha256: 'a'.repeat(64),
-  manifestSha256: 'b'.repeat(64),
-  versionId: null,
-  weight,
-});
-
-const ensemble: Ensemble = {
-  schemaVersion: 1,
-  id: 'e20240728_000000',
-  featureSetHash: 'a'.repeat(64),
-  label: { kind: 'triple_barrier', horizonBars: 12, atrMultiple: 2, minBarrierBps: 30 },
-  members: [member('a', 1), member('b', 3)],
-  costs: { feeBps: 5, slippageBps: 2 },
-  edgeThresholdBps: 10,
-  confidence: { scores: [-1, 1], probabilities: [0.3, 0.7], rows: 1000, days: 30 },
-  stopAtrMultiple: 1.5,
-  stopAtrTimeframe: '5m',
-  sizingPolicy: null,
-  holdBars: 12,
-};
+const ensemble = ensembleOf([memberOf('a', 1), memberOf('b', 3)]);
 
 /** [members, 5] of each bar. */
 const BARS = [

@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type DecisionInput, decideSignal } from '../../lib/inference/decide-signal.ts';
 import { type Signal, signalSchema } from '../../lib/inference/signal.ts';
-import type { Ensemble } from '../../lib/models/ensemble.ts';
 import {
   abstain,
   castVote,
@@ -13,6 +12,7 @@ import {
   type Vote,
 } from '../../lib/models/vote.ts';
 import { answerOf } from '../support/models/answer.ts';
+import { ensembleOf, memberOf, MODEL_VERSION as version } from '../support/models/sample-ensemble.ts';
 
 const probabilities: fc.Arbitrary<Probabilities> = fc
   .tuple(fc.nat(1000), fc.nat(1000), fc.nat(1000))
@@ -22,7 +22,6 @@ const probabilities: fc.Arbitrary<Probabilities> = fc
     return { sell: sell / sum, hold: hold / sum, buy: buy / sum };
   });
 const abstention = fc.constantFrom(...(Object.keys(MODEL_ABSTENTION_REASONS) as ModelAbstentionReason[]));
-const version = 'v20240728_000000';
 
 interface Member {
   readonly weight: number;
@@ -50,27 +49,15 @@ function inputOf(
   { close, atrPct, feeBps, edgeThresholdBps, stopAtrMultiple }: Market,
 ): DecisionInput {
   const named = list.map((member, index) => ({ ...member, name: `m${index}`, version }));
-  const ensemble: Ensemble = {
-    schemaVersion: 1,
-    id: 'e20240728_000000',
-    featureSetHash: 'a'.repeat(64),
-    label: { kind: 'triple_barrier', horizonBars: 12, atrMultiple: 2, minBarrierBps: 20 },
-    members: named.map(({ name, weight }) => ({
-      name,
-      version,
-      weight,
-      sha256: 'a'.repeat(64),
-      manifestSha256: 'b'.repeat(64),
-      versionId: null,
-    })),
-    costs: { feeBps, slippageBps: 1 },
-    edgeThresholdBps,
-    confidence: { scores: [-1, 0, 1], probabilities: [0.2, 0.4, 0.8], rows: 1000, days: 30 },
-    stopAtrMultiple,
-    stopAtrTimeframe: '5m',
-    sizingPolicy: null,
-    holdBars: 12,
-  };
+  const ensemble = ensembleOf(
+    named.map(({ name, weight }) => memberOf(name, weight)),
+    {
+      label: { kind: 'triple_barrier', horizonBars: 12, atrMultiple: 2, minBarrierBps: 20 },
+      costs: { feeBps, slippageBps: 1 },
+      confidence: { scores: [-1, 0, 1], probabilities: [0.2, 0.4, 0.8], rows: 1000, days: 30 },
+      ...{ edgeThresholdBps, stopAtrMultiple },
+    },
+  );
   const votes = named.map(
     (model): Vote =>
       typeof model.answer === 'string'

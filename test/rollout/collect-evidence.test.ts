@@ -10,6 +10,8 @@ import { riskRecords } from '../../lib/risk/use-cases/risk-records.ts';
 import { decideGoNoGo, type GoCriterion } from '../../lib/rollout/go-no-go.ts';
 import { collectEvidence } from '../../lib/rollout/use-cases/collect-evidence.ts';
 import {
+  ASKED,
+  collectDay,
   goodDay,
   memoryStores,
   NOW_MS,
@@ -21,13 +23,8 @@ import {
 type Stores = ReturnType<typeof memoryStores>;
 type Damage = (day: PaperDay, stores: Stores) => void | Promise<void>;
 
-const asked = { hours: 24, nowMs: NOW_MS, scopes: ['paper'] as const };
-
-async function assess(damage: Damage = () => {}, changed: Partial<typeof asked> = {}) {
-  const [day, stores] = [goodDay(), memoryStores()];
-  await damage(day, stores);
-  await record(day, stores);
-  const collected = await collectEvidence(stores, { ...asked, ...changed });
+async function assess(...asked: Parameters<typeof collectDay>) {
+  const collected = await collectDay(...asked);
   return { ...collected, decision: decideGoNoGo(collected.evidence) };
 }
 
@@ -79,7 +76,7 @@ describe('evidence of a good day', () => {
   it('wants every shard on every bar', async () => {
     const [day, stores] = [goodDay(), memoryStores()];
     await record(day, stores);
-    const { evidence } = await collectEvidence({ ...stores, shards: 2 }, asked);
+    const { evidence } = await collectEvidence({ ...stores, shards: 2 }, ASKED);
     expect(evidence.barsDecided).toBe(0);
   });
 
@@ -93,10 +90,10 @@ describe('evidence of a good day', () => {
       const snapshot = { atMs, equityMicroUsdt, walletMicroUsdt: 0, exposureMicroUsdt: 0, positions: 0 };
       await riskRecords(stores.risk).equity.add('live', snapshot);
     }
-    const both = await collectEvidence(stores, { ...asked, scopes: ['paper', 'live'] });
+    const both = await collectEvidence(stores, { ...ASKED, scopes: ['paper', 'live'] });
     expect(both.evidence.worstDailyDrawdown).toBeCloseTo(0.15, 12);
     expect(both.evidence.profitUsdt).toBeCloseTo(9.12 - 15, 9);
-    expect((await collectEvidence(stores, asked)).evidence.worstDailyDrawdown).toBe(0);
+    expect((await collectEvidence(stores, ASKED)).evidence.worstDailyDrawdown).toBe(0);
   });
 });
 
@@ -269,7 +266,7 @@ describe('evidence that is missing or unreadable', () => {
     await record(goodDay(), stores);
     const down = () => Promise.reject(new StoreError('the signals table is gone', { retryable: true }));
     const sources = { ...stores, signals: { lastRuns: down }, tallies: createBarTallies({ ofBar: down }) };
-    const { evidence, unreadable } = await collectEvidence(sources, asked);
+    const { evidence, unreadable } = await collectEvidence(sources, ASKED);
     expect(unreadable).toEqual(['the signals table is gone', 'the signals table is gone']);
     expect(evidence).toMatchObject({
       positionsOpened: 12,
@@ -279,7 +276,7 @@ describe('evidence that is missing or unreadable', () => {
   });
 
   it('is all of it for a system that never ran', async () => {
-    const { evidence, unreadable } = await collectEvidence(memoryStores(), asked);
+    const { evidence, unreadable } = await collectEvidence(memoryStores(), ASKED);
     expect(unreadable).toEqual([]);
     const decision = decideGoNoGo(evidence);
     expect(decision.verdict).toBe('NO_GO');

@@ -7,6 +7,8 @@ import { keyOf } from '../../lib/risk/record-kind.ts';
 import { collectEvidence } from '../../lib/rollout/use-cases/collect-evidence.ts';
 import { runOf } from '../support/inference/sample-signals.ts';
 import {
+  ASKED,
+  collectDay,
   goodDay,
   memoryStores,
   NOW_MS,
@@ -15,15 +17,9 @@ import {
   votesOf,
 } from '../support/trading/paper-day.ts';
 
-const asked = { hours: 24, nowMs: NOW_MS, scopes: ['paper'] as const };
 const END_MS = NOW_MS - (NOW_MS % BAR_MS);
 
-async function evidenceOf(change: (day: PaperDay, stores: ReturnType<typeof memoryStores>) => void) {
-  const [day, stores] = [goodDay(), memoryStores()];
-  change(day, stores);
-  await record(day, stores);
-  return (await collectEvidence(stores, asked)).evidence;
-}
+const evidenceOf = async (change: Parameters<typeof collectDay>[0]) => (await collectDay(change)).evidence;
 
 const quiet: InferRun['candleWindows'] = { newest: 0, whole: 2, proven: 0, differing: [], revised: [] };
 const windowsOf = (day: PaperDay, bar: number, windows: Partial<InferRun['candleWindows']>) => {
@@ -37,7 +33,7 @@ describe('runs', () => {
     for (const [bar, run] of runs.entries())
       for (const shard of bar === 7 ? [1] : [0, 1]) day.runs.push({ ...run, shard, shardCount: 2 });
     await record(day, stores);
-    const { evidence } = await collectEvidence({ ...stores, shards: 2 }, asked);
+    const { evidence } = await collectEvidence({ ...stores, shards: 2 }, ASKED);
     expect(evidence.barsDecided).toBe(287);
   });
 
@@ -54,7 +50,7 @@ describe('runs', () => {
         return stores.signals.lastRuns(question);
       },
     };
-    const { evidence } = await collectEvidence({ ...stores, signals }, asked);
+    const { evidence } = await collectEvidence({ ...stores, signals }, ASKED);
     expect(evidence).toMatchObject({ barsDecided: 288, memoryBytesMax: 300_000_000 });
     expect(counts).toEqual([290]);
   });
@@ -133,7 +129,7 @@ describe('trading', () => {
   it('of a scope that was not marked adds nothing', async () => {
     const stores = memoryStores();
     await record(goodDay(), stores);
-    const { evidence } = await collectEvidence(stores, { ...asked, scopes: ['paper', 'live'] });
+    const { evidence } = await collectEvidence(stores, { ...ASKED, scopes: ['paper', 'live'] });
     expect(evidence).toMatchObject({ positionsOpened: 12, worstDailyDrawdown: 0 });
     expect(evidence.profitUsdt).toBeCloseTo(9.12, 9);
   });

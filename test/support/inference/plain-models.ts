@@ -1,11 +1,10 @@
 // An ensemble whose models are plain functions: each leans to the side of the mean of its input.
-import { FEATURE_SET_HASH } from '../../../lib/features/feature-set.ts';
-import type { Ensemble } from '../../../lib/models/ensemble.ts';
 import type { ModelInput } from '../../../lib/models/manifest.ts';
 import type { LoadedEnsemble } from '../../../lib/models/use-cases/loaded-ensemble.ts';
 import type { LoadedMember, QuarantinedModel } from '../../../lib/models/use-cases/loaded-member.ts';
 import { abstain, castVote } from '../../../lib/models/vote.ts';
 import { answerOf } from '../models/answer.ts';
+import { ensembleOf, memberOf } from '../models/sample-ensemble.ts';
 
 const VERSION = 'v1';
 export const TABULAR = { kind: 'tabular' } as ModelInput;
@@ -49,27 +48,7 @@ export function servedBy(
 export function served(...members: readonly (LoadedMember | QuarantinedModel)[]) {
   const nameOf = (member: LoadedMember | QuarantinedModel) =>
     'reason' in member ? member.model : member.name;
-  const ensemble: Ensemble = {
-    schemaVersion: 1,
-    id: 'e20240728_000000',
-    featureSetHash: FEATURE_SET_HASH,
-    label: { kind: 'triple_barrier', horizonBars: 12, atrMultiple: 2, minBarrierBps: 30 },
-    members: members.map((member) => ({
-      name: nameOf(member),
-      version: VERSION,
-      sha256: 'a'.repeat(64),
-      manifestSha256: 'b'.repeat(64),
-      versionId: null,
-      weight: 1,
-    })),
-    costs: { feeBps: 5, slippageBps: 2 },
-    edgeThresholdBps: 10,
-    confidence: { scores: [-1, 1], probabilities: [0.3, 0.7], rows: 1_000, days: 30 },
-    stopAtrMultiple: 1.5,
-    stopAtrTimeframe: '5m',
-    sizingPolicy: null,
-    holdBars: 12,
-  };
+  const ensemble = ensembleOf(members.map((member) => ({ ...memberOf(nameOf(member)), version: VERSION })));
   const uses = { released: 0 };
   const loaded: LoadedEnsemble = {
     ensemble,

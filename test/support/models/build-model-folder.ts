@@ -1,12 +1,7 @@
 // Builds a complete model store (models, manifests with golden vectors, ensemble, pointer) of small nets that follow the RSI:
 // they lean to BUY above 50 and to SELL below, tabular and sequence nets alike, each with its own gain.
 import type { ObjectStore } from '../../../lib/core/ports.ts';
-import {
-  FEATURE_COUNT,
-  FEATURE_NAMES,
-  FEATURE_SET_HASH,
-  SEQUENCE_COLUMNS,
-} from '../../../lib/features/feature-set.ts';
+import { FEATURE_COUNT, FEATURE_NAMES, SEQUENCE_COLUMNS } from '../../../lib/features/feature-set.ts';
 import { SEQUENCE_STEPS } from '../../../lib/market/grid.ts';
 import {
   type Ensemble,
@@ -18,6 +13,7 @@ import {
 import type { ModelManifest } from '../../../lib/models/manifest.ts';
 import { answerLinear, buildLinearModel, INPUT_NAME, type LinearNet, OUTPUT_NAME } from './build-model.ts';
 import { describeModel, sha256Of } from './describe-model.ts';
+import { ensembleOf, MODEL_VERSION } from './sample-ensemble.ts';
 
 export interface MemberPlan {
   readonly name: string;
@@ -49,7 +45,6 @@ interface ModelFolderPlan {
   readonly ensemble?: Partial<Ensemble>;
 }
 
-const VERSION = 'v20240728_000000';
 const LABEL: Ensemble['label'] = {
   kind: 'triple_barrier',
   horizonBars: 12,
@@ -63,21 +58,13 @@ export async function buildModelFolder(plan: ModelFolderPlan): Promise<Ensemble>
   const members: Ensemble['members'] = [];
   for (const member of plan.members ?? DEFAULT_MEMBERS)
     members.push(await writeModel(plan.store, member, label));
-  const ensemble: Ensemble = {
-    schemaVersion: 1,
-    id: 'e20240728_000000',
-    featureSetHash: FEATURE_SET_HASH,
+  const ensemble = ensembleOf(members, {
     label,
-    members,
-    costs: { feeBps: 5, slippageBps: 2 },
     edgeThresholdBps: 2,
     confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },
     stopAtrMultiple: 1.2,
-    stopAtrTimeframe: '5m',
-    sizingPolicy: null,
-    holdBars: 12,
     ...plan.ensemble,
-  };
+  });
   await plan.store.put(ensembleKey(ensemble.id), toJson(ensemble));
   await plan.store.put(POINTER_KEY, toJson({ ensembleId: ensemble.id }));
   return ensemble;
@@ -101,7 +88,7 @@ async function writeModel(
   plan: MemberPlan,
   label: Ensemble['label'],
 ): Promise<Ensemble['members'][number]> {
-  const { name, kind, version = VERSION, weight = 1, gain = 0.1 } = plan;
+  const { name, kind, version = MODEL_VERSION, weight = 1, gain = 0.1 } = plan;
   const net = rsiNet(kind, gain);
   const bytes = plan.bytes ?? buildLinearModel(net);
   const golden = plan.golden ?? ((input, rows) => answerLinear(net, input, rows));

@@ -12,6 +12,7 @@ import { createBarTallies } from '../../../lib/inference/use-cases/tally-bars.ts
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import type { RiskStore } from '../../../lib/risk/ports.ts';
 import type { EquitySnapshot, TradeRecord } from '../../../lib/risk/records.ts';
+import { type CollectedEvidence, collectEvidence } from '../../../lib/rollout/use-cases/collect-evidence.ts';
 import { rolloutRecords } from '../../../lib/rollout/use-cases/rollout-records.ts';
 import { runOf, signalOf } from '../inference/sample-signals.ts';
 import { answerOf } from '../models/answer.ts';
@@ -94,6 +95,20 @@ export async function record(
   for (const snapshot of day.snapshots) await equity.add('paper', snapshot);
   for (const trade of day.trades) await trades.add('paper', trade);
   for (const proof of day.proofs) await parity.add('paper', proof);
+}
+
+/** The window that a good day fills. */
+export const ASKED = { hours: 24, nowMs: NOW_MS, scopes: ['paper'] as const };
+
+/** What is collected of a good day after a change, of it or of what else is stored. */
+export async function collectDay(
+  change: (day: PaperDay, stores: ReturnType<typeof memoryStores>) => void | Promise<void> = () => {},
+  asked: Partial<typeof ASKED> = {},
+): Promise<CollectedEvidence> {
+  const [day, stores] = [goodDay(), memoryStores()];
+  await change(day, stores);
+  await record(day, stores);
+  return collectEvidence(stores, { ...ASKED, ...asked });
 }
 
 /** Everything that a judgement reads and writes, in memory. */

@@ -1,14 +1,14 @@
 // Pasts made by hand for backtests: candles as written, and what two models are taken to have answered at them.
 
-import { FEATURE_SET_HASH } from '../../../lib/features/feature-set.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { type CandleSeries, seriesFromCandles } from '../../../lib/market/candle-series.ts';
-import { type Ensemble, ensembleKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
+import { ensembleKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
 import { decideBars } from '../../../lib/research/replay/decided-bars.ts';
 import { allocatePredictions, type Predictions } from '../../../lib/research/use-cases/predictions.ts';
 import { type BacktestQuery, replayPast } from '../../../lib/runtime/compose/research/backtest.ts';
 import type { ReplayInput } from '../../../lib/runtime/compose/research/past.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
+import { ensembleOf } from '../models/sample-ensemble.ts';
 
 export const FROM_MS = Date.UTC(2024, 0, 2);
 export const FLAT = [100, 100, 100, 100] as const;
@@ -27,20 +27,14 @@ export const memberOf = (name: string) => ({
   weight: 1,
 });
 
-export const ENSEMBLE: Ensemble = {
-  schemaVersion: 1,
+export const ENSEMBLE = ensembleOf([memberOf('lightgbm'), memberOf('xgboost')], {
   id: 'e20240101_000000',
-  featureSetHash: FEATURE_SET_HASH,
   label: { kind: 'triple_barrier', horizonBars: 3, atrMultiple: 2, minBarrierBps: 30 },
-  members: [memberOf('lightgbm'), memberOf('xgboost')],
-  costs: { feeBps: 5, slippageBps: 2 },
   edgeThresholdBps: 0,
   confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },
   stopAtrMultiple: 1.2,
-  stopAtrTimeframe: '5m',
-  sizingPolicy: null,
   holdBars: 3,
-};
+});
 
 function seriesOf(bars: readonly Bar[], firstMs: number): CandleSeries {
   const series = seriesFromCandles(

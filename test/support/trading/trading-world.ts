@@ -17,7 +17,7 @@ import {
 import { FEATURE_SET_HASH } from '../../../lib/features/feature-set.ts';
 import type { Signal } from '../../../lib/inference/signal.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
-import { type Ensemble, ensembleKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
+import { ensembleKey, POINTER_KEY } from '../../../lib/models/ensemble.ts';
 import { createSizingPolicies } from '../../../lib/models/use-cases/sizing-policies.ts';
 import { firstArmed } from '../../../lib/risk/breaker/state.ts';
 import { FLAG_NAMES, FLAGS, type FlagName } from '../../../lib/risk/flags.ts';
@@ -25,6 +25,7 @@ import { newGate, planBreakerWrite } from '../../../lib/risk/gate.ts';
 import { LEASE_MS } from '../../../lib/risk/latch.ts';
 import type { FlagStore } from '../../../lib/risk/ports.ts';
 import { createMemoryObjectStore } from '../models/memory-object-store.ts';
+import { ensembleOf, memberOf } from '../models/sample-ensemble.ts';
 import { ScriptedExchange } from './scripted-exchange.ts';
 
 export const ENSEMBLE_ID = 'e20240728_000000';
@@ -34,29 +35,14 @@ export const START_MS = Date.UTC(2024, 7, 5, 12, 0, 0);
 export const BAR = START_MS - BAR_MS;
 export const PRICES = { BTCUSDT: 50_000, ETHUSDT: 2_500, SOLUSDT: 140 } as const;
 
-export const ensemble: Ensemble = {
-  schemaVersion: 1,
+export const ensemble = ensembleOf([memberOf('xgboost')], {
   id: ENSEMBLE_ID,
-  featureSetHash: FEATURE_SET_HASH,
   label: { kind: 'triple_barrier', horizonBars: HORIZON_BARS, atrMultiple: 2, minBarrierBps: 30 },
-  members: [
-    {
-      name: 'xgboost',
-      version: 'v20240728_000000',
-      sha256: 'a'.repeat(64),
-      manifestSha256: 'b'.repeat(64),
-      versionId: null,
-      weight: 1,
-    },
-  ],
   costs: { feeBps: 4, slippageBps: 2 },
-  edgeThresholdBps: 10,
   confidence: { scores: [-1, 1], probabilities: [0.2, 0.8], rows: 1000, days: 30 },
   stopAtrMultiple: 1.2,
-  stopAtrTimeframe: '5m',
-  sizingPolicy: null,
   holdBars: HORIZON_BARS,
-};
+});
 
 /** Of all functions, as long as the test does not say otherwise. */
 export const VERSION = 'v1';
@@ -223,6 +209,16 @@ export class TradingWorld {
         ? { ...next, latch }
         : { ...next, latch, trippedAtMs: this.nowMs, causes: [], notified: true, resetRequest: null };
     await this.risk.commit('paper', planBreakerWrite({ previous: breaker, current, lease: undefined }));
+  }
+
+  /** Between the reading of the gate and its write. */
+  tripAtNextWrite(): void {
+    const { commit } = this.risk;
+    this.risk.commit = async (scope, plan) => {
+      this.risk.commit = commit;
+      await this.setLatch('TRIPPED');
+      return commit(scope, plan);
+    };
   }
 
   execute(request = requestOf(), crash?: CrashPlan): Promise<ExecuteReport> {

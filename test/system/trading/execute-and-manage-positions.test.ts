@@ -560,12 +560,7 @@ describe('a gate that is closed', () => {
 
   it('lets nothing through when the latch trips between the reading of the gate and its write', async () => {
     const world = await open();
-    const { commit } = world.risk;
-    world.risk.commit = async (scope, plan) => {
-      world.risk.commit = commit;
-      await world.setLatch('TRIPPED');
-      return commit(scope, plan);
-    };
+    world.tripAtNextWrite();
     const report = await nothingIsEntered(world);
     expect(outcomes(report, 'BTCUSDT')).toEqual(['latch_tripped']);
     expect(outcomes(report, 'ETHUSDT')).toEqual(['mode_off']);
