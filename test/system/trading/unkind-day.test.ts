@@ -1,36 +1,27 @@
 // Some hours of the rehearsed day (scripts/rehearse-unkind-day.ts), with the same figures: what must be true of a day, and that
-// enough happened for it to mean anything. Recorded candles where there are some, else generated ones.
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+// enough happened for it to mean anything. On the recorded candles that every clone has.
+import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { HOUR_MS } from '../../../lib/core/units.ts';
-import { BETA_SYMBOL } from '../../../lib/market/beta.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { REQUEST_BARS } from '../../../lib/market/grid.ts';
-import { generateMarket } from '../../../local/market/generated-market.ts';
-import { loadRecordedMarket, type MarketSource, marketOf } from '../../../local/market/market-source.ts';
+import { loadRecordedMarket } from '../../../local/market/market-source.ts';
 import { problemsOfDay } from '../../../local/rehearsal/judge-day.ts';
 import { runUnkindDay } from '../../../local/rehearsal/unkind-day.ts';
 
-const START_MS = Date.UTC(2024, 7, 21);
+const SAMPLE = resolve(import.meta.dirname, '../../../samples/crash-2024-08-05');
+const START_MS = Date.UTC(2024, 7, 4, 12);
 const HOURS = 3;
-const SYMBOLS = 20;
-const HISTORY_BARS = REQUEST_BARS + 10;
-const folder = join(resolve(process.env.QT_DATA_DIR ?? '../shared/data'), 'binance_spot_2024');
 
-async function openMarket(): Promise<MarketSource> {
-  const fromMs = START_MS - HISTORY_BARS * BAR_MS;
-  const bars = HISTORY_BARS + ((HOURS + 3) * HOUR_MS) / BAR_MS;
-  if (!existsSync(folder)) return generateMarket({ seed: 1, symbols: SYMBOLS, fromMs, bars });
-  const recorded = await loadRecordedMarket({ folder, fromMs, toMs: fromMs + bars * BAR_MS });
+async function openMarket() {
+  const fromMs = START_MS - (REQUEST_BARS + 10) * BAR_MS;
+  const recorded = await loadRecordedMarket({
+    folder: SAMPLE,
+    fromMs,
+    toMs: START_MS + (HOURS + 3) * HOUR_MS,
+  });
   if (!recorded.ok) throw new Error(recorded.error);
-  const { value } = recorded;
-  // Without Bitcoin no beta is known, and nothing is entered.
-  const symbols = [BETA_SYMBOL, ...value.symbols.filter((symbol) => symbol !== BETA_SYMBOL)].slice(
-    0,
-    SYMBOLS,
-  );
-  return marketOf(new Map(symbols.map((symbol) => [symbol, value.candles(symbol)])));
+  return recorded.value;
 }
 
 const market = await openMarket();
