@@ -19,9 +19,9 @@ const REJECTION_CODES = {
   too_many_stops: 'the symbol has as many stops as it may have', // -4045
   not_trading: 'the contract is not trading', // -4108, -4140, …
   overloaded: 'the exchange is overloaded and did not take the order', // -1008
-  rate_limited: 'the request limit leaves no room: nothing was sent, or nothing was taken', // 418, 429, -1003, -1015
+  rate_limited: 'the exchange took nothing: too many requests', // 418, 429, -1003, -1015
   unauthorised: 'the keys are refused', // -2014, -2015
-  expired: 'it was no longer wanted when it was about to leave', // `stillWanted`; never left this process
+  unsent: 'it never left: not wanted any more, its id not looked up, or no room in a request limit',
   other: 'refused for another reason',
 } as const;
 export type RejectionCode = keyof typeof REJECTION_CODES;

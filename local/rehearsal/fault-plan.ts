@@ -3,7 +3,7 @@
 // circuit breaker rightly trips when none is complete for 150 s.
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { MINUTE_MS } from '../../lib/core/units.ts';
-import { type FaultRequest, ODDITIES } from '../exchange/faults.ts';
+import { type FaultRequest, ODDITIES, type Oddity } from '../exchange/faults.ts';
 import type { Job } from '../run/schedule.ts';
 
 /** In [0, 1), by the seed. */
@@ -36,6 +36,8 @@ const MARKET_ROUTES = [
   read('/fapi/v1/ticker/price'),
   read('/fapi/v1/time'),
 ] as const;
+const MONEY: ReadonlySet<string> = new Set(['/fapi/v1/userTrades', '/fapi/v1/income']);
+const UNREADABLE: ReadonlySet<Oddity> = new Set(['null_quantity', 'null_row']);
 const ORDER_ROUTES: readonly Route[] = [
   { method: 'POST', path: '/fapi/v1/order' },
   { method: 'POST', path: '/fapi/v1/algoOrder' },
@@ -103,10 +105,12 @@ export class FaultPlan {
       if (draw() < share) faults.push(fault());
     };
     const route = () => oneOf(draw, routes);
-    sometimes(0.3, () => ({
-      ...{ kind: 'odd_row', ...route(), how: oneOf(draw, ODDITIES), count: 1 },
-      place: oneOf(draw, ['replace', 'insert'] as const),
-    }));
+    sometimes(0.3, () => {
+      const odd = { kind: 'odd_row', ...route(), how: oneOf(draw, ODDITIES), count: 1 } as const;
+      const place = oneOf(draw, ['replace', 'insert'] as const);
+      // What it says of money that has moved is not false: it cannot be read, or is of others.
+      return { ...odd, place: MONEY.has(odd.path) && !UNREADABLE.has(odd.how) ? 'insert' : place };
+    });
     sometimes(0.25, () => ({ kind: 'late', ...route(), seconds: 2 + Math.floor(draw() * 20), count: 2 }));
     sometimes(0.1, () => ({ kind: 'server_error', ...route(), count: 1 }));
     sometimes(0.1, () => ({ kind: 'reset', ...route(), count: 1 }));

@@ -144,7 +144,7 @@ describe('what becomes of an order that is sent', () => {
   it('is not sent by a process that was held up for longer than sending may take', async () => {
     const held = await prepare();
     held.world.nowMs += SEND_MS_MAX + 1;
-    expect(await held.send()).toMatchObject({ outcome: 'too_late', message: 'too late to be sent' });
+    expect(await held.send()).toMatchObject({ outcome: 'unsent', message: 'too late to be sent' });
     expect(held.asked).toEqual([]);
     expect(await held.stored()).toMatchObject({
       state: { status: 'cancelled' },
@@ -161,16 +161,16 @@ describe('what becomes of an order that is sent', () => {
     const { context, record } = await prepare({
       submit: async (_approved, options) => {
         given.push(options?.stillWanted?.());
-        return { outcome: 'rejected', code: 'expired', message: 'not wanted' };
+        return { outcome: 'rejected', code: 'unsent', message: 'not wanted' };
       },
     });
     const sent = await sendOrder(context, approveReduction(exit), record, { stillWanted: () => false });
     expect(given).toEqual([false]);
-    expect(sent).toMatchObject({ outcome: 'too_late', message: 'not wanted' });
+    expect(sent).toMatchObject({ outcome: 'unsent', message: 'not wanted' });
   });
 
   it.each<[RejectionCode, string, readonly string[]]>([
-    ['expired', 'cancelled', []],
+    ['unsent', 'cancelled', []],
     ['other', 'rejected', ['qt-exit']],
     ['insufficient_margin', 'rejected', ['qt-exit']],
     ['filters', 'rejected', []],
@@ -181,8 +181,8 @@ describe('what becomes of an order that is sent', () => {
     });
     const sent = await send();
     expect(sent).toMatchObject(
-      code === 'expired'
-        ? { outcome: 'too_late', message: 'refused' }
+      code === 'unsent'
+        ? { outcome: 'unsent', message: 'refused' }
         : { outcome: 'rejected', code, message: 'refused' },
     );
     expect(await stored()).toMatchObject({ state: { status }, note: 'refused' });

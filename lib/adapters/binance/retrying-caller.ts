@@ -70,7 +70,8 @@ export class RetryingCaller<Exchange> {
     const deadlineAtMs = startedAtMs + this.#deadlineMs;
     for (let attempt = 1; ; attempt++) {
       const held = await this.#waitForBudget(weight, deadlineAtMs);
-      if (held !== undefined) return failure(held);
+      if (held !== undefined)
+        return failure(new ExchangeFault(held.code, held.message, { isUnsent: attempt === 1 }));
       const outcome = await settle(() => ask(exchange));
       if (outcome.ok) return outcome;
       const fault = outcome.error;

@@ -28,7 +28,7 @@ import { fillsOf, incomeOf, listingOf, openOf, reportOf } from './paper-reports.
 
 const FILTERS_AGE_MS_MAX = HOUR_MS;
 
-const EXPIRED = 'expired';
+const UNSENT = 'unsent';
 const REJECTION_CODE: Readonly<Record<PaperRejection, RejectionCode>> = {
   unknown_symbol: 'not_trading',
   price_unknown: 'other',
@@ -121,17 +121,17 @@ async function submit(
   const { market, costs, clock } = paper.options;
   try {
     const priced = await market.prices([order.symbol]);
-    if (!priced.ok) return rejected('other', `no price: ${priced.error.message}`);
+    if (!priced.ok) return rejected(UNSENT, `no price: ${priced.error.message}`);
     const known = await paper.filters();
-    if (!known.ok) return rejected('other', `no filters: ${known.error.message}`);
-    const placed = await paper.account.update<PaperRejection | typeof EXPIRED>(
+    if (!known.ok) return rejected(UNSENT, `no filters: ${known.error.message}`);
+    const placed = await paper.account.update<PaperRejection | typeof UNSENT>(
       async (current) => {
         if ((await paper.account.endedOrder(order.clientOrderId)) !== undefined) return success(current);
         const price = priced.value.get(order.symbol);
         const filters = known.value.get(order.symbol);
         return placeOrder(current, order, { price, filters, costs, nowMs: clock.nowMs() });
       },
-      () => (stillWanted?.() === false ? EXPIRED : undefined),
+      () => (stillWanted?.() === false ? UNSENT : undefined),
     );
     if (!placed.ok) return refusalOf(placed.error);
     const taken =
@@ -144,9 +144,9 @@ async function submit(
   }
 }
 
-function refusalOf(error: PaperRejection | typeof EXPIRED | BrokerError): Submission {
-  if (error === EXPIRED) return rejected(EXPIRED, 'no longer wanted when it was about to leave: not sent');
-  if (typeof error !== 'string') return rejected('other', error.message);
+function refusalOf(error: PaperRejection | typeof UNSENT | BrokerError): Submission {
+  if (error === UNSENT) return rejected(UNSENT, 'no longer wanted when it was about to leave: not sent');
+  if (typeof error !== 'string') return rejected(UNSENT, error.message);
   return rejected(REJECTION_CODE[error], `${error}: ${PAPER_REJECTIONS[error]}`);
 }
 

@@ -12,7 +12,7 @@ const MODES: readonly ExecuteReport['mode'][] = ['OFF', 'PAPER', 'LIVE'];
 const PROBLEMS: ReadonlySet<DecisionOutcome> = new Set([
   'entry_rejected',
   'entry_unknown',
-  'entry_too_late',
+  'entry_unsent',
   'exit_rejected',
   'exit_unknown',
   'exchange_unavailable',

@@ -230,7 +230,7 @@ async function send(
     case 'already_submitted':
       return outcome('duplicate');
     case 'rejected':
-    case 'too_late': {
+    case 'unsent': {
       await context.risk.commit(context.broker.scope, planRelease(order));
       return outcome(`entry_${sent.outcome}`, sent.message);
     }

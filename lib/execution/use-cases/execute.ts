@@ -235,8 +235,8 @@ async function leave(
     case 'rejected':
     case 'unknown':
       return decided(signal, [`exit_${exit.outcome}`], exit.message);
-    case 'too_late':
-      return decided(signal, ['exit_unknown'], exit.message);
+    case 'unsent':
+      return decided(signal, ['exit_unsent'], exit.message);
     case 'already_submitted':
     case 'conflict':
     case 'paused':

@@ -143,7 +143,7 @@ export interface UnknownOrder {
 /** `already_submitted`: another process has written this very order down. Its record is then theirs, and the position manager's. */
 export type Sent =
   | {
-      readonly outcome: 'acknowledged' | 'too_late';
+      readonly outcome: 'acknowledged' | 'unsent';
       readonly record: OrderRecord;
       readonly message: string;
     }
@@ -168,12 +168,12 @@ export async function sendOrder(
   if (written === 'conflict') return { outcome: 'already_submitted' };
   if (clock.nowMs() - record.createdAtMs > SEND_MS_MAX) {
     const late = await ended(context, record, { event: { kind: 'cancelled' }, note: 'too late to be sent' });
-    return { outcome: 'too_late', record: late, message: late.note };
+    return { outcome: 'unsent', record: late, message: late.note };
   }
   const submission = await broker.submit(approved, options);
-  if (submission.outcome === 'rejected' && submission.code === 'expired') {
-    const late = await ended(context, record, { event: { kind: 'cancelled' }, note: submission.message });
-    return { outcome: 'too_late', record: late, message: submission.message };
+  if (submission.outcome === 'rejected' && submission.code === 'unsent') {
+    const unsent = await ended(context, record, { event: { kind: 'cancelled' }, note: submission.message });
+    return { outcome: 'unsent', record: unsent, message: submission.message };
   }
   if (submission.outcome === 'rejected') {
     const { code, message } = submission;

@@ -366,7 +366,7 @@ describe('an order that is about to leave', () => {
   it('does not leave when it is no longer wanted', async () => {
     answer('POST /fapi/v1/order', ownOrder);
     const submission = await broker.submit(await approveEntry('live'), { stillWanted: () => false });
-    expect(submission).toMatchObject({ outcome: 'rejected', code: 'expired' });
+    expect(submission).toMatchObject({ outcome: 'rejected', code: 'unsent' });
     expect(sentTo('POST /fapi/v1/order')).toEqual([]);
   });
 
@@ -387,7 +387,7 @@ describe('an order that is about to leave', () => {
     answer('POST /fapi/v1/order', refusal(-1021));
     let asked = 0;
     const submission = await broker.submit(await approveEntry('live'), { stillWanted: () => ++asked === 1 });
-    expect(submission).toMatchObject({ outcome: 'rejected', code: 'expired' });
+    expect(submission).toMatchObject({ outcome: 'rejected', code: 'unsent' });
     expect(sentTo('POST /fapi/v1/order')).toHaveLength(1);
   });
 

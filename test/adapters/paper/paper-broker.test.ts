@@ -164,7 +164,10 @@ describe('when something fails', () => {
     await broker.submit(stopOrder());
     down = true;
     nowMs += 3 * BAR_MS;
-    expect(await broker.submit(approveReduce('paper'))).toMatchObject({ outcome: 'rejected' });
+    expect(await broker.submit(approveReduce('paper'))).toMatchObject({
+      outcome: 'rejected',
+      code: 'unsent',
+    });
     expect(await broker.positions()).toMatchObject({ ok: false, error: { code: 'unavailable' } });
     expect(await broker.find(stop('qt-stop-1'))).toMatchObject({ ok: false });
     down = false;

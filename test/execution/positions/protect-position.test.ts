@@ -123,6 +123,18 @@ describe('a stop', () => {
     expect(await notes()).toContain('exit: unprotected');
   });
 
+  it('that never left is refused by nobody: it too is left to the next run at first', async () => {
+    const { answer, secure, notes, exchange } = await hold();
+    answer((order) => (isStop(order) ? 'unsent' : 'fill'));
+    expect(await secure()).toEqual(['stop_unsent']);
+    expect(exchange.held.size).toBe(1);
+    expect(await secure({ replace: true, closeIfUnsure: true })).toEqual([
+      'stop_unsent',
+      'exit_acknowledged',
+    ]);
+    expect(await notes()).toContain('exit: unprotected');
+  });
+
   it('of which a conflict tells is never a reason to close', async () => {
     const { context, entry, position, secure, exchange } = await hold();
     await secure();

@@ -32,6 +32,11 @@ const market = generateMarket({
   fromMs: nowBarMs - (REQUEST_BARS + 20) * BAR_MS,
   bars: REQUEST_BARS + 300,
 });
+// The price stands still from now on: no stop is hit, however long the test takes.
+for (const symbol of market.symbols) {
+  const { open, high, low, close } = market.candles(symbol);
+  for (const column of [open, high, low, close]) column.fill(close[REQUEST_BARS + 19]!, REQUEST_BARS + 20);
+}
 /** Real time, but for the first bar. */
 let clockOffsetMs = 0;
 const clock = { nowMs: () => Date.now() + clockOffsetMs, waitUntil: async () => undefined };

@@ -22,6 +22,8 @@ export type Answer =
   | 'timeout'
   /** Never arrives, and no answer comes. */
   | 'lost'
+  /** Never leaves, and that is known. */
+  | 'unsent'
   | 'reject'
   /** Refused by a filter that has changed. */
   | 'filters';
@@ -123,8 +125,10 @@ export class ScriptedExchange {
     submit: async (approved, { stillWanted } = {}) => {
       RiskApproved.verify(approved);
       const { order } = approved;
-      if (stillWanted?.() === false) return { outcome: 'rejected', code: 'expired', message: 'not sent' };
+      if (stillWanted?.() === false) return { outcome: 'rejected', code: 'unsent', message: 'not sent' };
       const answer = this.isDown ? 'lost' : this.answer(order);
+      if (answer === 'unsent')
+        return { outcome: 'rejected', code: 'unsent', message: 'no room in the request limit' };
       if (!this.isDown) this.sent.push(order);
       if (answer === 'lost') return { outcome: 'unknown', message: 'no answer' };
       if (answer === 'filters')

@@ -304,7 +304,7 @@ describe('an exchange that misbehaves', () => {
       if (key.startsWith(keyOf(ORDERS, ''))) world.nowMs += 11_000;
       return put(scope, key, value, condition);
     };
-    expect(outcomes(await world.execute(), 'BTCUSDT')).toEqual(['entry_too_late']);
+    expect(outcomes(await world.execute(), 'BTCUSDT')).toEqual(['entry_unsent']);
     expect(world.exchange.sent).toEqual([]);
     expect((await world.gate()).reserved).toEqual({});
   });

@@ -126,6 +126,7 @@ describe('an order whose answer is lost', () => {
       simulated.faults.inject({ kind, path: '/fapi/v1/order', method: 'GET' });
       expect(await enter()).toMatchObject({
         outcome: 'rejected',
+        code: 'unsent',
         message: expect.stringContaining('not sent'),
       });
       expect(await broker.find(market('qt-entry-1'))).toMatchObject({ ok: false });
@@ -162,7 +163,7 @@ describe('an order whose answer is lost', () => {
     await enter();
     simulated.faults.inject({ kind: 'server_error', path: '/fapi/v1/order', method: 'GET' });
     const second = await broker.submit(await approveEntry('live', { clientOrderId: 'qt-entry-2' }));
-    expect(second).toMatchObject({ outcome: 'rejected', message: expect.stringContaining('not sent') });
+    expect(second).toMatchObject({ code: 'unsent', message: expect.stringContaining('not sent') });
     expect(await held()).toBe(0.01);
     expect(await broker.submit(approveReduce('live'))).toMatchObject({ outcome: 'acknowledged' });
     expect(await held()).toBe(0);
@@ -190,8 +191,9 @@ describe('an order that the exchange refuses', () => {
 
   it('429 is a rejection: nothing was done, and nothing else leaves until the exchange is ready', async () => {
     simulated.faults.inject({ kind: 'rate_limited', retryAfterSeconds: 3_600, ...ORDER, count: 1 });
-    expect(await enter()).toMatchObject({ outcome: 'rejected' });
+    expect(await enter()).toMatchObject({ outcome: 'rejected', code: 'rate_limited' });
     expect(await broker.positions()).toMatchObject({ ok: false, error: { code: 'rate_limited' } });
+    expect(await broker.submit(approveReduce('live'))).toMatchObject({ outcome: 'rejected', code: 'unsent' });
   });
 
   it('a rejected stop says so, and leaves the position for others to act on', async () => {

@@ -131,6 +131,24 @@ describe('live trading', () => {
   });
 });
 
+it('does not trip for orders that never left, which the exchange has not refused', async () => {
+  await open();
+  const decide = () => world.decide({ BTCUSDT: 'BUY', ETHUSDT: 'BUY', SOLUSDT: 'SELL' });
+  world.exchange.faults.inject({ kind: 'server_error', ...ORDER, method: 'GET' });
+  await decide();
+  const report = await world.execute();
+  expect(report.decisions.map((decision) => decision.outcomes)).toEqual(
+    Array.from({ length: 3 }, () => ['entry_unsent']),
+  );
+  world.exchange.faults.clear();
+  await world.minutes(5);
+  expect(await world.latch()).toBe('ARMED');
+  await world.expectSettled();
+  await decide();
+  await world.execute();
+  expect(Object.keys(await world.held()).sort()).toEqual(['BTCUSDT', 'ETHUSDT', 'SOLUSDT']);
+});
+
 describe('an answer that is lost', () => {
   const lost: readonly (readonly [string, FaultRequest, boolean])[] = [
     ['the entry’s, by a timeout', { kind: 'accept_then', how: 'timeout', ...ORDER, count: 1 }, true],

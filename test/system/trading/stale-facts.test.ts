@@ -80,7 +80,7 @@ describe('an approval', () => {
       };
       return written;
     };
-    expect(outcomes(await world.execute(), 'BTCUSDT')).toEqual(['entry_too_late']);
+    expect(outcomes(await world.execute(), 'BTCUSDT')).toEqual(['entry_unsent']);
     expect(world.exchange.sent).toEqual([]);
     expect(await reservedIn(world)).toEqual([]);
   });

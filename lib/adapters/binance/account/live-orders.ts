@@ -22,7 +22,6 @@ import {
 } from './binance-orders.ts';
 import {
   lookupOf,
-  rejected,
   requestOf,
   saysNoSuchContract,
   saysNotFound,
@@ -59,7 +58,8 @@ export class LiveOrders {
     if (known.ok && known.value !== undefined) return { outcome: 'acknowledged', report: known.value };
     // An entry is not worth a doubt; a reduction cannot add exposure, and is.
     if (!known.ok && order.kind === 'entry') {
-      return rejected(known.error, 'not sent, because its id could not be looked up: ');
+      const message = `not sent, because its id could not be looked up: ${known.error.message}`;
+      return { outcome: 'rejected', code: 'unsent', message };
     }
     this.#remember(order.clientOrderId);
     const accepted = (body: unknown) => {

@@ -104,14 +104,15 @@ export function submissionOf(fault: ExchangeFault): Submission {
   return isRefused && fault.code !== 'invalid_response' ? rejected(fault) : { outcome: 'unknown', message };
 }
 
-export const rejected = (fault: ExchangeFault, prefix = ''): Submission => ({
+const rejected = (fault: ExchangeFault): Submission => ({
   outcome: 'rejected',
   code: rejectionCodeOf(fault),
-  message: prefix + fault.message,
+  message: fault.message,
 });
 
 function rejectionCodeOf({ isUnsent, code, refusalCode = 0 }: ExchangeFault): RejectionCode {
+  if (isUnsent) return 'unsent';
   if (code === 'unauthorised') return 'unauthorised';
   if (code === 'rate_limited' || code === 'banned') return 'rate_limited';
-  return isUnsent ? 'expired' : (REJECTION_OF_REFUSAL[refusalCode] ?? 'other');
+  return REJECTION_OF_REFUSAL[refusalCode] ?? 'other';
 }

@@ -198,8 +198,8 @@ export async function protect(
 ): Promise<readonly string[]> {
   const stop = await placeStop(context, position, options);
   const refused = stop.outcome === 'rejected' && options.closeIfRefused !== false;
-  if (!refused && !(stop.outcome === 'unknown' && options.closeIfUnsure === true))
-    return [`stop_${stop.outcome}`];
+  const isUnsure = stop.outcome === 'unknown' || stop.outcome === 'unsent';
+  if (!refused && !(isUnsure && options.closeIfUnsure === true)) return [`stop_${stop.outcome}`];
   const { risk, broker } = context;
   const current = await executionRecords(risk).positions.get(broker.scope, position.value.symbol);
   if (current === undefined) return [`stop_${stop.outcome}`];
