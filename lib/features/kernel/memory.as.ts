@@ -15,9 +15,7 @@ export const TRUNCATED_BARS: i32 = 800;
 export const WEIGHTS: usize = 4096;
 /** 1/k. */
 export const SHARES: usize = WEIGHTS + 16 * <usize>(TRUNCATED_BARS + 1);
-/** Of the older block of a window, what its values from j on come to: 16 bytes each. */
-export const OLDER: usize = SHARES + 16 * <usize>(WINDOW_MAX + 1);
-const COLUMNS: usize = OLDER + 16 * <usize>(TRUNCATED_BARS + 1);
+const COLUMNS: usize = SHARES + 8 * <usize>(WINDOW_MAX + 1);
 /** Loops take two bars at a time, and may go one bar beyond the last. */
 export const COLUMN_BYTES: usize = 8 * <usize>(COLUMN_BARS + 1);
 
@@ -77,4 +75,6 @@ export const CLOSE_SQUARES_20: usize = COLUMNS + 39 * COLUMN_BYTES;
 export const RETURN_SQUARES_24: usize = COLUMNS + 40 * COLUMN_BYTES;
 export const RETURN_SQUARES_96: usize = COLUMNS + 41 * COLUMN_BYTES;
 
-export const ROWS: usize = COLUMNS + 42 * COLUMN_BYTES;
+/** Of the older block of a window, what its values from j on come to: 16 bytes each. */
+export const OLDER: usize = COLUMNS + 42 * COLUMN_BYTES;
+export const ROWS: usize = OLDER + 16 * <usize>(TRUNCATED_BARS + 1);
