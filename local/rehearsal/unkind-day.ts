@@ -185,8 +185,12 @@ class UnkindDay {
   async #report(): Promise<DayReport> {
     const { exchange, system } = this.#parts;
     const { walletMicroUsdt, positions } = exchange.truth()!;
-    const { ledger } = (await system.records.bookedLedger.get('live'))!.value;
+    const ledger = (await system.records.bookedLedger.get('live'))?.value.ledger;
     const costed = positions.map((position) => ({ ...position, entryPrice: Number.NaN }));
+    const differencesAtEnd =
+      ledger === undefined
+        ? ['no ledger was ever opened']
+        : differencesOf(ledger, { walletMicroUsdt, positions: costed });
     return {
       ...(await this.#counts.withRecords(system.records)),
       faults: exchange.faults.counts(),
@@ -197,8 +201,8 @@ class UnkindDay {
       longestUnprotectedMs: this.#watch.longestMs,
       longestUnprotectedExternalMs: this.#watch.longestExternalMs,
       spans: this.#watch.spans,
-      differencesAtEnd: differencesOf(ledger, { walletMicroUsdt, positions: costed }),
-      unexplainedMicroUsdt: ledger.depositMicroUsdt - DEPOSIT_USDT * 1e6,
+      differencesAtEnd,
+      unexplainedMicroUsdt: ledger === undefined ? 0 : ledger.depositMicroUsdt - DEPOSIT_USDT * 1e6,
     };
   }
 }
