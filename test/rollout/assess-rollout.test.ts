@@ -127,6 +127,9 @@ describe('the hourly evaluation', () => {
       market: createRecordedMarket(folder, clock),
     });
     await expect(judged).rejects.toThrow('the bucket is gone');
+    expect(await rolloutRecords(system.risk).parity.latest('paper')).toMatchObject({
+      ...{ symbols: [], values: 0, problems: ['there is no universe that can be read'] },
+    });
     expect(await system.stateNow()).toMatchObject({ level: 'HOUR_6_24' });
   });
 
