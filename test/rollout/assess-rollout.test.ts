@@ -1,3 +1,4 @@
+// The hourly evaluation of the rollout: what it proves, keeps and steps down by, and what a way up has to show.
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createRecordedMarket } from '../../lib/adapters/files/folder-market-data.ts';
@@ -24,7 +25,14 @@ import {
 } from '../../lib/rollout/use-cases/move-rollout.ts';
 import { rolloutRecords } from '../../lib/rollout/use-cases/rollout-records.ts';
 import { generateMarket } from '../../local/market/generated-market.ts';
-import { goodDay, memoryStores, NOW_MS, type PaperDay, record } from '../support/trading/paper-day.ts';
+import {
+  goodDay,
+  memoryStores,
+  NOW_MS,
+  type PaperDay,
+  record,
+  votesOf,
+} from '../support/trading/paper-day.ts';
 
 const market = generateMarket({
   seed: 5,
@@ -119,7 +127,72 @@ describe('the hourly evaluation', () => {
       market: createRecordedMarket(folder, clock),
     });
     await expect(judged).rejects.toThrow('the bucket is gone');
+    expect(await rolloutRecords(system.risk).parity.latest('paper')).toMatchObject({
+      ...{ symbols: [], values: 0, problems: ['there is no universe that can be read'] },
+    });
     expect(await system.stateNow()).toMatchObject({ level: 'HOUR_6_24' });
+  });
+
+  it('steps down although the proof of parity cannot be kept, and fails then', async () => {
+    const system = await open(lossy(), { ...PAPER, level: 'FULL' });
+    const { put } = system.risk;
+    system.risk.put = (...given) =>
+      given[1].startsWith('parity#')
+        ? Promise.reject(new StoreError('the table is busy', { retryable: true }))
+        : put(...given);
+    await expect(system.assess()).rejects.toThrow('the table is busy');
+    expect(await system.stateNow()).toMatchObject({ level: 'HOUR_6_24' });
+    // No decision is kept on evidence that lacks the newest proof.
+    expect(await readDecision(system.risk)).toBeUndefined();
+  });
+
+  it('keeps which criteria are not met, and with a GO that none is', async () => {
+    const day = goodDay();
+    day.trades.splice(0, 5);
+    const system = await open(day);
+    const { decision, stored } = await system.assess();
+    expect(await readDecision(system.risk)).toEqual({
+      ...{ verdict: 'NO_GO', decidedAtMs: NOW_MS, criteria: ['sample'] },
+      ...{ evidenceKey: stored.key, evidenceSha256: stored.sha256 },
+    });
+    expect(decision).toMatchObject({ criteria: ['sample'], breaches: [] });
+    const good = await open();
+    await good.assess();
+    expect((await readDecision(good.risk))?.criteria).toEqual([]);
+  });
+
+  it('judges the last 24 hours, of live trading too once that may have traded', async () => {
+    const windowOf = async (level: RolloutState['level']) => {
+      const system = await open(goodDay(), { ...PAPER, level });
+      const { trades } = rolloutRecords(system.risk);
+      for (const trade of goodDay().trades) await trades.add('live', trade);
+      const { collected } = await system.assess();
+      return [collected.window.hours, collected.evidence.positionsOpened];
+    };
+    expect(await windowOf('PAPER')).toEqual([24, 12]);
+    expect(await windowOf('HOUR_1_6')).toEqual([24, 24]);
+    expect(await windowOf('EVERYTHING' as never)).toEqual([24, 24]);
+  });
+
+  it('steps down by the record that cannot be read, and says so', async () => {
+    const system = await open(goodDay(), { level: 'EVERYTHING' } as never);
+    const { steppedDown, stored, decision } = await system.assess();
+    expect(decision.verdict).toBe('GO');
+    expect(steppedDown?.current.level).toBe('PAPER');
+    const [entry] = await system.audit();
+    expect(entry?.message).toBe(
+      `the rollout record is malformed: step down to begin on paper again (${stored.key})`,
+    );
+  });
+
+  it('names every bound that is broken', async () => {
+    const day = lossy();
+    const votes = votesOf('BUY', 'SELL');
+    day.signals.splice(0, day.signals.length, ...day.signals.map((signal) => ({ ...signal, votes })));
+    const system = await open(day, { ...PAPER, level: 'FULL' });
+    const { stored } = await system.assess();
+    const [entry] = await system.audit();
+    expect(entry?.message).toBe(`agreement, daily_drawdown (${stored.key})`);
   });
 
   it('leaves the stage alone on NO_GO without a breach', async () => {

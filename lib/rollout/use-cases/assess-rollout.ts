@@ -81,7 +81,8 @@ export async function assessRollout(dependencies: AssessDependencies): Promise<R
     () => [],
   );
   const parity = await proveParity(market, { universe, nowMs });
-  await rolloutRecords(risk).parity.add('paper', parity);
+  // A proof that cannot be kept holds up no step down.
+  const [kept] = await Promise.allSettled([rolloutRecords(risk).parity.add('paper', parity)]);
 
   const { report, packed } = await assess(dependencies, { hours: HOURS, nowMs });
   const { decision, stored } = report;
@@ -97,6 +98,7 @@ export async function assessRollout(dependencies: AssessDependencies): Promise<R
           reason: `${why} (${stored.key})`,
           nowMs,
         });
+  if (kept.status === 'rejected') throw kept.reason;
   await storeEvidence(objects, packed);
   await keepDecision(risk, {
     verdict: decision.verdict,

@@ -1,7 +1,9 @@
 // A position that an entry has just opened on the scripted exchange, and what a test asks of it: its stop, its way out, its records.
 import type { EntryOrder, OrderSide } from '../../../lib/execution/order.ts';
 import type { OrderRecord } from '../../../lib/execution/records.ts';
+import { type AccountView, bookAccount } from '../../../lib/execution/use-cases/book-account.ts';
 import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
+import { readAccount } from '../../../lib/execution/use-cases/observe-account.ts';
 import {
   openPosition,
   protect,
@@ -63,8 +65,16 @@ export async function hold({
       .sort();
   const stops = () => exchange.openStops('BTCUSDT').map((stop) => stop.quantity);
   const remove = async () => positions.remove('paper', await current());
+  /** The account as it is now, booked, but for a part. */
+  const view = async (over: Partial<AccountView> = {}): Promise<AccountView> => {
+    const read = await readAccount(context, { thorough: false });
+    if (!read.ok) throw new Error(read.error.message);
+    const booked = await bookAccount(context, read.value);
+    if (!booked.ok) throw new Error(booked.error.message);
+    return { ...booked.value, ...over };
+  };
   return {
     ...{ world, exchange, context, entry, orders, positions, position, current, secure, leave },
-    ...{ answer, sent, notes, stops, remove },
+    ...{ answer, sent, notes, stops, remove, view },
   };
 }
