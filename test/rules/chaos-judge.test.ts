@@ -27,6 +27,7 @@ it.each<[string, readonly Status[], readonly Invariant[]]>([
   ['a gate that has gone after a trip', [tripped, status({ breaker: null, epoch: null })], ['latch', 'mode']],
   ['live trading', [status({ mode: 'LIVE' })], ['mode']],
   ['a lease of an hour', [status({ leaseUntilMs: AT_MS + 3_600_000 })], ['lease']],
+  ['the same, not believed', [status({ leaseUntilMs: AT_MS + 3_600_000, mode: 'OFF' })], []],
   ['a position without a stop for minutes', [status(), status({ ...LATER, ...unprotected })], ['protected']],
   ['the same, and the latch has tripped', [tripped, { ...tripped, ...LATER, ...unprotected } as Status], []],
 ])('%s', (_, seen, violated) => {
