@@ -46,8 +46,6 @@ export interface DayReport extends Counted {
   /** Requests that each kind of fault has befallen. */
   readonly faults: Tally;
   readonly trips: readonly Trip[];
-  /** When no order could arrive: orders then come to nothing, and three of these trip as they are meant to. */
-  readonly ordersOutAtMs: readonly number[];
   readonly acts: readonly ExternalAct[];
   readonly changes: readonly ExternalAct[];
   readonly longestUnprotectedMs: number;

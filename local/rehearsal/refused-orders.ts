@@ -12,8 +12,10 @@ import type { RehearsedSystem } from './rehearsed-system.ts';
 
 /** What the rehearsal has done that an order can be refused for. */
 export interface RefusalCauses {
-  /** When the plan had an order refused. */
+  /** Runs in which the plan had an order refused. */
   readonly plannedAtMs: readonly number[];
+  /** Runs in which no order could arrive. */
+  readonly ordersOutAtMs: readonly number[];
   /** Of filters, among others. */
   readonly changes: readonly ExternalAct[];
   readonly contract: (symbol: string) => Pick<Contract, 'stepSize' | 'tickSize'> | undefined;
@@ -32,14 +34,19 @@ export async function unexplainedRefusals(
   const counted = allValues(await rejections.since('live', fromMs));
   const lines = counted.map(async ({ clientOrderId, atMs }) => {
     const order = (await orders.get('live', clientOrderId))?.value;
-    if (order !== undefined && (isPlanned(order, atMs, causes) || isOffNewGrid(order, causes))) return [];
+    const isExplained =
+      order !== undefined &&
+      (isOfRun(order.createdAtMs, causes.ordersOutAtMs) ||
+        (isPlannedRefusal(order.note) && isOfRun(atMs, causes.plannedAtMs)) ||
+        isOffNewGrid(order, causes));
+    if (isExplained) return [];
     return [`${order?.symbol} ${order?.leg} ${clientOrderId}: ${order?.note}`];
   });
   return (await Promise.all(lines)).flat();
 }
 
-const isPlanned = ({ note }: OrderRecord, atMs: number, { plannedAtMs }: RefusalCauses): boolean =>
-  isPlannedRefusal(note) && plannedAtMs.some((ms) => atMs >= ms && atMs - ms <= RUN_MS_MAX);
+const isOfRun = (atMs: number, runsAtMs: readonly number[]): boolean =>
+  runsAtMs.some((ms) => atMs >= ms && atMs - ms <= RUN_MS_MAX);
 
 /** The contract's filters were changed before it was sent, and do not take it: its answer was lost, or filters would be no refusal. */
 function isOffNewGrid(order: OrderRecord, { changes, contract }: RefusalCauses): boolean {

@@ -67,7 +67,7 @@ class UnkindDay {
   readonly #watch = new ProtectionWatch();
   readonly #counts = new DayCounts();
   readonly #trips: Trip[] = [];
-  /** Minutes in which no order could arrive. */
+  /** Runs in which no order could arrive. */
   readonly #ordersOutAtMs: number[] = [];
   /** Runs in which the plan had an order refused. */
   readonly #refusalsAtMs: number[] = [];
@@ -166,6 +166,7 @@ class UnkindDay {
       const causes = breaker.causes.map(({ code, message }) => `${code}: ${message}`);
       const unexplained = await unexplainedRefusals(system.records, clock.nowMs(), {
         plannedAtMs: this.#refusalsAtMs,
+        ordersOutAtMs: this.#ordersOutAtMs,
         changes: this.#others.changes,
         contract: (symbol) => exchange.contract(symbol),
       });
@@ -208,7 +209,6 @@ class UnkindDay {
       ...(await this.#counts.withRecords(system.records)),
       faults: exchange.faults.counts(),
       trips: this.#trips,
-      ordersOutAtMs: this.#ordersOutAtMs,
       acts: this.#others.acts,
       changes: this.#others.changes,
       longestUnprotectedMs: this.#watch.longestMs,
