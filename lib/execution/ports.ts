@@ -121,7 +121,7 @@ export interface Broker {
   /**
    * Market entry, market exit, or stop (a reduction with a stop price; quantity null: close-position). Verifies the approval.
    * @param options.stillWanted asked synchronously, immediately before the order leaves and again before it is sent anew after a
-   * refusal because of its time; false: it does not leave (`rejected`, `expired`)
+   * refusal because of its time; false: it does not leave (`rejected`, `unsent`)
    */
   submit(
     order: RiskApproved<EntryOrder | ReduceOrder>,

@@ -1,22 +1,14 @@
-// The one implementation of the features: training, backtest, serving and the parity check all call this function.
+// The one implementation of the features: training, backtest, serving and the parity check all call this function. What it
+// computes is in kernel/*.as.ts, compiled to WebAssembly.
 import { invariant } from '../core/invariant.ts';
 import { BAR_MS } from '../market/candle.ts';
-import { type CandleSeries, sliceSeries } from '../market/candle-series.ts';
+import type { CandleSeries } from '../market/candle-series.ts';
+import { ROW_WINDOW_BARS } from '../market/grid.ts';
 import { FEATURE_COUNT } from './feature-set.ts';
-import { microstructureGroup } from './microstructure.ts';
-import { momentumGroup } from './momentum.ts';
-import { patternGroup } from './pattern.ts';
-import { priceGroup } from './price.ts';
-import { COLUMN_BARS, releaseColumns } from './scratch-columns.ts';
-import { FIRST_ROW, prepareBars } from './shared-columns.ts';
-import { trendGroup } from './trend.ts';
-import { volatilityGroup } from './volatility.ts';
-import { volumeGroup } from './volume.ts';
+import { type FeatureKernel, openKernel } from './kernel/open-kernel.ts';
 
-/** Rows computed at a time. */
-const ROWS_AT_A_TIME = COLUMN_BARS - FIRST_ROW;
-/** Rows that stay in the processor's first cache while each group writes its part of them. */
-const ROWS_WRITTEN_AT_A_TIME = 96;
+/** First bar that has a row. */
+const FIRST_ROW = ROW_WINDOW_BARS - 1;
 
 /**
  * Features of the bars `from` (inclusive, ≥ 879) to `to` (exclusive) of a complete grid: float32, row-major
@@ -34,34 +26,29 @@ export function computeFeatures(
     grid.openTimeMs[to - 1]! - grid.openTimeMs[from - FIRST_ROW]! === (to - 1 - from + FIRST_ROW) * BAR_MS,
     'features need a grid without gaps',
   );
+  const kernel = openKernel();
   const rows = new Float32Array((to - from) * FEATURE_COUNT);
-  for (let start = from; start < to; start += ROWS_AT_A_TIME) {
-    const end = Math.min(start + ROWS_AT_A_TIME, to);
-    const part = rows.subarray((start - from) * FEATURE_COUNT, (end - from) * FEATURE_COUNT);
-    writeRows(sliceSeries(grid, start - FIRST_ROW, end), part);
+  const rowsAtATime = kernel.columnBars - FIRST_ROW;
+  for (let start = from; start < to; start += rowsAtATime) {
+    const end = Math.min(start + rowsAtATime, to);
+    computePart(kernel, grid, { from: start - FIRST_ROW, to: end });
+    const part = kernel.rows.subarray(0, (end - start) * FEATURE_COUNT);
+    rows.set(part, (start - from) * FEATURE_COUNT);
   }
   return rows;
 }
 
-/** Writes the row of every bar that has 879 bars before it. */
-function writeRows(series: CandleSeries, rows: Float32Array): void {
-  releaseColumns();
-  const bars = prepareBars(series);
-  const price = priceGroup(bars);
-  const momentum = momentumGroup(bars);
-  const trend = trendGroup(bars);
-  const volatility = volatilityGroup(bars);
-  const volume = volumeGroup(bars);
-  const pattern = patternGroup(bars);
-  const microstructure = microstructureGroup(bars);
-  for (let from = FIRST_ROW; from < bars.length; from += ROWS_WRITTEN_AT_A_TIME) {
-    const to = Math.min(from + ROWS_WRITTEN_AT_A_TIME, bars.length);
-    price(rows, from, to);
-    momentum(rows, from, to);
-    trend(rows, from, to);
-    volatility(rows, from, to);
-    volume(rows, from, to);
-    pattern(rows, from, to);
-    microstructure(rows, from, to);
-  }
+/** The rows of every bar of a part that has 879 bars of it before. */
+function computePart(
+  { candles, computeRows }: FeatureKernel,
+  grid: CandleSeries,
+  { from, to }: { from: number; to: number },
+): void {
+  const [open, high, low, close, volume] = candles;
+  open.set(grid.open.subarray(from, to));
+  high.set(grid.high.subarray(from, to));
+  low.set(grid.low.subarray(from, to));
+  close.set(grid.close.subarray(from, to));
+  volume.set(grid.volume.subarray(from, to));
+  computeRows(to - from, grid.openTimeMs[from]! / BAR_MS);
 }

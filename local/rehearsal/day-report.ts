@@ -14,6 +14,8 @@ export interface Trip {
   /** One line each. */
   readonly causes: readonly string[];
   readonly differences: readonly string[];
+  /** One line for each refused order that it counted and that was not the rehearsal's own doing. */
+  readonly unexplainedRefusals: readonly string[];
 }
 
 interface Counted {

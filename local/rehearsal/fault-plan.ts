@@ -30,11 +30,13 @@ const ACCOUNT_ROUTES = [
   read('/fapi/v1/order'),
   read('/fapi/v1/algoOrder'),
 ] as const;
+/** However late it comes, it is never that of before the question. */
+const TIME = '/fapi/v1/time';
 const MARKET_ROUTES = [
   read('/fapi/v1/klines'),
   read('/fapi/v1/exchangeInfo'),
   read('/fapi/v1/ticker/price'),
-  read('/fapi/v1/time'),
+  read(TIME),
 ] as const;
 const MONEY: ReadonlySet<string> = new Set(['/fapi/v1/userTrades', '/fapi/v1/income']);
 const UNREADABLE: ReadonlySet<Oddity> = new Set(['null_quantity', 'null_row']);
@@ -51,6 +53,10 @@ const REFUSALS = [
   { code: -2019, msg: 'Margin is insufficient.' },
   { code: -4131, msg: "The counterparty's best price does not meet the PERCENT_PRICE filter limit." },
 ] as const;
+
+/** As an order's record tells them: the refusals above, and -1008. */
+export const isPlannedRefusal = (note: string): boolean =>
+  note.includes('"code":-1008,') || REFUSALS.some(({ code }) => note.includes(`refused: ${code} `));
 
 interface Outage {
   readonly routes: readonly Route[];
@@ -111,7 +117,13 @@ export class FaultPlan {
       // What it says of money that has moved is not false: it cannot be read, or is of others.
       return { ...odd, place: MONEY.has(odd.path) && !UNREADABLE.has(odd.how) ? 'insert' : place };
     });
-    sometimes(0.25, () => ({ kind: 'late', ...route(), seconds: 2 + Math.floor(draw() * 20), count: 2 }));
+    sometimes(0.25, () => {
+      const late = oneOf(
+        draw,
+        routes.filter(({ path }) => path !== TIME),
+      );
+      return { kind: 'late', ...late, seconds: 2 + Math.floor(draw() * 20), count: 2 };
+    });
     sometimes(0.1, () => ({ kind: 'server_error', ...route(), count: 1 }));
     sometimes(0.1, () => ({ kind: 'reset', ...route(), count: 1 }));
     sometimes(0.05, () => ({ kind: 'html', ...route(), count: 1 }));

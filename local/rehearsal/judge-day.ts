@@ -8,13 +8,16 @@ const UNPROTECTED_MS_MAX = MINUTE_MS;
 const REJECTIONS_MS = 15 * MINUTE_MS;
 const EXPLAINED: readonly string[] = ['reconciliation', 'unprotected_position'];
 
+const isOfOrders = (cause: string): boolean => cause.startsWith('order_rejections');
+
 /** One line for each thing that does not hold; empty for a day as it must be. */
 export function problemsOfDay(report: DayReport): readonly string[] {
   const { trips, acts, longestUnprotectedMs, differencesAtEnd, unexplainedMicroUsdt } = report;
   /** The breaker counts orders that came to nothing over a quarter of an hour. */
-  const isOutage = ({ atMs, causes }: Trip): boolean =>
-    causes.every((cause) => cause.startsWith('order_rejections')) &&
-    report.ordersOutAtMs.some((outMs) => atMs >= outMs && atMs - outMs <= REJECTIONS_MS);
+  const isOutage = ({ atMs, causes, unexplainedRefusals }: Trip): boolean =>
+    causes.every(isOfOrders) &&
+    (unexplainedRefusals.length === 0 ||
+      report.ordersOutAtMs.some((outMs) => atMs >= outMs && atMs - outMs <= REJECTIONS_MS));
   const isExplained = ({ atMs, causes }: Trip): boolean =>
     acts.some((act) => atMs >= act.atMs && atMs - act.atMs <= EXPLAINS_MS) &&
     causes.every((cause) => EXPLAINED.includes(cause.split(':')[0]!));
@@ -24,7 +27,10 @@ export function problemsOfDay(report: DayReport): readonly string[] {
   return [
     ...trips
       .filter((trip) => !isExplained(trip) && !isOutage(trip))
-      .map(({ atMs, causes }) => `${at(atMs)}: a trip that no act explains: ${causes.join('; ')}`),
+      .map(({ atMs, causes, unexplainedRefusals }) => {
+        const refusals = causes.some(isOfOrders) ? unexplainedRefusals : [];
+        return [`${at(atMs)}: a trip that no act explains: ${causes.join('; ')}`, ...refusals].join('; ');
+      }),
     ...acts
       .filter((act) => !isTold(act))
       .map(({ atMs, what, symbol }) => `${at(atMs)}: ${symbol} ${what}, and nothing tripped`),

@@ -2,6 +2,7 @@
 // over ccxt, the starter models, and stores in memory that keep the contract of the AWS ones. Only the exchange is simulated.
 import { createLiveBroker } from '../../lib/adapters/binance/account/live-broker.ts';
 import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
+import { RequestBudget } from '../../lib/adapters/binance/request-budget.ts';
 import { createFolderObjectStore } from '../../lib/adapters/files/folder-object-store.ts';
 import { createMemoryFlagStore } from '../../lib/adapters/memory/memory-flag-store.ts';
 import { createMemoryRiskStore } from '../../lib/adapters/memory/memory-risk-store.ts';
@@ -68,6 +69,8 @@ export async function openRehearsedSystem({ exchange, clock, symbols, draw }: Re
   const connection = {
     ...{ baseUrl: exchange.url, timeoutMs: TIMEOUT_MS, random: draw },
     ...{ nowMs: clock.nowMs, sleep: clock.sleep },
+    // Not the one of its host: a pause from the day of another rehearsal, whose exchange had the same port, would hold this one.
+    address: new RequestBudget(Number.MAX_SAFE_INTEGER),
   };
   const market = createCcxtMarketData({ ...connection, exchange: 'binanceusdm' });
   const broker = createLiveBroker({ ...connection, credentials: REHEARSAL_KEYS, market });

@@ -11,6 +11,7 @@ import { DayCounts, type DayReport, type Trip } from './day-report.ts';
 import { ExternalPlan } from './external-plan.ts';
 import { FaultPlan, seededDraw } from './fault-plan.ts';
 import { ProtectionWatch } from './protection-watch.ts';
+import { unexplainedRefusals } from './refused-orders.ts';
 import { openRehearsedSystem, REHEARSAL_KEYS, type RehearsedSystem } from './rehearsed-system.ts';
 import { SimulatedClock } from './simulated-clock.ts';
 
@@ -68,6 +69,8 @@ class UnkindDay {
   readonly #trips: Trip[] = [];
   /** Minutes in which no order could arrive. */
   readonly #ordersOutAtMs: number[] = [];
+  /** Runs in which the plan had an order refused. */
+  readonly #refusalsAtMs: number[] = [];
   readonly #quietFromMs: number;
   #isArmed = true;
 
@@ -107,6 +110,8 @@ class UnkindDay {
     const faults = isQuiet ? [] : this.#faults.faultsOf(job, clock.nowMs());
     for (const fault of faults) exchange.faults.inject(fault);
     if (!isQuiet && this.#faults.isOrderRouteOut(clock.nowMs())) this.#ordersOutAtMs.push(clock.nowMs());
+    if (faults.some(({ kind }) => kind === 'reject' || kind === 'overloaded'))
+      this.#refusalsAtMs.push(clock.nowMs());
     if (faults.length > 0) this.#tell(`faults at ${job}: ${JSON.stringify(faults)}`);
     switch (job) {
       case 'infer': {
@@ -154,14 +159,22 @@ class UnkindDay {
 
   /** Notes a trip once; resets it as soon as that is possible. */
   async #followLatch(): Promise<void> {
-    const { system, clock } = this.#parts;
+    const { system, clock, exchange } = this.#parts;
     const breaker = await system.latch();
     if (breaker?.latch !== 'TRIPPED') return;
     if (this.#isArmed) {
       const causes = breaker.causes.map(({ code, message }) => `${code}: ${message}`);
+      const unexplained = await unexplainedRefusals(system.records, clock.nowMs(), {
+        plannedAtMs: this.#refusalsAtMs,
+        changes: this.#others.changes,
+        contract: (symbol) => exchange.contract(symbol),
+      });
       const differences = (await system.records.positionManager.get('live'))?.value.differences ?? [];
       this.#tell(`tripped: ${causes.join('; ')}`);
-      this.#trips.push({ atMs: clock.nowMs(), causes, differences });
+      this.#trips.push({
+        ...{ atMs: clock.nowMs(), causes, differences },
+        unexplainedRefusals: unexplained,
+      });
     }
     this.#isArmed = await system.reset();
     if (this.#isArmed) this.#counts.resets++;
@@ -185,8 +198,12 @@ class UnkindDay {
   async #report(): Promise<DayReport> {
     const { exchange, system } = this.#parts;
     const { walletMicroUsdt, positions } = exchange.truth()!;
-    const { ledger } = (await system.records.bookedLedger.get('live'))!.value;
+    const ledger = (await system.records.bookedLedger.get('live'))?.value.ledger;
     const costed = positions.map((position) => ({ ...position, entryPrice: Number.NaN }));
+    const differencesAtEnd =
+      ledger === undefined
+        ? ['no ledger was ever opened']
+        : differencesOf(ledger, { walletMicroUsdt, positions: costed });
     return {
       ...(await this.#counts.withRecords(system.records)),
       faults: exchange.faults.counts(),
@@ -197,8 +214,8 @@ class UnkindDay {
       longestUnprotectedMs: this.#watch.longestMs,
       longestUnprotectedExternalMs: this.#watch.longestExternalMs,
       spans: this.#watch.spans,
-      differencesAtEnd: differencesOf(ledger, { walletMicroUsdt, positions: costed }),
-      unexplainedMicroUsdt: ledger.depositMicroUsdt - DEPOSIT_USDT * 1e6,
+      differencesAtEnd,
+      unexplainedMicroUsdt: ledger === undefined ? 0 : ledger.depositMicroUsdt - DEPOSIT_USDT * 1e6,
     };
   }
 }

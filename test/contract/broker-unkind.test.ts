@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLiveBroker } from '../../lib/adapters/binance/account/live-broker.ts';
 import { createCcxtMarketData } from '../../lib/adapters/binance/market/ccxt-market-data.ts';
+import { RequestBudget } from '../../lib/adapters/binance/request-budget.ts';
 import type { Broker } from '../../lib/execution/ports.ts';
 import { type SimulatedExchange, startSimulatedExchange } from '../../local/exchange/simulated-exchange.ts';
 import { UNKIND } from '../../local/exchange/unkindness.ts';
@@ -42,6 +43,7 @@ beforeEach(async () => {
   const client = {
     baseUrl: exchange.url,
     weightPerMinute: 1e9,
+    address: new RequestBudget(1e9),
     nowMs: () => nowMs,
     sleep: async (durationMs: number) => {
       nowMs += Math.ceil(durationMs);

@@ -82,6 +82,23 @@ export function describeSignalStoreContract(
       expect((await store.ofBar(FIRST_BAR_MS)).map((signal) => signal.symbol)).toEqual(['AUSDT']);
     });
 
+    it('keeps the record of a run that decided more than one that was made again', async () => {
+      const most = runOf(FIRST_BAR_MS, { symbols: 3, written: 2 });
+      await store.putRun(runOf(FIRST_BAR_MS, { symbols: 3, written: 1 }));
+      await store.putRun(most);
+      for (const [written, alreadyDecided] of [
+        [0, 0],
+        [0, 1],
+        [1, 0],
+      ] as const)
+        await store.putRun(runOf(FIRST_BAR_MS, { symbols: 3, written, alreadyDecided }));
+      expect(await store.lastRuns({ shard: 0, shardCount: 1, count: 5 })).toEqual([most]);
+      expect(await store.runsOfBar(FIRST_BAR_MS)).toEqual([most]);
+      const again = runOf(FIRST_BAR_MS, { symbols: 3, written: 1, alreadyDecided: 1 });
+      await store.putRun(again);
+      expect(await store.runsOfBar(FIRST_BAR_MS)).toEqual([again]);
+    });
+
     it('gives the runs of a bar, by whatever number of shards they were made', async () => {
       const runs = [
         runOf(FIRST_BAR_MS),

@@ -462,9 +462,8 @@ describe('the trades of an order', () => {
     expect(await fillsOf(context, filled(0.01000001))).toMatchObject({
       ok: false,
       error: {
-        code: 'invalid_response',
         message: 'the exchange lists trades of 0.01 of 0.01000001 BTCUSDT only',
-        retryable: true,
+        isLate: true,
       },
     });
   });

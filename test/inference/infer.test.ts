@@ -167,6 +167,19 @@ describe('a run', () => {
     expect(await signals.ofBar(BAR)).toEqual(first.signals);
   });
 
+  it('of a bar that is decided already leaves it decided, though the exchange is out by then', async () => {
+    const outage = async (): Promise<Reading> => failure(errorOf('network'));
+    let isOut = false;
+    const readings = Object.fromEntries(
+      SYMBOLS.map((symbol) => [symbol, async () => (isOut ? outage() : success(whole(series[symbol]!)))]),
+    );
+    const { run, signals } = world({ readings });
+    const first = await run();
+    isOut = true;
+    expect((await run()).run).toMatchObject({ written: 0, alreadyDecided: 0 });
+    expect(await signals.runsOfBar(BAR)).toEqual([first.run]);
+  });
+
   it('names the signals that could not be stored, and keeps the others', async () => {
     const signals = createMemorySignalStore();
     const put = async (signal: Signal) => {

@@ -1,5 +1,6 @@
 // Signals in memory: for commands and backtests that need no server. Same contract as the table on DynamoDB.
 import type { InferRun } from '../../inference/infer-run.ts';
+import { signalsOf } from '../../inference/missed-bars.ts';
 import type { SignalStore } from '../../inference/ports.ts';
 import type { Signal } from '../../inference/signal.ts';
 
@@ -27,7 +28,9 @@ export function createMemorySignalStore(): SignalStore {
       return ofBar.toSorted((a, b) => (a.symbol < b.symbol ? -1 : 1));
     },
     async putRun(run) {
-      runs.set(`${run.shard}/${run.shardCount}@${run.barOpenTimeMs}`, run);
+      const key = `${run.shard}/${run.shardCount}@${run.barOpenTimeMs}`;
+      const before = runs.get(key);
+      if (before === undefined || signalsOf(before) <= signalsOf(run)) runs.set(key, run);
     },
     async runsOfBar(barOpenTimeMs) {
       return allThat(runs, (run) => run.barOpenTimeMs === barOpenTimeMs);

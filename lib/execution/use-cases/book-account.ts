@@ -31,6 +31,8 @@ export interface AccountView extends AccountReading {
   readonly differences: readonly string[];
   /** null: there is none; undefined: not compared, as while an order is in doubt. */
   readonly walletDifference: string | null | undefined;
+  /** An order that filled a moment ago is not booked: its trades are not all listed yet, which is as it should be. */
+  readonly hasLateTrades: boolean;
 }
 
 /**
@@ -57,6 +59,7 @@ export async function bookAccount(
       statement,
       differences: [],
       walletDifference: undefined,
+      hasLateTrades: false,
       faults: [...reading.faults, fault],
     });
   try {
@@ -70,6 +73,7 @@ export async function bookAccount(
       statement,
       anomalies: [...reading.anomalies, ...booked.unexplained],
       faults: [...reading.faults, ...booked.faults],
+      hasLateTrades: booked.hasLateTrades,
     };
     if (statement === undefined)
       return success({
@@ -119,11 +123,15 @@ async function compare(
   return { bookedLedger, differences, walletDifference: walletDifferent };
 }
 
+/** It has filled so lately that positions and trades need not show it yet. */
+const hasJustFilled = ({ filledAtMs }: OrderRecord, nowMs: number): boolean =>
+  filledAtMs !== null && nowMs - filledAtMs < READ_LAG_MS;
+
 /** Symbols of orders of which not everything is known or booked, or that have filled so lately that lists may lag. */
 function symbolsInDoubt({ clock }: ExecutionContext, { orders, found }: AccountReading): ReadonlySet<string> {
   const nowMs = clock.nowMs();
   const inDoubt = [...orders.values()].filter((order) => {
-    if (order.filledAtMs !== null && nowMs - order.filledAtMs < READ_LAG_MS) return true;
+    if (hasJustFilled(order, nowMs)) return true;
     if (isSettled(order)) return false;
     return (
       order.bookedQuantity < order.state.filledQuantity ||
@@ -155,6 +163,7 @@ async function book(
       orders: ReadonlyMap<string, OrderRecord>;
       unexplained: readonly string[];
       faults: string[];
+      hasLateTrades: boolean;
     }
   | undefined
 > {
@@ -162,7 +171,7 @@ async function book(
   const orders = new Map(reading.orders);
   const settled = new Set([...orders.values()].filter(isSettled).map(({ clientOrderId }) => clientOrderId));
   const faults: string[] = [];
-  const withFills = await bookFills(context, {
+  const { bookedLedger: withFills, hasLateTrades } = await bookFills(context, {
     found,
     bookedLedger: forgetOrders(before.value, settled),
     faults,
@@ -186,7 +195,7 @@ async function book(
     );
     if (record !== undefined) orders.set(clientOrderId, record);
   }
-  return { bookedLedger: written, orders, unexplained, faults };
+  return { bookedLedger: written, orders, unexplained, faults, hasLateTrades };
 }
 
 /** Transfers against what operators have declared. */
@@ -201,15 +210,17 @@ async function explain({ risk, broker, clock }: ExecutionContext, bookedLedger: 
 async function bookFills(
   context: ExecutionContext,
   given: { found: AccountReading['found']; bookedLedger: BookedLedger; faults: string[] },
-): Promise<BookedLedger> {
+): Promise<{ bookedLedger: BookedLedger; hasLateTrades: boolean }> {
   let { bookedLedger } = given;
+  let hasLateTrades = false;
   for (const [clientOrderId, { record, report }] of given.found) {
     if (report === undefined) continue;
     const { filledQuantity, averagePrice } = report;
     const { symbol, side } = record;
     const fills = await fillsOf(context, report);
     // An order whose trades are not listed yet is booked whole or not at all.
-    if (!fills.ok) given.faults.push(`${symbol}: order ${clientOrderId}: ${fills.error.message}`);
+    if (!fills.ok && fills.error.isLate && hasJustFilled(record, context.clock.nowMs())) hasLateTrades = true;
+    else if (!fills.ok) given.faults.push(`${symbol}: order ${clientOrderId}: ${fills.error.message}`);
     else {
       const booked = bookOrder(bookedLedger, {
         clientOrderId,
@@ -224,7 +235,7 @@ async function bookFills(
       bookedLedger = withOwnTrades(booked, trades);
     }
   }
-  return bookedLedger;
+  return { bookedLedger, hasLateTrades };
 }
 
 const bookedOf = ({ state, bookedQuantity, bookedFeeMicroUsdt }: OrderRecord) => ({

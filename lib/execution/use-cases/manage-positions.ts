@@ -45,7 +45,8 @@ export interface PositionManagerContext extends ExecutionContext {
 }
 
 /** Rejects only when nothing of the account can be seen at all and no record of it can be left. */
-export async function managePositions(context: PositionManagerContext): Promise<PositionManagerReport> {
+export async function managePositions(given: PositionManagerContext): Promise<PositionManagerReport> {
+  const context = { ...given, cancelledIds: new Set<string>() };
   const work = new Work();
   const before = await work.attempt('record of the runs', () => readRuns(context));
   const first = await observe(() => readAccount(context, { thorough: false }));
@@ -157,9 +158,11 @@ async function finaliseAll(context: ExecutionContext, view: AccountView, work: W
 async function agedOrphanOrders(context: ExecutionContext, view: AccountView) {
   const { risk, broker, clock } = context;
   const orphanOrders = orphanOrdersOf(view).filter(
-    ({ symbol }) =>
+    ({ symbol, clientOrderId }) =>
+      !context.cancelledIds?.has(clientOrderId) &&
       // Which orders a record names that cannot be read is not known.
-      !view.unreadableRecords.has(symbol) && (view.held.has(symbol) || !view.entryIds.has(symbol)),
+      !view.unreadableRecords.has(symbol) &&
+      (view.held.has(symbol) || !view.entryIds.has(symbol)),
   );
   const records = await Promise.all(
     orphanOrders.map(({ clientOrderId }) => executionRecords(risk).orders.get(broker.scope, clientOrderId)),

@@ -55,7 +55,9 @@ export async function reconcileAccount(
   const known = { before, nowMs: context.clock.nowMs() };
   const { confirmed, isWhole, walletDifferentSinceMs } = confirm(first.value, second.value, known);
   // What could not be looked up may be what differs: then the exchange is not trusted over the ledger in this run.
-  const isKnown = first.value.faults.length === 0 && second.value.faults.length === 0;
+  const isKnown = [first.value, second.value].every(
+    ({ faults, hasLateTrades }) => faults.length === 0 && !hasLateTrades,
+  );
   const isTrusted = isKnown && isWhole && confirmed.length > 0;
   const view = isTrusted ? await trustExchange(context, second.value, confirmed) : second.value;
   return success({ view, adoptable, differences: [...confirmed, ...anomalies], walletDifferentSinceMs });

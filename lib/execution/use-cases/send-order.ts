@@ -21,6 +21,8 @@ export interface ExecutionContext {
   readonly clock: Clock;
   /** @default adopt-and-close */
   readonly externalPositions?: ExternalPositions;
+  /** Orders that this run has taken off the exchange, which lists may show for seconds yet. @default they are not remembered */
+  readonly cancelledIds?: Set<string>;
 }
 
 /** How often a record is written anew because someone else wrote it in between. */
@@ -253,18 +255,21 @@ export async function findOrder(
   });
 }
 
-/** The trades of what an order has filled. Fails while the exchange does not list all of them. */
+/**
+ * The trades of what an order has filled. Fails while the exchange does not list all of them: `isLate`, when it has answered, and
+ * lists fewer.
+ */
 export async function fillsOf(
   { broker }: Pick<ExecutionContext, 'broker'>,
   report: OrderReference & { readonly filledQuantity: number },
-): Promise<Result<readonly Fill[], BrokerError>> {
+): Promise<Result<readonly Fill[], { readonly message: string; readonly isLate?: boolean }>> {
   if (report.filledQuantity === 0) return success([]);
   const fills = await broker.fills(report);
   if (!fills.ok) return fills;
   const listed = fills.value.reduce((sum, { quantity }) => sum + quantity, 0);
   if (listed < report.filledQuantity - FILLS_TOLERANCE) {
     const message = `the exchange lists trades of ${listed} of ${report.filledQuantity} ${report.symbol} only`;
-    return failure({ code: 'invalid_response', message, retryable: true });
+    return failure({ message, isLate: true });
   }
   return fills;
 }

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { BinanceAccount } from '../../../lib/adapters/binance/account/binance-account.ts';
 import { createLiveBroker } from '../../../lib/adapters/binance/account/live-broker.ts';
 import { createCcxtMarketData } from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
+import { RequestBudget } from '../../../lib/adapters/binance/request-budget.ts';
 import { createMemoryRiskStore } from '../../../lib/adapters/memory/memory-risk-store.ts';
 import { createMemorySignalStore } from '../../../lib/adapters/memory/memory-signal-store.ts';
 import { createLazyModelRuntime } from '../../../lib/adapters/onnx/lazy-model-runtime.ts';
@@ -152,6 +153,8 @@ export class LiveWorld {
       credentials: LIVE_KEYS,
       timeoutMs: 400,
       weightPerMinute: 1e9,
+      // A new process has a budget of its own, whatever another test's exchange on the same port has asked for.
+      address: new RequestBudget(1e9),
       nowMs: () => this.nowMs + this.#waitedMs,
       sleep: async (durationMs: number) => {
         this.#waitedMs += Math.ceil(durationMs);

@@ -8,6 +8,7 @@ import {
   type LiveBrokerOptions,
 } from '../../../lib/adapters/binance/account/live-broker.ts';
 import { createCcxtMarketData } from '../../../lib/adapters/binance/market/ccxt-market-data.ts';
+import { RequestBudget } from '../../../lib/adapters/binance/request-budget.ts';
 import { HOUR_MS } from '../../../lib/core/units.ts';
 import type { Broker, Submission } from '../../../lib/execution/ports.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
@@ -35,6 +36,7 @@ const ALGO_ORDER = { path: '/fapi/v1/algoOrder', method: 'POST' } as const;
 let simulated: SimulatedExchange;
 let nowMs: number;
 let machineMs: number;
+let address: RequestBudget;
 let broker: Broker;
 
 async function start(modes: Record<string, boolean> = {}): Promise<void> {
@@ -59,6 +61,7 @@ const openBroker = (options: Partial<LiveBrokerOptions> = {}): Broker =>
     market: createCcxtMarketData({ exchange: 'binanceusdm', baseUrl: simulated.url }),
     timeoutMs: 250,
     random: () => 0.5,
+    address,
     nowMs: () => machineMs,
     sleep: async (durationMs) => {
       machineMs += durationMs;
@@ -69,6 +72,7 @@ const openBroker = (options: Partial<LiveBrokerOptions> = {}): Broker =>
 beforeEach(async () => {
   nowMs = BROKER_START_MS + 5_000;
   machineMs = nowMs;
+  address = new RequestBudget(1e9);
   await start();
 });
 afterEach(() => simulated.close());

@@ -2,10 +2,12 @@
 // clock: one order per decision, a stop behind every position, books that are the exchange's, limits that hold.
 import { afterEach, describe, expect, it } from 'vitest';
 import { MINUTE_MS } from '../../../lib/core/units.ts';
+import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
 import { riskRecords } from '../../../lib/risk/use-cases/risk-records.ts';
 import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
 import type { FaultRequest } from '../../../local/exchange/faults.ts';
+import type { Unkindness } from '../../../local/exchange/unkindness.ts';
 import { approveEntry, approveReduce, expectRows } from '../../support/execution/broker-market.ts';
 import { type Dips, LIVE_DEPOSIT_USDT, LiveWorld } from '../../support/trading/live-world.ts';
 import { Crash, CrashPlan, START_MS, TradingWorld } from '../../support/trading/trading-world.ts';
@@ -147,6 +149,72 @@ it('does not trip for orders that never left, which the exchange has not refused
   await decide();
   await world.execute();
   expect(Object.keys(await world.held()).sort()).toEqual(['BTCUSDT', 'ETHUSDT', 'SOLUSDT']);
+});
+
+describe('a run of the position manager, on an exchange whose lists lag by seconds', () => {
+  const enter = async (unkind: Partial<Unkindness>) => {
+    world = await LiveWorld.open({}, unkind);
+    await world.decide({ BTCUSDT: 'BUY' });
+    await world.execute();
+  };
+
+  it('is complete while the trades of what has just filled are not listed yet', async () => {
+    await enter({ tradeLagMs: 4_000 });
+    expect(await world.minute(2_000)).toMatchObject({ outcome: 'completed', faults: [], differences: [] });
+    const [entry] = (await world.orders()).filter(({ leg }) => leg === 'entry');
+    expect(entry).toMatchObject({ bookedQuantity: 0, state: { status: 'filled' } });
+    await world.minute();
+    await world.expectSettled();
+  });
+
+  it('is not complete while they are missing for longer than a list may lag', async () => {
+    await enter({ tradeLagMs: 100_000 });
+    expect(await world.minute(44_000)).toMatchObject({ outcome: 'completed' });
+    expect(await world.minute(1_000)).toMatchObject({
+      outcome: 'incomplete',
+      faults: [expect.stringContaining('the exchange lists trades of 0 of')],
+    });
+    await world.minute();
+    expect(await world.latch()).toBe('ARMED');
+    await world.expectSettled();
+  });
+
+  it('takes nothing over from the exchange while trades are late', async () => {
+    await enter({ tradeLagMs: 4_000 });
+    await world.minute();
+    const { BTCUSDT: quantity } = await world.held();
+    await world.decide({ ETHUSDT: 'BUY' });
+    await world.execute();
+    world.exchange.external.marketOrder({ symbol: 'BTCUSDT', side: 'SELL', quantity: quantity! });
+    const { differences } = await world.minute(1_000);
+    expect(differences).toEqual([expect.stringContaining('BTCUSDT')]);
+    const { records } = await executionRecords(world.risk).audit.all('live');
+    expect(records.filter(({ value }) => value.what === 'reconciled')).toEqual([]);
+    await world.minutes(2);
+    expect(Object.keys(await world.held())).toEqual(['ETHUSDT']);
+    const [entry] = (await world.orders()).filter(
+      ({ symbol, leg }) => symbol === 'ETHUSDT' && leg === 'entry',
+    );
+    expect(entry?.bookedQuantity).toBe(entry?.state.filledQuantity);
+  });
+
+  it('cancels a second stop once, though the list has it still', async () => {
+    await enter({ listLagMs: 3_000 });
+    await world.decide({ ETHUSDT: 'BUY' });
+    await world.execute();
+    await world.minute();
+    world.exchange.faults.inject({
+      ...{ kind: 'odd_row', path: '/fapi/v1/openAlgoOrders', method: 'GET', how: 'null_row', count: 1 },
+    });
+    expect((await world.minute()).actions).toMatchObject([{ done: ['stop_acknowledged'] }]);
+    expect(await world.minute()).toMatchObject({
+      ...{ outcome: 'completed', faults: [] },
+      actions: [{ done: ['surplus_stop_cancelled'] }],
+    });
+    await world.minute();
+    expect(expectRows(await world.broker.openStops())).toHaveLength(2);
+    await world.expectSettled();
+  });
 });
 
 describe('an answer that is lost', () => {

@@ -12,6 +12,7 @@ import type { Clock } from '../../../core/ports.ts';
 import { StoreError } from '../../../core/store-error.ts';
 import { DAY_MS, SECOND_MS } from '../../../core/units.ts';
 import { type InferRun, inferRunSchema } from '../../../inference/infer-run.ts';
+import { signalsOf } from '../../../inference/missed-bars.ts';
 import type { SignalStore } from '../../../inference/ports.ts';
 import { type Signal, signalSchema } from '../../../inference/signal.ts';
 import { SIGNALS_TABLE } from '../resources.ts';
@@ -74,10 +75,15 @@ export function createDynamoSignalStore(settings: {
     async putRun(run) {
       const parsed = inferRunSchema.safeParse(run);
       invariant(parsed.success, `not an infer run: ${parsed.success || describeIssue(parsed.error)}`);
-      const item = { ...run, symbol: runKey(run), ...expiry() };
-      await client.send(new PutCommand({ TableName: table, Item: item })).catch((error: unknown) => {
-        throw storeError(`writing the infer run of ${run.barOpenTimeMs} to ${table}`, error);
+      const decided = signalsOf(run);
+      const command = new PutCommand({
+        TableName: table,
+        // `decided` is for the condition alone.
+        Item: { ...run, symbol: runKey(run), decided, ...expiry() },
+        ConditionExpression: 'attribute_not_exists(decided) OR decided <= :decided',
+        ExpressionAttributeValues: { ':decided': decided },
       });
+      await isWritten(client.send(command), `writing the infer run of ${run.barOpenTimeMs} to ${table}`);
     },
 
     async runsOfBar(barOpenTimeMs) {

@@ -12,18 +12,23 @@ export const isLeftToOthers = (
   record: Versioned<OrderRecord> | undefined,
 ): boolean => externalPositions === 'leave-and-halt' && record === undefined;
 
-/** Cancels orders and writes down how they ended. @returns one line for each that would not be cancelled */
+/**
+ * Cancels orders and writes down how they ended; not again what this run has cancelled.
+ * @returns one line for each that would not be cancelled
+ */
 export async function cancelOpenOrders(
   context: ExecutionContext,
   orders: readonly OpenOrder[],
 ): Promise<readonly string[]> {
   const faults: string[] = [];
   for (const order of orders) {
-    const { risk, broker } = context;
+    const { risk, broker, cancelledIds } = context;
+    if (cancelledIds?.has(order.clientOrderId)) continue;
     const stored = await executionRecords(risk).orders.get(broker.scope, order.clientOrderId);
     if (isLeftToOthers(context, stored)) continue;
     const cancelled = await broker.cancel(order);
-    if (!cancelled.ok) faults.push(`not_cancelled: ${cancelled.error.message}`);
+    if (cancelled.ok) cancelledIds?.add(order.clientOrderId);
+    else faults.push(`not_cancelled: ${cancelled.error.message}`);
     if (!cancelled.ok || stored === undefined || isFinal(stored.value.state.status)) continue;
     const found = await findOrder(context, stored.value);
     if (found.ok) await updateOrder(context, order.clientOrderId, found.value.advance);
