@@ -329,6 +329,35 @@ describe('orders that nothing of ours names', () => {
     expect(trade.exchange.openStops('BTCUSDT')).toHaveLength(1);
   });
 
+  it('are cancelled once in a run, however late the list shows that, and again in the next', async () => {
+    const trade = await managed();
+    trade.exchange.tradeByHand({ symbol: 'BTCUSDT', side: 'BUY', quantity: 0.006 });
+    const { openStops, cancel } = trade.exchange.broker;
+    const before = await openStops();
+    const asked: string[] = [];
+    trade.exchange.broker.cancel = (order) => {
+      asked.push(order.clientOrderId);
+      return cancel(order);
+    };
+    // What was open when the run began stays in the list, beside what is open now.
+    trade.exchange.broker.openStops = async () => {
+      const now = await openStops();
+      if (!now.ok || !before.ok) return now;
+      const ids = new Set(now.value.rows.map(({ clientOrderId }) => clientOrderId));
+      const lagging = before.value.rows.filter(({ clientOrderId }) => !ids.has(clientOrderId));
+      return success({ ...now.value, rows: [...now.value.rows, ...lagging] });
+    };
+    const report = await run(trade);
+    expect(report.actions).toEqual([
+      { symbol: 'BTCUSDT', done: ['stop_acknowledged', 'surplus_stop_cancelled'] },
+    ]);
+    expect(asked).toHaveLength(1);
+    trade.world.nowMs += MINUTE;
+    await run(trade);
+    expect(asked).toHaveLength(2);
+    expect(new Set(asked).size).toBe(1);
+  });
+
   it('are told where they would not go', async () => {
     const trade = await foreignStop();
     trade.exchange.broker.cancel = async () => failure(error);
