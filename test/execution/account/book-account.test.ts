@@ -73,6 +73,7 @@ describe('a fill', () => {
     expect(view.orders.get(entryId)).toEqual(entry);
     expect([...view.orders.keys()].sort()).toEqual([entryId, stopId].sort());
     expect(view).toMatchObject({ differences: [], walletDifference: null, faults: [], anomalies: [] });
+    expect(view.hasLateTrades).toBe(false);
     // The next run forgets the order, and books nothing more.
     const next = await book(trade);
     expect(Object.keys(next.bookedLedger!.value.orders)).toEqual([stopId]);
@@ -186,6 +187,30 @@ describe('a fill', () => {
     expect((await trade.orderOf(entryId)).value.bookedQuantity).toBe(0);
     // What is not booked yet is no difference.
     expect(view).toMatchObject({ differences: [], walletDifference: undefined });
+  });
+
+  it('of a moment ago whose trades are not listed yet waits too, and that is no fault', async () => {
+    const trades = async (agoMs: number, fills: Broker['fills']) => {
+      const trade = await openTrade();
+      trade.world.nowMs += agoMs;
+      trade.exchange.broker.fills = fills;
+      const { hasLateTrades, faults, orders } = await book(trade);
+      expect(orders.get(trade.entryId)?.bookedQuantity).toBe(0);
+      return { hasLateTrades, faults: faults.length };
+    };
+    const none: Broker['fills'] = async () => success([]);
+    expect(await trades(44_999, none)).toEqual({ hasLateTrades: true, faults: 0 });
+    expect(await trades(45_000, none)).toEqual({ hasLateTrades: false, faults: 1 });
+    // That the exchange does not answer is one, whenever that is.
+    expect(await trades(0, async () => failure(error))).toEqual({ hasLateTrades: false, faults: 1 });
+  });
+
+  it('that is booked is not late, and none is where there are no books', async () => {
+    const { trade } = await minuteOld();
+    expect((await book(trade)).hasLateTrades).toBe(false);
+    trade.risk.put = () => Promise.reject(new Error('no answer'));
+    pay(trade, rowOf(trade));
+    expect((await book(trade)).hasLateTrades).toBe(false);
   });
 
   it('of an order that the exchange does not know is none', async () => {

@@ -5,8 +5,10 @@ import { failure, success } from '../../../lib/core/result.ts';
 import type { BrokerPosition } from '../../../lib/execution/ports.ts';
 import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
 import { managePositions } from '../../../lib/execution/use-cases/manage-positions.ts';
+import { BAR_MS } from '../../../lib/market/candle.ts';
 import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
 import { type OpenTrade, openTrade } from '../../support/trading/open-trade.ts';
+import { BAR, requestOf, signalOf } from '../../support/trading/trading-world.ts';
 
 const error = { code: 'unavailable', message: '503', retryable: true } as const;
 const broken = () => Promise.reject(new Error('no\nanswer'));
@@ -162,6 +164,36 @@ describe('a run', () => {
     const trade = await managed();
     trade.exchange.broker.walletMicroUsdt = async () => failure(error);
     expect((await run(trade)).faults).toEqual(['wallet: 503', 'equity: wallet or positions cannot be read']);
+  });
+});
+
+describe('a trade that others have closed', () => {
+  it('is told with what that has cost, although an order of another symbol is in doubt when it is seen', async () => {
+    const trade = await managed();
+    const { world, exchange } = trade;
+    const { entryId } = trade;
+    const { incomeSince } = exchange.broker;
+    exchange.prices.set('BTCUSDT', 49_000);
+    exchange.tradeByHand({ symbol: 'BTCUSDT', side: 'SELL', quantity: 0.014 });
+    // The exchange lists what that has cost a minute later; meanwhile another position is entered.
+    exchange.broker.incomeSince = async () => success({ rows: [], problems: [] });
+    const barOpenTimeMs = BAR + BAR_MS;
+    world.nowMs = barOpenTimeMs + BAR_MS;
+    await world.renewLease();
+    await world.managePositions();
+    await world.signals.put(signalOf('ETHUSDT', 'BUY', { barOpenTimeMs }));
+    await world.execute(requestOf({ barOpenTimeMs }));
+    expect([...exchange.held.keys()]).toEqual(['ETHUSDT']);
+    await world.managePositions();
+    expect(await trade.told()).toEqual([]);
+    expect((await trade.current()).value.entryClientOrderId).toBe(entryId);
+    exchange.broker.incomeSince = incomeSince;
+    world.nowMs += MINUTE;
+    await world.managePositions();
+    const [told] = await trade.told();
+    const fee = (await trade.orderOf(entryId)).value.bookedFeeMicroUsdt;
+    expect(told).toMatchObject({ symbol: 'BTCUSDT', profitMicroUsdt: -14_000_000 - fee, exitPrice: null });
+    expect(await trade.reserved()).toEqual(['ETHUSDT']);
   });
 });
 
@@ -327,6 +359,35 @@ describe('orders that nothing of ours names', () => {
     expect(await run(trade)).toMatchObject({ outcome: 'completed', actions: [cancelled] });
     expect(trade.exchange.openStops('ETHUSDT')).toEqual([]);
     expect(trade.exchange.openStops('BTCUSDT')).toHaveLength(1);
+  });
+
+  it('are cancelled once in a run, however late the list shows that, and again in the next', async () => {
+    const trade = await managed();
+    trade.exchange.tradeByHand({ symbol: 'BTCUSDT', side: 'BUY', quantity: 0.006 });
+    const { openStops, cancel } = trade.exchange.broker;
+    const before = await openStops();
+    const asked: string[] = [];
+    trade.exchange.broker.cancel = (order) => {
+      asked.push(order.clientOrderId);
+      return cancel(order);
+    };
+    // What was open when the run began stays in the list, beside what is open now.
+    trade.exchange.broker.openStops = async () => {
+      const now = await openStops();
+      if (!now.ok || !before.ok) return now;
+      const ids = new Set(now.value.rows.map(({ clientOrderId }) => clientOrderId));
+      const lagging = before.value.rows.filter(({ clientOrderId }) => !ids.has(clientOrderId));
+      return success({ ...now.value, rows: [...now.value.rows, ...lagging] });
+    };
+    const report = await run(trade);
+    expect(report.actions).toEqual([
+      { symbol: 'BTCUSDT', done: ['stop_acknowledged', 'surplus_stop_cancelled'] },
+    ]);
+    expect(asked).toHaveLength(1);
+    trade.world.nowMs += MINUTE;
+    await run(trade);
+    expect(asked).toHaveLength(2);
+    expect(new Set(asked).size).toBe(1);
   });
 
   it('are told where they would not go', async () => {

@@ -180,6 +180,23 @@ describe('a difference of what is held', () => {
     expect(await audited(second)).toEqual([]);
   });
 
+  it('is told, but not believed, while trades of an order are not all listed yet, in either look', async () => {
+    const late = async (isLate: (look: number) => boolean) => {
+      const trade = await openTrade();
+      trade.world.nowMs += 5_000;
+      buyEther(trade);
+      const { fills } = trade.exchange.broker;
+      let asked = 0;
+      trade.exchange.broker.fills = async (order) => (isLate(++asked) ? success([]) : fills(order));
+      const { differences } = await reconcile(trade);
+      expect(differences).toEqual([ETHER]);
+      return (await audited(trade)).length;
+    };
+    expect(await late(() => true)).toBe(0);
+    expect(await late((look) => look === 1)).toBe(0);
+    expect(await late(() => false)).toBe(1);
+  });
+
   it('is told with what orders did that they should not, each once', async () => {
     const trade = await booked();
     buyEther(trade);

@@ -539,6 +539,20 @@ describe('orders that are taken off the exchange', () => {
     expect(await statusOf(held)).toBe('acknowledged');
   });
 
+  it('are not cancelled again by a run that remembers, but are where they would not go', async () => {
+    const held = await hold({ about: { cancelledIds: new Set() } });
+    held.exchange.stopByHand({ symbol: 'BTCUSDT', stopPrice: 40_000 });
+    const rows = await listed(held);
+    const { cancel } = held.exchange.broker;
+    let asked = 0;
+    held.exchange.broker.cancel = async (order) => (++asked === 1 ? failure(error) : cancel(order));
+    expect(await cancelOpenOrders(held.context, rows)).toEqual(['not_cancelled: 503']);
+    expect(await cancelOpenOrders(held.context, rows)).toEqual([]);
+    expect(await cancelOpenOrders(held.context, rows)).toEqual([]);
+    expect(asked).toBe(2);
+    expect([...held.context.cancelledIds!]).toEqual(rows.map(({ clientOrderId }) => clientOrderId));
+  });
+
   it('are no close-position stops while the list cannot be read', async () => {
     const { exchange } = await hold();
     exchange.stopByHand({ symbol: 'BTCUSDT', stopPrice: 40_000 });

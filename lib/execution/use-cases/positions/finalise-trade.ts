@@ -47,8 +47,8 @@ export async function finaliseTrade(
   if (position === undefined) return release(context, view, symbol);
   const legs = await legRecords(context, entry, position.value);
   if (legs.some((leg) => !isSettled(leg))) return ['waiting'];
-  // What others have closed is told by income, which is complete once it explains the wallet.
-  if (!isClosedByUs({ entry, legs }) && typeof view.walletDifference === 'string') return ['waiting'];
+  // What others have closed is told by income, which is complete once it explains the wallet: not while that is not compared.
+  if (!isClosedByUs({ entry, legs }) && view.walletDifference !== null) return ['waiting'];
   return endTrade(context, view, { entry, legs, position });
 }
 
