@@ -32,6 +32,8 @@ interface PeerLibrary {
 export interface FeatureBenchmark {
   /** All 49 features, one thread, ns per bar. */
   readonly batchNsPerBar: number;
+  /** Of these: the result's fresh memory, which the system clears page by page, and a copy into it. */
+  readonly freshMemoryNsPerBar: number;
   /** The newest row of 998 bars, as serving reads it. */
   readonly lastRowUs: number;
   /**
@@ -66,8 +68,15 @@ export async function benchFeatures(): Promise<FeatureBenchmark> {
     close: Array.from(first.close),
     volume: Array.from(first.volume),
   };
-  const [own = 0, ...others] = medianTimesMs([
+  const kept = computeFeatures(first);
+  const copied = () => {
+    const fresh = new Float32Array(kept.length);
+    fresh.set(kept);
+    return fresh.length;
+  };
+  const [own = 0, memory = 0, ...others] = medianTimesMs([
     () => computeFeatures(first).length,
+    copied,
     ...libraries.map((library) => () => library.compute(columns).length),
   ]);
   const nsPerBar = (ms: number) => (ms * 1e6) / BARS;
@@ -78,6 +87,7 @@ export async function benchFeatures(): Promise<FeatureBenchmark> {
   }));
   return {
     batchNsPerBar: nsPerBar(own),
+    freshMemoryNsPerBar: nsPerBar(memory),
     lastRowUs: timeLastRowUs(series),
     speedupVsFastestLibrary:
       Math.min(...measured.map((library) => library.nsPerBar / library.indicators)) /

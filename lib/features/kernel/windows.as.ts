@@ -37,50 +37,44 @@ import { CLOSE, EMA_200, EMA_50, FIRST_ROW, OLDER, SHARES, TRUNCATED_BARS, WEIGH
   }
 }
 
-@inline function shareOf(count: i32): f64 {
-  return load<f64>(SHARES + ((<usize>count) << 3));
-}
+/** Where a block leaves what its last values come to, for the next: each block takes the place of the one before the last. */
+const OTHER_OLDER: usize = 16 * <usize>(WINDOW_MAX + 1);
 
 /**
  * Sums of squared distances of the last `window` values to their mean. Each part collects its mean and squares by Welford's recursion
  * (1962), the two are joined as in Chan, Golub & LeVeque (1979): no large numbers cancel, and where all values are equal the result is
- * exactly 0.
+ * exactly 0. A block is gone through once, from its first value on in one lane and from its last one back in the other, whose means and
+ * squares the windows that end in the next block begin with. What the first block comes to is of no row, and nothing begins with the last.
  */
 @inline export function windowSquares(values: usize, window: i32, result: usize, to: i32, firstIndex: i32): void {
-  const share = shareOf(window);
+  const share = load<f64>(SHARES + ((<usize>window) << 3));
+  let before = OLDER;
+  let after = OLDER + OTHER_OLDER;
   // Of a window that is one block the other part is empty, and has no weight.
   v128.store(older(window), both(0));
-  for (let bar = FIRST_ROW; bar < to; ) {
-    const start = blockStart(bar, window, firstIndex);
-    let mean: f64 = 0;
-    let squares: f64 = 0;
-    for (let past = start - 1; past > bar - window; past--) {
-      const value = load<f64>(at(values, past));
-      const distance = value - mean;
-      mean += distance * shareOf(start - past);
-      squares += distance * (value - mean);
-      store<f64>(older(past - start + window), mean);
-      store<f64>(older(past - start + window), squares, 8);
-    }
-    mean = 0;
-    squares = 0;
-    for (let past = start; past < bar; past++) {
-      const value = load<f64>(at(values, past));
-      const distance = value - mean;
-      mean += distance * shareOf(past - start + 1);
-      squares += distance * (value - mean);
-    }
-    const end = min(start + window, to);
-    for (; bar < end; bar++) {
-      const count = bar - start + 1;
-      const value = load<f64>(at(values, bar));
-      const distance = value - mean;
-      mean += distance * shareOf(count);
-      squares += distance * (value - mean);
-      const apart = mean - load<f64>(older(count));
+  v128.store(older(window) + OTHER_OLDER, both(0));
+  for (let start = blockStart(FIRST_ROW, window, firstIndex) - window; start < to; start += window) {
+    let means = both(0);
+    let squares = both(0);
+    const counts = min(window, to - start);
+    for (let count = 1; count <= counts; count++) {
+      const bar = start + count - 1;
+      const entry = (<usize>count) << 4;
+      const value = v128.load_lane<f64>(at(values, start + window - count), v128.load_zero<f64>(at(values, bar)), 1);
+      const distance = f64x2.sub(value, means);
+      means = f64x2.add(means, f64x2.mul(distance, v128.load_splat<f64>(SHARES + (entry >> 1))));
+      squares = f64x2.add(squares, f64x2.mul(distance, f64x2.sub(value, means)));
+      const apart = f64x2.extract_lane(means, 0) - load<f64>(before + entry);
       const weight = <f64>(count * (window - count)) * share;
-      store<f64>(at(result, bar), load<f64>(older(count), 8) + squares + apart * apart * weight);
+      const own = load<f64>(before + entry, 8) + f64x2.extract_lane(squares, 0);
+      store<f64>(at(result, bar), own + apart * apart * weight);
+      const left = after + ((<usize>(window - count)) << 4);
+      v128.store_lane<f64>(left, means, 1);
+      v128.store_lane<f64>(left, squares, 1, 8);
     }
+    const next = after;
+    after = before;
+    before = next;
   }
 }
 
