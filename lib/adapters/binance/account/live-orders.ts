@@ -59,7 +59,9 @@ export class LiveOrders {
     // An entry is not worth a doubt; a reduction cannot add exposure, and is.
     if (!known.ok && order.kind === 'entry') {
       const message = `not sent, because its id could not be looked up: ${known.error.message}`;
-      return { outcome: 'rejected', code: 'unsent', message };
+      // Refused keys are told as such: there may be others.
+      const code = known.error.code === 'unauthorised' ? 'unauthorised' : 'unsent';
+      return { outcome: 'rejected', code, message };
     }
     this.#remember(order.clientOrderId);
     const accepted = (body: unknown) => {
