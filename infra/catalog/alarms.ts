@@ -136,7 +136,7 @@ function tradingAlarms(stage: string): AlarmDefinition[] {
     ),
     alarm(
       'order-problems',
-      'Orders were rejected, or their outcome is unknown',
+      'Orders were rejected or never left, or their outcome is unknown',
       execute.sum('OrderProblems'),
     ),
   ];

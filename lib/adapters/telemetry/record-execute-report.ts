@@ -14,6 +14,7 @@ const PROBLEMS: ReadonlySet<DecisionOutcome> = new Set([
   'entry_unknown',
   'entry_unsent',
   'exit_rejected',
+  'exit_unsent',
   'exit_unknown',
   'exchange_unavailable',
   'feature_set_mismatch',
