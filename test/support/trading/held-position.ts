@@ -1,9 +1,8 @@
 // A position that an entry has just opened on the scripted exchange, and what a test asks of it: its stop, its way out, its records.
 import type { EntryOrder, OrderSide } from '../../../lib/execution/order.ts';
 import type { OrderRecord } from '../../../lib/execution/records.ts';
-import { type AccountView, bookAccount } from '../../../lib/execution/use-cases/book-account.ts';
+import type { AccountView } from '../../../lib/execution/use-cases/book-account.ts';
 import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
-import { readAccount } from '../../../lib/execution/use-cases/observe-account.ts';
 import {
   openPosition,
   protect,
@@ -11,6 +10,7 @@ import {
 } from '../../../lib/execution/use-cases/positions/protect-position.ts';
 import { type ExecutionContext, newOrderRecord } from '../../../lib/execution/use-cases/send-order.ts';
 import { allValues } from '../../../lib/risk/use-cases/typed-records.ts';
+import { viewOf } from './open-trade.ts';
 import type { Answer } from './scripted-exchange.ts';
 import { BAR, ENSEMBLE_ID, TradingWorld } from './trading-world.ts';
 
@@ -65,14 +65,7 @@ export async function hold({
       .sort();
   const stops = () => exchange.openStops('BTCUSDT').map((stop) => stop.quantity);
   const remove = async () => positions.remove('paper', await current());
-  /** The account as it is now, booked, but for a part. */
-  const view = async (over: Partial<AccountView> = {}): Promise<AccountView> => {
-    const read = await readAccount(context, { thorough: false });
-    if (!read.ok) throw new Error(read.error.message);
-    const booked = await bookAccount(context, read.value);
-    if (!booked.ok) throw new Error(booked.error.message);
-    return { ...booked.value, ...over };
-  };
+  const view = (over?: Partial<AccountView>) => viewOf(context, over);
   return {
     ...{ world, exchange, context, entry, orders, positions, position, current, secure, leave },
     ...{ answer, sent, notes, stops, remove, view },

@@ -9,6 +9,18 @@ import { signalOf, TradingWorld } from './trading-world.ts';
 
 export type OpenTrade = Awaited<ReturnType<typeof openTrade>>;
 
+/** The account as it is now, booked, but for a part. */
+export async function viewOf(
+  context: ExecutionContext,
+  over: Partial<AccountView> = {},
+): Promise<AccountView> {
+  const read = await readAccount(context, { thorough: false });
+  if (!read.ok) throw new Error(read.error.message);
+  const booked = await bookAccount(context, read.value);
+  if (!booked.ok) throw new Error(booked.error.message);
+  return { ...booked.value, ...over };
+}
+
 /** A long position of Bitcoin behind its stop, just entered. */
 export async function openTrade(about: Partial<ExecutionContext> = {}) {
   const world = await TradingWorld.open(signalOf('BTCUSDT', 'BUY'));
@@ -29,14 +41,7 @@ export async function openTrade(about: Partial<ExecutionContext> = {}) {
     const { value, revision } = await orderOf(id);
     await orders.put('paper', { ...value, ...change }, { ifRevision: revision });
   };
-  /** The account as it is now, booked, but for a part. */
-  const view = async (over: Partial<AccountView> = {}): Promise<AccountView> => {
-    const read = await readAccount(context, { thorough: false });
-    if (!read.ok) throw new Error(read.error.message);
-    const booked = await bookAccount(context, read.value);
-    if (!booked.ok) throw new Error(booked.error.message);
-    return { ...booked.value, ...over };
-  };
+  const view = (over?: Partial<AccountView>) => viewOf(context, over);
   const told = async () => allValues(await trades.since('paper', 0));
   const reserved = async () => Object.keys((await world.gate()).reserved);
   return {
