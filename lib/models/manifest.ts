@@ -7,6 +7,13 @@ export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower
 export const modelNameSchema = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, 'must be lower case, e.g. xgboost');
 export const modelVersionSchema = z.string().regex(/^v\d{8}_\d{6}$/, 'must look like v20240728_000000');
 
+/**
+ * These fields, and more that training writes for the reader, kept as they are. JSON.parse reads a number that no double holds,
+ * as 1e999, as infinite: it is refused in fields without a name too.
+ */
+export const withMore = <Shape extends z.core.$ZodLooseShape>(fields: Shape) =>
+  z.object(fields).catchall(z.json());
+
 /** How rows were labelled: ATR barriers around the close, the first one touched within the horizon wins. */
 export const labelSchema = z.strictObject({
   kind: z.literal('triple_barrier'),
@@ -35,7 +42,7 @@ const inputSchema = z.discriminatedUnion('kind', [
 ]);
 export type ModelInput = z.infer<typeof inputSchema>;
 
-const metricsSchema = z.looseObject({
+const metricsSchema = withMore({
   rows: z.int().min(0),
   logLoss: z.number(),
   /** Log-loss of always answering the training part's class frequencies. */
@@ -91,7 +98,7 @@ export const manifestSchema = z.strictObject({
     outOfFold: metricsSchema.nullable(),
   }),
   /** Inside the graph, so that it cannot go missing; recorded here for the reader. */
-  calibration: z.looseObject({ kind: z.enum(['none', 'temperature', 'vector_scaling']) }),
+  calibration: withMore({ kind: z.enum(['none', 'temperature', 'vector_scaling']) }),
   libraries: z.record(z.string(), z.string()),
   /** Inputs of 49, or of 96 × 8. */
   goldenVectors: goldenVectorsSchema(OUTPUT_COLUMNS.length),

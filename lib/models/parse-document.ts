@@ -68,13 +68,14 @@ function parseDocument<S extends z.ZodType>(
   const refuse = (what: string) => failure(`${text.subject}: ${what}; ${text.remedy}`);
   if (bytes.length === 0) return refuse('the document is empty (0 bytes)');
   if (bytes.length > DOCUMENT_BYTES_MAX) return refuse(`${bytes.length} bytes is too large for a document`);
-  let json: unknown;
+  let parsed: z.ZodSafeParseResult<z.infer<S>>;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const json: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    // Throws where thousands of lists stand in each other, as no document of ours.
+    parsed = schema.safeParse(json, { reportInput: true });
   } catch {
     return refuse(`not JSON, it starts with ${printableStart(bytes)}`);
   }
-  const parsed = schema.safeParse(json, { reportInput: true });
   if (parsed.success) return success(parsed.data);
   const [first, ...others] = parsed.error.issues;
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`;

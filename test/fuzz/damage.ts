@@ -108,6 +108,17 @@ export function damaged(document: unknown): fc.Arbitrary<unknown> {
   });
 }
 
+/** The document, once for each of its numbers, with that one beyond what a double holds: JSON.parse reads it as infinite. */
+export const overflowing = (document: unknown): string[] =>
+  pathsOf({ document }).flatMap((path) => {
+    const root = structuredClone({ document }) as object;
+    const holder = path.slice(0, -1).reduce((node, key) => Reflect.get(node, key) as object, root);
+    const key = path.at(-1);
+    if (key === undefined || typeof Reflect.get(holder, key) !== 'number') return [];
+    Reflect.set(holder, key, '1e999');
+    return JSON.stringify(Reflect.get(root, 'document')).replace('"1e999"', '1e999');
+  });
+
 /** The bytes after a cut or a few changed ones. */
 export function damagedBytes(bytes: Uint8Array): fc.Arbitrary<Uint8Array> {
   const change = fc.tuple(fc.nat(Math.max(0, bytes.length - 1)), fc.integer({ min: 0, max: 255 }));

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { API_ROUTES, type ApiRouteName } from '../../lib/api/api-contract.ts';
 import { ApiRefusal, type ApiRefusal as Refusal } from '../../lib/api/api-error.ts';
 import { findRoute, readInput } from '../../lib/api/read-request.ts';
+import { featureProfileKey, featureProfileSchema } from '../../lib/features/feature-profile.ts';
 import { executeEventSchema, inferEventSchema } from '../../lib/inference/infer-events.ts';
 import { universeSchema } from '../../lib/market/universe.ts';
 import { ensembleSchema, pointerSchema, shadowSchema } from '../../lib/models/ensemble.ts';
@@ -18,15 +19,19 @@ import {
   parseFeatureProfile,
   parseManifest,
   parsePointer,
+  parsePolicyManifest,
   parseQuarantine,
   parseShadow,
 } from '../../lib/models/parse-document.ts';
+import { policyManifestKey } from '../../lib/models/sizing-policy.ts';
 import { FLAG_NAMES, FLAGS, parseFlags } from '../../lib/risk/flags.ts';
 import { reportGoNoGo } from '../../lib/rollout/use-cases/assess-rollout.ts';
 import { verifyEvidence } from '../../lib/rollout/use-cases/evidence-bundle.ts';
 import { expectCheap } from '../support/expect-cheap.ts';
+import { writePolicy } from '../support/models/build-policy.ts';
+import { createMemoryObjectStore } from '../support/models/memory-object-store.ts';
 import { goodDay, memoryStores, NOW_MS, record } from '../support/trading/paper-day.ts';
-import { damaged, damagedBytes } from './damage.ts';
+import { damaged, damagedBytes, overflowing } from './damage.ts';
 
 const STARTER = resolve(import.meta.dirname, '../../models/starter');
 const starter = (path: string): unknown => JSON.parse(readFileSync(join(STARTER, path), 'utf8'));
@@ -43,6 +48,10 @@ const smallManifest = {
   },
   metrics: { ...manifest.metrics, folds: manifest.metrics.folds.slice(0, 1) },
 };
+const stored = createMemoryObjectStore({ versioned: false });
+const { body: policyBytes } = (await stored.get(policyManifestKey(await writePolicy(stored))))!;
+const policy: unknown = JSON.parse(Buffer.from(policyBytes).toString());
+const profile = featureProfileSchema.parse(starter(featureProfileKey(ensemble.id)));
 const quarantine = {
   name: 'xgboost',
   version: 'v20240728_000000',
@@ -70,7 +79,8 @@ const DOCUMENTS: Readonly<Record<string, readonly [document: unknown, parse: Par
   'a pointer': [pointer, parsePointer],
   'a shadow': [shadowSchema.parse({ ensembleId: ensemble.id, audit: 'audit/1' }), parseShadow],
   'a quarantine': [quarantine, parseQuarantine],
-  'a profile': [{ schemaVersion: 1 }, parseFeatureProfile],
+  'a profile': [profile, parseFeatureProfile],
+  'a policy': [policy, parsePolicyManifest],
 };
 
 describe.each(Object.entries(DOCUMENTS))('%s', (_, [document, parse]) => {
@@ -92,6 +102,25 @@ describe.each(Object.entries(DOCUMENTS))('%s', (_, [document, parse]) => {
         { numRuns: 500 },
       ),
     );
+  });
+
+  it('with a number beyond what a double holds is refused, wherever it stands', () => {
+    for (const text of overflowing(document)) {
+      const where = text.slice(0, text.indexOf('1e999')).slice(-40);
+      expect(parse(Buffer.from(text), 'document').ok, where).toBe(false);
+    }
+  });
+
+  it('with unknown fields nested without end is refused', () => {
+    const nested = `{"more":${'['.repeat(50_000)}${']'.repeat(50_000)},`;
+    const text = JSON.stringify(document);
+    for (const { index } of text.matchAll(/\{/g)) {
+      const { ok } = parse(
+        Buffer.from(`${text.slice(0, index)}${nested}${text.slice(index + 1)}`),
+        'document',
+      );
+      expect(ok).toBe(false);
+    }
   });
 
   it('with bytes damaged or cut off is too', () => {
