@@ -20,22 +20,45 @@ export function computeFeatures(
   grid: CandleSeries,
   { from, to }: { from: number; to: number } = { from: FIRST_ROW, to: grid.length },
 ): Float32Array {
-  if (to <= from) return new Float32Array(0);
+  const rows = new Float32Array(Math.max(0, to - from) * FEATURE_COUNT);
+  computeInParts(grid, { from, to }, (part, start) => rows.set(part, (start - from) * FEATURE_COUNT));
+  return rows;
+}
+
+/** The same of the given bars alone: ascending, each ≥ 879; float32, row-major [bars, 49]. */
+export function featuresOfBars(grid: CandleSeries, bars: ArrayLike<number>): Float32Array {
+  const rows = new Float32Array(bars.length * FEATURE_COUNT);
+  if (bars.length === 0) return rows;
+  let row = 0;
+  computeInParts(grid, { from: bars[0]!, to: bars[bars.length - 1]! + 1 }, (part, start) => {
+    for (; row < bars.length; row++) {
+      const at = (bars[row]! - start) * FEATURE_COUNT;
+      if (at >= part.length) return;
+      rows.set(part.subarray(at, at + FEATURE_COUNT), row * FEATURE_COUNT);
+    }
+  });
+  return rows;
+}
+
+/** @param take gets the rows from bar `start` on, in memory that the next part overwrites */
+function computeInParts(
+  grid: CandleSeries,
+  { from, to }: { from: number; to: number },
+  take: (part: Float32Array, start: number) => void,
+): void {
+  if (to <= from) return;
   invariant(from >= FIRST_ROW && to <= grid.length, `no rows ${from}…${to} in a grid of ${grid.length} bars`);
   invariant(
     grid.openTimeMs[to - 1]! - grid.openTimeMs[from - FIRST_ROW]! === (to - 1 - from + FIRST_ROW) * BAR_MS,
     'features need a grid without gaps',
   );
   const kernel = openKernel();
-  const rows = new Float32Array((to - from) * FEATURE_COUNT);
   const rowsAtATime = kernel.columnBars - FIRST_ROW;
   for (let start = from; start < to; start += rowsAtATime) {
     const end = Math.min(start + rowsAtATime, to);
     computePart(kernel, grid, { from: start - FIRST_ROW, to: end });
-    const part = kernel.rows.subarray(0, (end - start) * FEATURE_COUNT);
-    rows.set(part, (start - from) * FEATURE_COUNT);
+    take(kernel.rows.subarray(0, (end - start) * FEATURE_COUNT), start);
   }
-  return rows;
 }
 
 /** The rows of every bar of a part that has 879 bars of it before. */

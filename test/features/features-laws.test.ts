@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { computeFeatures } from '../../lib/features/compute-features.ts';
+import { computeFeatures, featuresOfBars } from '../../lib/features/compute-features.ts';
 import { columnOf, FEATURE_COUNT, FEATURE_NAMES, FEATURES } from '../../lib/features/feature-set.ts';
 import { type CandleSeries, sliceSeries } from '../../lib/market/candle-series.ts';
 import { generateBars, type MarketOptions } from '../support/features/generated-bars.ts';
@@ -65,6 +65,23 @@ describe('features', () => {
         expect(bitsOf(some)).toEqual(bitsOf(all.slice(0, some.length)));
       }),
       { numRuns: 60 },
+    );
+  });
+
+  it('have the same bits for bars here and there, over parts computed one after another', () => {
+    const bars = FIRST_ROW + 5_000;
+    const some = fc.uniqueArray(fc.integer({ min: FIRST_ROW, max: bars - 1 }), { maxLength: 300 });
+    fc.assert(
+      fc.property(market(bars), some, (options, drawn) => {
+        const history = generateBars(options);
+        const asked = drawn.toSorted((a, b) => a - b);
+        const all = computeFeatures(history);
+        const rows = asked.map((bar) =>
+          bitsOf(all.slice((bar - FIRST_ROW) * FEATURE_COUNT, (bar - FIRST_ROW + 1) * FEATURE_COUNT)),
+        );
+        expect([...bitsOf(featuresOfBars(history, asked))]).toEqual(rows.flatMap((row) => [...row]));
+      }),
+      { numRuns: 30 },
     );
   });
 

@@ -53,11 +53,14 @@ const { body: policyBytes } = (await stored.get(policyManifestKey(await writePol
 const policy: unknown = JSON.parse(Buffer.from(policyBytes).toString());
 const profile = featureProfileSchema.parse(starter(featureProfileKey(ensemble.id)));
 const quarantine = {
+  schemaVersion: 1,
   name: 'xgboost',
   version: 'v20240728_000000',
+  state: 'quarantined',
   reason: 'drifted',
   by: 'ada',
   atMs: NOW_MS,
+  audit: 'audit/1',
 };
 
 type Parse = (
@@ -94,6 +97,10 @@ describe.each(Object.entries(DOCUMENTS))('%s', (_, [document, parse]) => {
     // What is taken is taken again, as the same.
     expect(parse(Buffer.from(JSON.stringify(parsed.value)), 'document')).toEqual(parsed);
   };
+
+  it('is taken as it is', () => {
+    expect(parse(Buffer.from(JSON.stringify(document)), 'document')).toEqual({ ok: true, value: document });
+  });
 
   it('with values damaged is refused in one line, or is one', async () => {
     await expectCheap(() =>

@@ -2,7 +2,7 @@
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { computeFeatures } from '../../../lib/features/compute-features.ts';
+import { featuresOfBars } from '../../../lib/features/compute-features.ts';
 import { FEATURE_COUNT, FRAME_COLUMNS } from '../../../lib/features/feature-set.ts';
 import { ABSTENTION_REASONS } from '../../../lib/market/abstention.ts';
 import { type CandleGrid, checkBars, fillGaps, ROW_WINDOW_BARS } from '../../../lib/market/grid.ts';
@@ -44,13 +44,12 @@ export async function writeFeatureFrame(
 /** CSV lines; numbers in the shortest form that reads back to the same float. */
 function* frameLines(grid: CandleGrid, rows: readonly number[]): Generator<string> {
   yield `${FRAME_COLUMNS.join(',')}\n`;
-  const first = rows[0]!;
-  const features = computeFeatures(grid, { from: first, to: rows.at(-1)! + 1 });
-  for (const bar of rows) {
+  const features = featuresOfBars(grid, rows);
+  for (const [row, bar] of rows.entries()) {
     const raw = [grid.openTimeMs, grid.open, grid.high, grid.low, grid.close, grid.volume].map(
       (column) => column[bar]!,
     );
-    const offset = (bar - first) * FEATURE_COUNT;
+    const offset = row * FEATURE_COUNT;
     yield `${raw.join(',')},${features.subarray(offset, offset + FEATURE_COUNT).join(',')}\n`;
   }
 }

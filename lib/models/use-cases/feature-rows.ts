@@ -1,5 +1,5 @@
 // The feature rows of many symbols over a range of bars, by the serving features and its rules of which bars have a row.
-import { computeFeatures } from '../../features/compute-features.ts';
+import { featuresOfBars } from '../../features/compute-features.ts';
 import { FEATURE_COUNT } from '../../features/feature-set.ts';
 import { BAR_MS } from '../../market/candle.ts';
 import { type CandleSeries, countUntil, sliceSeries } from '../../market/candle-series.ts';
@@ -61,15 +61,10 @@ function rowsOfSymbol(
     const isKept = (grid.openTimeMs[bar]! / BAR_MS) % strideBars === 0;
     if (isKept && verdicts[bar] === undefined) bars.push(bar);
   }
-  if (bars.length === 0) return { openTimeMs: new Float64Array(0), features: new Float32Array(0) };
-  const from = bars[0]!;
-  const all = computeFeatures(grid, { from, to: bars.at(-1)! + 1 });
-  const features = new Float32Array(bars.length * FEATURE_COUNT);
-  bars.forEach((bar, row) => {
-    const start = (bar - from) * FEATURE_COUNT;
-    features.set(all.subarray(start, start + FEATURE_COUNT), row * FEATURE_COUNT);
-  });
-  return { openTimeMs: Float64Array.from(bars, (bar) => grid.openTimeMs[bar]!), features };
+  return {
+    openTimeMs: Float64Array.from(bars, (bar) => grid.openTimeMs[bar]!),
+    features: featuresOfBars(grid, bars),
+  };
 }
 
 export function columnOver(blocks: readonly RowBlock[], column: number): Float32Array {

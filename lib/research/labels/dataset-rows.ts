@@ -2,7 +2,7 @@
 // checked by serving's own rules, so that training sees no row that serving would not.
 
 import { type Result, success } from '../../core/result.ts';
-import { computeFeatures } from '../../features/compute-features.ts';
+import { featuresOfBars } from '../../features/compute-features.ts';
 import { columnOf, FEATURE_COUNT, type FeatureName } from '../../features/feature-set.ts';
 import type { AbstentionReason } from '../../market/abstention.ts';
 import type { OpenTimeRange } from '../../market/bar-range.ts';
@@ -103,21 +103,6 @@ function findNextFilledBars(grid: CandleGrid): Int32Array {
     if (grid.filled[bar] === 1) nearest = bar;
   }
   return next;
-}
-
-/** Feature rows of the given bars, ascending. */
-function featuresOfBars(grid: CandleGrid, bars: Int32Array): Float32Array {
-  if (bars.length === 0) return new Float32Array(0);
-  const from = bars[0]!;
-  const to = bars[bars.length - 1]! + 1;
-  const all = computeFeatures(grid, { from, to });
-  if (bars.length === to - from) return all;
-  const features = new Float32Array(bars.length * FEATURE_COUNT);
-  bars.forEach((bar, row) => {
-    const start = (bar - from) * FEATURE_COUNT;
-    features.set(all.subarray(start, start + FEATURE_COUNT), row * FEATURE_COUNT);
-  });
-  return features;
 }
 
 /** One column of a row-major [rows, 49] matrix. */
