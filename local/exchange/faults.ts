@@ -40,6 +40,16 @@ export const ODDITIES = [
 ] as const;
 export type Oddity = (typeof ODDITIES)[number];
 
+const MONEY: ReadonlySet<string> = new Set(['/fapi/v1/userTrades', '/fapi/v1/income']);
+const UNREADABLE: ReadonlySet<Oddity> = new Set(['null_quantity', 'null_row']);
+
+/**
+ * Whether the odd row, in the place of a true one, would be false about money that has moved, as no exchange is: it pays a fee in
+ * USDT and says BNB. Beside the true ones it is a row of others, and one that cannot be read is not false.
+ */
+export const isFalseOfMoney = ({ path, how }: { path: string; how: Oddity }): boolean =>
+  MONEY.has(path) && !UNREADABLE.has(how);
+
 const faultSchema = z.discriminatedUnion('kind', [
   /** 429 with Retry-After. */
   z.strictObject({ kind: z.literal('rate_limited'), retryAfterSeconds: z.int().min(0).default(1), ...scope }),

@@ -3,7 +3,7 @@
 // circuit breaker rightly trips when none is complete for 150 s.
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { MINUTE_MS } from '../../lib/core/units.ts';
-import { type FaultRequest, ODDITIES, type Oddity } from '../exchange/faults.ts';
+import { type FaultRequest, isFalseOfMoney, ODDITIES } from '../exchange/faults.ts';
 import type { Job } from '../run/schedule.ts';
 
 /** In [0, 1), by the seed. */
@@ -38,8 +38,6 @@ const MARKET_ROUTES = [
   read('/fapi/v1/ticker/price'),
   read(TIME),
 ] as const;
-const MONEY: ReadonlySet<string> = new Set(['/fapi/v1/userTrades', '/fapi/v1/income']);
-const UNREADABLE: ReadonlySet<Oddity> = new Set(['null_quantity', 'null_row']);
 const ORDER_ROUTES: readonly Route[] = [
   { method: 'POST', path: '/fapi/v1/order' },
   { method: 'POST', path: '/fapi/v1/algoOrder' },
@@ -114,8 +112,7 @@ export class FaultPlan {
     sometimes(0.3, () => {
       const odd = { kind: 'odd_row', ...route(), how: oneOf(draw, ODDITIES), count: 1 } as const;
       const place = oneOf(draw, ['replace', 'insert'] as const);
-      // What it says of money that has moved is not false: it cannot be read, or is of others.
-      return { ...odd, place: MONEY.has(odd.path) && !UNREADABLE.has(odd.how) ? 'insert' : place };
+      return { ...odd, place: isFalseOfMoney(odd) ? 'insert' : place };
     });
     sometimes(0.25, () => {
       const late = oneOf(

@@ -10,7 +10,7 @@ import type { BrokerPosition } from '../../../lib/execution/ports.ts';
 import { emergencyStop } from '../../../lib/execution/use-cases/emergency-stop.ts';
 import { executionRecords } from '../../../lib/execution/use-cases/execution-records.ts';
 import { BAR_MS } from '../../../lib/market/candle.ts';
-import { type FaultRequest, ODDITIES } from '../../../local/exchange/faults.ts';
+import { type FaultRequest, isFalseOfMoney, ODDITIES } from '../../../local/exchange/faults.ts';
 import { UNKIND } from '../../../local/exchange/unkindness.ts';
 import { expectRows, expectValue } from '../../support/execution/broker-market.ts';
 import { LIVE_DEPOSIT_USDT, LiveWorld } from '../../support/trading/live-world.ts';
@@ -39,7 +39,9 @@ const SENDS = ['/fapi/v1/order', '/fapi/v1/algoOrder'] as const;
 
 const read = fc.constantFrom(...READS);
 const fault: fc.Arbitrary<FaultRequest> = fc.oneof(
-  fc.record({ kind: fc.constant('odd_row' as const), path: read, how: fc.constantFrom(...ODDITIES) }),
+  fc
+    .record({ kind: fc.constant('odd_row' as const), path: read, how: fc.constantFrom(...ODDITIES) })
+    .map((odd) => ({ ...odd, place: isFalseOfMoney(odd) ? ('insert' as const) : ('replace' as const) })),
   fc.record({ kind: fc.constant('late' as const), path: read, seconds: fc.constantFrom(5, 30, 90) }),
   fc.record({
     kind: fc.constantFrom('server_error' as const, 'html' as const, 'reset' as const),
