@@ -151,6 +151,87 @@ it('does not trip for orders that never left, which the exchange has not refused
   expect(Object.keys(await world.held()).sort()).toEqual(['BTCUSDT', 'ETHUSDT', 'SOLUSDT']);
 });
 
+describe('an exchange that is overloaded and takes no order', () => {
+  const overload = (path: string, over: Partial<FaultRequest> = {}) =>
+    world.exchange.faults.inject({
+      kind: 'overloaded',
+      path,
+      sparesReductions: false,
+      ...over,
+    } as FaultRequest);
+  const enter = async () => {
+    await world.decide({ BTCUSDT: 'BUY' });
+    await world.execute();
+  };
+
+  it('has refused no entry: the circuit breaker does not trip, and the next bar enters', async () => {
+    await open();
+    const decide = () => world.decide({ BTCUSDT: 'BUY', ETHUSDT: 'BUY', SOLUSDT: 'SELL' });
+    overload('/fapi/v1/order');
+    await decide();
+    const report = await world.execute();
+    expect(report.decisions.map((decision) => decision.outcomes)).toEqual(
+      Array.from({ length: 3 }, () => ['entry_unsent']),
+    );
+    expect(report.decisions[0]!.message).toContain('-1008');
+    world.exchange.faults.clear();
+    await world.minutes(5);
+    expect(await world.latch()).toBe('ARMED');
+    await world.expectSettled();
+    await decide();
+    await world.execute();
+    expect(Object.keys(await world.held()).sort()).toEqual(['BTCUSDT', 'ETHUSDT', 'SOLUSDT']);
+  });
+
+  it('has refused no stop: the position stays, and has its stop with the next run', async () => {
+    await open();
+    overload('/fapi/v1/algoOrder', { count: 1 });
+    await enter();
+    expect(Object.keys(await world.held())).toEqual(['BTCUSDT']);
+    expect(await world.minute(30_000)).toMatchObject({ outcome: 'completed' });
+    await world.expectSettled();
+    expect(Object.keys(await world.held())).toEqual(['BTCUSDT']);
+    expect(await world.latch()).toBe('ARMED');
+  });
+
+  it('for long: a position that is bare for too long is closed', async () => {
+    await open();
+    overload('/fapi/v1/algoOrder');
+    await enter();
+    await world.minutes(2);
+    expect(await world.held()).toEqual({});
+    expect((await trades()).map(({ reason }) => reason)).toEqual(['unprotected']);
+  });
+
+  it('for long, and for exits as well: the circuit breaker trips, and the position has its stop as soon as one is taken', async () => {
+    await open();
+    overload('/fapi/v1/algoOrder');
+    await enter();
+    overload('/fapi/v1/order');
+    await world.minutes(2);
+    expect(Object.keys(await world.held())).toEqual(['BTCUSDT']);
+    expect(await world.latch()).toEqual(['unprotected_position']);
+    world.exchange.faults.clear();
+    await world.minutes(2);
+    await world.expectSettled();
+  });
+
+  it('for a while: the exit at the horizon is sent anew each minute, however often it was not taken', async () => {
+    await open();
+    await enter();
+    await world.minutes(14);
+    overload('/fapi/v1/order');
+    await world.minutes(14);
+    expect(Object.keys(await world.held())).toEqual(['BTCUSDT']);
+    await world.expectProtected();
+    expect(await world.latch()).toBe('ARMED');
+    world.exchange.faults.clear();
+    await world.minutes(2);
+    expect(await world.held()).toEqual({});
+    await world.expectSettled();
+  });
+});
+
 describe('a run of the position manager, on an exchange whose lists lag by seconds', () => {
   const enter = async (unkind: Partial<Unkindness>) => {
     world = await LiveWorld.open({}, unkind);
