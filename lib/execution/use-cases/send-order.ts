@@ -23,6 +23,8 @@ export interface ExecutionContext {
   readonly externalPositions?: ExternalPositions;
   /** Orders that this run has taken off the exchange, which lists may show for seconds yet. @default they are not remembered */
   readonly cancelledIds?: Set<string>;
+  /** @default an account that differs is looked at again at once */
+  readonly pause?: (durationMs: number) => Promise<unknown>;
 }
 
 /** How often a record is written anew because someone else wrote it in between. */
