@@ -11,10 +11,11 @@ const DECISION_OUTCOMES = {
   entry_unknown: 'the exchange did not say whether it took the entry: the position manager looks it up',
   entry_withdrawn: 'a gate closed between the authorisation and the order: it was not sent',
   entry_unsent:
-    'the entry never left: the process was held up, its id was not looked up, or a request limit left no room',
+    'not taken: the process was held up, its id was not looked up, a request limit left no room, or the exchange was overloaded',
   exited: 'the signal is against the open position, which is closed',
   exit_rejected: 'the exchange refused the exit',
-  exit_unsent: 'the exit never left: the process was held up, or a request limit left no room',
+  exit_unsent:
+    'not taken: the process was held up, a request limit left no room, or the exchange was overloaded',
   exit_unknown: 'the exchange did not say whether it took the exit: the position manager looks it up',
   exit_pending: 'the position is being closed already',
   feature_set_mismatch: 'the signal was made from another feature set than the one of this code',

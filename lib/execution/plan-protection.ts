@@ -8,6 +8,8 @@ import { SEND_MS_MAX } from './send-window.ts';
 
 /** A position without a stop is closed when, after this long, its stop can still not be placed for sure. */
 const UNPROTECTED_MS_MAX = 45_000;
+/** How far positions may be shown behind a fill: what is shown for longer is held. */
+const POSITIONS_LAG_MS = 20_000;
 /** Takes the place of an ensemble in the records of positions that nobody here decided. */
 export const ADOPTED = 'adopted';
 
@@ -62,8 +64,8 @@ export type StopState = 'covers' | 'on_its_way' | 'unknown' | 'missing';
 
 /** What to do with the symbol. Ids in `surplus` are cancelled once the stop that stays is known to be on the exchange. */
 export type ProtectionAct =
-  /** An entry that is not known yet may explain what is held. */
-  | { readonly act: 'wait'; readonly why: 'entry_under_way' }
+  /** An entry that is not known yet may explain what is held; or a stop or exit has closed it, and positions lag. */
+  | { readonly act: 'wait'; readonly why: 'entry_under_way' | 'closed_just_now' }
   /** Record the position that our entry has opened, then decide again. */
   | { readonly act: 'record'; readonly entry: OrderRecord }
   /** Give records to what nobody here decided, or not on this side; then decide again. */
@@ -115,6 +117,7 @@ export const isGivenUp = (authorisedAtMs: number | undefined, nowMs: number): bo
 
 function planOwned(facts: ProtectionFacts, entry: OrderRecord, position: PositionRecord): ProtectionAct {
   const { nowMs, exit } = facts;
+  if (isClosedJustNow(facts, position)) return { act: 'wait', why: 'closed_just_now' };
   const stop = stopState(facts, position);
   const unprotectedSinceMs = stop === 'covers' ? null : (position.unprotectedSinceMs ?? nowMs);
   const stopClientOrderId = coveringStop(facts, position) ?? position.stopClientOrderId;
@@ -137,6 +140,18 @@ function planOwned(facts: ProtectionFacts, entry: OrderRecord, position: Positio
       ? { act: 'close', reason: 'unprotected', stop, ...owned }
       : { act: 'wait_for_stop', why: stop, ...owned };
   return { act: 'place_stop', closeIfUnsure: isOverdue, surplus: surplusBeside(facts, undefined), ...owned };
+}
+
+/** All that was held when it was last seen, and still is shown, has its stop or exit filled since: another one would find nothing. */
+function isClosedJustNow({ stop, exit, heldQuantity, nowMs }: ProtectionFacts, { quantity }: PositionRecord) {
+  const held = Math.abs(heldQuantity);
+  return [stop, exit].some(
+    (leg) =>
+      leg?.state.status === 'filled' &&
+      leg.state.filledQuantity >= held &&
+      quantity === held &&
+      Math.abs(nowMs - (leg.filledAtMs ?? Number.NaN)) <= POSITIONS_LAG_MS,
+  );
 }
 
 /** Why the position is to be closed now; undefined while it is to be kept. */

@@ -18,7 +18,7 @@ const REJECTION_CODES = {
   close_stop_exists: 'a close-position stop is there, and the exchange takes no second one', // -4130
   too_many_stops: 'the symbol has as many stops as it may have', // -4045
   not_trading: 'the contract is not trading', // -4108, -4140, …
-  overloaded: 'the exchange is overloaded and did not take the order', // -1008
+  overloaded: 'the exchange is overloaded and did not take the order', // -1008, of orders that reduce too
   rate_limited: 'the exchange took nothing: too many requests', // 418, 429, -1003, -1015
   unauthorised: 'the keys are refused', // -2014, -2015
   unsent: 'it never left: not wanted any more, its id not looked up, or no room in a request limit',

@@ -39,14 +39,16 @@ export function planReduction(quantity: number, filters: SymbolFilters | undefin
  * Trigger of the close-position stop that a rest is left to: the next small move reaches it.
  * @param price of the market
  * @param tickSize undefined: not known, then it goes unrounded
+ * @returns undefined where there is no such price, as below the lowest tick
  */
 export function restStopPrice(
   price: number,
   { isLong, tickSize }: { readonly isLong: boolean; readonly tickSize: number | undefined },
-): number {
+): number | undefined {
   const near = price * (1 + (isLong ? -REST_STOP_FRACTION : REST_STOP_FRACTION));
   const rounded = tickSize === undefined ? undefined : roundToStep(near, tickSize, isLong ? 'down' : 'up');
-  return rounded ?? near;
+  const trigger = rounded ?? near;
+  return Number.isFinite(trigger) && trigger > 0 ? trigger : undefined;
 }
 
 /** Without the dust of binary fractions: quantities have 8 decimals at most, and a small rest of much keeps them. */

@@ -94,8 +94,8 @@ const faultSchema = z.discriminatedUnion('kind', [
     restBecomes: z.enum(['EXPIRED', 'EXPIRED_IN_MATCH']).default('EXPIRED'),
     ...scope,
   }),
-  /** -1008 with 503; orders that reduce, and cancellations, pass. */
-  z.strictObject({ kind: z.literal('overloaded'), ...scope }),
+  /** -1008 with 503. Orders that reduce, and cancellations, pass, as the exchange promises; it does not always keep to it. */
+  z.strictObject({ kind: z.literal('overloaded'), sparesReductions: z.boolean().default(true), ...scope }),
   /** One row of the answer is one that nobody expects; an object that is no list is such a row itself. */
   z.strictObject({
     kind: z.literal('odd_row'),
@@ -131,6 +131,12 @@ interface FaultedRequest {
   /** Cancels, or closes what is held. */
   readonly reduces: boolean;
 }
+
+/** Questions are always answered. */
+const isThrottled = (
+  { method, reduces }: FaultedRequest,
+  { sparesReductions }: Extract<Fault, { kind: 'overloaded' }>,
+): boolean => (sparesReductions ? method === 'POST' && !reduces : method !== 'GET');
 
 /** Active faults; `seed` decides which requests a fault with a probability befalls. */
 export class ActiveFaults implements FaultControl {
@@ -175,7 +181,7 @@ export class ActiveFaults implements FaultControl {
       if (fault.path !== undefined && !request.path.startsWith(fault.path)) continue;
       if (fault.method !== undefined && fault.method !== request.method) continue;
       if (fault.symbol !== undefined && fault.symbol !== request.symbol) continue;
-      if (fault.kind === 'overloaded' && (request.method !== 'POST' || request.reduces)) continue;
+      if (fault.kind === 'overloaded' && !isThrottled(request, fault)) continue;
       if (fault.probability !== undefined && this.uniform() >= fault.probability) continue;
       entry.left--;
       this.#counts.set(fault.kind, (this.#counts.get(fault.kind) ?? 0) + 1);

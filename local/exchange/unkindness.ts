@@ -4,6 +4,8 @@
 export interface Unkindness {
   /** How long after the acknowledgement an order, or its new state, can be looked up: until then -2013. */
   readonly lookupLagMs: number;
+  /** The same of stops. @default as of orders */
+  readonly stopLookupLagMs: number | undefined;
   /** How far the lists of open orders are behind. */
   readonly listLagMs: number;
   /** How far positions are behind; the wallet is not. */
@@ -56,6 +58,7 @@ export interface Revision {
 
 export const KIND: Unkindness = {
   lookupLagMs: 0,
+  stopLookupLagMs: undefined,
   listLagMs: 0,
   positionLagMs: 0,
   tradeLagMs: 0,
@@ -73,6 +76,7 @@ export const KIND: Unkindness = {
 /** A bad day: lags of seconds, income of half a minute, fees in BNB, four prices an order. */
 export const UNKIND: Unkindness = {
   lookupLagMs: 1_500,
+  stopLookupLagMs: 300,
   listLagMs: 3_000,
   positionLagMs: 2_000,
   tradeLagMs: 4_000,
@@ -80,7 +84,7 @@ export const UNKIND: Unkindness = {
   bnbFees: { share: 0.5, balanceBnb: 1, priceUsdt: 600 },
   depth: { levels: 4, ticks: 1 },
   roundsAveragePrice: true,
-  stopSteps: { triggeringMs: 800, triggeredMs: 1_200 },
+  stopSteps: { triggeringMs: 800, triggeredMs: 400 },
   markDeviationBps: 8,
   revision: { forMs: 4_000, share: 0.3 },
   listsFlatPositions: true,

@@ -52,9 +52,9 @@ const REFUSALS = [
   { code: -4131, msg: "The counterparty's best price does not meet the PERCENT_PRICE filter limit." },
 ] as const;
 
-/** As an order's record tells them: the refusals above, and -1008. */
+/** As an order's record tells the refusals above. */
 export const isPlannedRefusal = (note: string): boolean =>
-  note.includes('"code":-1008,') || REFUSALS.some(({ code }) => note.includes(`refused: ${code} `));
+  REFUSALS.some(({ code }) => note.includes(`refused: ${code} `));
 
 interface Outage {
   readonly routes: readonly Route[];
@@ -131,7 +131,7 @@ export class FaultPlan {
     sometimes(0.2, () => ({ kind: 'partial_fill', share: 0.4, ...ORDER_ROUTES[0]!, count: 1 }));
     if (job === 'infer') {
       const refused = oneOf<FaultRequest>(draw, [
-        { kind: 'overloaded', count: 1 },
+        { kind: 'overloaded', sparesReductions: false, count: 1 },
         { kind: 'reject', ...oneOf(draw, REFUSALS), ...ORDER_ROUTES[0]!, count: 1 },
       ]);
       if (nowMs >= this.#refusalDueMs)

@@ -100,7 +100,7 @@ export async function openRehearsedSystem({ exchange, clock, symbols, draw }: Re
             ...{ ensembleId: run.ensembleId, featureSetHash: run.featureSetHash },
             symbols: decided.map(({ symbol }) => symbol),
           }),
-    managePositions: () => managePositions({ risk, broker, clock, codeVersion }),
+    managePositions: () => managePositions({ risk, broker, clock, codeVersion, pause: clock.sleep }),
     tick: () => tickBreaker(breaker, SCOPE),
     latch: async () => (await risk.readGate(SCOPE))?.breaker,
     /** Both steps of a reset, by two operators, and the flags reopened. False while it is refused. */

@@ -110,8 +110,7 @@ class UnkindDay {
     const faults = isQuiet ? [] : this.#faults.faultsOf(job, clock.nowMs());
     for (const fault of faults) exchange.faults.inject(fault);
     if (!isQuiet && this.#faults.isOrderRouteOut(clock.nowMs())) this.#ordersOutAtMs.push(clock.nowMs());
-    if (faults.some(({ kind }) => kind === 'reject' || kind === 'overloaded'))
-      this.#refusalsAtMs.push(clock.nowMs());
+    if (faults.some(({ kind }) => kind === 'reject')) this.#refusalsAtMs.push(clock.nowMs());
     if (faults.length > 0) this.#tell(`faults at ${job}: ${JSON.stringify(faults)}`);
     switch (job) {
       case 'infer': {

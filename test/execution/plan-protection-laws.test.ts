@@ -154,7 +154,7 @@ describe('the decision about a held symbol', () => {
 
   it('waits for an entry only while one may be under way', () => {
     law((facts, act) => {
-      if (act.act !== 'wait') return;
+      if (act.act !== 'wait' || act.why !== 'entry_under_way') return;
       expect(facts.isAdoptable).toBe(false);
       const { entry } = facts;
       if (entry === undefined) return;
@@ -162,6 +162,16 @@ describe('the decision about a held symbol', () => {
         expect(entry.record.state.filledQuantity).toBe(0);
         expect(['authorised', 'acknowledged', 'unknown']).toContain(entry.record.state.status);
       } else expect(NOW_MS - (entry.authorisedAtMs ?? 0)).toBeLessThanOrEqual(60_000);
+    });
+  });
+
+  it('waits for positions that lag only seconds after all of what is shown was filled', () => {
+    law((facts, act) => {
+      if (act.act !== 'wait' || act.why !== 'closed_just_now') return;
+      const held = Math.abs(facts.heldQuantity);
+      expect(facts.position?.quantity).toBe(held);
+      const closing = [facts.stop, facts.exit].filter((leg) => leg?.state.status === 'filled');
+      expect(closing.some((leg) => leg!.quantity >= held && NOW_MS - leg!.filledAtMs! <= 20_000)).toBe(true);
     });
   });
 

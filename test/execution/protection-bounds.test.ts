@@ -149,3 +149,27 @@ describe('a stop that is not in the list', () => {
     expect(unlisted({ ...since(45_001), exit })).toMatchObject({ act: 'place_stop', closeIfUnsure: false });
   });
 });
+
+describe('a position that is shown after its stop or exit has filled all of it', () => {
+  const due = { ...position, exitDueMs: NOW_MS, exitClientOrderId: 'exit' };
+  const closedBy = (leg: 'stop' | 'exit', change: Partial<OrderRecord> = {}) =>
+    actOf({ position: due, [leg]: order(leg, { filledAtMs: NOW_MS - 20_000, ...change }) });
+
+  it.each(['stop', 'exit'] as const)('waits for 20 s after its %s, and is then held', (leg) => {
+    expect(closedBy(leg)).toEqual({ act: 'wait', why: 'closed_just_now' });
+    expect(closedBy(leg, { filledAtMs: NOW_MS + 20_000 }).act).toBe('wait');
+    expect(closedBy(leg, { filledAtMs: NOW_MS - 20_001 }).act).toBe('close');
+    expect(closedBy(leg, { filledAtMs: NOW_MS + 20_001 }).act).toBe('close');
+    expect(closedBy(leg, { filledAtMs: null }).act).toBe('close');
+  });
+
+  it('is held where less was filled, or something else is shown than was held before', () => {
+    const half = { ...filled, quantity: HELD / 2, filledQuantity: HELD / 2 } as OrderState;
+    const part = { ...filled, status: 'cancelled' } as OrderState;
+    expect(closedBy('exit', { state: half }).act).toBe('close');
+    expect(closedBy('exit', { state: part }).act).toBe('close');
+    const exit = order('exit', { filledAtMs: NOW_MS });
+    for (const quantity of [HELD / 2, HELD * 2])
+      expect(actOf({ position: { ...due, quantity }, exit }).act).toBe('close');
+  });
+});

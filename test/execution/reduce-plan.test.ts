@@ -68,3 +68,18 @@ it.each([undefined, 0])('leaves the stop of a rest unrounded by a tick of %j', (
   expect(restStopPrice(100, { isLong: true, tickSize })).toBeCloseTo(99.95, 9);
   expect(restStopPrice(100, { isLong: false, tickSize })).toBeCloseTo(100.05, 9);
 });
+
+it('puts the stop of a rest at a price, or nowhere', () => {
+  const tickSize = fc.option(fc.constantFrom(1e-7, 0.0001, 0.1, 5), { nil: undefined });
+  const price = fc.oneof(fc.double(), fc.double({ min: 0, max: 20 }), fc.constantFrom(1e-7, 0.0001, 0.1, 5));
+  fc.assert(
+    fc.property(price, fc.record({ isLong: fc.boolean(), tickSize }), (market, about) => {
+      const trigger = restStopPrice(market, about);
+      if (trigger === undefined) return;
+      expect(Number.isFinite(trigger) && trigger > 0).toBe(true);
+      expect(about.isLong ? trigger <= market : trigger >= market).toBe(true);
+    }),
+  );
+  expect(restStopPrice(0.1, { isLong: true, tickSize: 0.1 })).toBeUndefined();
+  expect(restStopPrice(Number.NaN, { isLong: true, tickSize: undefined })).toBeUndefined();
+});

@@ -171,6 +171,9 @@ describe('what becomes of an order that is sent', () => {
 
   it.each<[RejectionCode, string, readonly string[]]>([
     ['unsent', 'cancelled', []],
+    ['overloaded', 'cancelled', []],
+    ['rate_limited', 'cancelled', []],
+    ['unauthorised', 'rejected', ['qt-exit']],
     ['other', 'rejected', ['qt-exit']],
     ['insufficient_margin', 'rejected', ['qt-exit']],
     ['filters', 'rejected', []],
@@ -181,7 +184,7 @@ describe('what becomes of an order that is sent', () => {
     });
     const sent = await send();
     expect(sent).toMatchObject(
-      code === 'unsent'
+      status === 'cancelled'
         ? { outcome: 'unsent', message: 'refused' }
         : { outcome: 'rejected', code, message: 'refused' },
     );

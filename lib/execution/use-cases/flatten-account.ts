@@ -96,24 +96,48 @@ async function closePosition(
   const plan = planReduction(size, known);
   for (const quantity of plan.quantities)
     lines.push(describe(await send(context, reductionOf(context, position, quantity))));
-  if (plan.rest > 0 && !context.rests.has(position.symbol)) {
-    const rest = await sendRestStop(context, position, known);
-    if (rest.outcome === 'acknowledged') context.rests.add(position.symbol);
-    lines.push(describe(rest));
-  }
+  if (plan.rest > 0 && !context.rests.has(position.symbol))
+    lines.push(await leaveRest(context, position, known));
   return lines;
+}
+
+/** Leaves what no market order may be as small as to a stop: it closes the position at the next small move. */
+async function leaveRest(
+  context: Flattener,
+  position: BrokerPosition,
+  filters: SymbolFilters | undefined,
+): Promise<string> {
+  const price = await priceOf(context, position);
+  const about = { isLong: position.quantity > 0, tickSize: filters?.tickSize };
+  const stopPrice = price === undefined ? undefined : restStopPrice(price, about);
+  if (stopPrice === undefined)
+    return 'its rest is too small for a market order, and no price is known for a stop';
+  const rest = await sendRestStop(context, position, stopPrice);
+  if (rest.outcome === 'acknowledged') context.rests.add(position.symbol);
+  return describe(rest);
+}
+
+/** Of the market, else what it was entered at; undefined: neither is known. */
+async function priceOf(
+  { broker }: Flattener,
+  { symbol, markPrice, entryPrice }: BrokerPosition,
+): Promise<number | undefined> {
+  if (markPrice !== null) return markPrice;
+  const last = await broker.prices([symbol]);
+  return (last.ok ? last.value.get(symbol) : undefined) ?? entryPrice ?? undefined;
 }
 
 /** In the place of the close-position stop that is there, if there is one: the exchange takes no second. */
 async function sendRestStop(
   context: Flattener,
   position: BrokerPosition,
-  filters: SymbolFilters | undefined,
+  stopPrice: number,
 ): Promise<Submission> {
-  const first = await send(context, restStop(context, position, filters));
+  const sendStop = () => send(context, { ...reductionOf(context, position, null), stopPrice });
+  const first = await sendStop();
   if (first.outcome !== 'rejected' || first.code !== 'close_stop_exists') return first;
   for (const stop of await closeStopsOf(context.broker, position.symbol)) await context.broker.cancel(stop);
-  return send(context, restStop(context, position, filters));
+  return sendStop();
 }
 
 const send = (context: Flattener, order: ReduceOrder): Promise<Submission> =>
@@ -169,16 +193,4 @@ function reductionOf(
     reduceOnly: true,
     stopPrice: null,
   };
-}
-
-/** Takes off what no market order may be as small as: it closes the position at the next small move. */
-function restStop(
-  context: Flattener,
-  position: BrokerPosition,
-  filters: SymbolFilters | undefined,
-): ReduceOrder {
-  const reference = position.markPrice ?? position.entryPrice ?? 0;
-  const about = { isLong: position.quantity > 0, tickSize: filters?.tickSize };
-  const stopPrice = restStopPrice(reference, about);
-  return { ...reductionOf(context, position, null), stopPrice };
 }

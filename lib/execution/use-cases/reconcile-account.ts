@@ -22,9 +22,12 @@ interface Reconciled {
   readonly walletDifferentSinceMs: number | null | undefined;
 }
 
+/** Lists and lookups need not show for so long what the account holds since: a stop that was hit, above all. */
+const LAG_MS = 5_000;
+
 /**
- * The account, booked and compared. What differs is looked at a second time: only what then still differs by the same is a
- * difference, for an order may be filled between two questions. The exchange is then right: what it holds is taken over.
+ * The account, booked and compared. What differs is looked at a second time, seconds later: only what then still differs by the same
+ * is a difference, for an order may be filled between two questions. The exchange is then right: what it holds is taken over.
  */
 export async function reconcileAccount(
   context: ExecutionContext,
@@ -44,6 +47,7 @@ export async function reconcileAccount(
       // Not compared is not known to be alike: a difference of before stands, and goes on to age.
       walletDifferentSinceMs: walletDifference,
     });
+  if (differences.length > 0 || externalPositions.size > 0) await context.pause?.(LAG_MS);
   const again = await readAccount(context, { thorough: true });
   if (!again.ok) return again;
   const second = await bookAccount(context, again.value);

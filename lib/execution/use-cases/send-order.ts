@@ -23,10 +23,14 @@ export interface ExecutionContext {
   readonly externalPositions?: ExternalPositions;
   /** Orders that this run has taken off the exchange, which lists may show for seconds yet. @default they are not remembered */
   readonly cancelledIds?: Set<string>;
+  /** @default an account that differs is looked at again at once */
+  readonly pause?: (durationMs: number) => Promise<unknown>;
 }
 
 /** How often a record is written anew because someone else wrote it in between. */
 export const WRITE_ATTEMPTS_MAX = 8;
+/** The exchange has not taken the order, and nothing is wrong with it: no refusal that counts, and no reason to close a position. */
+const NOT_TAKEN: ReadonlySet<RejectionCode> = new Set(['unsent', 'overloaded', 'rate_limited']);
 /** Finer than any exchange's step. */
 const FILLS_TOLERANCE = 5e-9;
 
@@ -142,7 +146,10 @@ export interface UnknownOrder {
   readonly message: string;
 }
 
-/** `already_submitted`: another process has written this very order down. Its record is then theirs, and the position manager's. */
+/**
+ * `unsent`: the exchange has not taken it. `already_submitted`: another process has written this very order down. Its record is then
+ * theirs, and the position manager's.
+ */
 export type Sent =
   | {
       readonly outcome: 'acknowledged' | 'unsent';
@@ -173,7 +180,7 @@ export async function sendOrder(
     return { outcome: 'unsent', record: late, message: late.note };
   }
   const submission = await broker.submit(approved, options);
-  if (submission.outcome === 'rejected' && submission.code === 'unsent') {
+  if (submission.outcome === 'rejected' && NOT_TAKEN.has(submission.code)) {
     const unsent = await ended(context, record, { event: { kind: 'cancelled' }, note: submission.message });
     return { outcome: 'unsent', record: unsent, message: submission.message };
   }

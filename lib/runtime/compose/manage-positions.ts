@@ -7,6 +7,7 @@ import { managePositions, type PositionManagerReport } from '../../execution/use
 import type { Scope } from '../../risk/gate.ts';
 import { watchedScopes } from '../../risk/use-cases/circuit-breaker.ts';
 import type { ManagePositionsSettings } from '../config/function-settings.ts';
+import { PROCESS_TIMERS } from '../timers.ts';
 import { openedBrokers } from './exchange/brokers.ts';
 import { openFunctionRuntime, type RuntimeOverrides } from './function-runtime.ts';
 import { openRiskStore } from './stores.ts';
@@ -34,10 +35,11 @@ export function composeManagePositions(
   const flags = createSsmFlagStore({ client: clients.ssm, stage: settings.stage });
   const brokerOf = openedBrokers({ ...settings, ...runtime, risk });
   const { externalPositions } = settings;
+  const { pause } = PROCESS_TIMERS;
   const manageScope = async (scope: Scope): Promise<ManagePositionsOutcome> => {
     try {
       const broker = await brokerOf(scope);
-      return await managePositions({ risk, broker, clock, codeVersion, externalPositions });
+      return await managePositions({ risk, broker, clock, codeVersion, externalPositions, pause });
     } catch (error) {
       return { scope, failed: messageOf(error) };
     }

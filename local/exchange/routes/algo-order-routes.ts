@@ -16,11 +16,12 @@ import {
 
 export function algoOrderRoutes(account: MatchingAccount, route: MakeRoute): Route[] {
   const { unkind } = account;
+  const { stopLookupLagMs = unkind.lookupLagMs } = unkind;
   return [
     route('POST', 'algoOrder', 0, (question) => placeStop(account, question), true),
     route('GET', 'algoOrder', 1, (question) => {
       if (!isNamed(question)) return missing('algoId');
-      const asOf = question.asOf(unkind.lookupLagMs);
+      const asOf = question.asOf(stopLookupLagMs);
       const stop = account.stops.find({ ...sought(question), nowMs: question.nowMs, asOf });
       return stop === undefined ? NO_SUCH_ORDER : reply(stopBody(stop));
     }),
@@ -46,7 +47,7 @@ export function algoOrderRoutes(account: MatchingAccount, route: MakeRoute): Rou
         const limit = limitOf(question.parameters, 500, 1_000);
         if (limit === undefined) return refuse(-1130, "Data sent for parameter 'limit' is not valid.");
         const stops = account.stops
-          .all(question.asOf(unkind.lookupLagMs))
+          .all(question.asOf(stopLookupLagMs))
           .filter((stop) => stop.symbol === symbol)
           .filter(({ createdAtMs }) => createdAtMs >= window.startMs && createdAtMs <= window.endMs);
         return reply(stops.slice(-limit).map((stop) => stopBody(stop)));

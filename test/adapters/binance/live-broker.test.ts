@@ -358,6 +358,13 @@ describe('lookups and lists', () => {
     answer('GET /fapi/v1/algoOrder', { ...ownStop, algoStatus: 'FINISHED', actualOrderId: '88' });
     expect(await broker.find(stop('qt-stop-1'))).toMatchObject({ ok: false, error: { code: 'unavailable' } });
   });
+
+  it('asks again for three seconds what a triggered stop became', async () => {
+    answer('GET /fapi/v1/algoOrder', { ...ownStop, algoStatus: 'FINISHED', actualOrderId: '88' });
+    answer('GET /fapi/v1/order', refusal(-2013));
+    await broker.find(stop('qt-stop-1'));
+    expect(sentTo('GET /fapi/v1/order')).toHaveLength(7);
+  });
 });
 
 describe('an order that is about to leave', () => {

@@ -337,26 +337,56 @@ describe('an exit without the records', () => {
     expect(quantities(trade)).toEqual([1, 1]);
   });
 
-  it('has its rest stop by the mark, else by the entry, else at nothing', async () => {
-    const trigger = async (over: Partial<BrokerPosition>) => {
+  describe('has its rest stop', () => {
+    const MARK = 2_600;
+    const ENTRY = 2_500;
+    const LAST = 2_550;
+    const about = { isLong: true, tickSize: 0.01 };
+
+    async function leaveRest(over: Partial<BrokerPosition>, prices: Broker['prices']) {
       const trade = await ether(0.0005);
-      trade.exchange.prices.set('ETHUSDT', 2_600);
       const { positions } = trade.exchange.broker;
+      trade.exchange.broker.prices = prices;
       trade.exchange.broker.positions = async () => {
         const read = await positions();
-        return read.ok
-          ? success({ ...read.value, rows: read.value.rows.map((row) => ({ ...row, ...over })) })
-          : read;
+        const rowOf = (row: BrokerPosition) => ({ ...row, markPrice: MARK, entryPrice: ENTRY, ...over });
+        return read.ok ? success({ ...read.value, rows: read.value.rows.map(rowOf) }) : read;
       };
       trade.exchange.answer = ({ quantity }) => (quantity === null ? 'fill' : 'filters');
-      await flatten(trade);
-      const stop = sentBy(trade).find(({ quantity }) => quantity === null);
-      return stop?.stopPrice;
-    };
-    const about = { isLong: true, tickSize: 0.01 };
-    expect(await trigger({})).toBe(restStopPrice(2_600, about));
-    expect(await trigger({ markPrice: null })).toBe(restStopPrice(2_500, about));
-    expect(await trigger({ markPrice: null, entryPrice: null })).toBe(0);
+      const { flattened } = await flatten(trade);
+      const stops = sentBy(trade).filter(({ quantity }) => quantity === null);
+      return { flattened, triggers: stops.map(({ stopPrice }) => stopPrice) };
+    }
+    const last: Broker['prices'] = async () => success(new Map([['ETHUSDT', LAST]]));
+    const unread: Broker['prices'] = async () => failure(error);
+
+    it.each<[string, Partial<BrokerPosition>, Broker['prices'], number]>([
+      ['the mark', {}, () => Promise.reject(new Error('asked')), MARK],
+      ['the last price, where the mark is not known', { markPrice: null }, last, LAST],
+      ['the entry, where neither is', { markPrice: null }, unread, ENTRY],
+    ])('by %s', async (_name, over, prices, price) => {
+      expect((await leaveRest(over, prices)).triggers).toEqual([restStopPrice(price, about)]);
+    });
+
+    it.each<[string, Partial<BrokerPosition>, Broker['prices']]>([
+      ['no price is known', { markPrice: null, entryPrice: null }, unread],
+      [
+        'the symbol has no last price',
+        { markPrice: null, entryPrice: null },
+        async () => success(new Map([['BTCUSDT', 50_000]])),
+      ],
+      ['no tick lies below the market', { markPrice: 0.01 }, last],
+    ])(
+      'not at nothing where %s: the market is tried in every round, and that is told',
+      async (_name, over, prices) => {
+        const { flattened, triggers } = await leaveRest(over, prices);
+        expect(triggers).toEqual([]);
+        const told = 'ETHUSDT: its rest is too small for a market order, and no price is known for a stop';
+        expect(flattened.done.filter((line) => line === told)).toHaveLength(12);
+        expect(flattened.done.filter((line) => line.startsWith('ETHUSDT: exit rejected'))).toHaveLength(12);
+        expect(flattened.problems).toEqual([`ETHUSDT: ${STILL_OPEN}`]);
+      },
+    );
   });
 
   it('puts its rest stop in the place of the one that is there, and of that alone', async () => {

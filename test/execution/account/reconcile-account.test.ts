@@ -53,6 +53,43 @@ function looks({ exchange }: OpenTrade): () => number {
   return () => count;
 }
 
+describe('the second look', () => {
+  const pausesOf = async (prepare: (trade: OpenTrade) => void, over: Partial<AccountReading> = {}) => {
+    const trade = await booked();
+    prepare(trade);
+    const pauses: number[] = [];
+    const pause = async (durationMs: number) => void pauses.push(durationMs);
+    await reconcileAccount({ ...trade.context, pause }, { ...(await read(trade)), ...over }, undefined);
+    return pauses;
+  };
+
+  it('comes five seconds after the first where positions differ, for lists and lookups lag', async () => {
+    expect(await pausesOf((trade) => buyEther(trade))).toEqual([5_000]);
+    expect(
+      await pausesOf(({ exchange }) =>
+        exchange.tradeByHand({ symbol: 'BTCUSDT', side: 'SELL', quantity: 0.004 }),
+      ),
+    ).toEqual([5_000]);
+  });
+
+  it('is not waited for where the wallet alone differs, which has minutes, or nothing does', async () => {
+    expect(await pausesOf(() => undefined, { walletMicroUsdt: 1 })).toEqual([]);
+    expect(await pausesOf(() => undefined)).toEqual([]);
+  });
+
+  it('finds what has become clear meanwhile', async () => {
+    const trade = await booked();
+    const { exchange } = trade;
+    const held = exchange.ledger;
+    buyEther(trade);
+    const pause = async () => {
+      exchange.ledger = held;
+    };
+    const reconciled = await reconcileAccount({ ...trade.context, pause }, await read(trade), undefined);
+    expect(reconciled.ok && reconciled.value).toMatchObject({ differences: [], adoptable: new Set() });
+  });
+});
+
 describe('an account that is as the books say', () => {
   it('is looked at once', async () => {
     const trade = await booked();

@@ -21,7 +21,10 @@ const closes = ({ quantity }: SentOrder) => quantity === null;
 
 /** Filters as they are, but for a part. */
 const filtersOf =
-  (broker: Broker, over: Partial<{ maxQuantity: number; stepSize: number }>): Broker['filters'] =>
+  (
+    broker: Broker,
+    over: Partial<{ maxQuantity: number; stepSize: number; tickSize: number }>,
+  ): Broker['filters'] =>
   async () => {
     const all = await broker.filters();
     return all.ok
@@ -211,6 +214,14 @@ describe('a stop that the filters refuse', () => {
     exchange.broker.filters = filters;
     answer(refuseSized);
     expect(await secure()).toEqual(['stop_acknowledged']);
+    expect(sent()[1]).toEqual([null, TRIGGER.BUY]);
+  });
+
+  it('keeps its trigger when no tick of the new ones lies below it: a price of nothing protects from nothing', async () => {
+    const { answer, exchange, secure, sent } = await hold();
+    exchange.broker.filters = filtersOf({ ...exchange.broker }, { tickSize: 80_000 });
+    answer(refuseSized);
+    await secure();
     expect(sent()[1]).toEqual([null, TRIGGER.BUY]);
   });
 

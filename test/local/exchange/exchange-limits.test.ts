@@ -71,3 +71,19 @@ it('overloaded: entries are refused with -1008, reductions and cancellations pas
   expect((await account.order({ side: 'SELL', reduceOnly: 'true' })).status).toBe(200);
   expect(await account.held()).toBe(0);
 });
+
+it('overloaded beyond its promise: reductions and cancellations are refused too, and questions are answered', async () => {
+  await open();
+  await account.order();
+  const { algoId } = (await account.stop()).body;
+  account.exchange.faults.inject({ kind: 'overloaded', sparesReductions: false });
+  for (const refused of [
+    await account.stop(),
+    await account.stop({ closePosition: 'true' }),
+    await account.delete('algoOrder', { algoId }),
+    await account.order({ side: 'SELL', reduceOnly: 'true' }),
+  ])
+    expect([refused.status, refused.body.code]).toEqual([503, -1008]);
+  expect((await account.get('openAlgoOrders')).body).toHaveLength(1);
+  expect(await account.held()).toBe(0.01);
+});

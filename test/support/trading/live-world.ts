@@ -117,6 +117,8 @@ export class LiveWorld {
   /** What the operator would see on the exchange's own pages: no fault befalls it, for the tests clear them first. */
   #account!: BinanceAccount;
   #waitedMs = 0;
+  /** Whether what waits lets time pass for the exchange too. */
+  waitingTakesTime = false;
 
   /**
    * @param unkind in which ways the exchange is; kind by default
@@ -157,7 +159,8 @@ export class LiveWorld {
       address: new RequestBudget(1e9),
       nowMs: () => this.nowMs + this.#waitedMs,
       sleep: async (durationMs: number) => {
-        this.#waitedMs += Math.ceil(durationMs);
+        if (this.waitingTakesTime) this.nowMs += Math.ceil(durationMs);
+        else this.#waitedMs += Math.ceil(durationMs);
       },
     };
     const market = createCcxtMarketData({ ...connection, exchange: 'binanceusdm' });
@@ -174,7 +177,11 @@ export class LiveWorld {
   managePositions(crash?: CrashPlan): Promise<PositionManagerReport> {
     const { risk, broker, clock, externalPositions } = this;
     const over = <Port extends object>(port: Port): Port => crash?.over(port) ?? port;
-    return managePositions({ risk, broker: over(broker), clock, codeVersion: VERSION, externalPositions });
+    const pause = async (durationMs: number) => {
+      if (this.waitingTakesTime) this.nowMs += durationMs;
+    };
+    const about = { codeVersion: VERSION, externalPositions, pause };
+    return managePositions({ risk, broker: over(broker), clock, ...about });
   }
 
   tick = (): Promise<BreakerOutcome> => tickBreaker(this.dependencies(), 'live');

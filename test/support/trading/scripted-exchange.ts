@@ -38,6 +38,10 @@ const FEE = 0.0004;
 const DEPOSIT_MICRO_USDT = 10_000_000_000;
 const TICK = 0.01;
 
+/** No exchange takes a stop at no price. */
+const hasPrice = (order: EntryOrder | ReduceOrder): boolean =>
+  order.kind === 'entry' || order.stopPrice === null || order.stopPrice > 0;
+
 const isLive = ({ status }: OrderReport): boolean => status === 'open' || status === 'partially_filled';
 
 export class ScriptedExchange {
@@ -131,7 +135,7 @@ export class ScriptedExchange {
         return { outcome: 'rejected', code: 'unsent', message: 'no room in the request limit' };
       if (!this.isDown) this.sent.push(order);
       if (answer === 'lost') return { outcome: 'unknown', message: 'no answer' };
-      if (answer === 'filters')
+      if (answer === 'filters' || !hasPrice(order))
         return { outcome: 'rejected', code: 'filters', message: 'not a multiple of the step' };
       if (
         order.quantity === null &&

@@ -151,6 +151,87 @@ it('does not trip for orders that never left, which the exchange has not refused
   expect(Object.keys(await world.held()).sort()).toEqual(['BTCUSDT', 'ETHUSDT', 'SOLUSDT']);
 });
 
+describe('an exchange that is overloaded and takes no order', () => {
+  const overload = (path: string, over: Partial<FaultRequest> = {}) =>
+    world.exchange.faults.inject({
+      kind: 'overloaded',
+      path,
+      sparesReductions: false,
+      ...over,
+    } as FaultRequest);
+  const enter = async () => {
+    await world.decide({ BTCUSDT: 'BUY' });
+    await world.execute();
+  };
+
+  it('has refused no entry: the circuit breaker does not trip, and the next bar enters', async () => {
+    await open();
+    const decide = () => world.decide({ BTCUSDT: 'BUY', ETHUSDT: 'BUY', SOLUSDT: 'SELL' });
+    overload('/fapi/v1/order');
+    await decide();
+    const report = await world.execute();
+    expect(report.decisions.map((decision) => decision.outcomes)).toEqual(
+      Array.from({ length: 3 }, () => ['entry_unsent']),
+    );
+    expect(report.decisions[0]!.message).toContain('-1008');
+    world.exchange.faults.clear();
+    await world.minutes(5);
+    expect(await world.latch()).toBe('ARMED');
+    await world.expectSettled();
+    await decide();
+    await world.execute();
+    expect(Object.keys(await world.held()).sort()).toEqual(['BTCUSDT', 'ETHUSDT', 'SOLUSDT']);
+  });
+
+  it('has refused no stop: the position stays, and has its stop with the next run', async () => {
+    await open();
+    overload('/fapi/v1/algoOrder', { count: 1 });
+    await enter();
+    expect(Object.keys(await world.held())).toEqual(['BTCUSDT']);
+    expect(await world.minute(30_000)).toMatchObject({ outcome: 'completed' });
+    await world.expectSettled();
+    expect(Object.keys(await world.held())).toEqual(['BTCUSDT']);
+    expect(await world.latch()).toBe('ARMED');
+  });
+
+  it('for long: a position that is bare for too long is closed', async () => {
+    await open();
+    overload('/fapi/v1/algoOrder');
+    await enter();
+    await world.minutes(2);
+    expect(await world.held()).toEqual({});
+    expect((await trades()).map(({ reason }) => reason)).toEqual(['unprotected']);
+  });
+
+  it('for long, and for exits as well: the circuit breaker trips, and the position has its stop as soon as one is taken', async () => {
+    await open();
+    overload('/fapi/v1/algoOrder');
+    await enter();
+    overload('/fapi/v1/order');
+    await world.minutes(2);
+    expect(Object.keys(await world.held())).toEqual(['BTCUSDT']);
+    expect(await world.latch()).toEqual(['unprotected_position']);
+    world.exchange.faults.clear();
+    await world.minutes(2);
+    await world.expectSettled();
+  });
+
+  it('for a while: the exit at the horizon is sent anew each minute, however often it was not taken', async () => {
+    await open();
+    await enter();
+    await world.minutes(14);
+    overload('/fapi/v1/order');
+    await world.minutes(14);
+    expect(Object.keys(await world.held())).toEqual(['BTCUSDT']);
+    await world.expectProtected();
+    expect(await world.latch()).toBe('ARMED');
+    world.exchange.faults.clear();
+    await world.minutes(2);
+    expect(await world.held()).toEqual({});
+    await world.expectSettled();
+  });
+});
+
 describe('a run of the position manager, on an exchange whose lists lag by seconds', () => {
   const enter = async (unkind: Partial<Unkindness>) => {
     world = await LiveWorld.open({}, unkind);
@@ -177,6 +258,74 @@ describe('a run of the position manager, on an exchange whose lists lag by secon
     await world.minute();
     expect(await world.latch()).toBe('ARMED');
     await world.expectSettled();
+  });
+
+  describe('seconds after a stop was hit', () => {
+    const HIT_MS = START_MS + 3 * BAR_MS;
+    const hit = async (unkind: Partial<Unkindness>) => {
+      world = await LiveWorld.open({ BTCUSDT: [2] }, unkind);
+      await world.decide({ BTCUSDT: 'BUY' });
+      await world.execute();
+      while (world.nowMs + MINUTE_MS < HIT_MS) await world.minute();
+      world.waitingTakesTime = true;
+      world.nowMs = HIT_MS;
+      world.exchange.truth();
+    };
+    const expectOver = async () => {
+      await world.minutes(2);
+      await world.expectSettled();
+      expect(await world.latch()).toBe('ARMED');
+      expect(await trades()).toMatchObject([{ reason: 'stop' }]);
+      const refused = (await world.orders()).filter(({ state }) => state.status === 'rejected');
+      expect(refused).toEqual([]);
+    };
+    const STEPS = { triggeringMs: 800, triggeredMs: 400 };
+
+    it.each<[string, Partial<Unkindness>]>([
+      ['it is looked up late', { lookupLagMs: 4_000 }],
+      ['it is looked up and listed late', { lookupLagMs: 4_000, listLagMs: 4_000 }],
+      ['it is looked up late, step by step', { lookupLagMs: 4_000, stopSteps: STEPS }],
+      ['what it became is looked up late', { lookupLagMs: 2_500, stopLookupLagMs: 0 }],
+      [
+        'what it became is looked up late, step by step',
+        { lookupLagMs: 2_500, stopLookupLagMs: 0, stopSteps: STEPS },
+      ],
+      ['the position is shown late', { positionLagMs: 4_000 }],
+      ['the position and the list of stops are shown late', { positionLagMs: 4_000, listLagMs: 2_000 }],
+      [
+        'all of it is late',
+        { lookupLagMs: 1_500, stopLookupLagMs: 200, listLagMs: 3_000, positionLagMs: 2_000 },
+      ],
+    ])('is complete, and finds no difference and nothing to send, where %s', async (_how, unkind) => {
+      for (const afterMs of [100, 900, 1_700, 2_200, 3_500]) {
+        await hit(unkind);
+        const report = await world.minute(afterMs);
+        expect(report, `after ${afterMs} ms`).toMatchObject({
+          outcome: 'completed',
+          faults: [],
+          differences: [],
+        });
+        await expectOver();
+        await world.exchange.close();
+      }
+    });
+
+    it('is not complete where what the stop became is missing for longer', async () => {
+      await hit({ lookupLagMs: 10_000, stopLookupLagMs: 0 });
+      expect(await world.minute(1_000)).toMatchObject({
+        outcome: 'incomplete',
+        faults: [expect.stringContaining('is not listed yet')],
+      });
+      await expectOver();
+    });
+
+    it('closes what is shown as held for longer, whatever the stop says of it', async () => {
+      await hit({ positionLagMs: 60_000 });
+      expect(await world.minute(19_000)).toMatchObject({ actions: [{ done: ['waiting'] }] });
+      expect(await world.minute(2_000)).toMatchObject({
+        actions: [{ done: ['stop_rejected', 'exit_rejected'] }],
+      });
+    });
   });
 
   it('takes nothing over from the exchange while trades are late', async () => {

@@ -29,7 +29,7 @@ import {
   submissionOf,
 } from './order-requests.ts';
 
-/** For this long after it was sent, an order that is not found is looked up again. */
+/** For this long after it was sent, or a stop has named what it became, an order that is not found is looked up again. */
 const LOOKUP_LAG_MS = 3_000;
 const LOOKUP_PAUSE_MS = 500;
 /** Ids remembered as sent: more than leave within the lag. */
@@ -135,7 +135,7 @@ export class LiveOrders {
 
   async #reportStop(stop: Looked<BinanceAlgoOrder>): Promise<Looked<OrderReport>> {
     if (!stop.ok) return stop;
-    const became = await this.#became(stop.value);
+    const became = await this.#becamePatiently(stop.value);
     if (became.ok) {
       const report = became.value === undefined ? undefined : reportOfOrder(became.value);
       return success(reportOfAlgoOrder(stop.value, report));
@@ -145,6 +145,16 @@ export class LiveOrders {
     if (stop.value.algoStatus !== 'FINISHED') return success(reportOfAlgoOrder(stop.value, undefined));
     const message = `what stop ${stop.value.clientAlgoId} became is not listed yet`;
     return failure(new ExchangeFault('unavailable', message));
+  }
+
+  /** It may be listed later than the stop names it. */
+  async #becamePatiently(stop: BinanceAlgoOrder): Promise<Looked<BinanceOrder | undefined>> {
+    const untilMs = this.#account.nowMs() + LOOKUP_LAG_MS;
+    for (;;) {
+      const became = await this.#became(stop);
+      if (became.ok || !saysNotFound(became.error) || this.#account.nowMs() >= untilMs) return became;
+      await this.#account.sleep(LOOKUP_PAUSE_MS);
+    }
   }
 
   /** The order that a triggered stop turned into; undefined while there is none. */

@@ -85,8 +85,10 @@ async function placeCloseStop(
   const { symbol, side } = options.entry;
   const filters = await freshFilters(context, symbol);
   const trigger = options.entry.stopPrice!;
-  const stopPrice = filters && roundToStep(trigger, filters.tickSize, side === 'BUY' ? 'down' : 'up');
-  return sendCloseStop(context, { ...options, note: 'protects', stopPrice: stopPrice ?? trigger });
+  const onTick = filters && roundToStep(trigger, filters.tickSize, side === 'BUY' ? 'down' : 'up');
+  // Below the lowest tick there is none: the exchange refuses the old one, and the position is closed.
+  const stopPrice = onTick !== undefined && onTick > 0 ? onTick : trigger;
+  return sendCloseStop(context, { ...options, note: 'protects', stopPrice });
 }
 
 /** In the place of the one that is there, if there is one: the exchange takes no second. Between the two there is none. */
@@ -168,6 +170,7 @@ async function placeRestStop(
   const prices = await context.broker.prices([symbol]);
   const price = (prices.ok ? prices.value.get(symbol) : undefined) ?? position.value.entryPrice;
   const stopPrice = restStopPrice(price, { isLong: side === 'BUY', tickSize: filters.tickSize });
+  if (stopPrice === undefined) return;
   await sendCloseStop(context, { entry, quantity: rest, note: REST, stopPrice });
 }
 

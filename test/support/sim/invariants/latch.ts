@@ -297,16 +297,7 @@ const OBJECTS: ReadonlySet<string> = new Set([...FAULT_KINDS.objects, ...FAULT_K
 /** It may last for six minutes. */
 const TABLE_OUT: ReadonlySet<string> = new Set(['table_out']);
 const REFUSALS: ReadonlySet<string> = new Set([
-  ...[
-    'order_refused',
-    'overloaded',
-    'rate_limited',
-    'banned',
-    'keys_rotated',
-    'filters_changed',
-    'reset',
-    'no_answer',
-  ],
+  ...['order_refused', 'keys_rotated', 'filters_changed', 'reset', 'no_answer'],
   ...[
     'answer_lost',
     'server_error',

@@ -179,7 +179,9 @@ function writeFault(draw: Draw, share: number, parameters: URLSearchParams): Dra
     return { kind: 'partial_fill', fault: { kind: 'partial_fill', share: draw(), restBecomes: 'EXPIRED' } };
   if (pick < 0.84)
     return { kind: 'rate_limited', fault: { kind: 'rate_limited', retryAfterSeconds: between(draw, 1, 10) } };
-  if (pick < 0.92 && !reduces) return { kind: 'overloaded', fault: { kind: 'overloaded' } };
+  // Orders that reduce are exempt, but not always.
+  if (pick < (reduces ? 0.88 : 0.92))
+    return { kind: 'overloaded', fault: { kind: 'overloaded', sparesReductions: false } };
   return pick < 1
     ? { kind: 'order_refused', fault: { kind: 'reject', ...oneOf(draw, REFUSALS) } }
     : undefined;

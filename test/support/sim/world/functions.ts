@@ -107,7 +107,9 @@ export function openFunction(stage: Stage, name: FunctionName, environment: Envi
       return createManagePositionsHandler({
         ...closed,
         manageScopes: async () => [
-          await managePositions({ risk, broker: await brokerOf(), clock, codeVersion }),
+          await managePositions({
+            ...{ risk, broker: await brokerOf(), clock, codeVersion, pause: environment.sleep },
+          }),
         ],
       });
     case 'circuit-breaker':
