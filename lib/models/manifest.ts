@@ -8,11 +8,11 @@ export const modelNameSchema = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, 'must 
 export const modelVersionSchema = z.string().regex(/^v\d{8}_\d{6}$/, 'must look like v20240728_000000');
 
 /**
- * These fields, and more that training writes for the reader, kept as they are. JSON.parse reads a number that no double holds,
- * as 1e999, as infinite: it is refused in fields without a name too.
+ * These fields, and more figures and words that training writes for the reader, kept as they are. JSON.parse reads a number that no
+ * double holds, as 1e999, as infinite: it is refused in fields without a name too.
  */
-export const withMore = <Shape extends z.core.$ZodLooseShape>(fields: Shape) =>
-  z.object(fields).catchall(z.json());
+const withMore = <Shape extends z.core.$ZodLooseShape>(fields: Shape) =>
+  z.object(fields).catchall(z.union([z.number(), z.string(), z.boolean(), z.null()]));
 
 /** How rows were labelled: ATR barriers around the close, the first one touched within the horizon wins. */
 export const labelSchema = z.strictObject({

@@ -2,13 +2,7 @@
 // ensemble names one, or none. It stands in the store as `policies/<name>/<version>/`, model and manifest like any model; what it reads
 // is no feature row, so that it neither votes nor can be taken for a model that does.
 import * as z from 'zod';
-import {
-  goldenVectorsSchema,
-  modelNameSchema,
-  modelVersionSchema,
-  sha256Schema,
-  withMore,
-} from './manifest.ts';
+import { goldenVectorsSchema, modelNameSchema, modelVersionSchema, sha256Schema } from './manifest.ts';
 
 /** Columns of the state, in order: all that a policy may know. */
 export const SIZING_COLUMNS = [
@@ -75,15 +69,17 @@ export const policyManifestSchema = z.strictObject({
   bounds: z.array(boundSchema),
   /** float32 [rows, 1], each 0…1 */
   output: z.strictObject({ name: z.string(), columns: z.tuple([z.literal(SHARE_COLUMNS[0])]) }),
-  training: withMore({
-    fromMs: z.int(),
-    toMs: z.int(),
-    candidates: z.int().positive(),
-    seed: z.int(),
-    episodesSha256: z.array(sha256Schema).min(1),
-  }),
+  training: z
+    .object({
+      fromMs: z.int(),
+      toMs: z.int(),
+      candidates: z.int().positive(),
+      seed: z.int(),
+      episodesSha256: z.array(sha256Schema).min(1),
+    })
+    .catchall(z.json()),
   /** What the walk-forward comparison gave. */
-  evidence: withMore({ trials: z.int().positive() }),
+  evidence: z.object({ trials: z.int().positive() }).catchall(z.json()),
   libraries: z.record(z.string(), z.string()),
   goldenVectors: goldenVectorsSchema(SHARE_COLUMNS.length),
 });
