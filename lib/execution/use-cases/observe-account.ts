@@ -247,6 +247,10 @@ async function lookUp(
   return { found, faults, anomalies };
 }
 
+/** A position of the symbol may be in a row that could not be read. */
+export const mayBeHeld = (unreadable: readonly ReadProblem[], symbol: string): boolean =>
+  unreadable.some((row) => row.symbol === undefined || row.symbol === symbol);
+
 /** Symbols that the exchange holds a position of and we know nothing of. */
 export function externalPositionsOf({ entryIds, held, positions }: AccountReading): readonly string[] {
   return [...held.keys()].filter((symbol) => !entryIds.has(symbol) && !positions.has(symbol));
