@@ -3,6 +3,8 @@
 import type { Scope } from '../risk/gate.ts';
 
 export type OrderSide = 'BUY' | 'SELL';
+/** Of an account in hedge mode a symbol has two positions. */
+export type HedgeSide = 'LONG' | 'SHORT';
 
 interface OrderCommon {
   readonly scope: Scope;
@@ -35,6 +37,8 @@ export interface ReduceOrder extends OrderCommon {
   /** In the base asset, a multiple of the symbol's step; null, of a stop alone: it closes whatever is held when it triggers. */
   readonly quantity: number | null;
   readonly stopPrice: number | null;
+  /** Which position it reduces, in hedge mode: there, an order against its position can only reduce it. @default one-way mode */
+  readonly hedgeSide?: HedgeSide;
 }
 
 /** An order of a known size. */

@@ -4,7 +4,7 @@ import type { SymbolFilters } from '../market/symbol-filters.ts';
 import type { RiskApproved, Scope } from '../risk/gate.ts';
 import type { Income } from './ledger/income.ts';
 import type { LeverageBrackets } from './leverage-brackets.ts';
-import type { EntryOrder, OrderSide, ReduceOrder } from './order.ts';
+import type { EntryOrder, HedgeSide, OrderSide, ReduceOrder } from './order.ts';
 
 export type { Income, IncomeKind } from './ledger/income.ts';
 
@@ -83,6 +83,8 @@ export interface BrokerPosition {
   /** null when not readable: it is not needed to reduce. */
   readonly entryPrice: number | null;
   readonly markPrice: number | null;
+  /** Of an account in hedge mode, where nothing is entered: a person has opened it, and an emergency stop closes it. */
+  readonly hedgeSide?: HedgeSide;
 }
 
 /** One trade of one of our orders. */

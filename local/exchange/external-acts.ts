@@ -34,7 +34,11 @@ const restMs = z.int().min(0).default(0);
 
 const SCHEMAS = {
   /** A market order set by hand. */
-  marketOrder: z.strictObject({ symbol, side, quantity, reduceOnly: z.boolean().default(false) }),
+  marketOrder: z.strictObject({
+    ...{ symbol, side, quantity, reduceOnly: z.boolean().default(false) },
+    /** In hedge mode, LONG or SHORT. */
+    positionSide: z.enum(['BOTH', 'LONG', 'SHORT']).default('BOTH'),
+  }),
   /** A limit order set by hand; `filledShare` of it trades at once. */
   limitOrder: z.strictObject({
     ...{ symbol, side, quantity, price: z.number().positive() },
@@ -162,7 +166,7 @@ function actsOf(context: ExternalContext): Acts {
       return accepted(
         account().placeStop({
           ...{ ...stop, side: held > 0 ? 'SELL' : 'BUY', quantity: null, reduceOnly: true },
-          ...{ timeInForce: 'GTE_GTC', clientOrderId: byHand('ios') },
+          ...{ timeInForce: 'GTE_GTC', clientOrderId: byHand('ios'), positionSide: 'BOTH' },
         }),
       );
     },

@@ -155,7 +155,7 @@ export const SAFETY_CORE: readonly Mutant[] = [
     name: 'stops-cancelled-though-the-position-stays',
     harm: 'a position that could not be closed loses its stop as well',
     file: `${USE_CASES}/emergency-stop.ts`,
-    search: '    if (open.has(symbol)) continue;\n',
+    search: '    if (open.has(symbol) || mayBeHeld(held.value.problems, symbol)) continue;\n',
     replace: '',
     test: 'test/system/trading/position-safety.test.ts',
     title: 'an exchange that refuses to reduce at an emergency stop',

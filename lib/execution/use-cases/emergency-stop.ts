@@ -11,6 +11,7 @@ import { type BreakerDependencies, tripBreaker, writeFlags } from '../../risk/us
 import type { Broker } from '../ports.ts';
 import { ARRIVAL_AFTER_AUTHORISATION_MS } from '../send-window.ts';
 import { type FlattenContext, flattenAccount } from './flatten-account.ts';
+import { mayBeHeld } from './observe-account.ts';
 
 export interface EmergencyStopDependencies
   extends BreakerDependencies,
@@ -148,7 +149,7 @@ async function flattenScope(context: FlattenContext, { done, failures }: Progres
   }
   const open = new Set(held.value.rows.map(({ symbol }) => symbol));
   for (const symbol of new Set(stops.value.rows.map((stop) => stop.symbol))) {
-    if (open.has(symbol)) continue;
+    if (open.has(symbol) || mayBeHeld(held.value.problems, symbol)) continue;
     const cancelled = await broker.cancelAll(symbol);
     if (!cancelled.ok) failures.push(`${symbol}: its stops are still there: ${cancelled.error.message}`);
   }

@@ -218,7 +218,7 @@ async function leave(
   // The position manager's exit or the stop may have closed it since its last run: the exchange would refuse a second exit.
   const held = await context.broker.positions();
   if (!held.ok) return decided(signal, ['exchange_unavailable'], held.error.message);
-  const holding = held.value.rows.find((row) => row.symbol === symbol);
+  const holding = held.value.rows.find((row) => row.symbol === symbol && row.hedgeSide === undefined);
   if (holding === undefined)
     return decided(signal, ['exit_pending'], 'nothing is held any more: the position manager closes it');
   if (side !== (holding.quantity > 0 ? 'BUY' : 'SELL'))

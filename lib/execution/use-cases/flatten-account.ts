@@ -42,9 +42,13 @@ interface Flattener extends FlattenContext {
   readonly startedMs: number;
   /** Sent so far without a record. */
   orders: number;
-  /** Symbols whose rest is left to a stop already. */
+  /** Positions whose rest is left to a stop already. */
   readonly rests: Set<string>;
 }
+
+/** Of hedge mode, with its side: a symbol has two there. */
+const nameOf = ({ symbol, hedgeSide }: BrokerPosition): string =>
+  hedgeSide === undefined ? symbol : `${symbol} ${hedgeSide}`;
 
 /** Never throws. */
 export async function flattenAccount(given: FlattenContext): Promise<Flattening> {
@@ -62,7 +66,7 @@ export async function flattenAccount(given: FlattenContext): Promise<Flattening>
       if (positions.value.rows.length === 0) return { isBlind: false, done, problems: unreadable };
       problems = [
         ...unreadable,
-        ...positions.value.rows.map(({ symbol }) => `${symbol}: the position is still open; its stop stays`),
+        ...positions.value.rows.map((row) => `${nameOf(row)}: the position is still open; its stop stays`),
       ];
     } else problems = [`${positions.error.code}: ${positions.error.message}`];
     if (context.stopwatchMs() - startedMs > FLATTEN_MS_MAX) break;
@@ -74,7 +78,7 @@ export async function flattenAccount(given: FlattenContext): Promise<Flattening>
         ]),
       ),
     );
-    done.push(...rows.flatMap(({ symbol }, index) => lines[index]!.map((line) => `${symbol}: ${line}`)));
+    done.push(...rows.flatMap((row, index) => lines[index]!.map((line) => `${nameOf(row)}: ${line}`)));
   }
   return { isBlind, done, problems };
 }
@@ -96,7 +100,7 @@ async function closePosition(
   const plan = planReduction(size, known);
   for (const quantity of plan.quantities)
     lines.push(describe(await send(context, reductionOf(context, position, quantity))));
-  if (plan.rest > 0 && !context.rests.has(position.symbol))
+  if (plan.rest > 0 && !context.rests.has(nameOf(position)))
     lines.push(await leaveRest(context, position, known));
   return lines;
 }
@@ -113,7 +117,7 @@ async function leaveRest(
   if (stopPrice === undefined)
     return 'its rest is too small for a market order, and no price is known for a stop';
   const rest = await sendRestStop(context, position, stopPrice);
-  if (rest.outcome === 'acknowledged') context.rests.add(position.symbol);
+  if (rest.outcome === 'acknowledged') context.rests.add(nameOf(position));
   return describe(rest);
 }
 
@@ -150,7 +154,8 @@ const describe = (submission: Submission): string =>
 
 /** Through the records when they can be used and agree with the account, so that the ledger follows; else why not. */
 async function closeRecorded(context: Flattener, position: BrokerPosition) {
-  const { symbol, quantity } = position;
+  const { symbol, quantity, hedgeSide } = position;
+  if (hedgeSide !== undefined) return 'the account is in hedge mode';
   const work = async () => {
     const { risk, broker } = context;
     const { positions, orders } = executionRecords(risk);
@@ -175,7 +180,7 @@ async function closeRecorded(context: Flattener, position: BrokerPosition) {
  */
 function reductionOf(
   context: Flattener,
-  { symbol, quantity: held }: BrokerPosition,
+  { symbol, quantity: held, hedgeSide }: BrokerPosition,
   quantity: number | null,
 ): ReduceOrder {
   const { broker, clock, startedMs } = context;
@@ -192,5 +197,6 @@ function reductionOf(
     quantity,
     reduceOnly: true,
     stopPrice: null,
+    ...(hedgeSide && { hedgeSide }),
   };
 }

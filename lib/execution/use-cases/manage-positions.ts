@@ -12,6 +12,7 @@ import { executionRecords } from './execution-records.ts';
 import {
   type AccountReading,
   externalPositionsOf,
+  mayBeHeld,
   orphanOrdersOf,
   readAccount,
   type ViewFailure,
@@ -177,7 +178,9 @@ async function agedOrphanOrders(context: ExecutionContext, view: AccountView) {
   const { positions } = executionRecords(risk);
   const isNeeded = await Promise.all(
     aged.map(async ({ symbol, kind, clientOrderId }) => {
-      if (kind !== 'stop' || !view.held.has(symbol)) return false;
+      if (kind !== 'stop') return false;
+      if (mayBeHeld(view.unreadablePositions, symbol)) return true;
+      if (!view.held.has(symbol)) return false;
       const position = (await positions.get(broker.scope, symbol))?.value;
       return position?.unprotectedSinceMs !== null || position.stopClientOrderId === clientOrderId;
     }),

@@ -34,7 +34,7 @@ export interface AccountReading {
   /** By client order id: the orders that were looked up. */
   readonly found: ReadonlyMap<string, FoundOrder>;
   readonly held: ReadonlyMap<string, BrokerPosition>;
-  /** Rows of the positions that could not be read. */
+  /** Rows of the positions that could not be read, and those of hedge mode, of which a symbol has two. */
   readonly unreadablePositions: readonly ReadProblem[];
   /** Conditional ones included. */
   readonly openOrders: readonly OpenOrder[];
@@ -42,7 +42,7 @@ export interface AccountReading {
   readonly knowsStops: boolean;
   /** undefined when it could not be read. */
   readonly walletMicroUsdt: number | undefined;
-  /** One line each: orders that did what they should not. */
+  /** One line each: orders that did what they should not, and positions of hedge mode. */
   readonly anomalies: readonly string[];
   /** One line each: what could not be read. */
   readonly faults: readonly string[];
@@ -53,6 +53,8 @@ export interface ViewFailure {
   readonly code: 'exchange_unavailable' | 'records_unavailable' | 'overtaken';
   readonly message: string;
 }
+
+const SWITCH_BACK = 'an emergency stop closes it; then switch the account to one-way mode';
 
 /** @param options.thorough looks at every order record, not only at those that something names: for when the ledger does not balance */
 export async function readAccount(
@@ -96,6 +98,10 @@ export async function readAccount(
   }
   const [held, wallet] = await Promise.all([broker.positions(), broker.walletMicroUsdt()]);
   if (!held.ok) return failure({ code: 'exchange_unavailable', message: held.error.message });
+  const rows = held.value.rows.filter(({ hedgeSide }) => hedgeSide === undefined);
+  const hedged = held.value.rows.flatMap(({ symbol, hedgeSide }) =>
+    hedgeSide === undefined ? [] : [{ symbol, message: `the ${hedgeSide} position is one of hedge mode` }],
+  );
   return success({
     ledgerBefore: ledger.stored,
     gate,
@@ -105,12 +111,12 @@ export async function readAccount(
     orders,
     hasUnreadOrders,
     found: looked.found,
-    held: new Map(held.value.rows.map((position) => [position.symbol, position])),
-    unreadablePositions: held.value.problems,
+    held: new Map(rows.map((position) => [position.symbol, position])),
+    unreadablePositions: [...held.value.problems, ...hedged],
     openOrders,
     knowsStops: stops.ok,
     walletMicroUsdt: wallet.ok ? wallet.value : undefined,
-    anomalies: looked.anomalies,
+    anomalies: [...looked.anomalies, ...hedged.map(lineOf).map((line) => `${line}: ${SWITCH_BACK}`)],
     faults: [
       ...faults,
       ...ledger.faults,
@@ -240,6 +246,10 @@ async function lookUp(
   }
   return { found, faults, anomalies };
 }
+
+/** A position of the symbol may be in a row that could not be read. */
+export const mayBeHeld = (unreadable: readonly ReadProblem[], symbol: string): boolean =>
+  unreadable.some((row) => row.symbol === undefined || row.symbol === symbol);
 
 /** Symbols that the exchange holds a position of and we know nothing of. */
 export function externalPositionsOf({ entryIds, held, positions }: AccountReading): readonly string[] {

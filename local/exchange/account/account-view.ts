@@ -6,7 +6,7 @@ import type { VisibleMarket } from '../visible-market.ts';
 import type { AccountModes, AccountSettings } from './account-settings.ts';
 import type { Matching, MatchingCosts } from './matching.ts';
 import type { Orders, Stops } from './orders.ts';
-import type { Side } from './positions.ts';
+import type { PositionSide, Side } from './positions.ts';
 import type { Situation } from './refusals.ts';
 
 export interface AccountTerms {
@@ -38,14 +38,18 @@ export function availableMicroUsdt({ matching, settings }: AccountParts): number
 }
 
 /** What an order of a symbol is judged by, now. */
-export function situationOf(parts: AccountParts, symbol: string): Situation {
+export function situationOf(
+  parts: AccountParts,
+  symbol: string,
+  positionSide: PositionSide = 'BOTH',
+): Situation {
   const { market, contracts, marks, matching, settings } = parts;
   const listed = market.lists(symbol);
   return {
     contract: listed ? contracts.of(symbol) : undefined,
     lastPrice: listed ? market.lastPrice(symbol) : 0,
     markPrice: listed ? marks.of(market, symbol) : 0,
-    held: matching.positions.quantity(symbol),
+    held: matching.positions.quantity(symbol, positionSide),
     leverage: settings.of(symbol).leverage,
     availableMicroUsdt: availableMicroUsdt(parts),
   };

@@ -200,7 +200,7 @@ export class MatchingAccount {
     let atMs = (Math.floor(followed.fundedUntilMs / FUNDING_MS) + 1) * FUNDING_MS;
     for (; atMs <= untilMs; atMs += FUNDING_MS) {
       const mark = price * (1 + marks.offset(symbol, atMs));
-      const value = Math.round(this.positions.quantity(symbol) * mark * MICRO);
+      const value = Math.round(this.positions.net(symbol) * mark * MICRO);
       const amountE8 = -Math.round(value * costs.fundingRatePer8h) * E8_PER_MICRO;
       this.funds.credit({ symbol, incomeType: 'FUNDING_FEE', asset: 'USDT', amountE8, atMs, tradeId: '' });
     }
@@ -218,7 +218,7 @@ export class MatchingAccount {
 
   #isIdle(symbol: string): boolean {
     return (
-      this.positions.quantity(symbol) === 0 &&
+      this.positions.isFlat(symbol) &&
       this.stops.open(symbol).length === 0 &&
       this.orders.open(symbol).length === 0
     );

@@ -6,7 +6,7 @@ import type { Unkindness } from '../unkindness.ts';
 import type { VisibleMarket } from '../visible-market.ts';
 import { type Level, levelsOf } from './depth.ts';
 import { E8, E8_PER_MICRO, Funds, type IncomeType } from './funds.ts';
-import { exact, Positions, type Side } from './positions.ts';
+import { exact, type PositionSide, Positions, type Side } from './positions.ts';
 import { Trades } from './trades.ts';
 
 export interface MatchingCosts {
@@ -20,6 +20,8 @@ interface Execution {
   readonly orderId: number;
   readonly symbol: string;
   readonly side: Side;
+  /** @default BOTH */
+  readonly positionSide?: PositionSide;
   readonly quantity: number;
   readonly price: number;
   readonly atMs: number;
@@ -66,8 +68,9 @@ export class Matching {
 
   /** @param halved shown as two trades where the step allows it: fees and quantities have to be summed */
   #trade(execution: Execution, { price, quantity }: Level, halved: boolean): void {
-    const { orderId, symbol, side, atMs, maker } = execution;
-    const realisedMicroUsdt = this.positions.book({ symbol, side, quantity, price, atMs });
+    const { orderId, symbol, side, positionSide, atMs, maker } = execution;
+    const fill = { symbol, side, quantity, price, atMs, ...(positionSide && { positionSide }) };
+    const realisedMicroUsdt = this.positions.book(fill);
     const fee = this.#fee((quantity * price * execution.feeBps) / 10_000);
     const parts = halved ? halves(quantity) : [quantity];
     const commissions = parts.length === 1 ? [fee.amountE8] : halfFees(fee.amountE8);

@@ -6,7 +6,7 @@ import type { ExchangeReply } from '../route.ts';
 import { type AccountParts, situationOf, worse } from './account-view.ts';
 import { E8, type IncomeType } from './funds.ts';
 import type { Order } from './orders.ts';
-import { exact, type Side } from './positions.ts';
+import { exact, type PositionSide, type Side } from './positions.ts';
 import { DUPLICATE_ID, refuseMarketOrder, refuseOrder, refusePrice } from './refusals.ts';
 
 export interface MarketOrderRequest {
@@ -15,6 +15,8 @@ export interface MarketOrderRequest {
   readonly quantity: number;
   readonly clientOrderId: string;
   readonly reduceOnly: boolean;
+  /** In hedge mode. @default BOTH */
+  readonly positionSide?: PositionSide;
   /** Share of the quantity for which there is somebody on the other side. */
   readonly fillable: number;
   /** What becomes of the rest. @default EXPIRED */
@@ -51,16 +53,17 @@ export class OrderBook {
   }
 
   placeMarketOrder(request: MarketOrderRequest): Order | ExchangeReply {
-    const { symbol, side, quantity, fillable } = request;
+    const { symbol, side, quantity, fillable, positionSide } = request;
     const { matching, contracts, market, costs } = this.#parts;
-    const situation = situationOf(this.#parts, symbol);
+    const situation = situationOf(this.#parts, symbol, positionSide);
     const refusal =
       refuseOrder(request, situation) ??
       this.#refuseDuplicate(request.clientOrderId) ??
       refuseMarketOrder(request, situation);
     if (refusal !== undefined) return refusal;
     const share = floorTo(quantity * fillable, contracts.of(symbol)!.stepSize);
-    const filled = request.reduceOnly ? Math.min(share, matching.positions.reducible(symbol, side)) : share;
+    const reducible = matching.positions.reducible(symbol, side, positionSide);
+    const filled = request.reduceOnly ? Math.min(share, reducible) : share;
     return this.trade({
       ...request,
       filled,
@@ -73,10 +76,12 @@ export class OrderBook {
   trade(
     order: Omit<MarketOrderRequest, 'fillable'> & { filled: number; price: number; atMs: number },
   ): Order {
-    const { symbol, side, quantity, filled, price, atMs, restBecomes = 'EXPIRED' } = order;
+    const { symbol, side, positionSide = 'BOTH', quantity, filled, price, atMs } = order;
+    const { restBecomes = 'EXPIRED' } = order;
     const { matching, orders, costs, nextId } = this.#parts;
     const orderId = nextId();
-    const execution = { orderId, symbol, side, price, atMs, maker: false, feeBps: costs.takerFeeBps };
+    const traded = { orderId, symbol, side, positionSide, price, atMs };
+    const execution = { ...traded, maker: false, feeBps: costs.takerFeeBps };
     const quote = filled > 0 ? matching.execute({ ...execution, quantity: filled }) : 0;
     return orders.keep({
       ...newOrder(order),
@@ -196,12 +201,14 @@ const newOrder = (order: {
   quantity: number;
   clientOrderId: string;
   reduceOnly: boolean;
+  positionSide?: PositionSide;
 }) => ({
   clientOrderId: order.clientOrderId,
   symbol: order.symbol,
   side: order.side,
   quantity: order.quantity,
   reduceOnly: order.reduceOnly,
+  positionSide: order.positionSide ?? ('BOTH' as const),
   type: 'MARKET' as const,
   timeInForce: 'GTC' as const,
   price: 0,

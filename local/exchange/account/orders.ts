@@ -1,7 +1,7 @@
 // The orders of an account, and its conditional ones: what they are, and how they are found.
 import { DAY_MS } from '../../../lib/core/units.ts';
 import { type AsOf, History } from './history.ts';
-import type { Side } from './positions.ts';
+import type { PositionSide, Side } from './positions.ts';
 
 const OPEN_ORDER: ReadonlySet<string> = new Set(['NEW', 'PARTIALLY_FILLED', 'NEW_ADL', 'NEW_INSURANCE']);
 /** Of conditional orders: until the order that it became is done. */
@@ -13,6 +13,7 @@ export interface Order {
   readonly clientOrderId: string;
   readonly symbol: string;
   readonly side: Side;
+  readonly positionSide: PositionSide;
   readonly type: 'MARKET' | 'LIMIT';
   readonly timeInForce: 'GTC' | 'IOC';
   readonly status:
@@ -42,6 +43,7 @@ export interface Stop {
   readonly clientOrderId: string;
   readonly symbol: string;
   readonly side: Side;
+  readonly positionSide: PositionSide;
   /** null closes the position, whatever it is by then. */
   readonly quantity: number | null;
   /** GTE_GTC ends with the position. */

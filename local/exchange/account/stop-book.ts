@@ -11,6 +11,7 @@ export type StopRequest = Pick<
   Stop,
   | 'symbol'
   | 'side'
+  | 'positionSide'
   | 'quantity'
   | 'clientOrderId'
   | 'reduceOnly'
@@ -47,8 +48,8 @@ export class StopBook {
   }
 
   #refuse(request: StopRequest): ExchangeReply | undefined {
-    const { symbol, side, triggerPrice, workingType } = request;
-    const situation = situationOf(this.#parts, symbol);
+    const { symbol, side, positionSide, triggerPrice, workingType } = request;
+    const situation = situationOf(this.#parts, symbol, positionSide);
     const refusal = refuseOrder(request, situation) ?? refusePrice(triggerPrice, situation.contract!);
     if (refusal !== undefined) return refusal;
     const open = this.#parts.stops.open();
@@ -116,9 +117,10 @@ export class StopBook {
 
   /** Those that end with the position, when it has ended. */
   expireWithPosition(symbol: string, atMs: number): void {
-    if (this.#parts.matching.positions.quantity(symbol) !== 0) return;
-    for (const stop of this.#waiting(symbol))
-      if (stop.timeInForce === 'GTE_GTC') this.cancel(stop.algoId, atMs, 'EXPIRED');
+    const { positions } = this.#parts.matching;
+    for (const { algoId, timeInForce, positionSide } of this.#waiting(symbol))
+      if (timeInForce === 'GTE_GTC' && positions.quantity(symbol, positionSide) === 0)
+        this.cancel(algoId, atMs, 'EXPIRED');
   }
 
   #waiting(symbol: string): Stop[] {
@@ -142,9 +144,9 @@ export class StopBook {
 
   /** Puts the order in the book, where it trades at once; refused when there is nothing to reduce. */
   #send(stop: Stop, atMs: number): void {
-    const { symbol, side, quantity, reference } = stop;
+    const { symbol, side, positionSide, quantity, reference } = stop;
     const { stops, matching, unkind, costs } = this.#parts;
-    const reducible = matching.positions.reducible(symbol, side);
+    const reducible = matching.positions.reducible(symbol, side, positionSide);
     const wanted = quantity ?? reducible;
     const filled = stop.reduceOnly || quantity === null ? Math.min(wanted, reducible) : wanted;
     if (filled === 0) {

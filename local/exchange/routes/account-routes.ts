@@ -99,7 +99,9 @@ function positions(account: MatchingAccount, { parameters, nowMs, asOf }: Questi
 const flatPositions = (account: MatchingAccount, held: ReadonlySet<string>) =>
   [...new Set([...account.orders.open(), ...account.stops.open()].map(({ symbol }) => symbol))]
     .filter((symbol) => !held.has(symbol))
-    .map((symbol) => ({ symbol, quantity: 0, costMicroUsdt: 0, changedAtMs: 0 }));
+    .map((symbol) => ({
+      ...{ symbol, positionSide: 'BOTH' as const, quantity: 0, costMicroUsdt: 0, changedAtMs: 0 },
+    }));
 
 /** USDT first. */
 function balances(account: MatchingAccount, { nowMs, asOf }: Question) {

@@ -34,7 +34,7 @@ export function orderBody(order: Order, { tickDecimals, roundsAverage }: Precisi
     reduceOnly: order.reduceOnly,
     closePosition: false,
     side: order.side,
-    positionSide: 'BOTH',
+    positionSide: order.positionSide,
     stopPrice: '0',
     workingType: 'CONTRACT_PRICE',
     origType: order.type,
@@ -62,7 +62,7 @@ export function stopBody(stop: Stop, closeAll: null | '0' = null) {
     orderType: 'STOP_MARKET',
     symbol: stop.symbol,
     side: stop.side,
-    positionSide: 'BOTH',
+    positionSide: stop.positionSide,
     timeInForce: stop.timeInForce,
     quantity: stop.quantity === null ? closeAll : plainDecimal(stop.quantity),
     algoStatus: stop.status,
@@ -101,11 +101,12 @@ export const tradeBody = (trade: Trade) => ({
   maker: trade.maker,
 });
 
-export function positionBody({ symbol, quantity, costMicroUsdt }: Position, markPrice: number, atMs: number) {
+export function positionBody(position: Position, markPrice: number, atMs: number) {
+  const { symbol, positionSide, quantity, costMicroUsdt } = position;
   const entryPrice = quantity === 0 ? '0.0' : price(costMicroUsdt / quantity / MICRO);
   return {
     symbol,
-    positionSide: 'BOTH',
+    positionSide,
     positionAmt: plainDecimal(quantity),
     entryPrice,
     breakEvenPrice: entryPrice,

@@ -1,6 +1,7 @@
 // Orders and trades: taken, looked up, listed, cancelled, each as late as the exchange is.
 import type { MatchingAccount } from '../account/matching-account.ts';
 import type { Order } from '../account/orders.ts';
+import type { PositionSide } from '../account/positions.ts';
 import { decimalsOf } from '../contracts.ts';
 import { type ExchangeReply, type Route, refuse, reply } from '../route.ts';
 import { acknowledged, decimal, orderBody, tradeBody } from './bodies.ts';
@@ -80,14 +81,21 @@ const isNamed = ({ parameters }: Question): boolean =>
 export function readRequest({ parameters }: Question, account: MatchingAccount, idName: string) {
   const side = parameters.get('side');
   if (side !== 'BUY' && side !== 'SELL') return refuse(-1117, 'Invalid side.');
-  if (account.modes.dualSidePosition && (parameters.get('positionSide') ?? 'BOTH') === 'BOTH') {
+  const positionSide = parameters.get('positionSide') ?? 'BOTH';
+  const { dualSidePosition } = account.modes;
+  const isSide = positionSide === 'LONG' || positionSide === 'SHORT';
+  if (dualSidePosition ? !isSide : positionSide !== 'BOTH')
     return refuse(-4061, "Order's position side does not match user's setting.");
-  }
+  // There, an order against its position can only reduce it.
+  if (dualSidePosition && parameters.has('reduceOnly'))
+    return refuse(-1106, "Parameter 'reduceonly' sent when not required.");
+  const reduces = dualSidePosition && (side === 'SELL') === (positionSide === 'LONG');
   return {
     side,
+    positionSide: positionSide as PositionSide,
     symbol: parameters.get('symbol') ?? '',
     clientOrderId: parameters.get(idName) ?? '',
-    reduceOnly: parameters.get('reduceOnly') === 'true',
+    reduceOnly: reduces || parameters.get('reduceOnly') === 'true',
   } as const;
 }
 

@@ -23,12 +23,21 @@ const idOf = (side: 'BUY' | 'SELL', nowMs: number) =>
 const tradesOf = async ({ world }: HeldPosition) =>
   allValues(await executionRecords(world.risk).trades.since('paper', 0));
 
+/** Of one whose price is known. */
+async function adoptPriced(...given: Parameters<typeof adoptPosition>) {
+  const adopted = await adoptPosition(...given);
+  if (adopted === 'unpriced') throw new Error('it has no price');
+  return adopted;
+}
+
 /** What is made of a position of which there is no record. */
 async function adoptUnknown(row: BrokerPosition, broker: Partial<Broker> = {}) {
   const held = await hold();
   await held.remove();
   Object.assign(held.exchange.broker, broker);
-  return { held, adopted: await adoptPosition(held.context, await held.view(), row) };
+  const adopted = await adoptPosition(held.context, await held.view(), row);
+  const isUnpriced = adopted === 'unpriced';
+  return { held, isUnpriced, adopted: isUnpriced ? undefined : adopted };
 }
 
 describe('a position without a record', () => {
@@ -72,9 +81,10 @@ describe('a position without a record', () => {
     ['can be read', async () => error],
     ['is there', async () => success(new Map([['ETHUSDT', 2_500]]))],
   ])('is not adopted while no price %s', async (_name, prices) => {
-    await expect(adoptUnknown({ ...LONG, markPrice: null, entryPrice: null }, { prices })).rejects.toThrow(
-      'BTCUSDT has no price',
-    );
+    const row = { ...LONG, markPrice: null, entryPrice: null };
+    const { held, isUnpriced } = await adoptUnknown(row, { prices });
+    expect(isUnpriced).toBe(true);
+    expect(await held.orders.get('paper', idOf('BUY', held.world.nowMs))).toBeUndefined();
   });
 
   it.each<[string, Broker['filters']]>([
@@ -102,7 +112,7 @@ describe('a position without a record', () => {
   it('is left to another process that has recorded it meanwhile', async () => {
     const { context, view, current, position } = await hold();
     const before = await view({ positions: new Map() });
-    expect(await adoptPosition(context, before, LONG)).toBeUndefined();
+    expect(await adoptPriced(context, before, LONG)).toBeUndefined();
     expect(await current()).toEqual(position);
   });
 });
@@ -143,7 +153,7 @@ describe('a position whose entry is forgotten', () => {
     const before = await current();
     world.nowMs += 9;
     const { nowMs } = world;
-    const adopted = await adoptPosition(context, await view(over), LONG);
+    const adopted = await adoptPriced(context, await view(over), LONG);
     expect(adopted?.position).toEqual(await current());
     expect(adopted?.position.value).toEqual({
       ...before.value,
@@ -158,7 +168,7 @@ describe('a position whose entry is forgotten', () => {
     const before = await view();
     const { value, revision } = await current();
     await positions.put('paper', { ...value, exitDueMs: 7 }, { ifRevision: revision });
-    expect(await adoptPosition(context, before, LONG)).toBeUndefined();
+    expect(await adoptPriced(context, before, LONG)).toBeUndefined();
     expect(await handOver(context, before, before.positions.get('BTCUSDT')!, entry)).toBeUndefined();
     expect((await current()).value.exitDueMs).toBe(7);
   });
@@ -175,7 +185,7 @@ describe('a position that was turned around', () => {
     await orders.put('paper', { ...stop.value, state }, { ifRevision: stop.revision });
     world.nowMs += 9;
     const { nowMs } = world;
-    const adopted = await adoptPosition(context, await view(), SHORT);
+    const adopted = await adoptPriced(context, await view(), SHORT);
     expect(adopted?.position).toEqual(await current());
     expect(adopted?.position.value).toEqual({
       ...{ symbol: 'BTCUSDT', side: 'SELL', quantity: 0.02, entryPrice: 49_500, stopPrice: 51_000 },
@@ -190,7 +200,7 @@ describe('a position that was turned around', () => {
 
   it('to a long one is recorded so too', async () => {
     const { context, view } = await hold({ side: 'SELL' });
-    const adopted = await adoptPosition(context, await view(), LONG);
+    const adopted = await adoptPriced(context, await view(), LONG);
     expect(adopted?.position.value).toMatchObject({ side: 'BUY', stopPrice: 49_000.01 });
   });
 
@@ -199,11 +209,11 @@ describe('a position that was turned around', () => {
     const { context, entry, view } = held;
     const state = { status: 'cancelled', quantity: 1, filledQuantity: 0, averagePrice: null } as const;
     const unfilled = await view({ orders: new Map([['qt-entry', { ...entry, state }]]) });
-    expect((await adoptPosition(context, unfilled, SHORT))?.position.value.side).toBe('SELL');
+    expect((await adoptPriced(context, unfilled, SHORT))?.position.value.side).toBe('SELL');
     expect(await tradesOf(held)).toEqual([]);
     const gone = await hold();
     const without = await gone.view({ orders: new Map() });
-    expect((await adoptPosition(gone.context, without, SHORT))?.position.value.side).toBe('SELL');
+    expect((await adoptPriced(gone.context, without, SHORT))?.position.value.side).toBe('SELL');
     expect(await tradesOf(gone)).toEqual([]);
   });
 
@@ -212,7 +222,7 @@ describe('a position that was turned around', () => {
     const before = await view();
     const { value, revision } = await current();
     await positions.put('paper', { ...value, exitDueMs: 7 }, { ifRevision: revision });
-    expect(await adoptPosition(context, before, SHORT)).toBeUndefined();
+    expect(await adoptPriced(context, before, SHORT)).toBeUndefined();
     expect((await current()).value).toMatchObject({ side: 'BUY', exitDueMs: 7 });
   });
 });

@@ -423,6 +423,31 @@ describe('a position without a record', () => {
     expect([...trade.exchange.held.keys()]).toEqual(['BTCUSDT']);
   });
 
+  it.each([
+    ['SELL', 1, 'BUY'],
+    ['BUY', 1.5, 'SELL'],
+  ] as const)(
+    'of which not even a price is known is closed at the market: by a %s',
+    async (hand, quantity, side) => {
+      const trade = await minuteOld();
+      trade.exchange.tradeByHand({ symbol: 'ETHUSDT', side: hand, quantity });
+      const view = await trade.view();
+      const held = { ...view.held.get('ETHUSDT')!, markPrice: null, entryPrice: null };
+      trade.exchange.broker.prices = async () => failure(error);
+      const close = () => protectSymbol(trade.context, view, { held, adoptable: true });
+      trade.exchange.answer = () => 'reject';
+      await expect(close()).rejects.toThrow(
+        'it has no price to adopt it at, and its exit is rejected: refused',
+      );
+      trade.exchange.answer = () => 'fill';
+      trade.world.nowMs += MINUTE;
+      expect(await close()).toEqual(['exit_acknowledged']);
+      expect(trade.exchange.sent.at(-1)).toMatchObject({ side, quantity, stopPrice: null, reduceOnly: true });
+      expect([...trade.exchange.held.keys()]).toEqual(['BTCUSDT']);
+      expect(await trade.positions.get('paper', 'ETHUSDT')).toBeUndefined();
+    },
+  );
+
   it('is left to another process that has recorded it meanwhile', async () => {
     const trade = await minuteOld();
     const view = await trade.view({ positions: new Map(), entryIds: new Map(), orders: new Map() });

@@ -195,6 +195,48 @@ describe('what is refused', () => {
     });
     expect(await codeOf({})).toBe(-4061);
   });
+
+  it('in one-way mode, an order with a side (-4061)', async () => {
+    await open();
+    expect(await codeOf({ positionSide: 'LONG' })).toBe(-4061);
+  });
+});
+
+describe('hedge mode', () => {
+  const listed = async () => {
+    const rows = await account.rows('/fapi/v3/positionRisk', { symbol: 'BTCUSDT' });
+    return Object.fromEntries(rows.map((row) => [row.positionSide, Number(row.positionAmt)]));
+  };
+  const order = (side: string, positionSide: string, quantity: string) =>
+    account.order({ side, positionSide, quantity, newOrderRespType: 'RESULT' });
+
+  it('has two positions a symbol, each reduced by orders of its own side alone', async () => {
+    const modes = { dualSidePosition: true, depositUsdt: DEPOSIT, costs: COSTS };
+    await open({ account: { apiKey: 'key-1', secret: 'secret-1', ...modes } });
+    expect((await order('BUY', 'LONG', '0.02')).body.positionSide).toBe('LONG');
+    await order('SELL', 'SHORT', '0.01');
+    expect(await listed()).toEqual({ LONG: 0.02, SHORT: -0.01 });
+    expect((await account.order({ side: 'SELL', positionSide: 'LONG', reduceOnly: 'true' })).body.code).toBe(
+      -1106,
+    );
+    await order('SELL', 'LONG', '0.005');
+    expect(await listed()).toEqual({ LONG: 0.015, SHORT: -0.01 });
+    // No more than there is, and then nothing.
+    expect((await order('BUY', 'SHORT', '0.02')).body.executedQty).toBe('0.01');
+    expect((await order('BUY', 'SHORT', '0.01')).body.code).toBe(-2022);
+    expect(await listed()).toEqual({ LONG: 0.015 });
+  });
+
+  it('has stops of one of the two', async () => {
+    const modes = { dualSidePosition: true, depositUsdt: DEPOSIT, costs: COSTS };
+    await open({ account: { apiKey: 'key-1', secret: 'secret-1', ...modes }, dips: { 1: 0.97 } });
+    await order('BUY', 'LONG', '0.02');
+    await order('SELL', 'SHORT', '0.01');
+    const { body } = await account.stop({ positionSide: 'LONG', closePosition: 'true' });
+    expect(body).toMatchObject({ positionSide: 'LONG', algoStatus: 'NEW' });
+    account.nowMs += 15 * 60_000;
+    expect(await listed()).toEqual({ SHORT: -0.01 });
+  });
 });
 
 describe('filters and contracts that change while the exchange runs', () => {

@@ -269,6 +269,44 @@ describe('trades by hand', () => {
   });
 });
 
+describe('the stop of a position by hand whose row cannot be read', () => {
+  const odd = async (how: 'null_quantity' | 'null_row') => {
+    await open();
+    world.exchange.external.marketOrder({ symbol: 'BTCUSDT', side: 'BUY', quantity: 0.02 });
+    world.exchange.external.closePositionStop({ symbol: 'BTCUSDT', triggerPrice: 40_000 });
+    world.exchange.faults.inject({ kind: 'odd_row', how, path: '/fapi/v3/positionRisk' });
+  };
+
+  it.each(['null_quantity', 'null_row'] as const)(
+    'stays (%s): it may be all that protects it',
+    async (how) => {
+      await odd(how);
+      await world.minutes(2);
+      expect(world.exchange.truth()!.stops).toHaveLength(1);
+    },
+  );
+
+  it.each(['null_quantity', 'null_row'] as const)(
+    'stays at an emergency stop too (%s), which says so',
+    async (how) => {
+      await odd(how);
+      const pause = async (durationMs: number) => {
+        world.nowMs += durationMs;
+      };
+      const steps = await emergencyStop(
+        {
+          ...{ ...world.dependencies(), openBroker: async () => world.broker, pause },
+          ...{ stopwatchMs: () => world.nowMs, expire: () => new Promise<void>(() => undefined) },
+        },
+        { scopes: ['live'], operator: unproven('ann'), reason: 'a test', keepPositions: false },
+      );
+      expect(world.exchange.truth()!.stops).toHaveLength(1);
+      const { failures } = steps.find(({ step }) => step === 'flatten')!;
+      expect(failures).toEqual([expect.stringContaining('cannot be read')]);
+    },
+  );
+});
+
 describe('a fee in BNB', () => {
   it('is in no amount of USDT while BNB has no price, and the trade says so', async () => {
     await open({ bnbFees: { share: 1, balanceBnb: 1, priceUsdt: 600 } });

@@ -56,7 +56,11 @@ const fault: fc.Arbitrary<FaultRequest> = fc.oneof(
     how: fc.constant('reset' as const),
     path: fc.constantFrom(...SENDS),
   }),
-  fc.record({ kind: fc.constant('overloaded' as const), path: fc.constantFrom(...SENDS) }),
+  fc.record({
+    kind: fc.constant('overloaded' as const),
+    path: fc.constantFrom(...SENDS),
+    sparesReductions: fc.boolean(),
+  }),
 );
 const symbol = fc.constantFrom(...SYMBOLS);
 const act = fc.oneof(

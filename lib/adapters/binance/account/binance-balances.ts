@@ -18,19 +18,17 @@ const flatRow = z.object({ positionAmt: decimalSchema.pipe(z.literal(0)) }).tran
 const positionRow = z
   .object({
     symbol: z.string().min(1),
-    positionSide: z.literal('BOTH', 'the account is in hedge mode'),
+    positionSide: z.enum(['BOTH', 'LONG', 'SHORT']),
     positionAmt: decimalSchema,
     entryPrice: price,
     markPrice: price,
   })
-  .transform(
-    ({ symbol, positionAmt, entryPrice, markPrice }): BrokerPosition => ({
-      symbol,
-      quantity: positionAmt,
-      entryPrice,
-      markPrice,
-    }),
-  );
+  .transform(({ symbol, positionSide, positionAmt, entryPrice, markPrice }): BrokerPosition => {
+    const about = { symbol, entryPrice, markPrice };
+    if (positionSide === 'BOTH') return { ...about, quantity: positionAmt };
+    const size = Math.abs(positionAmt);
+    return { ...about, quantity: positionSide === 'LONG' ? size : -size, hedgeSide: positionSide };
+  });
 const readPositionRows = listReader({
   what: 'positions',
   row: z.unknown().transform((row, context) => {

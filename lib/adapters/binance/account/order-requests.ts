@@ -6,12 +6,18 @@ import { plainDecimal } from '../../../market/plain-decimal.ts';
 import type { ExchangeFault } from '../exchange-fault.ts';
 import type { SignedRequest } from './binance-account.ts';
 
+/** In hedge mode the exchange refuses `reduceOnly`: an order against its position only reduces it. */
+const reducing = (
+  { hedgeSide }: ReduceOrder,
+  oneWay: Readonly<Record<string, string>> = { reduceOnly: 'true' },
+) => (hedgeSide === undefined ? oneWay : { positionSide: hedgeSide });
+
 /** A stop watches the last price, as the candles that it was chosen on do. */
 export function requestOf(order: EntryOrder | ReduceOrder): SignedRequest {
   const { symbol, side, clientOrderId } = order;
   const quantity = order.quantity === null ? {} : { quantity: plainDecimal(order.quantity) };
   if (order.kind === 'entry' || order.stopPrice === null) {
-    const about = order.kind === 'reduce' ? { reduceOnly: 'true' } : { recvWindow: ENTRY_WINDOW_MS };
+    const about = order.kind === 'reduce' ? reducing(order) : { recvWindow: ENTRY_WINDOW_MS };
     const parameters = {
       symbol,
       side,
@@ -32,7 +38,7 @@ export function requestOf(order: EntryOrder | ReduceOrder): SignedRequest {
     triggerPrice: plainDecimal(order.stopPrice),
     workingType: 'CONTRACT_PRICE',
     // The two exclude each other.
-    ...(order.quantity === null ? { closePosition: 'true' } : { reduceOnly: 'true' }),
+    ...(order.quantity === null ? { ...reducing(order, {}), closePosition: 'true' } : reducing(order)),
     clientAlgoId: clientOrderId,
     newOrderRespType: 'RESULT',
   };

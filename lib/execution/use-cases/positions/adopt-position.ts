@@ -15,14 +15,20 @@ import { changePosition, legRecords } from './reduce-position.ts';
 /** Distance of the stop of an adopted position, which is closed at once; it only counts when that fails. */
 const ADOPTED_STOP_FRACTION = 0.02;
 
-/** Entry and position as they then stand, due to be closed; undefined when another process has changed the position since. */
+/**
+ * Entry and position as they then stand, due to be closed; undefined when another process has changed the position since. `unpriced`:
+ * no price of it is known, and a record of it would be made up.
+ */
 export async function adoptPosition(
   context: ExecutionContext,
   view: AccountReading,
   held: BrokerPosition,
-): Promise<{ readonly entry: OrderRecord; readonly position: Versioned<PositionRecord> } | undefined> {
+): Promise<
+  { readonly entry: OrderRecord; readonly position: Versioned<PositionRecord> } | 'unpriced' | undefined
+> {
   const { symbol, quantity } = held;
   const price = await priceOf(context, held);
+  if (price === undefined) return 'unpriced';
   const entry = await standInFor(context, {
     symbol,
     side: quantity > 0 ? 'BUY' : 'SELL',
@@ -49,14 +55,15 @@ async function openAdopted(
   return position.value.entryClientOrderId === entry.clientOrderId ? position : undefined;
 }
 
-/** Mark, entry or last price, whichever there is. Throws when there is none. */
-async function priceOf({ broker }: ExecutionContext, held: BrokerPosition): Promise<number> {
-  const known = held.markPrice ?? held.entryPrice;
+/** Mark, entry or last price, whichever there is. */
+async function priceOf(
+  { broker }: ExecutionContext,
+  { symbol, markPrice, entryPrice }: BrokerPosition,
+): Promise<number | undefined> {
+  const known = markPrice ?? entryPrice;
   if (known !== null) return known;
-  const last = await broker.prices([held.symbol]);
-  const price = last.ok ? last.value.get(held.symbol) : undefined;
-  if (price === undefined) throw new Error(`${held.symbol} has no price`);
-  return price;
+  const last = await broker.prices([symbol]);
+  return last.ok ? last.value.get(symbol) : undefined;
 }
 
 /** Writes down an order in the place of the entry that a position lacks: filled, booked, and due to be closed. */

@@ -6,7 +6,7 @@ import type { OrderRecord, PositionRecord } from '../../records.ts';
 import { isClosedByUs, tradeOf } from '../../trade-of.ts';
 import type { AccountView } from '../book-account.ts';
 import { executionRecords } from '../execution-records.ts';
-import type { AccountReading } from '../observe-account.ts';
+import { type AccountReading, mayBeHeld } from '../observe-account.ts';
 import { type ExecutionContext, isSettled } from '../send-order.ts';
 import { handOver, standInFor } from './adopt-position.ts';
 import { cancelOpenOrders } from './cancel-orders.ts';
@@ -19,10 +19,9 @@ export async function finaliseTrade(
   view: AccountView,
   symbol: string,
 ): Promise<readonly string[]> {
-  const mayBeHeld = view.unreadablePositions.some((row) => row.symbol === undefined || row.symbol === symbol);
   // Until the ledger agrees that nothing is held, the exchange may only be slow to say so.
   const { bookedLedger } = view;
-  if (mayBeHeld || bookedLedger === undefined) return ['waiting'];
+  if (bookedLedger === undefined || mayBeHeld(view.unreadablePositions, symbol)) return ['waiting'];
   if (bookedLedger.value.ledger.positions[symbol] !== undefined) return ['waiting'];
   const position = view.positions.get(symbol);
   const entryId = position?.value.entryClientOrderId ?? view.entryIds.get(symbol);

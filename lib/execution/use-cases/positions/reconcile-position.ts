@@ -1,9 +1,11 @@
 // What the position manager does for one symbol that the account holds: tells planProtection what is known, and carries out what
 // it says. Every step may be repeated, and works whatever the gate says.
 import { systemActor } from '../../../core/actor.ts';
+import { approveReduction } from '../../../risk/gate.ts';
 import type { Versioned } from '../../../risk/ports.ts';
+import { clientOrderId } from '../../client-order-id.ts';
 import type { OrderSide } from '../../order.ts';
-import { type ProtectionAct, type ProtectionFacts, planProtection } from '../../plan-protection.ts';
+import { ADOPTED, type ProtectionAct, type ProtectionFacts, planProtection } from '../../plan-protection.ts';
 import type { BrokerPosition } from '../../ports.ts';
 import type { OrderRecord, PositionRecord } from '../../records.ts';
 import { executionRecords } from '../execution-records.ts';
@@ -54,6 +56,7 @@ export async function protectSymbol(
       if (isExternal(context, trade)) return [LEFT];
       const adopted = await adoptPosition(context, view, known.held);
       if (adopted === undefined) return ['conflict'];
+      if (adopted === 'unpriced') return closeUnrecorded(context, known.held);
       trade = { ...trade, ...adopted };
       done.push('adopted');
     } else if (act.act === 'record') {
@@ -66,6 +69,26 @@ export async function protectSymbol(
       ];
   }
   throw new Error(`${symbol}: its records do not settle`);
+}
+
+/**
+ * At the market, which needs no price. No record of the order is kept: what it does is booked as what others do, from income. Throws
+ * when it is not taken.
+ */
+async function closeUnrecorded(
+  { broker, clock }: ExecutionContext,
+  { symbol, quantity }: BrokerPosition,
+): Promise<Actions> {
+  const { scope } = broker;
+  const side = quantity > 0 ? 'SELL' : 'BUY';
+  const decision = { scope, symbol, side, barOpenTimeMs: clock.nowMs(), leg: 'exit' } as const;
+  const order = {
+    ...({ kind: 'reduce', scope, symbol, side, reduceOnly: true, stopPrice: null } as const),
+    ...{ clientOrderId: clientOrderId({ ...decision, ensembleId: ADOPTED }), quantity: Math.abs(quantity) },
+  };
+  const sent = await broker.submit(approveReduction(order));
+  if (sent.outcome === 'acknowledged') return ['exit_acknowledged'];
+  throw new Error(`it has no price to adopt it at, and its exit is ${sent.outcome}: ${sent.message}`);
 }
 
 /** A position of somebody else that is not touched. */

@@ -95,6 +95,13 @@ const SILENT: StageWatch = {
   signalStored: () => undefined,
 };
 
+/** Positions lag the lookups of orders, or are ahead of them. */
+const unkindBy = (seed: number) => ({
+  ...UNKIND,
+  bnbFees: undefined,
+  positionLagMs: seed % 4 === 1 ? 0 : UNKIND.positionLagMs,
+});
+
 export async function openStage(
   kernel: Pick<Stage, 'timeline' | 'faults'>,
   {
@@ -108,7 +115,7 @@ export async function openStage(
   const { timeline } = kernel;
   const clock = { nowMs: () => timeline.nowMs };
   const core = new ExchangeCore({
-    ...{ market, clock, faultSeed: seed, unkind: isUnkind ? { ...UNKIND, bnbFees: undefined } : KIND },
+    ...{ market, clock, faultSeed: seed, unkind: isUnkind ? unkindBy(seed) : KIND },
     account: { ...KEYS, depositUsdt: DEPOSIT_USDT, costs: COSTS },
   });
   const flags = new FlagTable();
