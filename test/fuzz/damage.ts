@@ -49,6 +49,13 @@ function pathsOf(node: unknown, path: Path = []): Path[] {
   return [path, ...children.flatMap(([key, child]) => pathsOf(child, [...path, key]))];
 }
 
+/** What holds the path's end. */
+const holderOf = (path: Path, root: object) =>
+  path.slice(0, -1).reduce((node, key) => Reflect.get(node, key) as object, root) as Record<
+    string | number,
+    unknown
+  >;
+
 type Edit = (holder: Record<string | number, unknown>, key: string | number) => void;
 
 const edits: fc.Arbitrary<Edit> = fc.oneof(
@@ -101,8 +108,7 @@ export function damaged(document: unknown): fc.Arbitrary<unknown> {
     for (const [at, edit] of changes) {
       const paths = pathsOf(root.document, ['document']);
       const path = paths[at % paths.length]!;
-      const holder = path.slice(0, -1).reduce((node: unknown, key) => Reflect.get(node as object, key), root);
-      edit(holder as Record<string | number, unknown>, path.at(-1)!);
+      edit(holderOf(path, root), path.at(-1)!);
     }
     return root.document;
   });
@@ -112,7 +118,7 @@ export function damaged(document: unknown): fc.Arbitrary<unknown> {
 export const overflowing = (document: unknown): string[] =>
   pathsOf({ document }).flatMap((path) => {
     const root = structuredClone({ document }) as object;
-    const holder = path.slice(0, -1).reduce((node, key) => Reflect.get(node, key) as object, root);
+    const holder = holderOf(path, root);
     const key = path.at(-1);
     if (key === undefined || typeof Reflect.get(holder, key) !== 'number') return [];
     Reflect.set(holder, key, '1e999');

@@ -4,14 +4,15 @@
 import { messageOf } from '../../core/message-of.ts';
 import type { SymbolFilters } from '../../market/symbol-filters.ts';
 import { approveReduction } from '../../risk/gate.ts';
-import { clientOrderId } from '../client-order-id.ts';
 import type { ReduceOrder } from '../order.ts';
 import type { BrokerPosition, Submission } from '../ports.ts';
 import { planReduction, restStopPrice } from '../reduce-plan.ts';
 import { executionRecords } from './execution-records.ts';
+import { lastPriceOf } from './last-price.ts';
 import { closeStopsOf } from './positions/cancel-orders.ts';
 import { sendExit } from './positions/protect-position.ts';
 import type { ExecutionContext } from './send-order.ts';
+import { unrecordedReduction } from './unrecorded-reduction.ts';
 
 export interface FlattenContext extends ExecutionContext {
   /** Monotonic, ms: for durations only. */
@@ -126,9 +127,7 @@ async function priceOf(
   { broker }: Flattener,
   { symbol, markPrice, entryPrice }: BrokerPosition,
 ): Promise<number | undefined> {
-  if (markPrice !== null) return markPrice;
-  const last = await broker.prices([symbol]);
-  return (last.ok ? last.value.get(symbol) : undefined) ?? entryPrice ?? undefined;
+  return markPrice ?? (await lastPriceOf(broker, symbol)) ?? entryPrice ?? undefined;
 }
 
 /** In the place of the close-position stop that is there, if there is one: the exchange takes no second. */
@@ -176,27 +175,10 @@ async function closeRecorded(context: Flattener, position: BrokerPosition) {
 
 /**
  * Another order each time: under the id of one that came to nothing, the exchange, or a look-up, would tell of that one and nothing
- * would be sent. Reduce-only, so that one too many finds nothing to reduce, and none turns the position around.
+ * would be sent.
  */
-function reductionOf(
-  context: Flattener,
-  { symbol, quantity: held, hedgeSide }: BrokerPosition,
-  quantity: number | null,
-): ReduceOrder {
+function reductionOf(context: Flattener, position: BrokerPosition, quantity: number | null): ReduceOrder {
   const { broker, clock, startedMs } = context;
-  const { scope } = broker;
-  const side = held > 0 ? 'SELL' : 'BUY';
-  const decision = { scope, symbol, barOpenTimeMs: clock.nowMs(), side, leg: 'exit' } as const;
   const ensembleId = `emergency stop ${startedMs}, order ${++context.orders}`;
-  return {
-    kind: 'reduce',
-    scope,
-    clientOrderId: clientOrderId({ ...decision, ensembleId }),
-    symbol,
-    side,
-    quantity,
-    reduceOnly: true,
-    stopPrice: null,
-    ...(hedgeSide && { hedgeSide }),
-  };
+  return unrecordedReduction(broker.scope, position, { quantity, atMs: clock.nowMs(), ensembleId });
 }

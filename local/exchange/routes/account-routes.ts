@@ -99,9 +99,10 @@ function positions(account: MatchingAccount, { parameters, nowMs, asOf }: Questi
 const flatPositions = (account: MatchingAccount, held: ReadonlySet<string>) =>
   [...new Set([...account.orders.open(), ...account.stops.open()].map(({ symbol }) => symbol))]
     .filter((symbol) => !held.has(symbol))
-    .map((symbol) => ({
-      ...{ symbol, positionSide: 'BOTH' as const, quantity: 0, costMicroUsdt: 0, changedAtMs: 0 },
-    }));
+    .map((symbol) => {
+      const flat = { quantity: 0, costMicroUsdt: 0, changedAtMs: 0 };
+      return { symbol, positionSide: 'BOTH' as const, ...flat };
+    });
 
 /** USDT first. */
 function balances(account: MatchingAccount, { nowMs, asOf }: Question) {

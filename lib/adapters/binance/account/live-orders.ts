@@ -110,10 +110,20 @@ export class LiveOrders {
   }
 
   async #lookUpPatiently(order: OrderReference): Promise<Looked<OrderReport | undefined>> {
-    const untilMs = (this.#sentAtMs.get(order.clientOrderId) ?? Number.NEGATIVE_INFINITY) + LOOKUP_LAG_MS;
+    const sentAtMs = this.#sentAtMs.get(order.clientOrderId) ?? Number.NEGATIVE_INFINITY;
+    const isMissing = (found: Looked<unknown>) => found.ok && found.value === undefined;
+    return this.#askPatiently(sentAtMs, () => this.#lookUp(order), isMissing);
+  }
+
+  /** Asks again while what is asked for is missing and may yet appear: for a lag from `sinceMs` on. */
+  async #askPatiently<T>(
+    sinceMs: number,
+    ask: () => Promise<Looked<T>>,
+    isMissing: (answer: Looked<T>) => boolean,
+  ): Promise<Looked<T>> {
     for (;;) {
-      const found = await this.#lookUp(order);
-      if (!found.ok || found.value !== undefined || this.#account.nowMs() >= untilMs) return found;
+      const answer = await ask();
+      if (!isMissing(answer) || this.#account.nowMs() >= sinceMs + LOOKUP_LAG_MS) return answer;
       await this.#account.sleep(LOOKUP_PAUSE_MS);
     }
   }
@@ -135,7 +145,12 @@ export class LiveOrders {
 
   async #reportStop(stop: Looked<BinanceAlgoOrder>): Promise<Looked<OrderReport>> {
     if (!stop.ok) return stop;
-    const became = await this.#becamePatiently(stop.value);
+    // It may be listed later than the stop names it.
+    const became = await this.#askPatiently(
+      this.#account.nowMs(),
+      () => this.#became(stop.value),
+      (answer) => !answer.ok && saysNotFound(answer.error),
+    );
     if (became.ok) {
       const report = became.value === undefined ? undefined : reportOfOrder(became.value);
       return success(reportOfAlgoOrder(stop.value, report));
@@ -145,16 +160,6 @@ export class LiveOrders {
     if (stop.value.algoStatus !== 'FINISHED') return success(reportOfAlgoOrder(stop.value, undefined));
     const message = `what stop ${stop.value.clientAlgoId} became is not listed yet`;
     return failure(new ExchangeFault('unavailable', message));
-  }
-
-  /** It may be listed later than the stop names it. */
-  async #becamePatiently(stop: BinanceAlgoOrder): Promise<Looked<BinanceOrder | undefined>> {
-    const untilMs = this.#account.nowMs() + LOOKUP_LAG_MS;
-    for (;;) {
-      const became = await this.#became(stop);
-      if (became.ok || !saysNotFound(became.error) || this.#account.nowMs() >= untilMs) return became;
-      await this.#account.sleep(LOOKUP_PAUSE_MS);
-    }
   }
 
   /** The order that a triggered stop turned into; undefined while there is none. */

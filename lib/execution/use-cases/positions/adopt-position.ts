@@ -7,6 +7,7 @@ import type { OrderRecord, PositionRecord } from '../../records.ts';
 import { stopPrice } from '../../stop-price.ts';
 import { NO_COSTS, tradeOf } from '../../trade-of.ts';
 import { executionRecords } from '../execution-records.ts';
+import { lastPriceOf } from '../last-price.ts';
 import type { AccountReading } from '../observe-account.ts';
 import type { ExecutionContext } from '../send-order.ts';
 import { openPosition } from './protect-position.ts';
@@ -27,7 +28,8 @@ export async function adoptPosition(
   { readonly entry: OrderRecord; readonly position: Versioned<PositionRecord> } | 'unpriced' | undefined
 > {
   const { symbol, quantity } = held;
-  const price = await priceOf(context, held);
+  // Whichever there is.
+  const price = held.markPrice ?? held.entryPrice ?? (await lastPriceOf(context.broker, symbol));
   if (price === undefined) return 'unpriced';
   const entry = await standInFor(context, {
     symbol,
@@ -53,17 +55,6 @@ async function openAdopted(
 ): Promise<Versioned<PositionRecord> | undefined> {
   const position = await openPosition(context, entry);
   return position.value.entryClientOrderId === entry.clientOrderId ? position : undefined;
-}
-
-/** Mark, entry or last price, whichever there is. */
-async function priceOf(
-  { broker }: ExecutionContext,
-  { symbol, markPrice, entryPrice }: BrokerPosition,
-): Promise<number | undefined> {
-  const known = markPrice ?? entryPrice;
-  if (known !== null) return known;
-  const last = await broker.prices([symbol]);
-  return last.ok ? last.value.get(symbol) : undefined;
 }
 
 /** Writes down an order in the place of the entry that a position lacks: filled, booked, and due to be closed. */

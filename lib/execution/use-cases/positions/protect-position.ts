@@ -10,6 +10,7 @@ import type { OrderRecord, PositionRecord } from '../../records.ts';
 import { planReduction, restStopPrice } from '../../reduce-plan.ts';
 import { roundToStep } from '../../round-to-step.ts';
 import { executionRecords } from '../execution-records.ts';
+import { lastPriceOf } from '../last-price.ts';
 import { type ExecutionContext, refreshOrder, type UnknownOrder } from '../send-order.ts';
 import { cancelOpenOrders, closeStopsOf } from './cancel-orders.ts';
 import { currentPosition, type Reduction, reduce, whilePosition } from './reduce-position.ts';
@@ -167,8 +168,7 @@ async function placeRestStop(
   if (position === undefined) return;
   if (await isLeftToRestStop(context, position.value, rest)) return;
   const { symbol, side } = position.value;
-  const prices = await context.broker.prices([symbol]);
-  const price = (prices.ok ? prices.value.get(symbol) : undefined) ?? position.value.entryPrice;
+  const price = (await lastPriceOf(context.broker, symbol)) ?? position.value.entryPrice;
   const stopPrice = restStopPrice(price, { isLong: side === 'BUY', tickSize: filters.tickSize });
   if (stopPrice === undefined) return;
   await sendCloseStop(context, { entry, quantity: rest, note: REST, stopPrice });

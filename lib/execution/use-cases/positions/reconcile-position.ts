@@ -3,7 +3,6 @@
 import { systemActor } from '../../../core/actor.ts';
 import { approveReduction } from '../../../risk/gate.ts';
 import type { Versioned } from '../../../risk/ports.ts';
-import { clientOrderId } from '../../client-order-id.ts';
 import type { OrderSide } from '../../order.ts';
 import { ADOPTED, type ProtectionAct, type ProtectionFacts, planProtection } from '../../plan-protection.ts';
 import type { BrokerPosition } from '../../ports.ts';
@@ -11,6 +10,7 @@ import type { OrderRecord, PositionRecord } from '../../records.ts';
 import { executionRecords } from '../execution-records.ts';
 import type { AccountReading, UnreadablePosition } from '../observe-account.ts';
 import { type ExecutionContext, isSettled } from '../send-order.ts';
+import { unrecordedReduction } from '../unrecorded-reduction.ts';
 import { adoptPosition } from './adopt-position.ts';
 import { cancelOpenOrders } from './cancel-orders.ts';
 import { isLeftToRestStop, openPosition, protect, sendExit } from './protect-position.ts';
@@ -75,18 +75,9 @@ export async function protectSymbol(
  * At the market, which needs no price. No record of the order is kept: what it does is booked as what others do, from income. Throws
  * when it is not taken.
  */
-async function closeUnrecorded(
-  { broker, clock }: ExecutionContext,
-  { symbol, quantity }: BrokerPosition,
-): Promise<Actions> {
-  const { scope } = broker;
-  const side = quantity > 0 ? 'SELL' : 'BUY';
-  const decision = { scope, symbol, side, barOpenTimeMs: clock.nowMs(), leg: 'exit' } as const;
-  const order = {
-    ...({ kind: 'reduce', scope, symbol, side, reduceOnly: true, stopPrice: null } as const),
-    ...{ clientOrderId: clientOrderId({ ...decision, ensembleId: ADOPTED }), quantity: Math.abs(quantity) },
-  };
-  const sent = await broker.submit(approveReduction(order));
+async function closeUnrecorded({ broker, clock }: ExecutionContext, held: BrokerPosition): Promise<Actions> {
+  const about = { quantity: Math.abs(held.quantity), atMs: clock.nowMs(), ensembleId: ADOPTED };
+  const sent = await broker.submit(approveReduction(unrecordedReduction(broker.scope, held, about)));
   if (sent.outcome === 'acknowledged') return ['exit_acknowledged'];
   throw new Error(`it has no price to adopt it at, and its exit is ${sent.outcome}: ${sent.message}`);
 }
